@@ -1,0 +1,81 @@
+/** The Worker's front door: which path belongs to whom. */
+import { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import { outboxRoutes } from './admin/outbox.ts'
+import { isLocalDemo } from './demo/demo.ts'
+import { devRoutes } from './dev/routes.ts'
+import type { Env } from './env.ts'
+import { problem } from './errors.ts'
+import type { Endpoint } from './gateway/dispatch.ts'
+import { isAllowedOrigin } from './gateway/guard.ts'
+import { handle } from './gateway/handle.ts'
+import { legitiProblem } from './legiti/settings.ts'
+import { log } from './log.ts'
+import { type NativeServerName, nativeServerNames } from './native/server-names.ts'
+import { identity } from './version.ts'
+
+type Context = { Bindings: Env }
+
+export const app = new Hono<Context>()
+
+app.get('/healthz', (c) => {
+  const wrong = legitiProblem(c.env)
+  if (wrong !== null) return problem(503, 'Misconfigured', wrong)
+  return c.json({ status: 'ok', version: identity.version })
+})
+
+app.get('/', (c) =>
+  c.text(
+    `${identity.title} ${identity.version}: an MCP gateway. Point an MCP client at /mcp, with a token.\n`,
+  ),
+)
+
+const browserClients = cors({
+  origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url).hostname, c.env as Env) ? origin : null),
+  allowMethods: ['GET', 'POST', 'DELETE'],
+  allowHeaders: [
+    'authorization',
+    'content-type',
+    'accept',
+    'last-event-id',
+    'mcp-session-id',
+    'mcp-protocol-version',
+    'mcp-method',
+    'mcp-name',
+  ],
+  exposeHeaders: ['mcp-session-id', 'www-authenticate', 'retry-after'],
+  maxAge: 86_400,
+})
+
+for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
+  for (const path of [prefix, `${prefix}/:server`]) {
+    app.use(path, (c, next) => (c.req.header('origin') === undefined ? next() : browserClients(c, next)))
+    app.all(path, async (c) => {
+      const { tenant, server } = c.req.param() as { tenant?: string; server?: string }
+      if (server !== undefined && !isNativeServer(server)) return notFound()
+      const endpoint: Endpoint = { tenant: tenant ?? null, server: server ?? null }
+      return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint)
+    })
+  }
+}
+
+app.route('/api/v1/tenants/:tenant/grants/:grant/outbox', outboxRoutes)
+
+app.use('/dev/*', async (c, next) => (isLocalDemo(c.env, new URL(c.req.url).hostname) ? next() : notFound()))
+app.route('/dev', devRoutes)
+
+app.notFound(notFound)
+
+app.onError((error) => {
+  // Never the message: it may quote what a client sent.
+  log('error', 'request.failed', { error: error.name })
+  return problem(503, 'Unavailable', 'The request could not be completed.', { 'retry-after': '1' })
+})
+
+function notFound(): Response {
+  return problem(404, 'Not found', 'There is nothing here.')
+}
+
+function isNativeServer(name: string): name is NativeServerName {
+  return (nativeServerNames as readonly string[]).includes(name)
+}

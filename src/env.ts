@@ -1,0 +1,22 @@
+import type { LegitiStandIn } from './dev/stand-in.ts'
+import type { PrincipalObject } from './principal/object.ts'
+
+/** The bindings of `wrangler.toml`, its variables and the deployment's secrets. */
+export interface Env {
+  readonly PRINCIPAL: DurableObjectNamespace<PrincipalObject>
+  readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
+  /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
+  readonly AUTH_FAILURES?: RateLimit
+
+  /** "true" seeds the tenant `demo`. Comes from .dev.vars alone, which a deployment never reads. */
+  readonly DEMO?: string
+  /** Origins whose pages may call the gateway, separated by commas. */
+  readonly ALLOWED_ORIGINS?: string
+  readonly LEGITI_BASE_URL?: string
+  readonly LEGITI_PROFILE?: string
+  readonly LEGITI_REPORT_LOGINS?: string
+  /** Secret. The key that Legiti issued; sandbox and production differ by it. */
+  readonly LEGITI_API_KEY?: string
+  /** Secret. Opens the administration API; without it the API does not exist. */
+  readonly ROOT_TOKEN?: string
+}

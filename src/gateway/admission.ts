@@ -1,0 +1,118 @@
+/**
+ * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale is told
+ * the current one and decides again, so that a changed policy holds for the very next request.
+ */
+import type { Env } from '../env.ts'
+import { log } from '../log.ts'
+import type { AdmitAnswer, AdmitRequest, Intent } from '../principal/contract.ts'
+import type { TenantConfig } from '../tenant/config.ts'
+import { countFailure } from './failures.ts'
+import type { Claim } from './identity.ts'
+import { codes, type Refusal } from './jsonrpc.ts'
+import { type CompiledConfig, forget, known, remember } from './known.ts'
+
+/** One request on its way, with all that later steps need to know of it. */
+export interface Passage {
+  readonly http: Request
+  readonly env: Env
+  readonly execution: ExecutionContext
+  readonly claim: Claim
+  readonly requestId: string
+  /** `Mcp-Session-Id`, in the session era. */
+  readonly transport: string | null
+}
+
+/** The principal's answer, or that it could not be asked: then nothing goes on. */
+export type Admission = AdmitAnswer | { readonly kind: 'unavailable' }
+
+/** A policy changes rarely; three changes during one request mean that something is wrong. */
+const MOST_ATTEMPTS = 3
+
+export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
+  return env.PRINCIPAL.getByName(`${claim.tenant}/${claim.grant}`)
+}
+
+export function admitRequest(passage: Passage, intent: Intent, configVersion: string | null): AdmitRequest {
+  const { claim, requestId, transport } = passage
+  const { tenant, grant, secretHash } = claim
+  return { tenant, grant, secretHash, requestId, transport, configVersion, intent }
+}
+
+/** Asks for something that no configuration has a say in. */
+export async function ask(passage: Passage, intent: Intent): Promise<Admission> {
+  return put(passage, admitRequest(passage, intent, null))
+}
+
+/** What was made of a configuration: the question to ask, and whatever the answer will need. */
+export interface Planned {
+  readonly intent: Intent
+}
+
+/** Asks for something that depends on the tenant's configuration: `plan` is made again while it turns out stale. */
+export async function askPlanned<P extends Planned>(
+  passage: Passage,
+  plan: (config: CompiledConfig) => P | Promise<P>,
+): Promise<{ admission: Admission; planned: P | null; config: CompiledConfig | null }> {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const config = known(passage.claim.key) ?? null
+    const planned = config === null ? null : await plan(config)
+    const intent: Intent = planned?.intent ?? { kind: 'configure' }
+    const admission = await put(passage, admitRequest(passage, intent, config?.version ?? null))
+    if (admission.kind !== 'stale') return { admission, planned, config }
+  }
+  return { admission: { kind: 'unavailable' }, planned: null, config: null }
+}
+
+async function put(passage: Passage, request: AdmitRequest): Promise<Admission> {
+  try {
+    return await learn(passage, await principalOf(passage).admit(request))
+  } catch (error) {
+    log('error', 'principal.unavailable', {
+      request: passage.requestId,
+      error: error instanceof Error ? error.name : 'unknown',
+    })
+    return { kind: 'unavailable' }
+  }
+}
+
+/** Takes from an answer what the isolate should know next time. */
+export async function learn<A extends AdmitAnswer>(passage: Passage, answer: A): Promise<A> {
+  if (answer.kind === 'stale') remember(passage.claim.key, JSON.parse(answer.config) as TenantConfig)
+  if (answer.kind === 'unauthorized') {
+    forget(passage.claim.key)
+    await countFailure(passage.http, passage.env, Date.now())
+  }
+  return answer
+}
+
+/** The HTTP answer to a request that was not admitted. */
+export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): Refusal | 'unauthorized' {
+  switch (admission.kind) {
+    case 'unauthorized':
+      return 'unauthorized'
+    case 'dead_session':
+      return {
+        status: 404,
+        code: codes.sessionNotFound,
+        message: 'Session not found: it has ended; initialize again',
+      }
+    case 'too_many_sessions':
+      return {
+        status: 429,
+        code: codes.transport,
+        message: `This grant has ${admission.max} live sessions, which is the most it may have; end some`,
+        headers: { 'retry-after': '60' },
+      }
+    // The last two are answers to calls, which say it in a tool error; anywhere else they make no sense.
+    case 'stale':
+    case 'unavailable':
+    case 'limited':
+    case 'dead_handle':
+      return {
+        status: 503,
+        code: codes.internalError,
+        message: 'The request could not be decided, so it was refused; try again',
+        headers: { 'retry-after': '1' },
+      }
+  }
+}

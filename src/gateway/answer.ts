@@ -1,0 +1,34 @@
+/** From an admission to an HTTP answer. */
+
+import type { Admitted } from '../principal/contract.ts'
+import { type Admission, ask, type Passage, refusalOf } from './admission.ts'
+import { unauthorized } from './identity.ts'
+import { codes, type Refusal, type RequestId, refusalResponse } from './jsonrpc.ts'
+
+/** What the principal refused as HTTP, or else the answer that `whenAdmitted` makes. */
+export async function answer(
+  admission: Admission,
+  id: RequestId | null,
+  whenAdmitted: (admitted: Admitted) => Response | Promise<Response>,
+): Promise<Response> {
+  if (admission.kind === 'admitted') return whenAdmitted(admission.admitted)
+  const refusal = refusalOf(admission)
+  return refusal === 'unauthorized' ? unauthorized(true) : refusalResponse(refusal, id)
+}
+
+/** Refuses a request for what it says, but only to someone who may know: first 401, then 404, then this. */
+export async function refuse(
+  passage: Passage,
+  refusal: Refusal,
+  id: RequestId | null = null,
+): Promise<Response> {
+  return answer(await ask(passage, { kind: 'check' }), id, () => refusalResponse(refusal, id))
+}
+
+export function missingSession(): Refusal {
+  return {
+    status: 400,
+    code: codes.transport,
+    message: 'The header Mcp-Session-Id is required: initialize first',
+  }
+}

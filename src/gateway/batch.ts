@@ -1,0 +1,59 @@
+/**
+ * Several messages in one array: part of revision 2025-03-26 (and allowed before), removed from 2025-06-18 on.
+ * Each message is decided by itself, in order, exactly as if it had come alone.
+ */
+import { ask, type Passage } from './admission.ts'
+import { answer, refuse } from './answer.ts'
+import { codes, idOf, type Refusal, type RequestId } from './jsonrpc.ts'
+import { type Message, readMessage } from './message.ts'
+
+const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
+/** A batch pays a principal call a message, so its length is bounded. */
+export const MOST_MESSAGES = 50
+
+export async function runBatch(
+  passage: Passage,
+  bodies: readonly unknown[],
+  dispatch: (part: Passage, message: Message, id: RequestId | null) => Promise<Response>,
+): Promise<Response> {
+  if (bodies.length > MOST_MESSAGES) return refuse(passage, tooLong())
+  const admission = await ask(passage, { kind: 'check' })
+  return answer(admission, null, async ({ session }) => {
+    if (!revisionsWithBatches.has(session?.protocolVersion ?? '')) return refuse(passage, notInRevision())
+    const answers: unknown[] = []
+    for (const body of bodies) {
+      // Messages of a batch carry no headers of their own.
+      const message = readMessage(body, { protocolVersion: null, method: null, name: null })
+      const isInitialize = message.kind === 'request' && message.method === 'initialize'
+      const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
+      const part = { ...passage, requestId: crypto.randomUUID() }
+      const id = idOf(body)
+      const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
+      // A principal that stops answering (revoked, ended) stops the batch with its own status.
+      if (response.status >= 400 && message.kind === 'request' && refusal === null) return response
+      if (response.status !== 202) answers.push(await response.json())
+    }
+    return answers.length === 0 ? new Response(null, { status: 202 }) : Response.json(answers)
+  })
+}
+
+function notInRevision(): Refusal {
+  const message = 'Batches are not part of this protocol revision: send each message by itself'
+  return { status: 400, code: codes.invalidRequest, message }
+}
+
+function notInBatch(): Refusal {
+  return {
+    status: 400,
+    code: codes.invalidRequest,
+    message: 'initialize and batches may not be part of a batch',
+  }
+}
+
+function tooLong(): Refusal {
+  return {
+    status: 400,
+    code: codes.invalidRequest,
+    message: `A batch may have at most ${MOST_MESSAGES} messages`,
+  }
+}

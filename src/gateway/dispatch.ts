@@ -1,0 +1,122 @@
+/** From a message to the answer of whoever it is for. */
+import { type Reach, reachableTools } from '../native/catalogue.ts'
+import { type Supplies, serveRequest } from '../native/serve.ts'
+import { type NativeServerName, nativeServerNames } from '../native/server-names.ts'
+import { isListed } from '../policy/decide.ts'
+import { ask, askPlanned, type Passage, principalOf } from './admission.ts'
+import { answer, refuse } from './answer.ts'
+import { runBatch } from './batch.ts'
+import { runCall } from './call.ts'
+import { codes, type RequestId, refusalResponse } from './jsonrpc.ts'
+import type { CompiledConfig } from './known.ts'
+import { type Message, sessionEraVersions } from './message.ts'
+import { openSubscription } from './stream.ts'
+
+/** What the URL says. */
+export interface Endpoint {
+  /** The tenant in the path, or null where the token alone names it. */
+  readonly tenant: string | null
+  /** One server alone, or null for all. */
+  readonly server: NativeServerName | null
+}
+
+/** Answers one message; also each message of a batch. */
+export async function dispatch(
+  passage: Passage,
+  endpoint: Endpoint,
+  message: Message,
+  id: RequestId | null,
+): Promise<Response> {
+  switch (message.kind) {
+    case 'refused':
+      return refuse(passage, message.refusal, id)
+    case 'notification':
+    case 'response':
+      return answer(await ask(passage, { kind: 'check' }), null, () => new Response(null, { status: 202 }))
+    case 'batch':
+      return runBatch(passage, message.bodies, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
+    case 'request':
+      return dispatchRequest(passage, endpoint, message)
+  }
+}
+
+async function dispatchRequest(
+  passage: Passage,
+  endpoint: Endpoint,
+  message: Extract<Message, { kind: 'request' }>,
+): Promise<Response> {
+  const serve = (supplies: Supplies = {}) => serveRequest(message, passage.http, supplies)
+  switch (message.method) {
+    case 'initialize':
+      return message.era === 'session' ? initialize(passage, message, serve) : check(passage, message, serve)
+    case 'tools/list': {
+      const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'list' } as const }))
+      return answer(admission, message.id, () => serve({ list: () => listTools(config, endpoint) }))
+    }
+    case 'tools/call': {
+      const outcome = await runCall(passage, message, (config) => reachOf(config, endpoint))
+      if (outcome.kind === 'not_admitted') return answer(outcome.admission, message.id, undecided)
+      if (outcome.kind === 'unknown_tool') {
+        return refusalResponse(
+          { status: 200, code: codes.invalidParams, message: `Unknown tool: ${outcome.name}` },
+          message.id,
+        )
+      }
+      if (outcome.drain) drainLater(passage)
+      return serve({ call: () => outcome.result })
+    }
+    case 'subscriptions/listen':
+      return message.era === 'stateless' ? openSubscription(passage, message) : check(passage, message, serve)
+    default:
+      return check(passage, message, serve)
+  }
+}
+
+async function check(
+  passage: Passage,
+  message: Extract<Message, { kind: 'request' }>,
+  serve: () => Promise<Response>,
+) {
+  return answer(await ask(passage, { kind: 'check' }), message.id, serve)
+}
+
+async function initialize(
+  passage: Passage,
+  message: Extract<Message, { kind: 'request' }>,
+  serve: () => Promise<Response>,
+): Promise<Response> {
+  const { protocolVersion: asked } = message.body.params as { protocolVersion: string }
+  const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
+  const admission = await ask(passage, { kind: 'open', protocolVersion })
+  return answer(admission, message.id, async ({ outcome }) => {
+    const response = await serve()
+    const headers = new Headers(response.headers)
+    if (outcome.kind === 'opened') headers.set('mcp-session-id', outcome.transport)
+    return new Response(response.body, { status: response.status, headers })
+  })
+}
+
+/** After the answer: streams of ended sessions are closed, and Legiti is told. The alarm does it if this dies. */
+export function drainLater(passage: Passage): void {
+  passage.execution.waitUntil(principalOf(passage).drain())
+}
+
+function undecided(): Response {
+  return refusalResponse(
+    { status: 503, code: codes.internalError, message: 'The request could not be decided' },
+    null,
+  )
+}
+
+function listTools(config: CompiledConfig | null, endpoint: Endpoint) {
+  if (config === null) return []
+  return reachableTools(reachOf(config, endpoint))
+    .map((tool) => tool.definition)
+    .filter((tool) => isListed(config.policy, tool.name))
+}
+
+/** The servers that the URL serves and the grant may reach. */
+function reachOf(config: CompiledConfig, { server }: Endpoint): Reach {
+  const served = server === null ? nativeServerNames : [server]
+  return new Set(served.filter((name) => config.settings.servers.includes(name)))
+}

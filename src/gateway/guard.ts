@@ -1,0 +1,44 @@
+/** What is refused before anyone is asked who they are. */
+
+import { isLocalDemo } from '../demo/demo.ts'
+import type { Env } from '../env.ts'
+import { isLoopback } from '../loopback.ts'
+import { codes, type Refusal } from './jsonrpc.ts'
+
+/** All header names and values together. Tokens, ids and traces need a fraction of it. */
+export const MAX_HEADER_BYTES = 16 * 1024
+
+export function guard(request: Request, env: Env): Refusal | null {
+  let bytes = 0
+  for (const [name, value] of request.headers) bytes += name.length + value.length
+  if (bytes > MAX_HEADER_BYTES) {
+    return {
+      status: 431,
+      code: codes.transport,
+      message: `The headers are larger than ${MAX_HEADER_BYTES} bytes`,
+    }
+  }
+  const origin = request.headers.get('origin')
+  if (origin !== null && !isAllowedOrigin(origin, new URL(request.url).hostname, env)) {
+    return { status: 403, code: codes.transport, message: 'This Origin is not allowed; see ALLOWED_ORIGINS' }
+  }
+  return null
+}
+
+/**
+ * Whether pages of `origin` may call the gateway. Only browsers send the header, and a page of another site,
+ * or one whose name was rebound to this address, must not reach tools through its visitor (MCP, transports,
+ * security). In the local demo, pages on this machine may: that is where the inspectors run.
+ */
+export function isAllowedOrigin(origin: string, hostname: string, env: Env): boolean {
+  if (allowedOrigins(env).includes(origin)) return true
+  const url = URL.parse(origin)
+  return url !== null && url.origin === origin && isLoopback(url.hostname) && isLocalDemo(env, hostname)
+}
+
+function allowedOrigins(env: Env): string[] {
+  return (env.ALLOWED_ORIGINS ?? '')
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '' && origin !== 'null')
+}

@@ -1,0 +1,111 @@
+/**
+ * The life of a request to an MCP endpoint, top to bottom: guard, identify, read, admit, answer.
+ */
+import type { Env } from '../env.ts'
+import { ask, type Passage } from './admission.ts'
+import { answer, missingSession, refuse } from './answer.ts'
+import { readBody } from './body.ts'
+import { dispatch, drainLater, type Endpoint } from './dispatch.ts'
+import { countFailure, refuseBlocked } from './failures.ts'
+import { guard } from './guard.ts'
+import { readClaim, unauthorized } from './identity.ts'
+import { codes, idOf, type Refusal, refusalResponse } from './jsonrpc.ts'
+import { known } from './known.ts'
+import { eraOfHeaders, type MessageHeaders, readMessage, sessionEraVersions } from './message.ts'
+import { openStream } from './stream.ts'
+
+export async function handle(
+  http: Request,
+  env: Env,
+  execution: ExecutionContext,
+  endpoint: Endpoint,
+): Promise<Response> {
+  const refusal = guard(http, env)
+  if (refusal !== null) return refusalResponse(refusal, null)
+
+  const claim = await readClaim(http, endpoint.tenant, env)
+  const blocked = claim !== null && known(claim.key) !== undefined ? null : refuseBlocked(http, Date.now())
+  if (blocked !== null) return refusalResponse(blocked, null)
+  if (claim === null) {
+    await countFailure(http, env, Date.now())
+    return unauthorized(http.headers.has('authorization'))
+  }
+
+  const headers = messageHeaders(http)
+  const isStateless = eraOfHeaders(headers) === 'stateless'
+  const transport = isStateless ? null : http.headers.get('mcp-session-id')
+  const passage: Passage = { http, env, execution, claim, requestId: crypto.randomUUID(), transport }
+
+  switch (http.method) {
+    case 'POST':
+      return post(passage, endpoint, headers)
+    case 'GET':
+      return isStateless ? refuse(passage, methodNotAllowed('POST')) : get(passage, headers)
+    case 'DELETE':
+      return isStateless ? refuse(passage, methodNotAllowed('POST')) : remove(passage, headers)
+    default:
+      return refuse(passage, methodNotAllowed('GET, POST, DELETE'))
+  }
+}
+
+async function post(passage: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
+  const body = await readBody(passage.http)
+  if (!body.ok) return refuse(passage, body.refusal)
+  const message = readMessage(body.value, headers)
+  const id = idOf(body.value)
+  if (message.era === 'stateless') return dispatch({ ...passage, transport: null }, endpoint, message, id)
+  if (message.kind === 'refused') return refuse(passage, message.refusal, id)
+  const isInitialize = message.kind === 'request' && message.method === 'initialize'
+  if (isInitialize) return dispatch({ ...passage, transport: null }, endpoint, message, id)
+  // Never 404: clients take that for an old kind of server (MCP 2025-03-26, backwards compatibility).
+  if (passage.transport === null) return refuse(passage, missingSession(), id)
+  return dispatch(passage, endpoint, message, id)
+}
+
+async function get(passage: Passage, headers: MessageHeaders): Promise<Response> {
+  const refusal = versionRefusal(headers) ?? acceptRefusal(passage.http)
+  if (refusal !== null) return refuse(passage, refusal)
+  if (passage.transport === null) return refuse(passage, missingSession())
+  return openStream(passage)
+}
+
+async function remove(passage: Passage, headers: MessageHeaders): Promise<Response> {
+  const refusal = versionRefusal(headers)
+  if (refusal !== null) return refuse(passage, refusal)
+  if (passage.transport === null) return refuse(passage, missingSession())
+  return answer(await ask(passage, { kind: 'close' }), null, ({ drain }) => {
+    if (drain) drainLater(passage)
+    return new Response(null, { status: 200 })
+  })
+}
+
+function messageHeaders(http: Request): MessageHeaders {
+  return {
+    protocolVersion: http.headers.get('mcp-protocol-version'),
+    method: http.headers.get('mcp-method'),
+    name: http.headers.get('mcp-name'),
+  }
+}
+
+function versionRefusal({ protocolVersion }: MessageHeaders): Refusal | null {
+  if (protocolVersion === null || sessionEraVersions.includes(protocolVersion)) return null
+  return {
+    status: 400,
+    code: codes.transport,
+    message: `Unsupported MCP-Protocol-Version: ${protocolVersion}; supported: ${sessionEraVersions.join(', ')}`,
+  }
+}
+
+function acceptRefusal(http: Request): Refusal | null {
+  const accept = http.headers.get('accept') ?? ''
+  if (/text\/(event-stream|\*)|\*\/\*/.test(accept)) return null
+  return {
+    status: 406,
+    code: codes.transport,
+    message: 'GET opens an event stream: Accept must list text/event-stream',
+  }
+}
+
+function methodNotAllowed(allow: string): Refusal {
+  return { status: 405, code: codes.transport, message: 'Method not allowed', headers: { allow } }
+}

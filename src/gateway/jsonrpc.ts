@@ -1,0 +1,46 @@
+/** JSON-RPC answers that the gateway gives itself. PURE. */
+
+/** Codes of JSON-RPC 2.0 (5.1) and of MCP's own range. */
+export const codes = {
+  parseError: -32_700,
+  invalidRequest: -32_600,
+  methodNotFound: -32_601,
+  invalidParams: -32_602,
+  internalError: -32_603,
+  /** Not about one message: size, media type, method, overload. */
+  transport: -32_000,
+  /** The session is over (Streamable HTTP, session era). */
+  sessionNotFound: -32_001,
+  /** MCP 2026-07-28, HeaderMismatch. */
+  headerMismatch: -32_020,
+  /** MCP 2026-07-28, UnsupportedProtocolVersion. */
+  unsupportedVersion: -32_022,
+} as const
+
+export type RequestId = string | number
+
+/** A refusal of one HTTP request before any tool has seen it. */
+export interface Refusal {
+  readonly status: number
+  readonly code: number
+  readonly message: string
+  readonly data?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The refusal as a JSON-RPC error; `id` is null where the request's own could not be read (JSON-RPC 2.0, 5). */
+export function refusalResponse(refusal: Refusal, id: RequestId | null): Response {
+  const error = {
+    code: refusal.code,
+    message: refusal.message,
+    ...(refusal.data === undefined ? {} : { data: refusal.data }),
+  }
+  const headers = { 'content-type': 'application/json', ...refusal.headers }
+  return new Response(JSON.stringify({ jsonrpc: '2.0', id, error }), { status: refusal.status, headers })
+}
+
+/** The id of something that may be a JSON-RPC request, else null. */
+export function idOf(body: unknown): RequestId | null {
+  if (typeof body !== 'object' || body === null || !('id' in body)) return null
+  return typeof body.id === 'string' || typeof body.id === 'number' ? body.id : null
+}

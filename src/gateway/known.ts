@@ -1,0 +1,55 @@
+/**
+ * What this isolate remembers: for a token that was good, which configuration was current; and the compiled
+ * configurations themselves, which never change once they have a version. Never an authority: the principal
+ * checks the token and the version of every request.
+ */
+import { loadHosted } from '../policy/hosted.ts'
+import type { Policy } from '../policy/model.ts'
+import type { TenantConfig, TenantSettings } from '../tenant/config.ts'
+
+/** A configuration ready to decide with. */
+export interface CompiledConfig {
+  readonly version: string
+  readonly settings: TenantSettings
+  readonly policy: Policy | null
+}
+
+const MOST_TOKENS = 10_000
+const MOST_CONFIGS = 500
+
+const versionByToken = new Map<string, string>()
+const configByVersion = new Map<string, CompiledConfig>()
+
+/** The configuration last seen with this token, or undefined in an isolate that has not met it yet. */
+export function known(tokenKey: string): CompiledConfig | undefined {
+  const version = versionByToken.get(tokenKey)
+  return version === undefined ? undefined : configByVersion.get(version)
+}
+
+/** Remembers what a principal said is current. */
+export function remember(tokenKey: string, config: TenantConfig): void {
+  if (!configByVersion.has(config.version))
+    put(configByVersion, config.version, compile(config), MOST_CONFIGS)
+  put(versionByToken, tokenKey, config.version, MOST_TOKENS)
+}
+
+/** Forgets a token that has turned out not to be good. */
+export function forget(tokenKey: string): void {
+  versionByToken.delete(tokenKey)
+}
+
+/** A policy that was stored loads, for it was checked then; one that does not anyway denies everything. */
+function compile({ version, settings, policy }: TenantConfig): CompiledConfig {
+  const loaded = policy === null ? null : loadHosted(policy)
+  return { version, settings, policy: loaded?.ok ? loaded.policy : null }
+}
+
+/** Adds to a map that drops its oldest entry when it is full. */
+function put<V>(map: Map<string, V>, key: string, value: V, most: number): void {
+  map.delete(key)
+  if (map.size >= most) {
+    const oldest = map.keys().next().value
+    if (oldest !== undefined) map.delete(oldest)
+  }
+  map.set(key, value)
+}

@@ -1,0 +1,139 @@
+/**
+ * From an HTTP request and its parsed body to one message of a known era, or to a refusal. PURE: everything
+ * that can be told without asking anyone is told here, so that a message which gets past has no reason left
+ * to be refused after its work was done.
+ */
+import {
+  classifyInboundRequest,
+  type InboundModernRoute,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  specTypeSchemas,
+} from '@modelcontextprotocol/server'
+import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
+import { standardHeaderRefusal } from './standard-headers.ts'
+
+/** Revisions of the session era, newest first. */
+export const sessionEraVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS
+/** Revisions of the stateless era. */
+export const statelessEraVersions: readonly string[] = ['2026-07-28']
+/** What a session-era request without the header means (MCP 2025-06-18, transports). */
+const ASSUMED_VERSION = '2025-03-26'
+
+export type Era = 'session' | 'stateless'
+
+/** The headers that say something about the message. */
+export interface MessageHeaders {
+  readonly protocolVersion: string | null
+  readonly method: string | null
+  readonly name: string | null
+}
+
+export type Message =
+  | {
+      readonly kind: 'request'
+      readonly era: Era
+      readonly id: RequestId
+      readonly method: string
+      readonly body: JSONRPCRequest
+    }
+  | { readonly kind: 'notification'; readonly era: Era; readonly body: JSONRPCNotification }
+  /** An answer to a request of ours; only the session era has them, and we ask nothing yet. */
+  | { readonly kind: 'response'; readonly era: 'session' }
+  /** Several messages in one array; only some revisions of the session era have them. */
+  | { readonly kind: 'batch'; readonly era: 'session'; readonly bodies: readonly unknown[] }
+  | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal }
+
+/** Reads one POSTed body. */
+export function readMessage(body: unknown, headers: MessageHeaders): Message {
+  const route = classifyInboundRequest({
+    httpMethod: 'POST',
+    body,
+    ...(headers.protocolVersion === null ? {} : { protocolVersionHeader: headers.protocolVersion }),
+    ...(headers.method === null ? {} : { mcpMethodHeader: headers.method }),
+    ...(headers.name === null ? {} : { mcpNameHeader: headers.name }),
+  })
+  switch (route.kind) {
+    case 'reject':
+      return refused(eraOfHeaders(headers), {
+        status: route.httpStatus,
+        code: route.code,
+        message: route.message,
+        ...(route.data === undefined ? {} : { data: route.data }),
+      })
+    case 'modern':
+      return readStateless(route, headers)
+    case 'legacy':
+      return readSessionEra(route.reason, body, headers)
+  }
+}
+
+/** The era of a request without a body. */
+export function eraOfHeaders({ protocolVersion }: MessageHeaders): Era {
+  return protocolVersion !== null && statelessEraVersions.includes(protocolVersion) ? 'stateless' : 'session'
+}
+
+function readStateless(route: InboundModernRoute, headers: MessageHeaders): Message {
+  const revision = route.classification.revision
+  if (revision === undefined || !statelessEraVersions.includes(revision)) {
+    return refused('stateless', {
+      status: 400,
+      code: codes.unsupportedVersion,
+      message: `Unsupported protocol version: ${revision ?? '(none)'}`,
+      data: { supported: statelessEraVersions, ...(revision === undefined ? {} : { requested: revision }) },
+    })
+  }
+  if (route.messageKind === 'notification') {
+    return { kind: 'notification', era: 'stateless', body: route.message }
+  }
+  const { id, method, params } = route.message
+  const refusal = standardHeaderRefusal(method, params, headers) ?? paramsRefusal(method, params)
+  if (refusal !== null) return refused('stateless', refusal)
+  return { kind: 'request', era: 'stateless', id, method, body: route.message }
+}
+
+function readSessionEra(reason: string, body: unknown, headers: MessageHeaders): Message {
+  if (reason === 'batch') return { kind: 'batch', era: 'session', bodies: body as unknown[] }
+  if (reason !== 'initialize') {
+    const version = headers.protocolVersion ?? ASSUMED_VERSION
+    if (!sessionEraVersions.includes(version)) {
+      return refused('session', {
+        status: 400,
+        code: codes.transport,
+        message: `Unsupported MCP-Protocol-Version: ${version}; supported: ${sessionEraVersions.join(', ')}`,
+      })
+    }
+  }
+  if (reason === 'response') return { kind: 'response', era: 'session' }
+  if (reason === 'notification')
+    return { kind: 'notification', era: 'session', body: body as JSONRPCNotification }
+  const request = body as JSONRPCRequest
+  const refusal = paramsRefusal(request.method, request.params)
+  if (refusal !== null) return refused('session', refusal)
+  return { kind: 'request', era: 'session', id: request.id, method: request.method, body: request }
+}
+
+/** The shape of what we act on ourselves; other methods are checked by the code that answers them. */
+function paramsRefusal(method: string, params: unknown): Refusal | null {
+  const schema =
+    method === 'tools/call'
+      ? specTypeSchemas.CallToolRequestParams
+      : method === 'initialize'
+        ? specTypeSchemas.InitializeRequestParams
+        : null
+  if (schema === null) return null
+  const result = schema['~standard'].validate(params)
+  const issue = 'issues' in result ? result.issues?.[0] : undefined
+  if (issue === undefined) return null
+  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+  return {
+    status: 200,
+    code: codes.invalidParams,
+    message: `Invalid params of ${method}: ${path === '' ? 'params' : path}: ${issue.message}`,
+  }
+}
+
+function refused(era: Era, refusal: Refusal): Message {
+  return { kind: 'refused', era, refusal }
+}

@@ -1,0 +1,53 @@
+/**
+ * The headers that a stateless-era request repeats from its body, so that whoever routes by header and
+ * whoever acts on the body mean the same call (MCP 2026-07-28, Streamable HTTP, standard request headers).
+ * PURE.
+ */
+import { codes, type Refusal } from './jsonrpc.ts'
+import type { MessageHeaders } from './message.ts'
+
+/** The part of the body that `Mcp-Name` repeats, by method. */
+const nameSources: ReadonlyMap<string, string> = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+])
+
+/** Refuses a request that lacks one of the headers, or whose headers name something else than its body. */
+export function standardHeaderRefusal(
+  method: string,
+  params: unknown,
+  headers: MessageHeaders,
+): Refusal | null {
+  if (headers.protocolVersion === null) return mismatch('the header MCP-Protocol-Version is missing')
+  if (headers.method === null) return mismatch('the header Mcp-Method is missing')
+  // That the version and the method agree with the body was checked when the message was classified.
+  const source = nameSources.get(method)
+  if (source === undefined) return null
+  const inBody = (params as Record<string, unknown> | undefined)?.[source]
+  if (typeof inBody !== 'string') return null
+  if (headers.name === null) return mismatch(`the header Mcp-Name is missing; it repeats params.${source}`)
+  const inHeader = decodeHeaderValue(headers.name)
+  if (inHeader === null) return mismatch('the header Mcp-Name is not valid Base64 inside =?base64?…?=')
+  return inHeader === inBody ? null : mismatch(`the header Mcp-Name and params.${source} are not the same`)
+}
+
+/**
+ * A header's value, which is wrapped as `=?base64?…?=` where it would not survive as plain text. Null where
+ * the wrapping is there and its content is not Base64 of UTF-8.
+ */
+export function decodeHeaderValue(value: string): string | null {
+  const text = value.trim()
+  const wrapped = /^=\?base64\?(.*)\?=$/i.exec(text)?.[1]
+  if (wrapped === undefined) return text
+  try {
+    const bytes = Uint8Array.fromBase64(wrapped, { lastChunkHandling: 'strict' })
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+function mismatch(what: string): Refusal {
+  return { status: 400, code: codes.headerMismatch, message: `Headers and body disagree: ${what}` }
+}

@@ -1,0 +1,174 @@
+/**
+ * Event streams. The Worker holds the client's stream; the principal speaks to it over a WebSocket that
+ * hibernates, so that an idle stream keeps no object in memory.
+ */
+import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
+import { serveRequest } from '../native/serve.ts'
+import { type AdmitAnswer, FEED_HEADER } from '../principal/contract.ts'
+import type { FeedMessage } from '../principal/feeds.ts'
+import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
+import { answer } from './answer.ts'
+import type { Message } from './message.ts'
+
+/** Proxies cut idle connections; a comment now and then keeps them open. */
+const KEEP_ALIVE_MS = 25_000
+
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+}
+
+/** GET in the session era: notifications that belong to no request. Ends when the session does. */
+export async function openStream(passage: Passage): Promise<Response> {
+  const { admission, feed } = await openFeed(passage)
+  return answer(admission, null, () => {
+    if (feed === null) return new Response(null, { status: 503 })
+    return new Response(eventStream(feed, passage.http.signal), { headers: streamHeaders })
+  })
+}
+
+/** `subscriptions/listen` in the stateless era. */
+export async function openSubscription(
+  passage: Passage,
+  message: Extract<Message, { kind: 'request' }>,
+): Promise<Response> {
+  const { admission, feed } = await openFeed(passage)
+  return answer(admission, message.id, async () => {
+    if (feed === null) return new Response(null, { status: 503 })
+    const response = await serveRequest(message, passage.http, { bus: feedBus(feed) })
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+    if (!isStream || response.body === null) {
+      feed.close(1000)
+      return response
+    }
+    return new Response(untilClosed(response.body, feed), {
+      status: response.status,
+      headers: response.headers,
+    })
+  })
+}
+
+/** Asks the principal for a feed: its one call for this request, admission included. */
+async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
+  const { secretHash, ...rest } = admitRequest(passage, { kind: 'check' }, null)
+  const headers = {
+    upgrade: 'websocket',
+    [FEED_HEADER]: JSON.stringify({ ...rest, secretHash: secretHash.toHex() }),
+  }
+  try {
+    const response = await principalOf(passage).fetch('http://principal/feed', { headers })
+    const feed = response.webSocket
+    if (feed === null)
+      return { admission: await learn(passage, (await response.json()) as AdmitAnswer), feed: null }
+    feed.accept()
+    const nothing = { label: '', tenant: passage.claim.tenant, session: null, drain: false, charged: false }
+    return { admission: { kind: 'admitted', admitted: { ...nothing, outcome: { kind: 'none' } } }, feed }
+  } catch {
+    return { admission: { kind: 'unavailable' }, feed: null }
+  }
+}
+
+function eventStream(feed: WebSocket, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  let keepAlive: ReturnType<typeof setInterval> | null = null
+  const stop = () => {
+    clearInterval(keepAlive)
+    closeQuietly(feed)
+  }
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const write = (text: string) => {
+        try {
+          controller.enqueue(encoder.encode(text))
+        } catch {
+          stop()
+        }
+      }
+      const finish = () => {
+        stop()
+        try {
+          controller.close()
+        } catch {
+          // The client was first.
+        }
+      }
+      write(': open\n\n')
+      keepAlive = setInterval(() => write(': keep-alive\n\n'), KEEP_ALIVE_MS)
+      feed.addEventListener('message', ({ data }) => {
+        if ((data as FeedMessage) === 'tools_changed') write(notification('notifications/tools/list_changed'))
+      })
+      feed.addEventListener('close', finish)
+      feed.addEventListener('error', finish)
+      signal.addEventListener('abort', finish)
+    },
+    cancel: stop,
+  })
+}
+
+function notification(method: string): string {
+  return `event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', method })}\n\n`
+}
+
+/** The feed as the source of events that the protocol code listens to. */
+function feedBus(feed: WebSocket): ServerEventBus {
+  const listeners = new Set<(event: ServerEvent) => void>()
+  feed.addEventListener('message', ({ data }) => {
+    if ((data as FeedMessage) !== 'tools_changed') return
+    for (const listener of listeners) listener({ kind: 'tools_list_changed' })
+  })
+  return {
+    publish: (event) => {
+      for (const listener of listeners) listener(event)
+    },
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size === 0) closeQuietly(feed)
+      }
+    },
+  }
+}
+
+/** The stream, ended as soon as the feed is: a revoked grant hears nothing more. */
+function untilClosed(body: ReadableStream<Uint8Array>, feed: WebSocket): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      feed.addEventListener('close', () => {
+        void reader.cancel().catch(() => {})
+        try {
+          controller.close()
+        } catch {
+          // The client was first.
+        }
+      })
+    },
+    async pull(controller) {
+      const { done, value } = await reader.read()
+      if (done) closeIfOpen(controller)
+      else controller.enqueue(value)
+    },
+    async cancel(reason) {
+      closeQuietly(feed)
+      await reader.cancel(reason)
+    },
+  })
+}
+
+function closeIfOpen(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  try {
+    controller.close()
+  } catch {
+    // The feed was first.
+  }
+}
+
+function closeQuietly(socket: WebSocket): void {
+  try {
+    socket.close(1000)
+  } catch {
+    // It was closed already.
+  }
+}

@@ -1,0 +1,6 @@
+import { app } from './app.ts'
+
+export { LegitiStandIn } from './dev/stand-in.ts'
+export { PrincipalObject } from './principal/object.ts'
+
+export default app

@@ -1,0 +1,155 @@
+/** The native server `legiti`: what each of its tools does with good arguments. */
+import * as z from 'zod/v4'
+import { failure, success } from '../native/result.ts'
+import {
+  type CallContext,
+  type Completion,
+  type NativeTool,
+  type Preparation,
+  publishedSchema,
+  SESSION_ARGUMENT,
+  sessionHandle,
+} from '../native/tool.ts'
+import type { Admitted } from '../principal/contract.ts'
+import { findCardNumber } from './card.ts'
+import { askLegiti, type LegitiAnswer } from './client.ts'
+import { legitiSettings } from './settings.ts'
+import { type LegitiTool, legitiTools } from './tools.ts'
+import { toWire } from './wire.ts'
+
+/** Order evaluation is known to take 20 s. */
+export const DECISION_TIMEOUT_MS = 25_000
+
+const acceptedOutput = z.object({
+  status: z.literal('accepted'),
+  event: z.string().describe('Names the event in the outbox, from which it is delivered to Legiti'),
+})
+
+export const legitiServerTools: readonly NativeTool[] = legitiTools.map((tool) => {
+  const input = tool.input.extend({ [SESSION_ARGUMENT]: sessionHandle })
+  const { name, title, description, annotations } = tool
+  return {
+    server: 'legiti',
+    definition: {
+      name,
+      title,
+      description,
+      inputSchema: publishedSchema(input),
+      ...(tool.kind === 'notification' ? { outputSchema: publishedSchema(acceptedOutput) } : {}),
+      annotations: { title, ...annotations },
+    },
+    input,
+    prepare: (args, context) => prepare(tool, args, context),
+  }
+})
+
+function prepare(
+  tool: LegitiTool,
+  given: Readonly<Record<string, unknown>>,
+  context: CallContext,
+): Preparation {
+  const { [SESSION_ARGUMENT]: _, ...args } = given
+  const card = findCardNumber(args)
+  if (card !== null) {
+    return {
+      kind: 'refuse',
+      code: 'card_number',
+      message:
+        `Refused: ${card} looks like a full card number. Legiti takes the first six digits ` +
+        '(first_six_digits_cc) and the last four (last_four_digits_cc) only. Nothing was sent.',
+    }
+  }
+  if (tool.kind === 'notification') {
+    return { kind: 'work', work: { kind: 'notify', tool: tool.name, args }, complete: completeNotification }
+  }
+  return { kind: 'work', work: { kind: 'none' }, complete: () => decide(tool, args, context) }
+}
+
+function completeNotification({ outcome }: Admitted): Completion {
+  const event = outcome.kind === 'accepted' ? outcome.event : ''
+  return { result: success(`Accepted as ${event}. Legiti will be told.`, { status: 'accepted', event }) }
+}
+
+/** Asks Legiti and waits for its answer. */
+async function decide(
+  tool: LegitiTool,
+  args: Readonly<Record<string, unknown>>,
+  { env, signal }: CallContext,
+): Promise<Completion> {
+  const { target, profile } = legitiSettings(env)
+  const answer = await askLegiti(target, toWire(profile, tool.name, args), DECISION_TIMEOUT_MS, signal)
+  return complete(tool, answer)
+}
+
+/**
+ * The answer as a tool result. What Legiti surely did not act on (nothing sent, or refused) is given back to
+ * the limits; what may have happened is not.
+ */
+function complete(tool: LegitiTool, answer: LegitiAnswer): Completion {
+  switch (answer.kind) {
+    case 'unsent':
+      return {
+        result: failure(
+          'not_configured',
+          `Legiti cannot be reached: ${answer.why}. Nothing was sent. Tell the operator.`,
+        ),
+        refund: true,
+      }
+    case 'failed': {
+      const what = {
+        timeout: 'did not answer in time',
+        network: 'could not be reached',
+        aborted: 'was not waited for',
+      }
+      const check = tool.annotations.readOnlyHint
+        ? 'Try again.'
+        : 'It may have acted on the request: look with get_decision before you repeat it.'
+      return { result: failure('legiti_unavailable', `Legiti ${what[answer.failure]}. ${check}`) }
+    }
+    case 'answered':
+      return answered(answer)
+  }
+}
+
+function answered({ status, body, retryAfter }: Extract<LegitiAnswer, { kind: 'answered' }>): Completion {
+  if (status >= 200 && status < 300) {
+    const structured = isObject(body) ? body : { status, answer: body }
+    return { result: success(JSON.stringify(structured), structured) }
+  }
+  const { message, code } = legitiError(body)
+  const said = message === null ? '' : ` It says: ${message}${code === null ? '' : ` (${code})`}.`
+  const details = { status, legiti: { message, code } }
+  if (status === 401 || status === 403) {
+    const text = `Legiti refused our key (HTTP ${status}).${said} Tell the operator to check the secret LEGITI_API_KEY.`
+    return { result: failure('legiti_unauthorized', text, details), refund: true }
+  }
+  if (status === 429) {
+    const wait = retryAfter === null ? 'a while' : `${retryAfter} s`
+    return {
+      result: failure(
+        'legiti_busy',
+        `Legiti takes no more requests now (HTTP 429).${said} Try again in ${wait}.`,
+        details,
+      ),
+      refund: true,
+    }
+  }
+  if (status >= 400 && status < 500) {
+    const text = `Legiti refused the request (HTTP ${status}).${said} Correct the arguments and try again.`
+    return { result: failure('legiti_refused', text, details), refund: true }
+  }
+  const text = `Legiti failed (HTTP ${status}).${said} Try again later; it may have acted on the request.`
+  return { result: failure('legiti_failed', text, details) }
+}
+
+/** Legiti's own words: `{error_message, error_code}` or `{message}`, cut to a sensible length. */
+function legitiError(body: unknown): { message: string | null; code: string | null } {
+  if (!isObject(body)) return { message: null, code: null }
+  const text = (value: unknown) =>
+    typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 500) : null
+  return { message: text(body.error_message) ?? text(body.message), code: text(body.error_code) }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,63 @@
+import type { Env } from '../env.ts'
+import { isLoopback } from '../loopback.ts'
+import { type Profile, profiles } from './wire.ts'
+
+/** How Legiti is reached, from the deployment's variables and secrets. */
+export interface LegitiSettings {
+  readonly profile: Profile
+  readonly reportLogins: boolean
+  readonly target:
+    | { readonly kind: 'live'; readonly baseUrl: string; readonly apiKey: string }
+    /** The stand-in that is part of the demo. */
+    | { readonly kind: 'stand-in' }
+    /** Something is missing or wrong: nothing is sent, and `why` says what to set. */
+    | { readonly kind: 'unconfigured'; readonly why: string }
+}
+
+const switches = ['true', 'false']
+
+/** Reads the settings. What is missing or wrong stops sending, never queueing, and is said in `target`. */
+export function legitiSettings(env: Env): LegitiSettings {
+  const problem = legitiProblem(env)
+  const profile = env.LEGITI_PROFILE ?? 'collection'
+  return {
+    profile: isProfile(profile) ? profile : 'collection',
+    reportLogins: env.LEGITI_REPORT_LOGINS !== 'false',
+    target: problem === null ? targetOf(env) : { kind: 'unconfigured', why: problem },
+  }
+}
+
+/** A variable whose value cannot be meant, named with what is allowed; null when there is none. */
+export function legitiProblem(env: Env): string | null {
+  const profile = env.LEGITI_PROFILE ?? 'collection'
+  if (!isProfile(profile)) {
+    return `LEGITI_PROFILE is ${JSON.stringify(profile)}; allowed: ${profiles.join(', ')}`
+  }
+  const reportLogins = env.LEGITI_REPORT_LOGINS ?? 'true'
+  if (!switches.includes(reportLogins)) {
+    return `LEGITI_REPORT_LOGINS is ${JSON.stringify(reportLogins)}; allowed: ${switches.join(', ')}`
+  }
+  return null
+}
+
+function targetOf(env: Env): LegitiSettings['target'] {
+  const base = env.LEGITI_BASE_URL ?? ''
+  if (base === '') {
+    if (env.DEMO === 'true') return { kind: 'stand-in' }
+    return { kind: 'unconfigured', why: 'LEGITI_BASE_URL is not set' }
+  }
+  const url = URL.parse(base)
+  if (
+    url === null ||
+    (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
+  ) {
+    return { kind: 'unconfigured', why: 'LEGITI_BASE_URL is not an https URL (http is allowed on loopback)' }
+  }
+  const apiKey = env.LEGITI_API_KEY ?? ''
+  if (apiKey === '') return { kind: 'unconfigured', why: 'the secret LEGITI_API_KEY is not set' }
+  return { kind: 'live', baseUrl: url.href.replace(/\/+$/, ''), apiKey }
+}
+
+function isProfile(text: string): text is Profile {
+  return (profiles as readonly string[]).includes(text)
+}

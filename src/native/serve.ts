@@ -1,0 +1,82 @@
+/**
+ * Speaks MCP for the native servers, in both eras, with the protocol project's own server package. Everything
+ * has been decided before: a handler here only hands over what is known.
+ */
+import {
+  type CallToolResult,
+  createMcpHandler,
+  type ListToolsResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type ServerEventBus,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server'
+import type { Message } from '../gateway/message.ts'
+import { identity, instructions } from '../version.ts'
+
+/** What the answer may be made of. */
+export interface Supplies {
+  readonly list?: () => ListToolsResult['tools']
+  readonly call?: () => CallToolResult
+  /** Events for a subscription of the stateless era. */
+  readonly bus?: ServerEventBus
+}
+
+type Request_ = Extract<Message, { kind: 'request' }>
+
+/** Answers one request. */
+export function serveRequest(message: Request_, http: Request, supplies: Supplies): Promise<Response> {
+  return message.era === 'stateless'
+    ? serveStateless(message, http, supplies)
+    : serveSessionEra(message, http, supplies)
+}
+
+function serveStateless({ body }: Request_, http: Request, supplies: Supplies): Promise<Response> {
+  const handler = createMcpHandler(() => server(supplies), {
+    legacy: 'reject',
+    ...(supplies.bus === undefined ? {} : { bus: supplies.bus }),
+  })
+  return handler.fetch(bare(http), { parsedBody: body })
+}
+
+async function serveSessionEra({ body }: Request_, http: Request, supplies: Supplies): Promise<Response> {
+  // A transport a request: the session lives in the principal, never in this isolate's memory.
+  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
+  const served = server(supplies)
+  await served.connect(transport)
+  try {
+    return await transport.handleRequest(bare(http), { parsedBody: body })
+  } finally {
+    await served.close()
+  }
+}
+
+function server({ list, call }: Supplies): Server {
+  const served = new Server(identity, { capabilities: { tools: { listChanged: true } }, instructions })
+  served.setRequestHandler('tools/list', (request) => {
+    if (request.params?.cursor !== undefined) {
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: the list has one page')
+    }
+    return { tools: list?.() ?? [] }
+  })
+  served.setRequestHandler('tools/call', () => {
+    if (call === undefined)
+      throw new ProtocolError(ProtocolErrorCode.InternalError, 'The call was not decided')
+    return call()
+  })
+  return served
+}
+
+/** The request as the protocol code may see it: the headers that it reads, and neither token nor cookie. */
+function bare(http: Request): Request {
+  const headers = new Headers({
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  })
+  for (const name of ['mcp-protocol-version', 'mcp-method', 'mcp-name']) {
+    const value = http.headers.get(name)
+    if (value !== null) headers.set(name, value)
+  }
+  return new Request(http.url, { method: 'POST', headers, signal: http.signal })
+}

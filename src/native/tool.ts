@@ -1,0 +1,63 @@
+/** What a tool that lives in this Worker is made of. */
+import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
+import * as z from 'zod/v4'
+import type { Env } from '../env.ts'
+import type { CompiledConfig } from '../gateway/known.ts'
+import type { Admitted, Work } from '../principal/contract.ts'
+import type { NativeServerName } from './server-names.ts'
+
+/** What a tool may know and use of the request it serves. */
+export interface CallContext {
+  readonly env: Env
+  readonly config: CompiledConfig
+  readonly nowMs: number
+  /** Aborts when the client went away and that means a cancel (stateless era only). */
+  readonly signal: AbortSignal | undefined
+}
+
+/** How a call ended, and whether it surely did not happen: then what it was charged is given back. */
+export interface Completion {
+  readonly result: CallToolResult
+  readonly refund?: boolean
+}
+
+/** What follows from good arguments, before anyone is asked. */
+export type Preparation =
+  | {
+      readonly kind: 'work'
+      /** What the principal does, in the transaction that decides the call. */
+      readonly work: Work
+      /** Makes the answer, once the principal has admitted the call and done its part. */
+      readonly complete: (admitted: Admitted) => Completion | Promise<Completion>
+    }
+  /** Never reaches the tool. `code` is stable; `message` says what to do. */
+  | { readonly kind: 'refuse'; readonly code: string; readonly message: string }
+
+export interface NativeTool {
+  readonly server: NativeServerName
+  /** As `tools/list` shows it. */
+  readonly definition: Tool
+  readonly input: z.ZodObject
+  readonly prepare: (
+    args: Readonly<Record<string, unknown>>,
+    context: CallContext,
+  ) => Preparation | Promise<Preparation>
+}
+
+/** The stateless era's session: a handle that travels as an argument of every native tool. */
+export const SESSION_ARGUMENT = 'session'
+export const sessionHandle = z
+  .string()
+  .min(1)
+  .max(128)
+  .optional()
+  .describe(
+    'Session handle, as returned by auth_login. Needed only by clients of protocol revision 2026-07-28 or later; ' +
+      'older clients are recognised by their Mcp-Session-Id.',
+  )
+
+/** The JSON Schema of a tool's arguments, as `tools/list` publishes it. */
+export function publishedSchema(input: z.ZodObject): Tool['inputSchema'] {
+  const { $schema: _, ...schema } = z.toJSONSchema(input, { io: 'input' })
+  return schema as Tool['inputSchema']
+}

@@ -1,0 +1,8 @@
+/** Tells the platform's types what this Worker is: its bindings and its exports. */
+declare namespace Cloudflare {
+  interface GlobalProps {
+    mainModule: typeof import('./index.ts')
+    durableNamespaces: 'PrincipalObject' | 'LegitiStandIn'
+  }
+  interface Env extends Readonly<import('./env.ts').Env> {}
+}

@@ -1,0 +1,37 @@
+/** What is wrong at one place of a document, in words that let its author mend it. */
+export interface Problem {
+  /** JSON Pointer (RFC 6901) to the place; '' is the whole document. */
+  readonly pointer: string
+  /** What stands there: a JSON type, or a short name or value. */
+  readonly found: string
+  /** What may stand there. */
+  readonly allowed: string
+}
+
+/** RFC 6901: `~` and `/` are escaped inside a reference token. */
+export function pointer(...path: readonly (string | number)[]): string {
+  return path.map((token) => `/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
+
+/** One line a person can act on. */
+export function describeProblem({ pointer, found, allowed }: Problem): string {
+  return `${pointer === '' ? '(document)' : pointer}: found ${found}; allowed: ${allowed}`
+}
+
+const LONGEST_QUOTE = 40
+
+/** Names a value for an error message: its type, and for short strings and numbers the value itself. */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  switch (typeof value) {
+    case 'string':
+      return value.length <= LONGEST_QUOTE ? JSON.stringify(value) : `a string of ${value.length} characters`
+    case 'number':
+    case 'boolean':
+      return String(value)
+    default:
+      return `an ${typeof value}`
+  }
+}

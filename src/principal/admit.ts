@@ -1,0 +1,269 @@
+/**
+ * The one question of the hot path, answered in one transaction: may this request go on, and, where the work
+ * is the principal's own, do it. Synchronous from end to end: what it decides and what it writes belong
+ * together.
+ */
+import type { Limit } from '../policy/model.ts'
+import type { TenantConfig } from '../tenant/config.ts'
+import { writeAudit } from './audit.ts'
+import type {
+  AdmitAnswer,
+  AdmitRequest,
+  CallRecord,
+  Intent,
+  SessionView,
+  Work,
+  WorkOutcome,
+} from './contract.ts'
+import { type Charge, reserve } from './counters.ts'
+import { end } from './ending.ts'
+import type { Grant } from './grants.ts'
+import { enqueue } from './outbox.ts'
+import {
+  countLive,
+  type Lifetimes,
+  liveById,
+  liveByTransport,
+  logInSession,
+  markListed,
+  type Session,
+  startSession,
+  touchSession,
+  viewOf,
+} from './sessions.ts'
+
+/** More live sessions than any one agent has use for; beyond it, no new one starts. */
+export const MAX_LIVE_SESSIONS = 10_000
+
+/** A request that writes nothing else postpones the idle expiry only once in so much of the idle time. */
+const TOUCH_FRACTION = 60
+
+/** What the transaction needs from outside: it has no clock and no randomness of its own. */
+export interface AdmitContext {
+  readonly sql: SqlStorage
+  readonly grant: Grant
+  /** The tenant's current configuration for this grant. */
+  readonly config: TenantConfig
+  readonly nowMs: number
+  readonly newId: () => string
+  /** Tell Legiti of logins. */
+  readonly reportLogins: boolean
+}
+
+/** Answers an authenticated request. */
+export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
+  const { sql, config, nowMs } = context
+  const { intent } = request
+  let session: Session | null = null
+  if (request.transport !== null) {
+    session = liveByTransport(sql, request.transport, nowMs)
+    if (session === null) return { kind: 'dead_session' }
+  }
+  if (intent.kind === 'configure') return { kind: 'stale', config: JSON.stringify(config) }
+  if (request.configVersion !== null && request.configVersion !== config.version)
+    return { kind: 'stale', config: JSON.stringify(config) }
+
+  switch (intent.kind) {
+    case 'check':
+      return admitted(context, touchSometimes(context, session), { kind: 'none' })
+    case 'open':
+      return open(context, intent.protocolVersion)
+    case 'close':
+      if (session !== null) end(sql, session, 'deleted', nowMs)
+      return admitted(context, null, { kind: 'closed' }, { drain: true })
+    case 'list':
+      return list(context, session)
+    case 'refuse':
+      audit(context, request, session, intent.call, intent.decision, intent.rule, [])
+      return admitted(context, touch(context, session), { kind: 'none' })
+    case 'call':
+      return call(context, request, intent, session)
+  }
+}
+
+function open(context: AdmitContext, protocolVersion: string): AdmitAnswer {
+  const { sql, nowMs, newId } = context
+  if (countLive(sql) >= MAX_LIVE_SESSIONS) return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
+  const transport = newId()
+  const start = {
+    id: sessionId(context),
+    transport,
+    protocolVersion,
+    account: null,
+    provider: null,
+    listedVersion: null,
+  }
+  const session = startSession(sql, start, lifetimes(context), nowMs)
+  return admitted(context, session, { kind: 'opened', transport })
+}
+
+function list(context: AdmitContext, session: Session | null): AdmitAnswer {
+  if (session !== null && session.listedVersion !== context.config.version) {
+    markListed(context.sql, session, context.config.version)
+  }
+  return admitted(context, touchSometimes(context, session), { kind: 'none' })
+}
+
+function call(
+  context: AdmitContext,
+  request: AdmitRequest,
+  intent: Extract<Intent, { kind: 'call' }>,
+  onTransport: Session | null,
+): AdmitAnswer {
+  const { sql, nowMs } = context
+  const named = intent.handle === null ? null : liveById(sql, intent.handle, nowMs)
+  const isDead =
+    intent.handle !== null && (named === null || (onTransport !== null && onTransport.id !== named.id))
+  if (isDead && !toleratesDeadHandle(intent.work)) {
+    audit(context, request, onTransport, intent.call, 'refuse', '(session ended)', [])
+    return { kind: 'dead_handle' }
+  }
+  const session = touch(context, isDead ? null : (onTransport ?? named))
+  if (intent.work.kind === 'login' && session === null && countLive(sql) >= MAX_LIVE_SESSIONS) {
+    audit(context, request, null, intent.call, 'refuse', '(too many sessions)', [])
+    return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
+  }
+
+  const reservation = reserveFor(context, intent.limits, session)
+  if (!reservation.ok) {
+    audit(context, request, session, intent.call, 'limit', reservation.limited.rule, [])
+    return { kind: 'limited', limited: reservation.limited }
+  }
+  audit(context, request, session, intent.call, 'allow', intent.rule, reservation.charges)
+  const done = perform(context, intent.work, session)
+  return admitted(context, done.session, done.outcome, {
+    drain: done.drain,
+    charged: reservation.charges.length > 0,
+  })
+}
+
+function reserveFor(context: AdmitContext, limits: readonly Limit[], session: Session | null) {
+  return limits.length === 0
+    ? ({ ok: true, charges: [] } as const)
+    : reserve(context.sql, limits, session?.id ?? null, context.nowMs)
+}
+
+/** The session tools have an answer for a handle that is dead; every other tool is refused. */
+function toleratesDeadHandle(work: Work): boolean {
+  return (
+    work.kind === 'logout' || work.kind === 'whoami' || work.kind === 'login' || work.kind === 'login_failed'
+  )
+}
+
+interface Done {
+  readonly session: Session | null
+  readonly outcome: WorkOutcome
+  readonly drain: boolean
+}
+
+/** Does the principal's own part of a call. */
+function perform(context: AdmitContext, work: Work, session: Session | null): Done {
+  const { sql, nowMs, newId } = context
+  switch (work.kind) {
+    case 'none':
+    case 'whoami':
+      return { session, outcome: { kind: 'none' }, drain: false }
+    case 'login':
+      return login(context, work, session)
+    case 'login_failed': {
+      const drain =
+        work.account !== null && reportLogin(context, `login_failed:${newId()}`, work.account, false)
+      return { session, outcome: { kind: 'none' }, drain }
+    }
+    case 'logout': {
+      const ended = session !== null && session.account !== null && end(sql, session, 'logout', nowMs)
+      if (!ended) return { session, outcome: { kind: 'logged_out', ended: null }, drain: false }
+      return { session: null, outcome: { kind: 'logged_out', ended: viewOf(session) }, drain: true }
+    }
+    case 'notify': {
+      const event = `evt_${newId()}`
+      enqueue(sql, { id: event, tool: work.tool, args: work.args, occurredAtMs: nowMs })
+      return { session, outcome: { kind: 'accepted', event }, drain: true }
+    }
+  }
+}
+
+/** A login in a session that has an account rotates it: the old one ends properly, a new one takes its place. */
+function login(context: AdmitContext, work: Extract<Work, { kind: 'login' }>, session: Session | null): Done {
+  const { sql, nowMs } = context
+  let current: Session
+  let endedSession: string | null = null
+  if (session !== null && session.account === null) {
+    current = logInSession(sql, session, work.account, work.provider)
+  } else {
+    if (session !== null && end(sql, session, 'rotated', nowMs)) endedSession = session.id
+    const start = {
+      id: sessionId(context),
+      transport: session?.transport ?? null,
+      protocolVersion: session?.protocolVersion ?? null,
+      account: work.account,
+      provider: work.provider,
+      listedVersion: session?.listedVersion ?? null,
+    }
+    current = startSession(sql, start, lifetimes(context), nowMs)
+  }
+  const reported = reportLogin(context, `login:${current.id}`, work.account, true)
+  return {
+    session: current,
+    outcome: { kind: 'logged_in', endedSession },
+    drain: reported || endedSession !== null,
+  }
+}
+
+function reportLogin(context: AdmitContext, id: string, account: string, success: boolean): boolean {
+  if (!context.reportLogins) return false
+  const args = { account_id: account, success }
+  return enqueue(context.sql, { id, tool: 'track_login', args, occurredAtMs: context.nowMs })
+}
+
+function audit(
+  context: AdmitContext,
+  request: AdmitRequest,
+  session: Session | null,
+  call: CallRecord,
+  decision: 'allow' | 'deny' | 'limit' | 'refuse',
+  rule: string,
+  charges: readonly Charge[],
+): void {
+  writeAudit(context.sql, {
+    atMs: context.nowMs,
+    requestId: request.requestId,
+    sessionId: session?.id ?? null,
+    account: session?.account ?? null,
+    call,
+    decision,
+    rule,
+    configVersion: context.config.version,
+    charges,
+  })
+}
+
+function admitted(
+  context: AdmitContext,
+  session: Session | null,
+  outcome: WorkOutcome,
+  { drain = false, charged = false } = {},
+): AdmitAnswer {
+  const view: SessionView | null = session === null ? null : viewOf(session)
+  const { label, tenant } = context.grant
+  return { kind: 'admitted', admitted: { label, tenant, session: view, outcome, drain, charged } }
+}
+
+function touch(context: AdmitContext, session: Session | null): Session | null {
+  return session === null ? null : touchSession(context.sql, session, context.nowMs)
+}
+
+function touchSometimes(context: AdmitContext, session: Session | null): Session | null {
+  if (session === null || context.nowMs - session.lastSeenAtMs < session.idleMs / TOUCH_FRACTION)
+    return session
+  return touch(context, session)
+}
+
+function lifetimes({ config }: AdmitContext): Lifetimes {
+  const { idle_seconds, absolute_seconds } = config.settings.sessions
+  return { idleMs: idle_seconds * 1_000, absoluteMs: absolute_seconds * 1_000 }
+}
+
+function sessionId({ newId }: AdmitContext): string {
+  return `ses_${newId()}`
+}

@@ -1,0 +1,50 @@
+import type { CallRecord } from './contract.ts'
+import { type Charge, refund } from './counters.ts'
+
+/** One decided call. Names of arguments, never their values. */
+export interface AuditEntry {
+  readonly atMs: number
+  readonly requestId: string
+  readonly sessionId: string | null
+  readonly account: string | null
+  readonly call: CallRecord
+  readonly decision: 'allow' | 'deny' | 'limit' | 'refuse'
+  readonly rule: string
+  readonly configVersion: string
+  readonly charges: readonly Charge[]
+}
+
+export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
+  sql.exec(
+    `INSERT INTO audit (at, request_id, session_id, account, server, tool, decision, rule, config_version,
+       argument_names, charged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    entry.atMs,
+    entry.requestId,
+    entry.sessionId,
+    entry.account,
+    entry.call.server,
+    entry.call.tool,
+    entry.decision,
+    entry.rule,
+    entry.configVersion,
+    JSON.stringify(entry.call.argumentNames),
+    JSON.stringify(entry.charges),
+  )
+}
+
+/**
+ * Refunds the call of `requestId`, once: the row that says what was charged also says that it was given
+ * back. False when there is nothing to refund.
+ */
+export function refundCall(sql: SqlStorage, requestId: string, nowMs: number): boolean {
+  const row = sql
+    .exec<{ charged: string }>(
+      'UPDATE audit SET refunded_at = ? WHERE request_id = ? AND refunded_at IS NULL RETURNING charged',
+      nowMs,
+      requestId,
+    )
+    .toArray()[0]
+  if (row === undefined) return false
+  refund(sql, JSON.parse(row.charged) as Charge[])
+  return true
+}

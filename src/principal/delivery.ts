@@ -1,0 +1,117 @@
+import { askLegiti, type LegitiAnswer } from '../legiti/client.ts'
+import { DELIVERY_TIMEOUT_MS, type Verdict, verdict } from '../legiti/schedule.ts'
+import type { LegitiSettings } from '../legiti/settings.ts'
+import { toWire } from '../legiti/wire.ts'
+import { log } from '../log.ts'
+import { closeDestination, openDestination, readDestination } from './destination.ts'
+import { bury, buryExpired, type LeasedEvent, lease, markDelivered, release } from './outbox.ts'
+
+/** How many events are on their way at once while Legiti answers. */
+const CONCURRENCY = 6
+
+/** A lease outlasts the slowest send by far; only a crash lets one run out. */
+export const LEASE_MS = 2 * DELIVERY_TIMEOUT_MS
+
+export interface DeliveryContext {
+  readonly sql: SqlStorage
+  readonly principal: string
+  readonly settings: LegitiSettings
+  /** Names this run of the object: leases of others are void. */
+  readonly incarnation: string
+  /** Runs reads and writes as one transaction. */
+  readonly commit: <T>(work: () => T) => Promise<T>
+  readonly now: () => number
+  readonly random: () => number
+}
+
+/**
+ * Sends what is due until nothing is, or until Legiti stops taking it. Never throws: whatever goes wrong with
+ * one event is written to that event's row.
+ */
+export async function deliver(context: DeliveryContext): Promise<void> {
+  for (;;) {
+    const batch = await context.commit(() => leaseDue(context))
+    if (batch.length === 0) return
+    const sent = await Promise.all(
+      batch.map(async (event) => ({ event, answer: await send(context, event) })),
+    )
+    const goOn = await context.commit(() => settle(context, sent))
+    if (!goOn) return
+  }
+}
+
+function leaseDue({ sql, incarnation, now, principal }: DeliveryContext): LeasedEvent[] {
+  const nowMs = now()
+  const buried = buryExpired(sql, nowMs)
+  if (buried > 0) log('error', 'legiti.gave_up', { principal, events: buried })
+  const destination = readDestination(sql)
+  if (destination.retryAtMs > nowMs) return []
+  // After a failure one event asks whether Legiti is back, so that a long outage costs few calls.
+  return lease(sql, incarnation, destination.failures > 0 ? 1 : CONCURRENCY, LEASE_MS, nowMs)
+}
+
+interface Sent {
+  readonly event: LeasedEvent
+  readonly answer: LegitiAnswer
+}
+
+async function send({ settings, now }: DeliveryContext, event: LeasedEvent): Promise<LegitiAnswer> {
+  const time = { occurredAtMs: event.occurredAtMs, sentAtMs: now() }
+  return askLegiti(
+    settings.target,
+    toWire(settings.profile, event.tool, event.args, time),
+    DELIVERY_TIMEOUT_MS,
+  )
+}
+
+/** Writes down how each event of a round fared. Returns whether to go on with the next round. */
+function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
+  const { sql, principal, now, random } = context
+  const nowMs = now()
+  let closed: Extract<Verdict, { kind: 'pause' | 'back_off' }> | null = null
+  for (const { event, answer } of sent) {
+    const judged = judge(answer, nowMs)
+    switch (judged.kind) {
+      case 'delivered':
+        markDelivered(sql, event.seq, nowMs)
+        break
+      case 'dead':
+        bury(sql, event.seq, judged.reason, nowMs)
+        log('error', 'legiti.dead_letter', {
+          principal,
+          event: event.id,
+          tool: event.tool,
+          reason: judged.reason,
+        })
+        break
+      default:
+        release(sql, event.seq, judged.reason)
+        // A refused key outweighs a passing failure.
+        if (closed === null || judged.kind === 'pause') closed = judged
+    }
+  }
+  if (closed === null) {
+    openDestination(sql)
+    return true
+  }
+  const { failures, retryAtMs } = closeDestination(sql, closed, random(), nowMs)
+  const level = closed.kind === 'pause' ? 'error' : 'warn'
+  log(level, closed.kind === 'pause' ? 'legiti.paused' : 'legiti.backing_off', {
+    principal,
+    reason: closed.reason,
+    failures,
+    retry_at: new Date(retryAtMs).toISOString(),
+  })
+  return false
+}
+
+function judge(answer: LegitiAnswer, nowMs: number): Verdict {
+  switch (answer.kind) {
+    case 'answered':
+      return verdict({ status: answer.status, retryAfter: answer.retryAfter }, nowMs)
+    case 'unsent':
+      return { kind: 'pause', reason: answer.why }
+    case 'failed':
+      return verdict({ failure: answer.failure === 'timeout' ? 'timeout' : 'network' }, nowMs)
+  }
+}

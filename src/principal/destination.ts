@@ -1,0 +1,50 @@
+import { backOffMs, PAUSE_PROBE_MS, type Verdict } from '../legiti/schedule.ts'
+
+/** Whether Legiti can be reached, as this principal has found it. */
+export interface Destination {
+  /** Rounds that failed in a row; while above 0, one event at a time is tried. */
+  readonly failures: number
+  /** Nothing is sent before. 0: open. */
+  readonly retryAtMs: number
+  /** Our key is refused or missing, so only a person can mend it. */
+  readonly paused: boolean
+  readonly reason: string
+}
+
+export function readDestination(sql: SqlStorage): Destination {
+  const row = sql
+    .exec<{ failures: number; retry_at: number; paused: number; reason: string }>('SELECT * FROM destination')
+    .one()
+  return { failures: row.failures, retryAtMs: row.retry_at, paused: row.paused === 1, reason: row.reason }
+}
+
+/** Something got through: full speed again. Writes only when that is news. */
+export function openDestination(sql: SqlStorage): void {
+  sql.exec(
+    "UPDATE destination SET failures = 0, retry_at = 0, paused = 0, reason = '' WHERE failures > 0 OR retry_at > 0",
+  )
+}
+
+/**
+ * Nothing is sent for a while.
+ * @param random in [0, 1), for the jitter
+ */
+export function closeDestination(
+  sql: SqlStorage,
+  verdict: Extract<Verdict, { kind: 'pause' | 'back_off' }>,
+  random: number,
+  nowMs: number,
+): Destination {
+  const failures = readDestination(sql).failures + 1
+  const paused = verdict.kind === 'pause'
+  const waitMs = verdict.kind === 'pause' ? PAUSE_PROBE_MS : backOffMs(failures, random, verdict.retryAfterMs)
+  const destination = { failures, retryAtMs: nowMs + waitMs, paused, reason: verdict.reason }
+  sql.exec(
+    'UPDATE destination SET failures = ?, retry_at = ?, paused = ?, reason = ?',
+    failures,
+    destination.retryAtMs,
+    paused ? 1 : 0,
+    destination.reason,
+  )
+  return destination
+}

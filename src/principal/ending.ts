@@ -1,0 +1,30 @@
+import type { EndReason } from './contract.ts'
+import { enqueue } from './outbox.ts'
+import { endSession, type Session } from './sessions.ts'
+
+/**
+ * Ends a session and, if it had logged in, queues its logout: the only way a session ends. Both happen in
+ * the caller's transaction, and once: a session that has ended already changes nothing.
+ */
+export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
+  if (!endSession(sql, session.id, reason, nowMs)) return false
+  if (session.account !== null) {
+    enqueue(sql, {
+      id: `logout:${session.id}`,
+      tool: 'track_logout',
+      args: { account_id: session.account },
+      occurredAtMs: nowMs,
+    })
+  }
+  return true
+}
+
+/**
+ * Why a session whose time is over ended, and when: at its own deadline, even if it is noticed later.
+ */
+export function overdue(session: Session): { reason: EndReason; atMs: number } {
+  const idleAtMs = session.lastSeenAtMs + session.idleMs
+  return idleAtMs < session.expiresAtMs
+    ? { reason: 'idle', atMs: idleAtMs }
+    : { reason: 'expired', atMs: session.expiresAtMs }
+}

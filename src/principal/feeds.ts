@@ -1,0 +1,49 @@
+/**
+ * Open event streams. Each is a WebSocket from the Worker that serves the stream, accepted with hibernation:
+ * a principal that only waits is evicted from memory and its streams stay.
+ */
+
+/** What a socket is for; survives hibernation as its attachment. */
+interface Attachment {
+  /** The transport whose stream it is, or null for a subscription of the stateless era. */
+  readonly transport: string | null
+}
+
+/** What a principal says over a feed. */
+export type FeedMessage = 'tools_changed'
+
+const TAG_ALL = 'feed'
+
+export function acceptFeed(ctx: DurableObjectState, socket: WebSocket, transport: string | null): void {
+  ctx.acceptWebSocket(socket, transport === null ? [TAG_ALL] : [TAG_ALL, transportTag(transport)])
+  socket.serializeAttachment({ transport } satisfies Attachment)
+}
+
+/** Says `message` once on every transport and on every subscription. */
+export function announce(ctx: DurableObjectState, message: FeedMessage): void {
+  const told = new Set<string>()
+  // Several streams of one transport must not repeat each other (MCP 2025-11-25, transports): newest first.
+  for (const socket of ctx.getWebSockets(TAG_ALL).reverse()) {
+    const { transport } = socket.deserializeAttachment() as Attachment
+    if (transport !== null && told.has(transport)) continue
+    if (transport !== null) told.add(transport)
+    socket.send(message)
+  }
+}
+
+/** Closes the streams of transports that have no live session any more. */
+export function closeEndedFeeds(ctx: DurableObjectState, isLive: (transport: string) => boolean): void {
+  for (const socket of ctx.getWebSockets(TAG_ALL)) {
+    const { transport } = socket.deserializeAttachment() as Attachment
+    if (transport !== null && !isLive(transport)) socket.close(1000, 'session ended')
+  }
+}
+
+/** Closes every stream: the grant is revoked. */
+export function closeAllFeeds(ctx: DurableObjectState): void {
+  for (const socket of ctx.getWebSockets(TAG_ALL)) socket.close(1008, 'revoked')
+}
+
+function transportTag(transport: string): string {
+  return `transport:${transport}`
+}

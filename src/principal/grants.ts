@@ -1,0 +1,83 @@
+import type { TenantConfig } from '../tenant/config.ts'
+
+/** The grant that this principal is, as stored. */
+export interface Grant {
+  readonly tenant: string
+  readonly name: string
+  /** What people call it; shown to its own agent. */
+  readonly label: string
+  readonly secretHash: Uint8Array
+  readonly origin: 'tenant' | 'demo'
+  readonly config: TenantConfig
+  readonly expiresAtMs: number | null
+  readonly revokedAtMs: number | null
+}
+
+interface GrantRow extends Record<string, SqlStorageValue> {
+  tenant: string
+  name: string
+  label: string
+  secret_hash: ArrayBuffer
+  origin: Grant['origin']
+  config: string
+  expires_at: number | null
+  revoked_at: number | null
+}
+
+/** The grant, or null where none was ever installed. The tables must exist. */
+export function readGrant(sql: SqlStorage): Grant | null {
+  const row = sql.exec<GrantRow>('SELECT * FROM grants WHERE id = 1').toArray()[0]
+  if (row === undefined) return null
+  return {
+    tenant: row.tenant,
+    name: row.name,
+    label: row.label,
+    secretHash: new Uint8Array(row.secret_hash),
+    origin: row.origin,
+    config: JSON.parse(row.config) as TenantConfig,
+    expiresAtMs: row.expires_at,
+    revokedAtMs: row.revoked_at,
+  }
+}
+
+/** Installs the grant, or replaces it; a replaced grant keeps its sessions and counters. */
+export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
+  sql.exec(
+    `INSERT INTO grants (id, tenant, name, label, secret_hash, origin, config, created_at, expires_at, revoked_at)
+     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET label = excluded.label, secret_hash = excluded.secret_hash,
+       origin = excluded.origin, config = excluded.config, expires_at = excluded.expires_at,
+       revoked_at = excluded.revoked_at`,
+    grant.tenant,
+    grant.name,
+    grant.label,
+    grant.secretHash.slice().buffer,
+    grant.origin,
+    JSON.stringify(grant.config),
+    nowMs,
+    grant.expiresAtMs,
+    grant.revokedAtMs,
+  )
+}
+
+/** Marks the grant revoked; false when it was already, or when there is none. */
+export function markRevoked(sql: SqlStorage, nowMs: number): boolean {
+  return (
+    sql.exec('UPDATE grants SET revoked_at = ? WHERE id = 1 AND revoked_at IS NULL', nowMs).rowsWritten > 0
+  )
+}
+
+const NO_HASH = new Uint8Array(32)
+
+/**
+ * Whether `secretHash` opens the grant now. The comparison takes the same time whatever it finds, and runs
+ * even where there is no grant, so that neither the answer nor its time tells which check failed.
+ */
+export function opens(grant: Grant | null, secretHash: Uint8Array, nowMs: number): grant is Grant {
+  const stored = grant?.secretHash ?? NO_HASH
+  const same =
+    secretHash.byteLength === stored.byteLength && crypto.subtle.timingSafeEqual(secretHash, stored)
+  const valid =
+    grant !== null && grant.revokedAtMs === null && (grant.expiresAtMs === null || nowMs < grant.expiresAtMs)
+  return same && valid
+}

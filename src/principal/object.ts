@@ -1,0 +1,272 @@
+import { DurableObject } from 'cloudflare:workers'
+import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
+import type { Env } from '../env.ts'
+import { legitiSettings } from '../legiti/settings.ts'
+import { log } from '../log.ts'
+import type { TenantConfig } from '../tenant/config.ts'
+import { admit } from './admit.ts'
+import { refundCall } from './audit.ts'
+import { Commits } from './commits.ts'
+import { type AdmitAnswer, type AdmitRequest, FEED_HEADER } from './contract.ts'
+import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
+import { openDestination, readDestination } from './destination.ts'
+import { end } from './ending.ts'
+import { acceptFeed, announce, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
+import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
+import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
+import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
+import { migrate, schemaVersion } from './schema.ts'
+import { liveByTransport, liveSessions } from './sessions.ts'
+
+/** A grant to install: all of it but what the object keeps to itself. */
+export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'>
+
+/**
+ * One principal: a grant, its sessions, counters, audit rows and outbox, all in one SQLite database, so that
+ * what belongs together is one transaction. Composes the functions of this folder; holds no rule of its own.
+ *
+ * Memory is a cache: everything that matters is read back from storage after an eviction.
+ */
+export class PrincipalObject extends DurableObject<Env> {
+  readonly #sql: SqlStorage
+  readonly #commits: Commits
+  /** Leases of another run of this object are void. */
+  readonly #incarnation = crypto.randomUUID()
+  #grant: Grant | null = null
+  #armedAtMs: number | null = null
+  #draining: Promise<void> | null = null
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    this.#sql = ctx.storage.sql
+    this.#commits = new Commits(ctx.storage)
+    // An object without tables has no grant and, until one is installed, writes nothing.
+    if (schemaVersion(this.#sql) === 0) return
+    ctx.storage.transactionSync(() => migrate(this.#sql))
+    this.#grant = readGrant(this.#sql)
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#armedAtMs = await ctx.storage.getAlarm()
+      // What the last run was still sending when it died is due now, not when its lease would be over; and an
+      // alarm that was lost must not silence what is pending.
+      const wakeMs = nextWakeMs(this.#sql, this.#incarnation, Date.now())
+      if (wakeMs !== null) this.#arm(wakeMs)
+    })
+  }
+
+  /** The hot path: authenticates, decides, counts, does the principal's own work and writes it all down. */
+  async admit(request: AdmitRequest): Promise<AdmitAnswer> {
+    const config = await this.#authenticate(request)
+    if (config === null) return { kind: 'unauthorized' }
+    return this.#commits.run(() => this.#admit(request, config))
+  }
+
+  /** Opens an event feed: `admit` and a WebSocket in one call. Any other answer is the AdmitAnswer as JSON. */
+  override async fetch(http: Request): Promise<Response> {
+    const header = http.headers.get(FEED_HEADER)
+    if (header === null || http.headers.get('upgrade') !== 'websocket')
+      return new Response(null, { status: 400 })
+    const { secretHash, ...rest } = JSON.parse(header) as Omit<AdmitRequest, 'secretHash'> & {
+      secretHash: string
+    }
+    const request: AdmitRequest = { ...rest, secretHash: Uint8Array.fromHex(secretHash) }
+    const config = await this.#authenticate(request)
+    if (config === null) return Response.json({ kind: 'unauthorized' } satisfies AdmitAnswer)
+    const answer = await this.#commits.run(() => this.#admit(request, config))
+    if (answer.kind !== 'admitted') return Response.json(answer)
+    const { 0: client, 1: server } = new WebSocketPair()
+    acceptFeed(this.ctx, server, request.transport)
+    const listed =
+      request.transport === null ? null : liveByTransport(this.#sql, request.transport, Date.now())
+    // The tools may have changed while the client had no stream open.
+    if (listed?.listedVersion && listed.listedVersion !== config.version) server.send('tools_changed')
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
+  /** Called once the client has its answer: closes streams of ended sessions and sends what is due. */
+  async drain(): Promise<void> {
+    if (this.#grant === null) return
+    this.#closeFeeds()
+    await this.#deliver()
+  }
+
+  /** Gives back what `requestId` was charged. For calls that surely did not happen; doing it twice changes nothing. */
+  async refund(requestId: string): Promise<void> {
+    if (this.#grant === null) return
+    await this.#commits.run(() => refundCall(this.#sql, requestId, Date.now()))
+  }
+
+  /** Installs or replaces the grant, and tells open streams when that may have changed their tools. */
+  async installGrant(grant: NewGrant): Promise<void> {
+    const before = this.#grant?.config.version
+    await this.#commits.run(() => this.#install({ ...grant, origin: 'tenant', revokedAtMs: null }))
+    if (before !== undefined && before !== grant.config.version) announce(this.ctx, 'tools_changed')
+  }
+
+  /** Revokes the grant and ends its sessions. It holds for the very next request. */
+  async revoke(): Promise<boolean> {
+    if (this.#grant === null) return false
+    const revoked = await this.#commits.run(() => {
+      const nowMs = Date.now()
+      if (!markRevoked(this.#sql, nowMs)) return false
+      this.#grant = readGrant(this.#sql)
+      for (const session of liveSessions(this.#sql)) end(this.#sql, session, 'revoked', nowMs)
+      this.#arm(nowMs)
+      return true
+    })
+    if (revoked) closeAllFeeds(this.ctx)
+    return revoked
+  }
+
+  /** How the outbox and its destination stand; null for an object without a grant. */
+  async outbox() {
+    if (this.#grant === null) return null
+    return { ...outboxStatus(this.#sql), destination: readDestination(this.#sql), nowMs: Date.now() }
+  }
+
+  /** A page of events in one state, oldest first; `after` is the `next` of the page before. */
+  async outboxEvents(state: ListedEvent['state'], after: number, most: number) {
+    if (this.#grant === null) return null
+    return listEvents(this.#sql, state, after, most)
+  }
+
+  /** Queues a dead letter again and tries Legiti at once. False when there is no such letter. */
+  async replayEvent(id: string): Promise<boolean> {
+    if (this.#grant === null) return false
+    return this.#commits.run(() => {
+      if (!replay(this.#sql, id, Date.now())) return false
+      openDestination(this.#sql)
+      this.#arm(Date.now())
+      return true
+    })
+  }
+
+  /** Never throws: an alarm handler that does is retried a few times and then stays silent. */
+  override async alarm(): Promise<void> {
+    this.#armedAtMs = null
+    if (this.#grant === null) return
+    try {
+      while (await this.#commits.run(() => endOverdue(this.#sql, Date.now()).more)) {}
+      this.#closeFeeds()
+      await this.#deliver()
+      while (await this.#commits.run(() => purge(this.#sql, Date.now()))) {}
+    } catch (error) {
+      log('error', 'principal.alarm_failed', { principal: this.#name(), error: errorName(error) })
+    }
+    this.#armExactly(nextWakeMs(this.#sql, this.#incarnation, Date.now()))
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    // 1005 and 1006 stand for "no code" and may not be sent (RFC 6455, 7.4.1).
+    socket.close(code === 1005 || code === 1006 ? 1000 : code)
+  }
+
+  /** The current configuration when the token opens this principal's grant, else null. Writes nothing else. */
+  async #authenticate(request: AdmitRequest): Promise<TenantConfig | null> {
+    const isDemoGrant = isDemo(this.env) && request.tenant === DEMO_TENANT && request.grant === DEMO_GRANT
+    if (this.#grant === null && isDemoGrant) await this.#seedDemo(request)
+    const grant = this.#grant
+    if (!opens(grant, request.secretHash, Date.now())) return null
+    if (grant.origin === 'tenant') return grant.config
+    return isDemoGrant ? demoConfig() : null
+  }
+
+  /** The demo's grant is installed by its first use, so that a wrong token stores nothing here either. */
+  async #seedDemo(request: AdmitRequest): Promise<void> {
+    const grant: Grant = {
+      tenant: DEMO_TENANT,
+      name: DEMO_GRANT,
+      label: DEMO_LABEL,
+      secretHash: await demoSecretHash(),
+      origin: 'demo',
+      config: await demoConfig(),
+      expiresAtMs: null,
+      revokedAtMs: null,
+    }
+    if (!opens(grant, request.secretHash, Date.now())) return
+    await this.#commits.run(() => {
+      if (this.#grant === null) this.#install(grant)
+    })
+  }
+
+  #install(grant: Grant): void {
+    const nowMs = Date.now()
+    migrate(this.#sql)
+    writeGrant(this.#sql, grant, nowMs)
+    this.#grant = readGrant(this.#sql)
+  }
+
+  #admit(request: AdmitRequest, config: TenantConfig): AdmitAnswer {
+    const nowMs = Date.now()
+    // Between authentication and this transaction another may have revoked the grant.
+    const grant = this.#grant
+    if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
+    const context = {
+      sql: this.#sql,
+      grant,
+      config,
+      nowMs,
+      newId: () => crypto.randomUUID(),
+      reportLogins: legitiSettings(this.env).reportLogins,
+    }
+    const answer = admit(context, request)
+    this.#arm(soonestPurgeMs(nowMs))
+    if (answer.kind === 'admitted') {
+      const { session, drain } = answer.admitted
+      if (session !== null) this.#arm(session.idleExpiresAtMs)
+      if (drain) this.#arm(nextDeliveryMs(this.#sql, this.#incarnation, nowMs) ?? nowMs)
+    }
+    return answer
+  }
+
+  /** At most one drain at a time; whoever asks meanwhile gets the one that runs, which looks again at its end. */
+  #deliver(): Promise<void> {
+    this.#draining ??= deliver(this.#deliveryContext()).finally(() => {
+      this.#draining = null
+      this.#armExactly(nextWakeMs(this.#sql, this.#incarnation, Date.now()))
+    })
+    return this.#draining
+  }
+
+  #deliveryContext(): DeliveryContext {
+    return {
+      sql: this.#sql,
+      principal: this.#name(),
+      settings: legitiSettings(this.env),
+      incarnation: this.#incarnation,
+      commit: (work) =>
+        this.#commits.run(() => {
+          const result = work()
+          // Should this run die while it waits for Legiti, the alarm takes over when its leases are out.
+          this.#arm(Date.now() + LEASE_MS)
+          return result
+        }),
+      now: () => Date.now(),
+      random: () => Math.random(),
+    }
+  }
+
+  #closeFeeds(): void {
+    closeEndedFeeds(this.ctx, (transport) => liveByTransport(this.#sql, transport, Date.now()) !== null)
+  }
+
+  /** Makes sure that the alarm rings at `atMs` or before; part of the transaction that it is called in. */
+  #arm(atMs: number): void {
+    if (this.#armedAtMs !== null && this.#armedAtMs <= atMs) return
+    this.#armExactly(atMs)
+  }
+
+  #armExactly(atMs: number | null): void {
+    if (this.#armedAtMs === atMs) return
+    this.#armedAtMs = atMs
+    // Not awaited: it joins the writes of this turn, and the output gate holds every answer until it is durable.
+    void (atMs === null ? this.ctx.storage.deleteAlarm() : this.ctx.storage.setAlarm(atMs))
+  }
+
+  #name(): string {
+    return this.#grant === null ? '' : `${this.#grant.tenant}/${this.#grant.name}`
+  }
+}
+
+function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}

@@ -1,0 +1,122 @@
+/**
+ * Everything a PrincipalObject stores. Migrations are numbered, only ever appended, and run when a grant is
+ * installed or an object that has one wakes up; an object without a grant has no table at all.
+ *
+ * Times are Unix milliseconds.
+ */
+const migrations: readonly string[] = [
+  `
+  -- The one grant of this principal.
+  CREATE TABLE grants (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    label TEXT NOT NULL,
+    secret_hash BLOB NOT NULL,          -- SHA-256 of the token's secret part
+    origin TEXT NOT NULL,               -- 'tenant', or 'demo': valid only while DEMO is on
+    config TEXT NOT NULL,               -- TenantConfig as JSON; of a demo grant the built-in one counts
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+  );
+
+  -- A session is live while ended_at is NULL. Ending is one guarded UPDATE, so it happens once.
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    transport TEXT,                     -- Mcp-Session-Id in the session era
+    protocol_version TEXT,              -- what initialize settled on
+    account TEXT,                       -- NULL until a login
+    provider TEXT,
+    started_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    idle_ms INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,        -- absolute
+    ends_at INTEGER NOT NULL,           -- min(last_seen_at + idle_ms, expires_at)
+    listed_version TEXT,                -- configuration whose tools the client has listed
+    ended_at INTEGER,
+    end_reason TEXT
+  );
+  CREATE UNIQUE INDEX sessions_live_transport ON sessions (transport) WHERE ended_at IS NULL AND transport IS NOT NULL;
+  CREATE INDEX sessions_live_end ON sessions (ends_at) WHERE ended_at IS NULL;
+  CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+  -- How often a limit was used in one window. 'key' is the limit's key and, for scope session, the session.
+  CREATE TABLE counters (
+    key TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    PRIMARY KEY (key, window_start)
+  );
+  CREATE INDEX counters_end ON counters (window_end);
+
+  -- A row for every decided call. Argument names only.
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    session_id TEXT,
+    account TEXT,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    decision TEXT NOT NULL,             -- allow | deny | limit | refuse
+    rule TEXT NOT NULL,
+    config_version TEXT NOT NULL,
+    argument_names TEXT NOT NULL,       -- JSON array
+    charged TEXT NOT NULL,              -- JSON array of [key, window_start]
+    refunded_at INTEGER
+  );
+  CREATE INDEX audit_request ON audit (request_id);
+  CREATE INDEX audit_at ON audit (at);
+
+  -- Events for Legiti. 'args' is what happened; the wire's form is made when it is sent.
+  CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,            -- logout:<session>, login:<session> or evt_<uuid>
+    ordering_key TEXT NOT NULL,         -- events of one key are delivered in order of seq
+    tool TEXT NOT NULL,
+    args TEXT,                          -- JSON; removed once delivered
+    occurred_at INTEGER NOT NULL,
+    give_up_at INTEGER NOT NULL,        -- undelivered by then, it becomes a dead letter
+    state TEXT NOT NULL,                -- pending | delivered | dead
+    attempts INTEGER NOT NULL DEFAULT 0,
+    leased_by TEXT,                     -- incarnation of this object that is sending it now
+    lease_until INTEGER,
+    settled_at INTEGER,                 -- delivered_at, or when it became a dead letter
+    last_error TEXT
+  );
+  CREATE INDEX outbox_state ON outbox (state, seq);
+  CREATE INDEX outbox_settled ON outbox (state, settled_at) WHERE settled_at IS NOT NULL;
+  CREATE INDEX outbox_pending_key ON outbox (ordering_key, seq) WHERE state = 'pending';
+  CREATE INDEX outbox_give_up ON outbox (give_up_at) WHERE state = 'pending';
+
+  -- Whether Legiti can be reached, as this principal has found it.
+  CREATE TABLE destination (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    failures INTEGER NOT NULL,
+    retry_at INTEGER NOT NULL,          -- nothing is sent before
+    paused INTEGER NOT NULL,            -- 1: refused our key, or not configured
+    reason TEXT NOT NULL
+  );
+  INSERT INTO destination VALUES (1, 0, 0, 0, '');
+  `,
+]
+
+/** How far this object's tables are, 0 for none at all. Writes nothing. */
+export function schemaVersion(sql: SqlStorage): number {
+  const known = sql
+    .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'")
+    .toArray()
+  if (known.length === 0) return 0
+  return sql.exec<{ version: number }>('SELECT version FROM schema_version').one().version
+}
+
+/** Brings the tables up to date. Call inside a transaction. */
+export function migrate(sql: SqlStorage): void {
+  const from = schemaVersion(sql)
+  if (from === migrations.length) return
+  if (from === 0)
+    sql.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (0)')
+  for (const migration of migrations.slice(from)) sql.exec(migration)
+  sql.exec('UPDATE schema_version SET version = ?', migrations.length)
+}

@@ -1,0 +1,195 @@
+/** The native server `session`: log in, log out, and see who is logged in. */
+import type { ToolAnnotations } from '@modelcontextprotocol/server'
+import * as z from 'zod/v4'
+import { failure, success } from '../native/result.ts'
+import {
+  type CallContext,
+  type NativeTool,
+  type Preparation,
+  publishedSchema,
+  SESSION_ARGUMENT,
+  sessionHandle,
+} from '../native/tool.ts'
+import type { Admitted, SessionView } from '../principal/contract.ts'
+import { jwtProof, type Proof, providerNames, trustedProof } from './providers.ts'
+
+const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`)
+
+const sessionOutput = {
+  session: z.string().describe('The session handle').nullable(),
+  account: z.string().describe('The account that the session acts for').nullable(),
+  provider: z.string().describe('How the account was proven').nullable(),
+  started_at: time('When the session began').nullable(),
+  idle_expires_at: time('When the session ends unless it is used before').nullable(),
+  expires_at: time('When the session ends in any case').nullable(),
+}
+
+const loginInput = z.strictObject({
+  provider: z
+    .enum(providerNames)
+    .describe('How the account is established: "trusted" asserts it, "jwt" proves it'),
+  account_id: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('With provider "trusted": the account to act for'),
+  token: z
+    .string()
+    .min(1)
+    .max(16_384)
+    .optional()
+    .describe('With provider "jwt": an ID token or JWT whose issuer and audience this tenant accepts'),
+  [SESSION_ARGUMENT]: sessionHandle,
+})
+
+const logoutInput = z.strictObject({
+  params: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Action parameters as a JSON object; not used'),
+  [SESSION_ARGUMENT]: sessionHandle,
+})
+
+const whoamiInput = z.strictObject({ [SESSION_ARGUMENT]: sessionHandle })
+
+const loginOutput = z.object({
+  message: z.string(),
+  ended: z.string().nullable().describe('The session that this login replaced and ended'),
+  ...sessionOutput,
+})
+const logoutOutput = z.object({
+  message: z.enum(['Logged out successfully', 'No active session']),
+  ended: z.boolean().describe('Whether this call ended a session'),
+  session: z.string().nullable().describe('The session that ended'),
+})
+const whoamiOutput = z.object({
+  logged_in: z.boolean(),
+  grant: z.string().describe('The label of the grant that this client uses'),
+  tenant: z.string(),
+  ...sessionOutput,
+})
+
+export const sessionTools: readonly NativeTool[] = [
+  tool({
+    name: 'auth_login',
+    title: 'Log in',
+    description:
+      'Start a session that acts for one account. Later calls of this client belong to it until auth_logout or until ' +
+      'it expires. Logging in again ends the session that was live and starts a new one. Clients of protocol revision ' +
+      '2026-07-28 pass the returned session handle as the argument "session" of every later call.',
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+    input: loginInput,
+    output: loginOutput,
+    prepare: prepareLogin,
+  }),
+  tool({
+    name: 'auth_logout',
+    title: 'Log out',
+    description:
+      'End the current session. Its data is destroyed and Legiti is told that the account has logged out. ' +
+      'Without a live session nothing changes.',
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
+    input: logoutInput,
+    output: logoutOutput,
+    prepare: () => ({ kind: 'work', work: { kind: 'logout' }, complete: completeLogout }),
+  }),
+  tool({
+    name: 'auth_whoami',
+    title: 'Who am I',
+    description: 'Show which account, session and grant this client acts with, and when the session ends.',
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input: whoamiInput,
+    output: whoamiOutput,
+    prepare: () => ({ kind: 'work', work: { kind: 'whoami' }, complete: completeWhoami }),
+  }),
+]
+
+async function prepareLogin(
+  args: Readonly<Record<string, unknown>>,
+  context: CallContext,
+): Promise<Preparation> {
+  const { provider, account_id, token } = args as z.infer<typeof loginInput>
+  const needed = provider === 'trusted' ? 'account_id' : 'token'
+  const unused = provider === 'trusted' ? 'token' : 'account_id'
+  if (args[needed] === undefined || args[unused] !== undefined) {
+    const message = `provider "${provider}" takes the argument ${needed} and not ${unused}`
+    return { kind: 'refuse', code: 'invalid_arguments', message }
+  }
+  const proof: Proof =
+    provider === 'trusted'
+      ? trustedProof(account_id ?? '', context.config.settings)
+      : await jwtProof(token ?? '', context.config.settings, context.nowMs)
+  if (proof.ok) {
+    return {
+      kind: 'work',
+      work: { kind: 'login', provider, account: proof.account },
+      complete: completeLogin,
+    }
+  }
+  const { message } = proof
+  return {
+    kind: 'work',
+    work: { kind: 'login_failed', account: proof.account },
+    complete: () => ({ result: failure('login_failed', `Login failed. ${message}`) }),
+  }
+}
+
+function completeLogin({ session, outcome }: Admitted) {
+  const ended = outcome.kind === 'logged_in' ? outcome.endedSession : null
+  const facts = sessionFacts(session)
+  const text = `Logged in as ${facts.account}. Session ${facts.session}, until ${facts.expires_at} at the latest.`
+  return { result: success(text, { message: 'Logged in successfully', ended, ...facts }) }
+}
+
+function completeLogout({ outcome }: Admitted) {
+  const ended = outcome.kind === 'logged_out' ? outcome.ended : null
+  const message = ended === null ? 'No active session' : 'Logged out successfully'
+  return { result: success(message, { message, ended: ended !== null, session: ended?.id ?? null }) }
+}
+
+function completeWhoami({ session, label, tenant }: Admitted) {
+  const isLoggedIn = session !== null && session.account !== null
+  const facts = sessionFacts(session)
+  const who = isLoggedIn ? `Logged in as ${facts.account}` : 'Not logged in'
+  return {
+    result: success(`${who}. Grant: ${label}.`, { logged_in: isLoggedIn, grant: label, tenant, ...facts }),
+  }
+}
+
+function sessionFacts(session: SessionView | null) {
+  const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())
+  return {
+    session: session?.id ?? null,
+    account: session?.account ?? null,
+    provider: session?.provider ?? null,
+    started_at: at(session?.startedAtMs),
+    idle_expires_at: at(session?.idleExpiresAtMs),
+    expires_at: at(session?.expiresAtMs),
+  }
+}
+
+function tool(it: {
+  name: string
+  title: string
+  description: string
+  annotations: ToolAnnotations
+  input: z.ZodObject
+  output: z.ZodObject
+  prepare: NativeTool['prepare']
+}): NativeTool {
+  const { name, title, description, annotations, input, output, prepare } = it
+  return {
+    server: 'session',
+    definition: {
+      name,
+      title,
+      description,
+      inputSchema: publishedSchema(input),
+      outputSchema: publishedSchema(output),
+      annotations: { title, ...annotations },
+    },
+    input,
+    prepare,
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What a tenant has decided about one grant: policy, identity providers, session times, servers. Immutable
+ * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
+ */
+import * as z from 'zod/v4'
+import { isLoopback } from '../loopback.ts'
+import { nativeServerNames } from '../native/server-names.ts'
+import { loadHosted } from '../policy/hosted.ts'
+import { describeProblem } from '../policy/problem.ts'
+
+const MAX_SESSION_SECONDS = 30 * 24 * 3600
+
+const jwtIssuer = z
+  .strictObject({
+    /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
+    issuer: z.string().min(1).max(512),
+    /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
+    audience: z.array(z.string().min(1).max(512)).min(1).max(16),
+    /** Where the issuer publishes its keys; fetched over https (or from loopback) and cached. */
+    jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
+    /** The keys themselves (RFC 7517), for issuers that publish none. */
+    jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
+  })
+  .refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
+
+const settingsSchema = z.strictObject({
+  identity: z
+    .strictObject({
+      /** Whether this tenant's grants may assert an account without proof. */
+      trusted: z.boolean().default(false),
+      jwt: z.array(jwtIssuer).max(16).default([]),
+    })
+    .prefault({}),
+  sessions: z
+    .strictObject({
+      /** A session that is not used for so long ends. */
+      idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
+      /** A session ends so long after it began, used or not. */
+      absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
+    })
+    .prefault({}),
+  servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
+})
+
+export type TenantSettings = z.infer<typeof settingsSchema>
+export type JwtIssuer = z.infer<typeof jwtIssuer>
+
+export interface TenantConfig {
+  /** Names exactly this content: a digest of it. */
+  readonly version: string
+  readonly settings: TenantSettings
+  /** The policy document as its author wrote it, or null for none (which denies everything). */
+  readonly policy: unknown
+}
+
+/**
+ * Checks settings and policy and gives them their version. Throws an Error that lists every problem; nothing
+ * that does not load is ever stored.
+ */
+export async function tenantConfig(settings: unknown, policy: unknown): Promise<TenantConfig> {
+  const parsed = settingsSchema.safeParse(settings)
+  if (!parsed.success) throw new Error(`invalid tenant settings: ${z.prettifyError(parsed.error)}`)
+  if (policy !== null) {
+    const loaded = loadHosted(policy)
+    if (!loaded.ok) throw new Error(`invalid policy: ${loaded.problems.map(describeProblem).join('; ')}`)
+  }
+  const content = new TextEncoder().encode(JSON.stringify([parsed.data, policy]))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
+  return { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy }
+}
+
+function isSafeKeyUrl(text: string): boolean {
+  const url = new URL(text)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}

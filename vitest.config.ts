@@ -1,0 +1,34 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+/**
+ * Three kinds of test, told apart by name:
+ *   *.pure.test.ts  pure code, in plain Node
+ *   *.node.test.ts  whole programs: wrangler dev, bare workerd, the conformance suite
+ *   *.test.ts       everything else, in workerd, against real Durable Objects
+ */
+const pure = 'test/**/*.pure.test.ts'
+const whole = 'test/**/*.node.test.ts'
+
+export default defineConfig({
+  test: {
+    coverage: { provider: 'istanbul', include: ['src/**/*.ts'] },
+    projects: [
+      { test: { name: 'pure', include: [pure] } },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        test: { name: 'workerd', include: ['test/**/*.test.ts'], exclude: [pure, whole] },
+      },
+      {
+        test: {
+          name: 'whole',
+          include: [whole],
+          // Each starts runtimes of its own; side by side they would only slow each other down.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
