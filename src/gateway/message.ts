@@ -88,7 +88,9 @@ function readStateless(route: InboundModernRoute, headers: MessageHeaders): Mess
     return { kind: 'notification', era: 'stateless', body: route.message }
   }
   const { id, method, params } = route.message
-  const refusal = standardHeaderRefusal(method, params, headers) ?? paramsRefusal(method, params)
+  const refusal =
+    standardHeaderRefusal(method, params, headers) ??
+    (method === 'tools/call' ? paramsRefusal(method, params) : null)
   if (refusal !== null) return refused('stateless', refusal)
   return { kind: 'request', era: 'stateless', id, method, body: route.message }
 }

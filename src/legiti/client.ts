@@ -32,13 +32,12 @@ export async function askLegiti(
   signal?: AbortSignal,
 ): Promise<LegitiAnswer> {
   if (target.kind === 'unconfigured') return { kind: 'unsent', why: target.why }
-  const timeout = AbortSignal.timeout(timeoutMs)
+  // Not AbortSignal.timeout: its timer outlives the answer and would keep a Durable Object in memory.
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  const either = signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, signal])
   try {
-    const response = await send(
-      target,
-      request,
-      signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
-    )
+    const response = await send(target, request, either)
     return {
       kind: 'answered',
       status: response.status,
@@ -47,8 +46,10 @@ export async function askLegiti(
     }
   } catch {
     // The reason may quote the URL or a header, so only its kind is passed on.
-    const failure = timeout.aborted ? 'timeout' : signal?.aborted ? 'aborted' : 'network'
+    const failure = timeout.signal.aborted ? 'timeout' : signal?.aborted ? 'aborted' : 'network'
     return { kind: 'failed', failure }
+  } finally {
+    clearTimeout(timer)
   }
 }
 

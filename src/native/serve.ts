@@ -4,8 +4,11 @@
  */
 import {
   type CallToolResult,
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
   createMcpHandler,
   type ListToolsResult,
+  PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
   Server,
@@ -26,7 +29,8 @@ export interface Supplies {
 type Request_ = Extract<Message, { kind: 'request' }>
 
 /** Answers one request. */
-export function serveRequest(message: Request_, http: Request, supplies: Supplies): Promise<Response> {
+export function serveRequest(given: Request_, http: Request, supplies: Supplies): Promise<Response> {
+  const message = supplies.call === undefined ? given : { ...given, body: bareCall(given) }
   return message.era === 'stateless'
     ? serveStateless(message, http, supplies)
     : serveSessionEra(message, http, supplies)
@@ -67,6 +71,20 @@ function server({ list, call }: Supplies): Server {
   })
   return served
 }
+
+/**
+ * A decided call as the protocol code may see it: its name and, in the stateless era, its envelope. Whatever
+ * else came along was not asked for, and must not make it refuse a call whose work is done.
+ */
+function bareCall({ era, body }: Request_): Request_['body'] {
+  const { name, _meta } = body.params as { name: string; _meta?: Record<string, unknown> }
+  const envelope = Object.fromEntries(
+    envelopeKeys.map((key) => [key, _meta?.[key]]).filter(([, it]) => it !== undefined),
+  )
+  return { ...body, params: { name, ...(era === 'stateless' ? { _meta: envelope } : {}) } }
+}
+
+const envelopeKeys = [PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY]
 
 /** The request as the protocol code may see it: the headers that it reads, and neither token nor cookie. */
 function bare(http: Request): Request {

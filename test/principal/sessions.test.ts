@@ -1,0 +1,360 @@
+/** The life of a session: how it starts, rotates and ends, exactly once, whatever happens meanwhile. */
+import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import {
+  behave,
+  connect,
+  installGrant,
+  principal,
+  received,
+  rows,
+  settled,
+  stateless,
+  statelessCall,
+} from '../support/gateway.ts'
+
+const START = Date.parse('2030-01-01T00:00:00Z')
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+beforeEach(async () => {
+  await reset()
+  vi.useFakeTimers({ toFake: ['Date'] })
+  vi.setSystemTime(START)
+})
+afterEach(() => vi.useRealTimers())
+
+const at = (ms: number) => vi.setSystemTime(START + ms)
+const login = async (account: string, more: Record<string, unknown> = {}) => {
+  const { structured } = await statelessCall('auth_login', {
+    provider: 'trusted',
+    account_id: account,
+    ...more,
+  })
+  return structured as { session: string; ended: string | null }
+}
+const logouts = async () => {
+  await settled()
+  return (await received()).filter(({ body }) => body.action === 'logout').map(({ body }) => body.account_id)
+}
+const ends = () =>
+  rows<{ id: string; account: string | null; end_reason: string | null }>(
+    'SELECT id, account, end_reason FROM sessions ORDER BY started_at, rowid',
+  )
+
+describe('logging in and out, session era', () => {
+  test('the session hangs on Mcp-Session-Id from login to logout', async () => {
+    const client = await connect()
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ logged_in: false, account: null })
+    const login = await client.login('ana')
+    expect(login.structured).toMatchObject({ account: 'ana', provider: 'trusted', ended: null })
+    expect((await client.call('auth_whoami')).structured).toMatchObject({
+      logged_in: true,
+      account: 'ana',
+      session: login.structured.session,
+      grant: 'Demo agent',
+      tenant: 'demo',
+      started_at: '2030-01-01T00:00:00.000Z',
+      idle_expires_at: '2030-01-01T00:30:00.000Z',
+      expires_at: '2030-01-01T12:00:00.000Z',
+    })
+    const logout = await client.call('auth_logout', { params: { anything: 'goes' } })
+    expect(logout.text).toBe('Logged out successfully')
+    expect(logout.structured).toEqual({
+      message: 'Logged out successfully',
+      ended: true,
+      session: login.structured.session,
+    })
+  })
+
+  test('logout answers first, and then the transport is closed', async () => {
+    const client = await connect()
+    await client.login('ana')
+    expect((await client.call('auth_logout')).status).toBe(200)
+    expect((await client.request('ping')).status).toBe(404)
+  })
+
+  test('without a login there is nothing to end: the transport stays', async () => {
+    const client = await connect()
+    const logout = await client.call('auth_logout')
+    expect([logout.text, logout.structured.ended, logout.structured.session]).toEqual([
+      'No active session',
+      false,
+      null,
+    ])
+    expect((await client.request('ping')).status).toBe(200)
+    expect(await logouts()).toEqual([])
+  })
+
+  test('a second login ends the first session properly and keeps the transport', async () => {
+    const client = await connect()
+    const first = (await client.login('ana')).structured.session
+    const second = (await client.login('bea')).structured
+    expect(second).toMatchObject({ account: 'bea', ended: first })
+    expect(second.session).not.toBe(first)
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'bea' })
+    expect(await logouts()).toEqual(['ana'])
+    expect((await ends()).map(({ account, end_reason }) => [account, end_reason])).toEqual([
+      ['ana', 'rotated'],
+      ['bea', null],
+    ])
+  })
+
+  test('a login that fails leaves the live session as it is', async () => {
+    const client = await connect()
+    await client.login('ana')
+    expect((await client.call('auth_login', { provider: 'jwt', token: 'not-a-token' })).code).toBe(
+      'login_failed',
+    )
+    expect((await client.call('auth_login', { provider: 'trusted' })).code).toBe('invalid_arguments')
+    expect((await client.call('auth_login', { provider: 'trusted', account_id: 'b', token: 'x' })).code).toBe(
+      'invalid_arguments',
+    )
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    expect(await logouts()).toEqual([])
+  })
+
+  test('DELETE of a session that has logged in is a logout, too', async () => {
+    const client = await connect()
+    await client.login('ana')
+    await client.delete()
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('a session that never logged in ends without a logout', async () => {
+    const client = await connect()
+    await client.delete()
+    expect(await logouts()).toEqual([])
+  })
+
+  test('a handle that is not the transport’s own session is refused', async () => {
+    const [one, two] = [await connect(), await connect()]
+    await one.login('ana')
+    const { session } = (await two.login('bea')).structured
+    expect((await one.call('track_account', { action: 'create', account_id: 'a', session })).code).toBe(
+      'session_ended',
+    )
+    expect((await one.call('auth_logout', { session })).structured).toMatchObject({ ended: false })
+    expect((await two.call('auth_whoami', { session })).structured).toMatchObject({ account: 'bea' })
+  })
+})
+
+describe('logging in and out, stateless era', () => {
+  test('the session is the handle that auth_login returns', async () => {
+    const { session } = await login('ana')
+    expect((await statelessCall('auth_whoami')).structured).toMatchObject({ logged_in: false })
+    expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ account: 'ana' })
+    expect((await statelessCall('auth_logout', { session })).structured).toMatchObject({
+      ended: true,
+      session,
+    })
+    expect((await statelessCall('auth_logout', { session })).structured).toEqual({
+      message: 'No active session',
+      ended: false,
+      session: null,
+    })
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('logging in with the handle of a live session rotates it', async () => {
+    const first = await login('ana')
+    const second = await login('bea', { session: first.session })
+    expect(second.ended).toBe(first.session)
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('a dead handle is refused by every tool but those of the session', async () => {
+    const { session } = await login('ana')
+    await statelessCall('auth_logout', { session })
+    const refused = await statelessCall('track_account', { action: 'create', account_id: 'a', session })
+    expect([refused.isError, refused.code]).toEqual([true, 'session_ended'])
+    expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ logged_in: false })
+    expect(await login('bea', { session })).toMatchObject({ ended: null })
+  })
+
+  test('several sessions live side by side', async () => {
+    const [ana, bea] = [await login('ana'), await login('bea')]
+    await statelessCall('auth_logout', { session: ana.session })
+    expect((await statelessCall('auth_whoami', { session: bea.session })).structured).toMatchObject({
+      account: 'bea',
+    })
+  })
+})
+
+describe('exactly once', () => {
+  test('of many logouts at the same time one ends the session, and one event is queued', async () => {
+    const { session } = await login('ana')
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => statelessCall('auth_logout', { session })),
+    )
+    expect(answers.filter(({ structured }) => structured.ended === true)).toHaveLength(1)
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('a logout, a DELETE, an expiry and a revocation that race end it once', async () => {
+    const client = await connect()
+    await client.login('ana')
+    at(30 * MINUTE - 1)
+    await Promise.all([
+      client.call('auth_logout'),
+      client.delete(),
+      principal().revoke(),
+      runDurableObjectAlarm(principal()),
+    ])
+    expect(await logouts()).toEqual(['ana'])
+    expect(await rows('SELECT id FROM sessions WHERE end_reason IS NOT NULL')).toHaveLength(1)
+  })
+})
+
+describe('expiry', () => {
+  test('30 minutes without use end a session, at that very millisecond', async () => {
+    const client = await connect()
+    await client.login('ana')
+    at(30 * MINUTE - 1)
+    expect((await client.call('auth_whoami')).status).toBe(200)
+    at(60 * MINUTE - 2)
+    expect((await client.call('auth_whoami')).status).toBe(200)
+    at(90 * MINUTE - 2)
+    expect((await client.call('auth_whoami')).status).toBe(404)
+  })
+
+  test('12 hours end it however much it is used', async () => {
+    const { session } = await login('ana')
+    for (let ms = 20 * MINUTE; ms < 12 * HOUR; ms += 20 * MINUTE) {
+      at(ms)
+      expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ account: 'ana' })
+    }
+    at(12 * HOUR)
+    expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ logged_in: false })
+    await runDurableObjectAlarm(principal())
+    expect((await ends()).map(({ end_reason }) => end_reason)).toEqual(['expired'])
+  })
+
+  test('the alarm ends it when nobody asks, and tells when it happened', async () => {
+    await login('ana')
+    at(31 * MINUTE)
+    expect(await runDurableObjectAlarm(principal())).toBe(true)
+    expect((await ends()).map(({ end_reason }) => end_reason)).toEqual(['idle'])
+    expect((await received()).filter(({ body }) => body.action === 'logout')).toMatchObject([
+      { body: { account_id: 'ana', action: 'logout' } },
+    ])
+    const [event] = await rows<{ occurred_at: number }>(
+      "SELECT occurred_at FROM outbox WHERE id LIKE 'logout:%'",
+    )
+    expect(event?.occurred_at).toBe(START + 30 * MINUTE)
+  })
+
+  test('an alarm is set for the end of every session', async () => {
+    await login('ana')
+    await settled()
+    const alarm = await runInDurableObject(principal(), (_, state) => state.storage.getAlarm())
+    expect(alarm).toBe(START + 30 * MINUTE)
+  })
+
+  test('the alarm wakes too early for a session that was used since, and is set again', async () => {
+    const { session } = await login('ana')
+    at(20 * MINUTE)
+    await statelessCall('auth_whoami', { session })
+    at(30 * MINUTE)
+    await runDurableObjectAlarm(principal())
+    expect((await ends()).map(({ end_reason }) => end_reason)).toEqual([null])
+    const alarm = await runInDurableObject(principal(), (_, state) => state.storage.getAlarm())
+    expect(alarm).toBe(START + 50 * MINUTE)
+  })
+
+  test('requests that write nothing else keep a session alive, too', async () => {
+    const client = await connect()
+    for (const minutes of [25, 50, 75]) {
+      at(minutes * MINUTE)
+      expect((await client.request('ping')).status).toBe(200)
+    }
+  })
+
+  test('both times are the tenant’s to set', async () => {
+    const settings = { identity: { trusted: true }, sessions: { idle_seconds: 60, absolute_seconds: 90 } }
+    const token = await installGrant('acme', 'bot', { settings })
+    const client = await connect({ token })
+    await client.login('ana')
+    at(59_000)
+    expect((await client.call('auth_whoami')).structured).toMatchObject({
+      expires_at: '2030-01-01T00:01:30.000Z',
+    })
+    at(90_000)
+    expect((await client.request('ping')).status).toBe(404)
+  })
+
+  test('more sessions than one alarm handles in one go all end', async () => {
+    await login('first')
+    await runInDurableObject(principal(), (_, state) => {
+      for (let i = 0; i < 2_500; i++) {
+        state.storage.sql.exec(
+          `INSERT INTO sessions (id, account, provider, started_at, last_seen_at, idle_ms, expires_at, ends_at)
+           VALUES (?, NULL, NULL, ?, ?, 1000, ?, ?)`,
+          `ses_${i}`,
+          START,
+          START,
+          START + HOUR,
+          START + 1_000,
+        )
+      }
+    })
+    at(31 * MINUTE)
+    await runDurableObjectAlarm(principal())
+    expect(await rows('SELECT id FROM sessions WHERE ended_at IS NULL')).toEqual([])
+  })
+})
+
+describe('revocation of the grant', () => {
+  test('ends every session of it, with a logout for each that had logged in', async () => {
+    const client = await connect()
+    await connect()
+    await client.login('ana')
+    await login('bea')
+    await principal().revoke()
+    expect(await logouts()).toEqual(['ana', 'bea'])
+    expect(new Set((await ends()).map(({ end_reason }) => end_reason))).toEqual(new Set(['revoked']))
+  })
+})
+
+describe('survival', () => {
+  test('a session lives through the eviction of its object', async () => {
+    const client = await connect()
+    await client.login('ana')
+    await evictDurableObject(principal())
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    await evictDurableObject(principal())
+    expect((await client.call('auth_logout')).structured).toMatchObject({ ended: true })
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('so does a queued logout, and Legiti’s absence', async () => {
+    await behave('fail')
+    const { session } = await login('ana')
+    await statelessCall('auth_logout', { session })
+    await settled()
+    await evictDurableObject(principal())
+    await behave('ok')
+    at(HOUR)
+    await runDurableObjectAlarm(principal())
+    const got = (await received()).filter(({ status }) => status === 201)
+    expect(got.map(({ body }) => body.action)).toEqual(['login', 'logout'])
+  })
+})
+
+test('a grant may have 10,000 live sessions and not one more', async () => {
+  await stateless('server/discover')
+  await runInDurableObject(principal(), (_, state) => {
+    state.storage.sql.exec(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+       INSERT INTO sessions (id, account, provider, started_at, last_seen_at, idle_ms, expires_at, ends_at)
+       SELECT 'ses_' || i, NULL, NULL, ?1, ?1, 1000000, ?1 + 1000000, ?1 + 1000000 FROM n`,
+      START,
+    )
+  })
+  const last = await connect()
+  await expect(connect()).rejects.toThrow('429')
+  const refused = await statelessCall('auth_login', { provider: 'trusted', account_id: 'ana' })
+  expect(refused.status).toBe(429)
+  await last.delete()
+  expect((await connect()).id).toBeTruthy()
+})
