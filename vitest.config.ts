@@ -17,7 +17,12 @@ export default defineConfig({
       { test: { name: 'pure', include: [pure] } },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
-        test: { name: 'workerd', include: ['test/**/*.test.ts'], exclude: [pure, whole] },
+        test: {
+          name: 'workerd',
+          include: ['test/**/*.test.ts'],
+          exclude: [pure, whole],
+          globalSetup: './test/support/node/other-side.ts',
+        },
       },
       {
         test: {

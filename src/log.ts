@@ -9,3 +9,8 @@ export function log(
 ): void {
   console[level](JSON.stringify({ level, event, ...fields }))
 }
+
+/** All that a log may say of an error: its message may quote what a client sent. */
+export function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}

@@ -3,7 +3,7 @@
  * the current one and decides again, so that a changed policy holds for the very next request.
  */
 import type { Env } from '../env.ts'
-import { log } from '../log.ts'
+import { errorName, log } from '../log.ts'
 import type { AdmitAnswer, AdmitRequest, Intent } from '../principal/contract.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { countFailure } from './failures.ts'
@@ -69,10 +69,21 @@ async function put(passage: Passage, request: AdmitRequest): Promise<Admission> 
   } catch (error) {
     log('error', 'principal.unavailable', {
       request: passage.requestId,
-      error: error instanceof Error ? error.name : 'unknown',
+      error: errorName(error),
     })
     return { kind: 'unavailable' }
   }
+}
+
+/** What the client does not wait for. Should it fail, nothing acknowledged is lost: the principal's alarm sees to it. */
+export function afterAnswer(
+  passage: Passage,
+  work: (principal: ReturnType<typeof principalOf>) => Promise<unknown>,
+): void {
+  const done = work(principalOf(passage)).catch((error: unknown) => {
+    log('warn', 'principal.after_answer_failed', { request: passage.requestId, error: errorName(error) })
+  })
+  passage.execution.waitUntil(done)
 }
 
 /** Takes from an answer what the isolate should know next time. */

@@ -6,7 +6,7 @@ import { failure } from '../native/result.ts'
 import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
 import { decide } from '../policy/decide.ts'
 import type { Admitted, CallRecord, Intent, Limited } from '../principal/contract.ts'
-import { type Admission, askPlanned, type Passage, principalOf } from './admission.ts'
+import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
 import type { CompiledConfig } from './known.ts'
 import type { Message } from './message.ts'
 
@@ -120,7 +120,7 @@ async function finish(
   admitted: Admitted,
 ): Promise<{ result: CallToolResult; drain: boolean }> {
   const { result, refund } = await complete(admitted)
-  if (refund && admitted.charged) passage.execution.waitUntil(principalOf(passage).refund(passage.requestId))
+  if (refund && admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
   return { result, drain: admitted.drain }
 }
 

@@ -3,7 +3,7 @@ import { type Reach, reachableTools } from '../native/catalogue.ts'
 import { type Supplies, serveRequest } from '../native/serve.ts'
 import { type NativeServerName, nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
-import { ask, askPlanned, type Passage, principalOf } from './admission.ts'
+import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'
 import { runCall } from './call.ts'
@@ -67,6 +67,8 @@ async function dispatchRequest(
     }
     case 'subscriptions/listen':
       return message.era === 'stateless' ? openSubscription(passage, message) : check(passage, message, serve)
+    case 'resources/read':
+      return message.era === 'session' ? resourceNotFound(passage, message) : check(passage, message, serve)
     default:
       return check(passage, message, serve)
   }
@@ -78,6 +80,19 @@ async function check(
   serve: () => Promise<Response>,
 ) {
   return answer(await ask(passage, { kind: 'check' }), message.id, serve)
+}
+
+/** There are no resources yet. The session era has a code of its own for that (MCP 2025-11-25, resources). */
+async function resourceNotFound(
+  passage: Passage,
+  message: Extract<Message, { kind: 'request' }>,
+): Promise<Response> {
+  const { uri } = (message.body.params ?? {}) as { uri?: unknown }
+  const refusal =
+    typeof uri === 'string'
+      ? { status: 200, code: codes.resourceNotFound, message: 'Resource not found', data: { uri } }
+      : { status: 200, code: codes.invalidParams, message: 'params.uri: found nothing; allowed: string' }
+  return refuse(passage, refusal, message.id)
 }
 
 async function initialize(
@@ -98,7 +113,7 @@ async function initialize(
 
 /** After the answer: streams of ended sessions are closed, and Legiti is told. The alarm does it if this dies. */
 export function drainLater(passage: Passage): void {
-  passage.execution.waitUntil(principalOf(passage).drain())
+  afterAnswer(passage, (principal) => principal.drain())
 }
 
 function undecided(): Response {

@@ -11,6 +11,8 @@ export const codes = {
   transport: -32_000,
   /** The session is over (Streamable HTTP, session era). */
   sessionNotFound: -32_001,
+  /** MCP up to 2025-11-25, resources; later revisions use invalidParams. */
+  resourceNotFound: -32_002,
   /** MCP 2026-07-28, HeaderMismatch. */
   headerMismatch: -32_020,
   /** MCP 2026-07-28, UnsupportedProtocolVersion. */

@@ -11,11 +11,12 @@ import {
   PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
+  ResourceNotFoundError,
   Server,
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
-import type { Message } from '../gateway/message.ts'
+import type { Era, Message } from '../gateway/message.ts'
 import { identity, instructions } from '../version.ts'
 
 /** What the answer may be made of. */
@@ -37,7 +38,7 @@ export function serveRequest(given: Request_, http: Request, supplies: Supplies)
 }
 
 function serveStateless({ body }: Request_, http: Request, supplies: Supplies): Promise<Response> {
-  const handler = createMcpHandler(() => server(supplies), {
+  const handler = createMcpHandler(() => server(supplies, 'stateless'), {
     legacy: 'reject',
     ...(supplies.bus === undefined ? {} : { bus: supplies.bus }),
   })
@@ -47,7 +48,7 @@ function serveStateless({ body }: Request_, http: Request, supplies: Supplies): 
 async function serveSessionEra({ body }: Request_, http: Request, supplies: Supplies): Promise<Response> {
   // A transport a request: the session lives in the principal, never in this isolate's memory.
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
-  const served = server(supplies)
+  const served = server(supplies, 'session')
   await served.connect(transport)
   try {
     return await transport.handleRequest(bare(http), { parsedBody: body })
@@ -56,13 +57,36 @@ async function serveSessionEra({ body }: Request_, http: Request, supplies: Supp
   }
 }
 
-function server({ list, call }: Supplies): Server {
-  const served = new Server(identity, { capabilities: { tools: { listChanged: true } }, instructions })
+function server({ list, call }: Supplies, era: Era): Server {
+  // Resources and prompts are lists without an entry yet. No log message is ever sent, whatever the level.
+  const capabilities = {
+    tools: { listChanged: true },
+    resources: {},
+    prompts: {},
+    ...(era === 'session' ? { logging: {} } : {}),
+  }
+  const served = new Server(identity, { capabilities, instructions })
   served.setRequestHandler('tools/list', (request) => {
-    if (request.params?.cursor !== undefined) {
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: the list has one page')
-    }
+    refuseCursor(request.params?.cursor)
     return { tools: list?.() ?? [] }
+  })
+  served.setRequestHandler('resources/list', (request) => {
+    refuseCursor(request.params?.cursor)
+    return { resources: [] }
+  })
+  served.setRequestHandler('resources/templates/list', (request) => {
+    refuseCursor(request.params?.cursor)
+    return { resourceTemplates: [] }
+  })
+  served.setRequestHandler('resources/read', (request) => {
+    throw new ResourceNotFoundError(request.params.uri)
+  })
+  served.setRequestHandler('prompts/list', (request) => {
+    refuseCursor(request.params?.cursor)
+    return { prompts: [] }
+  })
+  served.setRequestHandler('prompts/get', (request) => {
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown prompt: ${request.params.name}`)
   })
   served.setRequestHandler('tools/call', () => {
     if (call === undefined)
@@ -70,6 +94,11 @@ function server({ list, call }: Supplies): Server {
     return call()
   })
   return served
+}
+
+function refuseCursor(cursor: string | undefined): void {
+  if (cursor === undefined) return
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: the list has one page')
 }
 
 /**

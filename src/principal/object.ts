@@ -2,7 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
-import { log } from '../log.ts'
+import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
 import { refundCall } from './audit.ts'
@@ -265,8 +265,4 @@ export class PrincipalObject extends DurableObject<Env> {
   #name(): string {
     return this.#grant === null ? '' : `${this.#grant.tenant}/${this.#grant.name}`
   }
-}
-
-function errorName(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
 }

@@ -1,5 +1,5 @@
 /** Who may call: tokens, tenants, and what a wrong one learns (nothing). */
-import { createExecutionContext, reset, runInDurableObject, waitOnExecutionContext } from 'cloudflare:test'
+import { createExecutionContext, runInDurableObject, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
@@ -7,6 +7,7 @@ import { forgetFailures } from '../../src/gateway/failures.ts'
 import {
   connect,
   DEMO_TOKEN,
+  fresh,
   installGrant,
   post,
   principal,
@@ -16,7 +17,7 @@ import {
 } from '../support/gateway.ts'
 
 beforeEach(async () => {
-  await reset()
+  await fresh()
   forgetFailures()
 })
 afterEach(() => vi.useRealTimers())

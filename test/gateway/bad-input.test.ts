@@ -1,11 +1,12 @@
 /** What no client should send. None of it reaches a tool, none of it is a 500. */
-import { reset, runInDurableObject } from 'cloudflare:test'
+import { runInDurableObject } from 'cloudflare:test'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
   connect,
   DEMO_TOKEN,
   envelope,
+  fresh,
   post,
   principal,
   request,
@@ -14,7 +15,7 @@ import {
   stateless,
 } from '../support/gateway.ts'
 
-beforeEach(() => reset())
+beforeEach(fresh)
 
 /** How many calls were let through to a tool. */
 async function allowedCalls(): Promise<number> {

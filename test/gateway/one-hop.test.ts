@@ -1,12 +1,12 @@
 /** The hot path makes one Durable Object call, and none that the answer waits for. */
-import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/env.ts'
-import { DEMO_TOKEN, envelope, request, STATELESS } from '../support/gateway.ts'
+import { DEMO_TOKEN, envelope, fresh, request, STATELESS } from '../support/gateway.ts'
 
-beforeEach(() => reset())
+beforeEach(fresh)
 
 interface Counted {
   readonly status: number

@@ -1,10 +1,10 @@
 /** The two eras of MCP on one endpoint: each `describe` is a row of what the specification asks. */
-import { reset } from 'cloudflare:test'
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
   connect,
   DEMO_TOKEN,
   envelope,
+  fresh,
   open,
   post,
   request,
@@ -15,7 +15,7 @@ import {
   toolNames,
 } from '../support/gateway.ts'
 
-beforeEach(() => reset())
+beforeEach(fresh)
 
 const sessionEra = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
 const initialize = (protocolVersion: string) =>
@@ -254,15 +254,28 @@ describe('a dead session id', () => {
 })
 
 describe('a resource that does not exist', () => {
-  test('session era: there are no resources at all, so the method is unknown', async () => {
+  test('session era: -32002', async () => {
     const answer = await (await connect()).request('resources/read', { uri: 'x://y' })
-    expect(error(answer).code).toBe(-32601)
+    expect(error(answer)).toMatchObject({ code: -32002, data: { uri: 'x://y' } })
   })
 
-  test('stateless era: likewise', async () => {
+  test('stateless era: -32602', async () => {
     const answer = await stateless('resources/read', { uri: 'x://y' })
-    expect([answer.status, error(answer).code]).toEqual([404, -32601])
+    expect(error(answer)).toMatchObject({ code: -32602, data: { uri: 'x://y' } })
   })
+
+  test.each(['resources/list', 'resources/templates/list', 'prompts/list'])('%s is empty', async (method) => {
+    const list = Object.values((await (await connect()).request(method)).body?.result as object)
+    expect(list).toEqual([[]])
+    expect((await stateless(method)).body?.result).toMatchObject({ cacheScope: 'private' })
+  })
+
+  test.each(['tools/list', 'resources/list', 'prompts/list'])(
+    '%s refuses a cursor that it never gave',
+    async (method) => {
+      expect(error(await (await connect()).request(method, { cursor: 'x' })).code).toBe(-32602)
+    },
+  )
 })
 
 describe('batches', () => {

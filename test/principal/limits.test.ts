@@ -1,8 +1,9 @@
 /** A limit of N lets N through, never one more: under concurrency, across eviction, at the window's turn. */
-import { evictDurableObject, reset, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   connect,
+  fresh,
   installGrant,
   principal,
   rows,
@@ -14,7 +15,7 @@ import {
 const START = Date.parse('2030-01-01T10:00:00Z')
 
 beforeEach(async () => {
-  await reset()
+  await fresh()
   vi.useFakeTimers({ toFake: ['Date'] })
   vi.setSystemTime(START)
 })
@@ -93,7 +94,7 @@ describe('exactness', () => {
     ['minute', START + 60_000],
     ['hour', START + 3_600_000],
     ['day', Date.parse('2030-01-02T00:00:00Z')],
-  ])('a limit per %s holds to the end of the calendar %s, in UTC', async (window, turn) => {
+  ])('a limit per %s holds to the end of its calendar window, in UTC', async (window, turn) => {
     const token = await installGrant('acme', 'bot', { policy: limited(2, window) })
     await track(token)
     await track(token)

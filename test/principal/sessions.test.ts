@@ -1,9 +1,10 @@
 /** The life of a session: how it starts, rotates and ends, exactly once, whatever happens meanwhile. */
-import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   behave,
   connect,
+  fresh,
   installGrant,
   principal,
   received,
@@ -18,7 +19,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
 beforeEach(async () => {
-  await reset()
+  await fresh()
   vi.useFakeTimers({ toFake: ['Date'] })
   vi.setSystemTime(START)
 })

@@ -1,5 +1,5 @@
 /** Talks to the gateway as a client would, without an SDK in between, so that every byte is the test's own. */
-import { runInDurableObject } from 'cloudflare:test'
+import { reset, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import type { PrincipalObject } from '../../src/principal/object.ts'
 import { tenantConfig } from '../../src/tenant/config.ts'
@@ -187,6 +187,14 @@ export function principal(name = 'demo/agent'): DurableObjectStub<PrincipalObjec
   return env.PRINCIPAL.getByName(name)
 }
 
+const used = new Set(['demo/agent'])
+
+/** Empty storage. What still runs behind earlier answers is let finish first, so that it fails nobody's test. */
+export async function fresh(): Promise<void> {
+  await Promise.allSettled([...used].map((name) => principal(name).drain()))
+  await reset()
+}
+
 export const ALLOW_ALL = { version: '1', default: 'allow' }
 
 /** Installs a grant as a tenant's administrator would, and returns its token. */
@@ -200,6 +208,7 @@ export async function installGrant(
     expiresAtMs = null,
   }: { policy?: unknown; settings?: unknown; secret?: string; expiresAtMs?: number | null } = {},
 ): Promise<string> {
+  used.add(`${tenant}/${grant}`)
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret))
   await principal(`${tenant}/${grant}`).installGrant({
     tenant,

@@ -1,0 +1,67 @@
+/**
+ * The world outside, for tests in workerd: one real HTTP server on loopback whose behaviour is in the path, so
+ * that tests share it without sharing state.
+ *
+ *   /status/<n>/…   answers <n> with Legiti's kind of error or answer
+ *   /busy/…         429 with Retry-After
+ *   /redirect/…     302 to another address
+ *   /hang/…         never answers
+ *   /large/…        2 MiB
+ *   /html/…         something that is no JSON
+ *   /echo/…         what it was sent
+ *   /keys           a JSON Web Key Set
+ */
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { TestProject } from 'vitest/node'
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const keys = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256', use: 'sig' }] }
+  const server = createServer((request, response) => void answer(request, response, keys))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  project.provide('otherSide', `http://127.0.0.1:${address.port}`)
+  project.provide(
+    'signingKey',
+    JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }),
+  )
+  return () =>
+    new Promise((resolve) => {
+      server.closeAllConnections()
+      server.close(() => resolve())
+    })
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, keys: unknown): Promise<void> {
+  let body = ''
+  for await (const chunk of request) body += String(chunk)
+  const [, kind, status] = (request.url ?? '').split('/')
+  const json = (code: number, value: unknown, headers: Record<string, string> = {}) => {
+    response.writeHead(code, { 'content-type': 'application/json', ...headers })
+    response.end(JSON.stringify(value))
+  }
+  switch (kind) {
+    case 'status':
+      return json(Number(status), { error_message: 'the sale is unknown', error_code: 'sale_unknown' })
+    case 'busy':
+      return json(429, { message: 'slow down' }, { 'retry-after': '7' })
+    case 'redirect':
+      return json(302, {}, { location: '/status/200' })
+    case 'hang':
+      return
+    case 'large':
+      return json(200, 'x'.repeat(2 * 1024 * 1024))
+    case 'html':
+      response.writeHead(200, { 'content-type': 'text/html' })
+      response.end('<p>maintenance</p>')
+      return
+    case 'echo':
+      return json(200, { method: request.method, url: request.url, headers: request.headers, body })
+    case 'keys':
+      return json(200, keys)
+    default:
+      return json(404, {})
+  }
+}
