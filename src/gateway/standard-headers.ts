@@ -40,8 +40,9 @@ export function decodeHeaderValue(value: string): string | null {
   const text = value.trim()
   const wrapped = /^=\?base64\?(.*)\?=$/i.exec(text)?.[1]
   if (wrapped === undefined) return text
+  if (wrapped.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(wrapped)) return null
   try {
-    const bytes = Uint8Array.fromBase64(wrapped, { lastChunkHandling: 'strict' })
+    const bytes = Uint8Array.from(atob(wrapped), (char) => char.charCodeAt(0))
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return null

@@ -1,0 +1,197 @@
+/** Event streams: what they tell, when they end, and that an idle one keeps no object in memory. */
+import { evictDurableObject } from 'cloudflare:test'
+import { beforeEach, describe, expect, test } from 'vitest'
+import {
+  connect,
+  envelope,
+  fresh,
+  installGrant,
+  open,
+  principal,
+  request,
+  type SessionClient,
+  STATELESS,
+  settled,
+} from '../support/gateway.ts'
+
+beforeEach(fresh)
+
+const hides = (...hide: string[]) => ({ version: '1', default: 'allow', hide })
+
+/** Reads server-sent events one by one; comments are not events. */
+class Events {
+  readonly #reader: ReadableStreamDefaultReader<string>
+  #text = ''
+
+  constructor(response: Response) {
+    if (response.body === null) throw new Error(`no stream: ${response.status}`)
+    this.#reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  }
+
+  /** The next message, or null when the stream has ended. */
+  async next(): Promise<Record<string, unknown> | null> {
+    for (;;) {
+      const end = this.#text.indexOf('\n\n')
+      if (end >= 0) {
+        const event = this.#text.slice(0, end)
+        this.#text = this.#text.slice(end + 2)
+        const data = /^data: (.*)$/m.exec(event)?.[1]
+        if (data !== undefined) return JSON.parse(data)
+        continue
+      }
+      const { done, value } = await this.#reader.read()
+      if (done) return null
+      this.#text += value
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#reader.cancel()
+  }
+}
+
+async function listen(client: SessionClient): Promise<Events> {
+  const response = await open('GET', '/mcp', client.token, { ...client.headers, accept: 'text/event-stream' })
+  expect(response.status).toBe(200)
+  return new Events(response)
+}
+
+async function subscribe(token: string, notifications: Record<string, unknown>): Promise<Events> {
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': STATELESS,
+    'mcp-method': 'subscriptions/listen',
+  }
+  const message = request('subscriptions/listen', { notifications, _meta: envelope })
+  return new Events(await open('POST', '/mcp', token, headers, message))
+}
+
+const CHANGED = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
+
+describe('GET, session era', () => {
+  test('tells that the tools have changed', async () => {
+    const token = await installGrant('acme', 'bot')
+    const client = await connect({ token })
+    const events = await listen(client)
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    expect(await events.next()).toEqual(CHANGED)
+    await events.close()
+  })
+
+  test('does so after its object was evicted in between', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await listen(await connect({ token }))
+    await evictDurableObject(principal('acme/bot'))
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    expect(await events.next()).toEqual(CHANGED)
+    await events.close()
+  })
+
+  test('says it at once when they changed while no stream was open', async () => {
+    const token = await installGrant('acme', 'bot')
+    const client = await connect({ token })
+    await client.request('tools/list')
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    const events = await listen(client)
+    expect(await events.next()).toEqual(CHANGED)
+    await events.close()
+  })
+
+  test('says nothing when the same configuration is installed again', async () => {
+    const token = await installGrant('acme', 'bot')
+    const client = await connect({ token })
+    const events = await listen(client)
+    await installGrant('acme', 'bot')
+    await client.delete()
+    await settled('acme/bot')
+    expect(await events.next()).toBeNull()
+  })
+
+  test('of two streams of one session, one is told', async () => {
+    const token = await installGrant('acme', 'bot')
+    const client = await connect({ token })
+    const [first, second] = [await listen(client), await listen(client)]
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    await client.delete()
+    await settled('acme/bot')
+    expect([await first.next(), await second.next()].filter((event) => event !== null)).toEqual([CHANGED])
+  })
+
+  test.each<[string, (client: SessionClient) => Promise<unknown>]>([
+    ['a logout', (client) => client.call('auth_logout')],
+    ['DELETE', (client) => client.delete()],
+  ])('ends with %s', async (_, finish) => {
+    const client = await connect()
+    await client.login('ana')
+    const events = await listen(client)
+    await finish(client)
+    await settled()
+    expect(await events.next()).toBeNull()
+  })
+
+  test('goes on when a login rotates the session', async () => {
+    const token = await installGrant('acme', 'bot')
+    const client = await connect({ token })
+    await client.login('ana')
+    const events = await listen(client)
+    await client.login('bea')
+    await settled('acme/bot')
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    expect(await events.next()).toEqual(CHANGED)
+    await events.close()
+  })
+
+  test('ends with the revocation of the grant', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await listen(await connect({ token }))
+    await principal('acme/bot').revoke()
+    expect(await events.next()).toBeNull()
+  })
+})
+
+describe('subscriptions/listen, stateless era', () => {
+  test('acknowledges, and tells that the tools have changed', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await subscribe(token, { toolsListChanged: true })
+    expect(await events.next()).toMatchObject({ method: 'notifications/subscriptions/acknowledged' })
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    expect(await events.next()).toMatchObject(CHANGED)
+    await events.close()
+  })
+
+  test('ends with the revocation of the grant', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await subscribe(token, { toolsListChanged: true })
+    await events.next()
+    await principal('acme/bot').revoke()
+    expect(await events.next()).toBeNull()
+  })
+
+  test('of a token that is no good is 401', async () => {
+    const headers = {
+      'content-type': 'application/json',
+      'mcp-protocol-version': STATELESS,
+      'mcp-method': 'subscriptions/listen',
+    }
+    const message = request('subscriptions/listen', { notifications: {}, _meta: envelope })
+    expect((await open('POST', '/mcp', 'gh_acme_bot_no-such-secret-here', headers, message)).status).toBe(401)
+  })
+
+  test('that does not say what it wants is refused', async () => {
+    const token = await installGrant('acme', 'bot')
+    const headers = {
+      'content-type': 'application/json',
+      'mcp-protocol-version': STATELESS,
+      'mcp-method': 'subscriptions/listen',
+    }
+    const response = await open(
+      'POST',
+      '/mcp',
+      token,
+      headers,
+      request('subscriptions/listen', { _meta: envelope }),
+    )
+    expect(await response.json()).toMatchObject({ error: { code: -32602 } })
+  })
+})
