@@ -127,8 +127,11 @@ async function finish(
 function limitedResult({ rule, message, window, scope, max, resetsAtMs, nowMs }: Limited): CallToolResult {
   const retryAfterSeconds = Math.max(1, Math.ceil((resetsAtMs - nowMs) / 1_000))
   const resetsAt = new Date(resetsAtMs).toISOString()
-  const said = message ?? `The limit is ${max} calls per ${window} and ${scope}.`
-  const text = `${said} Rate limited by policy rule ${rule}: ${max} per ${window}, scope ${scope}. Retry after ${retryAfterSeconds} s, at ${resetsAt}.`
+  const text = [
+    ...(message === null ? [] : [message]),
+    `Rate limited by policy rule ${rule}: at most ${max} calls per ${window} for this ${scope}.`,
+    `Retry after ${retryAfterSeconds} s, at ${resetsAt}.`,
+  ].join(' ')
   return failure('rate_limited', text, {
     rule,
     limit: max,

@@ -10,8 +10,8 @@ import { type Admission, admitRequest, learn, type Passage, principalOf } from '
 import { answer } from './answer.ts'
 import type { Message } from './message.ts'
 
-/** Proxies cut idle connections; a comment now and then keeps them open. */
-const KEEP_ALIVE_MS = 25_000
+/** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
+const KEEP_ALIVE_MS = 15_000
 
 const streamHeaders = {
   'content-type': 'text/event-stream',

@@ -4,9 +4,10 @@ import { failure, success } from '../native/result.ts'
 import {
   type CallContext,
   type Completion,
+  inputSchema,
   type NativeTool,
+  outputSchema,
   type Preparation,
-  publishedSchema,
   SESSION_ARGUMENT,
   sessionHandle,
 } from '../native/tool.ts'
@@ -34,8 +35,8 @@ export const legitiServerTools: readonly NativeTool[] = legitiTools.map((tool) =
       name,
       title,
       description,
-      inputSchema: publishedSchema(input),
-      ...(tool.kind === 'notification' ? { outputSchema: publishedSchema(acceptedOutput) } : {}),
+      inputSchema: inputSchema(input),
+      ...(tool.kind === 'notification' ? { outputSchema: outputSchema(acceptedOutput) } : {}),
       annotations: { title, ...annotations },
     },
     input,

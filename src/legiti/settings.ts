@@ -14,6 +14,12 @@ export interface LegitiSettings {
     | { readonly kind: 'unconfigured'; readonly why: string }
 }
 
+/** Names these settings without telling them: two digests differ when something that matters for sending does. */
+export async function settingsDigest({ profile, target }: LegitiSettings): Promise<string> {
+  const content = new TextEncoder().encode(JSON.stringify([profile, target]))
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', content)).subarray(0, 12).toHex()
+}
+
 const switches = ['true', 'false']
 
 /** Reads the settings. What is missing or wrong stops sending, never queueing, and is said in `target`. */

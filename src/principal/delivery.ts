@@ -1,9 +1,9 @@
 import { askLegiti, type LegitiAnswer } from '../legiti/client.ts'
 import { DELIVERY_TIMEOUT_MS, type Verdict, verdict } from '../legiti/schedule.ts'
-import type { LegitiSettings } from '../legiti/settings.ts'
+import { type LegitiSettings, settingsDigest } from '../legiti/settings.ts'
 import { toWire } from '../legiti/wire.ts'
 import { log } from '../log.ts'
-import { closeDestination, openDestination, readDestination } from './destination.ts'
+import { closeDestination, openDestination, openForSettings, readDestination } from './destination.ts'
 import { bury, buryExpired, type LeasedEvent, lease, markDelivered, release } from './outbox.ts'
 
 /** How many events are on their way at once while Legiti answers. */
@@ -29,8 +29,9 @@ export interface DeliveryContext {
  * one event is written to that event's row.
  */
 export async function deliver(context: DeliveryContext): Promise<void> {
+  const digest = await settingsDigest(context.settings)
   for (;;) {
-    const batch = await context.commit(() => leaseDue(context))
+    const batch = await context.commit(() => leaseDue(context, digest))
     if (batch.length === 0) return
     const sent = await Promise.all(
       batch.map(async (event) => ({ event, answer: await send(context, event) })),
@@ -40,8 +41,9 @@ export async function deliver(context: DeliveryContext): Promise<void> {
   }
 }
 
-function leaseDue({ sql, incarnation, now, principal }: DeliveryContext): LeasedEvent[] {
+function leaseDue({ sql, incarnation, now, principal }: DeliveryContext, settings: string): LeasedEvent[] {
   const nowMs = now()
+  openForSettings(sql, settings)
   const buried = buryExpired(sql, nowMs)
   if (buried > 0) log('error', 'legiti.gave_up', { principal, events: buried })
   const destination = readDestination(sql)

@@ -18,6 +18,19 @@ export function readDestination(sql: SqlStorage): Destination {
   return { failures: row.failures, retryAtMs: row.retry_at, paused: row.paused === 1, reason: row.reason }
 }
 
+/**
+ * Opens a destination that was closed under other settings: a mended key or URL counts at once. True when
+ * the settings have changed.
+ */
+export function openForSettings(sql: SqlStorage, digest: string): boolean {
+  return (
+    sql.exec(
+      `UPDATE destination SET failures = 0, retry_at = 0, paused = 0, reason = '', settings = ?1 WHERE settings <> ?1`,
+      digest,
+    ).rowsWritten > 0
+  )
+}
+
 /** Something got through: full speed again. Writes only when that is news. */
 export function openDestination(sql: SqlStorage): void {
   sql.exec(

@@ -51,7 +51,8 @@ const LEASE_HORIZON = 500
 
 /**
  * Leases up to `most` events to this incarnation, so that two drains never send one twice. Only the oldest
- * pending event of each ordering key may go. A lease that another incarnation holds is void: an object runs
+ * pending event of each ordering key may go; the least tried first, so that an event which Legiti keeps
+ * failing on holds up its own key alone. A lease that another incarnation holds is void: an object runs
  * once, so whoever held it is gone.
  */
 export function lease(
@@ -70,7 +71,7 @@ export function lease(
              SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'pending'
                AND earlier.ordering_key = mine.ordering_key AND earlier.seq < mine.seq
            )
-         ORDER BY seq LIMIT ?4
+         ORDER BY attempts, seq LIMIT ?4
        ) RETURNING seq, id, tool, args, occurred_at, attempts`,
       incarnation,
       nowMs + leaseMs,

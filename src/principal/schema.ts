@@ -96,9 +96,10 @@ const migrations: readonly string[] = [
     failures INTEGER NOT NULL,
     retry_at INTEGER NOT NULL,          -- nothing is sent before
     paused INTEGER NOT NULL,            -- 1: refused our key, or not configured
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    settings TEXT NOT NULL              -- digest of the settings that it was found with
   );
-  INSERT INTO destination VALUES (1, 0, 0, 0, '');
+  INSERT INTO destination VALUES (1, 0, 0, 0, '', '');
   `,
 ]
 

@@ -4,9 +4,10 @@ import * as z from 'zod/v4'
 import { failure, success } from '../native/result.ts'
 import {
   type CallContext,
+  inputSchema,
   type NativeTool,
+  outputSchema,
   type Preparation,
-  publishedSchema,
   SESSION_ARGUMENT,
   sessionHandle,
 } from '../native/tool.ts'
@@ -185,8 +186,8 @@ function tool(it: {
       name,
       title,
       description,
-      inputSchema: publishedSchema(input),
-      outputSchema: publishedSchema(output),
+      inputSchema: inputSchema(input),
+      outputSchema: outputSchema(output),
       annotations: { title, ...annotations },
     },
     input,

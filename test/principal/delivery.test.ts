@@ -249,6 +249,19 @@ describe('what Legiti can answer', () => {
   })
 })
 
+test('mended settings count at once, not after the pause', async () => {
+  const without = { kind: 'unconfigured', why: 'the secret LEGITI_API_KEY is not set' } as const
+  expect(await deliverTo(without, ['ana'])).toMatchObject({ paused: true, waitMs: HOUR })
+  expect(await deliverTo(without, [])).toMatchObject({ paused: true, waitMs: HOUR, failures: 1 })
+  const mended = { kind: 'live', baseUrl: `${inject('otherSide')}/echo`, apiKey: 'k' } as const
+  expect(await deliverTo(mended, ['bea'])).toEqual({
+    failures: 0,
+    paused: false,
+    states: ['delivered', 'delivered'],
+    waitMs: 0,
+  })
+})
+
 describe('a lease', () => {
   test('of this run is kept; of a run that died it is void', async () => {
     await stateless('server/discover')

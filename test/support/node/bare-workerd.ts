@@ -1,0 +1,211 @@
+/**
+ * The gateway on bare workerd: the bundle that a deployment would upload, the bindings of wrangler.toml, nothing
+ * around it. One process, so that `kill -9` hits exactly the runtime; its state stays on disk across restarts.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { unstable_readConfig } from 'wrangler'
+import { steadyPort } from './steady-port.ts'
+import { root, waitUntilReady } from './wrangler-dev.ts'
+
+/** The runtime itself; `workerd` in .bin is a script around it, and killing that would leave it running. */
+const binary = join(
+  root,
+  `node_modules/@cloudflare/workerd-${process.platform}-${process.arch === 'x64' ? '64' : process.arch}/bin/workerd`,
+)
+
+/** Why bare workerd cannot run here, or null when it can. Tests say it in their name where they skip. */
+export const bareWorkerdMissing: string | null = existsSync(binary)
+  ? null
+  : `bare workerd is not installed for ${process.platform}-${process.arch}: ${binary}`
+
+const READY_MS = 30_000
+/** After that, SIGTERM becomes SIGKILL. */
+const STOP_MS = 5_000
+
+export interface BareGateway {
+  /** The same across restarts. */
+  readonly url: string
+  /** The process that runs now. */
+  pid(): number
+  /** What all its runs have printed so far. */
+  output(): string
+  /** Runs it again, on the same port and the same state, and waits until /healthz answers. */
+  start(): Promise<void>
+  /** `kill -9`, sent before this returns; settles when the process is gone. */
+  kill9(): Promise<void>
+  /** Stops it and removes its state. */
+  stop(): Promise<void>
+}
+
+/** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
+export async function startBare(vars: Readonly<Record<string, string>> = {}): Promise<BareGateway> {
+  if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
+  const [bundle, port, folder] = await Promise.all([
+    builtBundle(),
+    steadyPort(),
+    mkdtemp(join(tmpdir(), 'gatehouse-bare-')),
+  ])
+  const state = join(folder, 'state')
+  const config = join(folder, 'config.capnp')
+  await mkdir(state)
+  // Beside the configuration, because capnp embeds by relative path only.
+  for (const [name, content] of bundle) await writeFile(join(folder, name), content)
+  await writeFile(config, capnp({ modules: [...bundle.keys()], port, state, vars }))
+
+  const url = `http://127.0.0.1:${port}`
+  let child: ChildProcess | null = null
+  let output = ''
+
+  const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    const running = child
+    child = null
+    if (running === null || hasEnded(running)) return
+    const exited = new Promise((resolve) => running.once('exit', resolve))
+    running.kill(signal)
+    const killer = setTimeout(() => running.kill('SIGKILL'), STOP_MS)
+    await exited
+    clearTimeout(killer)
+  }
+  const kill9 = async () => {
+    const running = child
+    // One that died by itself is a finding, not a crash that was asked for.
+    if (running === null || hasEnded(running)) throw new Error(`it does not run\n${output}`)
+    await end('SIGKILL')
+  }
+  const start = async () => {
+    if (child !== null) throw new Error('it runs already')
+    const started = spawn(binary, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child = started
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (chunk) => (output += String(chunk)))
+    await waitUntilReady(`${url}/healthz`, started, READY_MS)
+  }
+  const stop = async () => {
+    await end('SIGTERM')
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  try {
+    await start()
+  } catch (error) {
+    await stop()
+    throw new Error(`bare workerd did not start: ${String(error)}\n${output}`)
+  }
+  const pid = () => {
+    if (child?.pid === undefined) throw new Error('it does not run')
+    return child.pid
+  }
+  return { url, pid, output: () => output, start, kill9, stop }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+/** The files of a bundle: the Worker first, for workerd takes the first module as the main one. */
+type Bundle = ReadonlyMap<string, Buffer>
+
+const MAIN = 'index.js'
+
+let building: Promise<Bundle> | undefined
+
+/** Builds the bundle, once for this process. */
+function builtBundle(): Promise<Bundle> {
+  building ??= buildBundle()
+  return building
+}
+
+async function buildBundle(): Promise<Bundle> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bundle-'))
+  try {
+    const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
+    await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--outdir', folder], {
+      cwd: root,
+      env: {
+        ...process.env,
+        CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+        WRANGLER_SEND_METRICS: 'false',
+        WRANGLER_HIDE_BANNER: 'true',
+      },
+    })
+    const texts = (await readdir(folder)).filter((name) => name.endsWith('.html'))
+    return new Map(
+      await Promise.all(
+        [MAIN, ...texts].map(async (name) => [name, await readFile(join(folder, name))] as const),
+      ),
+    )
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What is read of wrangler.toml; wrangler's own type for it does not resolve outside of its repository. */
+interface WranglerToml {
+  readonly compatibility_date?: string
+  readonly compatibility_flags: readonly string[]
+  readonly vars: Readonly<Record<string, unknown>>
+  readonly durable_objects: { readonly bindings: readonly { name: string; class_name: string }[] }
+}
+
+/** A configuration of workerd that says what wrangler.toml says, as far as it matters to one machine. */
+function capnp(options: {
+  modules: readonly string[]
+  port: number
+  state: string
+  vars: Readonly<Record<string, string>>
+}): string {
+  const { modules, port, state, vars } = options
+  const config: WranglerToml = unstable_readConfig({ config: join(root, 'wrangler.toml') })
+  const objects = config.durable_objects.bindings
+  const bindings = [
+    ...Object.entries({ ...config.vars, ...vars }).map(
+      ([name, value]) => `(name = ${quote(name)}, text = ${quote(String(value))})`,
+    ),
+    ...objects.map(
+      ({ name, class_name }) => `(name = ${quote(name)}, durableObjectNamespace = ${quote(class_name)})`,
+    ),
+  ]
+  const namespaces = objects.map(
+    ({ class_name }) =>
+      `(className = ${quote(class_name)}, uniqueKey = ${quote(class_name)}, enableSql = true)`,
+  )
+  const flags = config.compatibility_flags.map(quote)
+  return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "gatehouse", worker = .gatehouse),
+    (name = "internet", network = (allow = ["public", "private", "local"])),
+    (name = "state", disk = (path = ${quote(state)}, writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "gatehouse")],
+);
+
+const gatehouse :Workerd.Worker = (
+  modules = [${modules.map(embedded).join(', ')}],
+  compatibilityDate = ${quote(config.compatibility_date ?? '')},
+  compatibilityFlags = [${flags.join(', ')}],
+  bindings = [
+    ${bindings.join(',\n    ')}
+  ],
+  durableObjectNamespaces = [
+    ${namespaces.join(',\n    ')}
+  ],
+  durableObjectStorage = (localDisk = "state"),
+);
+`
+}
+
+function embedded(name: string): string {
+  return `(name = ${quote(name)}, ${name === MAIN ? 'esModule' : 'text'} = embed ${quote(name)})`
+}
+
+/** A capnp string; its escapes are those of C, which for plain text are JSON's. */
+function quote(text: string): string {
+  return JSON.stringify(text)
+}

@@ -1,0 +1,16 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+const LOOK_EVERY_MS = 20
+
+/** Waits until `condition` holds, at most `timeoutMs`; then it throws, naming `what` did not happen. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    await wait(LOOK_EVERY_MS)
+  }
+}
