@@ -28,12 +28,24 @@ describe('/healthz', () => {
 
   test.each([
     [{ LEGITI_PROFILE: 'nothing' }, 'LEGITI_PROFILE is "nothing"; allowed: collection, ticketing-v1'],
+    [{ MAX_BODY_BYTES: '1MB' }, 'MAX_BODY_BYTES is "1MB"; allowed: a whole number from 1 to 16777216'],
+    [{ MAX_BODY_BYTES: '0' }, 'MAX_BODY_BYTES is "0"; allowed: a whole number from 1 to 16777216'],
     [{ LEGITI_REPORT_LOGINS: 'yes' }, 'LEGITI_REPORT_LOGINS is "yes"; allowed: true, false'],
   ])('names a variable that cannot be meant: %j', async (bindings, detail) => {
     const response = await at('http://127.0.0.1/healthz', bindings)
     expect(response.status).toBe(503)
     expect(await response.json()).toMatchObject({ detail })
   })
+})
+
+test.each([
+  ['100', 413],
+  ['10000', 400],
+  ['nonsense', 400],
+])('MAX_BODY_BYTES %j answers a body of 200 bytes with %i', async (MAX_BODY_BYTES, status) => {
+  const headers = { authorization: `Bearer ${DEMO_TOKEN}`, 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body: JSON.stringify('x'.repeat(198)) }
+  expect((await at('http://127.0.0.1/mcp', { MAX_BODY_BYTES }, init)).status).toBe(status)
 })
 
 test('what no path is for is 404, as problem details', async () => {
