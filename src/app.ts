@@ -8,7 +8,7 @@ import type { Env } from './env.ts'
 import { problem } from './errors.ts'
 import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
-import { isAllowedOrigin } from './gateway/guard.ts'
+import { guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
@@ -62,7 +62,11 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
 
 app.route('/api/v1/tenants/:tenant/grants/:grant/outbox', outboxRoutes)
 
-app.use('/dev/*', async (c, next) => (isLocalDemo(c.env, new URL(c.req.url).hostname) ? next() : notFound()))
+app.use('/dev/*', async (c, next) => {
+  if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()
+  const refusal = guard(c.req.raw, c.env)
+  return refusal === null ? next() : problem(refusal.status, 'Refused', refusal.message)
+})
 app.route('/dev', devRoutes)
 
 app.notFound(notFound)

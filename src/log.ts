@@ -7,7 +7,7 @@ export function log(
   event: string,
   fields: Readonly<Record<string, string | number | boolean | null>> = {},
 ): void {
-  console[level](JSON.stringify({ level, event, ...fields }))
+  console[level](JSON.stringify({ ...fields, level, event }))
 }
 
 /** All that a log may say of an error: its message may quote what a client sent. */

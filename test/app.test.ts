@@ -61,6 +61,12 @@ describe('/dev', () => {
   })
 })
 
+test('/dev is not for pages of other sites', async () => {
+  const headers = { origin: 'https://evil.example', 'content-type': 'text/plain' }
+  const init = { method: 'POST', headers, body: '{"mode":"fail"}' }
+  expect((await at('http://127.0.0.1/dev/legiti/behaviour', {}, init)).status).toBe(403)
+})
+
 describe('a principal that cannot be asked', () => {
   test('stops the request: 503, said in the log without a word of the client’s', async () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => {})

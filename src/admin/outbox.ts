@@ -3,7 +3,7 @@
  * again. Opened by the root token.
  */
 import { Hono } from 'hono'
-import { DEMO_ROOT_TOKEN, isDemo, isLocalDemo } from '../demo/demo.ts'
+import { DEMO_ROOT_TOKEN, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { problem } from '../errors.ts'
 import { bearerToken, isName } from '../gateway/token.ts'
@@ -91,7 +91,7 @@ function noSuchGrant(): Response {
 
 /** Compares digests in constant time; without a root token nobody is root. */
 async function isRoot(request: Request, env: Env): Promise<boolean> {
-  const isLocal = isDemo(env) && isLocalDemo(env, new URL(request.url).hostname)
+  const isLocal = isLocalDemo(env, new URL(request.url).hostname)
   const expected = env.ROOT_TOKEN ?? (isLocal ? DEMO_ROOT_TOKEN : '')
   const given = bearerToken(request.headers.get('authorization')) ?? ''
   if (expected === '') return false

@@ -114,11 +114,12 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
         message: `This grant has ${admission.max} live sessions, which is the most it may have; end some`,
         headers: { 'retry-after': '60' },
       }
-    // The last two are answers to calls, which say it in a tool error; anywhere else they make no sense.
+    // The last three are answers to calls, which say it in a tool error; anywhere else they make no sense.
     case 'stale':
     case 'unavailable':
     case 'limited':
     case 'dead_handle':
+    case 'outbox_full':
       return {
         status: 503,
         code: codes.internalError,

@@ -29,12 +29,24 @@ export async function runBatch(
       const part = { ...passage, requestId: crypto.randomUUID() }
       const id = idOf(body)
       const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
-      // A principal that stops answering (revoked, ended) stops the batch with its own status.
-      if (response.status >= 400 && message.kind === 'request' && refusal === null) return response
-      if (response.status !== 202) answers.push(await response.json())
+      // Notifications and answers are answered by nothing, whatever became of them (JSON-RPC 2.0, 4.1 and 6).
+      if (message.kind !== 'notification' && message.kind !== 'response')
+        answers.push(await answerIn(response, id))
     }
     return answers.length === 0 ? new Response(null, { status: 202 }) : Response.json(answers)
   })
+}
+
+/** One message's answer as a member of the batch's; what was said before it stays said. */
+async function answerIn(response: Response, id: RequestId | null): Promise<unknown> {
+  const body: unknown = await response.json().catch(() => null)
+  if (typeof body === 'object' && body !== null && 'jsonrpc' in body) return body
+  // The grant was revoked while the batch was on its way; alone, the message would be answered 401.
+  return {
+    jsonrpc: '2.0',
+    id,
+    error: { code: codes.transport, message: `Not answered: HTTP ${response.status}` },
+  }
 }
 
 function notInRevision(): Refusal {

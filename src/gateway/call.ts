@@ -25,10 +25,6 @@ export type CallOutcome =
   | { readonly kind: 'unknown_tool'; readonly name: string }
   | { readonly kind: 'not_admitted'; readonly admission: Admission }
 
-/** Longest list of argument names an audit row keeps, and longest name. */
-const MOST_NAMES = 64
-const LONGEST_NAME = 128
-
 /** Runs a tools/call whose params have the protocol's shape. `reach` is what the URL serves. */
 export async function runCall(
   passage: Passage,
@@ -46,6 +42,7 @@ export async function runCall(
   if (admission.kind === 'limited')
     return { kind: 'result', result: limitedResult(admission.limited), drain: false }
   if (admission.kind === 'dead_handle') return { kind: 'result', result: deadHandleResult(), drain: false }
+  if (admission.kind === 'outbox_full') return { kind: 'result', result: outboxFullResult(), drain: true }
   if (admission.kind !== 'admitted' || planned === null) return { kind: 'not_admitted', admission }
   switch (planned.kind) {
     case 'unknown':
@@ -64,13 +61,7 @@ async function plan(
   config: CompiledConfig,
   { env, signal }: { env: Passage['env']; signal: AbortSignal | undefined },
 ): Promise<CallPlan> {
-  const call: CallRecord = {
-    server: tool?.server ?? '(unknown)',
-    tool: name.slice(0, LONGEST_NAME),
-    argumentNames: Object.keys(args)
-      .slice(0, MOST_NAMES)
-      .map((key) => key.slice(0, LONGEST_NAME)),
-  }
+  const call = record(tool, args)
   const refuse = (decision: 'deny' | 'refuse', rule: string, result: CallToolResult): CallPlan => ({
     kind: 'refused',
     intent: { kind: 'refuse', call, decision, rule },
@@ -113,6 +104,15 @@ async function plan(
   }
 }
 
+/** What the audit row says. Only names that our schemas have: whatever else a client calls things may be a secret. */
+function record(tool: NativeTool | null, args: Record<string, unknown>): CallRecord {
+  if (tool === null) return { server: '(unknown)', tool: '(unknown)', argumentNames: [] }
+  const given = Object.keys(args)
+  const known = given.filter((name) => Object.hasOwn(tool.input.shape, name))
+  const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
+  return { server: tool.server, tool: tool.definition.name, argumentNames }
+}
+
 /** Completes an admitted call; what surely did not happen is refunded once the client has its answer. */
 async function finish(
   passage: Passage,
@@ -146,6 +146,14 @@ function limitedResult({ rule, message, window, scope, max, resetsAtMs, nowMs }:
 function deadHandleResult(): CallToolResult {
   return failure(
     'session_ended',
-    'The session given as "session" has ended or never was. Call auth_login for a new one. The tool was not called.',
+    'The argument "session" names no live session of this client, so the tool was not called. If the connection has ' +
+      'a session (Mcp-Session-Id), leave the argument out; otherwise call auth_login for a new one.',
+  )
+}
+
+function outboxFullResult(): CallToolResult {
+  return failure(
+    'outbox_full',
+    'Too many events wait for Legiti, so this one was not taken. Try again when Legiti is back; the operator knows why.',
   )
 }

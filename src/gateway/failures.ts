@@ -1,45 +1,49 @@
 /**
- * Slows whoever guesses tokens. Failures are counted by client address, in a rate-limit binding; an address
- * over its limit is refused for a while before a principal is asked. Tokens that this isolate has seen
- * succeed are let through, so that one bad neighbour behind a shared address does not stop the others.
+ * Slows whoever guesses tokens. Failures are counted by client address, in a rate-limit binding. While an
+ * address is over its limit, a token that this isolate has not seen succeed waits a little before its principal is
+ * asked. Nobody is locked out: addresses are shared, and a bad neighbour must not stop the others.
  */
 import type { Env } from '../env.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
 
+/** How long an unknown token waits: every time for a guesser, once for anybody else. */
+export const SLOW_DOWN_MS = 1_000
 /** As long as the period of the binding in wrangler.toml. */
-const BLOCK_MS = 60_000
+const SLOW_FOR_MS = 60_000
 const MOST_ADDRESSES = 10_000
 
-/** Addresses over their limit and until when, in this isolate. */
-const blocked = new Map<string, number>()
+/** Addresses over their limit and until when, in this isolate; the oldest first. */
+const slowed = new Map<string, number>()
 
-/** The client's address as Cloudflare saw it; without Cloudflare in front every client is one. */
-function addressOf(request: Request): string {
-  return request.headers.get('cf-connecting-ip') ?? 'local'
-}
-
-/** Refuses an address that has failed too often. */
-export function refuseBlocked(request: Request, nowMs: number): Refusal | null {
-  const untilMs = blocked.get(addressOf(request))
-  if (untilMs === undefined || untilMs <= nowMs) return null
-  return {
-    status: 429,
-    code: codes.transport,
-    message: 'Too many failed authentications from this address',
-    headers: { 'retry-after': String(Math.ceil((untilMs - nowMs) / 1_000)) },
-  }
+/** Waits when the request's address has failed too often. */
+export async function slowDown(request: Request, nowMs: number): Promise<void> {
+  if ((slowed.get(sourceOf(request)) ?? 0) <= nowMs) return
+  await new Promise((resolve) => setTimeout(resolve, SLOW_DOWN_MS))
 }
 
 /** Counts one failure. */
 export async function countFailure(request: Request, env: Env, nowMs: number): Promise<void> {
-  const address = addressOf(request)
-  const counted = await env.AUTH_FAILURES?.limit({ key: address })
+  const source = sourceOf(request)
+  const counted = await env.AUTH_FAILURES?.limit({ key: source })
   if (counted === undefined || counted.success) return
-  if (blocked.size >= MOST_ADDRESSES) blocked.clear()
-  blocked.set(address, nowMs + BLOCK_MS)
+  slowed.delete(source)
+  const oldest = slowed.keys().next().value
+  if (slowed.size >= MOST_ADDRESSES && oldest !== undefined) slowed.delete(oldest)
+  slowed.set(source, nowMs + SLOW_FOR_MS)
 }
 
-/** Forgets every block; for tests, which share an isolate. */
-export function forgetFailures(): void {
-  blocked.clear()
+/**
+ * The client's address as Cloudflare saw it; without Cloudflare in front every client is one. Of an IPv6 address the
+ * first half: one subscriber has all of the rest (RFC 6177).
+ */
+export function sourceOf(request: Request): string {
+  const address = request.headers.get('cf-connecting-ip') ?? 'local'
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.toLowerCase().split('::')
+  const groups = (part: string) => (part === '' ? [] : part.split(':'))
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups(head).length - groups(tail).length)
+  const all = [...groups(head), ...Array<string>(zeros).fill('0'), ...groups(tail ?? '')]
+  return all
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')
 }

@@ -6,7 +6,7 @@ import { ask, type Passage } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
 import { readBody } from './body.ts'
 import { dispatch, drainLater, type Endpoint } from './dispatch.ts'
-import { countFailure, refuseBlocked } from './failures.ts'
+import { countFailure, slowDown } from './failures.ts'
 import { guard } from './guard.ts'
 import { readClaim, unauthorized } from './identity.ts'
 import { codes, idOf, type Refusal, refusalResponse } from './jsonrpc.ts'
@@ -24,11 +24,12 @@ export async function handle(
   if (refusal !== null) return refusalResponse(refusal, null)
 
   const claim = await readClaim(http, endpoint.tenant, env)
-  const blocked = claim !== null && known(claim.key) !== undefined ? null : refuseBlocked(http, Date.now())
-  if (blocked !== null) return refusalResponse(blocked, null)
+  if (claim === null || known(claim.key) === undefined) await slowDown(http, Date.now())
   if (claim === null) {
-    await countFailure(http, env, Date.now())
-    return unauthorized(http.headers.has('authorization'))
+    const hasToken = http.headers.has('authorization')
+    // Without a token nobody has guessed anything: clients ask like that to learn how to authenticate.
+    if (hasToken) await countFailure(http, env, Date.now())
+    return unauthorized(hasToken)
   }
 
   const headers = messageHeaders(http)

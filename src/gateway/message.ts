@@ -88,6 +88,8 @@ function readStateless(route: InboundModernRoute, headers: MessageHeaders): Mess
     })
   }
   if (route.messageKind === 'notification') {
+    const refusal = standardHeaderRefusal(route.message.method, undefined, headers)
+    if (refusal !== null) return refused('stateless', refusal)
     return { kind: 'notification', era: 'stateless', body: route.message }
   }
   const { id, method, params } = route.message

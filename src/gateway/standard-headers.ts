@@ -13,7 +13,7 @@ const nameSources: ReadonlyMap<string, string> = new Map([
   ['resources/read', 'uri'],
 ])
 
-/** Refuses a request that lacks one of the headers, or whose headers name something else than its body. */
+/** Refuses a message that lacks one of the headers, or whose headers name something else than its body. */
 export function standardHeaderRefusal(
   method: string,
   params: unknown,

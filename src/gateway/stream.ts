@@ -3,6 +3,7 @@
  * hibernates, so that an idle stream keeps no object in memory.
  */
 import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
+import { errorName, log } from '../log.ts'
 import { serveRequest } from '../native/serve.ts'
 import { type AdmitAnswer, FEED_HEADER } from '../principal/contract.ts'
 import type { FeedMessage } from '../principal/feeds.ts'
@@ -61,7 +62,8 @@ async function openFeed(passage: Passage): Promise<{ admission: Admission; feed:
     feed.accept()
     const nothing = { label: '', tenant: passage.claim.tenant, session: null, drain: false, charged: false }
     return { admission: { kind: 'admitted', admitted: { ...nothing, outcome: { kind: 'none' } } }, feed }
-  } catch {
+  } catch (error) {
+    log('error', 'principal.unavailable', { request: passage.requestId, error: errorName(error) })
     return { admission: { kind: 'unavailable' }, feed: null }
   }
 }

@@ -83,8 +83,9 @@ async function decide(
 }
 
 /**
- * The answer as a tool result. What Legiti surely did not act on (nothing sent, or refused) is given back to
- * the limits; what may have happened is not.
+ * The answer as a tool result. Given back to the limits is only what was our own fault and surely did nothing:
+ * not sent, or sent with a key that Legiti refused. What Legiti answered otherwise was used, even when the answer
+ * is no: an agent that asks for an unknown sale in a loop is what limits are for.
  */
 function complete(tool: LegitiTool, answer: LegitiAnswer): Completion {
   switch (answer.kind) {
@@ -125,19 +126,13 @@ function answered({ status, body, retryAfter }: Extract<LegitiAnswer, { kind: 'a
     return { result: failure('legiti_unauthorized', text, details), refund: true }
   }
   if (status === 429) {
-    const wait = retryAfter === null ? 'a while' : `${retryAfter} s`
-    return {
-      result: failure(
-        'legiti_busy',
-        `Legiti takes no more requests now (HTTP 429).${said} Try again in ${wait}.`,
-        details,
-      ),
-      refund: true,
-    }
+    const wait = /^\d+$/.test(retryAfter ?? '') ? `in ${retryAfter} s` : 'later'
+    const text = `Legiti takes no more requests now (HTTP 429).${said} Try again ${wait}.`
+    return { result: failure('legiti_busy', text, details) }
   }
   if (status >= 400 && status < 500) {
     const text = `Legiti refused the request (HTTP ${status}).${said} Correct the arguments and try again.`
-    return { result: failure('legiti_refused', text, details), refund: true }
+    return { result: failure('legiti_refused', text, details) }
   }
   const text = `Legiti failed (HTTP ${status}).${said} Try again later; it may have acted on the request.`
   return { result: failure('legiti_failed', text, details) }

@@ -18,7 +18,7 @@ import type {
 import { type Charge, reserve } from './counters.ts'
 import { end } from './ending.ts'
 import type { Grant } from './grants.ts'
-import { enqueue } from './outbox.ts'
+import { enqueue, isFull } from './outbox.ts'
 import {
   countLive,
   type Lifetimes,
@@ -112,9 +112,9 @@ function call(
 ): AdmitAnswer {
   const { sql, nowMs } = context
   const named = intent.handle === null ? null : liveById(sql, intent.handle, nowMs)
-  const isDead =
-    intent.handle !== null && (named === null || (onTransport !== null && onTransport.id !== named.id))
-  if (isDead && !toleratesDeadHandle(intent.work)) {
+  // On a transport its own session is meant: a handle that names another is a mistake, whatever the tool.
+  const isDead = intent.handle !== null && (named === null || (onTransport ?? named).id !== named.id)
+  if (isDead && (onTransport !== null || !toleratesDeadHandle(intent.work))) {
     audit(context, request, onTransport, intent.call, 'refuse', '(session ended)', [])
     return { kind: 'dead_handle' }
   }
@@ -124,13 +124,19 @@ function call(
     return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
   }
 
+  if (intent.work.kind === 'notify' && isFull(sql)) {
+    audit(context, request, session, intent.call, 'refuse', '(outbox full)', [])
+    return { kind: 'outbox_full' }
+  }
+
   const reservation = reserveFor(context, intent.limits, session)
   if (!reservation.ok) {
     audit(context, request, session, intent.call, 'limit', reservation.limited.rule, [])
     return { kind: 'limited', limited: reservation.limited }
   }
-  audit(context, request, session, intent.call, 'allow', intent.rule, reservation.charges)
   const done = perform(context, intent.work, session)
+  // A login's row names the session that it started, a logout's the one that it ended.
+  audit(context, request, done.session ?? session, intent.call, 'allow', intent.rule, reservation.charges)
   return admitted(context, done.session, done.outcome, {
     drain: done.drain,
     charged: reservation.charges.length > 0,
@@ -143,7 +149,7 @@ function reserveFor(context: AdmitContext, limits: readonly Limit[], session: Se
     : reserve(context.sql, limits, session?.id ?? null, context.nowMs)
 }
 
-/** The session tools have an answer for a handle that is dead; every other tool is refused. */
+/** In the stateless era the session tools have an answer for a handle that is dead; every other tool is refused. */
 function toleratesDeadHandle(work: Work): boolean {
   return (
     work.kind === 'logout' || work.kind === 'whoami' || work.kind === 'login' || work.kind === 'login_failed'
@@ -189,7 +195,7 @@ function login(context: AdmitContext, work: Extract<Work, { kind: 'login' }>, se
   let current: Session
   let endedSession: string | null = null
   if (session !== null && session.account === null) {
-    current = logInSession(sql, session, work.account, work.provider)
+    current = logInSession(sql, session, work, lifetimes(context), nowMs)
   } else {
     if (session !== null && end(sql, session, 'rotated', nowMs)) endedSession = session.id
     const start = {

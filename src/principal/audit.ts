@@ -1,14 +1,14 @@
 import type { CallRecord } from './contract.ts'
 import { type Charge, refund } from './counters.ts'
 
-/** One decided call. Names of arguments, never their values. */
+/** One decided call, or the end of a session. Names of arguments, never their values. */
 export interface AuditEntry {
   readonly atMs: number
   readonly requestId: string
   readonly sessionId: string | null
   readonly account: string | null
   readonly call: CallRecord
-  readonly decision: 'allow' | 'deny' | 'limit' | 'refuse'
+  readonly decision: 'allow' | 'deny' | 'limit' | 'refuse' | 'end'
   readonly rule: string
   readonly configVersion: string
   readonly charges: readonly Charge[]
@@ -39,7 +39,8 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
 export function refundCall(sql: SqlStorage, requestId: string, nowMs: number): boolean {
   const row = sql
     .exec<{ charged: string }>(
-      'UPDATE audit SET refunded_at = ? WHERE request_id = ? AND refunded_at IS NULL RETURNING charged',
+      `UPDATE audit SET refunded_at = ? WHERE request_id = ? AND decision = 'allow' AND refunded_at IS NULL
+       RETURNING charged`,
       nowMs,
       requestId,
     )

@@ -92,6 +92,8 @@ export type AdmitAnswer =
   | { readonly kind: 'limited'; readonly limited: Limited }
   /** The handle given as `session` is of no live session of this principal. */
   | { readonly kind: 'dead_handle' }
+  /** So much waits for Legiti that no more notifications are taken. */
+  | { readonly kind: 'outbox_full' }
   | { readonly kind: 'admitted'; readonly admitted: Admitted }
 
 /** Which limit had no room, and when it will. */
@@ -113,7 +115,7 @@ export interface Admitted {
   readonly outcome: WorkOutcome
   /** The Worker should call `drain` once the client has its answer. */
   readonly drain: boolean
-  /** Limits were charged: a call that surely did not happen may be refunded by `settle`. */
+  /** Limits were charged: a call that surely did not happen may be given back by `refund`. */
   readonly charged: boolean
 }
 

@@ -4,7 +4,7 @@ import { type LegitiSettings, settingsDigest } from '../legiti/settings.ts'
 import { toWire } from '../legiti/wire.ts'
 import { log } from '../log.ts'
 import { closeDestination, openDestination, openForSettings, readDestination } from './destination.ts'
-import { bury, buryExpired, type LeasedEvent, lease, markDelivered, release } from './outbox.ts'
+import { bury, buryExpired, type LeasedEvent, lease, markDelivered, outboxStatus, release } from './outbox.ts'
 
 /** How many events are on their way at once while Legiti answers. */
 const CONCURRENCY = 6
@@ -71,17 +71,19 @@ function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
   const { sql, principal, now, random } = context
   const nowMs = now()
   let closed: Extract<Verdict, { kind: 'pause' | 'back_off' }> | null = null
+  let delivered = 0
   for (const { event, answer } of sent) {
     const judged = judge(answer, nowMs)
     switch (judged.kind) {
       case 'delivered':
         markDelivered(sql, event.seq, nowMs)
+        delivered++
         break
       case 'dead':
         bury(sql, event.seq, judged.reason, nowMs)
         log('error', 'legiti.dead_letter', {
           principal,
-          event: event.id,
+          outbox_event: event.id,
           tool: event.tool,
           reason: judged.reason,
         })
@@ -92,19 +94,25 @@ function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
         if (closed === null || judged.kind === 'pause') closed = judged
     }
   }
-  if (closed === null) {
-    openDestination(sql)
-    return true
-  }
+  // What got through shows that Legiti is there: a failure beside it is the first in a row again.
+  if (delivered > 0 || closed === null) openDestination(sql)
+  if (closed === null) return true
   const { failures, retryAtMs } = closeDestination(sql, closed, random(), nowMs)
   const level = closed.kind === 'pause' ? 'error' : 'warn'
   log(level, closed.kind === 'pause' ? 'legiti.paused' : 'legiti.backing_off', {
     principal,
     reason: closed.reason,
     failures,
+    oldest_pending_seconds: oldestPendingSeconds(sql, nowMs),
     retry_at: new Date(retryAtMs).toISOString(),
   })
   return false
+}
+
+/** How long the oldest event has been waiting: the figure to alert on. */
+function oldestPendingSeconds(sql: SqlStorage, nowMs: number): number {
+  const { oldestPendingAtMs } = outboxStatus(sql)
+  return oldestPendingAtMs === null ? 0 : Math.max(0, Math.floor((nowMs - oldestPendingAtMs) / 1_000))
 }
 
 function judge(answer: LegitiAnswer, nowMs: number): Verdict {

@@ -18,16 +18,11 @@ export function readDestination(sql: SqlStorage): Destination {
   return { failures: row.failures, retryAtMs: row.retry_at, paused: row.paused === 1, reason: row.reason }
 }
 
-/**
- * Opens a destination that was closed under other settings: a mended key or URL counts at once. True when
- * the settings have changed.
- */
-export function openForSettings(sql: SqlStorage, digest: string): boolean {
-  return (
-    sql.exec(
-      `UPDATE destination SET failures = 0, retry_at = 0, paused = 0, reason = '', settings = ?1 WHERE settings <> ?1`,
-      digest,
-    ).rowsWritten > 0
+/** Opens a destination that was closed under other settings: a mended key or URL counts at once. */
+export function openForSettings(sql: SqlStorage, digest: string): void {
+  sql.exec(
+    `UPDATE destination SET failures = 0, retry_at = 0, paused = 0, reason = '', settings = ?1 WHERE settings <> ?1`,
+    digest,
   )
 }
 

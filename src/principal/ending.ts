@@ -1,13 +1,25 @@
+import { writeAudit } from './audit.ts'
 import type { EndReason } from './contract.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, type Session } from './sessions.ts'
 
 /**
- * Ends a session and, if it had logged in, queues its logout: the only way a session ends. Both happen in
- * the caller's transaction, and once: a session that has ended already changes nothing.
+ * Ends a session, writes it down and, if it had logged in, queues its logout: the only way a session ends. All
+ * of it happens in the caller's transaction, and once: a session that has ended already changes nothing.
  */
 export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
+  writeAudit(sql, {
+    atMs: nowMs,
+    requestId: '',
+    sessionId: session.id,
+    account: session.account,
+    call: { server: 'session', tool: '(session)', argumentNames: [] },
+    decision: 'end',
+    rule: `(${reason})`,
+    configVersion: '',
+    charges: [],
+  })
   if (session.account !== null) {
     enqueue(sql, {
       id: `logout:${session.id}`,

@@ -39,7 +39,7 @@ export function closeEndedFeeds(ctx: DurableObjectState, isLive: (transport: str
   }
 }
 
-/** Closes every stream: the grant is revoked. */
+/** Closes every stream: what opened them is no good any more. */
 export function closeAllFeeds(ctx: DurableObjectState): void {
   for (const socket of ctx.getWebSockets(TAG_ALL)) socket.close(1008, 'revoked')
 }

@@ -40,14 +40,17 @@ export function readGrant(sql: SqlStorage): Grant | null {
   }
 }
 
-/** Installs the grant, or replaces it; a replaced grant keeps its sessions and counters. */
+/**
+ * Installs the grant, or replaces it; a replaced grant keeps its sessions and counters. A revoked secret stays
+ * revoked, whatever else changes: only another secret opens the grant again.
+ */
 export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
   sql.exec(
     `INSERT INTO grants (id, tenant, name, label, secret_hash, origin, config, created_at, expires_at, revoked_at)
      VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET label = excluded.label, secret_hash = excluded.secret_hash,
        origin = excluded.origin, config = excluded.config, expires_at = excluded.expires_at,
-       revoked_at = excluded.revoked_at`,
+       revoked_at = CASE WHEN secret_hash = excluded.secret_hash THEN revoked_at ELSE excluded.revoked_at END`,
     grant.tenant,
     grant.name,
     grant.label,

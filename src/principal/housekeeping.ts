@@ -5,7 +5,9 @@
 import { KEEP_DEAD_MS } from '../legiti/schedule.ts'
 import { readDestination } from './destination.ts'
 import { end, overdue } from './ending.ts'
-import { overdueSessions, type Session } from './sessions.ts'
+import type { Grant } from './grants.ts'
+import { nextLeaseMs } from './outbox.ts'
+import { overdueSessions } from './sessions.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -20,6 +22,9 @@ export const KEEP_MS = {
   audit: 30 * DAY_MS,
 } as const
 
+/** Beyond it the oldest rows go early; a few hundred megabytes of the ten gigabytes that an object may hold. */
+const MOST_AUDIT_ROWS = 1_000_000
+
 /** Rows handled in one go, so that no transaction grows without bound. */
 const BATCH = 1_000
 
@@ -29,14 +34,14 @@ const BATCH = 1_000
  */
 const DRAIN_GRACE_MS = 1_000
 
-/** Ends the sessions whose time is over and returns them. Call again while it returns a full batch. */
-export function endOverdue(sql: SqlStorage, nowMs: number): { ended: Session[]; more: boolean } {
+/** Ends sessions whose time is over. True when there may be more. */
+export function endOverdue(sql: SqlStorage, nowMs: number): boolean {
   const due = overdueSessions(sql, nowMs, BATCH)
-  const ended = due.filter((session) => {
+  for (const session of due) {
     const { reason, atMs } = overdue(session)
-    return end(sql, session, reason, atMs)
-  })
-  return { ended, more: due.length === BATCH }
+    end(sql, session, reason, atMs)
+  }
+  return due.length === BATCH
 }
 
 /** Rows of a table that go away `keepMs` after the time in `column`. Fixed text, never a caller's. */
@@ -50,8 +55,18 @@ interface Retention {
 const retentions: readonly Retention[] = [
   { table: 'counters', column: 'window_end', rows: 'TRUE', keepMs: KEEP_MS.counter },
   { table: 'sessions', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedSession },
-  { table: 'outbox', column: 'settled_at', rows: "state = 'delivered'", keepMs: KEEP_MS.deliveredEvent },
-  { table: 'outbox', column: 'settled_at', rows: "state = 'dead'", keepMs: KEEP_MS.deadEvent },
+  {
+    table: 'outbox',
+    column: 'settled_at',
+    rows: "state = 'delivered' AND settled_at IS NOT NULL",
+    keepMs: KEEP_MS.deliveredEvent,
+  },
+  {
+    table: 'outbox',
+    column: 'settled_at',
+    rows: "state = 'dead' AND settled_at IS NOT NULL",
+    keepMs: KEEP_MS.deadEvent,
+  },
   { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit },
 ]
 
@@ -61,33 +76,38 @@ export function purge(sql: SqlStorage, nowMs: number): boolean {
     const old = `SELECT rowid FROM ${table} WHERE ${rows} AND ${column} <= ? LIMIT ${BATCH}`
     return sql.exec(`DELETE FROM ${table} WHERE rowid IN (${old})`, nowMs - keepMs).rowsWritten
   })
+  // A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count.
+  const crowded = `SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${MOST_AUDIT_ROWS} LIMIT ${BATCH}`
+  written.push(sql.exec(`DELETE FROM audit WHERE rowid IN (${crowded})`).rowsWritten)
   // Index entries count as rows written, so this errs towards looking again.
   return written.some((rows) => rows >= BATCH)
 }
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
- * send that Legiti may get, the end of a lease, or the next full hour after which something can be deleted.
+ * send that Legiti may get, the end of a lease, the end of the grant, or the next full hour after which something
+ * can be deleted.
  */
-export function nextWakeMs(sql: SqlStorage, incarnation: string, nowMs: number): number | null {
+export function nextWakeMs(
+  sql: SqlStorage,
+  incarnation: string,
+  grant: Grant | null,
+  nowMs: number,
+): number | null {
+  const grantEndMs = grant?.expiresAtMs ?? null
   const wakes = [
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
     nextPurgeMs(sql),
+    grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
   ].filter((at) => at !== null)
   return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
 }
 
 /** When the next event may be sent, or null when none is pending. */
 export function nextDeliveryMs(sql: SqlStorage, incarnation: string, nowMs: number): number | null {
-  const head = sql
-    .exec<{ leased_by: string | null; lease_until: number | null }>(
-      "SELECT leased_by, lease_until FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT 1",
-    )
-    .toArray()[0]
-  if (head === undefined) return null
-  if (head.leased_by === incarnation && head.lease_until !== null) return head.lease_until
-  return Math.max(nowMs + DRAIN_GRACE_MS, readDestination(sql).retryAtMs)
+  const leaseMs = nextLeaseMs(sql, incarnation)
+  return leaseMs === null ? null : Math.max(nowMs + DRAIN_GRACE_MS, leaseMs, readDestination(sql).retryAtMs)
 }
 
 function nextPurgeMs(sql: SqlStorage): number | null {
@@ -100,9 +120,9 @@ function nextPurgeMs(sql: SqlStorage): number | null {
   return dues.length === 0 ? null : Math.ceil(Math.min(...dues) / HOUR_MS) * HOUR_MS
 }
 
-/** The earliest a row written now can have to be deleted. */
+/** How soon to look after rows written now, whatever kind they are. */
 export function soonestPurgeMs(nowMs: number): number {
-  return nowMs + Math.min(...Object.values(KEEP_MS))
+  return nowMs + HOUR_MS
 }
 
 function scalar(sql: SqlStorage, query: string): number | null {

@@ -18,6 +18,9 @@ import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
 
+/** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
+const ALARM_RETRY_MS = 60_000
+
 /** A grant to install: all of it but what the object keeps to itself. */
 export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'>
 
@@ -48,7 +51,7 @@ export class PrincipalObject extends DurableObject<Env> {
       this.#armedAtMs = await ctx.storage.getAlarm()
       // What the last run was still sending when it died is due now, not when its lease would be over; and an
       // alarm that was lost must not silence what is pending.
-      const wakeMs = nextWakeMs(this.#sql, this.#incarnation, Date.now())
+      const wakeMs = this.#nextWakeMs()
       if (wakeMs !== null) this.#arm(wakeMs)
     })
   }
@@ -60,7 +63,7 @@ export class PrincipalObject extends DurableObject<Env> {
     // What only reads need not queue for the disk; should it write after all, the output gate still waits.
     if (request.intent.kind === 'check' || request.intent.kind === 'configure')
       return this.#admit(request, config)
-    return this.#commits.run(() => this.#admit(request, config))
+    return this.#write(() => this.#admit(request, config))
   }
 
   /** Opens an event feed: `admit` and a WebSocket in one call. Any other answer is the AdmitAnswer as JSON. */
@@ -74,10 +77,11 @@ export class PrincipalObject extends DurableObject<Env> {
     const request: AdmitRequest = { ...rest, secretHash: Uint8Array.fromHex(secretHash) }
     const config = await this.#authenticate(request)
     if (config === null) return Response.json({ kind: 'unauthorized' } satisfies AdmitAnswer)
-    const answer = await this.#commits.run(() => this.#admit(request, config))
+    const answer = await this.#write(() => this.#admit(request, config))
     if (answer.kind !== 'admitted') return Response.json(answer)
     const { 0: client, 1: server } = new WebSocketPair()
     acceptFeed(this.ctx, server, request.transport)
+    if (this.#grant?.expiresAtMs) this.#arm(this.#grant.expiresAtMs)
     const listed =
       request.transport === null ? null : liveByTransport(this.#sql, request.transport, Date.now())
     // The tools may have changed while the client had no stream open.
@@ -95,25 +99,30 @@ export class PrincipalObject extends DurableObject<Env> {
   /** Gives back what `requestId` was charged. For calls that surely did not happen; doing it twice changes nothing. */
   async refund(requestId: string): Promise<void> {
     if (this.#grant === null) return
-    await this.#commits.run(() => refundCall(this.#sql, requestId, Date.now()))
+    await this.#write(() => refundCall(this.#sql, requestId, Date.now()))
   }
 
-  /** Installs or replaces the grant, and tells open streams when that may have changed their tools. */
+  /**
+   * Installs or replaces the grant. Open streams hear when that may have changed their tools, and end when the
+   * secret that opened them has been replaced.
+   */
   async installGrant(grant: NewGrant): Promise<void> {
-    const before = this.#grant?.config.version
-    await this.#commits.run(() => this.#install({ ...grant, origin: 'tenant', revokedAtMs: null }))
-    if (before !== undefined && before !== grant.config.version) announce(this.ctx, 'tools_changed')
+    const before = this.#grant
+    await this.#write(() => this.#install({ ...grant, origin: 'tenant', revokedAtMs: null }))
+    if (before === null) return
+    if (before.secretHash.toHex() !== grant.secretHash.toHex()) closeAllFeeds(this.ctx)
+    else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
   }
 
   /** Revokes the grant and ends its sessions. It holds for the very next request. */
   async revoke(): Promise<boolean> {
     if (this.#grant === null) return false
-    const revoked = await this.#commits.run(() => {
+    const revoked = await this.#write(() => {
       const nowMs = Date.now()
       if (!markRevoked(this.#sql, nowMs)) return false
-      this.#grant = readGrant(this.#sql)
       for (const session of liveSessions(this.#sql)) end(this.#sql, session, 'revoked', nowMs)
       this.#arm(nowMs)
+      this.#grant = readGrant(this.#sql)
       return true
     })
     if (revoked) closeAllFeeds(this.ctx)
@@ -135,7 +144,7 @@ export class PrincipalObject extends DurableObject<Env> {
   /** Queues a dead letter again and tries Legiti at once. False when there is no such letter. */
   async replayEvent(id: string): Promise<boolean> {
     if (this.#grant === null) return false
-    return this.#commits.run(() => {
+    return this.#write(() => {
       if (!replay(this.#sql, id, Date.now())) return false
       openDestination(this.#sql)
       this.#arm(Date.now())
@@ -148,14 +157,15 @@ export class PrincipalObject extends DurableObject<Env> {
     this.#armedAtMs = null
     if (this.#grant === null) return
     try {
-      while (await this.#commits.run(() => endOverdue(this.#sql, Date.now()).more)) {}
+      while (await this.#write(() => endOverdue(this.#sql, Date.now()))) {}
       this.#closeFeeds()
       await this.#deliver()
-      while (await this.#commits.run(() => purge(this.#sql, Date.now()))) {}
+      while (await this.#write(() => purge(this.#sql, Date.now()))) {}
+      this.#armExactly(this.#nextWakeMs())
     } catch (error) {
       log('error', 'principal.alarm_failed', { principal: this.#name(), error: errorName(error) })
+      this.#armExactly(Date.now() + ALARM_RETRY_MS)
     }
-    this.#armExactly(nextWakeMs(this.#sql, this.#incarnation, Date.now()))
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -186,7 +196,7 @@ export class PrincipalObject extends DurableObject<Env> {
       revokedAtMs: null,
     }
     if (!opens(grant, request.secretHash, Date.now())) return
-    await this.#commits.run(() => {
+    await this.#write(() => {
       if (this.#grant === null) this.#install(grant)
     })
   }
@@ -225,7 +235,7 @@ export class PrincipalObject extends DurableObject<Env> {
   #deliver(): Promise<void> {
     this.#draining ??= deliver(this.#deliveryContext()).finally(() => {
       this.#draining = null
-      this.#armExactly(nextWakeMs(this.#sql, this.#incarnation, Date.now()))
+      this.#armExactly(this.#nextWakeMs())
     })
     return this.#draining
   }
@@ -237,7 +247,7 @@ export class PrincipalObject extends DurableObject<Env> {
       settings: legitiSettings(this.env),
       incarnation: this.#incarnation,
       commit: (work) =>
-        this.#commits.run(() => {
+        this.#write(() => {
           const result = work()
           // Should this run die while it waits for Legiti, the alarm takes over when its leases are out.
           this.#arm(Date.now() + LEASE_MS)
@@ -248,7 +258,25 @@ export class PrincipalObject extends DurableObject<Env> {
     }
   }
 
+  /** Runs reads and writes as one transaction. Should it fail, what memory holds of it is read again. */
+  async #write<T>(work: () => T): Promise<T> {
+    try {
+      return await this.#commits.run(work)
+    } catch (error) {
+      this.#grant = schemaVersion(this.#sql) === 0 ? null : readGrant(this.#sql)
+      this.#armedAtMs = await this.ctx.storage.getAlarm()
+      throw error
+    }
+  }
+
+  #nextWakeMs(): number | null {
+    return nextWakeMs(this.#sql, this.#incarnation, this.#grant, Date.now())
+  }
+
+  /** Closes the streams of ended sessions, and all of them when the grant's time is over. */
   #closeFeeds(): void {
+    const expiresAtMs = this.#grant?.expiresAtMs ?? null
+    if (expiresAtMs !== null && expiresAtMs <= Date.now()) closeAllFeeds(this.ctx)
     closeEndedFeeds(this.ctx, (transport) => liveByTransport(this.#sql, transport, Date.now()) !== null)
   }
 

@@ -17,6 +17,9 @@ export interface LeasedEvent extends OutboxEvent {
   readonly attempts: number
 }
 
+/** At thirty a minute, the whole 72 hours that Legiti may be away. */
+export const MOST_PENDING = 130_000
+
 interface OutboxRow extends Record<string, SqlStorageValue> {
   seq: number
   id: string
@@ -32,9 +35,8 @@ export function enqueue(sql: SqlStorage, event: OutboxEvent): boolean {
   return (
     sql
       .exec(
-        `INSERT INTO outbox (id, ordering_key, tool, args, occurred_at, give_up_at, state)
-         VALUES (?, ?, ?, ?, ?, ?, 'pending')
-         ON CONFLICT (id) DO NOTHING RETURNING seq`,
+        `INSERT INTO outbox (id, ordering_key, tool, args, occurred_at, give_up_at, state, ready)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ${IS_FIRST_OF_KEY}) ON CONFLICT (id) DO NOTHING RETURNING seq`,
         event.id,
         key,
         event.tool,
@@ -46,13 +48,27 @@ export function enqueue(sql: SqlStorage, event: OutboxEvent): boolean {
   )
 }
 
-/** How many of the oldest pending events one lease looks at, so that a long queue costs no long scan. */
-const LEASE_HORIZON = 500
+/** Whether nothing of the key ?2 is pending yet. */
+const IS_FIRST_OF_KEY = "NOT EXISTS (SELECT 1 FROM outbox WHERE state = 'pending' AND ordering_key = ?2)"
+
+/** Whether so many events are pending that agents' notifications must wait. Ends of sessions are queued all the same. */
+export function isFull(sql: SqlStorage): boolean {
+  // Two look-ups tell nearly always; rows are counted only when they cannot.
+  const bounds = sql
+    .exec<{ first: number | null; last: number | null }>(
+      "SELECT min(seq) AS first, (SELECT max(seq) FROM outbox) AS last FROM outbox WHERE state = 'pending'",
+    )
+    .one()
+  if (bounds.first === null || bounds.last === null || bounds.last - bounds.first + 1 < MOST_PENDING)
+    return false
+  const { n } = sql.exec<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'pending'").one()
+  return n >= MOST_PENDING
+}
 
 /**
  * Leases up to `most` events to this incarnation, so that two drains never send one twice. Only the oldest
- * pending event of each ordering key may go; the least tried first, so that an event which Legiti keeps
- * failing on holds up its own key alone. A lease that another incarnation holds is void: an object runs
+ * pending event of each ordering key is ready; the least tried go first, so that an event which Legiti keeps
+ * failing on does not stand before the others. A lease that another incarnation holds is void: an object runs
  * once, so whoever held it is gone.
  */
 export function lease(
@@ -65,12 +81,8 @@ export function lease(
   const rows = sql
     .exec<OutboxRow>(
       `UPDATE outbox SET leased_by = ?1, lease_until = ?2, attempts = attempts + 1 WHERE seq IN (
-         SELECT seq FROM (SELECT * FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT ${LEASE_HORIZON}) AS mine
-         WHERE (leased_by IS NULL OR leased_by <> ?1 OR lease_until <= ?3)
-           AND NOT EXISTS (
-             SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'pending'
-               AND earlier.ordering_key = mine.ordering_key AND earlier.seq < mine.seq
-           )
+         SELECT seq FROM outbox INDEXED BY outbox_ready WHERE state = 'pending' AND ready = 1
+           AND (leased_by IS NULL OR leased_by <> ?1 OR lease_until <= ?3)
          ORDER BY attempts, seq LIMIT ?4
        ) RETURNING seq, id, tool, args, occurred_at, attempts`,
       incarnation,
@@ -89,13 +101,51 @@ export function lease(
   }))
 }
 
+/** When the next event may be leased: now (0), when a lease is over, or never (null). */
+export function nextLeaseMs(sql: SqlStorage, incarnation: string): number | null {
+  return sql
+    .exec<{ at: number | null }>(
+      `SELECT min(CASE WHEN leased_by = ? THEN lease_until ELSE 0 END) AS at
+       FROM outbox INDEXED BY outbox_ready WHERE state = 'pending' AND ready = 1`,
+      incarnation,
+    )
+    .one().at
+}
+
 /** Legiti has it. What was in it is removed at once; that it was, is kept for a while. */
 export function markDelivered(sql: SqlStorage, seq: number, nowMs: number): void {
+  settleEvent(sql, seq, 'delivered', null, nowMs)
+  sql.exec('UPDATE outbox SET args = NULL WHERE seq = ?', seq)
+}
+
+/** Will not be delivered without a person: kept, with its content, to be listed and replayed. */
+export function bury(sql: SqlStorage, seq: number, error: string, nowMs: number): void {
+  settleEvent(sql, seq, 'dead', error, nowMs)
+}
+
+/** Takes an event out of the queue and lets the next of its key be sent. */
+function settleEvent(
+  sql: SqlStorage,
+  seq: number,
+  state: 'delivered' | 'dead',
+  error: string | null,
+  nowMs: number,
+) {
+  const settled = sql
+    .exec<{ ordering_key: string }>(
+      `UPDATE outbox SET state = ?, ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
+       WHERE seq = ? AND state = 'pending' RETURNING ordering_key`,
+      state,
+      nowMs,
+      error,
+      seq,
+    )
+    .toArray()[0]
+  if (settled === undefined) return
   sql.exec(
-    `UPDATE outbox SET state = 'delivered', settled_at = ?, args = NULL, leased_by = NULL, lease_until = NULL,
-       last_error = NULL WHERE seq = ? AND state = 'pending'`,
-    nowMs,
-    seq,
+    `UPDATE outbox SET ready = 1 WHERE seq =
+       (SELECT min(seq) FROM outbox WHERE state = 'pending' AND ordering_key = ?)`,
+    settled.ordering_key,
   )
 }
 
@@ -104,42 +154,34 @@ export function release(sql: SqlStorage, seq: number, error: string): void {
   sql.exec('UPDATE outbox SET leased_by = NULL, lease_until = NULL, last_error = ? WHERE seq = ?', error, seq)
 }
 
-/** Will not be delivered without a person: kept, with its content, to be listed and replayed. */
-export function bury(sql: SqlStorage, seq: number, error: string, nowMs: number): void {
-  sql.exec(
-    `UPDATE outbox SET state = 'dead', settled_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
-     WHERE seq = ? AND state = 'pending'`,
-    nowMs,
-    error,
-    seq,
-  )
-}
-
 /** Buries what is too old to be worth sending. Returns how many. */
 export function buryExpired(sql: SqlStorage, nowMs: number): number {
-  return sql
-    .exec(
-      `UPDATE outbox SET state = 'dead', settled_at = ?, leased_by = NULL, lease_until = NULL,
-         last_error = 'gave up after 72 hours: ' || coalesce(last_error, 'never tried')
-       WHERE state = 'pending' AND give_up_at <= ? RETURNING seq`,
-      nowMs,
+  const expired = sql
+    .exec<{ seq: number; last_error: string | null }>(
+      "SELECT seq, last_error FROM outbox WHERE state = 'pending' AND give_up_at <= ? ORDER BY seq LIMIT 1000",
       nowMs,
     )
-    .toArray().length
+    .toArray()
+  for (const { seq, last_error } of expired) {
+    bury(sql, seq, `gave up after 72 hours: ${last_error ?? 'never tried'}`, nowMs)
+  }
+  return expired.length
 }
 
 /** Makes a dead letter pending again, behind what is already queued. False when there is no such letter. */
 export function replay(sql: SqlStorage, id: string, nowMs: number): boolean {
-  return (
-    sql
-      .exec(
-        `UPDATE outbox SET state = 'pending', settled_at = NULL, attempts = 0, give_up_at = ?,
-           seq = (SELECT max(seq) + 1 FROM outbox) WHERE id = ? AND state = 'dead' RETURNING id`,
-        nowMs + GIVE_UP_AFTER_MS,
-        id,
-      )
-      .toArray().length > 0
+  const letter = sql
+    .exec<{ ordering_key: string }>("SELECT ordering_key FROM outbox WHERE id = ? AND state = 'dead'", id)
+    .toArray()[0]
+  if (letter === undefined) return false
+  sql.exec(
+    `UPDATE outbox SET state = 'pending', ready = ${IS_FIRST_OF_KEY}, settled_at = NULL, attempts = 0,
+       give_up_at = ?3, seq = (SELECT max(seq) + 1 FROM outbox) WHERE id = ?1`,
+    id,
+    letter.ordering_key,
+    nowMs + GIVE_UP_AFTER_MS,
   )
+  return true
 }
 
 /** How the queue stands. */

@@ -50,7 +50,7 @@ const migrations: readonly string[] = [
   );
   CREATE INDEX counters_end ON counters (window_end);
 
-  -- A row for every decided call. Argument names only.
+  -- A row for every decided call and for every session that ended. Argument names only.
   CREATE TABLE audit (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
@@ -59,7 +59,7 @@ const migrations: readonly string[] = [
     account TEXT,
     server TEXT NOT NULL,
     tool TEXT NOT NULL,
-    decision TEXT NOT NULL,             -- allow | deny | limit | refuse
+    decision TEXT NOT NULL,             -- allow | deny | limit | refuse | end
     rule TEXT NOT NULL,
     config_version TEXT NOT NULL,
     argument_names TEXT NOT NULL,       -- JSON array
@@ -79,6 +79,7 @@ const migrations: readonly string[] = [
     occurred_at INTEGER NOT NULL,
     give_up_at INTEGER NOT NULL,        -- undelivered by then, it becomes a dead letter
     state TEXT NOT NULL,                -- pending | delivered | dead
+    ready INTEGER NOT NULL,             -- 1: the oldest pending event of its key, so it may be sent
     attempts INTEGER NOT NULL DEFAULT 0,
     leased_by TEXT,                     -- incarnation of this object that is sending it now
     lease_until INTEGER,
@@ -86,6 +87,7 @@ const migrations: readonly string[] = [
     last_error TEXT
   );
   CREATE INDEX outbox_state ON outbox (state, seq);
+  CREATE INDEX outbox_ready ON outbox (attempts, seq) WHERE state = 'pending' AND ready = 1;
   CREATE INDEX outbox_settled ON outbox (state, settled_at) WHERE settled_at IS NOT NULL;
   CREATE INDEX outbox_pending_key ON outbox (ordering_key, seq) WHERE state = 'pending';
   CREATE INDEX outbox_give_up ON outbox (give_up_at) WHERE state = 'pending';

@@ -113,15 +113,28 @@ export function startSession(
   return session
 }
 
-/** Gives a session that has no account one. */
-export function logInSession(sql: SqlStorage, session: Session, account: string, provider: string): Session {
+/** Gives a session that has no account one. Its time begins anew: it is the login that expires. */
+export function logInSession(
+  sql: SqlStorage,
+  session: Session,
+  { account, provider }: { readonly account: string; readonly provider: string },
+  lifetimes: Lifetimes,
+  nowMs: number,
+): Session {
+  const started = { startedAtMs: nowMs, lastSeenAtMs: nowMs, expiresAtMs: nowMs + lifetimes.absoluteMs }
+  const loggedIn: Session = { ...session, ...started, account, provider }
   sql.exec(
-    'UPDATE sessions SET account = ?, provider = ? WHERE id = ? AND account IS NULL',
+    `UPDATE sessions SET account = ?, provider = ?, started_at = ?, last_seen_at = ?, expires_at = ?, ends_at = ?
+     WHERE id = ? AND account IS NULL`,
     account,
     provider,
+    loggedIn.startedAtMs,
+    loggedIn.lastSeenAtMs,
+    loggedIn.expiresAtMs,
+    endsAt(loggedIn),
     session.id,
   )
-  return { ...session, account, provider }
+  return loggedIn
 }
 
 /** Postpones the idle expiry. */

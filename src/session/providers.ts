@@ -4,13 +4,14 @@ import {
   createRemoteJWKSet,
   decodeJwt,
   errors,
+  type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
+import { accountId } from '../legiti/fields.ts'
 import type { JwtIssuer, TenantSettings } from '../tenant/config.ts'
 
 export const providerNames = ['trusted', 'jwt'] as const
-export type ProviderName = (typeof providerNames)[number]
 
 export type Proof =
   | { readonly ok: true; readonly account: string }
@@ -20,7 +21,6 @@ export type Proof =
    */
   | { readonly ok: false; readonly account: string | null; readonly message: string }
 
-const LONGEST_ACCOUNT = 256
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */
 const ALGORITHMS = [
   'RS256',
@@ -49,35 +49,41 @@ export function trustedProof(account: string, settings: TenantSettings): Proof {
  * the tenant's issuers (RFC 7519; RFC 8725).
  */
 export async function jwtProof(token: string, settings: TenantSettings, nowMs: number): Promise<Proof> {
+  const { jwt: issuers } = settings.identity
+  if (issuers.length === 0) return fail('This tenant has no issuer configured for the provider "jwt".')
   const claimed = readClaims(token)
-  const account = claimed?.sub ?? null
-  const issuer = settings.identity.jwt.find((it) => it.issuer === claimed?.iss)
-  if (settings.identity.jwt.length === 0) {
-    return { ok: false, account, message: 'This tenant has no issuer configured for the provider "jwt".' }
-  }
-  if (issuer === undefined)
-    return { ok: false, account, message: 'The token is not a JWT of a configured issuer.' }
-  try {
-    const { payload } = await jwtVerify(token, keysOf(issuer), {
-      issuer: issuer.issuer,
-      audience: issuer.audience,
-      algorithms: ALGORITHMS,
-      requiredClaims: ['sub', 'exp'],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: new Date(nowMs),
-    })
-    const { sub } = payload
-    if (typeof sub !== 'string' || sub === '' || sub.length > LONGEST_ACCOUNT) {
-      return {
-        ok: false,
-        account: null,
-        message: `The token's sub is empty or longer than ${LONGEST_ACCOUNT}.`,
-      }
+  const candidates = issuers.filter(({ issuer }) => issuer === claimed?.iss)
+  // Of an issuer that nobody here knows, even the claim is worth nothing.
+  if (candidates.length === 0) return fail('The token is not a JWT of a configured issuer.')
+  let failed = fail('The token is not valid.', claimed?.sub ?? null)
+  for (const issuer of candidates) {
+    try {
+      return accountOf((await verify(token, issuer, nowMs)).payload)
+    } catch (error) {
+      failed = fail(describe(error), claimed?.sub ?? null)
     }
-    return { ok: true, account: sub }
-  } catch (error) {
-    return { ok: false, account, message: describe(error) }
   }
+  return failed
+}
+
+function verify(token: string, issuer: JwtIssuer, nowMs: number) {
+  return jwtVerify(token, keysOf(issuer), {
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    algorithms: ALGORITHMS,
+    requiredClaims: ['sub', 'exp'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    currentDate: new Date(nowMs),
+  })
+}
+
+function accountOf({ sub }: JWTPayload): Proof {
+  const account = accountId.safeParse(sub)
+  return account.success ? { ok: true, account: account.data } : fail("The token's sub is not an account id.")
+}
+
+function fail(message: string, account: string | null = null): Proof {
+  return { ok: false, account, message }
 }
 
 const keySets = new Map<string, JWTVerifyGetKey>()
@@ -101,8 +107,7 @@ function keysOf(issuer: JwtIssuer): JWTVerifyGetKey {
 function readClaims(token: string): { iss: string | null; sub: string | null } | null {
   try {
     const { iss, sub } = decodeJwt(token)
-    const isAccount = typeof sub === 'string' && sub !== '' && sub.length <= LONGEST_ACCOUNT
-    return { iss: typeof iss === 'string' ? iss : null, sub: isAccount ? sub : null }
+    return { iss: typeof iss === 'string' ? iss : null, sub: accountId.safeParse(sub).data ?? null }
   } catch {
     return null
   }

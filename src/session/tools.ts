@@ -1,6 +1,8 @@
 /** The native server `session`: log in, log out, and see who is logged in. */
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
+import { findCardNumber } from '../legiti/card.ts'
+import { accountId } from '../legiti/fields.ts'
 import { failure, success } from '../native/result.ts'
 import {
   type CallContext,
@@ -29,12 +31,7 @@ const loginInput = z.strictObject({
   provider: z
     .enum(providerNames)
     .describe('How the account is established: "trusted" asserts it, "jwt" proves it'),
-  account_id: z
-    .string()
-    .min(1)
-    .max(256)
-    .optional()
-    .describe('With provider "trusted": the account to act for'),
+  account_id: accountId.optional().describe('With provider "trusted": the account to act for'),
   token: z
     .string()
     .min(1)
@@ -121,6 +118,14 @@ async function prepareLogin(
     provider === 'trusted'
       ? trustedProof(account_id ?? '', context.config.settings)
       : await jwtProof(token ?? '', context.config.settings, context.nowMs)
+  // The account goes to Legiti, and a card's number may not.
+  if (findCardNumber(proof.account) !== null) {
+    return {
+      kind: 'refuse',
+      code: 'card_number',
+      message: 'Refused: the account looks like a full card number.',
+    }
+  }
   if (proof.ok) {
     return {
       kind: 'work',

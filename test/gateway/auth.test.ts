@@ -3,7 +3,7 @@ import { createExecutionContext, runInDurableObject, waitOnExecutionContext } fr
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
-import { forgetFailures } from '../../src/gateway/failures.ts'
+import { countFailure, SLOW_DOWN_MS, slowDown, sourceOf } from '../../src/gateway/failures.ts'
 import {
   connect,
   DEMO_TOKEN,
@@ -12,13 +12,13 @@ import {
   post,
   principal,
   request,
+  send,
   stateless,
   statelessCall,
 } from '../support/gateway.ts'
 
 beforeEach(async () => {
   await fresh()
-  forgetFailures()
 })
 afterEach(() => vi.useRealTimers())
 
@@ -52,6 +52,33 @@ describe('a token that is no good', () => {
     expect(new Headers(answers[0]?.headers).get('www-authenticate')).toContain('error="invalid_token"')
   })
 
+  test('whatever it is used for', async () => {
+    await installGrant('acme', 'bot')
+    const revoked = await installGrant('acme', 'revoked')
+    await principal('acme/revoked').revoke()
+    const tokens = [
+      'gh_acme_bot_wrong-secret-wrong-secret',
+      revoked,
+      'gh_acme_nobody_secret-of-nobody-at-all',
+      'nonsense',
+    ]
+    const uses: ((token: string) => Promise<{ status: number; headers: Headers; body: unknown }>)[] = [
+      (token) => post(request('initialize', { protocolVersion: '2025-11-25' }), { token }),
+      (token) => post([request('ping')], { token, headers: { 'mcp-session-id': 'x' } }),
+      (token) => post('not json', { token }),
+      (token) => send('GET', '/mcp', token, { 'mcp-session-id': 'x', accept: 'text/event-stream' }),
+      (token) => send('DELETE', '/mcp', token, { 'mcp-session-id': 'x' }),
+      (token) => send('PUT', '/mcp', token),
+      (token) => stateless('subscriptions/listen', { notifications: {} }, { token }),
+      (token) => stateless('tools/call', { name: 'auth_whoami' }, { token }),
+    ]
+    for (const use of uses) {
+      const answers = await Promise.all(tokens.map(async (token) => whole(await use(token))))
+      expect(answers[0]?.status).toBe(401)
+      for (const answer of answers) expect(answer).toEqual(answers[0])
+    }
+  })
+
   test('no token at all is challenged without an error (RFC 6750, 3.1)', async () => {
     const answer = await post(request('ping'), { token: null })
     expect(answer.status).toBe(401)
@@ -79,6 +106,16 @@ describe('a token that is no good', () => {
     expect((await client.request('ping')).status).toBe(401)
     expect((await stateless('server/discover', {}, { token })).status).toBe(401)
     expect(await principal('acme/bot').revoke()).toBe(false)
+  })
+
+  test('nothing but another secret opens a revoked grant again', async () => {
+    const token = await installGrant('acme', 'bot')
+    await principal('acme/bot').revoke()
+    await installGrant('acme', 'bot', { policy: { version: '1', default: 'deny' } })
+    expect((await stateless('server/discover', {}, { token })).status).toBe(401)
+    const next = await installGrant('acme', 'bot', { secret: 'another-secret-altogether' })
+    expect((await stateless('server/discover', {}, { token: next })).status).toBe(200)
+    expect((await stateless('server/discover', {}, { token })).status).toBe(401)
   })
 
   test('it works until the millisecond in which it expires', async () => {
@@ -184,28 +221,59 @@ describe('the demo’s token', () => {
 })
 
 describe('guessing', () => {
-  test('an address that fails too often is slowed; a token that was good here still passes', async () => {
-    const from = (address: string) => ({ headers: { 'cf-connecting-ip': address } })
+  test('an address that fails too often waits a second for each unknown token; others do not', async () => {
+    const at = (address: string) => new Request('http://x', { headers: { 'cf-connecting-ip': address } })
+    for (let i = 0; i < 21; i++) await countFailure(at('192.0.2.7'), env, Date.now())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    await slowDown(at('192.0.2.8'), Date.now())
+    const slowed = slowDown(at('192.0.2.7'), Date.now())
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(SLOW_DOWN_MS)
+    await slowed
+    await slowDown(at('192.0.2.7'), Date.now() + 61_000)
+  })
+
+  test('nobody is locked out: a good token passes from the same address, even one that was never seen', async () => {
     const good = await installGrant('acme', 'bot')
-    expect((await stateless('server/discover', {}, { token: good, ...from('192.0.2.7') })).status).toBe(200)
-    expect((await stateless('tools/list', {}, { token: good, ...from('192.0.2.7') })).status).toBe(200)
-    const statuses: number[] = []
-    for (let i = 0; i < 30; i++) {
-      const token = `gh_acme_bot_guess-number-${String(i).padStart(6, '0')}`
-      statuses.push((await stateless('server/discover', {}, { token, ...from('192.0.2.7') })).status)
+    const unseen = await installGrant('other', 'bot')
+    const from = { headers: { 'cf-connecting-ip': '192.0.2.10' } }
+    expect((await stateless('tools/list', {}, { token: good, ...from })).status).toBe(200)
+    const guesses = Array.from({ length: 25 }, (_, i) => `gh_acme_bot_guess-number-${i}-of-many`)
+    for (const answer of await Promise.all(
+      guesses.map((token) => stateless('tools/list', {}, { token, ...from })),
+    )) {
+      expect(answer.status).toBe(401)
     }
-    expect(statuses.slice(0, 20)).toEqual(Array(20).fill(401))
-    const slowed = await stateless(
-      'server/discover',
-      {},
-      { token: 'gh_acme_bot_one-more-guess-here', ...from('192.0.2.7') },
-    )
-    expect(slowed.status).toBe(429)
-    expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(0)
-    expect((await stateless('tools/list', {}, { token: good, ...from('192.0.2.7') })).status).toBe(200)
-    expect(
-      (await stateless('server/discover', {}, { token: 'gh_a_b_another-address-here', ...from('192.0.2.8') }))
-        .status,
-    ).toBe(401)
+    expect((await stateless('tools/list', {}, { token: good, ...from })).status).toBe(200)
+    expect((await stateless('tools/list', {}, { token: unseen, ...from })).status).toBe(200)
+  })
+
+  test('asking without a token is no guess', async () => {
+    const AUTH_FAILURES = { limit: vi.fn() }
+    for (const [headers, counted] of [
+      [{}, 0],
+      [{ authorization: 'Bearer nonsense' }, 1],
+    ] as const) {
+      await app.fetch(
+        new Request('http://127.0.0.1:8787/mcp', { method: 'POST', headers }),
+        {
+          ...env,
+          AUTH_FAILURES,
+        } as unknown as typeof env,
+        createExecutionContext(),
+      )
+      expect(AUTH_FAILURES.limit).toHaveBeenCalledTimes(counted)
+    }
+  })
+
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:DB8:0001:2::9', '2001:db8:1:2'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['::1', '0:0:0:0'],
+    ['fe80::', 'fe80:0:0:0'],
+  ])('%s counts as %s', (address, source) => {
+    expect(sourceOf(new Request('http://x', { headers: { 'cf-connecting-ip': address } }))).toBe(source)
   })
 })

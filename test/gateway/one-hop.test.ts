@@ -97,6 +97,32 @@ describe('in the session era', () => {
   })
 })
 
+test('no answer waits for what comes after it', async () => {
+  const headers = await openSession()
+  // A principal whose drain never ends.
+  const PRINCIPAL = {
+    getByName: (name: string) => {
+      const stub = env.PRINCIPAL.getByName(name)
+      return {
+        admit: (ask: Parameters<typeof stub.admit>[0]) => stub.admit(ask),
+        drain: () => new Promise(() => {}),
+      }
+    },
+  }
+  const send = async (method: string, message?: unknown) => {
+    const init: RequestInit = { method, headers: { authorization: `Bearer ${DEMO_TOKEN}`, ...headers } }
+    if (message !== undefined) init.body = JSON.stringify(message)
+    const http = new Request('http://127.0.0.1:8787/mcp', init)
+    const response = await app.fetch(http, { ...env, PRINCIPAL } as unknown as Env, createExecutionContext())
+    return response.status
+  }
+  expect(await send('POST', call('auth_login', login))).toBe(200)
+  expect(await send('POST', call('track_logout', { account_id: 'a' }))).toBe(200)
+  expect(await send('POST', call('auth_logout'))).toBe(200)
+  Object.assign(headers, await openSession())
+  expect(await send('DELETE')).toBe(200)
+})
+
 test('in the stateless era a call makes one, too', async () => {
   await openSession()
   const headers = {

@@ -174,6 +174,19 @@ describe('a notification', () => {
     expect([answer.status, answer.body]).toEqual([202, null])
   })
 
+  test.each([{}, { 'mcp-protocol-version': STATELESS }])(
+    'stateless era: without its headers (%j) it is refused',
+    async (headers) => {
+      const notification = {
+        jsonrpc: '2.0',
+        method: 'notifications/cancelled',
+        params: { requestId: 1, _meta: envelope },
+      }
+      const answer = await post(notification, { headers: headers as Record<string, string> })
+      expect([answer.status, error(answer).code]).toEqual([400, -32020])
+    },
+  )
+
   test('an answer to a question that was never asked is taken and dropped', async () => {
     const answer = await (await connect()).send({ jsonrpc: '2.0', id: 7, result: {} })
     expect([answer.status, answer.body]).toEqual([202, null])
@@ -312,6 +325,23 @@ describe('batches', () => {
     const client = await connect({ protocolVersion: '2025-03-26' })
     const answer = await client.send([initialize('2025-03-26'), request('ping')])
     expect(answer.body).toMatchObject([{ error: { code: -32600 } }, { result: {} }])
+  })
+
+  test('2025-03-26: what was done is answered, even when a later message finds the session ended', async () => {
+    const client = await connect({ protocolVersion: '2025-03-26' })
+    await client.login('ana')
+    const logout = request('tools/call', { name: 'auth_logout', arguments: {} })
+    const [after, notification] = [
+      request('tools/list'),
+      { jsonrpc: '2.0', method: 'notifications/initialized' },
+    ]
+    const answer = await client.send([logout, notification, after])
+    expect(answer.status).toBe(200)
+    expect(answer.body).toMatchObject([
+      { id: logout.id, result: { structuredContent: { ended: true } } },
+      { id: after.id, error: { code: -32001 } },
+    ])
+    expect(answer.body).toHaveLength(2)
   })
 
   test('2025-03-26: a batch is at most 50 messages', async () => {

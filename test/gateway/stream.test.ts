@@ -1,6 +1,6 @@
 /** Event streams: what they tell, when they end, and that an idle one keeps no object in memory. */
-import { evictDurableObject } from 'cloudflare:test'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   connect,
   envelope,
@@ -140,6 +140,26 @@ describe('GET, session era', () => {
     await installGrant('acme', 'bot', { policy: hides('track_logout') })
     expect(await events.next()).toEqual(CHANGED)
     await events.close()
+  })
+
+  test('ends when the secret that opened it is replaced', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await listen(await connect({ token }))
+    await installGrant('acme', 'bot', { secret: 'another-secret-altogether' })
+    expect(await events.next()).toBeNull()
+  })
+
+  test('ends when the grant expires', async () => {
+    const token = await installGrant('acme', 'bot', { expiresAtMs: Date.now() + 60_000 })
+    const [events, other] = [
+      await listen(await connect({ token })),
+      await subscribe(token, { toolsListChanged: true }),
+    ]
+    await other.next()
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+    expect(await runDurableObjectAlarm(principal('acme/bot'))).toBe(true)
+    vi.useRealTimers()
+    expect([await events.next(), await other.next()]).toEqual([null, null])
   })
 
   test('ends with the revocation of the grant', async () => {

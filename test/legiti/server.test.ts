@@ -184,6 +184,14 @@ describe('a full card number', () => {
   })
 })
 
+test('a full card number is no account, neither asserted nor proven', async () => {
+  const refused = await statelessCall('auth_login', { provider: 'trusted', account_id: '4111111111111111' })
+  expect([refused.isError, refused.code]).toEqual([true, 'card_number'])
+  expect(await rows('SELECT id FROM sessions')).toEqual([])
+  await settled()
+  expect(await received()).toEqual([])
+})
+
 describe('decisions', () => {
   const at = (path: string) => `${inject('otherSide')}/${path}`
   const decide = (path: string) => callAt(at(path), 'get_decision', { sale_id: 's-1' })
@@ -299,13 +307,32 @@ describe('what a decision costs', () => {
   test.each<[string, number]>([
     ['status/200', 1],
     ['status/500', 1],
-    ['status/400', 0],
+    ['status/400', 1],
+    ['status/404', 1],
+    ['busy', 1],
     ['status/401', 0],
-    ['busy', 0],
+    ['status/403', 0],
   ])('%s: charged %i, because only what surely did not happen is given back', async (path, charged) => {
     const token = await installGrant('acme', 'bot', { policy })
     await callAt(`${inject('otherSide')}/${path}`, 'get_decision', { sale_id: 's-1' }, {}, token)
     expect(await used()).toBe(charged)
+  })
+
+  test('what was not sent costs nothing', async () => {
+    const token = await installGrant('acme', 'bot', { policy })
+    const bindings = { LEGITI_API_KEY: '' }
+    await callRaw(`${inject('otherSide')}/echo`, 'get_decision', { sale_id: 's-1' }, { bindings, token })
+    expect(await used()).toBe(0)
+  })
+
+  test('an agent in a loop is stopped, even when Legiti refuses every time', async () => {
+    const token = await installGrant('acme', 'bot', { policy })
+    const codes: unknown[] = []
+    for (let i = 0; i < 7; i++) {
+      const base = `${inject('otherSide')}/status/404`
+      codes.push((await callAt(base, 'get_decision', { sale_id: 's-1' }, {}, token)).error?.code)
+    }
+    expect(codes).toEqual([...Array(5).fill('legiti_refused'), 'rate_limited', 'rate_limited'])
   })
 
   test('a refund goes to the window that was charged, once', async () => {

@@ -6,7 +6,16 @@ import type { LegitiSettings } from '../../src/legiti/settings.ts'
 import { Commits } from '../../src/principal/commits.ts'
 import { type DeliveryContext, deliver } from '../../src/principal/delivery.ts'
 import { readDestination } from '../../src/principal/destination.ts'
-import { enqueue, lease } from '../../src/principal/outbox.ts'
+import { nextWakeMs } from '../../src/principal/housekeeping.ts'
+import {
+  bury,
+  buryExpired,
+  enqueue,
+  lease,
+  MOST_PENDING,
+  markDelivered,
+  replay,
+} from '../../src/principal/outbox.ts'
 import {
   behave,
   fresh,
@@ -263,23 +272,118 @@ test('mended settings count at once, not after the pause', async () => {
 })
 
 describe('a lease', () => {
+  const put = (sql: SqlStorage, id: string, account: string) =>
+    enqueue(sql, { id, tool: 'track_signup', args: { account_id: account }, occurredAtMs: START })
+
   test('of this run is kept; of a run that died it is void', async () => {
     await stateless('server/discover')
     await runInDurableObject(principal(), (_, { storage: { sql } }) => {
-      for (const account of ['a', 'a', 'b']) {
-        const id = crypto.randomUUID()
-        enqueue(sql, { id, tool: 'track_signup', args: { account_id: account }, occurredAtMs: START })
-      }
-      const accounts = (incarnation: string, nowMs = START) => {
-        return lease(sql, incarnation, 10, 30_000, nowMs).map(({ args }) => args.account_id)
-      }
-      expect(accounts('one')).toEqual(['a', 'b'])
-      expect(accounts('one')).toEqual([])
-      expect(accounts('two')).toEqual(['a', 'b'])
-      expect(accounts('two', START + 29_999)).toEqual([])
-      expect(accounts('two', START + 30_000)).toEqual(['a', 'b'])
+      for (const [i, account] of ['a', 'a', 'b'].entries()) put(sql, `e${i}`, account)
+      const ids = (incarnation: string, nowMs = START) =>
+        lease(sql, incarnation, 10, 30_000, nowMs).map(({ id }) => id)
+      expect(ids('one')).toEqual(['e0', 'e2'])
+      expect(ids('one')).toEqual([])
+      expect(ids('two')).toEqual(['e0', 'e2'])
+      expect(ids('two', START + 29_999)).toEqual([])
+      expect(ids('two', START + 30_000)).toEqual(['e0', 'e2'])
     })
   })
+
+  test('never goes to an event while an older one of its key is pending', async () => {
+    await stateless('server/discover')
+    await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+      for (let i = 0; i < 4; i++) put(sql, `e${i}`, 'a')
+      const next = () => lease(sql, crypto.randomUUID(), 10, 30_000, START)
+      const [first, ...none] = next()
+      expect([first?.id, none]).toEqual(['e0', []])
+      markDelivered(sql, first?.seq ?? 0, START)
+      const [second] = next()
+      expect(second?.id).toBe('e1')
+      bury(sql, second?.seq ?? 0, 'http_400', START)
+      expect(next().map(({ id }) => id)).toEqual(['e2'])
+      expect(replay(sql, 'e1', START)).toBe(true)
+      expect(next().map(({ id }) => id)).toEqual(['e2'])
+      expect(buryExpired(sql, START + 3 * DAY)).toBe(4 - 1)
+      expect(next()).toEqual([])
+    })
+  })
+
+  test('is not kept from other accounts by a long queue of one', async () => {
+    await stateless('server/discover')
+    await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+      for (let i = 0; i < 1_000; i++) put(sql, `e${i}`, 'poison')
+      put(sql, 'other', 'ana')
+      expect(lease(sql, 'one', 2, 30_000, START).map(({ id }) => id)).toEqual(['e0', 'other'])
+      expect(lease(sql, 'two', 1, 30_000, START).map(({ id }) => id)).toEqual(['e0'])
+    })
+  })
+
+  test('reads a handful of rows, however long the queue and its history', async () => {
+    await stateless('server/discover')
+    await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+      const rowsRead = (work: (counted: SqlStorage) => void) => {
+        let read = 0
+        work({
+          exec: (query: string, ...bindings: unknown[]) => {
+            const cursor = sql.exec(query, ...bindings)
+            const rows = cursor.toArray()
+            read += cursor.rowsRead
+            return { toArray: () => rows, one: () => rows[0] }
+          },
+        } as unknown as SqlStorage)
+        return read
+      }
+      for (let i = 0; i < 2_000; i++) put(sql, `e${i}`, `a${i % 2}`)
+      sql.exec("UPDATE outbox SET state = 'delivered', ready = 0, settled_at = 1 WHERE seq <= 1000")
+      sql.exec('UPDATE outbox SET ready = 1 WHERE seq IN (1001, 1002)')
+      expect(rowsRead((it) => expect(lease(it, 'one', 6, 30_000, START)).toHaveLength(2))).toBeLessThan(30)
+      expect(rowsRead((it) => markDelivered(it, 1001, START))).toBeLessThan(30)
+      expect(rowsRead((it) => nextWakeMs(it, 'one', null, START))).toBeLessThan(30)
+      expect(rowsRead((it) => put(it, 'new', 'a0'))).toBeLessThan(30)
+    })
+  })
+})
+
+test('a full outbox takes no more notifications, but every logout', async () => {
+  const { session } = (await statelessCall('auth_login', { provider: 'trusted', account_id: 'ana' }))
+    .structured
+  await settled()
+  await behave('fail')
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       INSERT INTO outbox (id, ordering_key, tool, args, occurred_at, give_up_at, state, ready)
+       SELECT 'e' || i, 'k', 'track_signup', '{"account_id":"a"}', ?2, ?2 + 1e9, 'pending', 0 FROM n`,
+      MOST_PENDING,
+      START,
+    )
+  })
+  const refused = await track('bea')
+  expect([refused.isError, refused.code]).toEqual([true, 'outbox_full'])
+  expect((await statelessCall('auth_logout', { session })).structured).toMatchObject({ ended: true })
+  expect(await rows("SELECT id FROM outbox WHERE id LIKE 'logout:%'")).toHaveLength(1)
+  await runInDurableObject(
+    principal(),
+    (_, { storage: { sql } }) => sql.exec("DELETE FROM outbox WHERE id LIKE 'e%'").rowsWritten,
+  )
+}, 60_000)
+
+test('a dead letter is said in the log by that name, without what is in it', async () => {
+  await behave('reject')
+  await track('ana')
+  await settled()
+  const lines = said.map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines).toEqual([
+    {
+      level: 'error',
+      event: 'legiti.dead_letter',
+      principal: 'demo/agent',
+      outbox_event: expect.any(String),
+      tool: 'track_signup',
+      reason: 'http_400',
+    },
+  ])
+  expect(said.join()).not.toContain('ana')
 })
 
 const eventsOf = ({ body }: { body: Record<string, unknown> | null }) =>

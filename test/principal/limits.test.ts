@@ -224,18 +224,21 @@ describe('the record of decisions', () => {
     const token = await installGrant('acme', 'bot', { policy: limited(1) })
     await track(token, { user_agent: 'very-secret-agent' })
     await track(token)
-    await statelessCall('track_logout', { nonsense: 'very-secret-value' }, { token })
+    await statelessCall('track_logout', { 'very-secret-name': 'very-secret-value' }, { token })
+    await statelessCall('very-secret-tool', {}, { token })
     const audit = await rows<Record<string, string>>('SELECT * FROM audit ORDER BY seq', 'acme/bot')
     expect(audit.map(({ decision, rule }) => [decision, rule])).toEqual([
       ['allow', '/tools/track_logout'],
       ['limit', '/tools/track_logout/limits/0'],
       ['refuse', '(arguments)'],
+      ['refuse', '(unknown tool)'],
     ])
     expect(audit[0]).toMatchObject({
       server: 'legiti',
       tool: 'track_logout',
       argument_names: '["account_id","user_agent"]',
     })
+    expect(audit[2]).toMatchObject({ argument_names: '["(unknown)"]' })
     expect(JSON.stringify(audit)).not.toContain('very-secret')
   })
 })

@@ -135,8 +135,54 @@ describe('logging in and out, session era', () => {
     expect((await one.call('track_account', { action: 'create', account_id: 'a', session })).code).toBe(
       'session_ended',
     )
-    expect((await one.call('auth_logout', { session })).structured).toMatchObject({ ended: false })
+    for (const tool of ['auth_logout', 'auth_whoami']) {
+      expect((await one.call(tool, { session })).code).toBe('session_ended')
+    }
     expect((await two.call('auth_whoami', { session })).structured).toMatchObject({ account: 'bea' })
+  })
+})
+
+describe('a handle of yesterday, session era', () => {
+  test('neither stacks a login nor swallows a logout: the agent is told to leave it out', async () => {
+    const client = await connect()
+    const { session: stale } = (await client.login('ana')).structured
+    await client.login('bea')
+    const login = { provider: 'trusted', account_id: 'cid', session: stale }
+    for (const [tool, args] of [
+      ['auth_login', login],
+      ['auth_logout', { session: stale }],
+    ] as const) {
+      const refused = await client.call(tool, args)
+      expect([refused.isError, refused.code]).toEqual([true, 'session_ended'])
+      expect(refused.text).toContain('leave the argument out')
+    }
+    expect(await rows('SELECT account FROM sessions WHERE ended_at IS NULL')).toEqual([{ account: 'bea' }])
+    expect((await client.call('auth_logout')).structured).toMatchObject({ ended: true })
+    expect(await logouts()).toEqual(['ana', 'bea'])
+  })
+})
+
+describe('the record of sessions', () => {
+  test('has a row for every end, and a login’s row names the session that it started', async () => {
+    const client = await connect()
+    const first = (await client.login('ana')).structured.session
+    const second = (await client.login('bea')).structured.session
+    await client.call('auth_logout')
+    const { session: third } = await login('cid')
+    at(31 * MINUTE)
+    await runDurableObjectAlarm(principal())
+    const audit = await rows<{ tool: string; rule: string; session_id: string; account: string }>(
+      'SELECT tool, rule, session_id, account FROM audit ORDER BY seq',
+    )
+    expect(audit.map(({ tool, rule, session_id, account }) => [tool, rule, session_id, account])).toEqual([
+      ['auth_login', '(default allow)', first, 'ana'],
+      ['(session)', '(rotated)', first, 'ana'],
+      ['auth_login', '(default allow)', second, 'bea'],
+      ['(session)', '(logout)', second, 'bea'],
+      ['auth_logout', '(default allow)', second, 'bea'],
+      ['auth_login', '(default allow)', third, 'cid'],
+      ['(session)', '(idle)', third, 'cid'],
+    ])
   })
 })
 
@@ -229,6 +275,15 @@ describe('expiry', () => {
     expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ logged_in: false })
     await runDurableObjectAlarm(principal())
     expect((await ends()).map(({ end_reason }) => end_reason)).toEqual(['expired'])
+  })
+
+  test('the time of a session counts from its login, not from when its transport was opened', async () => {
+    const client = await connect()
+    for (let ms = 20 * MINUTE; ms < 12 * HOUR; ms += 20 * MINUTE) {
+      at(ms)
+      await client.request('ping')
+    }
+    expect((await client.login('ana')).structured).toMatchObject({ expires_at: '2030-01-01T23:40:00.000Z' })
   })
 
   test('the alarm ends it when nobody asks, and tells when it happened', async () => {

@@ -82,6 +82,25 @@ describe('provider jwt', () => {
     expect(await rows('SELECT id FROM sessions', 'acme/bot')).toEqual([])
   })
 
+  test('of two configurations of one issuer, either will do', async () => {
+    const [good] = withKeysAt('keys').identity.jwt
+    const other = { ...good, audience: ['someone-else'] }
+    const token = await installGrant('acme', 'bot', { settings: { identity: { jwt: [other, good] } } })
+    expect((await login(token, { provider: 'jwt', token: await sign() })).structured).toMatchObject({
+      account: 'ana',
+    })
+  })
+
+  test('a token of an issuer that nobody here knows names no account', async () => {
+    const token = await installGrant('acme', 'bot', { settings: withKeysAt('keys') })
+    await login(token, {
+      provider: 'jwt',
+      token: await sign({ iss: 'https://nobody.example', sub: 'victim' }),
+    })
+    await settled('acme/bot')
+    expect(await received()).toEqual([])
+  })
+
   test('a tenant without an issuer accepts no token', async () => {
     const token = await installGrant('acme', 'bot', { settings: {} })
     expect((await login(token, { provider: 'jwt', token: await sign() })).text).toContain(
@@ -116,6 +135,12 @@ describe('provider jwt', () => {
 })
 
 describe('provider trusted', () => {
+  test.each([' ', '', '\ud800', 'x'.repeat(257)])('does not take %j for an account', async (account_id) => {
+    expect((await statelessCall('auth_login', { provider: 'trusted', account_id })).code).toBe(
+      'invalid_arguments',
+    )
+  })
+
   test('is refused where the tenant does not trust its grants', async () => {
     const token = await installGrant('acme', 'bot', { settings: {} })
     const refused = await login(token, { provider: 'trusted', account_id: 'ana' })
