@@ -1,5 +1,6 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import type { Env } from '../env.ts'
+import { isDeeperThan } from './depth.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 
 /** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
@@ -47,30 +48,6 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
   } catch {
     return refuse(400, codes.parseError, 'The body is not valid JSON')
   }
-}
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-
-/** Counts nesting on the text, before anything recursive sees it. Text that is not JSON may answer either way. */
-export function isDeeperThan(text: string, limit: number): boolean {
-  let depth = 0
-  let inString = false
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i)
-    if (inString) {
-      if (char === BACKSLASH) i++
-      else if (char === QUOTE) inString = false
-    } else if (char === QUOTE) {
-      inString = true
-    } else if (char === 0x7b || char === 0x5b) {
-      depth++
-      if (depth > limit) return true
-    } else if (char === 0x7d || char === 0x5d) {
-      depth--
-    }
-  }
-  return false
 }
 
 function refuse(status: number, code: number, message: string): Body {

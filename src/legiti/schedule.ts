@@ -74,11 +74,6 @@ export function backOffMs(failures: number, random: number, retryAfterMs: number
   return Math.max(wait, retryAfterMs ?? 0)
 }
 
-/** Whether an event that happened at `occurredAtMs` is too old to be tried again at `nowMs` (Unix milliseconds). */
-export function isExpired(occurredAtMs: number, nowMs: number): boolean {
-  return nowMs - occurredAtMs >= GIVE_UP_AFTER_MS
-}
-
 /** `Retry-After` (RFC 9110 §10.2.3) as a wait of 0..MAX_RETRY_AFTER_MS; null when absent or not understood. */
 function retryAfterMs(header: string | null, nowMs: number): number | null {
   if (header === null) return null

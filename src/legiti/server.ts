@@ -1,12 +1,11 @@
 /** The native server `legiti`: what each of its tools does with good arguments. */
 import * as z from 'zod/v4'
 import { failure, success } from '../native/result.ts'
+import { inputSchema, outputSchema } from '../native/schemas.ts'
 import {
   type CallContext,
   type Completion,
-  inputSchema,
   type NativeTool,
-  outputSchema,
   type Preparation,
   SESSION_ARGUMENT,
   sessionHandle,

@@ -4,11 +4,10 @@ import * as z from 'zod/v4'
 import { findCardNumber } from '../legiti/card.ts'
 import { accountId } from '../legiti/fields.ts'
 import { failure, success } from '../native/result.ts'
+import { inputSchema, outputSchema } from '../native/schemas.ts'
 import {
   type CallContext,
-  inputSchema,
   type NativeTool,
-  outputSchema,
   type Preparation,
   SESSION_ARGUMENT,
   sessionHandle,

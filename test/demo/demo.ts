@@ -80,7 +80,7 @@ async function sessionEra(): Promise<void> {
   await logIn(call, `ana-${run}`)
   const decision = await call('get_decision', { sale_id: `sale-${run}` })
   check(`get_decision: ${decision.text}`, decision.structured.decision === 'approve')
-  await hitTheLimit(call)
+  await hitTheLimit(call, true)
 
   const logout = await call('auth_logout')
   check(
@@ -116,7 +116,7 @@ async function statelessEra(): Promise<void> {
   const session = await logIn(call, `bea-${run}`)
   const whoami = await call('auth_whoami', { session })
   check(`auth_whoami with the handle: ${whoami.text}`, whoami.structured.account === `bea-${run}`)
-  await hitTheLimit((name, args) => call(name, { ...args, session }))
+  await hitTheLimit((name, args) => call(name, { ...args, session }), false)
 
   const logout = await call('auth_logout', { session })
   check(`auth_logout: ${logout.text}`, logout.structured.ended === true)
@@ -134,21 +134,30 @@ async function logIn(call: Call, account: string): Promise<string> {
   return String(login.structured.session)
 }
 
-/** Calls until the policy says stop: at the latest with the call after the limit, whoever made the ones before. */
-async function hitTheLimit(call: Call): Promise<void> {
+/** Calls until the policy says stop. The first client has a minute to itself: exactly the limit is let through. */
+async function hitTheLimit(call: Call, isFirst: boolean): Promise<void> {
   await untilMinuteHasRoom()
+  let { accepted, last } = await callUntilRefused(call)
+  if (isFirst && accepted < LIMIT) {
+    console.log(`  … ${LIMIT - accepted} calls of this minute were used before; waiting for a new one`)
+    await sleep(60_100 - (Date.now() % 60_000))
+    ;({ accepted, last } = await callUntilRefused(call))
+  }
+  const error = (last.structured.error ?? {}) as Record<string, unknown>
+  check(`track_logout: ${accepted} accepted in this minute`, isFirst ? accepted === LIMIT : accepted <= LIMIT)
+  const isExplained =
+    error.code === 'rate_limited' && error.rule === '/tools/track_logout/limits/0' && error.limit === LIMIT
+  check(`then: ${last.text}`, isExplained)
+}
+
+async function callUntilRefused(call: Call): Promise<{ accepted: number; last: Result }> {
   let accepted = 0
   let last = await call('track_logout', { account_id: `limit-${run}` })
   while (!last.isError && accepted <= LIMIT) {
     accepted++
     last = await call('track_logout', { account_id: `limit-${run}` })
   }
-  const error = (last.structured.error ?? {}) as Record<string, unknown>
-  check(`track_logout: ${accepted} accepted in this minute, never more than ${LIMIT}`, accepted <= LIMIT)
-  check(
-    `then: ${last.text}`,
-    error.code === 'rate_limited' && error.rule === '/tools/track_logout/limits/0' && error.limit === LIMIT,
-  )
+  return { accepted, last }
 }
 
 /** The limit counts calendar minutes; thirty calls fit into what is left of one, with room to spare. */

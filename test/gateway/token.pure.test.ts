@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isDeeperThan } from '../../src/gateway/body.ts'
+import { isDeeperThan } from '../../src/gateway/depth.ts'
 import { decodeHeaderValue } from '../../src/gateway/standard-headers.ts'
 import { bearerToken, isName, parseToken } from '../../src/gateway/token.ts'
 import { isLoopback } from '../../src/loopback.ts'

@@ -6,7 +6,6 @@ import {
   DELIVERY_TIMEOUT_MS,
   FIRST_BACK_OFF_MS,
   GIVE_UP_AFTER_MS,
-  isExpired,
   KEEP_DEAD_MS,
   LONGEST_BACK_OFF_MS,
   MAX_RETRY_AFTER_MS,
@@ -170,14 +169,6 @@ describe('the back-off', () => {
         expect(backOffMs(count, one, null)).toBeLessThan(backOffMs(count, other, null))
       }),
     )
-  })
-})
-
-describe('an event', () => {
-  it('is given up 72 hours after it happened', () => {
-    expect(isExpired(NOW, NOW + 72 * 3_600_000 - 1)).toBe(false)
-    expect(isExpired(NOW, NOW + 72 * 3_600_000)).toBe(true)
-    expect(isExpired(NOW, NOW - 1)).toBe(false)
   })
 })
 

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findCardNumber } from '../../src/legiti/card.ts'
-import {
-  findLegitiTool,
-  type LegitiToolName,
-  legitiInputSchema,
-  legitiToolNames,
-  legitiTools,
-} from '../../src/legiti/tools.ts'
+import { findLegitiTool, type LegitiToolName, legitiToolNames, legitiTools } from '../../src/legiti/tools.ts'
+import { inputSchema } from '../../src/native/schemas.ts'
 
 /** One valid value of every argument that some tool requires. */
 const VALUES: Record<string, unknown> = {
@@ -114,19 +109,14 @@ describe.each(legitiTools)('$name', ({ name, kind, title, description, annotatio
     expect(input.parse(least(name))).toEqual(least(name))
   })
 
-  it('has a closed JSON Schema with the same required arguments, built once', () => {
-    const schema = legitiInputSchema(tool(name))
-    expect(schema).toMatchObject({
-      $schema: 'https://json-schema.org/draft/2020-12/schema',
-      type: 'object',
-      additionalProperties: false,
-    })
+  it('has a closed JSON Schema with the same required arguments', () => {
+    const schema = inputSchema(tool(name).input)
+    expect(schema).toMatchObject({ type: 'object', additionalProperties: false })
     expect(new Set(schema.required)).toEqual(new Set(REQUIRED[name]))
-    expect(legitiInputSchema(tool(name))).toBe(schema)
   })
 
   it('describes every argument, and closes every object inside', () => {
-    const schema = legitiInputSchema(tool(name))
+    const schema = inputSchema(tool(name).input)
     for (const [key, property] of Object.entries(schema.properties ?? {})) {
       expect(property, key).toHaveProperty('description')
     }
@@ -137,7 +127,7 @@ describe.each(legitiTools)('$name', ({ name, kind, title, description, annotatio
     expect(title.length).toBeGreaterThan(5)
     expect(description.length).toBeGreaterThan(120)
     if (name !== 'get_decision') expect(description).toMatch(/card/)
-    expect(findCardNumber([title, description, legitiInputSchema(tool(name))])).toBeNull()
+    expect(findCardNumber([title, description, inputSchema(tool(name).input)])).toBeNull()
   })
 
   it('is a notification exactly when it is a track_ tool', () => {

@@ -1,0 +1,38 @@
+/** Pure code has no clock, no randomness and no I/O: what the linter cannot see of that is looked for here. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const src = fileURLToPath(new URL('../src', import.meta.url))
+const pure = [
+  'policy',
+  'legiti/tools',
+  'legiti/wire.ts',
+  'legiti/schedule.ts',
+  'legiti/card.ts',
+  'legiti/calendar.ts',
+]
+/** Synchronous SQL composed with arguments: no clock and no randomness either. */
+const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']
+
+function files(path: string): string[] {
+  if (path.endsWith('.ts')) return [join(src, path)]
+  return readdirSync(join(src, path), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(src, path, name))
+}
+
+const code = (file: string) => readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+
+test.each(pure.flatMap(files))('%s', (file) => {
+  expect(code(file)).not.toMatch(
+    /Math\.random|performance\.|scheduler\.|\bfetch\(|new Date\b|Date\.now|\basync\b|cloudflare:/,
+  )
+})
+
+test.each(given.flatMap(files))('%s', (file) => {
+  expect(code(file)).not.toMatch(
+    /Math\.random|crypto\.|performance\.|\bfetch\(|Date\.now|\basync\b|\bawait\b|cloudflare:/,
+  )
+})
