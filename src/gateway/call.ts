@@ -170,14 +170,26 @@ function retryAfter(limited: Limited): Record<string, string> {
 }
 
 function limitedResult(limited: Limited): CallToolResult {
-  const { rule, message, counter, window, scope, unit, max, remaining, amount, resetsAtMs, canRetry } =
-    limited
+  const {
+    rule,
+    message,
+    counter,
+    window,
+    scope,
+    unit,
+    strict,
+    max,
+    remaining,
+    amount,
+    resetsAtMs,
+    canRetry,
+  } = limited
   const seconds = secondsUntilReset(limited)
   const resetsAt = new Date(resetsAtMs).toISOString()
-  const most = unit === 'calls' ? `${max} calls` : `${max} of "${counter}"`
+  const most = `${strict ? 'less than' : 'at most'} ${unit === 'calls' ? `${max} calls` : `${max} of "${counter}"`}`
   const text = [
     ...(message === null ? [] : [message]),
-    `Rate limited by policy rule ${rule}: at most ${most} per ${window} for this ${scope}.`,
+    `Rate limited by policy rule ${rule}: ${most} per ${window} for this ${scope}.`,
     canRetry
       ? `Retry after ${seconds} s, at ${resetsAt}.`
       : `This call alone would add ${amount}, so it can never pass.`,

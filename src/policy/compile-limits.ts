@@ -1,5 +1,5 @@
 /** From the limits of a hosted document to what is charged. */
-import { formatDecimal, parseDecimal, ZERO } from './decimal.ts'
+import { type Decimal, formatDecimal, parseDecimal } from './decimal.ts'
 import type { HostedCount, HostedLimit, HostedTool } from './hosted.ts'
 import { lookFor } from './look.ts'
 import type { Charge, Limit, WindowName } from './model.ts'
@@ -101,5 +101,5 @@ function sourceOf(path: string | undefined): Limit['from'] {
 }
 
 function textOf(value: number | string): string {
-  return formatDecimal(parseDecimal(value) ?? ZERO)
+  return formatDecimal(parseDecimal(value) as Decimal)
 }

@@ -9,7 +9,7 @@
  *   of a sixtieth, and a slice that the window touches counts whole, before and after `now`: so up to a sixtieth
  *   of the length longer than promised is looked at, and never less.
  */
-import { add, compareDecimals, type Decimal, formatDecimal, parseDecimal, subtract, ZERO } from './decimal.ts'
+import { add, compareDecimals, type Decimal, formatDecimal, readDecimal, subtract, ZERO } from './decimal.ts'
 import type { Charge, Scope, Shadow } from './model.ts'
 import { describeWindow, sliceMs, stretchAt } from './window.ts'
 
@@ -47,6 +47,8 @@ export interface Standing {
   readonly windowMs: number
   readonly scope: Scope
   readonly unit: Charge['unit']
+  /** `max` itself is too much already. */
+  readonly strict: boolean
   /** Decimal text, as are `remaining` and `amount`. */
   readonly max: string
   readonly remaining: string
@@ -95,12 +97,7 @@ export function reserve(
   subject: Subject,
   nowMs: number,
 ): Reservation {
-  const tallies = new Map<string, Tally>()
-  for (const charge of charges) {
-    const tally = tallyOf(store, tallies, charge, subject, nowMs)
-    const amount = decimal(charge.amount)
-    if (compareDecimals(amount, tally.amount) > 0) tally.amount = amount
-  }
+  const tallies = talliesOf(store, charges, subject, nowMs)
   const standings: Standing[] = []
   const shadow: Shadow[] = []
   for (const charge of charges) {
@@ -130,19 +127,26 @@ export function refund(store: CounterStore, taken: readonly Taken[]): void {
   }
 }
 
+/** A limit as a call would find it. */
+export interface Prospect extends Standing {
+  readonly hasRoom: boolean
+  readonly shadow: boolean
+}
+
 /** How limits stand without charging anything. */
-export function standingsOf(
+export function prospectsOf(
   store: CounterStore,
   charges: readonly Charge[],
   subject: Subject,
   nowMs: number,
-): readonly (Standing & { readonly hasRoom: boolean })[] {
+): readonly Prospect[] {
+  const tallies = talliesOf(store, charges, subject, nowMs)
   return charges.flatMap((charge) => {
-    if (charge.max === null) return []
-    const tally = tallyOf(store, new Map(), charge, subject, nowMs)
-    tally.amount = decimal(charge.amount)
-    const hasRoom = fits(add(tally.before, tally.amount), decimal(charge.max), charge.strict)
-    return [{ ...standing(charge, charge.max, tally, false, nowMs), hasRoom }]
+    const { max, strict, shadow } = charge
+    if (max === null) return []
+    const tally = tallies.get(keyOf(charge, subject)) as Tally
+    const hasRoom = fits(add(tally.before, tally.amount), decimal(max), strict)
+    return [{ ...standing(charge, max, tally, false, nowMs), hasRoom, shadow }]
   })
 }
 
@@ -155,30 +159,38 @@ function keyOf({ key, scope }: Charge, { session, account }: Subject): string {
   return JSON.stringify([key, scope === 'session' ? session : account])
 }
 
-function tallyOf(
+/** Every counter that the charges touch, and the most that one of them adds. */
+function talliesOf(
   store: CounterStore,
-  tallies: Map<string, Tally>,
-  charge: Charge,
+  charges: readonly Charge[],
   subject: Subject,
   nowMs: number,
-): Tally {
-  const key = keyOf(charge, subject)
-  const known = tallies.get(key)
-  if (known !== undefined) return known
-  const { lengthMs, sliding } = charge.window
-  const length = sliding ? sliceMs(charge.window) : lengthMs
+): ReadonlyMap<string, Tally> {
+  const tallies = new Map<string, Tally>()
+  for (const charge of charges) {
+    const key = keyOf(charge, subject)
+    let tally = tallies.get(key)
+    if (tally === undefined) {
+      tally = tallyOf(store, key, charge, nowMs)
+      tallies.set(key, tally)
+    }
+    const amount = decimal(charge.amount)
+    if (compareDecimals(amount, tally.amount) > 0) tally.amount = amount
+  }
+  return tallies
+}
+
+function tallyOf(store: CounterStore, key: string, { window }: Charge, nowMs: number): Tally {
+  const { lengthMs, sliding } = window
+  const length = sliding ? sliceMs(window) : lengthMs
   const { startMs, endMs } = stretchAt(length, nowMs)
+  // After a clock has stepped back, what was counted later than now is as near as what was counted before.
   const reachMs = sliding ? lengthMs : 0
-  const stretches = store.read(
-    key,
-    sliding ? stretchAt(length, nowMs - reachMs).startMs : startMs,
-    // After a clock has stepped back, what was counted later than now is as near as what was counted before.
-    sliding ? stretchAt(length, nowMs + reachMs).startMs : startMs,
-  )
+  const stretches = sliding
+    ? store.read(key, stretchAt(length, nowMs - reachMs).startMs, stretchAt(length, nowMs + reachMs).startMs)
+    : store.read(key, startMs, startMs)
   const before = stretches.reduce((sum, { used }) => add(sum, decimal(used)), ZERO)
-  const tally = { key, stretches, startMs, keepUntilMs: endMs + reachMs, before, amount: ZERO, wanted: false }
-  tallies.set(key, tally)
-  return tally
+  return { key, stretches, startMs, keepUntilMs: endMs + reachMs, before, amount: ZERO, wanted: false }
 }
 
 function take(store: CounterStore, { key, stretches, startMs, keepUntilMs, amount, wanted }: Tally): Taken[] {
@@ -190,7 +202,7 @@ function take(store: CounterStore, { key, stretches, startMs, keepUntilMs, amoun
 }
 
 function standing(charge: Charge, max: string, tally: Tally, isTaken: boolean, nowMs: number): Standing {
-  const { rule, counter, window, scope, unit } = charge
+  const { rule, counter, window, scope, unit, strict } = charge
   const left = subtract(decimal(max), isTaken ? add(tally.before, tally.amount) : tally.before)
   return {
     rule,
@@ -199,6 +211,7 @@ function standing(charge: Charge, max: string, tally: Tally, isTaken: boolean, n
     windowMs: window.lengthMs,
     scope,
     unit,
+    strict,
     max,
     remaining: left.units < 0n ? '0' : formatDecimal(left),
     amount: formatDecimal(tally.amount),
@@ -226,9 +239,9 @@ function fits(total: Decimal, max: Decimal, strict: boolean): boolean {
   return strict ? order < 0 : order <= 0
 }
 
-/** What this module wrote is a decimal; what is not one counts as more than any limit. */
+/** What this module wrote is a decimal; a counter that holds anything else counts as more than any limit. */
 function decimal(text: string): Decimal {
-  return parseDecimal(text) ?? BEYOND
+  return readDecimal(text) ?? BEYOND
 }
 
 const BEYOND: Decimal = { units: 10n ** 400n, scale: 0 }

@@ -19,11 +19,15 @@ const LONGEST_TEXT = 64
  * blanks, a leading `+` or zero, more than 64 characters.
  */
 export function parseDecimal(value: unknown): Decimal | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? read(String(value)) : null
-  return typeof value === 'string' && value.length <= LONGEST_TEXT ? read(value) : null
+  if (typeof value === 'number') return Number.isFinite(value) ? readDecimal(String(value)) : null
+  return typeof value === 'string' && value.length <= LONGEST_TEXT ? readDecimal(value) : null
 }
 
-function read(text: string): Decimal | null {
+/**
+ * Reads what `formatDecimal` wrote, of any length: sums grow longer than anyone may write them. Null for
+ * anything else.
+ */
+export function readDecimal(text: string): Decimal | null {
   const match = GRAMMAR.exec(text)
   if (match === null) return null
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = match

@@ -1,7 +1,7 @@
 /** A decision as text that a person can follow. */
-import { type CounterStore, type Standing, type Subject, standingsOf } from './counting.ts'
+import { type CounterStore, type Prospect, prospectsOf, type Subject } from './counting.ts'
 import { decide } from './decide.ts'
-import type { Call, Charge, Context, Decision, Policy, Sight } from './model.ts'
+import type { Call, Context, Decision, Policy, Sight } from './model.ts'
 
 /**
  * Decides a call and says how it came to that: the rule, every condition that was looked at and the type of what
@@ -18,24 +18,19 @@ export function explain(
 ): string {
   const decision = decide(policy, call, context)
   const charges = decision.action === 'deny' ? [] : decision.charges
-  const standings = standingsOf(counters, charges, subject, context.nowMs)
-  const full =
-    decision.action === 'allow' ? standings.find((it, i) => !it.hasRoom && !isShadow(charges, i)) : undefined
+  const prospects = prospectsOf(counters, charges, subject, context.nowMs)
+  const full = prospects.find(({ hasRoom, shadow }) => !hasRoom && !shadow)
   return [
-    `${call.tool}: ${outcome(decision, full)}`,
+    `${call.tool}: ${outcome(decision, decision.action === 'allow' ? full : undefined)}`,
     ...decision.trace.map(describeSight),
-    ...standings.map((it, i) => describeStanding(it, it.hasRoom, isShadow(charges, i))),
+    ...prospects.map(describeProspect),
     ...decision.shadow.map(
       ({ action, rule, message }) => `  shadow: would ${verb(action)} by ${rule}: ${message}`,
     ),
   ].join('\n')
 }
 
-function isShadow(charges: readonly Charge[], index: number): boolean {
-  return charges.filter(({ max }) => max !== null)[index]?.shadow ?? false
-}
-
-function outcome(decision: Decision, full: Standing | undefined): string {
+function outcome(decision: Decision, full: Prospect | undefined): string {
   if (full !== undefined) return `rate limited by ${full.rule}`
   switch (decision.action) {
     case 'allow':
@@ -56,15 +51,12 @@ function describeSight({ condition, path, op, saw, outcome }: Sight): string {
   return `  ${condition}: ${path} ${op} …, saw ${saw}: ${result}`
 }
 
-function describeStanding(
-  { rule, amount, remaining, max, unit, window, scope, resetsAtMs, nowMs }: Standing,
-  hasRoom: boolean,
-  isShadow: boolean,
-): string {
+function describeProspect(prospect: Prospect): string {
+  const { rule, shadow, amount, remaining, max, unit, window, scope, hasRoom, resetsAtMs, nowMs } = prospect
   const adds = unit === 'calls' ? `${amount} call` : amount
   const seconds = Math.ceil((resetsAtMs - nowMs) / 1_000)
   return (
-    `  ${rule}${isShadow ? ' (shadow)' : ''}: ${remaining} of ${max} left in ${window} of this ${scope}, ` +
+    `  ${rule}${shadow ? ' (shadow)' : ''}: ${remaining} of ${max} left in ${window} of this ${scope}, ` +
     `adds ${adds}: ${hasRoom ? 'has room' : 'no room'}, resets in ${seconds} s`
   )
 }
