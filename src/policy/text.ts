@@ -85,14 +85,21 @@ class Reader {
       stringKeys: true,
       merge: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      // Told to be silent, the parser would also be silent about a second document.
+      logLevel: 'error',
       lineCounter: this.#lines,
     })
   }
 
   read(): ReadText {
     // A tag that means nothing here is only a warning to the parser. To us it is text that says more than we read.
-    const { errors, warnings } = this.#document
+    const { errors, warnings, directives } = this.#document
+    const version = directives?.yaml.version
+    // Under YAML 1.1 `no` is false and 010 is eight.
+    if (version !== '1.2') {
+      const place = { line: 1, column: 1 }
+      this.#problems.push({ pointer: '', found: `YAML ${version}`, allowed: 'JSON or YAML 1.2', ...place })
+    }
     for (const { message, pos } of [...errors, ...warnings].slice(0, MOST_ERRORS)) {
       this.#problems.push({
         pointer: '',
@@ -142,7 +149,15 @@ class Reader {
   #aliased(node: Alias, path: readonly (string | number)[]): unknown {
     if (this.#repeated > MOST_REPEATED) return null
     const target = node.resolve(this.#document)
-    const value = this.#value(target ?? null, path, true)
+    if (target === undefined) {
+      return this.#refuse(
+        path,
+        node,
+        `the alias *${node.source}`,
+        'an alias of an anchor that stands before it',
+      )
+    }
+    const value = this.#value(target, path, true)
     if (this.#repeated <= MOST_REPEATED || this.#problems.length > 0) return value
     return this.#refuse(
       path,
