@@ -118,18 +118,19 @@ export function comparisonOf<M extends z.ZodRawShape>(anyPath: z.ZodString, coun
   return z.discriminatedUnion(
     'op',
     [
-      z
-        .strictObject({ ...more, path: anyPath, op: z.enum(['eq', 'neq', 'contains']), value: json })
-        .superRefine(fits),
-      z
-        .strictObject({ ...more, path: anyPath, op: z.enum(['in', 'not_in']), value: z.array(json).min(1) })
-        .superRefine(fits),
+      object({ ...more, path: anyPath, op: z.enum(['eq', 'neq', 'contains']), value: json }).superRefine(
+        fits,
+      ),
+      object({
+        ...more,
+        path: anyPath,
+        op: z.enum(['in', 'not_in']),
+        value: z.array(json).min(1),
+      }).superRefine(fits),
       object({ ...more, path: counters, op: z.enum(['lt', 'lte']), value: bound }).superRefine(fits),
       object({ ...more, path: anyPath, op: z.enum(['gt', 'gte']), value: bound }).superRefine(fits),
       object({ ...more, path: anyPath, op: z.literal('regex'), value: pattern }).superRefine(fits),
-      z
-        .strictObject({ ...more, path: anyPath, op: z.literal('exists'), value: z.boolean() })
-        .superRefine(fits),
+      object({ ...more, path: anyPath, op: z.literal('exists'), value: z.boolean() }).superRefine(fits),
     ],
     { error: `one of ${operators.join(', ')}` },
   )

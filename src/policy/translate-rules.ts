@@ -1,5 +1,5 @@
 /** From the rule dialect to the hosted one. */
-import { formatDecimal, parseDecimal } from './decimal.ts'
+import { type Decimal, formatDecimal, parseDecimal } from './decimal.ts'
 import type { HostedDocument, HostedLimit } from './hosted.ts'
 import { describeValue, type Problem, pointer } from './problem.ts'
 import {
@@ -181,7 +181,13 @@ function limitOf(
     return null
   }
   declared.compared = true
-  const { counter, window, sliding, scope, increment, increment_from } = declared.state
+  const { state } = declared
+  if (state.increment === undefined && state.increment_from === undefined && !isWhole(max)) {
+    const allowed = 'a whole number, since calls are counted'
+    problems.push({ pointer: `${at}/value`, found: describeValue(value), allowed })
+    return null
+  }
+  const { counter, window, sliding, scope, increment, increment_from } = state
   const isOwn = declared.tool === tool
   // A limit in shadow that has no room charges nothing, so it cannot be what moves the counter.
   if (isOwn && !isShadow) declared.charged = true
@@ -194,6 +200,10 @@ function limitOf(
     max: typeof value === 'number' ? value : formatDecimal(max),
     strict: op === 'lt' ? true : undefined,
   }) as HostedLimit
+}
+
+function isWhole(value: Decimal): boolean {
+  return !formatDecimal(value).includes('.')
 }
 
 /** A counter that no limit of its own tool charges is charged all the same; one that nothing compares is idle. */

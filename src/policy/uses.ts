@@ -22,9 +22,10 @@ export function* usesOf(rules: HostedTool, place: string, origin: (place: string
       }
     }
   }
-  for (const [i, { increment_from }] of (rules.limits ?? []).entries()) {
-    if (increment_from !== undefined) {
-      yield { path: increment_from, at: origin(`${place}/limits/${i}`), isNegated: false }
+  for (const list of ['limits', 'counts'] as const) {
+    for (const [i, { increment_from }] of (rules[list] ?? []).entries()) {
+      if (increment_from === undefined) continue
+      yield { path: increment_from, at: origin(`${place}/${list}/${i}`), isNegated: false }
     }
   }
 }
