@@ -30,7 +30,7 @@ export function parseDecimal(value: unknown): Decimal | null {
 export function readDecimal(text: string): Decimal | null {
   const match = GRAMMAR.exec(text)
   if (match === null) return null
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match
+  const [, sign, whole, fraction = '', exponent = '0'] = match
   const digits = BigInt(`${sign}${whole}${fraction}`)
   const scale = fraction.length - Number(exponent)
   return scale >= 0 ? { units: digits, scale } : { units: digits * 10n ** BigInt(-scale), scale: 0 }

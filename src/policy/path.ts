@@ -92,7 +92,7 @@ function stepOf([, bare, index, each, quoted]: RegExpExecArray): Step | null {
   if (index !== undefined) return { kind: 'index', index: Number(index) }
   if (each !== undefined) return { kind: 'each' }
   try {
-    return { kind: 'name', name: JSON.parse(quoted ?? '') as string }
+    return { kind: 'name', name: JSON.parse(quoted as string) as string }
   } catch {
     return null
   }

@@ -97,7 +97,7 @@ export const ruleTool = object({ rules: z.array(rule) })
 export const ruleDocument = object({
   ...top,
   default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; allow where absent'),
-  tools: z.record(name, ruleTool).optional().describe('Rules by tool; "*" for rules on every call'),
+  tools: z.record(name, ruleTool).describe('Rules by tool; "*" for rules on every call'),
 })
 
 export type RuleDocument = z.infer<typeof ruleDocument>
@@ -116,6 +116,6 @@ export function comparesCounter(it: z.infer<typeof condition> | ConditionDocumen
 
 /** What "30/minute" says. */
 export function readRate(text: string): { max: number; window: 'minute' | 'hour' | 'day' } {
-  const [count = '', window = ''] = text.split('/')
-  return { max: Number(count), window: window as 'minute' }
+  const [count, window] = text.split('/') as [string, 'minute' | 'hour' | 'day']
+  return { max: Number(count), window }
 }

@@ -30,7 +30,7 @@ export const shortDocument = object({
   ...top,
   version: top.version.optional(),
   default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
-  tools: z.record(name, shortTool).optional().describe('One entry a tool; "*" for every call'),
+  tools: z.record(name, shortTool).describe('One entry a tool; "*" for every call'),
 })
 
 export type ShortDocument = z.infer<typeof shortDocument>
@@ -39,7 +39,7 @@ export type ShortDocument = z.infer<typeof shortDocument>
 export function translateShort(document: ShortDocument): Translation {
   const origins = new Map<string, string>()
   const { tools, default: action = 'deny', ...top } = document
-  const entries = Object.entries(tools ?? {}).map(([tool, it]): [string, HostedTool] => {
+  const entries = Object.entries(tools).map(([tool, it]): [string, HostedTool] => {
     const place = tool === '*' ? '/all_tools' : pointer('tools', tool)
     const at = pointer('tools', tool)
     return [tool, translateTool(it, (list) => origins.set(`${place}/${list}/0`, at))]

@@ -42,23 +42,18 @@ interface Place {
 
 /** Reads text, or UTF-8 bytes. Never throws. */
 export function readText(source: string | Uint8Array): ReadText {
-  let text: string
+  let found = 'bytes that are not UTF-8'
   try {
-    text =
+    const text =
       typeof source === 'string'
         ? source
         : new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(source)
+    found = 'text that cannot be parsed'
+    return text.length <= LONGEST_TEXT
+      ? new Reader(text).read()
+      : unreadable(`${text.length} characters`, `at most ${LONGEST_TEXT} characters`)
   } catch {
-    return unreadable('bytes that are not UTF-8', 'text in UTF-8')
-  }
-  if (text.length > LONGEST_TEXT) {
-    return unreadable(`${text.length} characters`, `at most ${LONGEST_TEXT} characters`)
-  }
-  try {
-    return new Reader(text).read()
-  } catch {
-    // The parser recurses, and gives up on text that is nested some thousand levels deep.
-    return unreadable('text that cannot be parsed', `JSON or YAML, at most ${DEEPEST} levels deep`)
+    return unreadable(found, 'JSON or YAML 1.2, in UTF-8')
   }
 }
 
@@ -100,7 +95,10 @@ class Reader {
       const place = { line: 1, column: 1 }
       this.#problems.push({ pointer: '', found: `YAML ${version}`, allowed: 'JSON or YAML 1.2', ...place })
     }
-    for (const { message, pos } of [...errors, ...warnings].slice(0, MOST_ERRORS)) {
+    // The parser recurses: text that is nested too deeply it leaves half read, with an error for every level.
+    const isTooDeep = errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')
+    if (isTooDeep) this.#refuse([], null, 'text nested without end', `at most ${DEEPEST} levels`)
+    for (const { message, pos } of isTooDeep ? [] : [...errors, ...warnings].slice(0, MOST_ERRORS)) {
       this.#problems.push({
         pointer: '',
         found: message,
@@ -125,7 +123,7 @@ class Reader {
     if (isMap(node)) {
       const object: Record<string, unknown> = {}
       for (const { key, value } of node.items) {
-        const name = String((key as Scalar).value)
+        const name = (key as Scalar<string>).value
         const inner = [...path, name]
         this.#place(inner, key as Node, (value as Node | null) ?? (key as Node))
         // Defined, not assigned: "__proto__" is a name like any other here, to be refused by name later.
@@ -143,7 +141,9 @@ class Reader {
         return this.#value(item as Node, inner, isRepeated)
       })
     }
-    return isScalar(node) ? this.#scalar(node, path) : null
+    if (isScalar(node)) return this.#scalar(node, path)
+    // Members of an ordered map, which the parser knows and JSON does not.
+    return node === null ? null : this.#refuse(path, null, 'a pair in a list', 'a JSON value')
   }
 
   #aliased(node: Alias, path: readonly (string | number)[]): unknown {

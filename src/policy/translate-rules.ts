@@ -35,7 +35,7 @@ type Counters = Map<string, Declared>
 export function translateRules(document: RuleDocument, leftOut: readonly string[]): Translation {
   const problems: Problem[] = []
   const origins = new Map<string, string>()
-  const tools = Object.entries(document.tools ?? {})
+  const tools = Object.entries(document.tools)
   const counters = declare(tools, problems)
 
   const drafts = new Map<string, ToolDraft>()

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { limitsOf } from '../../src/policy/compile-limits.ts'
 import { allOf, type ConditionDocument, compileCondition, type Operator } from '../../src/policy/condition.ts'
 import type { Sight, Truth } from '../../src/policy/model.ts'
 import { LONGEST_INPUT } from '../../src/policy/pattern.ts'
@@ -209,6 +210,11 @@ describe('the trace', () => {
       }),
     )
   })
+})
+
+test('a limit that was not validated is a mistake of ours, too', () => {
+  const limits = [{ counter: 'c', window: 5, max: 1, increment_from: 'nowhere' }]
+  expect(() => limitsOf({ limits }, '/t', 't', (place) => place)).toThrow('not validated: nowhere')
 })
 
 test('a condition that was not validated is a mistake of ours, and never decides', () => {

@@ -334,6 +334,21 @@ describe('a policy with a problem does not load, and every problem is named', ()
     )
   })
 
+  test('a document that is nested without end', () => {
+    let document: unknown = 1
+    for (let i = 0; i < 100_000; i++) document = [document]
+    expect(problemsOf(document)).toEqual([
+      expect.stringMatching(/: found more than 64 levels; allowed: a JSON value$/),
+    ])
+  })
+
+  test('a hole in a list', () => {
+    // biome-ignore lint/suspicious/noSparseArray: that is the point
+    expect(problemsOf({ version: '1', hide: ['a', , 'b'] })).toEqual([
+      '/hide/1: found nothing; allowed: a JSON value',
+    ])
+  })
+
   test('several problems are all told at once', () => {
     const document = { version: '2', default: 5, tools: { a: { limits: [{}] } } }
     expect(problemsOf(document).length).toBeGreaterThanOrEqual(5)

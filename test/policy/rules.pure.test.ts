@@ -265,6 +265,11 @@ describe('the rule dialect', () => {
       ],
     ],
     [
+      'calls that are counted and compared with a fraction',
+      onTool({ state: { counter: 'spend', window: 'day' }, conditions: [onSpend('lte', '1.50')] }),
+      ['/tools/t/rules/0/conditions/0/value: found "1.50"; allowed: a whole number, since calls are counted'],
+    ],
+    [
       'a counter inside any_of',
       onTool({ state: daily, conditions: [{ any_of: [onSpend('lte', 1)] }] }),
       [
@@ -392,6 +397,7 @@ describe('the dialect of a document', () => {
   test('is told by the names it uses, and is hosted where it uses none', () => {
     expect(dialect({ version: '1' })).toBe('hosted')
     expect(dialect({ version: '1', tools: { t: {} } })).toBe('hosted')
+    expect(dialect({ version: '1', tools: { t: { colour: 1 } } })).toEqual(['/tools/t/colour'])
     expect(dialect({ version: '1', tools: 5 })).toEqual(['/tools'])
     expect(dialect({ version: '1', tools: { t: 5 } })).toEqual(['/tools/t'])
     expect(dialect({ version: '1', all_tools: {} })).toBe('hosted')

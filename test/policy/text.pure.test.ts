@@ -71,6 +71,7 @@ describe('text that is refused', () => {
     ['a number that is rounded', 'a: 12345678901234567890', 'the number 12345678901234567890'],
     ['a fraction that is rounded', 'a: 0.12345678901234567890', 'the number 0.12345678901234567890'],
     ['a hexadecimal number that is rounded', 'a: 0xfffffffffffffff', 'the number 0xfffffffffffffff'],
+    ['an ordered map', 'a: !!omap [b: 1]', 'a pair in a list'],
     ['another version of YAML', '%YAML 1.1\n---\na: no', 'YAML 1.1'],
     ['more than 64 levels', `${'['.repeat(70)}${']'.repeat(70)}`, 'more than 64 levels'],
   ])('%s', (_, text, found) => {
@@ -87,13 +88,31 @@ describe('text that is refused', () => {
 
   test('bytes that are no UTF-8, text without end, and depth without end', () => {
     expect(problemsOf(new Uint8Array([0xff]))).toEqual([
-      'line 1, column 1: (document): found bytes that are not UTF-8; allowed: text in UTF-8',
+      'line 1, column 1: (document): found bytes that are not UTF-8; allowed: JSON or YAML 1.2, in UTF-8',
     ])
     expect(problemsOf(' '.repeat(LONGEST_TEXT + 1))[0]).toContain(
       `allowed: at most ${LONGEST_TEXT} characters`,
     )
-    expect(problemsOf('{"a":'.repeat(20_000)).length).toBeGreaterThan(0)
-    expect(problemsOf('- '.repeat(20_000)).length).toBeGreaterThan(0)
+    for (const text of ['{"a":', '- ', '[', '? ']) {
+      expect(problemsOf(text.repeat(20_000))).toEqual([
+        'line 1, column 1: (document): found text nested without end; allowed: at most 64 levels',
+      ])
+    }
+  })
+
+  test('a member without a name', () => {
+    expect(problemsOf('version: "1"\ntools: { : {} }')).toEqual([
+      'line 2, column 9: /tools/: found the name ""; allowed: a name of 1 to 128 characters',
+    ])
+  })
+
+  test.each([
+    ['a date', 'a: !!timestamp 2030-01-01'],
+    ['bytes', 'a: !!binary aGVsbG8='],
+  ])('%s, which JSON does not have', (_, text) => {
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(/^line 1, column \d+: \/a: found an object of a class; allowed: a JSON value$/),
+    ])
   })
 
   test('infinity, which JSON does not have', () => {
