@@ -24,6 +24,7 @@ describe('every operator says whether it holds, fails or cannot be evaluated', (
     ['eq', [1, { a: 2 }], [1, { a: 2 }], 'holds'],
     ['eq', { a: 1, b: 2 }, { b: 2, a: 1 }, 'holds'],
     ['eq', { a: 1 }, { a: 1, b: 2 }, 'fails'],
+    ['eq', { a: 1 }, { a: 2 }, 'fails'],
     ['eq', { a: 1, b: 2 }, { a: 1, c: 2 }, 'fails'],
     ['eq', [1], [1, 2], 'fails'],
     ['eq', [1], { 0: 1 }, 'fails'],
