@@ -6,6 +6,7 @@ import { isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
 import { problem } from './errors.ts'
+import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
 import { isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
@@ -20,7 +21,7 @@ type Context = { Bindings: Env }
 export const app = new Hono<Context>()
 
 app.get('/healthz', (c) => {
-  const wrong = legitiProblem(c.env)
+  const wrong = legitiProblem(c.env) ?? bodyLimitProblem(c.env)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
 })

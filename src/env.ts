@@ -12,6 +12,8 @@ export interface Env {
   readonly DEMO?: string
   /** Origins whose pages may call the gateway, separated by commas. */
   readonly ALLOWED_ORIGINS?: string
+  /** The largest request body, in bytes. */
+  readonly MAX_BODY_BYTES?: string
   readonly LEGITI_BASE_URL?: string
   readonly LEGITI_PROFILE?: string
   readonly LEGITI_REPORT_LOGINS?: string

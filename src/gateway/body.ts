@@ -1,8 +1,11 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
+import type { Env } from '../env.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 
-/** Larger bodies are not read to their end. */
-export const MAX_BODY_BYTES = 1024 * 1024
+/** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
+const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
+/** What Cloudflare itself lets through is more than an isolate should hold. */
+const LARGEST_MAX_BODY_BYTES = 16 * 1024 * 1024
 /** Deeper JSON is not parsed. No tool here needs a tenth of it. */
 export const MAX_JSON_DEPTH = 64
 
@@ -10,15 +13,28 @@ export type Body =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly refusal: Refusal }
 
+/** What is wrong with MAX_BODY_BYTES, or null. */
+export function bodyLimitProblem({ MAX_BODY_BYTES: text }: Env): string | null {
+  if (text === undefined || (/^[1-9]\d*$/.test(text) && Number(text) <= LARGEST_MAX_BODY_BYTES)) return null
+  return `MAX_BODY_BYTES is ${JSON.stringify(text)}; allowed: a whole number from 1 to ${LARGEST_MAX_BODY_BYTES}`
+}
+
+/** The largest body, in bytes; a setting that cannot be meant leaves the default in force. */
+function maxBodyBytes(env: Env): number {
+  const text = env.MAX_BODY_BYTES
+  return text === undefined || bodyLimitProblem(env) !== null ? DEFAULT_MAX_BODY_BYTES : Number(text)
+}
+
 /** Reads and parses the body of a POST, within the limits. Never throws. */
-export async function readBody(request: Request): Promise<Body> {
+export async function readBody(request: Request, env: Env): Promise<Body> {
+  const maxBytes = maxBodyBytes(env)
   if (!isJsonContentType(request.headers.get('content-type'))) {
     return refuse(415, codes.transport, 'Content-Type must be application/json')
   }
   let text: string
   try {
-    const read = await readRequestBody(request, MAX_BODY_BYTES)
-    if (read.tooLarge) return refuse(413, codes.transport, `The body is larger than ${MAX_BODY_BYTES} bytes`)
+    const read = await readRequestBody(request, maxBytes)
+    if (read.tooLarge) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
     text = read.text
   } catch {
     return refuse(400, codes.parseError, 'The body could not be read')

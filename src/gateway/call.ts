@@ -12,7 +12,7 @@ import type { Shadow } from '../policy/model.ts'
 import type { Admitted, Assumed, CallRecord, Intent } from '../principal/contract.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
 import { type CompiledConfig, knownCaller } from './known.ts'
-import type { Message } from './message.ts'
+import type { RequestMessage } from './message.ts'
 
 /** What the Worker made of a call before the principal is asked. */
 type CallPlan =
@@ -42,7 +42,7 @@ const LONGEST_NAME = 128
 /** Runs a tools/call whose params have the protocol's shape. `reach` is what the URL serves. */
 export async function runCall(
   passage: Passage,
-  message: Extract<Message, { kind: 'request' }>,
+  message: RequestMessage,
   reach: (config: CompiledConfig) => Reach,
 ): Promise<CallOutcome> {
   const { name, arguments: args } = message.body.params as {

@@ -9,7 +9,7 @@ import { runBatch } from './batch.ts'
 import { runCall } from './call.ts'
 import { codes, type RequestId, refusalResponse } from './jsonrpc.ts'
 import type { CompiledConfig } from './known.ts'
-import { type Message, sessionEraVersions } from './message.ts'
+import { type Message, type RequestMessage, sessionEraVersions } from './message.ts'
 import { openSubscription } from './stream.ts'
 
 /** What the URL says. */
@@ -43,7 +43,7 @@ export async function dispatch(
 async function dispatchRequest(
   passage: Passage,
   endpoint: Endpoint,
-  message: Extract<Message, { kind: 'request' }>,
+  message: RequestMessage,
 ): Promise<Response> {
   const serve = (supplies: Supplies = {}) => serveRequest(message, passage.http, supplies)
   switch (message.method) {
@@ -74,19 +74,12 @@ async function dispatchRequest(
   }
 }
 
-async function check(
-  passage: Passage,
-  message: Extract<Message, { kind: 'request' }>,
-  serve: () => Promise<Response>,
-) {
+async function check(passage: Passage, message: RequestMessage, serve: () => Promise<Response>) {
   return answer(await ask(passage, { kind: 'check' }), message.id, serve)
 }
 
 /** There are no resources yet. The session era has a code of its own for that (MCP 2025-11-25, resources). */
-async function resourceNotFound(
-  passage: Passage,
-  message: Extract<Message, { kind: 'request' }>,
-): Promise<Response> {
+async function resourceNotFound(passage: Passage, message: RequestMessage): Promise<Response> {
   const { uri } = (message.body.params ?? {}) as { uri?: unknown }
   const refusal =
     typeof uri === 'string'
@@ -97,7 +90,7 @@ async function resourceNotFound(
 
 async function initialize(
   passage: Passage,
-  message: Extract<Message, { kind: 'request' }>,
+  message: RequestMessage,
   serve: () => Promise<Response>,
 ): Promise<Response> {
   const { protocolVersion: asked } = message.body.params as { protocolVersion: string }

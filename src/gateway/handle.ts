@@ -49,7 +49,7 @@ export async function handle(
 }
 
 async function post(passage: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
-  const body = await readBody(passage.http)
+  const body = await readBody(passage.http, passage.env)
   if (!body.ok) return refuse(passage, body.refusal)
   const message = readMessage(body.value, headers)
   const id = idOf(body.value)

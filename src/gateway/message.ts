@@ -30,14 +30,17 @@ export interface MessageHeaders {
   readonly name: string | null
 }
 
+/** Something to be answered. */
+export interface RequestMessage {
+  readonly kind: 'request'
+  readonly era: Era
+  readonly id: RequestId
+  readonly method: string
+  readonly body: JSONRPCRequest
+}
+
 export type Message =
-  | {
-      readonly kind: 'request'
-      readonly era: Era
-      readonly id: RequestId
-      readonly method: string
-      readonly body: JSONRPCRequest
-    }
+  | RequestMessage
   | { readonly kind: 'notification'; readonly era: Era; readonly body: JSONRPCNotification }
   /** An answer to a request of ours; only the session era has them, and we ask nothing yet. */
   | { readonly kind: 'response'; readonly era: 'session' }

@@ -8,7 +8,7 @@ import { type AdmitAnswer, FEED_HEADER } from '../principal/contract.ts'
 import type { FeedMessage } from '../principal/feeds.ts'
 import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
 import { answer } from './answer.ts'
-import type { Message } from './message.ts'
+import type { RequestMessage } from './message.ts'
 
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
 const KEEP_ALIVE_MS = 15_000
@@ -29,10 +29,7 @@ export async function openStream(passage: Passage): Promise<Response> {
 }
 
 /** `subscriptions/listen` in the stateless era. */
-export async function openSubscription(
-  passage: Passage,
-  message: Extract<Message, { kind: 'request' }>,
-): Promise<Response> {
+export async function openSubscription(passage: Passage, message: RequestMessage): Promise<Response> {
   const { admission, feed } = await openFeed(passage)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })

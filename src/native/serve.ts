@@ -16,7 +16,7 @@ import {
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
-import type { Era, Message } from '../gateway/message.ts'
+import type { Era, RequestMessage } from '../gateway/message.ts'
 import { identity, instructions } from '../version.ts'
 
 /** What the answer may be made of. */
@@ -27,17 +27,15 @@ export interface Supplies {
   readonly bus?: ServerEventBus
 }
 
-type Request_ = Extract<Message, { kind: 'request' }>
-
 /** Answers one request. */
-export function serveRequest(given: Request_, http: Request, supplies: Supplies): Promise<Response> {
+export function serveRequest(given: RequestMessage, http: Request, supplies: Supplies): Promise<Response> {
   const message = supplies.call === undefined ? given : { ...given, body: bareCall(given) }
   return message.era === 'stateless'
     ? serveStateless(message, http, supplies)
     : serveSessionEra(message, http, supplies)
 }
 
-function serveStateless({ body }: Request_, http: Request, supplies: Supplies): Promise<Response> {
+function serveStateless({ body }: RequestMessage, http: Request, supplies: Supplies): Promise<Response> {
   const handler = createMcpHandler(() => server(supplies, 'stateless'), {
     legacy: 'reject',
     ...(supplies.bus === undefined ? {} : { bus: supplies.bus }),
@@ -45,7 +43,11 @@ function serveStateless({ body }: Request_, http: Request, supplies: Supplies): 
   return handler.fetch(bare(http), { parsedBody: body })
 }
 
-async function serveSessionEra({ body }: Request_, http: Request, supplies: Supplies): Promise<Response> {
+async function serveSessionEra(
+  { body }: RequestMessage,
+  http: Request,
+  supplies: Supplies,
+): Promise<Response> {
   // A transport a request: the session lives in the principal, never in this isolate's memory.
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   const served = server(supplies, 'session')
@@ -105,7 +107,7 @@ function refuseCursor(cursor: string | undefined): void {
  * A decided call as the protocol code may see it: its name and, in the stateless era, its envelope. Whatever
  * else came along was not asked for, and must not make it refuse a call whose work is done.
  */
-function bareCall({ era, body }: Request_): Request_['body'] {
+function bareCall({ era, body }: RequestMessage): RequestMessage['body'] {
   const { name, _meta } = body.params as { name: string; _meta?: Record<string, unknown> }
   const envelope = Object.fromEntries(
     envelopeKeys.map((key) => [key, _meta?.[key]]).filter(([, it]) => it !== undefined),

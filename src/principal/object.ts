@@ -57,6 +57,9 @@ export class PrincipalObject extends DurableObject<Env> {
   async admit(request: AdmitRequest): Promise<AdmitAnswer> {
     const config = await this.#authenticate(request)
     if (config === null) return { kind: 'unauthorized' }
+    // What only reads need not queue for the disk; should it write after all, the output gate still waits.
+    if (request.intent.kind === 'check' || request.intent.kind === 'configure')
+      return this.#admit(request, config)
     return this.#commits.run(() => this.#admit(request, config))
   }
 

@@ -6,6 +6,8 @@ import { app } from '../../src/app.ts'
 import type { Env } from '../../src/env.ts'
 import { legitiTools } from '../../src/legiti/tools.ts'
 import {
+  connect,
+  DEMO_TOKEN,
   envelope,
   fresh,
   installGrant,
@@ -38,28 +40,41 @@ async function listed(): Promise<Listed[]> {
   return (body?.result as { tools: Listed[] } | undefined)?.tools ?? []
 }
 
-/** Calls a tool with Legiti at `base`, a real server that behaves as its path says. */
-async function callAt(
+/** A call of the stateless era to a gateway whose Legiti is at `base`, a real server that behaves as its path says. */
+async function callRaw(
   base: string,
   name: string,
   args: Record<string, unknown>,
-  more: Partial<Env> = {},
-  token?: string,
-) {
+  {
+    bindings = {},
+    token = DEMO_TOKEN,
+    signal,
+  }: { bindings?: Partial<Env>; token?: string; signal?: AbortSignal } = {},
+): Promise<Response> {
   const headers = {
-    authorization: `Bearer ${token ?? 'gh_demo_agent_insecure-local-token'}`,
+    authorization: `Bearer ${token}`,
     'content-type': 'application/json',
     'mcp-protocol-version': STATELESS,
     'mcp-method': 'tools/call',
     'mcp-name': name,
   }
   const body = JSON.stringify(request('tools/call', { name, arguments: args, _meta: envelope }))
+  const init: RequestInit = { method: 'POST', headers, body, ...(signal === undefined ? {} : { signal }) }
   const context = createExecutionContext()
-  const http = new Request('http://127.0.0.1:8787/mcp', { method: 'POST', headers, body })
-  const bindings = { ...env, LEGITI_BASE_URL: base, LEGITI_API_KEY: 'sbx_top-secret', ...more } as Env
-  const response = await app.fetch(http, bindings, context)
-  const text = await response.text()
+  const all = { ...env, LEGITI_BASE_URL: base, LEGITI_API_KEY: 'sbx_top-secret', ...bindings } as Env
+  const response = await app.fetch(new Request('http://127.0.0.1:8787/mcp', init), all, context)
   await waitOnExecutionContext(context)
+  return response
+}
+
+async function callAt(
+  base: string,
+  name: string,
+  args: Record<string, unknown>,
+  bindings: Partial<Env> = {},
+  token = DEMO_TOKEN,
+) {
+  const text = await (await callRaw(base, name, args, { bindings, token })).text()
   const { result } = JSON.parse(text) as {
     result: { isError?: boolean; content: { text: string }[]; structuredContent: Record<string, unknown> }
   }
@@ -224,6 +239,42 @@ describe('decisions', () => {
     const answer = await pending
     expect([answer.isError, answer.error?.code]).toEqual([true, 'legiti_unavailable'])
     expect(answer.text).toMatch(/did not answer in time.*get_decision/)
+  })
+
+  describe('a client that goes away', () => {
+    const order = { sale_id: 's-1', status: 'cancelled' }
+
+    test('cancels in the stateless era', async () => {
+      const client = new AbortController()
+      const pending = callRaw(at('hang'), 'update_order', order, { signal: client.signal })
+      await scheduler.wait(50)
+      client.abort()
+      // Nobody is left to read the answer; that there is one shows that nothing waits for Legiti any more.
+      await expect(pending).resolves.toMatchObject({ status: 499 })
+    })
+
+    test('does not cancel in the session era: Legiti’s answer is waited for', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const session = await connect()
+      const context = createExecutionContext()
+      const client = new AbortController()
+      const body = JSON.stringify(request('tools/call', { name: 'update_order', arguments: order }))
+      const headers = {
+        ...session.headers,
+        authorization: `Bearer ${session.token}`,
+        'content-type': 'application/json',
+      }
+      const init = { method: 'POST', headers, body, signal: client.signal }
+      const bindings = { ...env, LEGITI_BASE_URL: at('hang'), LEGITI_API_KEY: 'k' } as Env
+      const pending = app.fetch(new Request('http://127.0.0.1:8787/mcp', init), bindings, context)
+      while (vi.getTimerCount() === 0) await scheduler.wait(5)
+      client.abort()
+      await scheduler.wait(50)
+      expect(vi.getTimerCount()).toBe(1)
+      await vi.advanceTimersByTimeAsync(25_000)
+      vi.useRealTimers()
+      expect((await pending).status).toBe(200)
+    })
   })
 
   test.each<[string, Partial<Env>]>([

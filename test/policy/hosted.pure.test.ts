@@ -28,6 +28,7 @@ describe('a hosted policy loads', () => {
     ['a limit of the default scope', onTool({ limits: [{ counter: 'c', window: 'hour', max: 0 }] })],
     ['a sliding limit of 90 seconds', onTool({ limits: [{ ...limit, window: 90, sliding: true }] })],
     ['a sum of money', onTool({ limits: [{ ...limit, max: '99.90', increment_from: 'args.amount' }] })],
+    ['the largest number that is exact', onTool({ limits: [{ ...limit, max: 9_007_199_254_740_991 }] })],
     ['a heavy call', onTool({ limits: [{ ...limit, max: 2.5, increment: '0.5' }] })],
     [
       'a limit on the counter of another tool',

@@ -112,6 +112,11 @@ describe('a fact', () => {
   })
 })
 
+test('a path may have 512 characters', () => {
+  expect(parsePath(`args.${'a'.repeat(507)}`).ok).toBe(true)
+  expect(parsePath(`args.${'a'.repeat(508)}`).ok).toBe(false)
+})
+
 describe('what is no path', () => {
   test.each([
     '',

@@ -240,6 +240,19 @@ describe('the rule dialect', () => {
       ],
     ],
     [
+      'two counters that nobody declares',
+      onTool({
+        conditions: [
+          { path: 'state.t.one', op: 'lte', value: 1 },
+          { path: 'state.t.two', op: 'lte', value: 1 },
+        ],
+      }),
+      [
+        '/tools/t/rules/0/conditions/0/path: found "state.t.one"; allowed: a counter that some rule’s state declares',
+        '/tools/t/rules/0/conditions/1/path: found "state.t.two"; allowed: a counter that some rule’s state declares',
+      ],
+    ],
+    [
       'a counter twice',
       onTool(
         { state: daily, conditions: [onSpend('lte', 1)] },

@@ -26,17 +26,24 @@ export interface Dev {
   stop(): Promise<void>
 }
 
-/** Starts it and waits until /healthz answers 200. `vars` come on top of .dev.vars. */
-export async function startDev(
-  options: { vars?: Record<string, string>; persistTo?: string } = {},
-): Promise<Dev> {
+export interface DevOptions {
+  /** On top of .dev.vars. */
+  readonly vars?: Readonly<Record<string, string>>
+  /** A folder for its state, which then outlives it. */
+  readonly persistTo?: string
+  /** The project's folder, where it is not this one. */
+  readonly project?: string
+}
+
+/** Starts it and waits until /healthz answers 200. */
+export async function startDev(options: DevOptions = {}): Promise<Dev> {
   const port = await freePort()
   const state = options.persistTo ?? (await mkdtemp(join(tmpdir(), 'gatehouse-dev-')))
   const vars = Object.entries(options.vars ?? {}).flatMap(([name, value]) => ['--var', `${name}:${value}`])
   const args = ['dev', '--port', String(port), '--inspector-port', '0', '--persist-to', state, ...vars]
   // A group of its own, so that the runtime below it can be stopped by the same id.
   const child = spawn(process.execPath, [join(root, 'node_modules/wrangler/bin/wrangler.js'), ...args], {
-    cwd: root,
+    cwd: options.project ?? root,
     env: { ...process.env, ...quiet },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
