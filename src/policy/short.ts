@@ -38,7 +38,8 @@ export type ShortDocument = z.infer<typeof shortDocument>
 /** Translates a document that has passed its schema. */
 export function translateShort(document: ShortDocument): Translation {
   const origins = new Map<string, string>()
-  const { tools, default: action = 'deny', ...top } = document
+  // The schema that it names is that of its own dialect.
+  const { tools, $schema: _, default: action = 'deny', ...top } = document
   const entries = Object.entries(tools).map(([tool, it]): [string, HostedTool] => {
     const place = tool === '*' ? '/all_tools' : pointer('tools', tool)
     const at = pointer('tools', tool)

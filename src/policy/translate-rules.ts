@@ -63,7 +63,8 @@ export function translateRules(document: RuleDocument, leftOut: readonly string[
   }
   for (const declared of counters.values()) count(declared, drafts, origins, problems, leftOut)
 
-  const { tools: _, default: action = 'allow', ...top } = document
+  // The schema that it names is that of its own dialect.
+  const { tools: _, $schema: __, default: action = 'allow', ...top } = document
   const every = drafts.get('*')
   drafts.delete('*')
   const hosted: HostedDocument = {

@@ -401,6 +401,21 @@ describe('the short dialect', () => {
   })
 })
 
+test('what is converted says everything that the author said, but the schema of another dialect', () => {
+  const said = { $schema: 'x.json', version: '1', description: 'Ours', hide: ['a'], mode: 'shadow' }
+  const { $schema: _, ...kept } = said
+  expect(hosted({ ...said, tools: { t: { rules: [] } } })).toEqual({
+    ...kept,
+    default: 'allow',
+    tools: { t: {} },
+  })
+  expect(hosted({ ...said, tools: { t: { action: 'allow' } } })).toEqual({
+    ...kept,
+    default: 'deny',
+    tools: { t: {} },
+  })
+})
+
 describe('the dialect of a document', () => {
   const dialect = (document: unknown) => {
     const loaded = loadPolicy(document)
