@@ -16,10 +16,10 @@ import {
 } from 'yaml'
 import { compareDecimals, parseDecimal } from './decimal.ts'
 import { DEEPEST } from './json.ts'
-import { type Position, type Problem, pointer } from './problem.ts'
+import { describeValue, type Position, type Problem, pointer } from './problem.ts'
 
-/** In characters; ten thousand tools with rules fit well. */
-export const LONGEST_TEXT = 4 * 1024 * 1024
+/** In characters: ten thousand tools with a limit each. The parser takes some seconds for as much at its worst. */
+export const LONGEST_TEXT = 1024 * 1024
 
 /** Nodes that aliases may repeat in all: "billion laughs" ends here. */
 const MOST_REPEATED = 10_000
@@ -69,6 +69,7 @@ class Reader {
   readonly #lines = new LineCounter()
   readonly #places = new Map<string, Place>()
   readonly #problems: Problem[] = []
+  readonly #anchors = new Map<string, Node>()
   readonly #document
   #repeated = 0
 
@@ -76,7 +77,8 @@ class Reader {
     this.#document = parseDocument(withoutTabs(text), {
       schema: 'core',
       version: '1.2',
-      uniqueKeys: true,
+      // Checked here: the parser compares every name of a map with every other.
+      uniqueKeys: false,
       stringKeys: true,
       merge: false,
       prettyErrors: false,
@@ -120,11 +122,18 @@ class Reader {
       return this.#refuse(path, node, `more than ${DEEPEST} levels`, `at most ${DEEPEST} levels`)
     }
     if (isAlias(node)) return this.#aliased(node, path)
+    // Anchors are known once they have been passed, and a later one of the same name takes its place. (The parser
+    // would look for each from the beginning of the text.)
+    if (!isRepeated && node?.anchor !== undefined) this.#anchors.set(node.anchor, node)
     if (isMap(node)) {
       const object: Record<string, unknown> = {}
       for (const { key, value } of node.items) {
         const name = (key as Scalar<string>).value
         const inner = [...path, name]
+        if (Object.hasOwn(object, name)) {
+          this.#refuse(inner, key as Node, `the name ${describeValue(name)} again`, 'each name once')
+          continue
+        }
         this.#place(inner, key as Node, (value as Node | null) ?? (key as Node))
         // Defined, not assigned: "__proto__" is a name like any other here, to be refused by name later.
         Object.defineProperty(object, name, {
@@ -148,7 +157,7 @@ class Reader {
 
   #aliased(node: Alias, path: readonly (string | number)[]): unknown {
     if (this.#repeated > MOST_REPEATED) return null
-    const target = node.resolve(this.#document)
+    const target = this.#anchors.get(node.source)
     if (target === undefined) {
       return this.#refuse(
         path,

@@ -36,6 +36,13 @@ describe('mistake 1: increments that are not exact amounts', () => {
     },
   )
 
+  test('an increment of nothing is not', () => {
+    expect(decide(spending, call({ amount: 0 }), NOON)).toMatchObject({
+      action: 'allow',
+      charges: [{ amount: '0' }],
+    })
+  })
+
   test('an increment that is not there is refused', () => {
     expect(decide(spending, call({}), NOON).action).toBe('deny')
   })

@@ -61,11 +61,28 @@ describe('text', () => {
   })
 })
 
+describe('time', () => {
+  test.each<[string, string]>([
+    ['very many names', Array.from({ length: 60_000 }, (_, i) => `a${i}: 1`).join('\n')],
+    ['very many aliases', `a: &x 1\nb: [${'*x,'.repeat(60_000)}]`],
+    ['very many anchors', `[${Array.from({ length: 60_000 }, (_, i) => `&a${i} 1`).join(',')}]`],
+  ])('grows with the text, for %s', (_, text) => {
+    const started = performance.now()
+    readText(text)
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+
+  test('an anchor that is set again means the later one', () => {
+    expect(read('a: &x 1\nb: *x\nc: &x 2\nd: *x').value).toEqual({ a: 1, b: 1, c: 2, d: 2 })
+    expect(read('a: &x [&y 1]\nb: &y 2\nc: *x\nd: *y').value).toEqual({ a: [1], b: 2, c: [1], d: 2 })
+  })
+})
+
 describe('text that is refused', () => {
   test.each<[string, string, string]>([
-    ['a name that stands twice', 'a: 1\na: 2', 'Map keys must be unique'],
-    ['a name that stands twice in JSON', '{"a":1,"a":2}', 'Map keys must be unique'],
-    ['a number and a text that are one name', '1: a\n"1": b', 'Map keys must be unique'],
+    ['a name that stands twice', 'a: 1\na: 2', 'the name "a" again'],
+    ['a name that stands twice in JSON', '{"a":1,"a":2}', 'the name "a" again'],
+    ['a number and a text that are one name', '1: a\n"1": b', 'the name "1" again'],
     ['a list for a name', '[1]: a', 'With stringKeys, all keys must be strings'],
     ['a tag', 'a: !js/function x', 'Unresolved tag: !js/function'],
     ['an alias of nothing', 'a: *b', 'the alias *b'],
