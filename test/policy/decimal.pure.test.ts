@@ -51,6 +51,10 @@ describe('what is a decimal', () => {
     expect(parseDecimal(value)).toBeNull()
   })
 
+  test('a text of 64 characters is one', () => {
+    expect(parseDecimal('1'.repeat(64))?.units).toBe(BigInt('1'.repeat(64)))
+  })
+
   test('what was stored may be longer than what may be written', () => {
     const long = `1${'0'.repeat(100)}`
     expect(parseDecimal(long)).toBeNull()
