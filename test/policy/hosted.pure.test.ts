@@ -299,6 +299,14 @@ describe('a policy with a problem does not load, and every problem is named', ()
       ],
     ],
     [
+      'a group whose inner conditions are wrong, told as a group',
+      onTool({ require: [{ conditions: [{ path: 'args.a', op: 'exists', value: 1 }], on_deny: '' }] }),
+      [
+        '/tools/t/require/0/conditions/0/value: found 1; allowed: boolean',
+        '/tools/t/require/0/on_deny: found ""; allowed: string to have >=1 characters',
+      ],
+    ],
+    [
       'a tool of the name "*"',
       { version: '1', tools: { '*': {} } },
       ['/tools/*: found an object; allowed: a tool name; rules on every tool stand under /all_tools'],
