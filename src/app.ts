@@ -13,6 +13,7 @@ import { handle } from './gateway/handle.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
 import { type NativeServerName, nativeServerNames } from './native/server-names.ts'
+import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { identity } from './version.ts'
 
 type Context = { Bindings: Env }
@@ -31,6 +32,24 @@ app.get('/', (c) =>
   ),
 )
 
+const schemas: Readonly<Record<string, () => object>> = {
+  'policy-hosted.json': hostedSchema,
+  'policy-rule.json': ruleSchema,
+  'policy-short.json': shortSchema,
+}
+
+/** JSON Schemas of the policy dialects, for editors: public, and the same for everyone. */
+app.get('/schemas/:name', (c) => {
+  const name = c.req.param('name')
+  const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
+  if (schema === undefined) return notFound()
+  return c.json(schema(), 200, {
+    'content-type': 'application/schema+json',
+    'cache-control': 'public, max-age=3600',
+    'access-control-allow-origin': '*',
+  })
+})
+
 const browserClients = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url).hostname, c.env as Env) ? origin : null),
   allowMethods: ['GET', 'POST', 'DELETE'],
@@ -44,7 +63,7 @@ const browserClients = cors({
     'mcp-method',
     'mcp-name',
   ],
-  exposeHeaders: ['mcp-session-id', 'www-authenticate', 'retry-after'],
+  exposeHeaders: ['mcp-session-id', 'www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy'],
   maxAge: 86_400,
 })
 

@@ -107,7 +107,7 @@ describe('a principal that cannot be asked', () => {
       { PRINCIPAL: restless as unknown as Env['PRINCIPAL'] },
       init,
     )
-    expect([response.status, asked]).toEqual([503, 3])
+    expect([response.status, asked]).toEqual([503, 4])
   })
 })
 

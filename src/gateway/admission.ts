@@ -9,7 +9,7 @@ import type { TenantConfig } from '../tenant/config.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
-import { type CompiledConfig, forget, known, remember } from './known.ts'
+import { type CompiledConfig, forget, known, remember, rememberCaller } from './known.ts'
 
 /** One request on its way, with all that later steps need to know of it. */
 export interface Passage {
@@ -25,8 +25,8 @@ export interface Passage {
 /** The principal's answer, or that it could not be asked: then nothing goes on. */
 export type Admission = AdmitAnswer | { readonly kind: 'unavailable' }
 
-/** A policy changes rarely; three changes during one request mean that something is wrong. */
-const MOST_ATTEMPTS = 3
+/** Policies and accounts change rarely; more changes during one request mean that something is wrong. */
+const MOST_ATTEMPTS = 4
 
 export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
   return env.PRINCIPAL.getByName(`${claim.tenant}/${claim.grant}`)
@@ -58,9 +58,18 @@ export async function askPlanned<P extends Planned>(
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
     const admission = await put(passage, admitRequest(passage, intent, config?.version ?? null))
-    if (admission.kind !== 'stale') return { admission, planned, config }
+    if (admission.kind === 'context') {
+      const { account, label } = admission
+      rememberCaller(passage.claim.key, sessionOf(passage, intent), { account, label })
+    } else if (admission.kind !== 'stale') return { admission, planned, config }
   }
   return { admission: { kind: 'unavailable' }, planned: null, config: null }
+}
+
+/** What names the session of a request: its transport, or the handle among the arguments. */
+function sessionOf({ transport }: Passage, intent: Intent): string | null {
+  const assumed = intent.kind === 'call' || intent.kind === 'refuse' ? intent.assumed : null
+  return transport ?? assumed?.handle ?? null
 }
 
 async function put(passage: Passage, request: AdmitRequest): Promise<Admission> {
@@ -114,8 +123,9 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
         message: `This grant has ${admission.max} live sessions, which is the most it may have; end some`,
         headers: { 'retry-after': '60' },
       }
-    // The last three are answers to calls, which say it in a tool error; anywhere else they make no sense.
+    // Limits, handles and a full outbox are answers to calls, which say it in a tool error; elsewhere they make no sense.
     case 'stale':
+    case 'context':
     case 'unavailable':
     case 'limited':
     case 'dead_handle':

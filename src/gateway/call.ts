@@ -4,10 +4,14 @@ import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
-import { decide } from '../policy/decide.ts'
-import type { Admitted, CallRecord, Intent, Limited } from '../principal/contract.ts'
+import type { Limited, Standing } from '../policy/counting.ts'
+import { decide, usesContext } from '../policy/decide.ts'
+import { jsonNumber } from '../policy/decimal.ts'
+import { rateLimitHeaders } from '../policy/headers.ts'
+import type { Shadow } from '../policy/model.ts'
+import type { Admitted, Assumed, CallRecord, Intent } from '../principal/contract.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
-import type { CompiledConfig } from './known.ts'
+import { type CompiledConfig, knownCaller } from './known.ts'
 import type { RequestMessage } from './message.ts'
 
 /** What the Worker made of a call before the principal is asked. */
@@ -21,7 +25,13 @@ type CallPlan =
     }
 
 export type CallOutcome =
-  | { readonly kind: 'result'; readonly result: CallToolResult; readonly drain: boolean }
+  | {
+      readonly kind: 'result'
+      readonly result: CallToolResult
+      readonly drain: boolean
+      /** What the answer says of limits. */
+      readonly headers: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'unknown_tool'; readonly name: string }
   | { readonly kind: 'not_admitted'; readonly admission: Admission }
 
@@ -37,44 +47,71 @@ export async function runCall(
   }
   const signal = message.era === 'stateless' ? passage.http.signal : undefined
   const { admission, planned } = await askPlanned(passage, (config) =>
-    plan(name, args ?? {}, findTool(name, reach(config)), config, { env: passage.env, signal }),
+    plan(passage, name, args ?? {}, findTool(name, reach(config)), config, signal),
   )
-  if (admission.kind === 'limited')
-    return { kind: 'result', result: limitedResult(admission.limited), drain: false }
-  if (admission.kind === 'dead_handle') return { kind: 'result', result: deadHandleResult(), drain: false }
-  if (admission.kind === 'outbox_full') return { kind: 'result', result: outboxFullResult(), drain: true }
+  if (admission.kind === 'limited') {
+    const { limited } = admission
+    const headers = { ...rateLimitHeaders([limited]), ...retryAfter(limited) }
+    return { kind: 'result', result: limitedResult(limited), drain: false, headers }
+  }
+  if (admission.kind === 'dead_handle')
+    return { kind: 'result', result: deadHandleResult(), drain: false, headers: {} }
+  if (admission.kind === 'outbox_full')
+    return { kind: 'result', result: outboxFullResult(), drain: true, headers: {} }
   if (admission.kind !== 'admitted' || planned === null) return { kind: 'not_admitted', admission }
   switch (planned.kind) {
     case 'unknown':
       return { kind: 'unknown_tool', name }
     case 'refused':
-      return { kind: 'result', result: planned.result, drain: false }
+      return { kind: 'result', result: planned.result, drain: false, headers: {} }
     case 'ready':
       return { kind: 'result', ...(await finish(passage, planned.complete, admission.admitted)) }
   }
 }
 
 async function plan(
+  { env, claim, transport }: Passage,
   name: string,
   args: Record<string, unknown>,
   tool: NativeTool | null,
   config: CompiledConfig,
-  { env, signal }: { env: Passage['env']; signal: AbortSignal | undefined },
+  signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
   const call = record(tool, args)
-  const refuse = (decision: 'deny' | 'refuse', rule: string, result: CallToolResult): CallPlan => ({
+  const given = args[SESSION_ARGUMENT]
+  const handle = typeof given === 'string' ? given : null
+  const caller = knownCaller(claim.key, transport ?? handle)
+  const assumed: Assumed | null = usesContext(config.policy, name) ? { ...caller, handle } : null
+  let shadow: readonly Shadow[] = []
+  const refusal = (decision: 'deny' | 'approval' | 'refuse', rule: string): Intent => ({
+    kind: 'refuse',
+    call,
+    decision,
+    rule,
+    shadow,
+    assumed,
+  })
+  const refuse = (
+    ...[decision, rule, result]: [...Parameters<typeof refusal>, CallToolResult]
+  ): CallPlan => ({
     kind: 'refused',
-    intent: { kind: 'refuse', call, decision, rule },
+    intent: refusal(decision, rule),
     result,
   })
 
-  if (tool === null) {
-    return { kind: 'unknown', intent: { kind: 'refuse', call, decision: 'refuse', rule: '(unknown tool)' } }
-  }
-  const decision = decide(config.policy, name)
-  if (decision.action === 'deny') {
-    const { code, rule, message } = decision
-    return refuse('deny', rule, failure(code, `${message} (policy rule: ${rule})`, { rule }))
+  if (tool === null) return { kind: 'unknown', intent: refusal('refuse', '(unknown tool)') }
+  const nowMs = Date.now()
+  const { annotations } = tool.definition
+  const decision = decide(
+    config.policy,
+    { tool: name, args, annotations: { ...annotations } },
+    { nowMs, ...caller },
+  )
+  shadow = decision.shadow
+  if (decision.action !== 'allow') {
+    const { action, code, rule, message } = decision
+    const result = failure(code, `${message} (policy rule: ${rule})`, { rule })
+    return refuse(action === 'deny' ? 'deny' : 'approval', rule, result)
   }
   const parsed = parseArguments(tool.input, args)
   if (!parsed.ok) {
@@ -85,11 +122,10 @@ async function plan(
       failure('invalid_arguments', message, { problems: parsed.problems }),
     )
   }
-  const prepared = await tool.prepare(parsed.args, { env, config, nowMs: Date.now(), signal })
+  const prepared = await tool.prepare(parsed.args, { env, config, nowMs, signal })
   if (prepared.kind === 'refuse') {
     return refuse('refuse', `(${prepared.code})`, failure(prepared.code, prepared.message))
   }
-  const handle = parsed.args[SESSION_ARGUMENT]
   return {
     kind: 'ready',
     complete: prepared.complete,
@@ -97,8 +133,10 @@ async function plan(
       kind: 'call',
       call,
       rule: decision.rule,
-      handle: typeof handle === 'string' ? handle : null,
-      limits: decision.limits,
+      handle,
+      charges: decision.charges,
+      shadow,
+      assumed,
       work: prepared.work,
     },
   }
@@ -118,28 +156,53 @@ async function finish(
   passage: Passage,
   complete: Extract<Preparation, { kind: 'work' }>['complete'],
   admitted: Admitted,
-): Promise<{ result: CallToolResult; drain: boolean }> {
+): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
   const { result, refund } = await complete(admitted)
   if (refund && admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
-  return { result, drain: admitted.drain }
+  return { result, drain: admitted.drain, headers: rateLimitHeaders(admitted.standings) }
 }
 
-function limitedResult({ rule, message, window, scope, max, resetsAtMs, nowMs }: Limited): CallToolResult {
-  const retryAfterSeconds = Math.max(1, Math.ceil((resetsAtMs - nowMs) / 1_000))
+function secondsUntilReset({ resetsAtMs, nowMs }: Standing): number {
+  return Math.max(1, Math.ceil((resetsAtMs - nowMs) / 1_000))
+}
+
+function retryAfter(limited: Limited): Record<string, string> {
+  return limited.canRetry ? { 'retry-after': String(secondsUntilReset(limited)) } : {}
+}
+
+function limitedResult(limited: Limited): CallToolResult {
+  const {
+    rule,
+    message,
+    counter,
+    window,
+    scope,
+    unit,
+    strict,
+    max,
+    remaining,
+    amount,
+    resetsAtMs,
+    canRetry,
+  } = limited
+  const seconds = secondsUntilReset(limited)
   const resetsAt = new Date(resetsAtMs).toISOString()
+  const most = `${strict ? 'less than' : 'at most'} ${unit === 'calls' ? `${max} calls` : `${max} of "${counter}"`}`
   const text = [
     ...(message === null ? [] : [message]),
-    `Rate limited by policy rule ${rule}: at most ${max} calls per ${window} for this ${scope}.`,
-    `Retry after ${retryAfterSeconds} s, at ${resetsAt}.`,
+    `Rate limited by policy rule ${rule}: ${most} per ${window} for this ${scope}.`,
+    canRetry
+      ? `Retry after ${seconds} s, at ${resetsAt}.`
+      : `This call alone would add ${amount}, so it can never pass.`,
   ].join(' ')
   return failure('rate_limited', text, {
     rule,
-    limit: max,
+    limit: jsonNumber(max),
     window,
     scope,
-    remaining: 0,
-    retry_after_seconds: retryAfterSeconds,
-    resets_at: resetsAt,
+    remaining: jsonNumber(remaining),
+    ...(unit === 'sum' ? { amount: jsonNumber(amount) } : {}),
+    ...(canRetry ? { retry_after_seconds: seconds, resets_at: resetsAt } : {}),
   })
 }
 

@@ -63,7 +63,7 @@ async function dispatchRequest(
         )
       }
       if (outcome.drain) drainLater(passage)
-      return serve({ call: () => outcome.result })
+      return withHeaders(await serve({ call: () => outcome.result }), outcome.headers)
     }
     case 'subscriptions/listen':
       return message.era === 'stateless' ? openSubscription(passage, message) : check(passage, message, serve)
@@ -98,10 +98,16 @@ async function initialize(
   const admission = await ask(passage, { kind: 'open', protocolVersion })
   return answer(admission, message.id, async ({ outcome }) => {
     const response = await serve()
-    const headers = new Headers(response.headers)
-    if (outcome.kind === 'opened') headers.set('mcp-session-id', outcome.transport)
-    return new Response(response.body, { status: response.status, headers })
+    return outcome.kind === 'opened'
+      ? withHeaders(response, { 'mcp-session-id': outcome.transport })
+      : response
   })
+}
+
+function withHeaders(response: Response, more: Readonly<Record<string, string>>): Response {
+  const headers = new Headers(response.headers)
+  for (const [name, value] of Object.entries(more)) headers.set(name, value)
+  return new Response(response.body, { status: response.status, headers })
 }
 
 /** After the answer: streams of ended sessions are closed, and Legiti is told. The alarm does it if this dies. */

@@ -3,9 +3,8 @@
  * configurations themselves, which never change once they have a version. Never an authority: the principal
  * checks the token and the version of every request.
  */
-import { loadHosted } from '../policy/hosted.ts'
 import type { Policy } from '../policy/model.ts'
-import type { TenantConfig, TenantSettings } from '../tenant/config.ts'
+import { loadStored, type TenantConfig, type TenantSettings } from '../tenant/config.ts'
 
 /** A configuration ready to decide with. */
 export interface CompiledConfig {
@@ -33,6 +32,24 @@ export function remember(tokenKey: string, config: TenantConfig): void {
   put(versionByToken, tokenKey, config.version, MOST_TOKENS)
 }
 
+/** Who calls, as far as policies ask. */
+export interface Caller {
+  readonly account: string | null
+  readonly label: string
+}
+
+const callers = new Map<string, Caller>()
+const NOBODY: Caller = { account: null, label: '' }
+
+/** Who was last behind a token and session; a guess, which the principal puts right. */
+export function knownCaller(tokenKey: string, session: string | null): Caller {
+  return callers.get(JSON.stringify([tokenKey, session])) ?? NOBODY
+}
+
+export function rememberCaller(tokenKey: string, session: string | null, caller: Caller): void {
+  put(callers, JSON.stringify([tokenKey, session]), caller, MOST_TOKENS)
+}
+
 /** Forgets a token that has turned out not to be good. */
 export function forget(tokenKey: string): void {
   versionByToken.delete(tokenKey)
@@ -40,7 +57,7 @@ export function forget(tokenKey: string): void {
 
 /** A policy that was stored loads, for it was checked then; one that does not anyway denies everything. */
 function compile({ version, settings, policy }: TenantConfig): CompiledConfig {
-  const loaded = policy === null ? null : loadHosted(policy)
+  const loaded = policy === null ? null : loadStored(policy)
   return { version, settings, policy: loaded?.ok ? loaded.policy : null }
 }
 

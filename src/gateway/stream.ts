@@ -60,7 +60,14 @@ async function openFeed(passage: Passage): Promise<{ admission: Admission; feed:
     if (feed === null)
       return { admission: await learn(passage, (await response.json()) as AdmitAnswer), feed: null }
     feed.accept()
-    const nothing = { label: '', tenant: passage.claim.tenant, session: null, drain: false, charged: false }
+    const nothing = {
+      label: '',
+      tenant: passage.claim.tenant,
+      session: null,
+      drain: false,
+      charged: false,
+      standings: [],
+    }
     return { admission: { kind: 'admitted', admitted: { ...nothing, outcome: { kind: 'none' } } }, feed }
   } catch (error) {
     log('error', 'principal.unavailable', { request: passage.requestId, error: errorName(error) })

@@ -1,45 +1,178 @@
-import type { Decision, Policy, ToolRules } from './model.ts'
+import { formatDecimal, parseDecimal } from './decimal.ts'
+import type {
+  Allowed,
+  ApprovalRequired,
+  Call,
+  Charge,
+  Check,
+  Context,
+  Decision,
+  Denied,
+  Limit,
+  Policy,
+  Shadow,
+  Sight,
+  ToolRules,
+  Truth,
+} from './model.ts'
+
+const NOTHING: readonly never[] = []
 
 /**
- * What the policy says of a call to `tool`, as far as it can be said without counting. A grant without a
- * policy denies everything. The order is fixed: hidden, then the default for a tool that is not named, then
- * the tool's own denial, then its limits and last those on every call.
+ * What the policy says of a call, as far as it can be said without counting. A grant without a policy denies
+ * everything. The order is fixed: hidden, then the default for a tool that is not named, then what denies (the
+ * tool's own rules before those on every call), then what asks a person, then the limits.
  *
- * One lookup and no loop over other tools: the cost does not grow with the policy.
+ * One lookup and no loop over other tools: the cost grows with the rules of this tool alone.
  */
-export function decide(policy: Policy | null, tool: string): Decision {
+export function decide(policy: Policy | null, call: Call, context: Context): Decision {
   if (policy === null) {
     return deny('no_policy', '(no policy)', 'This grant has no policy, so every call is denied.')
   }
-  if (isHidden(policy, tool)) {
-    return deny('hidden', '(hidden)', `The tool "${tool}" is not available.`)
-  }
-  const rules = policy.tools.get(tool)
-  if (rules === undefined && policy.defaultAction === 'deny') {
-    return deny('default_deny', '(default deny)', `The policy does not allow the tool "${tool}".`)
-  }
-  if (rules?.denial) {
-    const { rule, message } = rules.denial
-    return deny('denied', rule, message ?? `The policy denies the tool "${tool}".`)
-  }
-  return { action: 'allow', rule: rules?.rule ?? '(default allow)', limits: limitsOf(policy, rules) }
+  const decision = enforce(policy, call, context)
+  return policy.shadow ? watched(decision) : decision
 }
 
 /** Whether `tools/list` may show the tool: it is neither hidden nor refused by default. */
 export function isListed(policy: Policy | null, tool: string): boolean {
-  if (policy === null || isHidden(policy, tool)) return false
-  return policy.defaultAction === 'allow' || policy.tools.has(tool)
+  if (policy === null) return false
+  if (policy.shadow) return true
+  return !isHidden(policy, tool) && (policy.defaultAction === 'allow' || policy.tools.has(tool))
+}
+
+/** Whether a decision on this tool may depend on the session's account or the grant's label. */
+export function usesContext(policy: Policy | null, tool: string): boolean {
+  return policy !== null && (policy.tools.get(tool) ?? policy.others).usesContext
+}
+
+function enforce(policy: Policy, call: Call, context: Context): Decision {
+  const { tool } = call
+  if (isHidden(policy, tool)) return deny('hidden', '(hidden)', `The tool "${tool}" is not available.`)
+  const rules = policy.tools.get(tool)
+  if (rules === undefined && policy.defaultAction === 'deny') {
+    return deny('default_deny', '(default deny)', `The policy does not allow the tool "${tool}".`)
+  }
+  return evaluate(rules ?? policy.others, call, context)
+}
+
+function evaluate(rules: ToolRules, call: Call, context: Context): Decision {
+  const { checks } = rules
+  if (checks.length === 0) return charged(rules, call, NOTHING, NOTHING, null)
+  const trace: Sight[] = []
+  let shadow: Shadow[] | null = null
+  let approval: Check | null = null
+  for (const check of checks) {
+    // One person is asked once, so a second reason to ask is not looked at.
+    if (approval !== null && check.effect === 'approve' && !check.shadow) continue
+    if (!acts(check.effect, check.test(call, context, trace))) continue
+    if (check.shadow) {
+      shadow ??= []
+      shadow.push(shadowOf(check, call.tool))
+    } else if (check.effect === 'approve') {
+      approval = check
+    } else {
+      return deny('denied', check.rule, messageOf(check, call.tool), trace, shadow ?? NOTHING)
+    }
+  }
+  return charged(rules, call, trace, shadow ?? NOTHING, approval)
+}
+
+/** A check that cannot be evaluated acts: in doubt we deny. */
+function acts(effect: Check['effect'], truth: Truth): boolean {
+  return effect === 'require' ? truth !== 'holds' : truth !== 'fails'
+}
+
+/** Nothing objects but limits: what they charge, and whether a person must agree first. */
+function charged(
+  rules: ToolRules,
+  call: Call,
+  trace: readonly Sight[],
+  shadow: readonly Shadow[],
+  approval: Check | null,
+): Decision {
+  let seen = shadow
+  let charges = rules.charges
+  if (charges === null) {
+    const amounts: Charge[] = []
+    for (const limit of rules.limits) {
+      const charge = chargeOf(limit, call)
+      if (charge !== null) {
+        amounts.push(charge)
+        continue
+      }
+      const message = limit.charge.message ?? unfitAmount(limit)
+      if (!limit.charge.shadow) return deny('denied', limit.charge.rule, message, trace, seen)
+      seen = [...seen, { action: 'deny', rule: limit.charge.rule, message }]
+    }
+    charges = amounts
+  }
+  if (approval === null)
+    return { action: 'allow', rule: rules.rule, charges, trace, shadow: seen } satisfies Allowed
+  const message = messageOf(approval, call.tool)
+  return {
+    action: 'require_approval',
+    code: 'approval_required',
+    rule: approval.rule,
+    message,
+    charges,
+    trace,
+    shadow: seen,
+  } satisfies ApprovalRequired
+}
+
+/** The charge of this call, or null where the argument is no decimal number of 0 or more. */
+function chargeOf({ charge, from }: Limit, call: Call): Charge | null {
+  if (from === null) return charge
+  // Arguments are all that a limit may add, so the context that `look` takes does not matter.
+  const amount = parseDecimal(from.look(call, NO_CONTEXT))
+  return amount === null || amount.units < 0n ? null : { ...charge, amount: formatDecimal(amount) }
+}
+
+const NO_CONTEXT: Context = { nowMs: 0, account: null, label: '' }
+
+function unfitAmount({ from }: Limit): string {
+  return `The policy counts ${from?.path}, which must be a decimal number of 0 or more.`
+}
+
+function messageOf({ effect, message }: Check, tool: string): string {
+  if (message !== null) return message
+  return effect === 'approve'
+    ? `A person must approve this call of "${tool}".`
+    : `The policy denies this call of "${tool}".`
+}
+
+function shadowOf(check: Check, tool: string): Shadow {
+  const action = check.effect === 'approve' ? 'require_approval' : 'deny'
+  return { action, rule: check.rule, message: messageOf(check, tool) }
+}
+
+/** A policy in shadow allows everything, and says what it would have done. Its limits only watch. */
+function watched(decision: Decision): Allowed {
+  const { trace, rule } = decision
+  const charges = decision.action === 'deny' ? NOTHING : decision.charges
+  const shadow =
+    decision.action === 'allow'
+      ? decision.shadow
+      : [...decision.shadow, { action: decision.action, rule, message: decision.message }]
+  return {
+    action: 'allow',
+    rule: decision.action === 'allow' ? rule : '(shadow)',
+    charges: charges.map((charge) => ({ ...charge, shadow: true })),
+    trace,
+    shadow,
+  }
 }
 
 function isHidden(policy: Policy, tool: string): boolean {
   return policy.hidesAll || policy.hidden.has(tool)
 }
 
-function limitsOf(policy: Policy, rules: ToolRules | undefined): Policy['allTools'] {
-  if (rules === undefined || rules.limits.length === 0) return policy.allTools
-  return policy.allTools.length === 0 ? rules.limits : [...rules.limits, ...policy.allTools]
-}
-
-function deny(code: Extract<Decision, { action: 'deny' }>['code'], rule: string, message: string): Decision {
-  return { action: 'deny', code, rule, message }
+function deny(
+  code: Denied['code'],
+  rule: string,
+  message: string,
+  trace: readonly Sight[] = NOTHING,
+  shadow: readonly Shadow[] = NOTHING,
+): Denied {
+  return { action: 'deny', code, rule, message, trace, shadow }
 }

@@ -1,152 +1,107 @@
 /**
- * The hosted JSON dialect: `version`, `default`, `hide`, `all_tools`, `tools`.
- *
- * Loading is all or nothing and names every problem. What a document says but this engine would not enforce
- * is a problem, never ignored: a rule that silently does nothing is worse than no rule.
+ * The hosted dialect: `version`, `default`, `hide`, `all_tools`, `tools`. It can say everything that the other
+ * two can, so it is also what they are translated to before they are compiled.
  */
 import * as z from 'zod/v4'
-import type { Denial, Limit, Policy, ToolRules } from './model.ts'
-import { scopes, windowNames } from './model.ts'
-import { describeValue, type Problem, pointer } from './problem.ts'
+import {
+  amount,
+  argumentPath,
+  combinations,
+  comparisonOf,
+  condition,
+  message,
+  name,
+  object,
+  path,
+  refuse,
+  scope,
+  shadow,
+  sliding,
+  top,
+  window,
+} from './fragments.ts'
 
-const name = z.string().min(1).max(128)
-const message = z.string().min(1).max(2_000)
-
-const limitSchema = z.strictObject({
+const counted = {
   counter: name,
-  window: z.enum(windowNames),
-  max: z.int().min(0),
-  scope: z.enum(scopes).default('grant'),
+  window,
+  sliding,
+  scope,
+  increment: amount.optional().describe('What a call adds; 1 where nothing is said'),
+  increment_from: argumentPath.optional().describe('The argument whose value a call adds'),
+}
+
+const limit = object({
+  ...counted,
+  max: amount,
+  strict: z.boolean().optional().describe('max itself is too much already'),
+  tool: name.optional().describe('Look at the counter of another tool ("*": of all_tools) and add nothing'),
   on_deny: message.optional(),
+  shadow,
+}).superRefine((it, context) => {
+  addsOneWay(it, context)
+  const countsCalls = it.increment === undefined && it.increment_from === undefined && it.tool === undefined
+  if (countsCalls && /[.eE]/.test(String(it.max))) {
+    refuse(context, 'a whole number, since calls are counted', null, ['max'])
+  }
+  if (it.tool !== undefined && (it.increment ?? it.increment_from) !== undefined) {
+    refuse(context, 'no increment beside tool, whose counter is only looked at', null, ['tool'])
+  }
 })
 
-/** An entry without conditions always denies; conditions themselves are not part of this version. */
-const denialSchema = z.strictObject({
-  conditions: z.array(z.never({ error: 'no condition: this version knows unconditional denials only' })),
+/** Counts without limiting: for limits that stand at another tool. */
+const count = object(counted).superRefine(addsOneWay)
+
+function addsOneWay(
+  it: { increment?: unknown; increment_from?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  if (it.increment !== undefined && it.increment_from !== undefined) {
+    refuse(context, 'increment or increment_from, not both', null, ['increment_from'])
+  }
+  if (it.increment !== undefined && Number(it.increment) === 0) {
+    refuse(context, 'more than 0: a counter that never moves limits nothing', null, ['increment'])
+  }
+}
+
+/** All conditions must hold for the rule to act; where there are none, it always does. */
+const when = object({
+  conditions: z.array(condition).max(100),
   on_deny: message.optional(),
+  shadow,
 })
 
-const toolSchema = z.strictObject({
-  deny_if: z.array(denialSchema).optional(),
-  limits: z.array(limitSchema).optional(),
+/** A requirement is a single condition with a message, or a group of them. */
+const requirement = z.union([
+  comparisonOf(path, path, { on_deny: message.optional(), shadow }),
+  ...combinations,
+  object({ conditions: z.array(condition).min(1).max(100), on_deny: message.optional(), shadow }),
+])
+
+const rules = {
+  require: z.array(requirement).optional().describe('Each must hold, or the call is denied'),
+  deny_if: z.array(when).optional().describe('Each denies when all its conditions hold'),
+  require_approval: z.array(when).optional().describe('Each asks a person when all its conditions hold'),
+  limits: z.array(limit).optional().describe('Each must have room, or the call is denied'),
+  counts: z.array(count).optional().describe('Counters without a limit here'),
+}
+
+export const hostedTool = object(rules)
+
+export const hostedDocument = object({
+  ...top,
+  default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
+  all_tools: object(rules).optional().describe('Rules on every call, after the tool’s own'),
+  tools: z
+    .record(name, hostedTool)
+    .optional()
+    .describe('Rules by tool; naming one, even with {}, allows it under default deny'),
+}).superRefine(({ tools }, context) => {
+  if (tools !== undefined && Object.hasOwn(tools, '*')) {
+    refuse(context, 'a tool name; rules on every tool stand under /all_tools', null, ['tools', '*'])
+  }
 })
 
-const documentSchema = z.strictObject({
-  version: z.literal('1'),
-  default: z.enum(['allow', 'deny']).default('deny'),
-  hide: z.array(name).default([]),
-  all_tools: z.strictObject({ limits: z.array(limitSchema).optional() }).optional(),
-  tools: z.record(name, toolSchema).default({}),
-})
-
-type HostedDocument = z.infer<typeof documentSchema>
-export type Loaded =
-  | { readonly ok: true; readonly policy: Policy }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-
-/**
- * Loads a parsed JSON document. Never throws, whatever it is given.
- *
- * An absent `default` means "deny": where a document is silent, we fail closed.
- */
-export function loadHosted(document: unknown): Loaded {
-  const parsed = documentSchema.safeParse(document)
-  if (!parsed.success) {
-    return { ok: false, problems: parsed.error.issues.flatMap((issue) => problemsOf(issue, document)) }
-  }
-  if (Object.hasOwn(parsed.data.tools, '*')) {
-    const allowed = 'a tool name; limits on every tool stand under /all_tools'
-    return { ok: false, problems: [{ pointer: '/tools/*', found: 'the name "*"', allowed }] }
-  }
-  return { ok: true, policy: compile(parsed.data) }
-}
-
-function compile(document: HostedDocument): Policy {
-  const tools = new Map<string, ToolRules>()
-  for (const [tool, { deny_if, limits }] of Object.entries(document.tools)) {
-    const at = ['tools', tool]
-    tools.set(tool, {
-      rule: pointer(...at),
-      denial: denialOf(deny_if ?? [], at),
-      limits: limitsOf(limits ?? [], at, `tool:${tool}`),
-    })
-  }
-  return {
-    defaultAction: document.default,
-    hidesAll: document.hide.includes('*'),
-    hidden: new Set(document.hide),
-    tools,
-    allTools: limitsOf(document.all_tools?.limits ?? [], ['all_tools'], 'all'),
-  }
-}
-
-function denialOf(entries: readonly z.infer<typeof denialSchema>[], at: string[]): Denial | null {
-  const first = entries[0]
-  return first === undefined ? null : { rule: pointer(...at, 'deny_if', 0), message: first.on_deny ?? null }
-}
-
-function limitsOf(entries: readonly z.infer<typeof limitSchema>[], at: string[], owner: string): Limit[] {
-  return entries.map(({ counter, window, max, scope, on_deny }, index) => ({
-    rule: pointer(...at, 'limits', index),
-    counter,
-    key: JSON.stringify([owner, counter, window, scope]),
-    window,
-    max,
-    scope,
-    message: on_deny ?? null,
-  }))
-}
-
-function problemsOf(issue: z.core.$ZodIssue, document: unknown): Problem[] {
-  const path = issue.path.map((token) => (typeof token === 'symbol' ? String(token) : token))
-  const at = pointer(...path)
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
-        pointer: pointer(...path, key),
-        found: `the unknown name ${describeValue(key)}`,
-        allowed: allowedNames(path),
-      }))
-    case 'invalid_value':
-      return [
-        {
-          pointer: at,
-          found: describeValue(valueAt(document, path)),
-          allowed: issue.values.map(describeValue).join(', '),
-        },
-      ]
-    case 'invalid_type':
-      return [
-        {
-          pointer: at,
-          found: describeValue(valueAt(document, path)),
-          allowed: expected(issue.expected, issue.message),
-        },
-      ]
-    default:
-      return [{ pointer: at, found: describeValue(valueAt(document, path)), allowed: issue.message }]
-  }
-}
-
-function expected(type: string, words: string): string {
-  return type === 'never' ? words : type
-}
-
-/** The names an object of this dialect may have, told from where it stands. */
-function allowedNames(path: readonly (string | number)[]): string {
-  const shape = path.includes('limits') ? limitSchema : path.includes('deny_if') ? denialSchema : undefined
-  if (shape !== undefined) return Object.keys(shape.shape).join(', ')
-  if (path[0] === 'tools') return Object.keys(toolSchema.shape).join(', ')
-  if (path[0] === 'all_tools') return 'limits'
-  return Object.keys(documentSchema.shape).join(', ')
-}
-
-function valueAt(document: unknown, path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (value, token) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, token)
-        ? (value as Record<string | number, unknown>)[token]
-        : undefined,
-    document,
-  )
-}
+export type HostedDocument = z.infer<typeof hostedDocument>
+export type HostedTool = z.infer<typeof hostedTool>
+export type HostedLimit = z.infer<typeof limit>
+export type HostedCount = z.infer<typeof count>

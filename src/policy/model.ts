@@ -1,17 +1,45 @@
 /**
  * The internal form of a policy: what every dialect compiles to and the only thing `decide` reads.
  */
+import type { Test } from './condition.ts'
+import type { Look } from './look.ts'
+
+/** One call of a tool, as far as a policy may look at it. */
+export interface Call {
+  readonly tool: string
+  /** The arguments as parsed from JSON. */
+  readonly args: Readonly<Record<string, unknown>>
+  /** What the tool says of itself (MCP ToolAnnotations), where it does. */
+  readonly annotations?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Who calls, and when. */
+export interface Context {
+  /** Unix milliseconds. */
+  readonly nowMs: number
+  /** The account of the session, or null for no session or one without a login. */
+  readonly account: string | null
+  /** What people call the grant. */
+  readonly label: string
+}
 
 /** Calendar-aligned windows, in UTC (shared meaning of all dialects). */
 export const windowNames = ['minute', 'hour', 'day'] as const
 export type WindowName = (typeof windowNames)[number]
 
-/** Whose calls a limit counts together: all calls of a grant, or those of one session. */
-export const scopes = ['grant', 'session'] as const
+/** How time is cut for a limit. Plain data: it crosses the boundary to the object that counts. */
+export interface Window {
+  readonly lengthMs: number
+  /** Any stretch of `lengthMs`, instead of those that begin at multiples of it. */
+  readonly sliding: boolean
+}
+
+/** Whose calls a limit counts together. */
+export const scopes = ['grant', 'session', 'account'] as const
 export type Scope = (typeof scopes)[number]
 
-/** "At most `max` calls per `window`, counted per `scope`." */
-export interface Limit {
+/** "At most `max` per `window`, counted per `scope`." Plain data. */
+export interface Charge {
   /** Where the rule stands in the document, as a JSON Pointer (RFC 6901). */
   readonly rule: string
   /** The name the document gives the counter. */
@@ -21,23 +49,53 @@ export interface Limit {
    * and scope below the same tool (or both below `all_tools`), so an edited `max` keeps what was counted.
    */
   readonly key: string
-  readonly window: WindowName
-  readonly max: number
+  readonly window: Window
   readonly scope: Scope
+  /** Decimal text; null counts without limiting, for a limit that stands elsewhere. */
+  readonly max: string | null
+  /** `max` itself is too much already: the rule dialect's `lt`. */
+  readonly strict: boolean
+  /** What this call adds, as decimal text; "0" where the limit looks at another tool's counter. */
+  readonly amount: string
+  /** Whether calls are counted, or the sum of an argument. */
+  readonly unit: 'calls' | 'sum'
   /** The document's own words for the agent, or null for ours. */
   readonly message: string | null
+  /** Only records that it would have refused. */
+  readonly shadow: boolean
 }
 
-/** An unconditional refusal of one tool. */
-export interface Denial {
+/** A limit before a call is known: its amount may depend on an argument. */
+export interface Limit {
+  /** The amount in it holds where `from` is null. */
+  readonly charge: Charge
+  /** The argument whose value is added. */
+  readonly from: { readonly path: string; readonly look: Look } | null
+}
+
+/** What a rule without counters does, and when. */
+export interface Check {
   readonly rule: string
+  /**
+   * `require`: denies unless the conditions hold. `deny` and `approve`: act if they hold, and also when that
+   * cannot be told.
+   */
+  readonly effect: 'require' | 'deny' | 'approve'
+  readonly test: Test
   readonly message: string | null
+  readonly shadow: boolean
 }
 
+/** Everything that is asked of a call to one tool, those on every tool included. */
 export interface ToolRules {
+  /** What allows the tool when nothing objects. */
   readonly rule: string
-  readonly denial: Denial | null
+  readonly checks: readonly Check[]
   readonly limits: readonly Limit[]
+  /** `limits` as charges, where none depends on an argument: then every call is charged the same. */
+  readonly charges: readonly Charge[] | null
+  /** Conditions look at the session's account or the grant's label. */
+  readonly usesContext: boolean
 }
 
 export interface Policy {
@@ -45,24 +103,61 @@ export interface Policy {
   readonly hidesAll: boolean
   readonly hidden: ReadonlySet<string>
   readonly tools: ReadonlyMap<string, ToolRules>
-  /** Limits on every call, charged after the tool's own. */
-  readonly allTools: readonly Limit[]
+  /** What is asked of a tool that is not named. */
+  readonly others: ToolRules
+  /** The whole policy only records what it would have done. */
+  readonly shadow: boolean
 }
 
 /** Why a call is refused before anything is counted. */
 export type DenialCode = 'no_policy' | 'hidden' | 'default_deny' | 'denied'
 
-export type Decision =
-  | {
-      readonly action: 'deny'
-      readonly code: DenialCode
-      readonly rule: string
-      /** What the agent is told. */
-      readonly message: string
-    }
-  | {
-      readonly action: 'allow'
-      readonly rule: string
-      /** Every one must have room, and each is charged, or none is. */
-      readonly limits: readonly Limit[]
-    }
+/** One condition that was looked at: for administrators. Types only, never an argument's value. */
+export interface Sight {
+  /** Where the condition stands, as a JSON Pointer. */
+  readonly condition: string
+  readonly path: string
+  readonly op: string
+  /** The JSON type of what was there, `nothing`, or what was in the way; of `[*]`, of each element. */
+  readonly saw: string
+  readonly outcome: Truth
+}
+
+/** `unknown`: it cannot be told, because the types do not fit or the text is too long. */
+export type Truth = 'holds' | 'fails' | 'unknown'
+
+/** What a rule in shadow would have done. */
+export interface Shadow {
+  readonly action: 'deny' | 'require_approval'
+  readonly rule: string
+  readonly message: string
+}
+
+interface Decided {
+  readonly rule: string
+  readonly trace: readonly Sight[]
+  readonly shadow: readonly Shadow[]
+}
+
+export interface Denied extends Decided {
+  readonly action: 'deny'
+  readonly code: DenialCode
+  /** What the agent is told. */
+  readonly message: string
+}
+
+export interface ApprovalRequired extends Decided {
+  readonly action: 'require_approval'
+  readonly code: 'approval_required'
+  readonly message: string
+  /** What the call is charged once it is approved. */
+  readonly charges: readonly Charge[]
+}
+
+export interface Allowed extends Decided {
+  readonly action: 'allow'
+  /** Every one must have room, and each is charged, or none is. */
+  readonly charges: readonly Charge[]
+}
+
+export type Decision = Denied | ApprovalRequired | Allowed

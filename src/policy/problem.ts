@@ -1,11 +1,21 @@
+/** Where something stands in a text, both from 1. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
 /** What is wrong at one place of a document, in words that let its author mend it. */
-export interface Problem {
+export interface Problem extends Partial<Position> {
   /** JSON Pointer (RFC 6901) to the place; '' is the whole document. */
   readonly pointer: string
   /** What stands there: a JSON type, or a short name or value. */
   readonly found: string
   /** What may stand there. */
   readonly allowed: string
+  /** What was probably meant, where something allowed is spelt nearly like what was found. */
+  readonly nearest?: string | null
+  /** The name of a member is wrong, not its value. */
+  readonly onName?: boolean
 }
 
 /** RFC 6901: `~` and `/` are escaped inside a reference token. */
@@ -14,8 +24,10 @@ export function pointer(...path: readonly (string | number)[]): string {
 }
 
 /** One line a person can act on. */
-export function describeProblem({ pointer, found, allowed }: Problem): string {
-  return `${pointer === '' ? '(document)' : pointer}: found ${found}; allowed: ${allowed}`
+export function describeProblem({ pointer, found, allowed, nearest, line, column }: Problem): string {
+  const place = line === undefined ? '' : `line ${line}, column ${column}: `
+  const meant = nearest === undefined || nearest === null ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+  return `${place}${pointer === '' ? '(document)' : pointer}: found ${found}; allowed: ${allowed}${meant}`
 }
 
 const LONGEST_QUOTE = 40

@@ -3,9 +3,10 @@
  * is the principal's own, do it. Synchronous from end to end: what it decides and what it writes belong
  * together.
  */
-import type { Limit } from '../policy/model.ts'
+import { type Reservation, reserve, type Standing, type Taken } from '../policy/counting.ts'
+import type { Charge, Shadow } from '../policy/model.ts'
 import type { TenantConfig } from '../tenant/config.ts'
-import { writeAudit } from './audit.ts'
+import { type AuditEntry, writeAudit } from './audit.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
@@ -15,7 +16,7 @@ import type {
   Work,
   WorkOutcome,
 } from './contract.ts'
-import { type Charge, reserve } from './counters.ts'
+import { counterStore } from './counters.ts'
 import { end } from './ending.ts'
 import type { Grant } from './grants.ts'
 import { enqueue, isFull } from './outbox.ts'
@@ -63,6 +64,9 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
   if (request.configVersion !== null && request.configVersion !== config.version)
     return { kind: 'stale', config: JSON.stringify(config) }
 
+  const different = differentContext(context, intent, session)
+  if (different !== null) return different
+
   switch (intent.kind) {
     case 'check':
       return admitted(context, touchSometimes(context, session), { kind: 'none' })
@@ -74,7 +78,7 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
     case 'list':
       return list(context, session)
     case 'refuse':
-      audit(context, request, session, intent.call, intent.decision, intent.rule, [])
+      audit(context, request, session, intent, intent.decision, intent.rule)
       return admitted(context, touch(context, session), { kind: 'none' })
     case 'call':
       return call(context, request, intent, session)
@@ -115,38 +119,55 @@ function call(
   // On a transport its own session is meant: a handle that names another is a mistake, whatever the tool.
   const isDead = intent.handle !== null && (named === null || (onTransport ?? named).id !== named.id)
   if (isDead && (onTransport !== null || !toleratesDeadHandle(intent.work))) {
-    audit(context, request, onTransport, intent.call, 'refuse', '(session ended)', [])
+    audit(context, request, onTransport, intent, 'refuse', '(session ended)')
     return { kind: 'dead_handle' }
   }
   const session = touch(context, isDead ? null : (onTransport ?? named))
   if (intent.work.kind === 'login' && session === null && countLive(sql) >= MAX_LIVE_SESSIONS) {
-    audit(context, request, null, intent.call, 'refuse', '(too many sessions)', [])
+    audit(context, request, null, intent, 'refuse', '(too many sessions)')
     return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
   }
 
   if (intent.work.kind === 'notify' && isFull(sql)) {
-    audit(context, request, session, intent.call, 'refuse', '(outbox full)', [])
+    audit(context, request, session, intent, 'refuse', '(outbox full)')
     return { kind: 'outbox_full' }
   }
 
-  const reservation = reserveFor(context, intent.limits, session)
+  const reservation = reserveFor(context, intent.charges, session)
   if (!reservation.ok) {
-    audit(context, request, session, intent.call, 'limit', reservation.limited.rule, [])
+    audit(context, request, session, intent, 'limit', reservation.limited.rule)
     return { kind: 'limited', limited: reservation.limited }
   }
+  const { taken, standings } = reservation
+  const shadow = [...intent.shadow, ...reservation.shadow]
   const done = perform(context, intent.work, session)
   // A login's row names the session that it started, a logout's the one that it ended.
-  audit(context, request, done.session ?? session, intent.call, 'allow', intent.rule, reservation.charges)
+  audit(context, request, done.session ?? session, { call: intent.call, shadow }, 'allow', intent.rule, taken)
   return admitted(context, done.session, done.outcome, {
     drain: done.drain,
-    charged: reservation.charges.length > 0,
+    charged: taken.length > 0,
+    standings,
   })
 }
 
-function reserveFor(context: AdmitContext, limits: readonly Limit[], session: Session | null) {
-  return limits.length === 0
-    ? ({ ok: true, charges: [] } as const)
-    : reserve(context.sql, limits, session?.id ?? null, context.nowMs)
+function reserveFor(context: AdmitContext, charges: readonly Charge[], session: Session | null): Reservation {
+  const subject = { session: session?.id ?? null, account: session?.account ?? null }
+  return reserve(counterStore(context.sql), charges, subject, context.nowMs)
+}
+
+/** The account and label, where the Worker decided by others: nothing of that decision counts. */
+function differentContext(
+  { sql, grant, nowMs }: AdmitContext,
+  intent: Intent,
+  onTransport: Session | null,
+): AdmitAnswer | null {
+  if ((intent.kind !== 'call' && intent.kind !== 'refuse') || intent.assumed === null) return null
+  const { account: assumed, label, handle } = intent.assumed
+  const session = onTransport ?? (handle === null ? null : liveById(sql, handle, nowMs))
+  const account = session?.account ?? null
+  return account === assumed && grant.label === label
+    ? null
+    : { kind: 'context', account, label: grant.label }
 }
 
 /** In the stateless era the session tools have an answer for a handle that is dead; every other tool is refused. */
@@ -226,10 +247,10 @@ function audit(
   context: AdmitContext,
   request: AdmitRequest,
   session: Session | null,
-  call: CallRecord,
-  decision: 'allow' | 'deny' | 'limit' | 'refuse',
+  { call, shadow }: { readonly call: CallRecord; readonly shadow: readonly Shadow[] },
+  decision: AuditEntry['decision'],
   rule: string,
-  charges: readonly Charge[],
+  taken: readonly Taken[] = [],
 ): void {
   writeAudit(context.sql, {
     atMs: context.nowMs,
@@ -240,7 +261,8 @@ function audit(
     decision,
     rule,
     configVersion: context.config.version,
-    charges,
+    taken,
+    shadow,
   })
 }
 
@@ -248,11 +270,11 @@ function admitted(
   context: AdmitContext,
   session: Session | null,
   outcome: WorkOutcome,
-  { drain = false, charged = false } = {},
+  { drain = false, charged = false, standings = [] as readonly Standing[] } = {},
 ): AdmitAnswer {
   const view: SessionView | null = session === null ? null : viewOf(session)
   const { label, tenant } = context.grant
-  return { kind: 'admitted', admitted: { label, tenant, session: view, outcome, drain, charged } }
+  return { kind: 'admitted', admitted: { label, tenant, session: view, outcome, drain, charged, standings } }
 }
 
 function touch(context: AdmitContext, session: Session | null): Session | null {

@@ -1,5 +1,7 @@
+import { refund, type Taken } from '../policy/counting.ts'
+import type { Shadow } from '../policy/model.ts'
 import type { CallRecord } from './contract.ts'
-import { type Charge, refund } from './counters.ts'
+import { counterStore } from './counters.ts'
 
 /** One decided call, or the end of a session. Names of arguments, never their values. */
 export interface AuditEntry {
@@ -8,16 +10,18 @@ export interface AuditEntry {
   readonly sessionId: string | null
   readonly account: string | null
   readonly call: CallRecord
-  readonly decision: 'allow' | 'deny' | 'limit' | 'refuse' | 'end'
+  readonly decision: 'allow' | 'deny' | 'approval' | 'limit' | 'refuse' | 'end'
   readonly rule: string
   readonly configVersion: string
-  readonly charges: readonly Charge[]
+  readonly taken: readonly Taken[]
+  /** What rules in shadow would have done. */
+  readonly shadow: readonly Shadow[]
 }
 
 export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
   sql.exec(
     `INSERT INTO audit (at, request_id, session_id, account, server, tool, decision, rule, config_version,
-       argument_names, charged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       argument_names, charged, shadow) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     entry.atMs,
     entry.requestId,
     entry.sessionId,
@@ -28,7 +32,8 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
     entry.rule,
     entry.configVersion,
     JSON.stringify(entry.call.argumentNames),
-    JSON.stringify(entry.charges),
+    JSON.stringify(entry.taken),
+    JSON.stringify(entry.shadow.map(({ action, rule }) => [action, rule])),
   )
 }
 
@@ -46,6 +51,6 @@ export function refundCall(sql: SqlStorage, requestId: string, nowMs: number): b
     )
     .toArray()[0]
   if (row === undefined) return false
-  refund(sql, JSON.parse(row.charged) as Charge[])
+  refund(counterStore(sql), JSON.parse(row.charged) as Taken[])
   return true
 }

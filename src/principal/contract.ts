@@ -3,7 +3,8 @@
  * Plain data, because it crosses an RPC boundary.
  */
 import type { LegitiToolName } from '../legiti/tools.ts'
-import type { Limit, WindowName } from '../policy/model.ts'
+import type { Limited, Standing } from '../policy/counting.ts'
+import type { Charge, Shadow } from '../policy/model.ts'
 
 /** Carries an AdmitRequest to the principal's `fetch`, where an event feed is asked for: hash as hex, rest as JSON. */
 export const FEED_HEADER = 'x-gatehouse-admit'
@@ -38,8 +39,10 @@ export type Intent =
   | {
       readonly kind: 'refuse'
       readonly call: CallRecord
-      readonly decision: 'deny' | 'refuse'
+      readonly decision: 'deny' | 'approval' | 'refuse'
       readonly rule: string
+      readonly shadow: readonly Shadow[]
+      readonly assumed: Assumed | null
     }
   | {
       readonly kind: 'call'
@@ -48,9 +51,23 @@ export type Intent =
       readonly rule: string
       /** The argument `session` of the stateless era, or null. */
       readonly handle: string | null
-      readonly limits: readonly Limit[]
+      readonly charges: readonly Charge[]
+      /** What rules in shadow would have done. */
+      readonly shadow: readonly Shadow[]
+      readonly assumed: Assumed | null
       readonly work: Work
     }
+
+/**
+ * What the Worker took for the account and the label when the policy asked for them: the principal knows. It is
+ * null where the policy did not ask.
+ */
+export interface Assumed {
+  readonly account: string | null
+  readonly label: string
+  /** The argument `session` of the stateless era, or null. */
+  readonly handle: string | null
+}
 
 /** What an audit row says of a call. Argument names only, never a value. */
 export interface CallRecord {
@@ -88,6 +105,8 @@ export type AdmitAnswer =
   | { readonly kind: 'dead_session' }
   /** The Worker's configuration is not the current one: here it is (a TenantConfig as JSON), decide again. */
   | { readonly kind: 'stale'; readonly config: string }
+  /** The Worker assumed another account or label: here they are, decide again. */
+  | { readonly kind: 'context'; readonly account: string | null; readonly label: string }
   | { readonly kind: 'too_many_sessions'; readonly max: number }
   | { readonly kind: 'limited'; readonly limited: Limited }
   /** The handle given as `session` is of no live session of this principal. */
@@ -95,17 +114,6 @@ export type AdmitAnswer =
   /** So much waits for Legiti that no more notifications are taken. */
   | { readonly kind: 'outbox_full' }
   | { readonly kind: 'admitted'; readonly admitted: Admitted }
-
-/** Which limit had no room, and when it will. */
-export interface Limited {
-  readonly rule: string
-  readonly message: string | null
-  readonly window: WindowName
-  readonly scope: Limit['scope']
-  readonly max: number
-  readonly resetsAtMs: number
-  readonly nowMs: number
-}
 
 export interface Admitted {
   readonly label: string
@@ -117,6 +125,8 @@ export interface Admitted {
   readonly drain: boolean
   /** Limits were charged: a call that surely did not happen may be given back by `refund`. */
   readonly charged: boolean
+  /** How the limits of a call stand after it. */
+  readonly standings: readonly Standing[]
 }
 
 export type WorkOutcome =

@@ -18,7 +18,8 @@ export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs:
     decision: 'end',
     rule: `(${reason})`,
     configVersion: '',
-    charges: [],
+    taken: [],
+    shadow: [],
   })
   if (session.account !== null) {
     enqueue(sql, {

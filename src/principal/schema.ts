@@ -103,6 +103,23 @@ const migrations: readonly string[] = [
   );
   INSERT INTO destination VALUES (1, 0, 0, 0, '', '');
   `,
+  `
+  -- Sums of money are counted, too: exact decimals, which SQLite has only as text.
+  CREATE TABLE decimal_counters (
+    key TEXT NOT NULL,                  -- the limit's key and, for scopes session and account, whose
+    window_start INTEGER NOT NULL,      -- of the window, or of a slice of a sliding one
+    used TEXT NOT NULL,                 -- decimal
+    window_end INTEGER NOT NULL,        -- when nothing asks for it any more
+    PRIMARY KEY (key, window_start)
+  );
+  INSERT INTO decimal_counters SELECT key, window_start, CAST(used AS TEXT), window_end FROM counters;
+  DROP TABLE counters;
+  ALTER TABLE decimal_counters RENAME TO counters;
+  CREATE INDEX counters_end ON counters (window_end);
+
+  -- JSON array of [action, rule]: what rules in shadow would have done.
+  ALTER TABLE audit ADD COLUMN shadow TEXT NOT NULL DEFAULT '[]';
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -5,7 +5,7 @@
 import * as z from 'zod/v4'
 import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
-import { loadHosted } from '../policy/hosted.ts'
+import { type Loaded, loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
@@ -49,7 +49,7 @@ export interface TenantConfig {
   /** Names exactly this content: a digest of it. */
   readonly version: string
   readonly settings: TenantSettings
-  /** The policy document as its author wrote it, or null for none (which denies everything). */
+  /** The policy as its author wrote it, text or parsed, or null for none (which denies everything). */
   readonly policy: unknown
 }
 
@@ -61,12 +61,17 @@ export async function tenantConfig(settings: unknown, policy: unknown): Promise<
   const parsed = settingsSchema.safeParse(settings)
   if (!parsed.success) throw new Error(`invalid tenant settings: ${z.prettifyError(parsed.error)}`)
   if (policy !== null) {
-    const loaded = loadHosted(policy)
+    const loaded = loadStored(policy)
     if (!loaded.ok) throw new Error(`invalid policy: ${loaded.problems.map(describeProblem).join('; ')}`)
   }
   const content = new TextEncoder().encode(JSON.stringify([parsed.data, policy]))
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
   return { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy }
+}
+
+/** Loads a policy in the form in which a configuration holds it: as text (JSON or YAML), or parsed. */
+export function loadStored(policy: unknown): Loaded {
+  return typeof policy === 'string' ? loadPolicyText(policy) : loadPolicy(policy)
 }
 
 function isSafeKeyUrl(text: string): boolean {

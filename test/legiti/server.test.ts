@@ -302,7 +302,8 @@ describe('what a decision costs', () => {
     default: 'allow',
     tools: { get_decision: { limits: [{ counter: 'c', window: 'day', max: 5, scope: 'grant' }] } },
   }
-  const used = async () => (await rows<{ used: number }>('SELECT used FROM counters', 'acme/bot'))[0]?.used
+  const used = async () =>
+    Number((await rows<{ used: string }>('SELECT used FROM counters', 'acme/bot'))[0]?.used)
 
   test.each<[string, number]>([
     ['status/200', 1],
@@ -348,10 +349,10 @@ describe('what a decision costs', () => {
     await object.refund(row?.request_id ?? '')
     await object.refund(row?.request_id ?? '')
     await object.refund('no-such-request')
-    const counters = await rows<{ used: number }>(
+    const counters = await rows<{ used: string }>(
       'SELECT used FROM counters ORDER BY window_start',
       'acme/bot',
     )
-    expect(counters.map((counter) => counter.used)).toEqual([0, 1])
+    expect(counters.map((counter) => Number(counter.used))).toEqual([0, 1])
   })
 })

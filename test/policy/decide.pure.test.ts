@@ -1,15 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, isListed } from '../../src/policy/decide.ts'
-import { loadHosted } from '../../src/policy/hosted.ts'
+import { decide as decideCall, isListed } from '../../src/policy/decide.ts'
 import type { Policy } from '../../src/policy/model.ts'
-import { windowAt } from '../../src/policy/window.ts'
+import { NOON, policyOf } from './support.ts'
 
-function policy(document: Record<string, unknown>): Policy {
-  const loaded = loadHosted({ version: '1', ...document })
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
-  return loaded.policy
-}
+const policy = (document: Record<string, unknown>) => policyOf({ version: '1', ...document })
+const decide = (loaded: Policy | null, tool: string, args: Record<string, unknown> = {}) =>
+  decideCall(loaded, { tool, args }, NOON)
 
 const limit = (counter: string, max = 1) => ({ counter, window: 'minute', max, scope: 'grant' })
 
@@ -22,7 +19,9 @@ describe('the decision', () => {
     expect(decide(policy({ default: 'allow' }), 't')).toEqual({
       action: 'allow',
       rule: '(default allow)',
-      limits: [],
+      charges: [],
+      trace: [],
+      shadow: [],
     })
   })
 
@@ -57,7 +56,10 @@ describe('the decision', () => {
       message: 'Ask Ana.',
     })
     const silent = policy({ tools: { t: { deny_if: [{ conditions: [] }] } } })
-    expect(decide(silent, 't')).toMatchObject({ code: 'denied', message: 'The policy denies the tool "t".' })
+    expect(decide(silent, 't')).toMatchObject({
+      code: 'denied',
+      message: 'The policy denies this call of "t".',
+    })
   })
 
   test('a tool’s own limits come before those on every call, which do not rescue an unlisted tool', () => {
@@ -67,7 +69,7 @@ describe('the decision', () => {
       all_tools: { limits: [limit('all')] },
     })
     const decision = decide(both, 't')
-    expect(decision.action === 'allow' && decision.limits.map(({ rule }) => rule)).toEqual([
+    expect(decision.action === 'allow' && decision.charges.map(({ rule }) => rule)).toEqual([
       '/tools/t/limits/0',
       '/all_tools/limits/0',
     ])
@@ -83,7 +85,7 @@ describe('the decision', () => {
 describe('which counter a limit charges', () => {
   const keyOf = (document: Record<string, unknown>, tool = 't', index = 0) => {
     const decision = decide(policy(document), tool)
-    return decision.action === 'allow' ? decision.limits[index]?.key : undefined
+    return decision.action === 'allow' ? decision.charges[index]?.key : undefined
   }
 
   test('stays the same when only its maximum changes', () => {
@@ -163,27 +165,6 @@ describe('the list', () => {
           if (before === 'deny') expect(decide(policy(stricter), called).action).toBe('deny')
         },
       ),
-    )
-  })
-})
-
-describe('windows are the UTC calendar’s', () => {
-  test.each([
-    ['minute', '2030-06-15T23:59:59.999Z', '2030-06-15T23:59:00Z', '2030-06-16T00:00:00Z'],
-    ['hour', '2030-06-15T23:00:00.000Z', '2030-06-15T23:00:00Z', '2030-06-16T00:00:00Z'],
-    ['day', '2028-02-29T12:00:00.000Z', '2028-02-29T00:00:00Z', '2028-03-01T00:00:00Z'],
-  ] as const)('%s', (name, now, start, end) => {
-    expect(windowAt(name, Date.parse(now))).toEqual({ startMs: Date.parse(start), endMs: Date.parse(end) })
-  })
-
-  test('every moment is in exactly one window', () => {
-    const moments = fc.integer({ min: 0, max: 4_102_444_800_000 })
-    fc.assert(
-      fc.property(moments, fc.constantFrom('minute', 'hour', 'day'), (now, name) => {
-        const { startMs, endMs } = windowAt(name, now)
-        expect(startMs <= now && now < endMs).toBe(true)
-        expect(windowAt(name, endMs).startMs).toBe(endMs)
-      }),
     )
   })
 })

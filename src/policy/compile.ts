@@ -1,0 +1,131 @@
+/**
+ * From a hosted document, which every dialect is translated to, to the internal form. What a schema cannot see,
+ * because it takes two places of the document, is checked here.
+ */
+
+import { type Counted, counterKey, limitsOf, type NamedLimit } from './compile-limits.ts'
+import { allOf, type ConditionDocument, compileCondition } from './condition.ts'
+import type { HostedTool } from './hosted.ts'
+import type { Check, Limit, Policy, ToolRules } from './model.ts'
+import { type Problem, pointer } from './problem.ts'
+import type { Translation } from './translation.ts'
+import { usesOf } from './uses.ts'
+
+/** Compiles a translated document. With a problem in it, the policy is of no use. */
+export function compile({ hosted, origins }: Pick<Translation, 'hosted' | 'origins'>): {
+  readonly policy: Policy
+  readonly problems: readonly Problem[]
+} {
+  const origin = (place: string) => origins.get(place) ?? place
+  const counted: Counted[] = []
+  const own = new Map<string, Part>()
+  for (const [tool, rules] of Object.entries(hosted.tools ?? {})) {
+    own.set(tool, partOf(rules, pointer('tools', tool), tool, origin, counted))
+  }
+  const every = partOf(hosted.all_tools ?? {}, '/all_tools', '*', origin, counted)
+  const policy: Policy = {
+    defaultAction: hosted.default ?? 'deny',
+    hidesAll: hosted.hide?.includes('*') ?? false,
+    hidden: new Set(hosted.hide),
+    tools: new Map([...own].map(([tool, part]) => [tool, rulesOf(pointer('tools', tool), part, every)])),
+    others: rulesOf('(default allow)', null, every),
+    shadow: hosted.mode === 'shadow',
+  }
+  return { policy, problems: contradictions(counted) }
+}
+
+/** The rules of one entry of the document. */
+interface Part {
+  readonly denials: readonly Check[]
+  readonly approvals: readonly Check[]
+  readonly limits: readonly Limit[]
+  readonly usesContext: boolean
+}
+
+/** A tool's own rules come before those on every call, and who denies comes before who asks. */
+function rulesOf(rule: string, own: Part | null, every: Part): ToolRules {
+  const parts = own === null ? [every] : [own, every]
+  const limits = parts.flatMap((part) => part.limits)
+  return {
+    rule,
+    checks: [...parts.flatMap((part) => part.denials), ...parts.flatMap((part) => part.approvals)],
+    limits,
+    charges: limits.every(({ from }) => from === null) ? limits.map(({ charge }) => charge) : null,
+    usesContext: parts.some((part) => part.usesContext),
+  }
+}
+
+function partOf(
+  rules: HostedTool,
+  place: string,
+  tool: string,
+  origin: (place: string) => string,
+  counted: Counted[],
+): Part {
+  const named: NamedLimit[] = limitsOf(rules, place, tool, origin)
+  counted.push(...named)
+  return {
+    denials: [
+      ...(rules.deny_if ?? []).map((rule, i) => checkOf('deny', rule, `${place}/deny_if/${i}`, origin)),
+      ...(rules.require ?? []).map((rule, i) => checkOf('require', rule, `${place}/require/${i}`, origin)),
+    ],
+    approvals: (rules.require_approval ?? []).map((rule, i) =>
+      checkOf('approve', rule, `${place}/require_approval/${i}`, origin),
+    ),
+    limits: named.map(({ limit }) => limit),
+    usesContext: [...usesOf(rules, place, origin)].some(({ path }) => /^(?:session|grant)\./.test(path)),
+  }
+}
+
+interface RuleDocument {
+  readonly on_deny?: string | undefined
+  readonly shadow?: boolean | undefined
+}
+
+function checkOf(
+  effect: Check['effect'],
+  rule: RuleDocument & ({ conditions: readonly ConditionDocument[] } | ConditionDocument),
+  place: string,
+  origin: (place: string) => string,
+): Check {
+  // A requirement may be one condition by itself.
+  const tests =
+    'conditions' in rule
+      ? rule.conditions.map((it, i) => compileCondition(it, origin(`${place}/conditions/${i}`)))
+      : [compileCondition(rule, origin(place))]
+  return {
+    rule: origin(place),
+    effect,
+    test: allOf(tests),
+    message: rule.on_deny ?? null,
+    shadow: rule.shadow ?? false,
+  }
+}
+
+/** Limits of one counter that would add different amounts, and limits on a counter that nobody charges. */
+function contradictions(counted: readonly Counted[]): Problem[] {
+  const problems: Problem[] = []
+  const adding = new Map<string, Counted>()
+  for (const one of counted) {
+    if (one.looksAt !== null) continue
+    const key = counterKey(one)
+    const other = adding.get(key) ?? one
+    adding.set(key, other)
+    if (other.adds !== one.adds) {
+      problems.push({
+        pointer: one.at,
+        found: `the counter ${JSON.stringify(one.counter)} adding ${one.adds}`,
+        allowed: `${other.adds}, as at ${other.at}, or another counter`,
+      })
+    }
+  }
+  for (const one of counted) {
+    if (one.looksAt === null || adding.has(counterKey(one))) continue
+    problems.push({
+      pointer: `${one.at}/tool`,
+      found: JSON.stringify(one.looksAt),
+      allowed: `a tool that counts ${JSON.stringify(one.counter)} in the same window and scope`,
+    })
+  }
+  return problems
+}

@@ -1,0 +1,247 @@
+/**
+ * Counting: what a call takes from its limits, and what is given back. Arithmetic over a store of counters, which
+ * holds one decimal number by key and by the start of a stretch of time.
+ *
+ * What is guaranteed, however reservations, refunds and the clock are interleaved, as long as the clock does not
+ * step back behind what the store has dropped:
+ * - a calendar window, or one of so many seconds, never holds more than `max`;
+ * - a sliding window: no stretch of its length holds more than `max`, wherever it begins. It is counted in slices
+ *   of a sixtieth, and a slice that the window touches counts whole, before and after `now`: so up to a sixtieth
+ *   of the length longer than promised is looked at, and never less.
+ */
+import { add, compareDecimals, type Decimal, formatDecimal, readDecimal, subtract, ZERO } from './decimal.ts'
+import type { Charge, Scope, Shadow } from './model.ts'
+import { describeWindow, sliceMs, stretchAt } from './window.ts'
+
+/** Where counters are kept. The caller's transaction makes a reservation one step. */
+export interface CounterStore {
+  /** What was counted in the stretches that begin from `fromMs` to `toMs`, both included. */
+  read(key: string, fromMs: number, toMs: number): readonly Counted[]
+  /** Sets what is counted; `keepUntilMs` is when nothing asks for it any more. */
+  put(key: string, startMs: number, used: string, keepUntilMs: number): void
+  /** Sets what is counted in a stretch that `read` has just returned. */
+  replace(key: string, startMs: number, used: string): void
+}
+
+export interface Counted {
+  readonly startMs: number
+  /** Decimal text. */
+  readonly used: string
+}
+
+/** Whose calls are counted: the session and its account, or null for none. */
+export interface Subject {
+  readonly session: string | null
+  readonly account: string | null
+}
+
+/** What was taken from one counter: exactly what a refund gives back. Without an amount it is 1. */
+export type Taken = readonly [key: string, startMs: number, amount?: string]
+
+/** How one limit stands. */
+export interface Standing {
+  readonly rule: string
+  readonly counter: string
+  /** "minute", "any 90 seconds". */
+  readonly window: string
+  readonly windowMs: number
+  readonly scope: Scope
+  readonly unit: Charge['unit']
+  /** `max` itself is too much already. */
+  readonly strict: boolean
+  /** Decimal text, as are `remaining` and `amount`. */
+  readonly max: string
+  readonly remaining: string
+  /** What the call adds, or would have added. */
+  readonly amount: string
+  /** When there is room again: for a refused call, for itself; else for more than now. Unix milliseconds. */
+  readonly resetsAtMs: number
+  readonly nowMs: number
+}
+
+/** Which limit had no room. */
+export interface Limited extends Standing {
+  readonly message: string | null
+  /** False where the call alone is more than the limit, so that waiting does not help. */
+  readonly canRetry: boolean
+}
+
+export type Reservation =
+  | {
+      readonly ok: true
+      readonly taken: readonly Taken[]
+      /** The limits as they stand after it, those in shadow left out. */
+      readonly standings: readonly Standing[]
+      /** What limits in shadow would have refused. */
+      readonly shadow: readonly Shadow[]
+    }
+  | { readonly ok: false; readonly limited: Limited }
+
+/** One counter that a call touches. */
+interface Tally {
+  readonly key: string
+  readonly stretches: readonly Counted[]
+  readonly startMs: number
+  readonly keepUntilMs: number
+  readonly before: Decimal
+  amount: Decimal
+  wanted: boolean
+}
+
+/**
+ * Charges a call to every limit, or to none when one of them has no room. Limits on one counter charge it once.
+ */
+export function reserve(
+  store: CounterStore,
+  charges: readonly Charge[],
+  subject: Subject,
+  nowMs: number,
+): Reservation {
+  const tallies = talliesOf(store, charges, subject, nowMs)
+  const standings: Standing[] = []
+  const shadow: Shadow[] = []
+  for (const charge of charges) {
+    const tally = tallies.get(keyOf(charge, subject)) as Tally
+    const { max, message } = charge
+    if (max === null || fits(add(tally.before, tally.amount), decimal(max), charge.strict)) {
+      tally.wanted = true
+      if (max !== null && !charge.shadow) standings.push(standing(charge, max, tally, true, nowMs))
+      continue
+    }
+    if (!charge.shadow) {
+      const canRetry = fits(tally.amount, decimal(max), charge.strict)
+      return { ok: false, limited: { ...standing(charge, max, tally, false, nowMs), message, canRetry } }
+    }
+    shadow.push({ action: 'deny', rule: charge.rule, message: message ?? `The limit of ${max} is used up.` })
+  }
+  return { ok: true, taken: [...tallies.values()].flatMap((tally) => take(store, tally)), standings, shadow }
+}
+
+/** Gives back what was taken, to the windows that it was taken from, even when those are over. Never below zero. */
+export function refund(store: CounterStore, taken: readonly Taken[]): void {
+  for (const [key, startMs, amount = '1'] of taken) {
+    const [counted] = store.read(key, startMs, startMs)
+    if (counted === undefined) continue
+    const left = subtract(decimal(counted.used), decimal(amount))
+    store.replace(key, startMs, left.units < 0n ? '0' : formatDecimal(left))
+  }
+}
+
+/** A limit as a call would find it. */
+export interface Prospect extends Standing {
+  readonly hasRoom: boolean
+  readonly shadow: boolean
+}
+
+/** How limits stand without charging anything. */
+export function prospectsOf(
+  store: CounterStore,
+  charges: readonly Charge[],
+  subject: Subject,
+  nowMs: number,
+): readonly Prospect[] {
+  const tallies = talliesOf(store, charges, subject, nowMs)
+  return charges.flatMap((charge) => {
+    const { max, strict, shadow } = charge
+    if (max === null) return []
+    const tally = tallies.get(keyOf(charge, subject)) as Tally
+    const hasRoom = fits(add(tally.before, tally.amount), decimal(max), strict)
+    return [{ ...standing(charge, max, tally, false, nowMs), hasRoom, shadow }]
+  })
+}
+
+/**
+ * A limit of scope `session` or `account` counts calls without one in a bucket of their own, so that they share
+ * one allowance instead of having none. (The scope is part of `key`.)
+ */
+function keyOf({ key, scope }: Charge, { session, account }: Subject): string {
+  if (scope === 'grant') return key
+  return JSON.stringify([key, scope === 'session' ? session : account])
+}
+
+/** Every counter that the charges touch, and the most that one of them adds. */
+function talliesOf(
+  store: CounterStore,
+  charges: readonly Charge[],
+  subject: Subject,
+  nowMs: number,
+): ReadonlyMap<string, Tally> {
+  const tallies = new Map<string, Tally>()
+  for (const charge of charges) {
+    const key = keyOf(charge, subject)
+    let tally = tallies.get(key)
+    if (tally === undefined) {
+      tally = tallyOf(store, key, charge, nowMs)
+      tallies.set(key, tally)
+    }
+    const amount = decimal(charge.amount)
+    if (compareDecimals(amount, tally.amount) > 0) tally.amount = amount
+  }
+  return tallies
+}
+
+function tallyOf(store: CounterStore, key: string, { window }: Charge, nowMs: number): Tally {
+  const { lengthMs, sliding } = window
+  const length = sliding ? sliceMs(window) : lengthMs
+  const { startMs, endMs } = stretchAt(length, nowMs)
+  // After a clock has stepped back, what was counted later than now is as near as what was counted before.
+  const reachMs = sliding ? lengthMs : 0
+  const stretches = sliding
+    ? store.read(key, stretchAt(length, nowMs - reachMs).startMs, stretchAt(length, nowMs + reachMs).startMs)
+    : store.read(key, startMs, startMs)
+  const before = stretches.reduce((sum, { used }) => add(sum, decimal(used)), ZERO)
+  return { key, stretches, startMs, keepUntilMs: endMs + reachMs, before, amount: ZERO, wanted: false }
+}
+
+function take(store: CounterStore, { key, stretches, startMs, keepUntilMs, amount, wanted }: Tally): Taken[] {
+  if (!wanted || amount.units === 0n) return []
+  const here = stretches.find((stretch) => stretch.startMs === startMs)
+  const used = here === undefined ? ZERO : decimal(here.used)
+  store.put(key, startMs, formatDecimal(add(used, amount)), keepUntilMs)
+  return [[key, startMs, formatDecimal(amount)]]
+}
+
+function standing(charge: Charge, max: string, tally: Tally, isTaken: boolean, nowMs: number): Standing {
+  const { rule, counter, window, scope, unit, strict } = charge
+  const left = subtract(decimal(max), isTaken ? add(tally.before, tally.amount) : tally.before)
+  return {
+    rule,
+    counter,
+    window: describeWindow(window),
+    windowMs: window.lengthMs,
+    scope,
+    unit,
+    strict,
+    max,
+    remaining: left.units < 0n ? '0' : formatDecimal(left),
+    amount: formatDecimal(tally.amount),
+    resetsAtMs: resetOf(charge, decimal(max), tally),
+    nowMs,
+  }
+}
+
+/** When enough has passed for `tally.amount` to fit again. */
+function resetOf({ window, strict }: Charge, max: Decimal, tally: Tally): number {
+  // Nothing is kept longer than it counts.
+  if (!window.sliding) return tally.keepUntilMs
+  let left = tally.before
+  let atMs = tally.keepUntilMs
+  for (const { startMs, used } of [...tally.stretches].sort((a, b) => a.startMs - b.startMs)) {
+    left = subtract(left, decimal(used))
+    atMs = startMs + sliceMs(window) + window.lengthMs
+    if (fits(add(left, tally.amount), max, strict)) break
+  }
+  return atMs
+}
+
+function fits(total: Decimal, max: Decimal, strict: boolean): boolean {
+  const order = compareDecimals(total, max)
+  return strict ? order < 0 : order <= 0
+}
+
+/** What this module wrote is a decimal; a counter that holds anything else counts as more than any limit. */
+function decimal(text: string): Decimal {
+  return readDecimal(text) ?? BEYOND
+}
+
+const BEYOND: Decimal = { units: 10n ** 400n, scale: 0 }

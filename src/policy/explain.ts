@@ -1,0 +1,62 @@
+/** A decision as text that a person can follow. */
+import { type CounterStore, type Prospect, prospectsOf, type Subject } from './counting.ts'
+import { decide } from './decide.ts'
+import type { Call, Context, Decision, Policy, Sight } from './model.ts'
+
+/**
+ * Decides a call and says how it came to that: the rule, every condition that was looked at and the type of what
+ * it saw (never the value), and how each limit stands. Nothing is charged.
+ *
+ * @param counters what was counted so far, for `subject`
+ */
+export function explain(
+  policy: Policy | null,
+  call: Call,
+  context: Context,
+  counters: CounterStore,
+  subject: Subject,
+): string {
+  const decision = decide(policy, call, context)
+  const charges = decision.action === 'deny' ? [] : decision.charges
+  const prospects = prospectsOf(counters, charges, subject, context.nowMs)
+  const full = prospects.find(({ hasRoom, shadow }) => !hasRoom && !shadow)
+  return [
+    `${call.tool}: ${outcome(decision, decision.action === 'allow' ? full : undefined)}`,
+    ...decision.trace.map(describeSight),
+    ...prospects.map(describeProspect),
+    ...decision.shadow.map(
+      ({ action, rule, message }) => `  shadow: would ${verb(action)} by ${rule}: ${message}`,
+    ),
+  ].join('\n')
+}
+
+function outcome(decision: Decision, full: Prospect | undefined): string {
+  if (full !== undefined) return `rate limited by ${full.rule}`
+  switch (decision.action) {
+    case 'allow':
+      return `allowed by ${decision.rule}`
+    case 'deny':
+      return `denied (${decision.code}) by ${decision.rule}: ${decision.message}`
+    case 'require_approval':
+      return `needs approval by ${decision.rule}: ${decision.message}`
+  }
+}
+
+function verb(action: Decision['action']): string {
+  return action === 'deny' ? 'deny' : 'require approval'
+}
+
+function describeSight({ condition, path, op, saw, outcome }: Sight): string {
+  const result = outcome === 'unknown' ? 'cannot be evaluated' : outcome
+  return `  ${condition}: ${path} ${op} …, saw ${saw}: ${result}`
+}
+
+function describeProspect(prospect: Prospect): string {
+  const { rule, shadow, amount, remaining, max, unit, window, scope, hasRoom, resetsAtMs, nowMs } = prospect
+  const adds = unit === 'calls' ? `${amount} call` : amount
+  const seconds = Math.ceil((resetsAtMs - nowMs) / 1_000)
+  return (
+    `  ${rule}${shadow ? ' (shadow)' : ''}: ${remaining} of ${max} left in ${window} of this ${scope}, ` +
+    `adds ${adds}: ${hasRoom ? 'has room' : 'no room'}, resets in ${seconds} s`
+  )
+}

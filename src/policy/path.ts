@@ -1,0 +1,99 @@
+/**
+ * Paths: what a condition looks at.
+ *
+ *     args.amount   args.to.name   args.items[0].price   args.items[*].price   args["a.b"].c
+ *     session.account   grant.label   tool.annotations.readOnlyHint   time.hour   time.weekday@America/Sao_Paulo
+ *
+ * A name that holds a dot, a bracket, a quote or a blank stands in brackets, as a JSON string.
+ */
+import { type Clock, clockOf, zoneNames } from './clock.ts'
+import { nearest } from './spelling.ts'
+
+export type Step =
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'index'; readonly index: number }
+  /** `[*]`: every element. */
+  | { readonly kind: 'each' }
+
+/** The facts beside the arguments, and what type each has: a rule that compares it with another never matches. */
+export const facts = {
+  'session.account': 'string',
+  'grant.label': 'string',
+  'tool.annotations.title': 'string',
+  'tool.annotations.readOnlyHint': 'boolean',
+  'tool.annotations.destructiveHint': 'boolean',
+  'tool.annotations.idempotentHint': 'boolean',
+  'tool.annotations.openWorldHint': 'boolean',
+  'time.hour': 'hour',
+  'time.weekday': 'weekday',
+} as const
+export type Fact = keyof typeof facts
+
+export type Path =
+  | { readonly root: 'args'; readonly steps: readonly Step[] }
+  | { readonly root: 'time'; readonly part: 'hour' | 'weekday'; readonly clock: Clock }
+  | { readonly root: 'fact'; readonly fact: Exclude<Fact, 'time.hour' | 'time.weekday'> }
+
+export type ParsedPath =
+  | { readonly ok: true; readonly path: Path }
+  | { readonly ok: false; readonly allowed: string; readonly nearest: string | null }
+
+export const LONGEST_PATH = 512
+
+/** What stands between the dots, or in brackets. Sticky: each match begins where the last one ended. */
+const STEP = /\.([^.[\]"\s\\]+)|\[(\d{1,6})\]|\[(\*)\]|\[("(?:[^"\\]|\\.)*")\]/y
+
+/** Reads a path of a condition, or says what is allowed instead. `state.` is not for this: see rules.ts. */
+export function parsePath(text: string): ParsedPath {
+  if (/^args(?:[.[]|$)/.test(text)) return parseArguments(text)
+  const [, part, zone] = /^time\.(hour|weekday)(?:@(.*))?$/.exec(text) ?? []
+  if (part !== undefined) return parseTime(part as 'hour' | 'weekday', zone ?? 'UTC')
+  if (Object.hasOwn(facts, text)) return { ok: true, path: { root: 'fact', fact: text as never } }
+  const names = Object.keys(facts)
+  return {
+    ok: false,
+    allowed: `args.<name>, ${names.join(', ')}`,
+    nearest: nearest(text, names) ?? nearest(text.replace(/[.[].*$/s, ''), ['args']),
+  }
+}
+
+function parseTime(part: 'hour' | 'weekday', zone: string): ParsedPath {
+  const clock = clockOf(zone)
+  if (clock !== null) return { ok: true, path: { root: 'time', part, clock } }
+  const meant = nearest(zone, zoneNames())
+  return {
+    ok: false,
+    allowed: `an IANA time zone after the @, such as time.${part}@Europe/Madrid`,
+    nearest: meant === null ? null : `time.${part}@${meant}`,
+  }
+}
+
+function parseArguments(text: string): ParsedPath {
+  const refused: ParsedPath = {
+    ok: false,
+    allowed: 'args.<name>, args.<name>[0], args.<name>[*], args["a name with dots"]',
+    nearest: null,
+  }
+  if (text.length > LONGEST_PATH) return refused
+  const steps: Step[] = []
+  for (let at = 'args'.length; at < text.length; at = STEP.lastIndex) {
+    STEP.lastIndex = at
+    const match = STEP.exec(text)
+    const step = match === null ? null : stepOf(match)
+    if (step === null) return refused
+    steps.push(step)
+  }
+  // The arguments are an object, so the first step is a name.
+  return steps[0]?.kind === 'name' ? { ok: true, path: { root: 'args', steps } } : refused
+}
+
+function stepOf([, bare, index, each, quoted]: RegExpExecArray): Step | null {
+  if (bare !== undefined) return { kind: 'name', name: bare }
+  if (index !== undefined) return { kind: 'index', index: Number(index) }
+  if (each !== undefined) return { kind: 'each' }
+  try {
+    return { kind: 'name', name: JSON.parse(quoted as string) as string }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The short dialect: a tool is allowed, denied or needs approval, and may have one rate. Its rate counts by
+ * session, as its authors document it, unless `scope` says otherwise.
+ */
+import * as z from 'zod/v4'
+import { message, name, object, refuse, scope, shadow, sliding, top, windowSeconds } from './fragments.ts'
+import type { HostedDocument, HostedTool } from './hosted.ts'
+import { pointer } from './problem.ts'
+import { finish, newDraft, present, type Translation } from './translation.ts'
+
+const MOST_CALLS = Number.MAX_SAFE_INTEGER
+
+export const shortTool = object({
+  action: z.enum(['allow', 'deny', 'require_approval']).optional(),
+  reason: message.optional().describe('What the agent is told'),
+  rate_limit: object({
+    max: z.int().min(0).max(MOST_CALLS),
+    window: windowSeconds.describe('Seconds'),
+    sliding,
+    scope,
+  }).optional(),
+  shadow,
+}).superRefine((it, context) => {
+  if (it.action === 'deny' && it.rate_limit !== undefined) {
+    refuse(context, '"allow" or "require_approval" beside rate_limit', null, ['action'])
+  }
+})
+
+export const shortDocument = object({
+  ...top,
+  version: top.version.optional(),
+  default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
+  tools: z.record(name, shortTool).describe('One entry a tool; "*" for every call'),
+})
+
+export type ShortDocument = z.infer<typeof shortDocument>
+
+/** Translates a document that has passed its schema. */
+export function translateShort(document: ShortDocument): Translation {
+  const origins = new Map<string, string>()
+  // The schema that it names is that of its own dialect.
+  const { tools, $schema: _, default: action = 'deny', ...top } = document
+  const entries = Object.entries(tools).map(([tool, it]): [string, HostedTool] => {
+    const place = tool === '*' ? '/all_tools' : pointer('tools', tool)
+    const at = pointer('tools', tool)
+    return [tool, translateTool(it, (list) => origins.set(`${place}/${list}/0`, at))]
+  })
+  const every = entries.find(([tool]) => tool === '*')?.[1]
+  const hosted: HostedDocument = {
+    ...top,
+    version: '1',
+    default: action,
+    ...(every === undefined ? {} : { all_tools: every }),
+    tools: Object.fromEntries(entries.filter(([tool]) => tool !== '*')),
+  }
+  return { hosted, origins, problems: [] }
+}
+
+function translateTool(
+  { action, reason, rate_limit, shadow }: z.infer<typeof shortTool>,
+  note: (list: string) => void,
+): HostedTool {
+  const draft = newDraft()
+  const said = present({ on_deny: reason, shadow })
+  if (action === 'deny') {
+    note('deny_if')
+    draft.deny_if.push({ conditions: [], ...said })
+  }
+  if (action === 'require_approval') {
+    note('require_approval')
+    draft.require_approval.push({ conditions: [], ...said })
+  }
+  if (rate_limit !== undefined) {
+    const { max, window, sliding, scope = 'session' } = rate_limit
+    note('limits')
+    draft.limits.push({ counter: '_rate', window, max, scope, ...present({ sliding }), ...said })
+  }
+  return finish(draft)
+}

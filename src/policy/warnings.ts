@@ -1,0 +1,94 @@
+/** What a document may say, but its author can hardly mean. */
+import { isObject } from './json.ts'
+import { parsePath, type Step } from './path.ts'
+import { type Problem, pointer } from './problem.ts'
+import { nearest } from './spelling.ts'
+import type { Translation } from './translation.ts'
+import { pathsIn, type Use, usesOf } from './uses.ts'
+
+/** JSON Schemas of the arguments of tools, as `tools/list` publishes them. */
+export type KnownTools = ReadonlyMap<string, unknown>
+
+/** Warnings about a document that has compiled. */
+export function warningsOf({ hosted, origins }: Translation, known: KnownTools): Problem[] {
+  const origin = (place: string) => origins.get(place) ?? place
+  const warnings: Problem[] = []
+  const tools = Object.entries(hosted.tools ?? {})
+  for (const [tool, rules] of tools) {
+    const place = pointer('tools', tool)
+    if (known.size > 0 && !known.has(tool)) {
+      const found = `the tool ${JSON.stringify(tool)}, which no server has`
+      const names = [...known.keys()]
+      warnings.push({
+        pointer: place,
+        found,
+        allowed: 'a tool that is known',
+        nearest: nearest(tool, names),
+        onName: true,
+      })
+    }
+    for (const use of usesOf(rules, place, origin)) {
+      const warning = unknownArgument(use, known.get(tool))
+      if (warning !== null) warnings.push(warning)
+    }
+  }
+  for (const [rules, place] of [
+    ...tools.map(([tool, it]) => [it, pointer('tools', tool)] as const),
+    [hosted.all_tools ?? {}, '/all_tools'] as const,
+  ]) {
+    for (const list of ['deny_if', 'require_approval'] as const) {
+      ;(rules[list] ?? []).forEach(({ conditions }, i) => {
+        for (const use of conditions.flatMap((it, j) =>
+          pathsIn(it, origin(`${place}/${list}/${i}/conditions/${j}`)),
+        )) {
+          if (use.path.includes('[*]') && !use.isNegated) warnings.push(everyElement(use))
+        }
+      })
+    }
+  }
+  return warnings
+}
+
+function everyElement({ path, at }: Use): Problem {
+  return {
+    pointer: at,
+    found: `${path}, which means every element: one that does not fit keeps the rule from acting`,
+    allowed: `a require, or not around the condition that each element must meet`,
+  }
+}
+
+/** Follows a path through a schema as far as the schema is plain: beyond `$ref` and the like nothing is said. */
+function unknownArgument({ path, at }: Use, schema: unknown): Problem | null {
+  const parsed = parsePath(path)
+  if (!parsed.ok || parsed.path.root !== 'args') return null
+  let here: unknown = schema
+  for (const step of parsed.path.steps) {
+    const next = follow(here, step)
+    if (next === undefined) return null
+    if ('names' in next) {
+      return {
+        pointer: at,
+        found: `${path}, but the tool has no argument ${JSON.stringify(next.name)} there`,
+        allowed: next.names.join(', '),
+        nearest: nearest(next.name, next.names),
+      }
+    }
+    here = next.schema
+  }
+  return null
+}
+
+type Followed = { readonly schema: unknown } | { readonly name: string; readonly names: readonly string[] }
+
+function follow(schema: unknown, step: Step): Followed | undefined {
+  if (!isObject(schema)) return undefined
+  if (step.kind !== 'name') return isObject(schema.items) ? { schema: schema.items } : undefined
+  const { properties } = schema
+  if (!isObject(properties)) return undefined
+  if (Object.hasOwn(properties, step.name)) return { schema: properties[step.name] }
+  // Names that a pattern or a combination may add are not known to be absent.
+  const isOpen =
+    isObject(schema.additionalProperties) ||
+    ['patternProperties', 'anyOf', 'oneOf', 'allOf', '$ref'].some((word) => Object.hasOwn(schema, word))
+  return isOpen ? undefined : { name: step.name, names: Object.keys(properties) }
+}
