@@ -1,9 +1,12 @@
 import type { LegitiStandIn } from './dev/stand-in.ts'
 import type { PrincipalObject } from './principal/object.ts'
+import type { TenantCounters } from './tenant/counters-object.ts'
 
 /** The bindings of `wrangler.toml`, its variables and the deployment's secrets. */
 export interface Env {
   readonly PRINCIPAL: DurableObjectNamespace<PrincipalObject>
+  /** Counters of limits with scope `tenant`, one object a tenant. */
+  readonly TENANT_COUNTERS: DurableObjectNamespace<TenantCounters>
   readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
   readonly AUTH_FAILURES?: RateLimit

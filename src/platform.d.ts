@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import('./index.ts')
-    durableNamespaces: 'PrincipalObject' | 'LegitiStandIn'
+    durableNamespaces: 'PrincipalObject' | 'LegitiStandIn' | 'TenantCounters'
   }
   interface Env extends Readonly<import('./env.ts').Env> {}
 }

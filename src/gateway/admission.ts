@@ -46,6 +46,8 @@ export async function ask(passage: Passage, intent: Intent): Promise<Admission> 
 /** What was made of a configuration: the question to ask, and whatever the answer will need. */
 export interface Planned {
   readonly intent: Intent
+  /** Undoes what planning took elsewhere, when the principal does not admit it. */
+  readonly abandon?: () => void
 }
 
 /** Asks for something that depends on the tenant's configuration: `plan` is made again while it turns out stale. */
@@ -58,6 +60,7 @@ export async function askPlanned<P extends Planned>(
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
     const admission = await put(passage, admitRequest(passage, intent, config?.version ?? null))
+    if (admission.kind !== 'admitted') planned?.abandon?.()
     if (admission.kind === 'context') {
       const { account, label } = admission
       rememberCaller(passage.claim.key, sessionOf(passage, intent), { account, label })

@@ -4,24 +4,33 @@ import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
-import type { Limited, Standing } from '../policy/counting.ts'
+import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
-import { jsonNumber } from '../policy/decimal.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
-import type { Shadow } from '../policy/model.ts'
+import type { Charge, Shadow } from '../policy/model.ts'
 import type { Admitted, Assumed, CallRecord, Intent } from '../principal/contract.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
+import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 import { type CompiledConfig, knownCaller } from './known.ts'
 import type { RequestMessage } from './message.ts'
+import { refundTenant, reserveForTenant } from './tenant-limits.ts'
 
 /** What the Worker made of a call before the principal is asked. */
 type CallPlan =
   | { readonly kind: 'unknown'; readonly intent: Intent }
-  | { readonly kind: 'refused'; readonly intent: Intent; readonly result: CallToolResult }
+  | {
+      readonly kind: 'refused'
+      readonly intent: Intent
+      readonly result: CallToolResult
+      readonly headers: Readonly<Record<string, string>>
+    }
   | {
       readonly kind: 'ready'
       readonly intent: Intent
       readonly complete: Extract<Preparation, { kind: 'work' }>['complete']
+      /** What the tenant's counters were charged, and how they stand. */
+      readonly ofTenant: Extract<Reservation, { ok: true }>
+      readonly abandon: () => void
     }
 
 export type CallOutcome =
@@ -51,8 +60,7 @@ export async function runCall(
   )
   if (admission.kind === 'limited') {
     const { limited } = admission
-    const headers = { ...rateLimitHeaders([limited]), ...retryAfter(limited) }
-    return { kind: 'result', result: limitedResult(limited), drain: false, headers }
+    return { kind: 'result', result: limitedResult(limited), drain: false, headers: limitedHeaders(limited) }
   }
   if (admission.kind === 'dead_handle')
     return { kind: 'result', result: deadHandleResult(), drain: false, headers: {} }
@@ -63,27 +71,28 @@ export async function runCall(
     case 'unknown':
       return { kind: 'unknown_tool', name }
     case 'refused':
-      return { kind: 'result', result: planned.result, drain: false, headers: {} }
+      return { kind: 'result', result: planned.result, drain: false, headers: planned.headers }
     case 'ready':
-      return { kind: 'result', ...(await finish(passage, planned.complete, admission.admitted)) }
+      return { kind: 'result', ...(await finish(passage, planned, admission.admitted)) }
   }
 }
 
 async function plan(
-  { env, claim, transport }: Passage,
+  passage: Passage,
   name: string,
   args: Record<string, unknown>,
   tool: NativeTool | null,
   config: CompiledConfig,
   signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
+  const { env, claim, transport } = passage
   const call = record(tool, args)
   const given = args[SESSION_ARGUMENT]
   const handle = typeof given === 'string' ? given : null
   const caller = knownCaller(claim.key, transport ?? handle)
   const assumed: Assumed | null = usesContext(config.policy, name) ? { ...caller, handle } : null
   let shadow: readonly Shadow[] = []
-  const refusal = (decision: 'deny' | 'approval' | 'refuse', rule: string): Intent => ({
+  const refusal = (decision: 'deny' | 'approval' | 'limit' | 'refuse', rule: string): Intent => ({
     kind: 'refuse',
     call,
     decision,
@@ -97,6 +106,7 @@ async function plan(
     kind: 'refused',
     intent: refusal(decision, rule),
     result,
+    headers: {},
   })
 
   if (tool === null) return { kind: 'unknown', intent: refusal('refuse', '(unknown tool)') }
@@ -126,15 +136,29 @@ async function plan(
   if (prepared.kind === 'refuse') {
     return refuse('refuse', `(${prepared.code})`, failure(prepared.code, prepared.message))
   }
+  const isOfTenant = ({ scope }: Charge) => scope === 'tenant'
+  const ofTenant = await reserveForTenant(passage, decision.charges.filter(isOfTenant))
+  if (ofTenant.ok === 'unavailable') {
+    const message = 'The limits of this tenant could not be looked at, so the call was refused. Try again.'
+    return refuse('refuse', '(unavailable)', failure('unavailable', message))
+  }
+  if (!ofTenant.ok) {
+    const { limited } = ofTenant
+    const intent = refusal('limit', limited.rule)
+    return { kind: 'refused', intent, result: limitedResult(limited), headers: limitedHeaders(limited) }
+  }
+  shadow = [...shadow, ...ofTenant.shadow]
   return {
     kind: 'ready',
     complete: prepared.complete,
+    ofTenant,
+    abandon: () => refundTenant(passage, ofTenant.taken),
     intent: {
       kind: 'call',
       call,
       rule: decision.rule,
       handle,
-      charges: decision.charges,
+      charges: decision.charges.filter((charge) => !isOfTenant(charge)),
       shadow,
       assumed,
       work: prepared.work,
@@ -154,69 +178,14 @@ function record(tool: NativeTool | null, args: Record<string, unknown>): CallRec
 /** Completes an admitted call; what surely did not happen is refunded once the client has its answer. */
 async function finish(
   passage: Passage,
-  complete: Extract<Preparation, { kind: 'work' }>['complete'],
+  { complete, ofTenant, abandon }: Extract<CallPlan, { kind: 'ready' }>,
   admitted: Admitted,
 ): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
   const { result, refund } = await complete(admitted)
-  if (refund && admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
-  return { result, drain: admitted.drain, headers: rateLimitHeaders(admitted.standings) }
-}
-
-function secondsUntilReset({ resetsAtMs, nowMs }: Standing): number {
-  return Math.max(1, Math.ceil((resetsAtMs - nowMs) / 1_000))
-}
-
-function retryAfter(limited: Limited): Record<string, string> {
-  return limited.canRetry ? { 'retry-after': String(secondsUntilReset(limited)) } : {}
-}
-
-function limitedResult(limited: Limited): CallToolResult {
-  const {
-    rule,
-    message,
-    counter,
-    window,
-    scope,
-    unit,
-    strict,
-    max,
-    remaining,
-    amount,
-    resetsAtMs,
-    canRetry,
-  } = limited
-  const seconds = secondsUntilReset(limited)
-  const resetsAt = new Date(resetsAtMs).toISOString()
-  const most = `${strict ? 'less than' : 'at most'} ${unit === 'calls' ? `${max} calls` : `${max} of "${counter}"`}`
-  const text = [
-    ...(message === null ? [] : [message]),
-    `Rate limited by policy rule ${rule}: ${most} per ${window} for this ${scope}.`,
-    canRetry
-      ? `Retry after ${seconds} s, at ${resetsAt}.`
-      : `This call alone would add ${amount}, so it can never pass.`,
-  ].join(' ')
-  return failure('rate_limited', text, {
-    rule,
-    limit: jsonNumber(max),
-    window,
-    scope,
-    remaining: jsonNumber(remaining),
-    ...(unit === 'sum' ? { amount: jsonNumber(amount) } : {}),
-    ...(canRetry ? { retry_after_seconds: seconds, resets_at: resetsAt } : {}),
-  })
-}
-
-function deadHandleResult(): CallToolResult {
-  return failure(
-    'session_ended',
-    'The argument "session" names no live session of this client, so the tool was not called. If the connection has ' +
-      'a session (Mcp-Session-Id), leave the argument out; otherwise call auth_login for a new one.',
-  )
-}
-
-function outboxFullResult(): CallToolResult {
-  return failure(
-    'outbox_full',
-    'Too many events wait for Legiti, so this one was not taken. Try again when Legiti is back; the operator knows why.',
-  )
+  if (refund) {
+    if (admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
+    abandon()
+  }
+  const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.standings])
+  return { result, drain: admitted.drain, headers }
 }

@@ -155,7 +155,8 @@ export function prospectsOf(
  * one allowance instead of having none. (The scope is part of `key`.)
  */
 function keyOf({ key, scope }: Charge, { session, account }: Subject): string {
-  if (scope === 'grant') return key
+  // Counters of a tenant are kept in a place of their own, so their key needs no subject either.
+  if (scope === 'grant' || scope === 'tenant') return key
   return JSON.stringify([key, scope === 'session' ? session : account])
 }
 

@@ -53,15 +53,7 @@ export const sliding = z
   .optional()
   .describe('Count any stretch of the window’s length, not only those of the calendar')
 
-export const scope = z
-  .enum(scopes, {
-    error: ({ input }) =>
-      input === 'tenant'
-        ? '"grant", "session", "account"; counting a whole tenant is not possible yet'
-        : undefined,
-  })
-  .optional()
-  .describe('Whose calls count together')
+export const scope = z.enum(scopes).optional().describe('Whose calls count together')
 
 /** An amount: never negative, and exact. */
 export const amount = z

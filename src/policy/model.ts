@@ -35,7 +35,7 @@ export interface Window {
 }
 
 /** Whose calls a limit counts together. */
-export const scopes = ['grant', 'session', 'account'] as const
+export const scopes = ['grant', 'session', 'account', 'tenant'] as const
 export type Scope = (typeof scopes)[number]
 
 /** "At most `max` per `window`, counted per `scope`." Plain data. */

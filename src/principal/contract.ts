@@ -39,7 +39,7 @@ export type Intent =
   | {
       readonly kind: 'refuse'
       readonly call: CallRecord
-      readonly decision: 'deny' | 'approval' | 'refuse'
+      readonly decision: 'deny' | 'approval' | 'limit' | 'refuse'
       readonly rule: string
       readonly shadow: readonly Shadow[]
       readonly assumed: Assumed | null

@@ -127,14 +127,7 @@ describe('a policy with a problem does not load, and every problem is named', ()
     [
       'an unknown scope',
       onTool({ limits: [{ ...limit, scope: 'world' }] }),
-      ['/tools/t/limits/0/scope: found "world"; allowed: "grant", "session", "account"'],
-    ],
-    [
-      'the scope of a whole tenant, which is not counted yet',
-      onTool({ limits: [{ ...limit, scope: 'tenant' }] }),
-      [
-        '/tools/t/limits/0/scope: found "tenant"; allowed: "grant", "session", "account"; counting a whole tenant is not possible yet',
-      ],
+      ['/tools/t/limits/0/scope: found "world"; allowed: "grant", "session", "account", "tenant"'],
     ],
     [
       'a maximum that is no number',

@@ -1,0 +1,37 @@
+/**
+ * Limits with scope `tenant`: counted in an object of the tenant's own, before its principal is asked, because the
+ * principal may do a call's work in the very transaction that admits it. What was taken for a call that was
+ * then not admitted is given back. Only calls under such a limit pay for the second object.
+ */
+import { errorName, log } from '../log.ts'
+import type { Reservation, Taken } from '../policy/counting.ts'
+import type { Charge } from '../policy/model.ts'
+import type { Passage } from './admission.ts'
+
+export type TenantReservation = Reservation | { readonly ok: 'unavailable' }
+
+/** Charges a call to the tenant's counters; for a call without such limits nobody is asked. */
+export async function reserveForTenant(
+  { env, claim, requestId }: Passage,
+  charges: readonly Charge[],
+): Promise<TenantReservation> {
+  if (charges.length === 0) return { ok: true, taken: [], standings: [], shadow: [] }
+  try {
+    // RPC's types make arrays of tuples; the values are as they were.
+    return (await env.TENANT_COUNTERS.getByName(claim.tenant).reserve(charges)) as Reservation
+  } catch (error) {
+    log('error', 'tenant_counters.unavailable', { request: requestId, error: errorName(error) })
+    return { ok: 'unavailable' }
+  }
+}
+
+/** Gives back, after the answer. Should that fail, the charge stays: too much is counted, never too little. */
+export function refundTenant({ env, claim, execution, requestId }: Passage, taken: readonly Taken[]): void {
+  if (taken.length === 0) return
+  const done = env.TENANT_COUNTERS.getByName(claim.tenant)
+    .refund(taken)
+    .catch((error: unknown) => {
+      log('warn', 'tenant_counters.refund_failed', { request: requestId, error: errorName(error) })
+    })
+  execution.waitUntil(done)
+}

@@ -1,0 +1,60 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { Env } from '../env.ts'
+import { type Reservation, refund, reserve, type Taken } from '../policy/counting.ts'
+import type { Charge } from '../policy/model.ts'
+import { Commits } from '../principal/commits.ts'
+import { counterStore } from '../principal/counters.ts'
+
+/** As long as a principal keeps its own: a clock that steps back a little still finds its counter. */
+const KEEP_MS = 24 * 3_600_000
+const PURGE_EVERY_MS = 3_600_000
+
+/**
+ * The counters of limits with scope `tenant`, one object a tenant: what all of its principals count together.
+ * Only calls under such a limit ask it. Stores nothing before the first of them.
+ */
+export class TenantCounters extends DurableObject<Env> {
+  readonly #sql: SqlStorage
+  readonly #commits: Commits
+  #exists: boolean
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    this.#sql = ctx.storage.sql
+    this.#commits = new Commits(ctx.storage)
+    this.#exists = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'counters'").toArray().length > 0
+  }
+
+  /** Charges a call to every limit, or to none when one of them has no room. */
+  async reserve(charges: readonly Charge[]): Promise<Reservation> {
+    const hasAlarm = (await this.ctx.storage.getAlarm()) !== null
+    return this.#commits.run(() => {
+      this.#create()
+      if (!hasAlarm) void this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
+      return reserve(counterStore(this.#sql), charges, { session: null, account: null }, Date.now())
+    })
+  }
+
+  /** Gives back what a call took that did not happen. */
+  async refund(taken: readonly Taken[]): Promise<void> {
+    if (this.#exists) await this.#commits.run(() => refund(counterStore(this.#sql), taken))
+  }
+
+  /** Drops what nothing asks for any more, and sleeps when nothing is left. */
+  override async alarm(): Promise<void> {
+    const left = await this.#commits.run(() => {
+      this.#sql.exec('DELETE FROM counters WHERE window_end <= ?', Date.now() - KEEP_MS)
+      return this.#sql.exec('SELECT 1 FROM counters LIMIT 1').toArray().length > 0
+    })
+    if (left) await this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
+  }
+
+  #create(): void {
+    if (this.#exists) return
+    this.#sql.exec(`CREATE TABLE IF NOT EXISTS counters (
+      key TEXT NOT NULL, window_start INTEGER NOT NULL, used TEXT NOT NULL, window_end INTEGER NOT NULL,
+      PRIMARY KEY (key, window_start)
+    )`)
+    this.#exists = true
+  }
+}
