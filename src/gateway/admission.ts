@@ -5,11 +5,12 @@
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import type { AdmitAnswer, AdmitRequest, Intent } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
-import { type CompiledConfig, forget, known, remember, rememberCaller } from './known.ts'
+import { forget, known, remember, rememberCaller } from './known.ts'
 
 /** One request on its way, with all that later steps need to know of it. */
 export interface Passage {

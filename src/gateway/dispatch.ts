@@ -1,15 +1,15 @@
 /** From a message to the answer of whoever it is for. */
 import { type Reach, reachableTools } from '../native/catalogue.ts'
-import { type Supplies, serveRequest } from '../native/serve.ts'
 import { type NativeServerName, nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'
 import { runCall } from './call.ts'
 import { codes, type RequestId, refusalResponse } from './jsonrpc.ts'
-import type { CompiledConfig } from './known.ts'
 import { type Message, type RequestMessage, sessionEraVersions } from './message.ts'
+import { type Supplies, serveRequest } from './serve.ts'
 import { openSubscription } from './stream.ts'
 
 /** What the URL says. */

@@ -3,15 +3,8 @@
  * configurations themselves, which never change once they have a version. Never an authority: the principal
  * checks the token and the version of every request.
  */
-import type { Policy } from '../policy/model.ts'
-import { loadStored, type TenantConfig, type TenantSettings } from '../tenant/config.ts'
-
-/** A configuration ready to decide with. */
-export interface CompiledConfig {
-  readonly version: string
-  readonly settings: TenantSettings
-  readonly policy: Policy | null
-}
+import { type CompiledConfig, compile } from '../tenant/compiled.ts'
+import type { TenantConfig } from '../tenant/config.ts'
 
 const MOST_TOKENS = 10_000
 const MOST_CONFIGS = 500
@@ -53,12 +46,6 @@ export function rememberCaller(tokenKey: string, session: string | null, caller:
 /** Forgets a token that has turned out not to be good. */
 export function forget(tokenKey: string): void {
   versionByToken.delete(tokenKey)
-}
-
-/** A policy that was stored loads, for it was checked then; one that does not anyway denies everything. */
-function compile({ version, settings, policy }: TenantConfig): CompiledConfig {
-  const loaded = policy === null ? null : loadStored(policy)
-  return { version, settings, policy: loaded?.ok ? loaded.policy : null }
 }
 
 /** Adds to a map that drops its oldest entry when it is full. */

@@ -3,13 +3,12 @@
  * hibernates, so that an idle stream keeps no object in memory.
  */
 import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
-import { errorName, log } from '../log.ts'
-import { serveRequest } from '../native/serve.ts'
-import { type AdmitAnswer, FEED_HEADER } from '../principal/contract.ts'
 import type { FeedMessage } from '../principal/feeds.ts'
-import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
+import type { Passage } from './admission.ts'
 import { answer } from './answer.ts'
+import { closeQuietly, openFeed } from './feed.ts'
 import type { RequestMessage } from './message.ts'
+import { serveRequest } from './serve.ts'
 
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
 const KEEP_ALIVE_MS = 15_000
@@ -45,34 +44,6 @@ export async function openSubscription(passage: Passage, message: RequestMessage
       headers: response.headers,
     })
   })
-}
-
-/** Asks the principal for a feed: its one call for this request, admission included. */
-async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
-  const { secretHash, ...rest } = admitRequest(passage, { kind: 'check' }, null)
-  const headers = {
-    upgrade: 'websocket',
-    [FEED_HEADER]: JSON.stringify({ ...rest, secretHash: secretHash.toHex() }),
-  }
-  try {
-    const response = await principalOf(passage).fetch('http://principal/feed', { headers })
-    const feed = response.webSocket
-    if (feed === null)
-      return { admission: await learn(passage, (await response.json()) as AdmitAnswer), feed: null }
-    feed.accept()
-    const nothing = {
-      label: '',
-      tenant: passage.claim.tenant,
-      session: null,
-      drain: false,
-      charged: false,
-      standings: [],
-    }
-    return { admission: { kind: 'admitted', admitted: { ...nothing, outcome: { kind: 'none' } } }, feed }
-  } catch (error) {
-    log('error', 'principal.unavailable', { request: passage.requestId, error: errorName(error) })
-    return { admission: { kind: 'unavailable' }, feed: null }
-  }
 }
 
 function eventStream(feed: WebSocket, signal: AbortSignal): ReadableStream<Uint8Array> {
@@ -168,13 +139,5 @@ function closeIfOpen(controller: ReadableStreamDefaultController<Uint8Array>): v
     controller.close()
   } catch {
     // The feed was first.
-  }
-}
-
-function closeQuietly(socket: WebSocket): void {
-  try {
-    socket.close(1000)
-  } catch {
-    // It was closed already.
   }
 }

@@ -2,8 +2,8 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
 import type { Env } from '../env.ts'
-import type { CompiledConfig } from '../gateway/known.ts'
 import type { Admitted, Work } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { NativeServerName } from './server-names.ts'
 
 /** What a tool may know and use of the request it serves. */

@@ -16,8 +16,8 @@ import {
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
-import type { Era, RequestMessage } from '../gateway/message.ts'
 import { identity, instructions } from '../version.ts'
+import type { Era, RequestMessage } from './message.ts'
 
 /** What the answer may be made of. */
 export interface Supplies {

@@ -1,0 +1,41 @@
+/** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
+import { errorName, log } from '../log.ts'
+import { type AdmitAnswer, FEED_HEADER } from '../principal/contract.ts'
+import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
+
+/** Asks the principal for a feed: its one call for this request, admission included. */
+export async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
+  const { secretHash, ...rest } = admitRequest(passage, { kind: 'check' }, null)
+  const headers = {
+    upgrade: 'websocket',
+    [FEED_HEADER]: JSON.stringify({ ...rest, secretHash: secretHash.toHex() }),
+  }
+  try {
+    const response = await principalOf(passage).fetch('http://principal/feed', { headers })
+    const feed = response.webSocket
+    if (feed === null)
+      return { admission: await learn(passage, (await response.json()) as AdmitAnswer), feed: null }
+    feed.accept()
+    const nothing = {
+      label: '',
+      tenant: passage.claim.tenant,
+      session: null,
+      drain: false,
+      charged: false,
+      standings: [],
+    }
+    return { admission: { kind: 'admitted', admitted: { ...nothing, outcome: { kind: 'none' } } }, feed }
+  } catch (error) {
+    log('error', 'principal.unavailable', { request: passage.requestId, error: errorName(error) })
+    return { admission: { kind: 'unavailable' }, feed: null }
+  }
+}
+
+/** Closes a socket that may be closed already. */
+export function closeQuietly(socket: WebSocket): void {
+  try {
+    socket.close(1000)
+  } catch {
+    // It was closed already.
+  }
+}
