@@ -33,7 +33,7 @@ export function limitedResult(limited: Limited): CallToolResult {
   } = limited
   const seconds = secondsUntilReset(limited)
   const resetsAt = new Date(resetsAtMs).toISOString()
-  const most = `${strict ? 'less than' : 'at most'} ${unit === 'calls' ? `${max} calls` : `${max} of "${counter}"`}`
+  const most = `${strict ? 'less than' : 'at most'} ${unit === 'calls' ? `${max} ${max === '1' ? 'call' : 'calls'}` : `${max} of "${counter}"`}`
   const text = [
     ...(message === null ? [] : [message]),
     `Rate limited by policy rule ${rule}: ${most} per ${window} for this ${scope}.`,

@@ -5,8 +5,8 @@
 
 import { type Counted, counterKey, limitsOf, type NamedLimit } from './compile-limits.ts'
 import { allOf, type ConditionDocument, compileCondition } from './condition.ts'
-import type { HostedTool } from './hosted.ts'
-import type { Check, Limit, Policy, ToolRules } from './model.ts'
+import type { HostedDocument, HostedTool } from './hosted.ts'
+import type { Charge, Check, Limit, Policy, ToolRules } from './model.ts'
 import { type Problem, pointer } from './problem.ts'
 import type { Translation } from './translation.ts'
 import { usesOf } from './uses.ts'
@@ -18,11 +18,12 @@ export function compile({ hosted, origins }: Pick<Translation, 'hosted' | 'origi
 } {
   const origin = (place: string) => origins.get(place) ?? place
   const counted: Counted[] = []
+  const units = unitsOf(hosted)
   const own = new Map<string, Part>()
   for (const [tool, rules] of Object.entries(hosted.tools ?? {})) {
-    own.set(tool, partOf(rules, pointer('tools', tool), tool, origin, counted))
+    own.set(tool, partOf(rules, pointer('tools', tool), tool, origin, counted, units))
   }
-  const every = partOf(hosted.all_tools ?? {}, '/all_tools', '*', origin, counted)
+  const every = partOf(hosted.all_tools ?? {}, '/all_tools', '*', origin, counted, units)
   const policy: Policy = {
     defaultAction: hosted.default ?? 'deny',
     hidesAll: hosted.hide?.includes('*') ?? false,
@@ -61,6 +62,7 @@ function partOf(
   tool: string,
   origin: (place: string) => string,
   counted: Counted[],
+  units: ReadonlyMap<string, Charge['unit']>,
 ): Part {
   const named: NamedLimit[] = limitsOf(rules, place, tool, origin)
   counted.push(...named)
@@ -72,9 +74,27 @@ function partOf(
     approvals: (rules.require_approval ?? []).map((rule, i) =>
       checkOf('approve', rule, `${place}/require_approval/${i}`, origin),
     ),
-    limits: named.map(({ limit }) => limit),
+    limits: named.map((it) => withUnit(it, units)),
     usesContext: [...usesOf(rules, place, origin)].some(({ path }) => /^(?:session|grant)\./.test(path)),
   }
+}
+
+/** What each counter counts, told by whoever adds to it. */
+function unitsOf({ tools = {}, all_tools = {} }: HostedDocument): ReadonlyMap<string, Charge['unit']> {
+  const units = new Map<string, Charge['unit']>()
+  for (const [tool, rules] of [...Object.entries(tools), ['*', all_tools] as const]) {
+    for (const named of limitsOf(rules, '', tool, (place) => place)) {
+      if (named.looksAt === null) units.set(counterKey(named), named.limit.charge.unit)
+    }
+  }
+  return units
+}
+
+/** A limit that looks at another tool's counter speaks of what is counted there. */
+function withUnit(named: NamedLimit, units: ReadonlyMap<string, Charge['unit']>): Limit {
+  const { limit, looksAt } = named
+  const unit = looksAt === null ? undefined : units.get(counterKey(named))
+  return unit === undefined ? limit : { ...limit, charge: { ...limit.charge, unit } }
 }
 
 interface RuleDocument {

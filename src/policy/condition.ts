@@ -111,6 +111,7 @@ function nameOf(value: unknown): string {
   if (value === MISSING) return 'nothing'
   if (value === UNFIT) return 'a value that the path cannot go through'
   if (!(value instanceof Each)) return jsonType(value)
+  if (value.values.length === 0) return 'an empty list'
   const names = new Set(value.values.map(nameOf))
   return `each of ${value.values.length}: ${[...names].join(', ')}`
 }

@@ -24,6 +24,11 @@ export const shortTool = object({
   if (it.action === 'deny' && it.rate_limit !== undefined) {
     refuse(context, '"allow" or "require_approval" beside rate_limit', null, ['action'])
   }
+  if (it.shadow !== undefined && (it.action ?? 'allow') === 'allow' && it.rate_limit === undefined) {
+    refuse(context, '"deny", "require_approval" or a rate_limit beside it: there is nothing to watch', null, [
+      'shadow',
+    ])
+  }
 })
 
 export const shortDocument = object({

@@ -190,23 +190,28 @@ const short = fc.oneof(
     { action: fc.constant('deny'), reason: said.on_deny, shadow: said.shadow },
     { requiredKeys: ['action'] },
   ),
-  fc.record(
-    {
-      action: fc.constantFrom('allow', 'require_approval'),
-      reason: said.on_deny,
-      shadow: said.shadow,
-      rate_limit: fc.record(
-        {
-          max: fc.nat(3),
-          window: fc.constantFrom(1, 60),
-          sliding: fc.boolean(),
-          scope: fc.constantFrom('grant', 'account'),
-        },
-        { requiredKeys: ['max', 'window'] },
-      ),
-    },
-    { requiredKeys: ['action'] },
-  ),
+  fc
+    .record(
+      {
+        action: fc.constantFrom('allow', 'require_approval'),
+        reason: said.on_deny,
+        shadow: said.shadow,
+        rate_limit: fc.record(
+          {
+            max: fc.nat(3),
+            window: fc.constantFrom(1, 60),
+            sliding: fc.boolean(),
+            scope: fc.constantFrom('grant', 'account'),
+          },
+          { requiredKeys: ['max', 'window'] },
+        ),
+      },
+      { requiredKeys: ['action'] },
+    )
+    .map(({ shadow, ...it }) =>
+      // Of a tool that is simply allowed there is nothing to watch.
+      shadow === undefined || (it.action === 'allow' && it.rate_limit === undefined) ? it : { ...it, shadow },
+    ),
 )
 export const shortDocument = fc.record(
   { ...top, tools: fc.record({ t: short, u: short, '*': short }, { requiredKeys: ['t'] }) },

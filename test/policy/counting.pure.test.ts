@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { prospectsOf, refund, reserve, type Subject, type Taken } from '../../src/policy/counting.ts'
+import { decide } from '../../src/policy/decide.ts'
+import { loadPolicy } from '../../src/policy/load.ts'
 import type { Charge } from '../../src/policy/model.ts'
 import { stretchAt, windowOf } from '../../src/policy/window.ts'
 import { MemoryCounters } from './support.ts'
@@ -371,3 +373,17 @@ function roomLeft(
   const total = near.reduce((sum, { amount }) => sum + amount, Math.round(Number(limit.amount) * 1_000))
   return total <= thousandths(limit)
 }
+
+test('a limit that looks at another tool’s sum speaks of that sum', () => {
+  const loaded = loadPolicy({
+    version: '1',
+    tools: {
+      pay: { counts: [{ counter: 'spend', window: 'day', increment_from: 'args.amount' }] },
+      refund: { limits: [{ counter: 'spend', window: 'day', max: '10.5', tool: 'pay' }] },
+    },
+  })
+  const decision = loaded.ok
+    ? decide(loaded.policy, { tool: 'refund', args: {} }, { nowMs: NOW, account: null, label: '' })
+    : null
+  expect(decision).toMatchObject({ action: 'allow', charges: [{ unit: 'sum', amount: '0', max: '10.5' }] })
+})
