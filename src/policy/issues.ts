@@ -28,12 +28,10 @@ function explain(issue: Issue, base: readonly PathToken[], document: unknown): P
         nearest: nearest(key, issue.message.split(', ')),
         onName: true,
       }))
-    case 'invalid_value': {
-      const words = issue.message.startsWith('Invalid ')
-        ? issue.values.map(describeValue).join(', ')
-        : issue.message
-      return problem(words, { nearest: nearestValue(value, issue.values) })
-    }
+    case 'invalid_value':
+      return problem(issue.values.map(describeValue).join(', '), {
+        nearest: nearestValue(value, issue.values),
+      })
     case 'invalid_type':
       return problem(issue.expected)
     case 'invalid_key':
