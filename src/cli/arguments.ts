@@ -64,16 +64,22 @@ export function readArguments(
   // Whoever asks for help has nothing else to get right.
   if (switches.has('help')) return { operands, values, switches }
   for (const { name, value, required } of options) {
-    const isNamed = values.has(name) || tokens.some((token) => token.kind === 'option' && token.name === name)
-    if (required === true && !isNamed) problems.push({ found: `no --${name}`, allowed: `--${name} ${value}` })
+    const isGiven = tokens.some((token) => token.kind === 'option' && token.name === name)
+    if (required === true && !isGiven) problems.push({ found: `no --${name}`, allowed: `--${name} ${value}` })
   }
-  if (operands.length < expected.least || operands.length > expected.most) {
+  // What follows an option that is unknown may be its value, so operands too many would only be confusing.
+  const isKnown = tokens.every((token) => token.kind !== 'option' || isNamed(token.name, options))
+  if (operands.length < expected.least || (isKnown && operands.length > expected.most)) {
     problems.push({ found: counted(operands.length), allowed: expected.names || 'options only' })
   }
   if (operands.filter((operand) => operand === '-').length > 1) {
     problems.push({ found: '"-" again', allowed: 'standard input once' })
   }
   return problems.length > 0 ? problems : { operands, values, switches }
+}
+
+function isNamed(name: string, options: readonly Option[]): boolean {
+  return options.some((option) => option.name === name)
 }
 
 function unknown(rawName: string, options: readonly Option[]): Misuse {

@@ -9,10 +9,12 @@ import { moment } from './moment.ts'
 import { verdicts } from './verdict.ts'
 
 const MOST_REPEATS = 100_000
+const REPEATS = `a whole number from 1 to ${MOST_REPEATS}`
 
 /** Who calls, and when. A case says it for all calls of its sequence; a call may say it differently. */
 const context = {
   account: z.string().nullable().optional().describe('Of the session; null for none'),
+  session: z.string().nullable().optional().describe('Calls with the same words are of one session'),
   label: z.string().optional().describe('Of the grant'),
   at: moment.optional().describe('When; a Tuesday noon, 2030-01-01T12:00:00Z, where absent'),
 }
@@ -24,13 +26,14 @@ const call = {
   annotations: z.record(z.string(), z.unknown()).optional().describe('What the tool says of itself'),
   repeat: z
     .int()
-    .min(1)
-    .max(MOST_REPEATS)
+    .min(1, REPEATS)
+    .max(MOST_REPEATS, REPEATS)
     .optional()
     .describe('The same call so many times; each as expected'),
   expect: z.enum(verdicts),
   rule: z.string().optional().describe('Where the rule stands that decides, as a JSON Pointer'),
   message: z.string().optional().describe('What the agent is told, in the policy’s own words'),
+  shadow: z.array(z.string()).optional().describe('Where the rules stand that would have acted, in order'),
 }
 
 const title = z.string().min(1).max(500)
@@ -44,11 +47,14 @@ const file = object({
         object({
           name: title,
           ...context,
-          sequence: z.array(object(call)).min(1).describe('Calls that share their counters'),
+          sequence: z
+            .array(object(call))
+            .min(1, 'at least one call')
+            .describe('Calls that share their counters'),
         }),
       ]),
     )
-    .min(1),
+    .min(1, 'at least one case'),
 })
 
 export type Expected = z.infer<z.ZodObject<typeof call>>

@@ -12,7 +12,9 @@ const MOST_BYTES = 4 * 1024 * 1024
 
 // Whoever reads the output may stop reading: `gatehouse … | head` is no mistake.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code === 'EPIPE') return
+  stderr.write(`gatehouse: cannot write: ${error.message}\n`)
+  process.exitCode = MISUSE
 })
 
 try {

@@ -1,4 +1,5 @@
 /** Plays cases against a policy. */
+import { sameJson } from '../policy/json.ts'
 import type { Policy } from '../policy/model.ts'
 import type { Case, Expected } from './cases.ts'
 import { memoryCounters } from './memory.ts'
@@ -18,7 +19,7 @@ export interface Failure {
   /** Which call of the case, from 1; each repetition is one. */
   readonly call: number
   readonly of: number
-  readonly expected: Pick<Expected, 'expect' | 'rule' | 'message'>
+  readonly expected: Pick<Expected, 'expect' | 'rule' | 'message' | 'shadow'>
   readonly came: Verdict
 }
 
@@ -28,26 +29,27 @@ export function play(policy: Policy, { name, calls }: Case): Played {
   const of = calls.reduce((sum, { repeat = 1 }) => sum + repeat, 0)
   let number = 0
   for (const expected of calls) {
-    const { tool, args = {}, annotations, account = null, label = '', at, repeat = 1 } = expected
+    const { tool, args = {}, annotations, account = null, session = null, label = '', at } = expected
     const nowMs = (at === undefined ? null : momentMs(at)) ?? NOON_MS
-    for (let i = 0; i < repeat; i++) {
+    const call = { tool, args, annotations }
+    for (let i = 0; i < (expected.repeat ?? 1); i++) {
       number += 1
-      const call = { tool, args, annotations }
-      const came = verdictOf(policy, call, { nowMs, account, label }, { session: null, account }, store)
+      const came = verdictOf(policy, call, { nowMs, account, label }, { session, account }, store)
       if (!meets(came, expected)) {
-        const { expect, rule, message } = expected
-        return { name, failure: { call: number, of, expected: { expect, rule, message }, came } }
+        const { expect, rule, message, shadow } = expected
+        return { name, failure: { call: number, of, expected: { expect, rule, message, shadow }, came } }
       }
     }
   }
   return { name, failure: null }
 }
 
-function meets(came: Verdict, { expect, rule, message }: Expected): boolean {
+function meets(came: Verdict, { expect, rule, message, shadow }: Expected): boolean {
   return (
     came.verdict === expect &&
     (rule === undefined || came.rule === rule) &&
-    (message === undefined || came.message === message)
+    (message === undefined || came.message === message) &&
+    (shadow === undefined || sameJson(shadow, came.shadow))
   )
 }
 
@@ -57,13 +59,23 @@ export function describePlayed({ name, failure }: Played): string[] {
   const { call, of, expected, came } = failure
   const lines = [
     `  ✗ ${name}`,
-    `      expected ${describe(expected.expect, expected.rule, expected.message)}`,
-    `      came     ${describe(came.verdict, came.rule, came.message)}`,
+    `      expected ${describe({ ...expected, verdict: expected.expect })}`,
+    // Of what nobody asked about in shadow there is nothing to say.
+    `      came     ${describe(expected.shadow === undefined ? { ...came, shadow: undefined } : came)}`,
   ]
   return of === 1 ? lines : [...lines, `      at call ${call} of ${of}`]
 }
 
-function describe(verdict: string, rule?: string, message?: string | null): string {
+function describe({ verdict, rule, message, shadow }: Described): string {
   const by = rule === undefined ? '' : ` by ${rule}`
-  return `${verdict}${by}${message === undefined || message === null ? '' : `: ${message}`}`
+  const told = message === undefined || message === null ? '' : `: ${message}`
+  const watched = shadow === undefined ? '' : `; in shadow: ${shadow.join(', ') || 'nothing'}`
+  return `${verdict}${by}${told}${watched}`
+}
+
+interface Described {
+  readonly verdict: Verdict['verdict']
+  readonly rule?: string | undefined
+  readonly message?: string | null | undefined
+  readonly shadow?: readonly string[] | undefined
 }

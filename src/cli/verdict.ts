@@ -12,6 +12,8 @@ export interface Verdict {
   readonly rule: string
   /** For the agent; null for a limit without words of its own. */
   readonly message: string | null
+  /** Where the rules in shadow stand that would have acted. */
+  readonly shadow: readonly string[]
 }
 
 /** Decides a call as the gateway does, and charges `store` for it where it is allowed. */
@@ -24,16 +26,26 @@ export function verdictOf(
 ): Verdict {
   const decision = decide(policy, call, context)
   const { rule } = decision
+  const shadow = decision.shadow.map((one) => one.rule)
   switch (decision.action) {
     case 'deny':
-      return { verdict: decision.code === 'hidden' ? 'hidden' : 'deny', rule, message: decision.message }
+      return {
+        verdict: decision.code === 'hidden' ? 'hidden' : 'deny',
+        rule,
+        message: decision.message,
+        shadow,
+      }
     case 'require_approval':
       // Charged once a person has agreed, and nobody has been asked here.
-      return { verdict: 'approval', rule, message: decision.message }
+      return { verdict: 'approval', rule, message: decision.message, shadow }
     case 'allow': {
       const reserved = reserve(store, decision.charges, subject, context.nowMs)
-      if (reserved.ok) return { verdict: 'allow', rule, message: null }
-      return { verdict: 'limit', rule: reserved.limited.rule, message: reserved.limited.message }
+      if (!reserved.ok) {
+        const { rule, message } = reserved.limited
+        return { verdict: 'limit', rule, message, shadow }
+      }
+      const watching = reserved.shadow.map((one) => one.rule)
+      return { verdict: 'allow', rule, message: null, shadow: [...shadow, ...watching] }
     }
   }
 }
