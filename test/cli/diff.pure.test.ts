@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { changesBetween } from '../../src/cli/diff.ts'
 import { decide, isListed } from '../../src/policy/decide.ts'
+import { sameJson } from '../../src/policy/json.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 import { args, hostedDocument, hostedParts, ruleDocument, shortDocument, tools } from '../policy/arbitrary.ts'
@@ -92,14 +93,39 @@ describe('a difference', () => {
       fc.property(documents, documents, fc.constantFrom(...tools), args, (first, second, tool, given) => {
         const [a, b] = [load(first), load(second)]
         const changes = changesBetween(a, b, [tool])
-        const decisions = [a, b].map(({ policy }) => decide(policy, call(given, tool), NOON).action)
-        if (decisions[0] !== decisions[1] || isListed(a.policy, tool) !== isListed(b.policy, tool)) {
-          expect(changes).not.toEqual([])
-        }
+        if (!sameJson(outcomeOf(a, tool, given), outcomeOf(b, tool, given))) expect(changes).not.toEqual([])
       }),
       { numRuns: 2_000 },
     )
   })
+
+  test('is there wherever a rule less makes a decision another', () => {
+    fc.assert(
+      fc.property(hostedParts, fc.constantFrom(...tools), fc.nat(3), args, (parts, tool, dropped, given) => {
+        const rules = (parts.tools[tool] ?? []).filter((_, i) => i !== dropped)
+        const [a, b] = [
+          load(hostedDocument(parts)),
+          load(hostedDocument({ ...parts, tools: { ...parts.tools, [tool]: rules } })),
+        ]
+        const changes = changesBetween(a, b, [tool])
+        if (!sameJson(outcomeOf(a, tool, given), outcomeOf(b, tool, given))) expect(changes).not.toEqual([])
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  /** What a caller could notice, in whatever order the rules stand. */
+  function outcomeOf({ policy }: ReturnType<typeof load>, tool: string, given: Record<string, unknown>) {
+    const decision = decide(policy, call(given, tool), NOON)
+    const charges = 'charges' in decision ? decision.charges : []
+    return {
+      action: decision.action,
+      isListed: isListed(policy, tool),
+      limits: [
+        ...new Set(charges.map(({ rule: _, key: __, unit: ___, ...charge }) => JSON.stringify(charge))),
+      ].sort(),
+    }
+  }
 
   const rule = 'denies if args.a eq 1'
   const denies = { deny_if: [{ conditions: [{ path: 'args.a', op: 'eq', value: 1 }] }] }
