@@ -23,8 +23,8 @@ export async function diff(
       { found: '--tools with an empty name', allowed: '--tools t1,t2' },
     ])
   }
-  const a = await policyIn(fileA, world, MISUSE)
-  const b = await policyIn(fileB, world, MISUSE)
+  const a = await policyIn(fileA, world)
+  const b = await policyIn(fileB, world)
   const failures = [a, b].flatMap((one) => ('failed' in one ? [one.failed] : []))
   if ('failed' in a || 'failed' in b) {
     return {

@@ -88,7 +88,7 @@ describe('a command line that is not understood', () => {
   })
 
   test('is told everything that is wrong with it at once', async () => {
-    const { err } = await gatehouse(words('policy explain --tol t --at'))
+    const { err } = await gatehouse(words('policy explain a --tol t --at'))
     expect(err.trim().split('\n')).toEqual([
       expect.stringContaining('"--tol"'),
       expect.stringContaining('--at without a value'),
@@ -164,6 +164,11 @@ describe('help', () => {
     expect(await gatehouse(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' })
     expect(JSON.parse((await gatehouse(['--version', '--json'])).out)).toEqual({ version })
   })
+})
+
+test('a value may begin with a dash, where it cannot be mistaken for an option', async () => {
+  const { code } = await gatehouse(words('policy explain a --tool t --label=-x --account -'), { a: allow })
+  expect(code).toBe(0)
 })
 
 test('after -- a name may begin with a dash', async () => {

@@ -62,6 +62,7 @@ describe('no difference', () => {
       when(is('args.a', 'eq', { y: 2, x: 1 })),
     ],
     ['lists in another order', when(is('args.a', 'in', [1, 2])), when(is('args.a', 'in', [2, 1]))],
+    ['a value said twice', when(is('args.a', 'in', [1, 1])), when(is('args.a', 'in', [1]))],
     ['an alternative of one', when(is('args.a')), when({ any_of: [is('args.a')] })],
     [
       'defaults said or not',
@@ -190,6 +191,12 @@ describe('a difference', () => {
       ],
     ],
     [
+      'a denial in shadow',
+      { tools: { t: {} } },
+      { tools: { t: { deny_if: [{ conditions: [], shadow: true }] } } },
+      [['t', 'rule', null, 'denies always (shadow)']],
+    ],
+    [
       'a tool that needs approval',
       { tools: { t: {} } },
       { tools: { t: { require_approval: [{ conditions: [] }] } } },
@@ -307,6 +314,7 @@ describe('the command', () => {
     expect(err).toBe(
       'a:1:1 (document): found an array; allowed: object\ngone: cannot be read: no such file or directory\n',
     )
+    expect((await gatehouse(['policy', 'diff', 'b', 'a'], { a: '[]', b })).code).toBe(2)
     const json = await gatehouse(['policy', 'diff', 'a', 'gone', '--json'], { a: '[]' })
     expect(JSON.parse(json.out)).toMatchObject({ errors: [{ file: 'a', pointer: '' }, { file: 'gone' }] })
   })

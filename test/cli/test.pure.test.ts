@@ -43,6 +43,8 @@ describe('a case passes', () => {
     'sequence: [{ tool: each, expect: allow }, { tool: each, session: null, expect: limit }]',
     'sequence: [{ tool: whose, account: a, expect: allow }, { tool: whose, account: b, expect: allow }]',
     'account: a, sequence: [{ tool: whose, expect: allow }, { tool: whose, expect: limit }, { tool: whose, account: b, expect: allow }]',
+    'account: a, sequence: [{ tool: whose, expect: allow }, { tool: whose, account: null, expect: allow }]',
+    'sequence: [{ tool: pay, repeat: 2, expect: allow }, { tool: pay, at: "2030-01-01T12:01:00Z", expect: allow }]',
     'tool: noon, expect: allow',
     'tool: noon, at: "2030-01-01T14:00:00+02:00", expect: allow',
     'tool: noon, at: "2030-01-02T12:00:00Z", expect: deny, rule: /tools/noon/require/1',
