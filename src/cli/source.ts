@@ -16,13 +16,9 @@ export function problemData({ line = 1, column = 1, pointer, found, allowed, nea
 }
 
 /** A file with problems in it, as the outcome of a command that needs it to have none. */
-export function broken(
-  file: string,
-  problems: readonly Problem[],
-  code: Outcome['code'] = PROBLEMS,
-): Outcome {
+export function broken(file: string, problems: readonly Problem[]): Outcome {
   return {
-    code,
+    code: PROBLEMS,
     lines: [],
     errors: problems.map((problem) => problemLine(file, problem)),
     data: { errors: problems.map((problem) => ({ file, ...problemData(problem) })) },
@@ -33,10 +29,9 @@ export function broken(
 export async function policyIn(
   file: string,
   world: World,
-  codeOfProblems: Outcome['code'] = PROBLEMS,
 ): Promise<LoadedPolicy | { readonly failed: Outcome }> {
   const content = await world.read(file)
   if (!content.ok) return { failed: unreadable([{ file, reason: content.reason }]) }
   const loaded = loadPolicyText(content.bytes)
-  return loaded.ok ? loaded : { failed: broken(file, loaded.problems, codeOfProblems) }
+  return loaded.ok ? loaded : { failed: broken(file, loaded.problems) }
 }
