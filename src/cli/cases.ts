@@ -1,0 +1,102 @@
+/** Files of cases: what a policy is expected to decide. Read as strictly as policies are. */
+import * as z from 'zod/v4'
+import { name, object } from '../policy/fragments.ts'
+import { problemsOf } from '../policy/issues.ts'
+import { notJson } from '../policy/json.ts'
+import { type Problem, pointer } from '../policy/problem.ts'
+import { readText } from '../policy/text.ts'
+import { moment } from './moment.ts'
+import { verdicts } from './verdict.ts'
+
+const MOST_REPEATS = 100_000
+const REPEATS = `a whole number from 1 to ${MOST_REPEATS}`
+
+/** Who calls, and when. A case says it for all calls of its sequence; a call may say it differently. */
+const context = {
+  account: z.string().nullable().optional().describe('Of the session; null for none'),
+  session: z.string().nullable().optional().describe('Calls with the same words are of one session'),
+  label: z.string().optional().describe('Of the grant'),
+  at: moment.optional().describe('When; a Tuesday noon, 2030-01-01T12:00:00Z, where absent'),
+}
+
+const call = {
+  ...context,
+  tool: name,
+  args: z.record(z.string(), z.unknown()).optional(),
+  annotations: z.record(z.string(), z.unknown()).optional().describe('What the tool says of itself'),
+  repeat: z
+    .int()
+    .min(1, REPEATS)
+    .max(MOST_REPEATS, REPEATS)
+    .optional()
+    .describe('The same call so many times; each as expected'),
+  expect: z.enum(verdicts),
+  rule: z.string().optional().describe('Where the rule stands that decides, as a JSON Pointer'),
+  message: z.string().optional().describe('What the agent is told, in the policy’s own words'),
+  shadow: z.array(z.string()).optional().describe('Where the rules stand that would have acted, in order'),
+}
+
+const title = z.string().min(1).max(500)
+
+const file = object({
+  policy: z.string().min(1).describe('The policy’s file, relative to this one'),
+  cases: z
+    .array(
+      z.union([
+        object({ name: title, ...call }),
+        object({
+          name: title,
+          ...context,
+          sequence: z
+            .array(object(call))
+            .min(1, 'at least one call')
+            .describe('Calls that share their counters'),
+        }),
+      ]),
+    )
+    .min(1, 'at least one case'),
+})
+
+export type Expected = z.infer<z.ZodObject<typeof call>>
+export type Surroundings = z.infer<z.ZodObject<typeof context>>
+
+/** One case: calls that share their counters, and nobody else’s. */
+export interface Case {
+  readonly name: string
+  readonly calls: readonly Expected[]
+}
+
+export type ReadCases =
+  | { readonly ok: true; readonly policy: string; readonly cases: readonly Case[]; readonly place: Place }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Where the file names its policy. */
+export type Place = Pick<Problem, 'pointer' | 'line' | 'column'>
+
+/** Reads a file of cases, JSON or YAML, or names everything that is wrong with it. Never throws. */
+export function readCases(bytes: Uint8Array): ReadCases {
+  const { value, problems, locate } = readText(bytes)
+  if (problems.length > 0) return { ok: false, problems }
+  const placed = (problem: Problem): Problem => ({
+    ...problem,
+    ...locate(problem.pointer, problem.onName ?? false),
+  })
+  const foreign = notJson(value)
+  if (foreign !== null) {
+    const problem = { pointer: pointer(...foreign.path), found: foreign.found, allowed: 'a JSON value' }
+    return { ok: false, problems: [placed(problem)] }
+  }
+  const parsed = file.safeParse(value)
+  if (!parsed.success) return { ok: false, problems: problemsOf(parsed.error.issues, value).map(placed) }
+  const { policy, cases } = parsed.data
+  return {
+    ok: true,
+    policy,
+    place: { pointer: '/policy', ...locate('/policy', false) },
+    cases: cases.map((one): Case => {
+      if (!('sequence' in one)) return { name: one.name, calls: [one] }
+      const { name, sequence, ...around } = one
+      return { name, calls: sequence.map((call) => ({ ...around, ...call })) }
+    }),
+  }
+}

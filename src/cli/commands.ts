@@ -1,0 +1,103 @@
+/** Every command, and what help says of it. */
+import type { Given, Operands, Option } from './arguments.ts'
+import { convert } from './convert.ts'
+import { diff } from './diff.ts'
+import { explain } from './explain.ts'
+import type { Outcome, World } from './outcome.ts'
+import { schema } from './schema.ts'
+import { test } from './test.ts'
+import { validate } from './validate.ts'
+
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  readonly operands: Operands
+  readonly options: readonly Option[]
+  readonly exitCodes: string
+  readonly examples: readonly string[]
+  readonly run: (given: Given, world: World) => Promise<Outcome>
+}
+
+/** What every command understands. */
+export const everywhere: readonly Option[] = [
+  { name: 'json', value: null, help: 'print one JSON document, for machines' },
+  { name: 'help', value: null, help: 'print this, as does -h' },
+]
+
+const ONE_FILE: Operands = { names: 'FILE', least: 1, most: 1 }
+const FILES: Operands = { names: 'FILE…', least: 1, most: Number.POSITIVE_INFINITY }
+const UNUSABLE = '2 not understood, or a file cannot be read'
+
+export const commands: readonly Command[] = [
+  {
+    name: 'validate',
+    summary: 'Say whether files hold policies, and everything that is wrong with them',
+    operands: FILES,
+    options: [],
+    exitCodes: `0 all are policies; 1 problems; ${UNUSABLE}`,
+    examples: [
+      'gatehouse policy validate policies/*.yaml',
+      'gatehouse policy convert old.yaml --to hosted | gatehouse policy validate -',
+    ],
+    run: validate,
+  },
+  {
+    name: 'explain',
+    summary: 'Say how one call would be decided, and why',
+    operands: ONE_FILE,
+    options: [
+      { name: 'tool', value: 'NAME', help: 'the tool that is called', required: true },
+      { name: 'args', value: 'JSON', help: 'its arguments, an object' },
+      { name: 'account', value: 'A', help: 'the account of the session; none where absent' },
+      { name: 'label', value: 'L', help: 'the label of the grant' },
+      { name: 'annotations', value: 'JSON', help: 'what the tool says of itself, an object' },
+      { name: 'at', value: 'TIME', help: 'when, such as 2030-01-01T12:00:00Z; now where absent' },
+      { name: 'counters', value: 'JSON', help: 'what was used so far: {"/tools/pay/limits/0": 3}' },
+    ],
+    exitCodes: `0 explained, whatever the decision; 1 problems in the policy; ${UNUSABLE}`,
+    examples: [
+      `gatehouse policy explain policy.yaml --tool pay --args '{"amount": 120}' --account ana`,
+      `gatehouse policy explain policy.yaml --tool pay --counters '{"/tools/pay/limits/0": 30}'`,
+    ],
+    run: explain,
+  },
+  {
+    name: 'test',
+    summary: 'Play cases that stand beside a policy: calls, and what is expected to become of them',
+    operands: FILES,
+    options: [],
+    exitCodes: `0 all pass; 1 one fails, or problems in a file; ${UNUSABLE}`,
+    examples: ['gatehouse policy test policy.test.yaml', 'gatehouse policy test policies/*.test.yaml --json'],
+    run: test,
+  },
+  {
+    name: 'diff',
+    summary: 'Say which tools two policies treat differently',
+    operands: { names: 'A B', least: 2, most: 2 },
+    options: [{ name: 'tools', value: 'T1,T2', help: 'compare these; all that either names where absent' }],
+    exitCodes: '0 no change; 1 a change; 2 not understood, or a file cannot be read or is no policy',
+    examples: [
+      'gatehouse policy diff old.yaml new.yaml',
+      'git show HEAD:policy.json | gatehouse policy diff - policy.json --tools pay,refund',
+    ],
+    run: diff,
+  },
+  {
+    name: 'convert',
+    summary: 'Print a policy in the hosted dialect, as JSON',
+    operands: ONE_FILE,
+    options: [{ name: 'to', value: 'hosted', help: 'the dialect to print', required: true }],
+    exitCodes: `0 converted; 1 problems in the policy; ${UNUSABLE}`,
+    examples: ['gatehouse policy convert policy.yaml --to hosted > policy.json'],
+    run: convert,
+  },
+  {
+    name: 'schema',
+    summary: 'Print the JSON Schema of a dialect, for editors',
+    operands: { names: 'hosted|rule|short', least: 1, most: 1 },
+    options: [],
+    exitCodes: '0 printed; 2 not understood',
+    examples: ['gatehouse policy schema rule > rule.schema.json'],
+    run: schema,
+  },
+]

@@ -1,0 +1,113 @@
+/** `policy explain`: one call, and how it would be decided. */
+import { type CounterStore, prospectsOf, reserve, type Subject } from '../policy/counting.ts'
+import { decide } from '../policy/decide.ts'
+import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
+import { explain as explainCall } from '../policy/explain.ts'
+import { isObject } from '../policy/json.ts'
+import type { Call, Charge, Context, Policy } from '../policy/model.ts'
+import { describeValue } from '../policy/problem.ts'
+import { nearest } from '../policy/spelling.ts'
+import type { Given } from './arguments.ts'
+import { memoryCounters } from './memory.ts'
+import { MOMENT, momentMs } from './moment.ts'
+import { fine, type Misuse, misuse, type Outcome, type World } from './outcome.ts'
+import { policyIn } from './source.ts'
+
+const COMMAND = 'gatehouse policy explain'
+
+/** Explains one call. What it comes to is no failure: the exit code says only whether it could be told. */
+export async function explain({ operands: [file = '-'], values }: Given, world: World): Promise<Outcome> {
+  const problems: Misuse[] = []
+  const objectOf = (option: string): Record<string, unknown> => {
+    const read = readObject(values.get(option) ?? '{}')
+    if (!('found' in read)) return read.object
+    problems.push({ found: `--${option} ${read.found}`, allowed: `--${option} '{"name": …}', a JSON object` })
+    return {}
+  }
+  const call: Call = {
+    tool: values.get('tool') ?? '',
+    args: objectOf('args'),
+    ...(values.has('annotations') ? { annotations: objectOf('annotations') } : {}),
+  }
+  const counted = objectOf('counters')
+  const at = values.get('at')
+  const nowMs = at === undefined ? world.nowMs : momentMs(at)
+  if (nowMs === null) problems.push({ found: `--at ${describeValue(at)}`, allowed: MOMENT })
+  if (problems.length > 0 || nowMs === null) return misuse(COMMAND, problems)
+
+  const loaded = await policyIn(file, world)
+  if ('failed' in loaded) return loaded.failed
+  const account = values.get('account') ?? null
+  const context: Context = { nowMs, account, label: values.get('label') ?? '' }
+  const subject: Subject = { session: null, account }
+  const store = memoryCounters()
+  const unfit = count(store, counted, loaded.policy, call.tool, subject, nowMs)
+  if (unfit.length > 0) return misuse(COMMAND, unfit)
+  const text = explainCall(loaded.policy, call, context, store, subject)
+  return fine(text.split('\n'), explanation(loaded.policy, call, context, store, subject))
+}
+
+/** The explanation for machines. */
+function explanation(policy: Policy, call: Call, context: Context, store: CounterStore, subject: Subject) {
+  const { action, ...decision } = decide(policy, call, context)
+  const charges = 'charges' in decision ? decision.charges : []
+  const limits = prospectsOf(store, charges, subject, context.nowMs)
+  const full = limits.find(({ hasRoom, shadow }) => !hasRoom && !shadow)
+  const isLimited = action === 'allow' && full !== undefined
+  return {
+    tool: call.tool,
+    action: isLimited ? 'limit' : action,
+    code: 'code' in decision ? decision.code : null,
+    rule: isLimited ? full.rule : decision.rule,
+    message: 'message' in decision ? decision.message : null,
+    conditions: decision.trace,
+    limits,
+    shadow: decision.shadow,
+  }
+}
+
+/** Counts what `--counters` says was used: by the limits' own pointers, in the window that holds `nowMs`. */
+function count(
+  store: CounterStore,
+  counted: Record<string, unknown>,
+  policy: Policy,
+  tool: string,
+  subject: Subject,
+  nowMs: number,
+): Misuse[] {
+  const problems: Misuse[] = []
+  const limits = (policy.tools.get(tool) ?? policy.others).limits.map(({ charge }) => charge)
+  const rules = [...new Set(limits.map(({ rule }) => rule))]
+  const charges: Charge[] = []
+  for (const [rule, value] of Object.entries(counted)) {
+    const used = parseDecimal(value)
+    if (!rules.includes(rule)) {
+      problems.push({
+        found: `--counters with ${describeValue(rule)}`,
+        allowed: rules.length > 0 ? rules.join(', ') : 'none: the tool has no limits',
+        nearest: nearest(rule, rules),
+      })
+    } else if (used === null || used.units < 0n) {
+      problems.push({
+        found: `--counters with ${describeValue(rule)} of ${describeValue(value)}`,
+        allowed: 'a decimal number, 0 or more',
+      })
+    } else {
+      const amount = formatDecimal(used)
+      const named = limits.filter((charge) => charge.rule === rule)
+      charges.push(...named.map((charge) => ({ ...charge, amount, max: null })))
+    }
+  }
+  // To count is to reserve what was used, where nothing limits it. All at once: a shared counter counts once.
+  reserve(store, charges, subject, nowMs)
+  return problems
+}
+
+function readObject(text: string): { readonly object: Record<string, unknown> } | { readonly found: string } {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? { object: value } : { found: describeValue(value) }
+  } catch {
+    return { found: 'with text that is not JSON' }
+  }
+}

@@ -1,0 +1,84 @@
+/** What a command comes to: text for people, a value for machines, an exit code for scripts. */
+
+/** All is well. */
+export const FINE = 0
+/** The files were read, and something in them is wrong, fails or differs. */
+export const PROBLEMS = 1
+/** The command was not understood, or a file could not be read. */
+export const MISUSE = 2
+
+export interface Outcome {
+  readonly code: typeof FINE | typeof PROBLEMS | typeof MISUSE
+  /** For standard output. */
+  readonly lines: readonly string[]
+  /** For standard error. */
+  readonly errors: readonly string[]
+  /** With `--json`, the one thing that is printed. */
+  readonly data: unknown
+}
+
+/** What a command sees of the world: passed in, so that a command is a function of it. */
+export interface World {
+  /** Unix milliseconds. */
+  readonly nowMs: number
+  /** The content of a file; `-` is standard input. Never rejects. */
+  readonly read: (file: string) => Promise<Content>
+}
+
+export type Content =
+  | { readonly ok: true; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly reason: string }
+
+/** All is well, and this is to be printed. */
+export function fine(lines: readonly string[], data: unknown): Outcome {
+  return { code: FINE, lines, errors: [], data }
+}
+
+/** What was found on the command line, and what is allowed there. */
+export interface Misuse {
+  readonly found: string
+  readonly allowed: string
+  readonly nearest?: string | null
+}
+
+/** Refuses a command line, naming everything that is wrong with it. */
+export function misuse(command: string, problems: readonly Misuse[]): Outcome {
+  const errors = problems.map(({ found, allowed, nearest }) => {
+    const meant =
+      nearest === undefined || nearest === null ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+    return `${command}: found ${found}; allowed: ${allowed}${meant}`
+  })
+  return {
+    code: MISUSE,
+    lines: [],
+    errors: [...errors, `Try: ${command} --help`],
+    data: { errors: problems.map(({ found, allowed, nearest = null }) => ({ found, allowed, nearest })) },
+  }
+}
+
+/** What cannot be read stops a command that needs it. */
+export function unreadable(files: readonly { readonly file: string; readonly reason: string }[]): Outcome {
+  return {
+    code: MISUSE,
+    lines: [],
+    errors: files.map(({ file, reason }) => describeUnreadable(file, reason)),
+    data: { errors: files.map(({ file, reason }) => ({ file, unreadable: reason })) },
+  }
+}
+
+/** One line about a file that is not there. */
+export function describeUnreadable(file: string, reason: string): string {
+  return `${file}: cannot be read: ${reason}`
+}
+
+/**
+ * A line as a terminal may show it: names out of a policy could otherwise move the cursor, or pass for lines of
+ * their own.
+ */
+export function visible(line: string): string {
+  return line.replaceAll(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

@@ -1,0 +1,81 @@
+/** Plays cases against a policy. */
+import { sameJson } from '../policy/json.ts'
+import type { Policy } from '../policy/model.ts'
+import type { Case, Expected } from './cases.ts'
+import { memoryCounters } from './memory.ts'
+import { momentMs } from './moment.ts'
+import { type Verdict, verdictOf } from './verdict.ts'
+
+/** When calls are made that do not say when: a Tuesday. Always the same, so that a case has one outcome. */
+const NOON_MS = 1_893_499_200_000
+
+export interface Played {
+  readonly name: string
+  /** The first call that came out otherwise than expected, or null. */
+  readonly failure: Failure | null
+}
+
+export interface Failure {
+  /** Which call of the case, from 1; each repetition is one. */
+  readonly call: number
+  readonly of: number
+  readonly expected: Pick<Expected, 'expect' | 'rule' | 'message' | 'shadow'>
+  readonly came: Verdict
+}
+
+/** Plays one case, on counters of its own. */
+export function play(policy: Policy, { name, calls }: Case): Played {
+  const store = memoryCounters()
+  const of = calls.reduce((sum, { repeat = 1 }) => sum + repeat, 0)
+  let number = 0
+  for (const expected of calls) {
+    const { tool, args = {}, annotations, account = null, session = null, label = '', at } = expected
+    const nowMs = (at === undefined ? null : momentMs(at)) ?? NOON_MS
+    const call = { tool, args, annotations }
+    for (let i = 0; i < (expected.repeat ?? 1); i++) {
+      number += 1
+      const came = verdictOf(policy, call, { nowMs, account, label }, { session, account }, store)
+      if (!meets(came, expected)) {
+        const { expect, rule, message, shadow } = expected
+        return { name, failure: { call: number, of, expected: { expect, rule, message, shadow }, came } }
+      }
+    }
+  }
+  return { name, failure: null }
+}
+
+function meets(came: Verdict, { expect, rule, message, shadow }: Expected): boolean {
+  return (
+    came.verdict === expect &&
+    (rule === undefined || came.rule === rule) &&
+    (message === undefined || came.message === message) &&
+    (shadow === undefined || sameJson(shadow, came.shadow))
+  )
+}
+
+/** A case as a line, and below it, where it failed, what was expected and what came. */
+export function describePlayed({ name, failure }: Played): string[] {
+  if (failure === null) return [`  ✓ ${name}`]
+  const { call, of, expected, came } = failure
+  const lines = [
+    `  ✗ ${name}`,
+    `      expected ${describe({ ...expected, verdict: expected.expect })}`,
+    // Of what nobody asked about in shadow there is nothing to say.
+    `      came     ${describe(expected.shadow === undefined ? { ...came, shadow: undefined } : came)}`,
+  ]
+  return of === 1 ? lines : [...lines, `      at call ${call} of ${of}`]
+}
+
+function describe({ verdict, rule, message, shadow }: Described): string {
+  const by = rule === undefined ? '' : ` by ${rule}`
+  const told = message === undefined || message === null ? '' : `: ${message}`
+  const watched = shadow === undefined ? '' : `; in shadow: ${shadow.join(', ') || 'nothing'}`
+  return `${verdict}${by}${told}${watched}`
+}
+
+interface Described {
+  readonly verdict: Verdict['verdict']
+  readonly rule?: string | undefined
+  readonly message?: string | null | undefined
+  readonly shadow?: readonly string[] | undefined
+}

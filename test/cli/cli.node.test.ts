@@ -1,0 +1,181 @@
+/** The program itself: real files, standard input, exit codes, and the page that documents it. */
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { root } from '../support/node/wrangler-dev.ts'
+
+const main = join(root, 'src/cli/main.ts')
+let folder = ''
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function gatehouse(words: readonly string[], input: string | Uint8Array = ''): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [main, ...words], { cwd: root, encoding: 'utf8', input })
+}
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+function said({ status, stdout, stderr }: SpawnSyncReturns<string>) {
+  return { status, stdout, stderr }
+}
+
+describe('the policies of this project', () => {
+  test('the demo’s is one, and does what its cases expect', () => {
+    expect(said(gatehouse(['policy', 'validate', 'src/demo/policy.json']))).toEqual({
+      status: 0,
+      stdout: 'src/demo/policy.json: OK, hosted dialect\n',
+      stderr: '',
+    })
+    const { status, stdout } = gatehouse(['policy', 'test', 'src/demo/policy.test.yaml'])
+    expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/)
+    expect(status).toBe(0)
+  })
+
+  test('those that people already have are, and convert without a change', ({ skip }) => {
+    const there = join(root, '../shared/data/policies')
+    let names: string[] = []
+    try {
+      names = readdirSync(there).map((name) => join(there, name))
+    } catch {
+      skip('the policies of ../shared/data/policies are not here')
+    }
+    const { status, stdout } = gatehouse(['policy', 'validate', ...names, '--json'])
+    expect(status).toBe(0)
+    const { files } = JSON.parse(stdout) as { files: unknown[] }
+    expect(files).toEqual(names.map((file) => ({ file, ok: true, dialect: 'rule', warnings: [] })))
+    for (const name of names.slice(0, 3)) {
+      const { stdout: hosted } = gatehouse(['policy', 'convert', name, '--to', 'hosted'])
+      expect(said(gatehouse(['policy', 'diff', name, '-'], hosted))).toEqual({
+        status: 0,
+        stdout: 'no change\n',
+        stderr: '',
+      })
+    }
+  })
+})
+
+describe('exit codes', () => {
+  const good = '{"version":"1"}'
+  test.each<[string, string[], string, number]>([
+    ['a policy on standard input', ['validate', '-'], good, 0],
+    ['no policy on standard input', ['validate', '-'], 'nothing', 1],
+    ['nothing on standard input', ['validate', '-'], '', 1],
+    [
+      'a case that fails',
+      ['test', '-'],
+      'policy: src/demo/policy.json\ncases: [{name: a, tool: t, expect: deny}]',
+      1,
+    ],
+    ['a change', ['diff', 'src/demo/policy.json', '-'], good, 1],
+    [
+      'no change',
+      ['diff', '-', 'src/demo/policy.json'],
+      readFileSync(join(root, 'src/demo/policy.json'), 'utf8'),
+      0,
+    ],
+    ['a comparison with no policy', ['diff', '-', 'src/demo/policy.json'], '[]', 2],
+    ['an explanation of a denial', ['explain', '-', '--tool', 't'], good, 0],
+    ['a folder', ['validate', 'src'], '', 2],
+    ['a file that is not there', ['convert', 'gone.json', '--to', 'hosted'], '', 2],
+    ['an unknown command', ['vaildate', '-'], '', 2],
+    ['an unknown option', ['schema', 'rule', '--yaml'], '', 2],
+    ['help', ['diff', '--help'], '', 0],
+  ])('%s', (_, words, input, status) => {
+    const text = gatehouse(['policy', ...words], input)
+    expect(text.status).toBe(status)
+    if (status === 2) expect(text.stderr).not.toBe('')
+    expect(text.stderr).not.toMatch(/\n\s+at /)
+
+    const json = gatehouse(['policy', ...words, '--json'], input)
+    expect({ status: json.status, stderr: json.stderr }).toEqual({ status, stderr: '' })
+    expect(typeof JSON.parse(json.stdout)).toBe('object')
+  })
+})
+
+describe('what no policy is', () => {
+  test.each<[string, string | Uint8Array, number, RegExp]>([
+    ['bytes', new Uint8Array([0xff, 0xfe, 0]), 1, /:1:1 .*found bytes that are not UTF-8/],
+    ['an empty file', '', 1, /:1:1 \(document\): found null; allowed: object/],
+    ['half a document', '{"version": "1"', 1, /:1:\d+ /],
+    ['nesting without end', '['.repeat(100_000), 1, /at most 64 levels/],
+    ['a name twice', 'version: "1"\nversion: "1"', 1, /:2:1 \/version: found the name "version" again/],
+    ['more text than a policy may have', `#${' '.repeat(1024 * 1024)}`, 1, /at most 1048576 characters/],
+    [
+      'more bytes than that could be',
+      new Uint8Array(4 * 1024 * 1024 + 1),
+      2,
+      /: cannot be read: more than 4194304 bytes/,
+    ],
+  ])('%s', (name, content, status, words) => {
+    const result = gatehouse(['policy', 'validate', file(name.replaceAll(' ', '-'), content)])
+    expect(result.stdout + result.stderr).toMatch(words)
+    expect(result.status).toBe(status)
+  })
+
+  test('a file without an end', ({ skip }) => {
+    if (process.platform === 'win32') skip('there is no /dev/zero')
+    const { status, stderr } = gatehouse(['policy', 'validate', '/dev/zero'])
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: '/dev/zero: cannot be read: more than 4194304 bytes\n',
+    })
+  })
+})
+
+test('whoever stops reading does no harm', () => {
+  const env = { ...process.env, NODE: process.execPath, MAIN: main }
+  const { stdout, stderr } = spawnSync('sh', ['-c', '"$NODE" "$MAIN" policy schema hosted | head -n 1'], {
+    encoding: 'utf8',
+    env,
+  })
+  expect({ stdout, stderr }).toEqual({ stdout: '{\n', stderr: '' })
+})
+
+describe('docs/cli.md', () => {
+  const page = readFileSync(join(root, 'docs/cli.md'), 'utf8')
+  const blocks = [...page.matchAll(/^```console\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
+  const examples = blocks.flatMap((block) =>
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((example): [command: string, output: string] => {
+        const [, command = '', output = ''] = /^(.*\n(?:>.*\n)*)([\s\S]*)$/.exec(example) ?? []
+        return [command.replaceAll(/^> {3}/gm, ''), output]
+      }),
+  )
+
+  test('has an example of every command', () => {
+    for (const name of ['validate', 'explain', 'test', 'diff', 'convert', 'schema']) {
+      expect(examples.some(([command]) => command.includes(`gatehouse policy ${name} `))).toBe(true)
+    }
+  })
+
+  test.each(examples)('%s', (command, output) => {
+    const program = `npx() { shift; "$NODE" "$MAIN" "$@"; }\n${command}`
+    const env = { ...process.env, NODE: process.execPath, MAIN: main }
+    const { stdout, stderr } = spawnSync('sh', ['-c', program], { cwd: root, encoding: 'utf8', env })
+    expect(stdout + stderr).toBe(output)
+  })
+
+  test('its example of cases is one', () => {
+    const [, cases = ''] = /^```yaml\n([\s\S]*?)^```$/m.exec(page) ?? []
+    file(
+      'policy.json',
+      `{"version":"1","tools":{"pay":{
+        "deny_if":[{"conditions":[{"path":"args.amount","op":"gt","value":100}],"on_deny":"Too much."}],
+        "limits":[{"counter":"c","window":"minute","max":2}]}}}`,
+    )
+    const { status, stdout } = gatehouse(['policy', 'test', file('policy.test.yaml', cases)])
+    expect(stdout).toMatch(/2 passed, 0 failed\n$/)
+    expect(status).toBe(0)
+  })
+})
