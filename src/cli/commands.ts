@@ -33,7 +33,9 @@ export const commands: readonly Command[] = [
     name: 'validate',
     summary: 'Say whether files hold policies, and everything that is wrong with them',
     operands: FILES,
-    options: [],
+    options: [
+      { name: 'tools', value: 'FILE', help: 'warn of tools and arguments that this tools/list answer lacks' },
+    ],
     exitCodes: `0 all are policies; 1 problems; ${UNUSABLE}`,
     examples: [
       'gatehouse policy validate policies/*.yaml',

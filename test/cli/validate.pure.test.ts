@@ -91,3 +91,29 @@ test('whatever the bytes are, every command that reads them answers', async () =
     { examples: [[['test', 'x'], new TextEncoder().encode('{"__proto__": 1}')]] },
   )
 })
+
+const listing = JSON.stringify({
+  tools: [{ name: 'pay', inputSchema: { type: 'object', properties: { amount: {} } } }],
+})
+const asks = `version: "1"
+tools:
+  pay: { require: [{ path: args.amuont, op: lte, value: 5 }] }
+  play: {}
+`
+
+test.each([listing, JSON.stringify({ jsonrpc: '2.0', id: 1, result: JSON.parse(listing) })])(
+  'with --tools, what no listed tool has is warned of',
+  async (list) => {
+    const files = { 'p.yaml': asks, 'tools.json': list }
+    const { code, out } = await gatehouse(['policy', 'validate', 'p.yaml', '--tools', 'tools.json'], files)
+    expect(code).toBe(0)
+    expect(out).toMatch(/p\.yaml:3:\d+ warning: .*args\.amuont.*did you mean "amount"/)
+    expect(out).toMatch(/p\.yaml:4:\d+ warning: .*the tool "play", which no server has.*did you mean "pay"/)
+  },
+)
+
+test.each(['nonsense', '[]', '{"tools":{}}'])('--tools takes nothing but a listing: %s', async (list) => {
+  const files = { 'p.yaml': asks, 'tools.json': list }
+  const { code, err } = await gatehouse(['policy', 'validate', 'p.yaml', '--tools', 'tools.json'], files)
+  expect([code, err.includes('tools/list')]).toEqual([MISUSE, true])
+})
