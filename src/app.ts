@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { outboxRoutes } from './admin/outbox.ts'
-import { isLocalDemo } from './demo/demo.ts'
+import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
 import { problem } from './errors.ts'
@@ -20,8 +20,9 @@ type Context = { Bindings: Env }
 
 export const app = new Hono<Context>()
 
-app.get('/healthz', (c) => {
-  const wrong = legitiProblem(c.env) ?? bodyLimitProblem(c.env)
+app.get('/healthz', async (c) => {
+  const wrong =
+    legitiProblem(c.env) ?? bodyLimitProblem(c.env) ?? (isDemo(c.env) ? await demoProblem() : null)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
 })

@@ -3,8 +3,9 @@
  * variable DEMO is "true", and only for requests that were made to this very machine.
  */
 import type { Env } from '../env.ts'
+import { log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
-import { type TenantConfig, tenantConfig } from '../tenant/config.ts'
+import { checkConfig, type TenantConfig, tenantConfig } from '../tenant/config.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
 
@@ -25,12 +26,38 @@ export function isLocalDemo(env: Env, hostname: string): boolean {
   return isDemo(env) && isLoopback(hostname)
 }
 
-let config: Promise<TenantConfig> | undefined
+interface DemoState {
+  readonly config: TenantConfig
+  /** What is wrong with the two files, or null. */
+  readonly problem: string | null
+}
+
+let state: Promise<DemoState> | undefined
 
 /** The demo's configuration, from the two files beside this one; editing them restarts `wrangler dev`. */
-export function demoConfig(): Promise<TenantConfig> {
-  config ??= tenantConfig(settings, policy)
-  return config
+export async function demoConfig(): Promise<TenantConfig> {
+  state ??= readDemo()
+  return (await state).config
+}
+
+/** What keeps the two files from being used, for whoever is editing them; null when nothing does. */
+export async function demoProblem(): Promise<string | null> {
+  state ??= readDemo()
+  return (await state).problem
+}
+
+/** Files that do not load deny everything, and the log says why; so do its warnings. */
+async function readDemo(): Promise<DemoState> {
+  // Not imported above: the tools know the settings, which know where the demo is.
+  const { nativeSchemas } = await import('../native/catalogue.ts')
+  const checked = await checkConfig(settings, policy, nativeSchemas())
+  if (checked.ok) {
+    for (const warning of checked.warnings) log('warn', 'demo.policy_warning', { warning })
+    return { config: checked.config, problem: null }
+  }
+  const problem = checked.problems.join('; ')
+  log('error', 'demo.refused', { problem })
+  return { config: await tenantConfig({}, null), problem }
 }
 
 /** SHA-256 of the demo token's secret part. */

@@ -18,3 +18,8 @@ export function findTool(name: string, reach: Reach): NativeTool | null {
   const tool = byName.get(name)
   return tool !== undefined && reach.has(tool.server) ? tool : null
 }
+
+/** The argument schemas of all native tools, for checking a policy against them. */
+export function nativeSchemas(): ReadonlyMap<string, unknown> {
+  return new Map(tools.map(({ definition }) => [definition.name, definition.inputSchema]))
+}

@@ -7,6 +7,7 @@ import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { type Loaded, loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
+import type { KnownTools } from '../policy/warnings.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 
@@ -53,25 +54,49 @@ export interface TenantConfig {
   readonly policy: unknown
 }
 
+/** What checking came to: a configuration with what its author should know, or everything that is wrong. */
+export type Checked =
+  | { readonly ok: true; readonly config: TenantConfig; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
 /**
- * Checks settings and policy and gives them their version. Throws an Error that lists every problem; nothing
- * that does not load is ever stored.
+ * Checks settings and policy and gives them their version. Nothing that does not load is ever stored.
+ *
+ * @param knownTools argument schemas by tool: what the policy asks of tools or arguments that none of them has is
+ *   warned of
  */
-export async function tenantConfig(settings: unknown, policy: unknown): Promise<TenantConfig> {
+export async function checkConfig(
+  settings: unknown,
+  policy: unknown,
+  knownTools: KnownTools = new Map(),
+): Promise<Checked> {
   const parsed = settingsSchema.safeParse(settings)
-  if (!parsed.success) throw new Error(`invalid tenant settings: ${z.prettifyError(parsed.error)}`)
-  if (policy !== null) {
-    const loaded = loadStored(policy)
-    if (!loaded.ok) throw new Error(`invalid policy: ${loaded.problems.map(describeProblem).join('; ')}`)
+  if (!parsed.success) {
+    return { ok: false, problems: [`invalid tenant settings: ${z.prettifyError(parsed.error)}`] }
+  }
+  const loaded = policy === null ? null : loadStored(policy, knownTools)
+  if (loaded !== null && !loaded.ok) {
+    return {
+      ok: false,
+      problems: loaded.problems.map((problem) => `invalid policy: ${describeProblem(problem)}`),
+    }
   }
   const content = new TextEncoder().encode(JSON.stringify([parsed.data, policy]))
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
-  return { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy }
+  const config = { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy }
+  return { ok: true, config, warnings: (loaded?.warnings ?? []).map(describeProblem) }
+}
+
+/** The same for callers that have no use for a refusal: throws an Error that lists every problem. */
+export async function tenantConfig(settings: unknown, policy: unknown): Promise<TenantConfig> {
+  const checked = await checkConfig(settings, policy)
+  if (!checked.ok) throw new Error(checked.problems.join('; '))
+  return checked.config
 }
 
 /** Loads a policy in the form in which a configuration holds it: as text (JSON or YAML), or parsed. */
-export function loadStored(policy: unknown): Loaded {
-  return typeof policy === 'string' ? loadPolicyText(policy) : loadPolicy(policy)
+export function loadStored(policy: unknown, knownTools: KnownTools = new Map()): Loaded {
+  return typeof policy === 'string' ? loadPolicyText(policy, knownTools) : loadPolicy(policy, knownTools)
 }
 
 function isSafeKeyUrl(text: string): boolean {

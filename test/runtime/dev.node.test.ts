@@ -94,6 +94,27 @@ describe('a copy of the project', () => {
         const { structured } = await call(dev.url, 'track_logout', { account_id: 'a' })
         return (structured.error as { code?: string } | undefined)?.code === 'hidden'
       })
+
+      await writeFile(file, JSON.stringify({ ...policy, hidden: ['track_logout'] }))
+      await until('a policy that does not load is told, and denies', async () => {
+        const health = await fetch(`${dev.url}/healthz`)
+        const { detail } = (await health.json()) as { detail?: string }
+        const { structured } = await call(dev.url, 'auth_whoami', {})
+        const { code } = (structured.error ?? {}) as { code?: string }
+        return (
+          health.status === 503 &&
+          detail?.includes('/hidden: found the unknown name') === true &&
+          code === 'no_policy'
+        )
+      })
+
+      const conditions = [{ path: 'args.acount_id', op: 'exists', value: true }]
+      const asks = { ...policy, tools: { track_signup: { deny_if: [{ conditions }] } } }
+      await writeFile(file, JSON.stringify(asks))
+      await until('what can hardly be meant is warned of', async () => {
+        await call(dev.url, 'auth_whoami', {})
+        return dev.output().includes('demo.policy_warning') && dev.output().includes('acount_id')
+      })
     } finally {
       await dev.stop()
     }
