@@ -48,7 +48,7 @@ export async function ask(passage: Passage, intent: Intent): Promise<Admission> 
 export interface Planned {
   readonly intent: Intent
   /** Undoes what planning took elsewhere, when the principal does not admit it. */
-  readonly abandon?: () => void
+  readonly abandon?: () => Promise<void>
 }
 
 /** Asks for something that depends on the tenant's configuration: `plan` is made again while it turns out stale. */
@@ -61,7 +61,10 @@ export async function askPlanned<P extends Planned>(
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
     const admission = await put(passage, admitRequest(passage, intent, config?.version ?? null))
-    if (admission.kind !== 'admitted') planned?.abandon?.()
+    // Where no answer came, the call may have been admitted: then what was taken stays taken.
+    const isRefused = admission.kind !== 'admitted' && admission.kind !== 'unavailable'
+    // Awaited, so that another attempt finds it given back.
+    if (isRefused) await planned?.abandon?.()
     if (admission.kind === 'context') {
       const { account, label } = admission
       rememberCaller(passage.claim.key, sessionOf(passage, intent), { account, label })

@@ -12,7 +12,7 @@ import type { Admitted, Assumed, CallRecord, Intent } from '../principal/contrac
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
 import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
-import { knownCaller } from './known.ts'
+import { knownCaller, NOBODY } from './known.ts'
 import type { RequestMessage } from './message.ts'
 import { refundTenant, reserveForTenant } from './tenant-limits.ts'
 
@@ -31,7 +31,7 @@ type CallPlan =
       readonly complete: Extract<Preparation, { kind: 'work' }>['complete']
       /** What the tenant's counters were charged, and how they stand. */
       readonly ofTenant: Extract<Reservation, { ok: true }>
-      readonly abandon: () => void
+      readonly abandon: () => Promise<void>
     }
 
 export type CallOutcome =
@@ -90,8 +90,9 @@ async function plan(
   const call = record(tool, args)
   const given = args[SESSION_ARGUMENT]
   const handle = typeof given === 'string' ? given : null
-  const caller = knownCaller(claim.key, transport ?? handle)
-  const assumed: Assumed | null = usesContext(config.policy, name) ? { ...caller, handle } : null
+  const isAsked = usesContext(config.policy, name)
+  const caller = isAsked ? knownCaller(claim.key, transport ?? handle) : NOBODY
+  const assumed: Assumed | null = isAsked ? { ...caller, handle } : null
   let shadow: readonly Shadow[] = []
   const refusal = (decision: 'deny' | 'approval' | 'limit' | 'refuse', rule: string): Intent => ({
     kind: 'refuse',
@@ -185,7 +186,7 @@ async function finish(
   const { result, refund } = await complete(admitted)
   if (refund) {
     if (admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
-    abandon()
+    passage.execution.waitUntil(abandon())
   }
   const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.standings])
   return { result, drain: admitted.drain, headers }

@@ -32,7 +32,8 @@ export interface Caller {
 }
 
 const callers = new Map<string, Caller>()
-const NOBODY: Caller = { account: null, label: '' }
+/** Nobody in particular. */
+export const NOBODY: Caller = { account: null, label: '' }
 
 /** Who was last behind a token and session; a guess, which the principal puts right. */
 export function knownCaller(tokenKey: string, session: string | null): Caller {

@@ -10,28 +10,33 @@ import type { Passage } from './admission.ts'
 
 export type TenantReservation = Reservation | { readonly ok: 'unavailable' }
 
+const nothing: TenantReservation = { ok: true, taken: [], standings: [], shadow: [] }
+
 /** Charges a call to the tenant's counters; for a call without such limits nobody is asked. */
 export async function reserveForTenant(
   { env, claim, requestId }: Passage,
   charges: readonly Charge[],
 ): Promise<TenantReservation> {
-  if (charges.length === 0) return { ok: true, taken: [], standings: [], shadow: [] }
+  if (charges.length === 0) return nothing
   try {
     // RPC's types make arrays of tuples; the values are as they were.
     return (await env.TENANT_COUNTERS.getByName(claim.tenant).reserve(charges)) as Reservation
   } catch (error) {
     log('error', 'tenant_counters.unavailable', { request: requestId, error: errorName(error) })
-    return { ok: 'unavailable' }
+    // What only watches must not refuse, not even by being away.
+    return charges.every(({ shadow }) => shadow) ? nothing : { ok: 'unavailable' }
   }
 }
 
-/** Gives back, after the answer. Should that fail, the charge stays: too much is counted, never too little. */
-export function refundTenant({ env, claim, execution, requestId }: Passage, taken: readonly Taken[]): void {
+/** Gives back what was taken. Should that fail, the charge stays: too much is counted, never too little. */
+export async function refundTenant(
+  { env, claim, requestId }: Passage,
+  taken: readonly Taken[],
+): Promise<void> {
   if (taken.length === 0) return
-  const done = env.TENANT_COUNTERS.getByName(claim.tenant)
-    .refund(taken)
-    .catch((error: unknown) => {
-      log('warn', 'tenant_counters.refund_failed', { request: requestId, error: errorName(error) })
-    })
-  execution.waitUntil(done)
+  try {
+    await env.TENANT_COUNTERS.getByName(claim.tenant).refund(taken)
+  } catch (error) {
+    log('warn', 'tenant_counters.refund_failed', { request: requestId, error: errorName(error) })
+  }
 }

@@ -10,7 +10,7 @@ import { jsonType, sameJson } from './json.ts'
 import { Each, type Look, lookFor, MISSING, UNFIT } from './look.ts'
 import type { Call, Context, Sight, Truth } from './model.ts'
 import { parsePath } from './path.ts'
-import { compilePattern } from './pattern.ts'
+import { compilePattern, LONGEST_INPUT } from './pattern.ts'
 import { pointer } from './problem.ts'
 
 export const operators = [
@@ -89,10 +89,19 @@ export function compileCondition(document: ConditionDocument, at: string): Test 
 function comparison(condition: string, path: string, op: Operator, look: Look, test: ValueTest): Test {
   return (call, context, trace) => {
     const value = look(call, context)
-    const outcome = value instanceof Each ? every(value, test) : test(value)
+    const isTooMuch = op === 'regex' && value instanceof Each && textLength(value) > LONGEST_INPUT
+    const outcome = isTooMuch ? 'unknown' : value instanceof Each ? every(value, test) : test(value)
     trace.push({ condition, path, op, saw: nameOf(value), outcome })
     return outcome
   }
+}
+
+/** How much text there is to search: an agent may send many texts as well as a long one. */
+function textLength({ values }: Each): number {
+  return values.reduce<number>((sum, value) => {
+    if (value instanceof Each) return sum + textLength(value)
+    return sum + (typeof value === 'string' ? value.length : 0)
+  }, 0)
 }
 
 /** Every element must hold; of no elements, every one does. */

@@ -112,6 +112,8 @@ export function reserve(
       const canRetry = fits(tally.amount, decimal(max), charge.strict)
       return { ok: false, limited: { ...standing(charge, max, tally, false, nowMs), message, canRetry } }
     }
+    // It watches and counts all the same: another limit may look at the counter.
+    tally.wanted = true
     shadow.push({ action: 'deny', rule: charge.rule, message: message ?? `The limit of ${max} is used up.` })
   }
   return { ok: true, taken: [...tallies.values()].flatMap((tally) => take(store, tally)), standings, shadow }

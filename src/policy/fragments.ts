@@ -164,8 +164,10 @@ const factOperators: Readonly<Record<string, readonly string[]>> = {
 
 function fits(comparison: unknown, context: z.core.$RefinementCtx): void {
   const { path, op, value } = comparison as { path: string; op: string; value: unknown }
-  const type = (facts as Record<string, string>)[path.replace(/@.*$/, '')]
-  if (type === undefined) return
+  const name = path.replace(/@.*$/, '')
+  // The path may be anything yet, also the name of what every object has.
+  if (!Object.hasOwn(facts, name)) return
+  const type = (facts as Record<string, string>)[name] as string
   const operators = factOperators[type] as readonly string[]
   if (!operators.includes(op)) {
     refuse(context, `one of ${operators.join(', ')}, for ${path}`, null, ['op'])

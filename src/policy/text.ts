@@ -134,6 +134,10 @@ class Reader {
           this.#refuse(inner, key as Node, `the name ${describeValue(name)} again`, 'each name once')
           continue
         }
+        if (name === '<<') {
+          this.#refuse(inner, key as Node, 'a merge key', 'no merging: write out what is meant')
+          continue
+        }
         this.#place(inner, key as Node, (value as Node | null) ?? (key as Node))
         // Defined, not assigned: "__proto__" is a name like any other here, to be refused by name later.
         Object.defineProperty(object, name, {
@@ -179,6 +183,10 @@ class Reader {
   #scalar(node: Scalar, path: readonly (string | number)[]): unknown {
     const { value, source } = node
     if (typeof value !== 'number' || !Number.isFinite(value)) return value
+    if (/^[-+]?0\d/.test(source ?? '')) {
+      // Ten to one reader, eight to another.
+      return this.#refuse(path, node, `the number ${source}`, 'a number without leading zeros')
+    }
     const written = parseDecimal(source)
     const kept = parseDecimal(value)
     const isExact =

@@ -46,7 +46,30 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
       })
     }
   }
+  for (const [rules, place] of [
+    ...tools.map(([tool, it]) => [it, pointer('tools', tool)] as const),
+    [hosted.all_tools ?? {}, '/all_tools'] as const,
+  ]) {
+    ;(rules.require ?? []).forEach((rule, i) => {
+      const at = `${place}/require/${i}`
+      const uses =
+        'conditions' in rule
+          ? rule.conditions.flatMap((it, j) => pathsIn(it, origin(`${at}/conditions/${j}`)))
+          : pathsIn(rule, origin(at))
+      for (const use of uses) {
+        if (use.path.includes('[*]') && use.isNegated) warnings.push(notEveryElement(use))
+      }
+    })
+  }
   return warnings
+}
+
+function notEveryElement({ path, at }: Use): Problem {
+  return {
+    pointer: at,
+    found: `not around ${path}, which means every element: one that does not fit is enough to satisfy it`,
+    allowed: 'the opposite condition without not, which each element must meet',
+  }
 }
 
 function everyElement({ path, at }: Use): Problem {

@@ -17,6 +17,7 @@ export class TenantCounters extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #commits: Commits
   #exists: boolean
+  #isArmed = false
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -27,10 +28,12 @@ export class TenantCounters extends DurableObject<Env> {
 
   /** Charges a call to every limit, or to none when one of them has no room. */
   async reserve(charges: readonly Charge[]): Promise<Reservation> {
-    const hasAlarm = (await this.ctx.storage.getAlarm()) !== null
+    // Asked once a life of this object: storage may hold an alarm from an earlier one.
+    this.#isArmed ||= (await this.ctx.storage.getAlarm()) !== null
     return this.#commits.run(() => {
       this.#create()
-      if (!hasAlarm) void this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
+      if (!this.#isArmed) void this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
+      this.#isArmed = true
       return reserve(counterStore(this.#sql), charges, { session: null, account: null }, Date.now())
     })
   }
@@ -46,6 +49,7 @@ export class TenantCounters extends DurableObject<Env> {
       this.#sql.exec('DELETE FROM counters WHERE window_end <= ?', Date.now() - KEEP_MS)
       return this.#sql.exec('SELECT 1 FROM counters LIMIT 1').toArray().length > 0
     })
+    this.#isArmed = left
     if (left) await this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
   }
 
@@ -54,7 +58,7 @@ export class TenantCounters extends DurableObject<Env> {
     this.#sql.exec(`CREATE TABLE IF NOT EXISTS counters (
       key TEXT NOT NULL, window_start INTEGER NOT NULL, used TEXT NOT NULL, window_end INTEGER NOT NULL,
       PRIMARY KEY (key, window_start)
-    )`)
+    ); CREATE INDEX IF NOT EXISTS counters_end ON counters (window_end)`)
     this.#exists = true
   }
 }

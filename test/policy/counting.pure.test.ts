@@ -116,7 +116,7 @@ describe('a reservation', () => {
     expect([...store.rows.values()].map(({ used }) => used)).toEqual(['5'])
   })
 
-  test('in shadow counts up to its limit, and then says what it would have done', () => {
+  test('in shadow counts on past its limit, and says what it would have done', () => {
     const store = new MemoryCounters()
     const watch = [charge({ max: '1', shadow: true }), charge({ key: 'real', max: '9' })]
     expect(reserve(store, watch, SUBJECT, NOW)).toMatchObject({
@@ -126,7 +126,10 @@ describe('a reservation', () => {
     })
     expect(reserve(store, watch, SUBJECT, NOW)).toMatchObject({
       ok: true,
-      taken: [['real', NOW, '1']],
+      taken: [
+        ['k', NOW, '1'],
+        ['real', NOW, '1'],
+      ],
       shadow: [{ action: 'deny', rule: '/r', message: 'The limit of 1 is used up.' }],
     })
     expect(
@@ -134,6 +137,12 @@ describe('a reservation', () => {
     ).toMatchObject({
       shadow: [{ message: 'Slow.' }],
     })
+  })
+
+  test('in shadow does not disarm a limit that looks at the same counter', () => {
+    const store = new MemoryCounters()
+    for (let i = 0; i < 20; i++) reserve(store, [charge({ max: '5', shadow: true })], SUBJECT, NOW)
+    expect(reserve(store, [charge({ max: '10', amount: '0' })], SUBJECT, NOW).ok).toBe(false)
   })
 
   test('counts by session or account, and without one in a bucket of its own', () => {

@@ -176,3 +176,24 @@ describe('mistake 8: a pattern that backtracks', () => {
     })
   })
 })
+
+describe('what loads and looks must stay bounded, whatever it is given', () => {
+  test.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__', 'constructor@x'])(
+    'the path %s is a problem, not an exception',
+    (path) => {
+      const document = { version: '1', tools: { a: { require: [{ path, op: 'eq', value: 1 }] } } }
+      expect(loadPolicy(document).ok).toBe(false)
+    },
+  )
+
+  test('many texts are as much to search as a long one', () => {
+    const condition = { path: 'args.items[*]', op: 'regex', value: '^a+$' }
+    const loaded = loadPolicy({ version: '1', tools: { t: { require: [condition] } } })
+    const decision = (items: string[]) =>
+      loaded.ok &&
+      decide(loaded.policy, { tool: 't', args: { items } }, { nowMs: 0, account: null, label: '' }).action
+    expect(decision(Array(100).fill('a'.repeat(100)))).toBe('allow')
+    expect(decision(Array(101).fill('a'.repeat(100)))).toBe('deny')
+    expect(decision([...Array(10)].map(() => 'a'.repeat(1_001)))).toBe('deny')
+  })
+})

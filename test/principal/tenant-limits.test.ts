@@ -151,6 +151,37 @@ describe('a limit of a tenant', () => {
     vi.restoreAllMocks()
   })
 
+  test('in shadow refuses nothing, even when its counters cannot be asked', async () => {
+    const policy = ofTenant(10)
+    Object.assign(policy.tools.track_signup.limits[0] ?? {}, { shadow: true })
+    const token = await installGrant('acme', 'bot', { policy })
+    await track(token)
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    const broken = { getByName: () => ({ reserve: () => Promise.reject(new Error('gone')) }) }
+    const answer = await trackWith({ TENANT_COUNTERS: broken as unknown as Env['TENANT_COUNTERS'] }, token)
+    expect(answer).toEqual({ status: 200, code: undefined })
+    vi.restoreAllMocks()
+  })
+
+  test('keeps its charge when nobody knows what became of the call', async () => {
+    const token = await installGrant('acme', 'bot', { policy: ofTenant(10) })
+    await track(token)
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    // The principal does the work, and its answer is lost on the way.
+    const lossy = {
+      getByName: (name: string) => ({
+        admit: async (ask: Parameters<ReturnType<typeof principal>['admit']>[0]) => {
+          await principal(name).admit(ask)
+          throw new Error('connection lost')
+        },
+      }),
+    }
+    const answer = await trackWith({ PRINCIPAL: lossy as unknown as Env['PRINCIPAL'] }, token)
+    expect(answer.status).toBe(503)
+    expect(await used('acme')).toEqual(['2'])
+    vi.restoreAllMocks()
+  })
+
   test('is asked by no call that is not under one', async () => {
     const token = await installGrant('acme', 'bot')
     // Once, so that the isolate knows the policy of this test.
