@@ -14,6 +14,13 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
   const origin = (place: string) => origins.get(place) ?? place
   const warnings: Problem[] = []
   const tools = Object.entries(hosted.tools ?? {})
+  const hidden = (hosted.hide ?? []).map((name, i) => [name, pointer('hide', i)] as const)
+  for (const [name, place] of [
+    ...hidden,
+    ...tools.map(([name]) => [name, pointer('tools', name)] as const),
+  ]) {
+    if (name.includes('*') && name !== '*') warnings.push(noPattern(name, place))
+  }
   for (const [tool, rules] of tools) {
     const place = pointer('tools', tool)
     if (known.size > 0 && !known.has(tool)) {
@@ -69,6 +76,15 @@ function notEveryElement({ path, at }: Use): Problem {
     pointer: at,
     found: `not around ${path}, which means every element: one that does not fit is enough to satisfy it`,
     allowed: 'the opposite condition without not, which each element must meet',
+  }
+}
+
+function noPattern(name: string, at: string): Problem {
+  return {
+    pointer: at,
+    found: `the name ${JSON.stringify(name)}, which is no pattern: it names a tool that is called just so`,
+    allowed: 'the whole name of a tool',
+    onName: true,
   }
 }
 

@@ -5,8 +5,9 @@
 import * as z from 'zod/v4'
 import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
-import { type Loaded, loadPolicy, loadPolicyText } from '../policy/load.ts'
+import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
+import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
@@ -74,16 +75,23 @@ export async function checkConfig(
   if (!parsed.success) {
     return { ok: false, problems: [`invalid tenant settings: ${z.prettifyError(parsed.error)}`] }
   }
-  const loaded = policy === null ? null : loadStored(policy, knownTools)
+  const loaded =
+    policy === null
+      ? null
+      : typeof policy === 'string'
+        ? loadPolicyText(policy, knownTools)
+        : loadPolicy(policy, knownTools)
   if (loaded !== null && !loaded.ok) {
     return {
       ok: false,
       problems: loaded.problems.map((problem) => `invalid policy: ${describeProblem(problem)}`),
     }
   }
-  const content = new TextEncoder().encode(JSON.stringify([parsed.data, policy]))
+  // Text is read here, once: not again by every isolate that decides with it.
+  const document = typeof policy === 'string' ? readText(policy).value : policy
+  const content = new TextEncoder().encode(JSON.stringify([parsed.data, document]))
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
-  const config = { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy }
+  const config = { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy: document }
   return { ok: true, config, warnings: (loaded?.warnings ?? []).map(describeProblem) }
 }
 
@@ -92,11 +100,6 @@ export async function tenantConfig(settings: unknown, policy: unknown): Promise<
   const checked = await checkConfig(settings, policy)
   if (!checked.ok) throw new Error(checked.problems.join('; '))
   return checked.config
-}
-
-/** Loads a policy in the form in which a configuration holds it: as text (JSON or YAML), or parsed. */
-export function loadStored(policy: unknown, knownTools: KnownTools = new Map()): Loaded {
-  return typeof policy === 'string' ? loadPolicyText(policy, knownTools) : loadPolicy(policy, knownTools)
 }
 
 function isSafeKeyUrl(text: string): boolean {
