@@ -183,7 +183,7 @@ class Reader {
   #scalar(node: Scalar, path: readonly (string | number)[]): unknown {
     const { value, source } = node
     if (typeof value !== 'number' || !Number.isFinite(value)) return value
-    if (/^[-+]?0\d/.test(source ?? '')) {
+    if (/^[-+]?0\d/.test(String(source))) {
       // Ten to one reader, eight to another.
       return this.#refuse(path, node, `the number ${source}`, 'a number without leading zeros')
     }

@@ -51,7 +51,7 @@ export interface TenantConfig {
   /** Names exactly this content: a digest of it. */
   readonly version: string
   readonly settings: TenantSettings
-  /** The policy as its author wrote it, text or parsed, or null for none (which denies everything). */
+  /** The policy, parsed but otherwise as its author wrote it, or null for none (which denies everything). */
   readonly policy: unknown
 }
 

@@ -195,5 +195,15 @@ describe('what loads and looks must stay bounded, whatever it is given', () => {
     expect(decision(Array(100).fill('a'.repeat(100)))).toBe('allow')
     expect(decision(Array(101).fill('a'.repeat(100)))).toBe('deny')
     expect(decision([...Array(10)].map(() => 'a'.repeat(1_001)))).toBe('deny')
+
+    const nested = { path: 'args.a[*].b[*]', op: 'regex', value: '^a+$' }
+    const inner = loadPolicy({ version: '1', tools: { t: { require: [nested] } } })
+    const ofNested = (b: unknown[]) =>
+      inner.ok &&
+      decide(inner.policy, { tool: 't', args: { a: [{ b }, { b }] } }, { nowMs: 0, account: null, label: '' })
+        .action
+    expect(ofNested(['a'.repeat(5_000)])).toBe('allow')
+    expect(ofNested(['a'.repeat(5_001)])).toBe('deny')
+    expect(ofNested([5])).toBe('deny')
   })
 })
