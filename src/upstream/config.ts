@@ -1,0 +1,63 @@
+/** What a request needs to know of an upstream server: part of the tenant's configuration, as plain data. */
+
+/** What happens to a tool that has changed since it was pinned. */
+export const driftActions = ['report', 'hide', 'block'] as const
+export type DriftAction = (typeof driftActions)[number]
+
+/** Which eras of MCP a server speaks; null where nobody has found out yet. */
+export interface KnownEras {
+  readonly session: boolean | null
+  readonly stateless: boolean | null
+}
+
+/** An upstream server that a grant may reach. */
+export interface UpstreamConfig {
+  readonly name: string
+  readonly url: string
+  /** Headers that are added to every request, by lower-case name; the values are sealed (secrets/seal.ts). */
+  readonly headers: Readonly<Record<string, string>>
+  /** Until the response's headers, between two pieces of its body, and for a whole call. */
+  readonly responseSeconds: number
+  readonly idleSeconds: number
+  readonly callSeconds: number
+  readonly maxResponseBytes: number
+  /** Requests that one isolate may have open. */
+  readonly maxConcurrent: number
+  /** Failures in a row after which the server is left alone, and for how long. */
+  readonly breakerFailures: number
+  readonly breakerSeconds: number
+  readonly eras: KnownEras
+  /** Tools that have drifted from their pins and are withheld until an administrator accepts them. */
+  readonly withheld: Readonly<Record<string, 'hidden' | 'blocked'>>
+  /** Exposed name (behind `<server>__`) to the server's own, for tools whose own does not fit. */
+  readonly renamed: Readonly<Record<string, string>>
+  /** Digests of listings that have been compared with the pins already (upstream/pins.ts). */
+  readonly seen: readonly string[]
+  /** Version of the last known tools, for `TenantObject.catalogue`; null before the first listing. */
+  readonly catalogue: string | null
+}
+
+/** Why an upstream did not answer as it should. */
+export type UpstreamFailure =
+  | 'refused'
+  | 'timeout'
+  | 'broken'
+  | 'too_large'
+  | 'redirect'
+  | 'unauthorized'
+  | 'rate_limited'
+  | 'http_error'
+  | 'not_mcp'
+  | 'wrong_id'
+
+/** What an isolate found out about a server; only what it found out is there. */
+export interface UpstreamReport {
+  readonly atMs: number
+  readonly eras?: KnownEras
+  readonly protocolVersion?: string
+  readonly serverInfo?: { readonly name: string; readonly version: string }
+  readonly successes?: number
+  readonly failures?: number
+  readonly lastFailure?: { readonly atMs: number; readonly kind: UpstreamFailure; readonly message: string }
+  readonly breaker?: 'closed' | 'open' | 'half_open'
+}
