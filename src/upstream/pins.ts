@@ -144,3 +144,5 @@ function canonical(value: unknown): string {
   }
   return out.join('')
 }
+
+export { flagsOf, type ToolFlag } from './flags.ts'
