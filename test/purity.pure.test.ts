@@ -17,6 +17,7 @@ const pure = [
   'upstream/flags.ts',
   'upstream/orders.ts',
   'upstream/invisible.ts',
+  'upstream/address.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
 const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']
