@@ -18,6 +18,7 @@ const pure = [
   'upstream/orders.ts',
   'upstream/invisible.ts',
   'upstream/address.ts',
+  'upstream/sse.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
 const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']
