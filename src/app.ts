@@ -10,9 +10,9 @@ import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
 import { guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
+import { isName } from './gateway/token.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
-import { type NativeServerName, nativeServerNames } from './native/server-names.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { identity } from './version.ts'
 
@@ -73,7 +73,7 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
     app.use(path, (c, next) => (c.req.header('origin') === undefined ? next() : browserClients(c, next)))
     app.all(path, async (c) => {
       const { tenant, server } = c.req.param() as { tenant?: string; server?: string }
-      if (server !== undefined && !isNativeServer(server)) return notFound()
+      if (server !== undefined && !isName(server)) return notFound()
       const endpoint: Endpoint = { tenant: tenant ?? null, server: server ?? null }
       return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint)
     })
@@ -99,8 +99,4 @@ app.onError((error) => {
 
 function notFound(): Response {
   return problem(404, 'Not found', 'There is nothing here.')
-}
-
-function isNativeServer(name: string): name is NativeServerName {
-  return (nativeServerNames as readonly string[]).includes(name)
 }

@@ -11,6 +11,7 @@ import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
+import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
 
 /** One request on its way, with all that later steps need to know of it. */
 export interface Passage {
@@ -33,20 +34,16 @@ export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
   return env.PRINCIPAL.getByName(`${claim.tenant}/${claim.grant}`)
 }
 
-export function admitRequest(passage: Passage, intent: Intent, configVersion: string | null): AdmitRequest {
+export function admitRequest(
+  passage: Passage,
+  intent: Intent,
+  configVersion: string | null,
+  upstream: AdmitRequest['upstream'] = null,
+): AdmitRequest {
   const { claim, requestId, transport } = passage
   const { tenant, grant, secretHash } = claim
-  return {
-    tenant,
-    grant,
-    secretHash,
-    requestId,
-    transport,
-    configVersion,
-    upstream: null,
-    settled: [],
-    intent,
-  }
+  const settled = takeOutcomes(passage)
+  return { tenant, grant, secretHash, requestId, transport, configVersion, upstream, settled, intent }
 }
 
 /** Asks for something that no configuration has a say in. */
@@ -57,6 +54,8 @@ export async function ask(passage: Passage, intent: Intent): Promise<Admission> 
 /** What was made of a configuration: the question to ask, and whatever the answer will need. */
 export interface Planned {
   readonly intent: Intent
+  /** The upstream whose session is wanted. */
+  readonly upstream?: AdmitRequest['upstream']
   /** Undoes what planning took elsewhere, when the principal does not admit it. */
   readonly abandon?: () => Promise<void>
 }
@@ -70,7 +69,10 @@ export async function askPlanned<P extends Planned>(
     const config = known(passage.claim.key) ?? null
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
-    const admission = await put(passage, admitRequest(passage, intent, config?.version ?? null))
+    const admission = await put(
+      passage,
+      admitRequest(passage, intent, config?.version ?? null, planned?.upstream),
+    )
     // Where no answer came, the call may have been admitted: then what was taken stays taken.
     const isRefused = admission.kind !== 'admitted' && admission.kind !== 'unavailable'
     // Awaited, so that another attempt finds it given back.
@@ -91,8 +93,11 @@ function sessionOf({ transport }: Passage, intent: Intent): string | null {
 
 async function put(passage: Passage, request: AdmitRequest): Promise<Admission> {
   try {
-    return await learn(passage, await principalOf(passage).admit(request))
+    const answer = await learn(passage, await principalOf(passage).admit(request))
+    if (answer.kind === 'unauthorized') putBackOutcomes(passage, request.settled)
+    return answer
   } catch (error) {
+    putBackOutcomes(passage, request.settled)
     log('error', 'principal.unavailable', {
       request: passage.requestId,
       error: errorName(error),

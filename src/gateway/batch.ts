@@ -2,6 +2,9 @@
  * Several messages in one array: part of revision 2025-03-26 (and allowed before), removed from 2025-06-18 on.
  * Each message is decided by itself, in order, exactly as if it had come alone.
  */
+
+import { isEventStream } from '../upstream/http.ts'
+import { EventWatch } from '../upstream/watch.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { codes, idOf, type Refusal, type RequestId } from './jsonrpc.ts'
@@ -10,6 +13,7 @@ import { type Message, readMessage } from './message.ts'
 const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
 /** A batch pays a principal call a message, so its length is bounded. */
 export const MOST_MESSAGES = 50
+const MOST_EVENT_CHARS = 8 * 1024 * 1024
 
 export async function runBatch(
   passage: Passage,
@@ -39,7 +43,9 @@ export async function runBatch(
 
 /** One message's answer as a member of the batch's; what was said before it stays said. */
 async function answerIn(response: Response, id: RequestId | null): Promise<unknown> {
-  const body: unknown = await response.json().catch(() => null)
+  const body: unknown = isEventStream(response)
+    ? await answerInEvents(response, id)
+    : await response.json().catch(() => null)
   if (typeof body === 'object' && body !== null && 'jsonrpc' in body) return body
   // The grant was revoked while the batch was on its way; alone, the message would be answered 401.
   return {
@@ -47,6 +53,13 @@ async function answerIn(response: Response, id: RequestId | null): Promise<unkno
     id,
     error: { code: codes.transport, message: `Not answered: HTTP ${response.status}` },
   }
+}
+
+/** A batch is answered at once: what a server says on the way to its answer has no place in it. */
+async function answerInEvents(response: Response, id: RequestId | null): Promise<unknown> {
+  const watch = new EventWatch(id, MOST_EVENT_CHARS)
+  watch.push(await response.text().catch(() => ''))
+  return watch.answer
 }
 
 function notInRevision(): Refusal {

@@ -4,33 +4,23 @@ import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
-import type { Reservation } from '../policy/counting.ts'
-import { decide, usesContext } from '../policy/decide.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
-import type { Charge, Shadow } from '../policy/model.ts'
-import type { Admitted, Assumed, CallRecord, Intent } from '../principal/contract.ts'
+import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
 import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
-import { knownCaller, NOBODY } from './known.ts'
+import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
-import { refundTenant, reserveForTenant } from './tenant-limits.ts'
 
 /** What the Worker made of a call before the principal is asked. */
 type CallPlan =
   | { readonly kind: 'unknown'; readonly intent: Intent }
-  | {
-      readonly kind: 'refused'
-      readonly intent: Intent
-      readonly result: CallToolResult
-      readonly headers: Readonly<Record<string, string>>
-    }
+  | RefusedCall
   | {
       readonly kind: 'ready'
       readonly intent: Intent
       readonly complete: Extract<Preparation, { kind: 'work' }>['complete']
-      /** What the tenant's counters were charged, and how they stand. */
-      readonly ofTenant: Extract<Reservation, { ok: true }>
+      readonly ofTenant: TenantCharge
       readonly abandon: () => Promise<void>
     }
 
@@ -86,86 +76,32 @@ async function plan(
   config: CompiledConfig,
   signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
-  const { env, claim, transport } = passage
-  const call = record(tool, args)
   const given = args[SESSION_ARGUMENT]
-  const handle = typeof given === 'string' ? given : null
-  const isAsked = usesContext(config.policy, name)
-  const caller = isAsked ? knownCaller(claim.key, transport ?? handle) : NOBODY
-  const assumed: Assumed | null = isAsked ? { ...caller, handle } : null
-  let shadow: readonly Shadow[] = []
-  const refusal = (decision: 'deny' | 'approval' | 'limit' | 'refuse', rule: string): Intent => ({
-    kind: 'refuse',
-    call,
-    decision,
-    rule,
-    shadow,
-    assumed,
+  const judge = new Judge(passage, config, {
+    tool: name,
+    args,
+    annotations: { ...tool?.definition.annotations },
+    call: record(tool, args),
+    handle: typeof given === 'string' ? given : null,
   })
-  const refuse = (
-    ...[decision, rule, result]: [...Parameters<typeof refusal>, CallToolResult]
-  ): CallPlan => ({
-    kind: 'refused',
-    intent: refusal(decision, rule),
-    result,
-    headers: {},
-  })
-
-  if (tool === null) return { kind: 'unknown', intent: refusal('refuse', '(unknown tool)') }
+  if (tool === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
   const nowMs = Date.now()
-  const { annotations } = tool.definition
-  const decision = decide(
-    config.policy,
-    { tool: name, args, annotations: { ...annotations } },
-    { nowMs, ...caller },
-  )
-  shadow = decision.shadow
-  if (decision.action !== 'allow') {
-    const { action, code, rule, message } = decision
-    const result = failure(code, `${message} (policy rule: ${rule})`, { rule })
-    return refuse(action === 'deny' ? 'deny' : 'approval', rule, result)
-  }
+  const refused = judge.decide(nowMs)
+  if (refused !== null) return refused
   const parsed = parseArguments(tool.input, args)
   if (!parsed.ok) {
     const message = `Invalid arguments for ${name}; the tool was not called.\n${describeProblems(parsed.problems)}`
-    return refuse(
-      'refuse',
-      '(arguments)',
-      failure('invalid_arguments', message, { problems: parsed.problems }),
-    )
+    const result = failure('invalid_arguments', message, { problems: parsed.problems })
+    return judge.refuse('refuse', '(arguments)', result)
   }
-  const prepared = await tool.prepare(parsed.args, { env, config, nowMs, signal })
+  const prepared = await tool.prepare(parsed.args, { env: passage.env, config, nowMs, signal })
   if (prepared.kind === 'refuse') {
-    return refuse('refuse', `(${prepared.code})`, failure(prepared.code, prepared.message))
+    return judge.refuse('refuse', `(${prepared.code})`, failure(prepared.code, prepared.message))
   }
-  const isOfTenant = ({ scope }: Charge) => scope === 'tenant'
-  const ofTenant = await reserveForTenant(passage, decision.charges.filter(isOfTenant))
-  if (ofTenant.ok === 'unavailable') {
-    const message = 'The limits of this tenant could not be looked at, so the call was refused. Try again.'
-    return refuse('refuse', '(unavailable)', failure('unavailable', message))
-  }
-  if (!ofTenant.ok) {
-    const { limited } = ofTenant
-    const intent = refusal('limit', limited.rule)
-    return { kind: 'refused', intent, result: limitedResult(limited), headers: limitedHeaders(limited) }
-  }
-  shadow = [...shadow, ...ofTenant.shadow]
-  return {
-    kind: 'ready',
-    complete: prepared.complete,
-    ofTenant,
-    abandon: () => refundTenant(passage, ofTenant.taken),
-    intent: {
-      kind: 'call',
-      call,
-      rule: decision.rule,
-      handle,
-      charges: decision.charges.filter((charge) => !isOfTenant(charge)),
-      shadow,
-      assumed,
-      work: prepared.work,
-    },
-  }
+  const reserved = await judge.reserve(prepared.work)
+  if (reserved.kind === 'refused') return reserved
+  const { intent, ofTenant } = reserved
+  return { kind: 'ready', complete: prepared.complete, intent, ofTenant, abandon: ofTenant.abandon }
 }
 
 /** What the audit row says. Only names that our schemas have: whatever else a client calls things may be a secret. */
@@ -180,14 +116,14 @@ function record(tool: NativeTool | null, args: Record<string, unknown>): CallRec
 /** Completes an admitted call; what surely did not happen is refunded once the client has its answer. */
 async function finish(
   passage: Passage,
-  { complete, ofTenant, abandon }: Extract<CallPlan, { kind: 'ready' }>,
+  { complete, ofTenant }: Extract<CallPlan, { kind: 'ready' }>,
   admitted: Admitted,
 ): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
   const { result, refund } = await complete(admitted)
   if (refund) {
     if (admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
-    passage.execution.waitUntil(abandon())
+    passage.execution.waitUntil(ofTenant.abandon())
   }
-  const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.standings])
+  const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings])
   return { result, drain: admitted.drain, headers }
 }

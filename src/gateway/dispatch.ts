@@ -1,6 +1,8 @@
 /** From a message to the answer of whoever it is for. */
+
+import { dispatchSingle } from '../forward/single.ts'
 import { type Reach, reachableTools } from '../native/catalogue.ts'
-import { type NativeServerName, nativeServerNames } from '../native/server-names.ts'
+import { nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
@@ -16,8 +18,8 @@ import { openSubscription } from './stream.ts'
 export interface Endpoint {
   /** The tenant in the path, or null where the token alone names it. */
   readonly tenant: string | null
-  /** One server alone, or null for all. */
-  readonly server: NativeServerName | null
+  /** One server alone, native or upstream, or null for all. */
+  readonly server: string | null
 }
 
 /** Answers one message; also each message of a batch. */
@@ -27,14 +29,15 @@ export async function dispatch(
   message: Message,
   id: RequestId | null,
 ): Promise<Response> {
+  if (message.kind === 'batch')
+    return runBatch(passage, message.bodies, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
+  if (isUpstream(endpoint)) return dispatchSingle(passage, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
       return refuse(passage, message.refusal, id)
     case 'notification':
     case 'response':
       return answer(await ask(passage, { kind: 'check' }), null, () => new Response(null, { status: 202 }))
-    case 'batch':
-      return runBatch(passage, message.bodies, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
     case 'request':
       return dispatchRequest(passage, endpoint, message)
   }
@@ -129,8 +132,13 @@ function listTools(config: CompiledConfig | null, endpoint: Endpoint) {
     .filter((tool) => isListed(config.policy, tool.name))
 }
 
-/** The servers that the URL serves and the grant may reach. */
+/** The native servers that the URL serves and the grant may reach. */
 function reachOf(config: CompiledConfig, { server }: Endpoint): Reach {
-  const served = server === null ? nativeServerNames : [server]
+  const served = nativeServerNames.filter((name) => server === null || server === name)
   return new Set(served.filter((name) => config.settings.servers.includes(name)))
+}
+
+/** Whether the URL is that of one upstream server. */
+export function isUpstream(endpoint: Endpoint): endpoint is Endpoint & { readonly server: string } {
+  return endpoint.server !== null && !nativeServerNames.some((name) => name === endpoint.server)
 }

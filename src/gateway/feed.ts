@@ -2,13 +2,16 @@
 import { errorName, log } from '../log.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../principal/contract.ts'
 import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
+import { putBackOutcomes } from './outcomes.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
 export async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
-  const { secretHash, ...rest } = admitRequest(passage, { kind: 'check' }, null)
+  const { secretHash, settled, ...rest } = admitRequest(passage, { kind: 'check' }, null)
+  // They would not fit into a header.
+  putBackOutcomes(passage, settled)
   const headers = {
     upgrade: 'websocket',
-    [FEED_HEADER]: JSON.stringify({ ...rest, secretHash: secretHash.toHex() }),
+    [FEED_HEADER]: JSON.stringify({ ...rest, settled: [], secretHash: secretHash.toHex() }),
   }
   try {
     const response = await principalOf(passage).fetch('http://principal/feed', { headers })

@@ -2,10 +2,11 @@
  * The life of a request to an MCP endpoint, top to bottom: guard, identify, read, admit, answer.
  */
 import type { Env } from '../env.ts'
+import { openSingleStream } from '../forward/streams.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
 import { readBody } from './body.ts'
-import { dispatch, drainLater, type Endpoint } from './dispatch.ts'
+import { dispatch, drainLater, type Endpoint, isUpstream } from './dispatch.ts'
 import { countFailure, slowDown } from './failures.ts'
 import { guard } from './guard.ts'
 import { readClaim, unauthorized } from './identity.ts'
@@ -41,7 +42,7 @@ export async function handle(
     case 'POST':
       return post(passage, endpoint, headers)
     case 'GET':
-      return isStateless ? refuse(passage, methodNotAllowed('POST')) : get(passage, headers)
+      return isStateless ? refuse(passage, methodNotAllowed('POST')) : get(passage, endpoint, headers)
     case 'DELETE':
       return isStateless ? refuse(passage, methodNotAllowed('POST')) : remove(passage, headers)
     default:
@@ -63,11 +64,11 @@ async function post(passage: Passage, endpoint: Endpoint, headers: MessageHeader
   return dispatch(passage, endpoint, message, id)
 }
 
-async function get(passage: Passage, headers: MessageHeaders): Promise<Response> {
+async function get(passage: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
   const refusal = versionRefusal(headers) ?? acceptRefusal(passage.http)
   if (refusal !== null) return refuse(passage, refusal)
   if (passage.transport === null) return refuse(passage, missingSession())
-  return openStream(passage)
+  return isUpstream(endpoint) ? openSingleStream(passage, endpoint.server) : openStream(passage)
 }
 
 async function remove(passage: Passage, headers: MessageHeaders): Promise<Response> {

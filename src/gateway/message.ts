@@ -8,6 +8,7 @@ import {
   type InboundModernRoute,
   type JSONRPCNotification,
   type JSONRPCRequest,
+  type JSONRPCResponse,
   SUPPORTED_PROTOCOL_VERSIONS,
   specTypeSchemas,
 } from '@modelcontextprotocol/server'
@@ -42,8 +43,8 @@ export interface RequestMessage {
 export type Message =
   | RequestMessage
   | { readonly kind: 'notification'; readonly era: Era; readonly body: JSONRPCNotification }
-  /** An answer to a request of ours; only the session era has them, and we ask nothing yet. */
-  | { readonly kind: 'response'; readonly era: 'session' }
+  /** An answer to a request that reached the client on a stream; only the session era has them. */
+  | { readonly kind: 'response'; readonly era: 'session'; readonly body: JSONRPCResponse }
   /** Several messages in one array; only some revisions of the session era have them. */
   | { readonly kind: 'batch'; readonly era: 'session'; readonly bodies: readonly unknown[] }
   | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal }
@@ -112,7 +113,7 @@ function readSessionEra(reason: string, body: unknown, headers: MessageHeaders):
       })
     }
   }
-  if (reason === 'response') return { kind: 'response', era: 'session' }
+  if (reason === 'response') return { kind: 'response', era: 'session', body: body as JSONRPCResponse }
   if (reason === 'notification')
     return { kind: 'notification', era: 'session', body: body as JSONRPCNotification }
   const request = body as JSONRPCRequest

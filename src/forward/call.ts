@@ -1,0 +1,211 @@
+/** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { type Admission, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
+import { answer } from '../gateway/answer.ts'
+import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { settleLater } from '../gateway/outcomes.ts'
+import { failure } from '../native/result.ts'
+import { rateLimitHeaders } from '../policy/headers.ts'
+import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { linkTo } from '../upstream/link.ts'
+import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
+import type { Ending, Rewriting } from '../upstream/reception.ts'
+import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
+import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
+
+/** Where a call goes. */
+export interface Target {
+  readonly upstream: UpstreamConfig
+  /** The tool's name, as its own server knows it. */
+  readonly tool: string
+}
+
+/** `_meta` key under which a client of the stateless era names its session to calls of upstream tools. */
+export const SESSION_META_KEY = 'gatehouse/session'
+/** `_meta` key of what the gateway says of a call that it refused; an upstream tool's structure is its own. */
+export const ERROR_META_KEY = 'gatehouse/error'
+
+type UpstreamPlan =
+  | { readonly kind: 'unknown'; readonly intent: Intent }
+  | RefusedCall
+  | {
+      readonly kind: 'ready'
+      readonly intent: Intent
+      readonly upstream: { readonly server: string; readonly owner: string | null }
+      readonly target: Target
+      readonly ofTenant: TenantCharge
+      readonly abandon: () => Promise<void>
+    }
+
+/** Runs a tools/call whose params have the protocol's shape. */
+export async function callUpstream(
+  passage: Passage,
+  message: RequestMessage,
+  find: (config: CompiledConfig) => Target | null,
+  rewriting: Rewriting | null,
+): Promise<Response> {
+  const { name } = message.body.params as { name: string }
+  const { admission, planned } = await askPlanned(passage, (config) =>
+    plan(passage, message, find(config), config),
+  )
+  const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
+    Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
+
+  if (admission.kind === 'limited')
+    return say(limitedResult(admission.limited), limitedHeaders(admission.limited))
+  if (admission.kind === 'dead_handle') return say(deadHandleResult())
+  if (admission.kind !== 'admitted' || planned === null) return notAdmitted(admission, message)
+  switch (planned.kind) {
+    case 'unknown':
+      return refusalResponse(
+        { status: 200, code: codes.invalidParams, message: `Unknown tool: ${name}` },
+        message.id,
+      )
+    case 'refused':
+      return say(planned.result, planned.headers)
+    case 'ready':
+      return perform(passage, message, planned, admission.admitted, rewriting)
+  }
+}
+
+function notAdmitted(admission: Admission, message: RequestMessage): Promise<Response> {
+  return answer(admission, message.id, () =>
+    refusalResponse(
+      { status: 503, code: codes.internalError, message: 'The request could not be decided' },
+      message.id,
+    ),
+  )
+}
+
+async function plan(
+  passage: Passage,
+  message: RequestMessage,
+  target: Target | null,
+  config: CompiledConfig,
+): Promise<UpstreamPlan> {
+  const { arguments: args = {}, _meta } = message.body.params as {
+    arguments?: Record<string, unknown>
+    _meta?: Record<string, unknown>
+  }
+  const handle = message.era === 'stateless' ? _meta?.[SESSION_META_KEY] : null
+  const subject = {
+    tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
+    alias: target?.tool,
+    args,
+    call: record(target, args),
+    handle: typeof handle === 'string' ? handle : null,
+  }
+  const judge = new Judge(passage, config, subject)
+  if (target === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
+  const refusedCall = judge.decide(Date.now())
+  if (refusedCall !== null) return refusedCall
+  const withheld = Object.hasOwn(target.upstream.withheld, target.tool)
+    ? target.upstream.withheld[target.tool]
+    : undefined
+  if (withheld === 'hidden') return { kind: 'unknown', intent: judge.refusal('deny', '(drift)') }
+  if (withheld === 'blocked') {
+    const text =
+      `The tool "${target.tool}" of the server "${target.upstream.name}" is not what it was when it was first listed, ` +
+      'so it is blocked until an administrator accepts the change.'
+    return judge.refuse('deny', '(drift)', failure('tool_changed', text))
+  }
+  const reserved = await judge.reserve({ kind: 'none' })
+  if (reserved.kind === 'refused') return reserved
+  const { intent, ofTenant } = reserved
+  const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
+  const upstream = { server: target.upstream.name, owner }
+  return { kind: 'ready', intent, upstream, target, ofTenant, abandon: ofTenant.abandon }
+}
+
+/** What the audit row says: argument names as they were given, where they look like names at all. */
+function record(target: Target | null, args: Readonly<Record<string, unknown>>): CallRecord {
+  if (target === null) return { server: '(unknown)', tool: '(unknown)', argumentNames: [] }
+  const names = Object.keys(args)
+  const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
+  const argumentNames = plain.length === names.length ? plain : [...plain, '(other)']
+  return { server: target.upstream.name, tool: target.tool.slice(0, MOST_NAME_CHARS), argumentNames }
+}
+
+const MOST_NAMES = 64
+const MOST_NAME_CHARS = 256
+
+async function perform(
+  passage: Passage,
+  message: RequestMessage,
+  { target, ofTenant }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  admitted: Admitted,
+  rewriting: Rewriting | null,
+): Promise<Response> {
+  const startedAtMs = Date.now()
+  const { upstream } = target
+  const client: Client =
+    message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
+  const delivery: Delivery = {
+    acceptsEvents: acceptsEvents(passage.http),
+    failure: (problem) => failed(message, upstream.name, problem),
+    onEnd: (ending: Ending) => {
+      settleLater(passage, settledFrom(ending, startedAtMs))
+      if (ending.kind === 'failed' && isRefunded(ending.problem)) refund(passage, admitted, ofTenant)
+    },
+    headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
+    rewriting,
+  }
+  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
+    passage.execution.waitUntil(work),
+  )
+  if ('failure' in link) return refused(link, delivery)
+  const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
+  const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
+  return deliver({ passage, client, link, known: admitted.upstream }, request, delivery)
+}
+
+/** What surely did not happen is given back. */
+function refund(passage: Passage, { charged }: Admitted, ofTenant: TenantCharge): void {
+  if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
+  passage.execution.waitUntil(ofTenant.abandon())
+}
+
+/** The fields of `params` that MCP knows: what the policy has not looked at must not mean anything to the tool. */
+const forwarded = ['arguments', 'task', 'inputResponses', 'requestState'] as const
+
+function forwardedParams(tool: string, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const outgoing: Record<string, unknown> = { name: tool }
+  for (const field of forwarded) if (params[field] !== undefined) outgoing[field] = params[field]
+  if (isObject(params._meta)) {
+    const { [SESSION_META_KEY]: _, ...meta } = params._meta
+    outgoing._meta = meta
+  }
+  return outgoing
+}
+
+/** A result of our own, in the form of the client's era. */
+export function resultMessage({ era, id }: RequestMessage, result: CallToolResult): RpcMessage {
+  return { jsonrpc: '2.0', id, result: era === 'stateless' ? { resultType: 'complete', ...result } : result }
+}
+
+function failed(message: RequestMessage, server: string, problem: UpstreamProblem): RpcMessage {
+  const { retryAfterSeconds } = problem
+  const retry = retryAfterSeconds === null ? {} : { retry_after_seconds: retryAfterSeconds }
+  const result = failure(codeOf(problem), describe(server, problem), { server, ...retry })
+  return resultMessage(message, withoutStructure(result))
+}
+
+/**
+ * The same tool error without `structuredContent`: that belongs to the tool's own output schema, which clients check
+ * even of errors. What programs should know is in `_meta`.
+ */
+function withoutStructure({ structuredContent, ...result }: CallToolResult): CallToolResult {
+  const error = isObject(structuredContent) ? structuredContent.error : undefined
+  return error === undefined ? result : { ...result, _meta: { ...result._meta, [ERROR_META_KEY]: error } }
+}
+
+/** Whether the client takes event streams: every client of Streamable HTTP must (MCP, transports). */
+export function acceptsEvents(http: Request): boolean {
+  return /text\/event-stream|text\/\*|\*\/\*/.test(http.headers.get('accept') ?? '')
+}

@@ -1,0 +1,173 @@
+/** Delivers one request of a client to its upstream and passes the answer on. */
+
+import { bridge } from '../bridge/bridge.ts'
+import type { Settled } from '../principal/contract.ts'
+import { erasOf, learnEras } from '../upstream/health.ts'
+import { discard, isJson, type Sent, send } from '../upstream/http.ts'
+import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { readAnswer } from '../upstream/read-answer.ts'
+import { receive } from '../upstream/receive.ts'
+import type { Ending, Reception } from '../upstream/reception.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
+import { type Conversation, findPartner, openFor, type Partner } from './partner.ts'
+
+/** A request as it goes to the upstream: what was parsed and decided, and nothing else. */
+export interface Outgoing {
+  readonly jsonrpc: '2.0'
+  readonly id: RpcId
+  readonly method: string
+  readonly params?: Readonly<Record<string, unknown>>
+}
+
+/** What the client is told, and who hears how it went. */
+export type Delivery = Omit<Reception, 'id'>
+
+/** Delivers a request. Always answers, in bounded time. */
+export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
+  const found = await findPartner(talk)
+  if (!found.ok) return refused(found.problem, delivery)
+  return deliverTo(talk, found.partner, request, delivery)
+}
+
+async function deliverTo(
+  talk: Conversation,
+  partner: Partner,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  if (partner.era !== talk.client.era) return bridge(talk, partner, request, delivery)
+  return partner.era === 'session'
+    ? inSession(talk, partner, request, delivery)
+    : stateless(talk, request, delivery)
+}
+
+/** Answers a request that was not sent, or to which nothing came back. */
+export function refused(problem: UpstreamProblem, { failure, onEnd, headers }: Delivery): Response {
+  onEnd({ kind: 'failed', problem })
+  return Response.json(failure(problem), headers === undefined ? {} : { headers })
+}
+
+async function inSession(
+  talk: Conversation,
+  partner: Extract<Partner, { era: 'session' }>,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const body = JSON.stringify(request)
+  const reception: Reception = { ...delivery, id: request.id }
+  const { passage, link } = talk
+  const post = (session: { id: string | null; protocolVersion: string }): Promise<Sent> =>
+    send(link, { method: 'POST', headers: requestHeaders({ client: passage.http.headers, session }), body })
+
+  let sent = await post(partner.session)
+  if (!sent.ok) return refused(sent.problem, delivery)
+  if (!(await isForgotten(sent, partner.session.id))) return receive(sent.response, sent.hold, reception)
+
+  // A server that does not know the session has not done anything for it, so the request may be sent again, once.
+  const renewed = await openFor(talk, partner.session.id)
+  if (renewed === 'other_era') {
+    const found = await findPartner({ ...talk, known: null })
+    return found.ok ? deliverTo(talk, found.partner, request, delivery) : refused(found.problem, delivery)
+  }
+  if (!renewed.ok) return refused(renewed.problem, delivery)
+  if (renewed.partner.era !== 'session') return deliverTo(talk, renewed.partner, request, delivery)
+  sent = await post(renewed.partner.session)
+  if (!sent.ok) return refused(sent.problem, delivery)
+  return receive(sent.response, sent.hold, reception)
+}
+
+/**
+ * Whether the upstream has forgotten the session: 404 says so (MCP 2025-11-25, session management), and many servers
+ * answer 400 as if there had been none. Lets go of such an answer.
+ */
+async function isForgotten(sent: Extract<Sent, { ok: true }>, sessionId: string | null): Promise<boolean> {
+  const { response, hold } = sent
+  const { status } = response
+  if (sessionId === null || (status !== 404 && status !== 400)) return false
+  if (status === 400) {
+    if (!isJson(response)) return false
+    const text = await response
+      .clone()
+      .text()
+      .catch(() => '')
+    if (!/"message"\s*:\s*"[^"]*(session|not initialized)/i.test(text.slice(0, 4_096))) return false
+  }
+  discard(response)
+  hold.end(null)
+  return true
+}
+
+/** The part of a request that `Mcp-Name` repeats (MCP 2026-07-28, Streamable HTTP, standard request headers). */
+export function nameOf({ method, params }: Pick<Outgoing, 'method' | 'params'>): string | undefined {
+  const name = method === 'resources/read' ? params?.uri : params?.name
+  const isNamed = method === 'tools/call' || method === 'prompts/get' || method === 'resources/read'
+  return isNamed && typeof name === 'string' ? name : undefined
+}
+
+async function stateless(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
+  const { link, passage } = talk
+  const names = { method: request.method, name: nameOf(request) }
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: passage.http.headers, stateless: names }),
+    body: JSON.stringify(request),
+    signal: passage.http.signal,
+  })
+  if (!sent.ok) return refused(sent.problem, delivery)
+  const reception: Reception = { ...delivery, id: request.id }
+  if (sent.response.status < 400 || sent.response.status >= 500 || !isJson(sent.response))
+    return receive(sent.response, sent.hold, reception)
+
+  // It was refused before anything was done. A server that has gone back to the session era says so here.
+  const answer = await readAnswer(sent.response, sent.hold, request.id, 1024 * 1024)
+  if (!answer.ok) return refused(answer.problem, delivery)
+  if (isOfSessionEra(answer.message) && erasOf(link).stateless === true) {
+    learnEras(link, { stateless: null })
+    const found = await findPartner(talk)
+    if (found.ok && found.partner.era === 'session') return deliverTo(talk, found.partner, request, delivery)
+  }
+  delivery.onEnd({ kind: 'answered', message: answer.message, status: answer.status })
+  const headers = { 'content-type': 'application/json', ...delivery.headers }
+  return new Response(JSON.stringify(answer.message), { status: answer.status, headers })
+}
+
+/** Errors by which servers of the session era refuse a request that has no session: none that the stateless era has. */
+function isOfSessionEra({ error }: RpcMessage): boolean {
+  return error !== undefined && (error.code === -32_000 || error.code === -32_022 || error.code === -32_001)
+}
+
+/** How a call ended, for its audit row. */
+export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> {
+  const latencyMs = Date.now() - startedAtMs
+  switch (ending.kind) {
+    case 'failed':
+      return { outcome: outcomeOf(ending.problem), upstreamStatus: ending.problem.status, latencyMs }
+    case 'paused':
+      return { outcome: 'broken', upstreamStatus: ending.status, latencyMs }
+    case 'answered': {
+      const { message, status } = ending
+      const outcome =
+        message === 'cut' || message.error === undefined
+          ? message !== 'cut' && message.result?.isError === true
+            ? 'tool_error'
+            : 'result'
+          : 'rpc_error'
+      return { outcome, upstreamStatus: status, latencyMs }
+    }
+  }
+}
+
+/** The answer to a request, other than a call, whose upstream gave none. */
+export function rpcFailure(id: RpcId, server: string, problem: UpstreamProblem): RpcMessage {
+  const data = {
+    server,
+    code: codeOf(problem),
+    ...(problem.retryAfterSeconds === null ? {} : { retry_after_seconds: problem.retryAfterSeconds }),
+  }
+  return {
+    jsonrpc: '2.0',
+    id,
+    error: { code: -32_603, message: describe(server, problem, 'The request'), data },
+  }
+}

@@ -1,0 +1,82 @@
+/** `initialize` at one upstream server: a session here, a session there, and the server's own answer. */
+
+import { introduceInSession } from '../bridge/introduce.ts'
+import { afterAnswer, ask, askPlanned, type Passage } from '../gateway/admission.ts'
+import { answer } from '../gateway/answer.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import { type RequestMessage, sessionEraVersions } from '../gateway/message.ts'
+import { erasOf, learnEras } from '../upstream/health.ts'
+import { linkTo } from '../upstream/link.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
+import { openSession } from '../upstream/session.ts'
+import type { Client } from './client.ts'
+import { rpcFailure } from './deliver.ts'
+import { bind } from './partner.ts'
+import { unreachable } from './single.ts'
+
+/** More of what a client says of itself is not kept. */
+const MOST_CLIENT_CHARS = 16 * 1024
+
+/** What of `initialize` is kept with the session, for sessions that are opened in the client's name later. */
+export function clientOf(params: Readonly<Record<string, unknown>>): string | null {
+  const { capabilities, clientInfo } = params
+  const text = JSON.stringify({ capabilities, clientInfo })
+  return text.length > MOST_CLIENT_CHARS ? null : text
+}
+
+export function tooMuchClient(message: RequestMessage): Response {
+  const text = `capabilities and clientInfo are larger than ${MOST_CLIENT_CHARS} characters`
+  return refusalResponse({ status: 200, code: codes.invalidParams, message: text }, message.id)
+}
+
+export async function initializeUpstream(
+  passage: Passage,
+  server: string,
+  message: RequestMessage,
+): Promise<Response> {
+  const params = message.body.params as Record<string, unknown> & { protocolVersion: string }
+  const clientText = clientOf(params)
+  const { protocolVersion: asked } = params
+  const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
+  const { admission, config } = await askPlanned(passage, (current) => ({
+    intent:
+      clientText !== null && current.upstreams.has(server)
+        ? ({ kind: 'open', protocolVersion, client: clientText } as const)
+        : ({ kind: 'check' } as const),
+  }))
+  return answer(admission, message.id, async ({ tenant, outcome }) => {
+    if (clientText === null) return tooMuchClient(message)
+    const upstream = config?.upstreams.get(server)
+    if (upstream === undefined || outcome.kind !== 'opened') return unreachable()
+    const within: Passage = { ...passage, transport: outcome.transport }
+    const give = (problem: UpstreamProblem) => {
+      // Without its server the session is of no use, and the client does not know of it.
+      afterAnswer(within, async () => void (await ask(within, { kind: 'close' })))
+      return Response.json(rpcFailure(message.id, server, problem))
+    }
+    const link = await linkTo(passage.env, tenant, upstream, (work) => passage.execution.waitUntil(work))
+    if ('failure' in link) return give(link)
+    const client: Client = {
+      era: 'session',
+      protocolVersion,
+      capabilities: params.capabilities as Client['capabilities'],
+      clientInfo: params.clientInfo as Client['clientInfo'],
+    }
+    const talk = { passage: within, client, link, known: null }
+    const headers = { 'mcp-session-id': outcome.transport }
+    if (erasOf(link).session !== false) {
+      const opened = await openSession(link, { ...params, protocolVersion: asked }, passage.http.headers)
+      if (opened.kind === 'failed') return give(opened.problem)
+      if (opened.kind === 'opened') {
+        learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })
+        const bound = await bind(talk, { id: opened.id, protocolVersion: opened.protocolVersion }, undefined)
+        if (!bound.ok) return give(bound.problem)
+        return Response.json({ ...opened.message, id: message.id }, { headers })
+      }
+      learnEras(link, { session: false })
+    }
+    const introduced = await introduceInSession(talk, protocolVersion)
+    if (!introduced.ok) return give(introduced.problem)
+    return Response.json({ jsonrpc: '2.0', id: message.id, result: introduced.result }, { headers })
+  })
+}

@@ -1,0 +1,130 @@
+/** `tools/list` of one upstream server: compared with its pins, then filtered by the policy. */
+import type { RequestMessage } from '../gateway/message.ts'
+import { isListed } from '../policy/decide.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { rpcFailure } from './deliver.ts'
+import { inquire } from './inquire.ts'
+import { compareWithPins } from './pinning.ts'
+import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
+
+/** More pages, or more tools, are not read: a cursor may lead in circles. */
+const MOST_PAGES = 100
+const MOST_TOOLS = 20_000
+
+export type Listed =
+  | {
+      readonly ok: true
+      readonly message: RpcMessage
+      readonly status: number
+      /** What may be shown, in the server's order. */
+      readonly tools: readonly Tool[]
+    }
+  | {
+      readonly ok: false
+      readonly message: RpcMessage
+      readonly status: number
+      readonly problem?: UpstreamProblem
+    }
+
+/** A tool as its server lists it: whatever it is, it has a name. */
+export type Tool = Readonly<Record<string, unknown>> & { readonly name: string }
+
+export async function listTools(at: Reached, message: RequestMessage): Promise<Response> {
+  const listed = await toolsOf(at, message)
+  const answer = listed.ok
+    ? { ...listed.message, result: { ...listed.message.result, tools: listed.tools } }
+    : listed.message
+  return Response.json(answer, { status: listed.status })
+}
+
+/** One page of a server's tools, as far as they may be shown. */
+export async function toolsOf(at: Reached, message: RequestMessage): Promise<Listed> {
+  const { message: answer, status } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  if (answer.result === undefined) return { ok: false, message: answer, status }
+  const tools = toolsIn(answer)
+  if (tools === null) return wrong(at, message, 'listed something that is not a list of tools')
+  let { upstream, config } = at
+  try {
+    const isWhole = message.body.params?.cursor === undefined && answer.result.nextCursor === undefined
+    const all = isWhole ? tools : await scan(at, message)
+    if (all !== null && (await compareWithPins(at.link, upstream, all))) {
+      const again = await reach(at.passage, upstream.name, message.era, message.body.params, message.id)
+      if (!again.ok) return wrong(at, message, 'is no longer reachable')
+      upstream = again.at.upstream
+      config = again.at.config
+    }
+  } catch {
+    return wrong(at, message, 'listed tools that could not be compared with what is known of them')
+  }
+  return { ok: true, message: answer, status, tools: shown(tools, config, upstream) }
+}
+
+function toolsIn({ result }: RpcMessage): Tool[] | null {
+  const tools = result?.tools
+  if (!Array.isArray(tools)) return null
+  return tools.filter((tool): tool is Tool => isObject(tool) && typeof tool.name === 'string')
+}
+
+/** What the policy and the pins let a client see. */
+function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstream: UpstreamConfig): Tool[] {
+  return tools
+    .filter(
+      ({ name }) =>
+        isListed(policy, `${upstream.name}__${name}`, name) && withheldOf(upstream, name) !== 'hidden',
+    )
+    .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
+}
+
+export function withheldOf({ withheld }: UpstreamConfig, name: string): 'hidden' | 'blocked' | null {
+  return Object.hasOwn(withheld, name) ? (withheld[name] ?? null) : null
+}
+
+/** The tool without its own words, which nobody has accepted. */
+function blocked({ name }: Tool): Tool {
+  return {
+    name,
+    description:
+      'Blocked: this tool has changed since it was first listed. An administrator must accept the change.',
+    inputSchema: { type: 'object' },
+  }
+}
+
+/** Pages that have been scanned as part of a whole list, by this isolate. */
+const scanned = new Map<string, number>()
+const RESCAN_MS = 60_000
+const MOST_SCANS = 2_000
+
+/**
+ * All tools of a server that lists them in pages; null where that was done a moment ago. Pins are of whole lists, and a
+ * client may read but a part.
+ */
+async function scan(at: Reached, message: RequestMessage): Promise<Tool[] | null> {
+  const key = `${at.link.tenant}/${at.upstream.name} ${at.upstream.url}`
+  const nowMs = Date.now()
+  if (at.upstream.seen.length > 0 && nowMs - (scanned.get(key) ?? 0) < RESCAN_MS) return null
+  if (scanned.size >= MOST_SCANS) scanned.clear()
+  scanned.set(key, nowMs)
+  const tools: Tool[] = []
+  let cursor: unknown
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { params = {} } = message.body
+    const { cursor: _, ...rest } = params as Record<string, unknown>
+    const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }
+    const { message: answer } = await inquire(talkAt(at), asked, deliveryOf(at, message))
+    const found = answer.result === undefined ? null : toolsIn(answer)
+    if (found === null) throw new Error('a page of the list is missing')
+    tools.push(...found)
+    const next = answer.result?.nextCursor
+    if (next === undefined || next === cursor || tools.length >= MOST_TOOLS) break
+    cursor = next
+  }
+  return tools
+}
+
+function wrong(at: Reached, message: RequestMessage, what: string): Listed {
+  const problem = problemOf('not_mcp', what)
+  return { ok: false, message: rpcFailure(message.id, at.upstream.name, problem), status: 200, problem }
+}

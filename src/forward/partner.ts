@@ -1,0 +1,118 @@
+/**
+ * In which era, and in which session, an upstream is spoken to: the client's own era where the upstream has it,
+ * else the other one, with a bridge between.
+ */
+import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
+import type { Era } from '../gateway/message.ts'
+import type { Admitted, UpstreamSession } from '../principal/contract.ts'
+import { discover } from '../upstream/discover.ts'
+import { erasOf, learnEras } from '../upstream/health.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { announce, closeSession, openSession } from '../upstream/session.ts'
+import { type Client, ownerOf, profileOf } from './client.ts'
+
+/** How an upstream is spoken to. */
+export type Partner =
+  | { readonly era: 'session'; readonly session: UpstreamSession }
+  | { readonly era: 'stateless' }
+
+export type Found =
+  | { readonly ok: true; readonly partner: Partner }
+  | { readonly ok: false; readonly problem: UpstreamProblem }
+
+/** One request of a client to one upstream. */
+export interface Conversation {
+  readonly passage: Passage
+  readonly client: Client
+  readonly link: UpstreamLink
+  /** The upstream session that the principal knows of, or null. */
+  readonly known: UpstreamSession | null
+}
+
+/** Finds out how to speak to the upstream, and opens a session with it where one is needed. */
+export async function findPartner(talk: Conversation): Promise<Found> {
+  const { link, client, known } = talk
+  if (client.era === 'session') {
+    if (known !== null) return { ok: true, partner: { era: 'session', session: known } }
+    return (await trySession(talk)) ?? (await tryStateless(link)) ?? neither()
+  }
+  // A server that is known for the older era alone is not asked again with every request.
+  return (await tryStateless(link)) ?? (await trySession(talk)) ?? neither()
+}
+
+/** The eras that are tried, in order: what is preferred is asked even when nobody knows, what is not only then. */
+export function erasToTry(client: Era): readonly Era[] {
+  return client === 'session' ? ['session', 'stateless'] : ['stateless', 'session']
+}
+
+async function trySession(talk: Conversation): Promise<Found | null> {
+  const { link, known } = talk
+  if (erasOf(link).session === false) return null
+  if (known !== null) return { ok: true, partner: { era: 'session', session: known } }
+  const opened = await openFor(talk, undefined)
+  return opened === 'other_era' ? null : opened
+}
+
+async function tryStateless(link: UpstreamLink): Promise<Found | null> {
+  const { stateless } = erasOf(link)
+  if (stateless === true) return { ok: true, partner: { era: 'stateless' } }
+  if (stateless === false) return null
+  const discovered = await discover(link)
+  if (discovered.kind === 'failed') return { ok: false, problem: discovered.problem }
+  return discovered.kind === 'discovered' ? { ok: true, partner: { era: 'stateless' } } : null
+}
+
+function neither(): Found {
+  const message = 'speaks no revision of MCP that the gateway knows'
+  return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true }) }
+}
+
+/** Opens a session in the client's name and remembers it; `replaces` is the id of one that the upstream forgot. */
+export async function openFor(
+  talk: Conversation,
+  replaces: string | null | undefined,
+): Promise<Found | 'other_era'> {
+  const { link, client, passage } = talk
+  const opened = await openSession(link, profileOf(client), passage.http.headers)
+  if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
+  if (opened.kind === 'other_era') {
+    learnEras(link, { session: false })
+    return 'other_era'
+  }
+  learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })
+  const mine = { id: opened.id, protocolVersion: opened.protocolVersion }
+  const refused = await announce(link, mine)
+  if (refused !== null) return { ok: false, problem: refused }
+  return bind(talk, mine, replaces)
+}
+
+/** Has the principal remember a session. Of two that were opened at once the first counts, and the other is closed. */
+export async function bind(
+  { passage, client, link }: Conversation,
+  mine: { readonly id: string | null; readonly protocolVersion: string },
+  replaces: string | null | undefined,
+): Promise<Found> {
+  const bound = await principalOf(passage)
+    .bindUpstream({
+      secretHash: passage.claim.secretHash,
+      transport: passage.transport,
+      owner: ownerOf(client),
+      server: link.config.name,
+      replaces,
+      session: mine,
+    })
+    .catch(() => ({ kind: 'unavailable' }) as const)
+  if (bound.kind !== 'bound') {
+    link.waitUntil(closeSession(link, mine))
+    const message = 'could not be asked: the session of the gateway has ended'
+    return { ok: false, problem: problemOf('misconfigured', message, { isUndone: true }) }
+  }
+  if (bound.session.id !== mine.id) link.waitUntil(closeSession(link, mine))
+  return { ok: true, partner: { era: 'session', session: bound.session } }
+}
+
+/** Forgets what is no longer so, behind the answer. */
+export function drainLater(passage: Passage, admitted: Admitted): void {
+  if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
+}

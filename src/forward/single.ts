@@ -1,0 +1,156 @@
+/** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
+
+import { problem } from '../errors.ts'
+import { askPlanned, type Passage } from '../gateway/admission.ts'
+import { answer, refuse } from '../gateway/answer.ts'
+import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { Message, RequestMessage } from '../gateway/message.ts'
+import type { Admitted } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import { acceptsEvents, callUpstream } from './call.ts'
+import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
+import { type Delivery, deliver, rpcFailure } from './deliver.ts'
+import { initializeUpstream } from './initialize.ts'
+import { discoverUpstream } from './introduce.ts'
+import { listTools } from './list-tools.ts'
+import { listen } from './streams.ts'
+import { tell } from './tell.ts'
+
+/**
+ * What is passed on unread: reading, not acting. A method that is not here is not passed on, because nobody has
+ * decided about it.
+ */
+const passed: ReadonlySet<string> = new Set([
+  'ping',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'completion/complete',
+  'logging/setLevel',
+  'tasks/get',
+  'tasks/result',
+  'tasks/list',
+  'tasks/cancel',
+  'tasks/update',
+])
+
+/** Answers one message to `server`. */
+export async function dispatchSingle(
+  passage: Passage,
+  server: string,
+  message: Exclude<Message, { kind: 'batch' }>,
+  id: RequestId | null,
+): Promise<Response> {
+  switch (message.kind) {
+    case 'refused':
+      return refuse(passage, message.refusal, id)
+    case 'notification':
+    case 'response': {
+      const params = message.kind === 'notification' ? message.body.params : undefined
+      const reached = await reach(passage, server, message.era, params)
+      if (!reached.ok) return reached.response
+      return tell(reached.at, message)
+    }
+    case 'request':
+      return dispatchRequest(passage, server, message)
+  }
+}
+
+async function dispatchRequest(passage: Passage, server: string, message: RequestMessage): Promise<Response> {
+  const { method, era } = message
+  if (method === 'tools/call') {
+    const find = (config: CompiledConfig) => {
+      const upstream = config.upstreams.get(server)
+      const { name } = message.body.params as { name: string }
+      return upstream === undefined ? null : { upstream, tool: name }
+    }
+    return callUpstream(passage, message, find, null)
+  }
+  if (method === 'initialize' && era === 'session') return initializeUpstream(passage, server, message)
+  const reached = await reach(passage, server, era, message.body.params, message.id)
+  if (!reached.ok) return reached.response
+  const { at } = reached
+  if (method === 'tools/list') return listTools(at, message)
+  if (method === 'server/discover' && era === 'stateless') return discoverUpstream(at, message)
+  if (method === 'subscriptions/listen' && era === 'stateless') return listen(at, message)
+  if (!passed.has(method)) return unknownMethod(message)
+  return deliver(talkAt(at), outgoing(message), deliveryOf(at, message))
+}
+
+/** A request that has been admitted, and the server that it is for. */
+export interface Reached {
+  readonly passage: Passage
+  readonly config: CompiledConfig
+  readonly upstream: UpstreamConfig
+  readonly link: UpstreamLink
+  readonly admitted: Admitted
+  readonly client: Client
+}
+
+/** Asks the principal for a request that the policy has no say in, and finds its server. */
+export async function reach(
+  passage: Passage,
+  server: string,
+  era: Client['era'],
+  params: unknown,
+  id: RequestId | null = null,
+): Promise<
+  { readonly ok: true; readonly at: Reached } | { readonly ok: false; readonly response: Response }
+> {
+  const owner = era === 'session' ? null : ownerOf(statelessClient(params))
+  const { admission, config } = await askPlanned(passage, (current) => ({
+    intent: { kind: 'check' } as const,
+    upstream: current.upstreams.has(server) ? { server, owner } : null,
+  }))
+  if (admission.kind !== 'admitted' || config === null)
+    return { ok: false, response: await answer(admission, id, unreachable) }
+  const upstream = config.upstreams.get(server)
+  if (upstream === undefined) return { ok: false, response: unreachable() }
+  const { admitted } = admission
+  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
+    passage.execution.waitUntil(work),
+  )
+  if ('failure' in link) {
+    const response =
+      id === null ? new Response(null, { status: 202 }) : Response.json(rpcFailure(id, server, link))
+    return { ok: false, response }
+  }
+  const client = era === 'session' ? sessionClient(admitted) : statelessClient(params)
+  return { ok: true, at: { passage, config, upstream, link, admitted, client } }
+}
+
+/** The same words for a server that does not exist and one that this grant may not reach. */
+export function unreachable(): Response {
+  return problem(404, 'Not found', 'There is no server of this name that this grant may reach.')
+}
+
+export function talkAt({ passage, client, link, admitted }: Reached) {
+  return { passage, client, link, known: admitted.upstream }
+}
+
+export function outgoing({ id, method, body }: RequestMessage) {
+  const { params } = body
+  return { jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) } as const
+}
+
+/** How a request that is no call is answered where its server gives no answer. */
+export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
+  return {
+    acceptsEvents: acceptsEvents(passage.http),
+    failure: (why) => rpcFailure(id, upstream.name, why),
+    onEnd: () => {},
+    rewriting: null,
+  }
+}
+
+export function unknownMethod({ era, id, method }: RequestMessage): Response {
+  const status = era === 'stateless' ? 404 : 200
+  const refusal = { status, code: codes.methodNotFound, message: `Method not found: ${method}` }
+  return refusalResponse(refusal, id)
+}

@@ -1,0 +1,129 @@
+/**
+ * What is asked of every call, whatever serves it: the policy, then the limits of the whole tenant. The rest is
+ * counted by the principal, with what is said here.
+ */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { failure } from '../native/result.ts'
+import type { Reservation } from '../policy/counting.ts'
+import { decide, usesContext } from '../policy/decide.ts'
+import type { Charge, Shadow } from '../policy/model.ts'
+import type { Assumed, CallRecord, Intent, Work } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { Passage } from './admission.ts'
+import { limitedHeaders, limitedResult } from './call-results.ts'
+import { knownCaller, NOBODY } from './known.ts'
+import { refundTenant, reserveForTenant } from './tenant-limits.ts'
+
+/** A call, as far as the policy and the audit look at it. */
+export interface Subject {
+  readonly tool: string
+  /** Another name that rules may use for the tool. */
+  readonly alias?: string | undefined
+  readonly args: Readonly<Record<string, unknown>>
+  readonly annotations?: Readonly<Record<string, unknown>> | undefined
+  readonly call: CallRecord
+  /** The session's handle in the stateless era, or null. */
+  readonly handle: string | null
+}
+
+/** Never reaches the tool. */
+export interface RefusedCall {
+  readonly kind: 'refused'
+  readonly intent: Intent
+  readonly result: CallToolResult
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What the tenant's counters were charged, and how to give it back. */
+export interface TenantCharge {
+  readonly taken: Extract<Reservation, { ok: true }>
+  readonly abandon: () => Promise<void>
+}
+
+export interface ReservedCall {
+  readonly kind: 'reserved'
+  readonly intent: Intent
+  readonly ofTenant: TenantCharge
+}
+
+type RefusalKind = Extract<Intent, { kind: 'refuse' }>['decision']
+
+/** A call that is being judged: refuse it for a reason of the tool's own, or ask the policy. */
+export class Judge {
+  readonly #passage: Passage
+  readonly #config: CompiledConfig
+  readonly #subject: Subject
+  readonly #caller: typeof NOBODY
+  readonly #assumed: Assumed | null
+  #shadow: readonly Shadow[] = []
+  #rule = ''
+  #charges: readonly Charge[] = []
+
+  constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
+    const { tool, alias, handle } = subject
+    const isAsked = usesContext(config.policy, tool, alias)
+    this.#passage = passage
+    this.#config = config
+    this.#subject = subject
+    this.#caller = isAsked ? knownCaller(passage.claim.key, passage.transport ?? handle) : NOBODY
+    this.#assumed = isAsked ? { ...this.#caller, handle } : null
+  }
+
+  refuse(decision: RefusalKind, rule: string, result: CallToolResult): RefusedCall {
+    return { kind: 'refused', intent: this.refusal(decision, rule), result, headers: {} }
+  }
+
+  refusal(decision: RefusalKind, rule: string): Intent {
+    const { call } = this.#subject
+    return { kind: 'refuse', call, decision, rule, shadow: this.#shadow, assumed: this.#assumed }
+  }
+
+  /** Asks the policy; null when it allows. */
+  decide(nowMs: number): RefusedCall | null {
+    const { tool, alias, args, annotations } = this.#subject
+    const decision = decide(
+      this.#config.policy,
+      { tool, alias, args, annotations },
+      { nowMs, ...this.#caller },
+    )
+    this.#shadow = decision.shadow
+    if (decision.action === 'allow') {
+      this.#rule = decision.rule
+      this.#charges = decision.charges
+      return null
+    }
+    const { action, code, rule, message } = decision
+    const result = failure(code, `${message} (policy rule: ${rule})`, { rule })
+    return this.refuse(action === 'deny' ? 'deny' : 'approval', rule, result)
+  }
+
+  /** Charges the tenant's counters, and says what the principal is to do. Call it after `decide` has allowed. */
+  async reserve(work: Work): Promise<ReservedCall | RefusedCall> {
+    const isOfTenant = ({ scope }: Charge) => scope === 'tenant'
+    const ofTenant = this.#charges.filter(isOfTenant)
+    const taken = await reserveForTenant(this.#passage, ofTenant)
+    if (taken.ok === 'unavailable') {
+      const message = 'The limits of this tenant could not be looked at, so the call was refused. Try again.'
+      return this.refuse('refuse', '(unavailable)', failure('unavailable', message))
+    }
+    if (!taken.ok) {
+      const { limited } = taken
+      const intent = this.refusal('limit', limited.rule)
+      return { kind: 'refused', intent, result: limitedResult(limited), headers: limitedHeaders(limited) }
+    }
+    this.#shadow = [...this.#shadow, ...taken.shadow]
+    const { call, handle } = this.#subject
+    const intent: Intent = {
+      kind: 'call',
+      call,
+      rule: this.#rule,
+      handle,
+      charges: this.#charges.filter((charge) => !isOfTenant(charge)),
+      shadow: this.#shadow,
+      assumed: this.#assumed,
+      work,
+    }
+    const abandon = () => refundTenant(this.#passage, taken.taken)
+    return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
+  }
+}

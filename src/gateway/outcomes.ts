@@ -1,0 +1,67 @@
+/**
+ * How calls ended, on its way to their audit rows. No call pays for that: outcomes travel with the next question
+ * to the same principal or, when none comes soon, in one message for all. Should the isolate die first, the row says
+ * that the outcome is unknown.
+ */
+import { errorName, log } from '../log.ts'
+import type { Settled } from '../principal/contract.ts'
+import { type Passage, principalOf } from './admission.ts'
+
+/** Outcomes that nobody else carries leave after so long. */
+const QUIET_MS = 500
+/** More are not kept for one principal; one that is asked so often carries them away much sooner. */
+const MOST_WAITING = 1_000
+/** As many go with one question. */
+const MOST_AT_ONCE = 100
+
+const waiting = new Map<string, Settled[]>()
+const leaving = new Set<string>()
+
+function keyOf({ claim }: Pick<Passage, 'claim'>): string {
+  return `${claim.tenant}/${claim.grant}`
+}
+
+/** Takes what waits for a principal, to be sent along. */
+export function takeOutcomes(passage: Pick<Passage, 'claim'>): readonly Settled[] {
+  const key = keyOf(passage)
+  const all = waiting.get(key)
+  if (all === undefined) return []
+  if (all.length > MOST_AT_ONCE) return all.splice(0, MOST_AT_ONCE)
+  waiting.delete(key)
+  return all
+}
+
+/** Puts back what could not be sent. */
+export function putBackOutcomes(passage: Pick<Passage, 'claim'>, outcomes: readonly Settled[]): void {
+  if (outcomes.length === 0) return
+  const key = keyOf(passage)
+  waiting.set(key, [...outcomes, ...(waiting.get(key) ?? [])].slice(0, MOST_WAITING))
+}
+
+/** Remembers how a call ended. */
+export function settleLater(passage: Passage, outcome: Omit<Settled, 'requestId'>): void {
+  const key = keyOf(passage)
+  const settled: Settled = { requestId: passage.requestId, ...outcome }
+  const all = waiting.get(key)
+  if (all === undefined) waiting.set(key, [settled])
+  else if (all.length < MOST_WAITING) all.push(settled)
+  if (leaving.has(key)) return
+  leaving.add(key)
+  passage.execution.waitUntil(leaveAfterAWhile(passage, key))
+}
+
+async function leaveAfterAWhile(passage: Passage, key: string): Promise<void> {
+  try {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+  } finally {
+    leaving.delete(key)
+  }
+  for (let outcomes = takeOutcomes(passage); outcomes.length > 0; outcomes = takeOutcomes(passage)) {
+    try {
+      await principalOf(passage).settle(outcomes)
+    } catch (error) {
+      log('warn', 'principal.after_answer_failed', { request: passage.requestId, error: errorName(error) })
+      return
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** What can be wrong with an upstream's answer. PURE. */
+import { problemOf, type UpstreamProblem } from './problem.ts'
+
+/** Ends the reading of a body. */
+export class BodyProblem extends Error {
+  readonly problem: UpstreamProblem
+
+  constructor(problem: UpstreamProblem) {
+    super(problem.message)
+    this.name = 'BodyProblem'
+    this.problem = problem
+  }
+}
+
+export function problemFrom(error: unknown): UpstreamProblem {
+  return error instanceof BodyProblem ? error.problem : problemOf('broken', 'answered something unreadable')
+}
+
+export function notRpc(status: number): UpstreamProblem {
+  return problemOf('not_mcp', 'answered something that is not a JSON-RPC message', { status })
+}
+
+export function wrongId(status: number): UpstreamProblem {
+  return problemOf('wrong_id', 'answered another request than the one it was sent', { status })
+}
+
+export function endedEarly(status: number): UpstreamProblem {
+  return problemOf('broken', 'ended its event stream without an answer', { status })
+}
+
+export function brokeOff(status: number): UpstreamProblem {
+  return problemOf('broken', 'broke the connection in the middle of its answer', { status })
+}
+
+export function tooLarge(mostBytes: number, status: number): UpstreamProblem {
+  return problemOf('too_large', `answered more than ${mostBytes} bytes`, { status })
+}
+
+export function hungUp(status: number): UpstreamProblem {
+  return problemOf('cancelled', 'was not waited for: the client hung up', { status })
+}

@@ -1,0 +1,63 @@
+/** Reads the body of an upstream's answer, piece by piece: bounded in size and in time. */
+import { BodyProblem, brokeOff, problemFrom, tooLarge } from './answer-problems.ts'
+import type { Hold } from './http.ts'
+import type { UpstreamProblem } from './problem.ts'
+
+/** The pieces of one body. Reading throws only BodyProblem. */
+export class BodyReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null
+  readonly #hold: Hold
+  readonly #status: number
+  #bytes = 0
+
+  constructor(response: Response, hold: Hold) {
+    this.#reader = response.body?.getReader() ?? null
+    this.#hold = hold
+    this.#status = response.status
+  }
+
+  /** The next piece, or null at the end. */
+  async next(): Promise<Uint8Array | null> {
+    const { watchdog, link } = this.#hold
+    try {
+      const read = await this.#reader?.read()
+      if (read === undefined || read.done) return null
+      watchdog.heard()
+      this.#bytes += read.value.byteLength
+      if (this.#bytes <= link.config.maxResponseBytes) return read.value
+    } catch {
+      throw new BodyProblem(watchdog.problem ?? brokeOff(this.#status))
+    }
+    this.cancel()
+    throw new BodyProblem(tooLarge(link.config.maxResponseBytes, this.#status))
+  }
+
+  cancel(): void {
+    this.#reader?.cancel().catch(() => {})
+  }
+}
+
+export type ReadText =
+  | { readonly kind: 'whole'; readonly text: string }
+  /** There is more; what was read so far. */
+  | { readonly kind: 'more'; readonly pieces: readonly Uint8Array[] }
+  | { readonly kind: 'problem'; readonly problem: UpstreamProblem }
+
+/** Reads a body as text, unless it is larger than `mostBytes`. */
+export async function readUpTo(reader: BodyReader, mostBytes: number): Promise<ReadText> {
+  const decoder = new TextDecoder()
+  const pieces: Uint8Array[] = []
+  let text = ''
+  let bytes = 0
+  try {
+    for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
+      bytes += piece.byteLength
+      pieces.push(piece)
+      if (bytes > mostBytes) return { kind: 'more', pieces }
+      text += decoder.decode(piece, { stream: true })
+    }
+  } catch (error) {
+    return { kind: 'problem', problem: problemFrom(error) }
+  }
+  return { kind: 'whole', text: text + decoder.decode() }
+}

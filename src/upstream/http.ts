@@ -1,0 +1,162 @@
+/**
+ * One HTTP request to an upstream: within the breaker, the cap and the time that it has, and never to where the
+ * upstream would redirect it.
+ */
+import { errorName } from '../log.ts'
+import { enter } from './health.ts'
+import type { UpstreamLink } from './link.ts'
+import { problemOf, type UpstreamProblem } from './problem.ts'
+import { Watchdog } from './watchdog.ts'
+
+export interface UpstreamRequest {
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  /** All but the configured ones, which are added here. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Aborts when the client has cancelled. */
+  readonly signal?: AbortSignal | undefined
+  /** An event stream that may be silent, and last, as long as it likes once it is open. */
+  readonly isEndless?: boolean
+}
+
+/** An open request. Whoever holds it must `end` it. */
+export interface Hold {
+  readonly link: UpstreamLink
+  readonly watchdog: Watchdog
+  /** Gives the place back and says how it went; only the first time counts. */
+  readonly end: (problem: UpstreamProblem | null) => void
+}
+
+export type Sent =
+  | { readonly ok: true; readonly response: Response; readonly hold: Hold }
+  | { readonly ok: false; readonly problem: UpstreamProblem }
+
+/** Sends a request. Never throws. */
+export async function send(link: UpstreamLink, request: UpstreamRequest): Promise<Sent> {
+  const { config } = link
+  const entry = enter(link, request.isEndless === true)
+  if (entry.kind === 'busy') {
+    const message = `is busy: ${config.maxConcurrent} requests are open already`
+    return { ok: false, problem: problemOf('busy', message, { isUndone: true, retryAfterSeconds: 1 }) }
+  }
+  if (entry.kind === 'resting') {
+    const seconds = Math.max(1, Math.ceil((entry.retryAtMs - Date.now()) / 1_000))
+    const message = 'has failed too often and is left alone for a while'
+    return {
+      ok: false,
+      problem: problemOf('resting', message, { isUndone: true, retryAfterSeconds: seconds }),
+    }
+  }
+
+  const watchdog = new Watchdog(
+    config.responseSeconds * 1_000,
+    request.isEndless === true ? Number.POSITIVE_INFINITY : config.callSeconds * 1_000,
+  )
+  const cancel = () => watchdog.stop(problemOf('cancelled', 'was not waited for: the client hung up'))
+  request.signal?.addEventListener('abort', cancel)
+  const hold: Hold = {
+    link,
+    watchdog,
+    end: (problem) => {
+      watchdog.stop()
+      request.signal?.removeEventListener('abort', cancel)
+      entry.leave(problem)
+    },
+  }
+  if (request.signal?.aborted) cancel()
+
+  try {
+    const response = await fetch(config.url, {
+      method: request.method,
+      headers: { ...request.headers, ...link.credentials },
+      ...(request.body === undefined ? {} : { body: request.body }),
+      // An upstream could else lead a request, credentials and all, to where it may not go.
+      redirect: 'manual',
+      signal: watchdog.signal,
+    })
+    watchdog.heard(request.isEndless === true ? Number.POSITIVE_INFINITY : config.idleSeconds * 1_000)
+    return { ok: true, response, hold }
+  } catch (error) {
+    const problem = watchdog.problem ?? unreachable(error)
+    hold.end(problem)
+    return { ok: false, problem }
+  }
+}
+
+/**
+ * Nothing came back. Whether anything was sent is known only where the connection never came about, and the
+ * runtime says that in words alone.
+ */
+function unreachable(error: unknown): UpstreamProblem {
+  const text = error instanceof Error ? error.message : ''
+  const isUndone = /refused|not resolve|dns|unreachable|getaddrinfo/i.test(text)
+  return isUndone
+    ? problemOf('refused', 'could not be reached', { isUndone: true })
+    : problemOf('broken', `broke the connection before it answered (${errorName(error)})`)
+}
+
+/**
+ * What an HTTP answer says that is no answer of MCP; null for one that may be. The body of a refusal is not
+ * passed on: it speaks of credentials and addresses that are none of the client's business.
+ */
+export function problemIn(response: Response): UpstreamProblem | null {
+  const { status } = response
+  if (status >= 300 && status < 400) {
+    const message = `redirected the request (HTTP ${status}), which is not followed`
+    return problemOf('redirect', message, { status, isUndone: true })
+  }
+  if (status === 401 || status === 403) {
+    const message = `refused the gateway's credentials (HTTP ${status})`
+    return problemOf('unauthorized', message, { status, isUndone: true })
+  }
+  if (status === 429) {
+    const message = 'limits the rate of requests (HTTP 429)'
+    return problemOf('rate_limited', message, {
+      status,
+      isUndone: true,
+      retryAfterSeconds: retryAfterSeconds(response),
+    })
+  }
+  if (status >= 500) {
+    const message = `answered HTTP ${status}`
+    return problemOf('http_error', message, { status, retryAfterSeconds: retryAfterSeconds(response) })
+  }
+  if (isJson(response) || isEventStream(response)) return null
+  const message =
+    status === 200
+      ? `answered something that is not MCP (${mediaType(response) || 'no Content-Type'})`
+      : `answered HTTP ${status}`
+  return problemOf(status === 200 ? 'not_mcp' : 'http_error', message, { status, isUndone: status >= 400 })
+}
+
+/** Reads a response's `Retry-After` (RFC 9110, 10.2.3), bounded to a day. */
+function retryAfterSeconds(response: Response): number | null {
+  const text = response.headers.get('retry-after')
+  if (text === null) return null
+  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1_000
+  return Number.isFinite(seconds) ? Math.min(86_400, Math.max(1, Math.ceil(seconds))) : null
+}
+
+export function isJson(response: Response): boolean {
+  return mediaType(response) === 'application/json'
+}
+
+export function isEventStream(response: Response): boolean {
+  return mediaType(response) === 'text/event-stream'
+}
+
+function mediaType(response: Response): string {
+  return (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+}
+
+/** Lets go of a body that nobody will read. */
+export function discard(response: Response): void {
+  response.body?.cancel().catch(() => {})
+}
+
+/** Why a message that is not answered was not taken, or null where it was. */
+export function rejection(response: Response): UpstreamProblem | null {
+  if (response.ok) return null
+  const { status } = response
+  return problemIn(response) ?? problemOf('http_error', `answered HTTP ${status}`, { status, isUndone: true })
+}

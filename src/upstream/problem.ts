@@ -1,0 +1,84 @@
+/** Why an upstream gave no usable answer, and what an agent is told of it. PURE. */
+import type { CallOutcomeKind } from '../principal/contract.ts'
+import type { UpstreamFailure } from './config.ts'
+
+export interface UpstreamProblem {
+  readonly failure: UpstreamFailure | 'busy' | 'resting' | 'misconfigured' | 'cancelled'
+  /** What happened, as the end of a sentence that begins with the server's name. */
+  readonly message: string
+  /** Nothing was sent, or what was sent was refused for our sake: the call surely did not happen. */
+  readonly isUndone: boolean
+  /** HTTP status of the upstream, or null where it sent none. */
+  readonly status: number | null
+  readonly retryAfterSeconds: number | null
+}
+
+export type UpstreamErrorCode =
+  | 'upstream_unavailable'
+  | 'upstream_timeout'
+  | 'upstream_broken'
+  | 'upstream_too_large'
+  | 'upstream_refused'
+  | 'upstream_rate_limited'
+  | 'upstream_busy'
+
+export function problemOf(
+  failure: UpstreamProblem['failure'],
+  message: string,
+  more: Partial<Pick<UpstreamProblem, 'isUndone' | 'status' | 'retryAfterSeconds'>> = {},
+): UpstreamProblem {
+  return { failure, message, isUndone: false, status: null, retryAfterSeconds: null, ...more }
+}
+
+/** Stable name of the problem, for programs. */
+export function codeOf({ failure }: UpstreamProblem): UpstreamErrorCode {
+  switch (failure) {
+    case 'refused':
+    case 'resting':
+    case 'misconfigured':
+    case 'http_error':
+      return 'upstream_unavailable'
+    case 'timeout':
+      return 'upstream_timeout'
+    case 'broken':
+    case 'cancelled':
+    case 'not_mcp':
+    case 'wrong_id':
+      return 'upstream_broken'
+    case 'too_large':
+      return 'upstream_too_large'
+    case 'redirect':
+    case 'unauthorized':
+      return 'upstream_refused'
+    case 'rate_limited':
+      return 'upstream_rate_limited'
+    case 'busy':
+      return 'upstream_busy'
+  }
+}
+
+/** The problem as the end of a call in its audit row. */
+export function outcomeOf(problem: UpstreamProblem): CallOutcomeKind {
+  if (problem.failure === 'cancelled') return 'cancelled'
+  if (problem.failure === 'timeout') return 'timeout'
+  if (problem.isUndone) return 'not_delivered'
+  return problem.status !== null && problem.status >= 300 && problem.status < 500 ? 'refused' : 'broken'
+}
+
+/** What the agent reads. */
+export function describe(server: string, problem: UpstreamProblem, what = 'The call'): string {
+  const { isUndone, retryAfterSeconds } = problem
+  const retry = retryAfterSeconds === null ? '' : ` Try again in ${retryAfterSeconds} seconds.`
+  const done = isUndone
+    ? `${what} was not carried out.`
+    : `Whether ${what.toLowerCase()} took effect is not known.`
+  return `The server "${server}" ${problem.message}. ${done}${retry}`
+}
+
+/**
+ * Whether what the call was charged is given back: it never came to the server, or was refused for the gateway's
+ * own sake. A server's 429 or 404 keeps the charge, or an agent in a loop would never be limited.
+ */
+export function isRefunded({ isUndone, failure }: UpstreamProblem): boolean {
+  return isUndone && failure !== 'rate_limited' && failure !== 'http_error'
+}

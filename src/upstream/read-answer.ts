@@ -1,0 +1,75 @@
+/** Reads the whole answer to a request, for what must be looked at before it is passed on. */
+import { endedEarly, notRpc, problemFrom, tooLarge, wrongId } from './answer-problems.ts'
+import { BodyReader, readUpTo } from './body.ts'
+import { discard, type Hold, isJson, problemIn } from './http.ts'
+import type { UpstreamProblem } from './problem.ts'
+import { answers, parseRpc, type RpcId, type RpcMessage } from './rpc.ts'
+import { EventWatch } from './watch.ts'
+
+export type ReadAnswer =
+  | { readonly ok: true; readonly message: RpcMessage; readonly status: number }
+  | { readonly ok: false; readonly problem: UpstreamProblem }
+
+/** Reads the answer to request `id`, of whatever media type, and lets go of the request. */
+export async function readAnswer(
+  response: Response,
+  hold: Hold,
+  id: RpcId,
+  mostBytes: number,
+): Promise<ReadAnswer> {
+  const { status } = response
+  const fault = (problem: UpstreamProblem) => {
+    hold.end(problem)
+    return { ok: false as const, problem }
+  }
+  const problem = problemIn(response)
+  if (problem !== null) {
+    discard(response)
+    return fault(problem)
+  }
+  const reader = new BodyReader(response, hold)
+  const found = isJson(response)
+    ? await readJson(reader, mostBytes, status)
+    : await findEvent(reader, id, mostBytes, status)
+  if (!found.ok) return fault(found.problem)
+  if (!answers(found.message, id)) return fault(wrongId(status))
+  hold.end(null)
+  return { ok: true, message: found.message, status }
+}
+
+type Found =
+  | { readonly ok: true; readonly message: RpcMessage }
+  | { readonly ok: false; readonly problem: UpstreamProblem }
+
+async function readJson(reader: BodyReader, mostBytes: number, status: number): Promise<Found> {
+  const read = await readUpTo(reader, mostBytes)
+  if (read.kind === 'problem') return { ok: false, problem: read.problem }
+  if (read.kind === 'more') {
+    reader.cancel()
+    return { ok: false, problem: tooLarge(mostBytes, status) }
+  }
+  const message = parseRpc(read.text)
+  return message === null ? { ok: false, problem: notRpc(status) } : { ok: true, message }
+}
+
+async function findEvent(reader: BodyReader, id: RpcId, mostBytes: number, status: number): Promise<Found> {
+  const decoder = new TextDecoder()
+  const watch = new EventWatch(id, mostBytes)
+  let bytes = 0
+  try {
+    for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
+      bytes += piece.byteLength
+      if (bytes > mostBytes) {
+        reader.cancel()
+        return { ok: false, problem: tooLarge(mostBytes, status) }
+      }
+      watch.push(decoder.decode(piece, { stream: true }))
+      if (watch.answer === null || watch.answer === 'cut') continue
+      reader.cancel()
+      return { ok: true, message: watch.answer }
+    }
+  } catch (error) {
+    return { ok: false, problem: problemFrom(error) }
+  }
+  return { ok: false, problem: endedEarly(status) }
+}

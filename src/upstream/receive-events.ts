@@ -1,0 +1,100 @@
+/** Answers that come as an event stream: passed on as they come, watched for the answer, ended with one. */
+import { BodyProblem, endedEarly, hungUp, problemFrom } from './answer-problems.ts'
+import { BodyReader } from './body.ts'
+import type { Hold } from './http.ts'
+import type { UpstreamProblem } from './problem.ts'
+import {
+  ABANDONED,
+  type Ending,
+  eventHeaders,
+  messageEvent,
+  type Reception,
+  type Rewriting,
+} from './reception.ts'
+import { parseRpc } from './rpc.ts'
+import { EventParser, formatEvent } from './sse.ts'
+import { EventWatch } from './watch.ts'
+
+/** One event that is changed must be held; a larger one is refused. */
+const MOST_EVENT_CHARS = 8 * 1024 * 1024
+
+export function receiveEvents(response: Response, hold: Hold, reception: Reception): Response {
+  const { status } = response
+  const encoder = new TextEncoder()
+  const decoder = new TextDecoder()
+  const reader = new BodyReader(response, hold)
+  const watch = new EventWatch(reception.id)
+  const rewriter = reception.rewriting === null ? null : new EventRewriter(reception.rewriting)
+  const end = (ending: Ending) => {
+    hold.end(ending.kind === 'failed' ? ending.problem : null)
+    reception.onEnd(ending)
+  }
+  /** The next piece for the client, or null when there is none. */
+  const next = async (): Promise<Uint8Array | null> => {
+    for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
+      const text = decoder.decode(piece, { stream: true })
+      watch.push(text)
+      if (rewriter === null) return piece
+      const changed = rewriter.push(text)
+      if (changed !== '') return encoder.encode(changed)
+    }
+    if (watch.answer === null && !watch.isResumable) throw new BodyProblem(endedEarly(status))
+    return null
+  }
+  /** What is said when nothing more comes from the upstream. */
+  const conclude = (problem: UpstreamProblem | null): string => {
+    const { answer } = watch
+    if (answer !== null) end({ kind: 'answered', message: answer, status })
+    else if (problem === null) end({ kind: 'paused', status })
+    else {
+      end({ kind: 'failed', problem })
+      const close = rewriter === null && watch.isInEvent ? ABANDONED : ''
+      return `${close}${messageEvent(reception.failure(problem))}`
+    }
+    return ''
+  }
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      let problem: UpstreamProblem | null = null
+      try {
+        const piece = await next()
+        if (piece !== null) return controller.enqueue(piece)
+      } catch (error) {
+        problem = problemFrom(error)
+      }
+      const last = conclude(problem)
+      if (last !== '') controller.enqueue(encoder.encode(last))
+      controller.close()
+    },
+    cancel() {
+      reader.cancel()
+      conclude(hungUp(status))
+    },
+  })
+  return new Response(body, { status, headers: { ...eventHeaders, ...reception.headers } })
+}
+
+/** Changes the messages of a stream, event by event; everything else passes as it is. */
+export class EventRewriter {
+  readonly #rewriting: Rewriting
+  readonly #parser = new EventParser(MOST_EVENT_CHARS)
+
+  constructor(rewriting: Rewriting) {
+    this.#rewriting = rewriting
+  }
+
+  /** The events that `text` completes, changed. */
+  push(text: string): string {
+    let out = ''
+    for (const event of this.#parser.push(text)) {
+      const { id, data } = event
+      const message = data === null ? null : parseRpc(data)
+      out += formatEvent({
+        ...event,
+        ...(id === undefined ? {} : { id: this.#rewriting.eventId(id) }),
+        data: message === null ? data : JSON.stringify(this.#rewriting.message(message)),
+      })
+    }
+    return out
+  }
+}

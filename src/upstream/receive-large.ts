@@ -1,0 +1,63 @@
+/** Answers in JSON that are too large to be held: passed on as they come. */
+import { hungUp, problemFrom } from './answer-problems.ts'
+import type { BodyReader } from './body.ts'
+import type { Hold } from './http.ts'
+import { ABANDONED, type Ending, eventHeaders, messageEvent, type Reception } from './reception.ts'
+
+/**
+ * JSON too large to be held. It is sent as the data of one event, because a JSON body that breaks off cannot be
+ * taken back, while an event that is not finished can: its last line gives it a type that clients do not know.
+ * JSON has line breaks only where white space may be (RFC 8259, 2), so they can become spaces.
+ */
+export function receiveLarge(
+  pieces: readonly Uint8Array[],
+  reader: BodyReader,
+  hold: Hold,
+  status: number,
+  reception: Reception,
+): Response {
+  const encoder = new TextEncoder()
+  const waiting = [...pieces]
+  const isEvent = reception.acceptsEvents
+  const end = (ending: Ending) => {
+    hold.end(ending.kind === 'failed' ? ending.problem : null)
+    reception.onEnd(ending)
+  }
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (isEvent) controller.enqueue(encoder.encode('event: message\ndata: '))
+    },
+    async pull(controller) {
+      try {
+        const piece = waiting.shift() ?? (await reader.next())
+        if (piece !== null) return controller.enqueue(isEvent ? onOneLine(piece) : piece)
+        if (isEvent) controller.enqueue(encoder.encode('\n\n'))
+        controller.close()
+        end({ kind: 'answered', message: 'cut', status })
+      } catch (error) {
+        const problem = problemFrom(error)
+        end({ kind: 'failed', problem })
+        if (!isEvent) return controller.error(error)
+        controller.enqueue(encoder.encode(`${ABANDONED}${messageEvent(reception.failure(problem))}`))
+        controller.close()
+      }
+    },
+    cancel() {
+      reader.cancel()
+      end({ kind: 'failed', problem: hungUp(status) })
+    },
+  })
+  const headers = isEvent ? eventHeaders : { 'content-type': 'application/json' }
+  return new Response(body, { status, headers: { ...headers, ...reception.headers } })
+}
+
+function onOneLine(piece: Uint8Array): Uint8Array {
+  let copy: Uint8Array | null = null
+  for (const lineBreak of [0x0a, 0x0d]) {
+    for (let at = piece.indexOf(lineBreak); at !== -1; at = piece.indexOf(lineBreak, at + 1)) {
+      copy ??= piece.slice()
+      copy[at] = 0x20
+    }
+  }
+  return copy ?? piece
+}

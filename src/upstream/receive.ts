@@ -1,0 +1,51 @@
+/**
+ * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
+ * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
+ */
+import { notRpc, wrongId } from './answer-problems.ts'
+import { BodyReader, readUpTo } from './body.ts'
+import { discard, type Hold, isJson, problemIn } from './http.ts'
+import type { UpstreamProblem } from './problem.ts'
+import { receiveEvents } from './receive-events.ts'
+import { receiveLarge } from './receive-large.ts'
+import type { Reception } from './reception.ts'
+import { answers, parseRpc } from './rpc.ts'
+
+/** JSON up to this size is read before it is passed on. */
+export const WHOLE_BYTES = 1024 * 1024
+
+/** Passes on the answer to a request. Never throws. */
+export async function receive(response: Response, hold: Hold, reception: Reception): Promise<Response> {
+  const problem = problemIn(response)
+  if (problem !== null) {
+    discard(response)
+    return fail(hold, reception, problem)
+  }
+  return isJson(response) ? receiveJson(response, hold, reception) : receiveEvents(response, hold, reception)
+}
+
+/** Answers with the problem. */
+function fail(hold: Hold, reception: Reception, problem: UpstreamProblem): Response {
+  hold.end(problem)
+  reception.onEnd({ kind: 'failed', problem })
+  return json(JSON.stringify(reception.failure(problem)), 200, reception)
+}
+
+function json(text: string, status: number, { headers }: Reception): Response {
+  return new Response(text, { status, headers: { 'content-type': 'application/json', ...headers } })
+}
+
+async function receiveJson(response: Response, hold: Hold, reception: Reception): Promise<Response> {
+  const { status } = response
+  const reader = new BodyReader(response, hold)
+  const read = await readUpTo(reader, WHOLE_BYTES)
+  if (read.kind === 'problem') return fail(hold, reception, read.problem)
+  if (read.kind === 'more') return receiveLarge(read.pieces, reader, hold, status, reception)
+  const message = parseRpc(read.text)
+  if (message === null) return fail(hold, reception, notRpc(status))
+  if (!answers(message, reception.id)) return fail(hold, reception, wrongId(status))
+  hold.end(null)
+  reception.onEnd({ kind: 'answered', message, status })
+  const changed = reception.rewriting?.message(message) ?? message
+  return json(changed === message ? read.text : JSON.stringify(changed), status, reception)
+}

@@ -1,0 +1,45 @@
+/** How an answer is passed on, and how that ends. PURE. */
+import type { UpstreamProblem } from './problem.ts'
+import type { RpcId, RpcMessage } from './rpc.ts'
+
+/** How an answer ended. */
+export type Ending =
+  /** `cut` for an answer that was too long to be looked at. */
+  | { readonly kind: 'answered'; readonly message: RpcMessage | 'cut'; readonly status: number }
+  /** The stream ended without an answer, but the client may resume it. */
+  | { readonly kind: 'paused'; readonly status: number }
+  | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
+
+/** What changes in a server's messages on their way to the client. */
+export interface Rewriting {
+  readonly message: (message: RpcMessage) => RpcMessage
+  /** Changes an event's id, so that a stream is resumed at the server that it came from. */
+  readonly eventId: (id: string) => string
+}
+
+export interface Reception {
+  /** The request's id, as it was sent. */
+  readonly id: RpcId
+  /** The client takes event streams, as every client of Streamable HTTP does. */
+  readonly acceptsEvents: boolean
+  /** The answer to give instead when there is a problem. */
+  readonly failure: (problem: UpstreamProblem) => RpcMessage
+  /** Called once, when the last byte has gone by or nothing more will come. */
+  readonly onEnd: (ending: Ending) => void
+  /** Null where the server's messages pass unchanged, and are not held. */
+  readonly rewriting: Rewriting | null
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export const eventHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+}
+
+/** Ends an unfinished event so that nobody takes it for a message. */
+export const ABANDONED = '\nevent: abandoned\n\n'
+
+export function messageEvent(message: object): string {
+  return `event: message\ndata: ${JSON.stringify(message)}\n\n`
+}

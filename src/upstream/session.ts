@@ -1,0 +1,108 @@
+/** Sessions with upstream servers of the session era: opened, announced, ended. */
+import { identity } from '../version.ts'
+import { discard, rejection, send } from './http.ts'
+import type { UpstreamLink } from './link.ts'
+import { problemOf, type UpstreamProblem } from './problem.ts'
+import { readAnswer } from './read-answer.ts'
+import { requestHeaders } from './request-headers.ts'
+import { isObject, type RpcMessage } from './rpc.ts'
+
+/** What `initialize` answers is small, instructions included. */
+const MOST_BYTES = 1024 * 1024
+/** How large an id may be that is kept and sent back with every request. */
+const MOST_ID_CHARS = 1_024
+
+/** On whose behalf a session is opened: what the client said of itself. */
+export interface ClientProfile {
+  readonly protocolVersion: string
+  readonly capabilities: Readonly<Record<string, unknown>>
+  readonly clientInfo: Readonly<Record<string, unknown>>
+}
+
+/** The gateway, where no client has said anything of itself. */
+export const gatewayProfile: ClientProfile = {
+  protocolVersion: '2025-11-25',
+  capabilities: {},
+  clientInfo: { name: identity.name, version: identity.version },
+}
+
+export type Opened =
+  | {
+      readonly kind: 'opened'
+      /** The upstream's `Mcp-Session-Id`, or null where it keeps no sessions. */
+      readonly id: string | null
+      readonly protocolVersion: string
+      /** The whole answer, as it came. */
+      readonly message: RpcMessage
+    }
+  /** It answered, but not as a server of the session era does. */
+  | { readonly kind: 'other_era'; readonly message: RpcMessage }
+  | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
+
+/** Initializes a session. `params` are the client's own where there is one. */
+export async function openSession(
+  link: UpstreamLink,
+  params: Readonly<Record<string, unknown>>,
+  client: Headers | null,
+): Promise<Opened> {
+  const id = 'gatehouse-initialize'
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client }),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params }),
+  })
+  if (!sent.ok) return { kind: 'failed', problem: sent.problem }
+  const sessionId = sent.response.headers.get('mcp-session-id')
+  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES)
+  if (!answer.ok) return { kind: 'failed', problem: answer.problem }
+  const { message } = answer
+  if (message.result === undefined) return { kind: 'other_era', message }
+  const { protocolVersion, capabilities } = message.result
+  if (
+    typeof protocolVersion !== 'string' ||
+    !isObject(capabilities) ||
+    (sessionId?.length ?? 0) > MOST_ID_CHARS
+  ) {
+    const problem = problemOf('not_mcp', 'answered initialize with something else', { status: answer.status })
+    return { kind: 'failed', problem }
+  }
+  return { kind: 'opened', id: sessionId, protocolVersion, message }
+}
+
+export interface SessionNames {
+  readonly id: string | null
+  readonly protocolVersion: string
+}
+
+/** Says that the session is ready for use, as a client must after `initialize` (MCP 2025-11-25, lifecycle). */
+export async function announce(link: UpstreamLink, session: SessionNames): Promise<UpstreamProblem | null> {
+  return notify(link, session, { jsonrpc: '2.0', method: 'notifications/initialized' }, null)
+}
+
+/** Sends a message that is not answered. */
+export async function notify(
+  link: UpstreamLink,
+  session: SessionNames,
+  message: object,
+  client: Headers | null,
+): Promise<UpstreamProblem | null> {
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client, session }),
+    body: JSON.stringify(message),
+  })
+  if (!sent.ok) return sent.problem
+  discard(sent.response)
+  const problem = rejection(sent.response)
+  sent.hold.end(problem)
+  return problem
+}
+
+/** Ends a session upstream; what it answers does not matter. */
+export async function closeSession(link: UpstreamLink, session: SessionNames): Promise<void> {
+  if (session.id === null) return
+  const sent = await send(link, { method: 'DELETE', headers: requestHeaders({ client: null, session }) })
+  if (!sent.ok) return
+  discard(sent.response)
+  sent.hold.end(null)
+}

@@ -1,0 +1,91 @@
+/**
+ * Watches an event stream go by without holding it: whether the answer to a request has come, and whether the
+ * stream may be resumed. Of long events only the beginning is looked at. PURE.
+ */
+import { answers, parseRpc, type RpcId, type RpcMessage } from './rpc.ts'
+
+/** More of one event is not looked at: the answer is in it, but how it went is then not known in detail. */
+const MOST_CHARS = 64 * 1024
+
+export class EventWatch {
+  readonly #id: RpcId | null
+  readonly #mostChars: number
+  #line = ''
+  #data = ''
+  #isCut = false
+  #isMessage = true
+  #isInEvent = false
+  #endedWithCr = false
+
+  /** The answer, `cut` for one that was too long to be read, or null while there is none. */
+  answer: RpcMessage | 'cut' | null = null
+  /** The upstream gives its events ids: a client may come back for what it missed. */
+  isResumable = false
+
+  /** `id` is the request's; null where the stream answers none. */
+  constructor(id: RpcId | null, mostChars = MOST_CHARS) {
+    this.#id = id
+    this.#mostChars = mostChars
+  }
+
+  /** Whether the stream stands in the middle of an event. */
+  get isInEvent(): boolean {
+    return this.#isInEvent
+  }
+
+  push(text: string): void {
+    let start = this.#endedWithCr && text.startsWith('\n') ? 1 : 0
+    this.#endedWithCr = text.endsWith('\r')
+    for (let i = start; i < text.length; i++) {
+      const char = text.charCodeAt(i)
+      if (char !== 0x0a && char !== 0x0d) continue
+      this.#append(text.slice(start, i))
+      this.#endLine()
+      if (char === 0x0d && text.charCodeAt(i + 1) === 0x0a) i += 1
+      start = i + 1
+    }
+    this.#append(text.slice(start))
+  }
+
+  #append(part: string): void {
+    if (part !== '') this.#isInEvent = true
+    const room = this.#mostChars - this.#line.length
+    if (part.length > room) this.#isCut = true
+    this.#line += part.slice(0, Math.max(0, room))
+  }
+
+  #endLine(): void {
+    const line = this.#line
+    this.#line = ''
+    if (line === '') {
+      this.#endEvent()
+      return
+    }
+    const colon = line.indexOf(':')
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const value = colon === -1 ? '' : line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1)
+    if (field === 'data' && this.#data.length <= this.#mostChars)
+      this.#data += this.#data === '' ? value : `\n${value}`
+    else if (field === 'data') this.#isCut = true
+    else if (field === 'id' && value !== '') this.isResumable = true
+    else if (field === 'event') this.#isMessage = value === 'message' || value === ''
+  }
+
+  #endEvent(): void {
+    if (this.#isMessage && this.#data !== '' && this.#id !== null) this.#look(this.#id)
+    this.#data = ''
+    this.#isCut = false
+    this.#isMessage = true
+    this.#isInEvent = false
+  }
+
+  #look(id: RpcId): void {
+    if (this.#isCut) {
+      // Requests and notifications name their method at their beginning; nothing else is so long.
+      if (!/^\s*\{[^{[]*"method"/.test(this.#data.slice(0, 1_024))) this.answer ??= 'cut'
+      return
+    }
+    const message = parseRpc(this.#data)
+    if (message !== null && answers(message, id)) this.answer = message
+  }
+}

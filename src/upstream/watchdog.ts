@@ -1,0 +1,69 @@
+/**
+ * Bounds one request to an upstream in time. One timer at a time: it looks when it rings how long ago something
+ * was last heard, so that a piece of a body costs no timer.
+ */
+import { problemOf, type UpstreamProblem } from './problem.ts'
+
+export class Watchdog {
+  readonly #controller = new AbortController()
+  readonly #endsAtMs: number
+  #quietMs: number
+  #heardAtMs: number
+  #timer: ReturnType<typeof setTimeout> | null = null
+  #problem: UpstreamProblem | null = null
+  #doing = 'did not answer'
+
+  /** `quietMs` is how long it may say nothing; `wholeMs` how long it may take in all. Infinity for no bound. */
+  constructor(quietMs: number, wholeMs: number) {
+    const nowMs = Date.now()
+    this.#quietMs = quietMs
+    this.#heardAtMs = nowMs
+    this.#endsAtMs = nowMs + wholeMs
+    this.#arm(nowMs)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Why it was stopped, or null while it was not. */
+  get problem(): UpstreamProblem | null {
+    return this.#problem
+  }
+
+  /** Something was heard; from now on it may be quiet for `quietMs`. */
+  heard(quietMs: number = this.#quietMs): void {
+    this.#heardAtMs = Date.now()
+    if (quietMs === this.#quietMs) return
+    this.#quietMs = quietMs
+    this.#doing = 'stopped in the middle of its answer'
+    this.#arm(this.#heardAtMs)
+  }
+
+  stop(problem: UpstreamProblem | null = null): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    if (problem === null || this.#problem !== null) return
+    this.#problem = problem
+    this.#controller.abort()
+  }
+
+  #arm(nowMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const dueMs = Math.min(this.#heardAtMs + this.#quietMs, this.#endsAtMs)
+    this.#timer = dueMs === Infinity ? null : setTimeout(() => this.#ring(), Math.max(0, dueMs - nowMs))
+  }
+
+  #ring(): void {
+    const nowMs = Date.now()
+    const isOver = nowMs >= this.#endsAtMs
+    if (!isOver && nowMs < this.#heardAtMs + this.#quietMs) {
+      this.#arm(nowMs)
+      return
+    }
+    const message = isOver
+      ? 'took longer than a whole call may take'
+      : `${this.#doing} for ${this.#quietMs / 1_000} seconds`
+    this.stop(problemOf('timeout', message))
+  }
+}
