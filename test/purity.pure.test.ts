@@ -18,6 +18,7 @@ const pure = [
   'upstream/orders.ts',
   'upstream/invisible.ts',
   'upstream/address.ts',
+  'upstream/exact.ts',
   'upstream/breaker.ts',
   'upstream/headers.ts',
   'upstream/param-headers.ts',
