@@ -18,6 +18,10 @@ const pure = [
   'upstream/orders.ts',
   'upstream/invisible.ts',
   'upstream/address.ts',
+  'upstream/exact.ts',
+  'upstream/breaker.ts',
+  'upstream/headers.ts',
+  'upstream/param-headers.ts',
   'upstream/sse.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
