@@ -56,9 +56,14 @@ async function inSession(
 ): Promise<Response> {
   const body = JSON.stringify(request)
   const reception: Reception = { ...delivery, id: request.id }
-  const { passage, link } = talk
+  const { passage, link, signal } = talk
   const post = (session: { id: string | null; protocolVersion: string }): Promise<Sent> =>
-    send(link, { method: 'POST', headers: requestHeaders({ client: passage.http.headers, session }), body })
+    send(link, {
+      method: 'POST',
+      headers: requestHeaders({ client: passage.http.headers, session }),
+      body,
+      signal,
+    })
 
   let sent = await post(partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
@@ -112,7 +117,8 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
     method: 'POST',
     headers: requestHeaders({ client: passage.http.headers, stateless: names }),
     body: JSON.stringify(request),
-    signal: passage.http.signal,
+    // In this era to hang up is to cancel.
+    signal: talk.signal ?? passage.http.signal,
   })
   if (!sent.ok) return refused(sent.problem, delivery)
   const reception: Reception = { ...delivery, id: request.id }

@@ -2,9 +2,8 @@
  * In which era, and in which session, an upstream is spoken to: the client's own era where the upstream has it,
  * else the other one, with a bridge between.
  */
-import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
-import type { Era } from '../gateway/message.ts'
-import type { Admitted, UpstreamSession } from '../principal/contract.ts'
+import { type Passage, principalOf } from '../gateway/admission.ts'
+import type { UpstreamSession } from '../principal/contract.ts'
 import { discover } from '../upstream/discover.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -28,6 +27,8 @@ export interface Conversation {
   readonly link: UpstreamLink
   /** The upstream session that the principal knows of, or null. */
   readonly known: UpstreamSession | null
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Finds out how to speak to the upstream, and opens a session with it where one is needed. */
@@ -39,11 +40,6 @@ export async function findPartner(talk: Conversation): Promise<Found> {
   }
   // A server that is known for the older era alone is not asked again with every request.
   return (await tryStateless(link)) ?? (await trySession(talk)) ?? neither()
-}
-
-/** The eras that are tried, in order: what is preferred is asked even when nobody knows, what is not only then. */
-export function erasToTry(client: Era): readonly Era[] {
-  return client === 'session' ? ['session', 'stateless'] : ['stateless', 'session']
 }
 
 async function trySession(talk: Conversation): Promise<Found | null> {
@@ -110,9 +106,4 @@ export async function bind(
   }
   if (bound.session.id !== mine.id) link.waitUntil(closeSession(link, mine))
   return { ok: true, partner: { era: 'session', session: bound.session } }
-}
-
-/** Forgets what is no longer so, behind the answer. */
-export function drainLater(passage: Passage, admitted: Admitted): void {
-  if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
 }

@@ -3,7 +3,7 @@
  * finds out for itself. What an operator should see goes to the tenant's object now and then, behind answers.
  */
 import { errorName, log } from '../log.ts'
-import { admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
+import { abandoned, admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
 import type { KnownEras, UpstreamConfig, UpstreamReport } from './config.ts'
 import type { UpstreamLink } from './link.ts'
 import type { UpstreamProblem } from './problem.ts'
@@ -15,7 +15,8 @@ const MOST_SERVERS = 2_000
 
 interface Health {
   breaker: Breaker
-  open: number
+  /** When each open request is over at the latest: one whose client has gone may never say that it ended. */
+  readonly open: Map<symbol, number>
   eras: KnownEras
   /** Not yet reported. */
   successes: number
@@ -34,7 +35,7 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
   if (known !== undefined) return known
   const health: Health = {
     breaker: closed(),
-    open: 0,
+    open: new Map(),
     eras: config.eras,
     successes: 0,
     failures: 0,
@@ -80,33 +81,42 @@ export type Entry =
 export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   const { config } = link
   const health = healthOf(link)
-  if (!isEndless && health.open >= config.maxConcurrent) return { kind: 'busy' }
   const nowMs = Date.now()
+  if (!isEndless && !hasRoom(health, config.maxConcurrent, nowMs)) return { kind: 'busy' }
   const asked = admit(health.breaker, nowMs, breakerSettings(config))
   const before = health.breaker
   health.breaker = asked.breaker
-  if (before.state !== asked.breaker.state) tell(link, { atMs: nowMs, breaker: asked.breaker.state })
+  if (before.kind !== asked.breaker.kind) tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
   if (!asked.let) return { kind: 'resting', retryAtMs: asked.retryAtMs }
-  const place = isEndless ? 0 : 1
-  health.open += place
+  const place = Symbol()
+  const longestMs = (config.responseSeconds + config.callSeconds) * 1_000
+  if (!isEndless) health.open.set(place, nowMs + longestMs)
   let isOpen = true
   return {
     kind: 'let',
     leave: (problem) => {
       if (!isOpen) return
       isOpen = false
-      health.open -= place
+      health.open.delete(place)
       settle(link, health, problem)
     },
   }
 }
 
+function hasRoom({ open }: Health, most: number, nowMs: number): boolean {
+  if (open.size < most) return true
+  for (const [place, untilMs] of open) if (untilMs <= nowMs) open.delete(place)
+  return open.size < most
+}
+
 function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | null): void {
   const nowMs = Date.now()
-  const before = health.breaker.state
+  const before = health.breaker.kind
   if (problem !== null && isFault(problem)) {
     health.breaker = failed(health.breaker, nowMs, breakerSettings(link.config))
-  } else if (problem?.failure !== 'cancelled') {
+  } else if (problem?.failure === 'cancelled') {
+    health.breaker = abandoned(health.breaker, nowMs)
+  } else {
     health.breaker = succeeded(health.breaker)
   }
   if (problem === null) health.successes += 1
@@ -117,11 +127,11 @@ function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | n
       health.lastFailure = { atMs: nowMs, kind, message: problem.message }
     }
   }
-  if (health.breaker.state !== before) {
+  if (health.breaker.kind !== before) {
     log('warn', 'upstream.breaker', {
       tenant: link.tenant,
       server: link.config.name,
-      state: health.breaker.state,
+      state: health.breaker.kind,
     })
     flush(link, health)
   } else if (health.failures > 0) {
@@ -171,7 +181,7 @@ function flush(link: UpstreamLink, health: Health): void {
   health.reportedAtMs = Date.now()
   tell(link, {
     atMs: health.reportedAtMs,
-    breaker: breaker.state,
+    breaker: breaker.kind,
     ...(successes > 0 ? { successes } : {}),
     ...(failures > 0 ? { failures } : {}),
     ...(lastFailure === undefined ? {} : { lastFailure }),

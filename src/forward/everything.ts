@@ -1,0 +1,132 @@
+/** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
+import type { Passage } from '../gateway/admission.ts'
+import { refusalResponse, codes } from '../gateway/jsonrpc.ts'
+import type { Message, RequestMessage } from '../gateway/message.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import { originalName, split, splitUri } from '../upstream/names.ts'
+import { isObject } from '../upstream/rpc.ts'
+import { callUpstream, type Target } from './call.ts'
+import { deliver } from './deliver.ts'
+import { type ListKind, listEverything } from './lists.ts'
+import { rewritingFor, splitId } from './rewriting.ts'
+import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
+import { tell } from './tell.ts'
+
+const lists: Readonly<Record<string, ListKind>> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resourceTemplates',
+}
+
+/** Answers a request that upstream servers have a part in; null for one that is the gateway's own. */
+export function requestToUpstreams(passage: Passage, message: RequestMessage): Promise<Response> | null {
+  const { method } = message
+  const params: Readonly<Record<string, unknown>> = message.body.params ?? {}
+  const list = Object.hasOwn(lists, method) ? lists[method] : undefined
+  if (list !== undefined) return listEverything(passage, message, list)
+  switch (method) {
+    case 'tools/call': {
+      const named = splitName(params.name)
+      if (named === null) return null
+      return callUpstream(passage, message, (config) => targetOf(config, named), rewritingFor(named.server))
+    }
+    case 'prompts/get': {
+      const named = splitName(params.name)
+      return named === null ? null : pass(passage, message, named.server, { ...params, name: named.name })
+    }
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe': {
+      const found = typeof params.uri === 'string' ? splitUri(params.uri) : null
+      return found === null ? null : pass(passage, message, found.server, { ...params, uri: found.uri })
+    }
+    case 'completion/complete': {
+      const found = ownRef(params.ref)
+      return found === null ? null : pass(passage, message, found.server, { ...params, ref: found.ref })
+    }
+    case 'logging/setLevel':
+      return toEveryServer(passage, message)
+    default:
+      return null
+  }
+}
+
+function splitName(name: unknown): { server: string; name: string } | null {
+  return typeof name === 'string' ? split(name) : null
+}
+
+/** The tool behind a name of the merged list. */
+function targetOf(config: CompiledConfig, named: { server: string; name: string }): Target | null {
+  const upstream = config.upstreams.get(named.server)
+  return upstream === undefined ? null : { upstream, tool: originalName(named.name, upstream.renamed) }
+}
+
+/** What a completion is for: a prompt by name, or a resource template by URI (MCP, completion). */
+function ownRef(ref: unknown): { server: string; ref: Record<string, unknown> } | null {
+  if (!isObject(ref)) return null
+  const named = ref.type === 'ref/prompt' ? splitName(ref.name) : null
+  if (named !== null) return { server: named.server, ref: { ...ref, name: named.name } }
+  const found = ref.type === 'ref/resource' && typeof ref.uri === 'string' ? splitUri(ref.uri) : null
+  return found === null ? null : { server: found.server, ref: { ...ref, uri: found.uri } }
+}
+
+async function pass(
+  passage: Passage,
+  message: RequestMessage,
+  server: string,
+  params: Readonly<Record<string, unknown>>,
+): Promise<Response> {
+  const reached = await reach(passage, server, message.era, params, message.id)
+  if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
+  const { at } = reached
+  const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server) }
+  return deliver(talkAt(at), { ...outgoing(message), params }, delivery)
+}
+
+function notFound({ era, id, method }: RequestMessage, server: string): Response {
+  const isResource = method.startsWith('resources/')
+  return refusalResponse(
+    {
+      status: 200,
+      code: isResource && era === 'session' ? codes.resourceNotFound : codes.invalidParams,
+      message: `There is no server "${server}" that this grant may reach`,
+    },
+    id,
+  )
+}
+
+/** Passes a request on to every server that has a session with this client; it succeeds whatever they say. */
+async function toEveryServer(passage: Passage, message: RequestMessage): Promise<Response> {
+  const reached = await reachAll(passage, message.era, message.body.params, message)
+  if (!reached.ok) return reached.response
+  await Promise.all(
+    reached.all
+      .filter(({ admitted }) => admitted.upstream !== null)
+      .map(async (at) => (await deliver(talkAt(at), outgoing(message), deliveryOf(at, message))).text()),
+  )
+  return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
+}
+
+/** Passes on what is not answered. An answer goes to the server that asked; a notification to all that may care. */
+export async function tellUpstreams(
+  passage: Passage,
+  message: Extract<Message, { kind: 'notification' | 'response' }>,
+): Promise<Response> {
+  const accepted = () => new Response(null, { status: 202 })
+  if (message.kind === 'response') {
+    const asked = splitId((message.body as { id?: unknown }).id)
+    const reached = await reach(passage, asked?.server ?? '', message.era, undefined)
+    // An answer to nobody is dropped, but only after the principal has been asked.
+    if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
+    return tell(reached.at, { ...message, body: { ...message.body, id: asked?.id } as typeof message.body })
+  }
+  const reached = await reachAll(passage, message.era, message.body.params, null)
+  if (!reached.ok) return reached.response
+  // Each session has been announced to its server when it was opened.
+  if (message.body.method === 'notifications/initialized') return accepted()
+  await Promise.all(
+    reached.all.filter(({ admitted }) => admitted.upstream !== null).map((at) => tell(at, message)),
+  )
+  return accepted()
+}
