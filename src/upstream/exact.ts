@@ -8,10 +8,12 @@ const FEWEST_DIGITS = 16
 const MANY_DIGITS = /[0-9]{16}/
 /** The largest number has 309. */
 const MOST_DIGITS = 309
+/** Of a number that is named in an error. */
+const LONGEST_QUOTE = 40
 const NUMBERS = /-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?/g
 
 /**
- * The first integer in a JSON text that would not stay what it is; null where all do. Numbers with a fraction or an
+ * The first integer in a JSON text that would not stay what it is, cut at 40 characters; null where all do. Numbers with a fraction or an
  * exponent are approximate to begin with. The text must be JSON; what is in strings does not count.
  */
 export function inexactNumber(text: string): string | null {
@@ -22,7 +24,8 @@ export function inexactNumber(text: string): string | null {
     const end = quote < 0 ? text.length : quote
     if (end - start >= FEWEST_DIGITS) {
       for (const [literal] of text.slice(start, end).matchAll(NUMBERS)) {
-        if (isInexact(literal)) return literal
+        if (isInexact(literal))
+          return literal.length <= LONGEST_QUOTE ? literal : `${literal.slice(0, LONGEST_QUOTE)}…`
       }
     }
     if (quote < 0) return null

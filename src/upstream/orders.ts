@@ -26,10 +26,10 @@ const orders: readonly RegExp[] = [
   `\\byou are (?:now|no longer) (?:an? (?:${words(2)})?(?:assistant|agent|ai|model)\\b|bound\\b|restricted|in (?:developer|admin|debug|god|unrestricted|maintenance) mode|dan\\b)`,
   // The user is not to know, or not to be asked.
   `\\b${NEVER} ${words(2)}(?:tell|telling|inform|informing|let) ${words(1)}(?:the )?(?:users?|humans?|operators?)\\b`,
-  `\\b${NEVER} ${words(2)}(?:mention|mentioning|reveal|revealing|disclose|disclosing|report|reporting|explain|explaining) ${words(6)}to (?:the |any )?(?:users?|humans?|operators?|anyone)\\b`,
+  `\\b${NEVER} ${words(2)}(?:mention|mentioning|reveal|revealing|disclose|disclosing|report|reporting|explain|explaining) ${words(6)}to (?:the |any )?(?:users?|humans?|operators?)\\b`,
   `\\b(?:do not|don't|dont|never) ${words(1)}mention (?:this|these|that|it|any of|the above)\\b`,
   `\\b(?:do not|don't|dont|never) ask (?:the )?(?:users? |human )?(?:for|to) (?:confirm|permission|approv|consent)`,
-  `\\b(?:users?|humans?) (?:must|should|need|does|do|may) not (?:know|see|learn|find out|notice|be (?:told|informed|aware))\\b`,
+  `\\b(?:users?|humans?) (?:must|should|need) not (?:know|see|learn|find out|notice|be (?:told|informed|aware))\\b`,
   `\\b(?:keep|hide|conceal) (?:this|it|these) ${words(4)}(?:from|secret from|hidden from) (?:the )?(?:users?|humans?)\\b`,
   `\\b(?:silently|secretly|covertly|quietly) (?:send|forward|copy|bcc|upload|transmit|exfiltrate|include|read|collect|post)\\b`,
   // This tool before all others, or in their place.
@@ -39,13 +39,14 @@ const orders: readonly RegExp[] = [
   `\\bwhen(?:ever)? ${words(8)}(?:tool|function|server)s? (?:is|are|has been) (?:called|used|invoked|available|present|installed|connected),? ${words(6)}(?:must|always|have to)\\b`,
   // First read, then hand over.
   `\\bbefore (?:using|calling|invoking|running|executing|you (?:use|call|invoke|run)) ${words(4)}tools?,? ${words(4)}(?:you )?${MUST} ${words(2)}(?:read|open|cat|load|access|retrieve|collect|copy)\\b.{0,200}?\\b${PASS}\\b`,
+  `\\bbefore this tool .{0,80}?\\bmust be (?:read|loaded|opened|collected|copied)\\b.{0,100}?\\b(?:passed|sent|included|attached|provided)\\b`,
   `\\b${MUST} ${words(4)}${READ} .{0,100}?${SECRETS}`,
   `\\b${READ} .{0,100}?${SECRETS}.{0,100}?\\b(?:and|then|,) ${words(2)}${PASS}\\b`,
   `\\b${PASS} ${words(2)}(?:the )?(?:contents?|text|data) (?:of|from) .{0,60}?${SECRETS}`,
   `\\b${PASS} ${words(3)}your ${words(1)}(?:system prompt|instructions|conversation|chat history|context window)\\b`,
   `\\b${PASS} ${words(3)}(?:entire|full|whole|complete) (?:conversation|chat)(?: history| log)? (?:with the user|so far|up to|above|as|in) `,
   // Copies of what others send.
-  `\\b(?:must|always|every|all|also) ${words(6)}(?:bcc|cc|forward(?:ed)?|copy|copied|sent|send a copy|redirect(?:ed)?) ${words(5)}(?:to )?[\\w.+-]{1,64}@(?!example\\.)[\\w-]{1,63}\\.[a-z]`,
+  `\\b(?:must|always|every|all|also) ${words(6)}(?:b?cc(?:'d|ed)?|forward(?:ed)?|copy|copied|sent|send a copy|redirect(?:ed)?) ${words(5)}(?:to )?[\\w.+-]{1,64}@(?!example\\.)[\\w-]{1,63}\\.[a-z]`,
   // What looks like the frame of a conversation.
   '</?(?:important|system[-_ ](?:prompt|message|reminder|instructions?)|important[-_ ]instructions?|critical[-_ ]instructions?)>',
   '</(?:system|instructions?|secret|hidden|admin|assistant|critical)>',
