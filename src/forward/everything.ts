@@ -1,13 +1,13 @@
 /** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
 import type { Passage } from '../gateway/admission.ts'
-import { refusalResponse, codes } from '../gateway/jsonrpc.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { originalName, split, splitUri } from '../upstream/names.ts'
 import { isObject } from '../upstream/rpc.ts'
 import { callUpstream, type Target } from './call.ts'
 import { deliver } from './deliver.ts'
-import { type ListKind, listEverything } from './lists.ts'
+import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
 import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
 import { tell } from './tell.ts'
@@ -98,7 +98,7 @@ function notFound({ era, id, method }: RequestMessage, server: string): Response
 
 /** Passes a request on to every server that has a session with this client; it succeeds whatever they say. */
 async function toEveryServer(passage: Passage, message: RequestMessage): Promise<Response> {
-  const reached = await reachAll(passage, message.era, message.body.params, message)
+  const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: message.id })
   if (!reached.ok) return reached.response
   await Promise.all(
     reached.all
@@ -121,7 +121,7 @@ export async function tellUpstreams(
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
     return tell(reached.at, { ...message, body: { ...message.body, id: asked?.id } as typeof message.body })
   }
-  const reached = await reachAll(passage, message.era, message.body.params, null)
+  const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null })
   if (!reached.ok) return reached.response
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()

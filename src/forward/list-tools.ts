@@ -21,6 +21,8 @@ export type Listed =
       readonly status: number
       /** What may be shown, in the server's order. */
       readonly tools: readonly Tool[]
+      /** As it is now: a first listing changes it. */
+      readonly upstream: UpstreamConfig
     }
   | {
       readonly ok: false
@@ -59,7 +61,7 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   } catch {
     return wrong(at, message, 'listed tools that could not be compared with what is known of them')
   }
-  return { ok: true, message: answer, status, tools: shown(tools, config, upstream) }
+  return { ok: true, message: answer, status, tools: shown(tools, config, upstream), upstream }
 }
 
 function toolsIn({ result }: RpcMessage): Tool[] | null {
@@ -69,7 +71,7 @@ function toolsIn({ result }: RpcMessage): Tool[] | null {
 }
 
 /** What the policy and the pins let a client see. */
-function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstream: UpstreamConfig): Tool[] {
+export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstream: UpstreamConfig): Tool[] {
   return tools
     .filter(
       ({ name }) =>

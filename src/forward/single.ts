@@ -15,6 +15,7 @@ import { type Delivery, deliver, rpcFailure } from './deliver.ts'
 import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
 import { listTools } from './list-tools.ts'
+import type { Conversation } from './partner.ts'
 import { listen } from './streams.ts'
 import { tell } from './tell.ts'
 
@@ -91,6 +92,8 @@ export interface Reached {
   readonly link: UpstreamLink
   readonly admitted: Admitted
   readonly client: Client
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal
 }
 
 /** Asks the principal for a request that the policy has no say in, and finds its server. */
@@ -130,8 +133,8 @@ export function unreachable(): Response {
   return problem(404, 'Not found', 'There is no server of this name that this grant may reach.')
 }
 
-export function talkAt({ passage, client, link, admitted }: Reached) {
-  return { passage, client, link, known: admitted.upstream }
+export function talkAt({ passage, client, link, admitted, signal }: Reached): Conversation {
+  return { passage, client, link, known: admitted.upstream, signal }
 }
 
 export function outgoing({ id, method, body }: RequestMessage) {

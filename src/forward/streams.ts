@@ -7,6 +7,7 @@ import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { FeedMessage } from '../principal/feeds.ts'
 import { discard, type Hold, isEventStream, type Sent, send } from '../upstream/http.ts'
+import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { rpcFailure } from './deliver.ts'
@@ -16,12 +17,6 @@ import { outgoing, type Reached, reach, talkAt } from './single.ts'
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
 const KEEP_ALIVE_MS = 15_000
 
-const streamHeaders = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-}
-
 /** GET in the session era: what the server says without being asked. */
 export async function openSingleStream(passage: Passage, server: string): Promise<Response> {
   const reached = await reach(passage, server, 'session', undefined)
@@ -30,22 +25,18 @@ export async function openSingleStream(passage: Passage, server: string): Promis
   const { admission, feed } = await openFeed(passage)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const source = await sourceOf(at)
+    const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
     return streamOf(feed, source, passage.http.signal, toolsChanged)
   })
 }
 
 /** The server's own stream, or null where it has none. */
-async function sourceOf(at: Reached): Promise<StreamSource | null> {
+export async function sourceOf(at: Reached, lastEventId: string | undefined): Promise<StreamSource | null> {
   const session = at.admitted.upstream
   if (session === null) return streamAcross(at)
-  const lastEventId = at.passage.http.headers.get('last-event-id') ?? undefined
   const sent = await send(at.link, {
     method: 'GET',
-    headers: {
-      ...requestHeaders({ client: at.passage.http.headers, session, lastEventId }),
-      accept: 'text/event-stream',
-    },
+    headers: requestHeaders({ client: at.passage.http.headers, session, lastEventId }),
     isEndless: true,
   })
   return sourceFrom(sent)
@@ -107,7 +98,7 @@ async function passSmall(response: Response, hold: Hold): Promise<Response> {
 }
 
 function toolsChanged(): string {
-  return event({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+  return messageEvent({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
 }
 
 /** As a subscriber hears it, if that is among what it asked for (MCP 2026-07-28, subscriptions). */
@@ -115,11 +106,7 @@ export function toolsChangedFor({ id, body }: RequestMessage): string | null {
   const { notifications } = (body.params ?? {}) as { notifications?: { toolsListChanged?: unknown } }
   if (notifications?.toolsListChanged !== true) return null
   const params = { _meta: { 'io.modelcontextprotocol/subscriptionId': id } }
-  return event({ jsonrpc: '2.0', method: 'notifications/tools/list_changed', params })
-}
-
-export function event(message: object): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`
+  return messageEvent({ jsonrpc: '2.0', method: 'notifications/tools/list_changed', params })
 }
 
 /**
@@ -211,5 +198,5 @@ export function streamOf(
     source?.end()
   }
 
-  return new Response(body, { headers: streamHeaders })
+  return new Response(body, { headers: eventHeaders })
 }

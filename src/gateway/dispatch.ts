@@ -1,5 +1,8 @@
 /** From a message to the answer of whoever it is for. */
 
+import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
+import { clientOf, tooMuchClient } from '../forward/initialize.ts'
+import { listenToAll } from '../forward/merged-streams.ts'
 import { dispatchSingle } from '../forward/single.ts'
 import { type Reach, reachableTools } from '../native/catalogue.ts'
 import { nativeServerNames } from '../native/server-names.ts'
@@ -37,6 +40,7 @@ export async function dispatch(
       return refuse(passage, message.refusal, id)
     case 'notification':
     case 'response':
+      if (endpoint.server === null) return tellUpstreams(passage, message)
       return answer(await ask(passage, { kind: 'check' }), null, () => new Response(null, { status: 202 }))
     case 'request':
       return dispatchRequest(passage, endpoint, message)
@@ -48,10 +52,17 @@ async function dispatchRequest(
   endpoint: Endpoint,
   message: RequestMessage,
 ): Promise<Response> {
+  const isAll = endpoint.server === null
+  const forwarded = isAll ? requestToUpstreams(passage, message) : null
+  if (forwarded !== null) return forwarded
   const serve = (supplies: Supplies = {}) => serveRequest(message, passage.http, supplies)
   switch (message.method) {
     case 'initialize':
-      return message.era === 'session' ? initialize(passage, message, serve) : check(passage, message, serve)
+      return message.era === 'session'
+        ? initialize(passage, endpoint, message, serve)
+        : check(passage, message, serve)
+    case 'server/discover':
+      return introduce(passage, endpoint, message, serve)
     case 'tools/list': {
       const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'list' } as const }))
       return answer(admission, message.id, () => serve({ list: () => listTools(config, endpoint) }))
@@ -69,7 +80,8 @@ async function dispatchRequest(
       return withHeaders(await serve({ call: () => outcome.result }), outcome.headers)
     }
     case 'subscriptions/listen':
-      return message.era === 'stateless' ? openSubscription(passage, message) : check(passage, message, serve)
+      if (message.era === 'session') return check(passage, message, serve)
+      return isAll ? subscribe(passage, message) : openSubscription(passage, message)
     case 'resources/read':
       return message.era === 'session' ? resourceNotFound(passage, message) : check(passage, message, serve)
     default:
@@ -91,20 +103,51 @@ async function resourceNotFound(passage: Passage, message: RequestMessage): Prom
   return refuse(passage, refusal, message.id)
 }
 
+/** A subscription to everything: where no upstream has a part in it, the protocol package serves it. */
+async function subscribe(passage: Passage, message: RequestMessage): Promise<Response> {
+  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
+  const hasUpstreams = config !== null && config.upstreams.size > 0
+  return answer(admission, message.id, () =>
+    hasUpstreams ? listenToAll(passage, message) : openSubscription(passage, message),
+  )
+}
+
+/** What the gateway says of itself in the stateless era. */
+async function introduce(
+  passage: Passage,
+  endpoint: Endpoint,
+  message: RequestMessage,
+  serve: (supplies: Supplies) => Promise<Response>,
+): Promise<Response> {
+  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
+  return answer(admission, message.id, () => serve({ hasUpstreams: servesUpstreams(config, endpoint) }))
+}
+
 async function initialize(
   passage: Passage,
+  endpoint: Endpoint,
   message: RequestMessage,
-  serve: () => Promise<Response>,
+  serve: (supplies: Supplies) => Promise<Response>,
 ): Promise<Response> {
-  const { protocolVersion: asked } = message.body.params as { protocolVersion: string }
+  const params = message.body.params as Record<string, unknown> & { protocolVersion: string }
+  const { protocolVersion: asked } = params
   const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
-  const admission = await ask(passage, { kind: 'open', protocolVersion, client: '{}' })
+  const client = clientOf(params)
+  if (client === null)
+    return answer(await ask(passage, { kind: 'check' }), null, () => tooMuchClient(message))
+  const { admission, config } = await askPlanned(passage, () => ({
+    intent: { kind: 'open', protocolVersion, client } as const,
+  }))
   return answer(admission, message.id, async ({ outcome }) => {
-    const response = await serve()
+    const response = await serve({ hasUpstreams: servesUpstreams(config, endpoint) })
     return outcome.kind === 'opened'
       ? withHeaders(response, { 'mcp-session-id': outcome.transport })
       : response
   })
+}
+
+function servesUpstreams(config: CompiledConfig | null, { server }: Endpoint): boolean {
+  return server === null && config !== null && config.upstreams.size > 0
 }
 
 function withHeaders(response: Response, more: Readonly<Record<string, string>>): Response {

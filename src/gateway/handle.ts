@@ -2,6 +2,7 @@
  * The life of a request to an MCP endpoint, top to bottom: guard, identify, read, admit, answer.
  */
 import type { Env } from '../env.ts'
+import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
@@ -68,7 +69,8 @@ async function get(passage: Passage, endpoint: Endpoint, headers: MessageHeaders
   const refusal = versionRefusal(headers) ?? acceptRefusal(passage.http)
   if (refusal !== null) return refuse(passage, refusal)
   if (passage.transport === null) return refuse(passage, missingSession())
-  return isUpstream(endpoint) ? openSingleStream(passage, endpoint.server) : openStream(passage)
+  if (isUpstream(endpoint)) return openSingleStream(passage, endpoint.server)
+  return endpoint.server === null ? openMergedStream(passage) : openStream(passage)
 }
 
 async function remove(passage: Passage, headers: MessageHeaders): Promise<Response> {

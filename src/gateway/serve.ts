@@ -23,6 +23,8 @@ import type { Era, RequestMessage } from './message.ts'
 export interface Supplies {
   readonly list?: () => ListToolsResult['tools']
   readonly call?: () => CallToolResult
+  /** Upstream servers are behind the same URL, so that more is offered than the native servers have. */
+  readonly hasUpstreams?: boolean
   /** Events for a subscription of the stateless era. */
   readonly bus?: ServerEventBus
 }
@@ -59,12 +61,13 @@ async function serveSessionEra(
   }
 }
 
-function server({ list, call }: Supplies, era: Era): Server {
+function server({ list, call, hasUpstreams = false }: Supplies, era: Era): Server {
   // Resources and prompts are lists without an entry yet. No log message is ever sent, whatever the level.
   const capabilities = {
     tools: { listChanged: true },
-    resources: {},
-    prompts: {},
+    resources: hasUpstreams ? { listChanged: true, subscribe: true } : {},
+    prompts: hasUpstreams ? { listChanged: true } : {},
+    ...(hasUpstreams ? { completions: {} } : {}),
     ...(era === 'session' ? { logging: {} } : {}),
   }
   const served = new Server(identity, { capabilities, instructions })

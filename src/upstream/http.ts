@@ -3,15 +3,17 @@
  * upstream would redirect it.
  */
 import { errorName } from '../log.ts'
+import { upstreamRequestHeaders } from './headers.ts'
 import { enter } from './health.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
+import type { HeaderChoices } from './request-headers.ts'
 import { Watchdog } from './watchdog.ts'
 
 export interface UpstreamRequest {
   readonly method: 'POST' | 'GET' | 'DELETE'
   /** All but the configured ones, which are added here. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: HeaderChoices
   readonly body?: string
   /** Aborts when the client has cancelled. */
   readonly signal?: AbortSignal | undefined
@@ -68,7 +70,11 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   try {
     const response = await fetch(config.url, {
       method: request.method,
-      headers: { ...request.headers, ...link.credentials },
+      headers: upstreamRequestHeaders({
+        ...request.headers,
+        method: request.method,
+        configured: link.credentials,
+      }),
       ...(request.body === undefined ? {} : { body: request.body }),
       // An upstream could else lead a request, credentials and all, to where it may not go.
       redirect: 'manual',

@@ -89,10 +89,12 @@ export class EventRewriter {
     for (const event of this.#parser.push(text)) {
       const { id, data } = event
       const message = data === null ? null : parseRpc(data)
+      const changed = message === null ? null : this.#rewriting.message(message)
+      if (message !== null && changed === null) continue
       out += formatEvent({
         ...event,
         ...(id === undefined ? {} : { id: this.#rewriting.eventId(id) }),
-        data: message === null ? data : JSON.stringify(this.#rewriting.message(message)),
+        data: changed === null ? data : JSON.stringify(changed),
       })
     }
     return out

@@ -12,7 +12,8 @@ export type Ending =
 
 /** What changes in a server's messages on their way to the client. */
 export interface Rewriting {
-  readonly message: (message: RpcMessage) => RpcMessage
+  /** Null for a message that the client is not to see. */
+  readonly message: (message: RpcMessage) => RpcMessage | null
   /** Changes an event's id, so that a stream is resumed at the server that it came from. */
   readonly eventId: (id: string) => string
 }

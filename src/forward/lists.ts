@@ -1,0 +1,209 @@
+/**
+ * The lists of everything that a grant reaches. Every server is asked at once and within a bound, so that one that is
+ * slow or dead costs no more than its own part; what is left out is said in the result's `_meta`.
+ */
+import type { Passage } from '../gateway/admission.ts'
+import { askPlanned } from '../gateway/admission.ts'
+import { answer } from '../gateway/answer.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { reachableTools } from '../native/catalogue.ts'
+import { nativeServerNames } from '../native/server-names.ts'
+import { isListed } from '../policy/decide.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { exposedName, exposeUri } from '../upstream/names.ts'
+import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { inquire } from './inquire.ts'
+import { lastKnownTools } from './last-known.ts'
+import { shown, toolsOf } from './list-tools.ts'
+import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
+
+export type ListKind = 'tools' | 'prompts' | 'resources' | 'resourceTemplates'
+
+/** A server that has not listed by then is left out. */
+const LONGEST_MS = 5_000
+
+/** `_meta` keys of a merged list. */
+export const UNAVAILABLE_META_KEY = 'gatehouse/unavailable'
+/** Of an entry that its server could not confirm. */
+export const STALE_META_KEY = 'gatehouse/stale'
+
+type Entry = Readonly<Record<string, unknown>>
+
+/** What one server contributes. */
+interface Part {
+  readonly server: string
+  readonly entries: readonly Entry[]
+  readonly nextCursor: string | null
+  /** Why its entries are missing or stale. */
+  readonly problem: { readonly code: unknown; readonly message: string } | null
+}
+
+export async function listEverything(
+  passage: Passage,
+  message: RequestMessage,
+  kind: ListKind,
+): Promise<Response> {
+  const { cursor } = (message.body.params ?? {}) as { cursor?: unknown }
+  const cursors = cursor === undefined ? null : decodeCursor(cursor)
+  const isWrong = cursor !== undefined && cursors === null
+  const { admission, config } = await askPlanned(passage, () => ({
+    intent: { kind: kind === 'tools' && !isWrong ? ('list' as const) : ('check' as const) },
+  }))
+  return answer(admission, message.id, async () => {
+    if (isWrong) {
+      const refusal = {
+        status: 200,
+        code: codes.invalidParams,
+        message: 'params.cursor is no cursor of this list',
+      }
+      return refusalResponse(refusal, message.id)
+    }
+    if (config === null) return refusalResponse(undecided, message.id)
+    const asked = [...config.upstreams.values()].filter(({ name }) => cursors === null || cursors.has(name))
+    const parts = await Promise.all(
+      asked.map((upstream) => partOf(passage, upstream, message, kind, cursors?.get(upstream.name))),
+    )
+    const own = cursors === null && kind === 'tools' ? nativeTools(config) : []
+    return Response.json(merged(message, kind, own, parts))
+  })
+}
+
+const undecided = { status: 503, code: codes.internalError, message: 'The request could not be decided' }
+
+function nativeTools(config: CompiledConfig): Entry[] {
+  const reach = new Set(nativeServerNames.filter((name) => config.settings.servers.includes(name)))
+  return reachableTools(reach)
+    .map(({ definition }) => ({ ...definition }))
+    .filter(({ name }) => isListed(config.policy, name))
+}
+
+function merged(
+  { era, id }: RequestMessage,
+  kind: ListKind,
+  own: readonly Entry[],
+  parts: readonly Part[],
+): RpcMessage {
+  const nextCursor = encodeCursor(parts)
+  const missing = parts.flatMap(({ server, problem }) => (problem === null ? [] : [{ server, ...problem }]))
+  const result = {
+    ...(era === 'stateless' ? { resultType: 'complete', ttlMs: 0, cacheScope: 'private' } : {}),
+    [kind]: [...own, ...parts.flatMap(({ entries }) => entries)],
+    ...(nextCursor === null ? {} : { nextCursor }),
+    ...(missing.length === 0 ? {} : { _meta: { [UNAVAILABLE_META_KEY]: missing } }),
+  }
+  return { jsonrpc: '2.0', id, result }
+}
+
+async function partOf(
+  passage: Passage,
+  upstream: UpstreamConfig,
+  message: RequestMessage,
+  kind: ListKind,
+  cursor: string | undefined,
+): Promise<Part> {
+  const own = withCursor(message, cursor)
+  const reached = await reach(passage, upstream.name, message.era, own.body.params, message.id)
+  if (!reached.ok) return missing(upstream, 'unavailable', 'could not be asked')
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(), LONGEST_MS)
+  const at: Reached = { ...reached.at, signal: abort.signal }
+  try {
+    return await listed(at, own, kind)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function withCursor(message: RequestMessage, cursor: string | undefined): RequestMessage {
+  const { cursor: _, ...params } = (message.body.params ?? {}) as Record<string, unknown>
+  const own = { ...params, ...(cursor === undefined ? {} : { cursor }) }
+  return { ...message, body: { ...message.body, params: own } } as RequestMessage
+}
+
+async function listed(at: Reached, message: RequestMessage, kind: ListKind): Promise<Part> {
+  const { upstream } = at
+  if (kind === 'tools') {
+    const page = await toolsOf(at, message)
+    if (page.ok) return part(upstream, page.message, exposeTools(page.upstream, page.tools))
+    const known = message.body.params?.cursor === undefined ? await lastKnownTools(at.link) : null
+    const stale = known === null ? [] : shown(known, at.config, upstream)
+    return { ...failed(upstream, page.message), entries: exposeTools(upstream, stale).map(markStale) }
+  }
+  const { message: answered } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  // A server without prompts or resources says that it does not know the method: then it has none.
+  if (answered.error?.code === codes.methodNotFound) return part(upstream, { jsonrpc: '2.0', result: {} }, [])
+  if (answered.result === undefined) return failed(upstream, answered)
+  const found = answered.result[kind]
+  const entries = Array.isArray(found) ? found.filter(isObject) : []
+  return part(
+    upstream,
+    answered,
+    entries.map((entry) => exposeEntry(upstream.name, kind, entry)),
+  )
+}
+
+function part({ name }: UpstreamConfig, { result }: RpcMessage, entries: readonly Entry[]): Part {
+  const nextCursor = typeof result?.nextCursor === 'string' ? result.nextCursor : null
+  return { server: name, entries, nextCursor, problem: null }
+}
+
+function failed(upstream: UpstreamConfig, { error }: RpcMessage): Part {
+  const data = isObject(error?.data) ? error.data : {}
+  return missing(upstream, data.code ?? error?.code, error?.message ?? 'did not list')
+}
+
+function missing({ name }: UpstreamConfig, code: unknown, message: string): Part {
+  return { server: name, entries: [], nextCursor: null, problem: { code, message } }
+}
+
+function exposeTools({ name: server, renamed }: UpstreamConfig, tools: readonly Entry[]): Entry[] {
+  return tools.flatMap((tool) => {
+    const name = exposedName(server, String(tool.name), renamed)
+    return name === null ? [] : [{ ...tool, name }]
+  })
+}
+
+function markStale(entry: Entry): Entry {
+  const meta = isObject(entry._meta) ? entry._meta : {}
+  return { ...entry, _meta: { ...meta, [STALE_META_KEY]: true } }
+}
+
+function exposeEntry(server: string, kind: ListKind, entry: Entry): Entry {
+  switch (kind) {
+    case 'prompts':
+      return { ...entry, name: `${server}__${String(entry.name)}` }
+    case 'resources':
+      return { ...entry, uri: exposeUri(server, String(entry.uri)) }
+    case 'resourceTemplates':
+      return { ...entry, uriTemplate: exposeUri(server, String(entry.uriTemplate)) }
+    case 'tools':
+      return entry
+  }
+}
+
+/** The servers that a request for all of them reaches, each asked of the principal. */
+export async function reachAll(
+  passage: Passage,
+  message: {
+    readonly era: RequestMessage['era']
+    readonly params: unknown
+    readonly id: RequestMessage['id'] | null
+  },
+): Promise<
+  | { readonly ok: true; readonly all: readonly Reached[] }
+  | { readonly ok: false; readonly response: Response }
+> {
+  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' as const } }))
+  if (admission.kind !== 'admitted' || config === null)
+    return {
+      ok: false,
+      response: await answer(admission, message.id, () => refusalResponse(undecided, message.id)),
+    }
+  const reached = await Promise.all(
+    [...config.upstreams.keys()].map((name) => reach(passage, name, message.era, message.params, message.id)),
+  )
+  return { ok: true, all: reached.flatMap((one) => (one.ok ? [one.at] : [])) }
+}
