@@ -26,10 +26,13 @@ import { type Answers, noArguments, type Question, type Tool, type ToolResult } 
 import { passingTool, tools } from './tools.ts'
 import { newWorld, type World } from './world.ts'
 
-/** Starts one that refuses whatever is not of the stateless era. */
-export async function startStatelessEra(): Promise<Reference> {
+/**
+ * Starts one that refuses whatever is not of the stateless era. It answers with JSON where it can, or with a
+ * stream every time.
+ */
+export async function startStatelessEra(options: { responseMode?: 'auto' | 'sse' } = {}): Promise<Reference> {
   const world = newWorld()
-  const handler = statelessHandler(world)
+  const handler = statelessHandler(world, options.responseMode)
   const { origin, requests, stop } = await serve((request) => handler.fetch(request))
   return {
     url: `${origin}/mcp`,
@@ -65,8 +68,8 @@ export async function startBothEras(): Promise<Reference> {
   }
 }
 
-function statelessHandler(world: World): McpHttpHandler {
-  const handler = createMcpHandler(() => serverOf(world).server, { legacy: 'reject' })
+function statelessHandler(world: World, responseMode: 'auto' | 'sse' = 'auto'): McpHttpHandler {
+  const handler = createMcpHandler(() => serverOf(world).server, { legacy: 'reject', responseMode })
   world.onChange((change) => {
     if (change.kind === 'tools') handler.notify.toolsChanged()
     else if (change.kind === 'prompts') handler.notify.promptsChanged()
