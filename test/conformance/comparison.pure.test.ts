@@ -64,5 +64,7 @@ test('a failure that is new is lost ground, too', () => {
 
 test('counts successes, and tells failures and warnings', () => {
   expect(countPassed(direct)).toBe(3)
-  expect(shortcomings(direct)).toEqual([['headers', 'headers: WARNING should: should']])
+  expect(shortcomings(direct)).toEqual([
+    { scenario: 'headers', id: 'should', message: 'headers: WARNING should: should' },
+  ])
 })

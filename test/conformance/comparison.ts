@@ -6,12 +6,18 @@ export function countPassed({ scenarios }: Findings): number {
   return [...scenarios.values()].flat().filter(isSuccess).length
 }
 
-/** Failures and warnings, which the suite itself passes over, each with its scenario. */
-export function shortcomings({
-  scenarios,
-}: Findings): readonly (readonly [scenario: string, text: string])[] {
+export interface Shortcoming {
+  readonly scenario: string
+  readonly id: string
+  readonly message: string
+}
+
+/** Failures, and warnings, which the suite itself passes over. */
+export function shortcomings({ scenarios }: Findings): readonly Shortcoming[] {
   return [...scenarios].flatMap(([scenario, checks]) =>
-    checks.filter(isShortcoming).map((check) => [scenario, describe(scenario, check)] as const),
+    checks
+      .filter(isShortcoming)
+      .map((check) => ({ scenario, id: check.id, message: describe(scenario, check) })),
   )
 }
 
