@@ -121,16 +121,14 @@ describe.each(pairs)('%s', (_, connect, start, era) => {
     expect(logged.map(({ params }) => params.data)).toEqual(['message 1', 'message 2'])
   })
 
-  test('a call that is cancelled ends', async () => {
-    const { client } = await connected()
+  test('a call that is cancelled ends, on either side', async () => {
+    const { client, reference } = await connected()
     const cancel = new AbortController()
     const onprogress = () => cancel.abort()
-    const call = client.callTool(
-      'slow_progress',
-      { steps: 100, wait_ms: 100 },
-      { onprogress, signal: cancel.signal },
-    )
+    const args = { steps: 100, wait_ms: 100 }
+    const call = client.callTool('slow_progress', args, { onprogress, signal: cancel.signal })
     await expect(call).rejects.toThrow()
+    await until('the server hears of it', () => reference.world.cancellations === 1, SOON_MS)
   })
 
   test('what a client sent can be looked up', async () => {

@@ -4,6 +4,7 @@ const TENANT = '/api/v1/tenants/conformance'
 
 /** Makes the server at `url` known as `name`, and returns a token of a grant that may call all of its tools. */
 export async function register(gatewayUrl: string, name: string, url: string): Promise<string> {
+  await put(gatewayUrl, '', {})
   await put(gatewayUrl, `/servers/${name}`, { url })
   await put(gatewayUrl, '/policies/open', { version: '1', default: 'allow' })
   const grant = await put(gatewayUrl, `/grants/suite-${name}`, { policy: 'open' })
@@ -19,6 +20,6 @@ async function put(gatewayUrl: string, path: string, body: unknown): Promise<{ r
     body: JSON.stringify(body),
   })
   const text = await response.text()
-  if (!response.ok) throw new Error(`PUT ${path} was answered ${response.status}: ${text}`)
+  if (!response.ok) throw new Error(`PUT ${TENANT}${path} was answered ${response.status}: ${text}`)
   return JSON.parse(text === '' ? '{}' : text) as { readonly token?: unknown }
 }

@@ -136,13 +136,15 @@ export const statelessTools: readonly StatelessTool[] = [
   },
   {
     name: 'test_streaming_elicitation',
-    description: 'Reports progress, then asks for a name',
-    call: async (context) => {
-      const name = nameIn(context.mcpReq, 'user_name')
+    description: 'Reports progress to whoever wants it, then asks for a name',
+    call: async ({ mcpReq }) => {
+      const name = nameIn(mcpReq, 'user_name')
       if (name !== undefined) return text(`Hello, ${name}!`)
-      const progressToken = context.mcpReq._meta?.progressToken ?? 'streaming'
-      const params = { progressToken, progress: 1, total: 2 }
-      await context.mcpReq.notify({ method: 'notifications/progress', params })
+      const progressToken = mcpReq._meta?.progressToken
+      if (progressToken !== undefined) {
+        const params = { progressToken, progress: 1, total: 2 }
+        await mcpReq.notify({ method: 'notifications/progress', params })
+      }
       return inputRequired({ inputRequests: { user_name: askName() } })
     },
   },

@@ -236,11 +236,14 @@ const forTestsOfOurs: readonly Tool[] = [
       type: 'object',
       properties: { steps: { type: 'integer', minimum: 1 }, wait_ms: { type: 'integer', minimum: 0 } },
     },
-    call: async ({ args, progress, signal }) => {
+    call: async ({ args, progress, signal, world }) => {
       const { steps = 3, wait_ms = BEAT_MS } = args as { steps?: number; wait_ms?: number }
       for (let step = 1; step <= steps; step++) {
         await progress(step, steps)
-        await wait(wait_ms, undefined, { signal })
+        await wait(wait_ms, undefined, { signal }).catch((error: unknown) => {
+          world.noteCancellation()
+          throw error
+        })
       }
       return text(`${steps} steps`)
     },

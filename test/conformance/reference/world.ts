@@ -14,9 +14,12 @@ export interface World {
   /** Whether the tool and the prompt that come and go are there. */
   readonly hasPassingTool: boolean
   readonly hasPassingPrompt: boolean
+  /** How many calls have been cancelled while they ran. */
+  readonly cancellations: number
   touchResource(): void
   changeTools(): void
   changePrompts(): void
+  noteCancellation(): void
   /** Calls `listener` after every change, until the returned function is called. */
   onChange(listener: (change: Change) => void): () => void
 }
@@ -27,6 +30,7 @@ export function newWorld(): World {
     for (const listener of [...listeners]) listener(change)
   }
   let revision = 0
+  let cancellations = 0
   let hasPassingTool = false
   let hasPassingPrompt = false
   return {
@@ -39,6 +43,9 @@ export function newWorld(): World {
     get hasPassingPrompt() {
       return hasPassingPrompt
     },
+    get cancellations() {
+      return cancellations
+    },
     touchResource: () => {
       revision += 1
       tell({ kind: 'resource', uri: WATCHED_RESOURCE })
@@ -50,6 +57,9 @@ export function newWorld(): World {
     changePrompts: () => {
       hasPassingPrompt = !hasPassingPrompt
       tell({ kind: 'prompts' })
+    },
+    noteCancellation: () => {
+      cancellations += 1
     },
     onChange: (listener) => {
       listeners.add(listener)

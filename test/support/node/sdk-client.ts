@@ -140,6 +140,23 @@ export function overheard(transport: { onmessage?: unknown }): readonly Told[] {
   return told
 }
 
+/**
+ * A fetch, and the moment in which its GET is answered: before that a session-era client has no stream of its
+ * own, and misses what it is told.
+ */
+export function fetchWithStream() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const fetchIt = async (url: string | URL, init?: RequestInit): Promise<Response> => {
+    const response = await fetch(url, init)
+    if (init?.method === 'GET') open()
+    return response
+  }
+  return { fetch: fetchIt, opened }
+}
+
 /** As both SDKs take them. */
 export function sdkOptions({ signal, onprogress, timeoutMs = TIMEOUT_MS }: CallOptions = {}) {
   return {

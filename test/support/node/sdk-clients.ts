@@ -16,6 +16,7 @@ import {
 import {
   answering,
   capabilitiesOf,
+  fetchWithStream,
   headersOf,
   type Json,
   overheard,
@@ -33,15 +34,19 @@ export async function connectSessionEra(
   options: SdkClientOptions = {},
 ): Promise<SdkClient & { readonly sdk: SessionEraClient }> {
   const { asked, questions } = answering(options)
-  const client = new SessionEraClient(identity, { capabilities: capabilitiesOf(options) })
   const can = capabilitiesOf(options)
+  const client = new SessionEraClient(identity, { capabilities: can })
   if (can.elicitation !== undefined)
     client.setRequestHandler(ElicitRequestSchema, ({ params }) => asked.elicit(params))
   if (can.sampling !== undefined)
     client.setRequestHandler(CreateMessageRequestSchema, ({ params }) => asked.sample(params))
   if (can.roots !== undefined)
     client.setRequestHandler(ListRootsRequestSchema, ({ params }) => asked.roots(params))
-  const transport = new SessionEraTransport(new URL(url), { requestInit: { headers: headersOf(options) } })
+  const stream = fetchWithStream()
+  const transport = new SessionEraTransport(new URL(url), {
+    fetch: stream.fetch,
+    requestInit: { headers: headersOf(options) },
+  })
   // The SDK's own types disagree under exactOptionalPropertyTypes (sessionId?: string | undefined).
   await client.connect(transport as unknown as Parameters<typeof client.connect>[0])
   const notifications = overheard(transport)
@@ -61,6 +66,7 @@ export async function connectSessionEra(
       client.request({ method, params: { ...params } } as never, ResultSchema, sdkOptions(call)),
     toolNames: async () => (await client.listTools()).tools.map(({ name }) => name),
     watch: async ({ resources = [] }) => {
+      await stream.opened
       // Lists are told of without asking.
       for (const uri of resources) await client.subscribeResource({ uri })
       return async () => {
@@ -91,7 +97,9 @@ export async function connectStatelessEra(
   if (can.sampling !== undefined)
     client.setRequestHandler('sampling/createMessage', ({ params }) => asked.sample(params))
   if (can.roots !== undefined) client.setRequestHandler('roots/list', ({ params }) => asked.roots(params))
+  const stream = fetchWithStream()
   const transport = new StreamableHTTPClientTransport(new URL(url), {
+    fetch: stream.fetch,
     requestInit: { headers: headersOf(options) },
   })
   await client.connect(transport)
@@ -118,6 +126,7 @@ export async function connectStatelessEra(
       (await client.listTools(undefined, { cacheMode: 'refresh' })).tools.map(({ name }) => name),
     watch: async ({ tools = false, prompts = false, resources = [] }) => {
       if (era === 'session') {
+        await stream.opened
         for (const uri of resources) await client.subscribeResource({ uri })
         return async () => {
           for (const uri of resources) await client.unsubscribeResource({ uri })
