@@ -1,8 +1,8 @@
-/** The protocol's own conformance suite against `/mcp`, in both eras: one test a scenario. */
+/** The protocol's own conformance suite against the native servers at `/mcp`, in both eras: one test a scenario. */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEMO_TOKEN, type Dev, startDev } from '../support/node/wrangler-dev.ts'
-import { runs } from './scenarios.ts'
+import { type Run, runs } from './scenarios.ts'
 import { type Shim, startShim } from './shim.ts'
 import { listScenarios, problemsOf, runScenario } from './suite.ts'
 
@@ -36,24 +36,23 @@ describe.each(runs.map((run) => [run.name, run] as const))('%s', (_, run) => {
     const applicable = (await listScenarios(run.suite))
       .filter(({ appliesTo }) => tags.some((tag) => appliesTo.includes(tag)))
       .map(({ name }) => name)
-    const known = [...run.scenarios.map(({ name }) => name), ...Object.keys(run.excluded)]
-    expect(known.toSorted()).toEqual(applicable.toSorted())
+    expect(knownTo(run).toSorted()).toEqual(applicable.toSorted())
   })
 })
 
 test.each([...new Set(runs.map(({ suite }) => suite))])(
   'every scenario of %s belongs to a run',
   async (suite) => {
-    const known = new Set(
-      runs
-        .filter((run) => run.suite === suite)
-        .flatMap((run) => [...run.scenarios.map(({ name }) => name), ...Object.keys(run.excluded)]),
-    )
+    const known = new Set(runs.filter((run) => run.suite === suite).flatMap(knownTo))
     const listed = await listScenarios(suite)
     expect(listed.length).toBeGreaterThan(0)
     expect(listed.map(({ name }) => name).filter((name) => !known.has(name))).toEqual([])
   },
 )
+
+function knownTo({ scenarios, behindGateway, notOffered }: Run): readonly string[] {
+  return [...scenarios.map(({ name }) => name), ...Object.keys(behindGateway), ...Object.keys(notOffered)]
+}
 
 /** The suite's scenario about DNS rebinding takes any 4xx for a refusal; these say which it was, and of what. */
 test.each([

@@ -1,7 +1,8 @@
 /**
- * Which scenarios of the official conformance suite run against `/mcp`, and why the others cannot: most call
- * tools, resources or prompts of the suite's own reference server, by exact name, and the gateway has none of
- * them. Nothing else is a reason: a scenario that needs no such fixture is run.
+ * Which scenarios of the official conformance suite run against `/mcp`, and where the others do: most call
+ * fixtures, that is tools, resources or prompts of a reference server, by exact name. The native servers have
+ * none of them; a reference server behind the gateway has them all (upstream.node.test.ts). Nothing else is a
+ * reason: a scenario that needs no fixture is run here.
  */
 
 /** One version of the suite at one revision of the protocol. */
@@ -13,8 +14,10 @@ export interface Run {
   /** Options of the suite's command line that choose the revision; 0.1.16 only knows its own. */
   readonly options: readonly string[]
   readonly scenarios: readonly Scenario[]
-  /** Not run, and the fixture that each lacks. */
-  readonly excluded: Readonly<Record<string, string>>
+  /** Run against a reference server behind the gateway instead, and the fixture that each needs. */
+  readonly behindGateway: Readonly<Record<string, string>>
+  /** Of optional extensions that the gateway does not offer. */
+  readonly notOffered: Readonly<Record<string, string>>
 }
 
 export interface Scenario {
@@ -32,7 +35,7 @@ const multipleStreams: Scenario = {
   unexercised: { 'server-sse-streams-functional': 'our answers are JSON, so there is no stream to try' },
 }
 
-const excludedInBothEras = {
+const behindInBothEras = {
   'completion-complete': prompt('test_prompt_with_arguments'),
   'tools-call-simple-text': tool('test_simple_text'),
   'tools-call-image': tool('test_image_content'),
@@ -62,8 +65,8 @@ const sessionEraScenarios: readonly Scenario[] = [
   { name: 'dns-rebinding-protection' },
 ]
 
-const excludedInSessionEra = {
-  ...excludedInBothEras,
+const behindInSessionEra = {
+  ...behindInBothEras,
   'tools-call-with-logging': tool('test_tool_with_logging'),
   'tools-call-sampling': tool('test_sampling'),
   'tools-call-elicitation': tool('test_elicitation'),
@@ -100,11 +103,8 @@ const statelessScenarios: readonly Scenario[] = [
   { name: 'input-required-result-unsupported-methods' },
 ]
 
-const tasks = 'needs the tasks extension (optional, not offered) and its fixture tools'
-const skills = 'needs the skills extension (optional, not offered) and fixture skills'
-
-const excludedInStatelessEra = {
-  ...excludedInBothEras,
+const behindInStatelessEra = {
+  ...behindInBothEras,
   'http-custom-header-server-validation': 'needs a fixture tool whose schema has x-mcp-header',
   'input-required-result-basic-elicitation': tool('test_input_required_result_elicitation'),
   'input-required-result-basic-sampling': tool('test_input_required_result_sampling'),
@@ -119,6 +119,12 @@ const excludedInStatelessEra = {
   'input-required-result-capability-check': tool('test_input_required_result_capabilities'),
   'input-required-result-ignore-extra-params': tool('test_input_required_result_elicitation'),
   'input-required-result-validate-input': tool('test_input_required_result_elicitation'),
+}
+
+const tasks = 'needs the tasks extension (optional, not offered) and its fixture tools'
+const skills = 'needs the skills extension (optional, not offered) and fixture skills'
+
+const extensions = {
   'tasks-lifecycle': tasks,
   'tasks-capability-negotiation': tasks,
   'tasks-wire-fields': tasks,
@@ -141,7 +147,8 @@ export const runs: readonly Run[] = [
     revision: '2025-11-25',
     options: [],
     scenarios: sessionEraScenarios,
-    excluded: excludedInSessionEra,
+    behindGateway: behindInSessionEra,
+    notOffered: {},
   },
   {
     name: 'suite 0.2.0-alpha.12, revision 2025-11-25',
@@ -149,7 +156,8 @@ export const runs: readonly Run[] = [
     revision: '2025-11-25',
     options: ['--spec-version', '2025-11-25'],
     scenarios: [...sessionEraScenarios, { name: 'server-session-lifecycle' }],
-    excluded: excludedInSessionEra,
+    behindGateway: behindInSessionEra,
+    notOffered: {},
   },
   {
     name: 'suite 0.2.0-alpha.12, revision 2026-07-28',
@@ -157,6 +165,7 @@ export const runs: readonly Run[] = [
     revision: '2026-07-28',
     options: ['--spec-version', '2026-07-28'],
     scenarios: statelessScenarios,
-    excluded: excludedInStatelessEra,
+    behindGateway: behindInStatelessEra,
+    notOffered: extensions,
   },
 ]

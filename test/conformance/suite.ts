@@ -7,8 +7,14 @@ import * as z from 'zod/v4'
 import { root } from '../support/node/wrangler-dev.ts'
 import type { Run, Scenario } from './scenarios.ts'
 
-/** Scenarios take a second or two; the suite itself gives up on one after thirty. */
+/** Scenarios take a second or two, all of them together a few; the suite itself gives up on one after thirty. */
 const LONGEST_RUN_MS = 45_000
+
+/** What one run found: the checks of every scenario that it came to. */
+export interface Findings {
+  readonly scenarios: ReadonlyMap<string, readonly Check[]>
+  readonly output: string
+}
 
 const checkSchema = z.object({
   id: z.string(),
@@ -45,6 +51,32 @@ export async function runScenario(
     const args = ['server', '--url', url, '--scenario', scenario, '--output-dir', folder, ...options]
     const { output } = await runSuite(suite, args, folder)
     return { checks: await readChecks(folder), output }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Runs all scenarios that `options` choose against `url`, in one process. */
+export async function runScenarios(
+  suite: Run['suite'],
+  options: readonly string[],
+  url: string,
+): Promise<Findings> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-conformance-'))
+  try {
+    const args = ['server', '--url', url, '--output-dir', folder, ...options]
+    // One that hangs must not hide what the others found; the scenarios behind it are missing, which shows.
+    const output = await runSuite(suite, args, folder).then(
+      (ended) => ended.output,
+      (error: unknown) => String(error),
+    )
+    const scenarios = new Map<string, readonly Check[]>()
+    for (const name of await readdir(folder)) {
+      // server-<scenario>-<time>
+      const scenario = /^server-(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z$/.exec(name)?.[1]
+      if (scenario !== undefined) scenarios.set(scenario, await readChecks(join(folder, name)))
+    }
+    return { scenarios, output }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
