@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { connectAgent, eras } from '../support/node/mcp-agent.ts'
 import {
   type Behaviour,
+  type Form,
   type MisbehavingServer,
   manyTools,
   startMisbehaving,
@@ -57,9 +58,14 @@ describe.each(eras)('in the %s era', (era) => {
     expect([text, all.length]).toEqual(['hi', messages])
   })
 
-  test.each<'stream' | 'json'>(['stream', 'json'])('a large result in %s', async (form) => {
-    const { text } = await call({ kind: 'large', bytes: 3 * MEGABYTE + 1, in: form })
+  test.each<[Form, boolean]>([
+    ['stream', false],
+    ['json', false],
+    ['json', true],
+  ])('a large result in %s (length declared: %s)', async (form, declared) => {
+    const { text, headers } = await call({ kind: 'large', bytes: 3 * MEGABYTE + 1, in: form, declared })
     expect(text.length).toBe(3 * MEGABYTE + 1)
+    expect(headers.has('content-length')).toBe(declared)
   })
 
   test.each<Behaviour['kind'] & ('hang' | 'hang_in_stream' | 'hang_in_json')>([

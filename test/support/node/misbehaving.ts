@@ -7,7 +7,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { type Behaviour, executes, respond, rpcError } from './misbehaviour.ts'
 import { steadyPort } from './steady-port.ts'
 
-export type { Behaviour } from './misbehaviour.ts'
+export type { Behaviour, Form } from './misbehaviour.ts'
 
 /** One HTTP request as it arrived, whatever was done with it. */
 export interface ReceivedRequest {

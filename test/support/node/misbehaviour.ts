@@ -14,7 +14,7 @@ import { gzipSync } from 'node:zlib'
  * - `stream_without_answer`: an event stream that ends properly, and never answers. `empty`: 200 and no body.
  * - `html`: a page with that status. `status`: that status and a JSON-RPC error. `invalid_json`: what it says.
  * - `wrong_id`: an answer to a request that nobody made. `rpc_error`: a JSON-RPC error, properly.
- * - `large`: a result of that many bytes, made while it is sent; `in` an event stream or a JSON body.
+ * - `large`: a result of that many bytes, made while it is sent; `declared`: with a Content-Length.
  * - `events`: a progress event every `everyMs`, `count` of them, and then the answer.
  * - `drip`: the JSON body in `pieces`, one every `everyMs`. `gzip`: the JSON body, compressed.
  * - `rate_limited`: 429, with Retry-After where there is one. `unauthorized`: 401 and a challenge.
@@ -23,11 +23,14 @@ import { gzipSync } from 'node:zlib'
 export type Behaviour =
   | { readonly kind: Plain }
   | { readonly kind: 'html' | 'status'; readonly status: number }
-  | { readonly kind: 'large'; readonly bytes: number; readonly in: 'stream' | 'json' }
+  | { readonly kind: 'large'; readonly bytes: number; readonly in: Form; readonly declared?: boolean }
   | { readonly kind: 'events'; readonly count: number; readonly everyMs: number }
   | { readonly kind: 'drip'; readonly pieces: number; readonly everyMs: number }
   | { readonly kind: 'rate_limited'; readonly retryAfter: string | null }
   | { readonly kind: 'redirect'; readonly location: string }
+
+/** An event stream or a JSON body. */
+export type Form = 'stream' | 'json'
 
 type Plain =
   | 'ok'
@@ -119,7 +122,7 @@ export async function respond(response: ServerResponse, ready: Ready, behaviour:
       json(200, JSON.stringify(rpcError(id, -32603, 'told to fail')))
       return
     case 'large':
-      await sendLarge(behaviour.in === 'stream' ? stream() : begin(), ready, behaviour)
+      await sendLarge(response, ready, behaviour)
       return
     case 'events':
       stream()
@@ -167,20 +170,28 @@ export function rpcError(id: unknown, code: number, message: string, data?: unkn
 
 const PIECE = Buffer.alloc(65_536, 'x')
 
-/** A text result of about so many bytes, of which only a piece is ever in memory. */
+/** A text result of so many bytes, of which only a piece is ever in memory. */
 async function sendLarge(
   response: ServerResponse,
-  { id, result }: Ready,
-  { bytes, in: form }: Behaviour & { kind: 'large' },
+  { id, result, headers }: Ready,
+  { bytes, in: form, declared = false }: Behaviour & { kind: 'large' },
 ): Promise<void> {
   const marker = '@'
   const large = { ...result, content: [{ type: 'text', text: marker }] }
   const [before = '', after = ''] = JSON.stringify({ jsonrpc: '2.0', id, result: large }).split(marker)
-  await written(response, `${form === 'stream' ? 'event: message\ndata: ' : ''}${before}`)
+  const [head, tail] =
+    form === 'stream' ? [`event: message\ndata: ${before}`, `${after}\n\n`] : [before, after]
+  const length = Buffer.byteLength(head) + bytes + Buffer.byteLength(tail)
+  response.writeHead(200, {
+    'content-type': form === 'stream' ? 'text/event-stream' : 'application/json',
+    ...(declared ? { 'content-length': String(length) } : {}),
+    ...headers,
+  })
+  await written(response, head)
   for (let left = bytes; left > 0 && isOpen(response); left -= PIECE.byteLength) {
     await written(response, left < PIECE.byteLength ? PIECE.subarray(0, left) : PIECE)
   }
-  response.end(`${after}${form === 'stream' ? '\n\n' : ''}`)
+  response.end(tail)
 }
 
 function event(data: string): string {
