@@ -49,6 +49,8 @@ export interface McpAgent {
     params?: Readonly<Record<string, unknown>>,
     options?: SendOptions,
   ): Promise<AgentAnswer>
+  /** Sends it and leaves the body of the response to the caller. */
+  open(method: string, params: Readonly<Record<string, unknown>>, options?: SendOptions): Promise<Response>
   /** Calls a tool. Throws when what came back is no tool result. */
   call(tool: string, args: Readonly<Record<string, unknown>>, options?: SendOptions): Promise<ToolOutcome>
   /** Names of all tools, over all pages. */
@@ -69,14 +71,26 @@ export async function connectAgent(
 ): Promise<McpAgent> {
   let id = 0
   let session: string | null = null
-  const send: McpAgent['send'] = async (method, params = {}, options = {}) => {
+  const open: McpAgent['open'] = (method, params, { progressToken, signal } = {}) => {
     id += 1
-    return post(url, { ...headers, ...own(era, method, params, session) }, options.signal, {
-      jsonrpc: '2.0',
-      id,
-      method,
-      params: withMeta(era, params, options.progressToken),
+    return fetch(url, {
+      method: 'POST',
+      headers: { ...common, ...headers, ...own(era, method, params, session) },
+      body: JSON.stringify({ jsonrpc: '2.0', id, method, params: withMeta(era, params, progressToken) }),
+      redirect: 'manual',
+      ...(signal === undefined ? {} : { signal }),
     })
+  }
+  const send: McpAgent['send'] = async (method, params = {}, options = {}) => {
+    const from = performance.now()
+    const bound = AbortSignal.timeout(HANG_MS)
+    const { signal } = options
+    const opening = open(method, params, {
+      ...options,
+      signal: signal === undefined ? bound : AbortSignal.any([bound, signal]),
+    })
+    const own = id
+    return readAnswer(await opening, own, from)
   }
   if (era === 'session') {
     const opened = await send('initialize', {
@@ -98,6 +112,7 @@ export async function connectAgent(
     era,
     session,
     send,
+    open,
     call: async (tool, args, options) =>
       toolOutcome(await send('tools/call', { name: tool, arguments: args }, options)),
     tools: async () => {
@@ -142,21 +157,7 @@ function withMeta(era: Era, params: Readonly<Record<string, unknown>>, progressT
   return Object.keys(meta).length === 0 ? params : { ...params, _meta: meta }
 }
 
-async function post(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal | undefined,
-  body: { readonly id: number; readonly [field: string]: unknown },
-): Promise<AgentAnswer> {
-  const from = performance.now()
-  const bound = AbortSignal.timeout(HANG_MS)
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { ...common, ...headers },
-    body: JSON.stringify(body),
-    redirect: 'manual',
-    signal: signal === undefined ? bound : AbortSignal.any([bound, signal]),
-  })
+async function readAnswer(response: Response, id: number, from: number): Promise<AgentAnswer> {
   const text = await response.text()
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
   const messages = isStream ? events(text) : text === '' ? [] : [JSON.parse(text) as RpcMessage]
@@ -164,7 +165,7 @@ async function post(
     status: response.status,
     headers: response.headers,
     messages,
-    answer: messages.find((it) => it.method === undefined && it.id === body.id) ?? null,
+    answer: messages.find((it) => it.method === undefined && it.id === id) ?? null,
     ms: performance.now() - from,
   }
 }
