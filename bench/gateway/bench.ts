@@ -89,22 +89,24 @@ async function started<T extends { stop(): Promise<void> }>(starting: Promise<T>
 /** Medians over the rounds; a ratio is the median of the rounds' own ratios, for what disturbs one disturbs both. */
 function print(width: number, measured: ReadonlyMap<Subject, readonly Measured[]>): void {
   console.log(`\n${width} connection${width === 1 ? '' : 's'}`)
-  console.log(`  ${''.padEnd(40)}     req/s  /proxy  /direct      p50 (added)       p99 (added)`)
+  console.log(
+    `  ${''.padEnd(40)}     req/s  /proxy (least, most)  /direct      p50 (added)       p99 (added)`,
+  )
   const of = (kind: Subject['kind'], era: Era) =>
     [...measured].find(([subject]) => subject.kind === kind && subject.era === era)?.[1] ?? []
   for (const [subject, own] of measured) {
     const proxy = of('proxy', subject.era)
     const direct = of('direct', subject.era)
-    const against = (base: readonly Measured[], value: (own: Measured, base: Measured) => number) =>
-      median(own.map((one, i) => value(one, base[i] ?? one)))
-    const ratio = (base: readonly Measured[]) => against(base, (one, other) => one.rate / other.rate)
-    const added = (key: 'p50' | 'p99') => against(proxy, (one, other) => one[key] - other[key])
+    const ratios = (base: readonly Measured[]) => own.map((one, i) => one.rate / (base[i] ?? one).rate)
+    const ratio = (base: readonly Measured[]) => median(ratios(base))
+    const spread = `(${Math.min(...ratios(proxy)).toFixed(2)}, ${Math.max(...ratios(proxy)).toFixed(2)})`
+    const added = (key: 'p50' | 'p99') => median(own.map((one, i) => one[key] - (proxy[i] ?? one)[key]))
     const of50 = median(own.map(({ p50 }) => p50))
     const of99 = median(own.map(({ p99 }) => p99))
     const rate = Math.round(median(own.map((one) => one.rate)))
     console.log(
       `  ${subject.name.padEnd(40)} ${String(rate).padStart(9)} ${ratio(proxy).toFixed(2).padStart(7)} ` +
-        `${ratio(direct).toFixed(2).padStart(8)} ${of50.toFixed(2).padStart(8)} (${signed(added('p50'))}) ` +
+        `${spread.padEnd(13)} ${ratio(direct).toFixed(2).padStart(8)} ${of50.toFixed(2).padStart(8)} (${signed(added('p50'))}) ` +
         `${of99.toFixed(2).padStart(9)} (${signed(added('p99'))}) ms` +
         `${subject.kind === 'gateway' ? verdict(subject, width, ratio(proxy), added('p50')) : ''}`,
     )
