@@ -36,7 +36,17 @@ export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
 export function admitRequest(passage: Passage, intent: Intent, configVersion: string | null): AdmitRequest {
   const { claim, requestId, transport } = passage
   const { tenant, grant, secretHash } = claim
-  return { tenant, grant, secretHash, requestId, transport, configVersion, intent }
+  return {
+    tenant,
+    grant,
+    secretHash,
+    requestId,
+    transport,
+    configVersion,
+    upstream: null,
+    settled: [],
+    intent,
+  }
 }
 
 /** Asks for something that no configuration has a say in. */

@@ -95,7 +95,7 @@ async function initialize(
 ): Promise<Response> {
   const { protocolVersion: asked } = message.body.params as { protocolVersion: string }
   const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
-  const admission = await ask(passage, { kind: 'open', protocolVersion })
+  const admission = await ask(passage, { kind: 'open', protocolVersion, client: '{}' })
   return answer(admission, message.id, async ({ outcome }) => {
     const response = await serve()
     return outcome.kind === 'opened'

@@ -1,6 +1,6 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
 import { errorName, log } from '../log.ts'
-import { type AdmitAnswer, FEED_HEADER } from '../principal/contract.ts'
+import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../principal/contract.ts'
 import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
@@ -16,15 +16,8 @@ export async function openFeed(passage: Passage): Promise<{ admission: Admission
     if (feed === null)
       return { admission: await learn(passage, (await response.json()) as AdmitAnswer), feed: null }
     feed.accept()
-    const nothing = {
-      label: '',
-      tenant: passage.claim.tenant,
-      session: null,
-      drain: false,
-      charged: false,
-      standings: [],
-    }
-    return { admission: { kind: 'admitted', admitted: { ...nothing, outcome: { kind: 'none' } } }, feed }
+    const admitted = JSON.parse(response.headers.get(ADMITTED_HEADER) ?? '') as Admitted
+    return { admission: { kind: 'admitted', admitted }, feed }
   } catch (error) {
     log('error', 'principal.unavailable', { request: passage.requestId, error: errorName(error) })
     return { admission: { kind: 'unavailable' }, feed: null }

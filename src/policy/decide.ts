@@ -34,21 +34,24 @@ export function decide(policy: Policy | null, call: Call, context: Context): Dec
 }
 
 /** Whether `tools/list` may show the tool: it is neither hidden nor refused by default. */
-export function isListed(policy: Policy | null, tool: string): boolean {
+export function isListed(policy: Policy | null, tool: string, alias?: string): boolean {
   if (policy === null) return false
   if (policy.shadow) return true
-  return !isHidden(policy, tool) && (policy.defaultAction === 'allow' || policy.tools.has(tool))
+  return (
+    !isHidden(policy, tool, alias) &&
+    (policy.defaultAction === 'allow' || rulesOf(policy, tool, alias) !== undefined)
+  )
 }
 
 /** Whether a decision on this tool may depend on the session's account or the grant's label. */
-export function usesContext(policy: Policy | null, tool: string): boolean {
-  return policy !== null && (policy.tools.get(tool) ?? policy.others).usesContext
+export function usesContext(policy: Policy | null, tool: string, alias?: string): boolean {
+  return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesContext
 }
 
 function enforce(policy: Policy, call: Call, context: Context): Decision {
-  const { tool } = call
-  if (isHidden(policy, tool)) return deny('hidden', '(hidden)', `The tool "${tool}" is not available.`)
-  const rules = policy.tools.get(tool)
+  const { tool, alias } = call
+  if (isHidden(policy, tool, alias)) return deny('hidden', '(hidden)', `The tool "${tool}" is not available.`)
+  const rules = rulesOf(policy, tool, alias)
   if (rules === undefined && policy.defaultAction === 'deny') {
     return deny('default_deny', '(default deny)', `The policy does not allow the tool "${tool}".`)
   }
@@ -163,8 +166,14 @@ function watched(decision: Decision): Allowed {
   }
 }
 
-function isHidden(policy: Policy, tool: string): boolean {
-  return policy.hidesAll || policy.hidden.has(tool)
+/** The most specific name wins. */
+function rulesOf(policy: Policy, tool: string, alias: string | undefined): ToolRules | undefined {
+  return policy.tools.get(tool) ?? (alias === undefined ? undefined : policy.tools.get(alias))
+}
+
+/** Hidden under one name is hidden. */
+function isHidden(policy: Policy, tool: string, alias: string | undefined): boolean {
+  return policy.hidesAll || policy.hidden.has(tool) || (alias !== undefined && policy.hidden.has(alias))
 }
 
 function deny(

@@ -7,6 +7,8 @@ import type { Look } from './look.ts'
 /** One call of a tool, as far as a policy may look at it. */
 export interface Call {
   readonly tool: string
+  /** Another name that rules may use for the tool; rules for `tool` itself come before those for it. */
+  readonly alias?: string | undefined
   /** The arguments as parsed from JSON. */
   readonly args: Readonly<Record<string, unknown>>
   /** What the tool says of itself (MCP ToolAnnotations), where it does. */

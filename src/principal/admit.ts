@@ -274,7 +274,8 @@ function admitted(
 ): AdmitAnswer {
   const view: SessionView | null = session === null ? null : viewOf(session)
   const { label, tenant } = context.grant
-  return { kind: 'admitted', admitted: { label, tenant, session: view, outcome, drain, charged, standings } }
+  const standing = { session: view, outcome, drain, charged, standings }
+  return { kind: 'admitted', admitted: { label, tenant, ...standing, upstream: null, client: null } }
 }
 
 function touch(context: AdmitContext, session: Session | null): Session | null {

@@ -9,6 +9,9 @@ import type { Charge, Shadow } from '../policy/model.ts'
 /** Carries an AdmitRequest to the principal's `fetch`, where an event feed is asked for: hash as hex, rest as JSON. */
 export const FEED_HEADER = 'x-gatehouse-admit'
 
+/** Carries the Admitted, as JSON, on the answer that opens a feed. */
+export const ADMITTED_HEADER = 'x-gatehouse-admitted'
+
 /** Who asks, and in which session; the same for every intent. */
 export interface AdmitRequest {
   readonly tenant: string
@@ -21,16 +24,76 @@ export interface AdmitRequest {
   readonly transport: string | null
   /** The version of the tenant's configuration that the Worker used, or null where none matters. */
   readonly configVersion: string | null
+  /**
+   * The upstream whose session the Worker wants to know. `owner` null: of the gateway's session, by `transport`;
+   * otherwise a key of the stateless era, such as "stateless:ab12".
+   */
+  readonly upstream: { readonly server: string; readonly owner: string | null } | null
+  /** How earlier calls ended: written in the same transaction, so that no call needs a write of its own. */
+  readonly settled: readonly Settled[]
   readonly intent: Intent
 }
+
+/** How one call ended. Of a request id that is not known, or that is settled already, nothing is written. */
+export interface Settled {
+  readonly requestId: string
+  readonly outcome: CallOutcomeKind
+  /** HTTP status of the upstream, or null where it sent none. */
+  readonly upstreamStatus: number | null
+  readonly latencyMs: number
+}
+
+export const callOutcomeKinds = [
+  'result',
+  'tool_error',
+  'rpc_error',
+  'not_delivered',
+  'timeout',
+  'broken',
+  'cancelled',
+  'refused',
+] as const
+export type CallOutcomeKind = (typeof callOutcomeKinds)[number]
+
+/** A session that this principal has with an upstream server. */
+export interface UpstreamSession {
+  readonly server: string
+  /** The upstream's `Mcp-Session-Id`, or null: it keeps none. */
+  readonly id: string | null
+  readonly protocolVersion: string
+}
+
+/** Remembers a session that the Worker has opened upstream: compare-and-set, so that of two only one is kept. */
+export interface BindRequest {
+  readonly secretHash: Uint8Array
+  /** As in AdmitRequest; the session's own upstream session is bound where `owner` is null. */
+  readonly transport: string | null
+  readonly owner: string | null
+  readonly server: string
+  /**
+   * The id of the session that this one replaces, for the upstream forgot it (null: one without an id).
+   * Undefined: none is known, so the new one counts only where there is none.
+   */
+  readonly replaces: string | null | undefined
+  readonly session: { readonly id: string | null; readonly protocolVersion: string }
+}
+
+export type BindAnswer =
+  /** The session that counts from now on: another than the one offered where another was first. */
+  | { readonly kind: 'bound'; readonly session: UpstreamSession }
+  | { readonly kind: 'dead_session' }
+  | { readonly kind: 'unauthorized' }
 
 export type Intent =
   /** Authenticate and check the session, no more. */
   | { readonly kind: 'check' }
   /** Answer with the configuration: the Worker has none for this token yet. */
   | { readonly kind: 'configure' }
-  /** `initialize`: open a session on a new transport. */
-  | { readonly kind: 'open'; readonly protocolVersion: string }
+  /**
+   * `initialize`: open a session on a new transport. `client` is what the client said of itself, as JSON
+   * `{capabilities, clientInfo}`; the Worker bounds it to 16 KiB.
+   */
+  | { readonly kind: 'open'; readonly protocolVersion: string; readonly client: string }
   /** DELETE: end the session and its transport. */
   | { readonly kind: 'close' }
   /** `tools/list`: remember which configuration the client has seen. */
@@ -127,6 +190,10 @@ export interface Admitted {
   readonly charged: boolean
   /** How the limits of a call stand after it. */
   readonly standings: readonly Standing[]
+  /** The live session with the upstream that was asked for, or null. */
+  readonly upstream: UpstreamSession | null
+  /** What the session's client said of itself when it opened it, as JSON; null where there is no such session. */
+  readonly client: string | null
 }
 
 export type WorkOutcome =

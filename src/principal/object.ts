@@ -7,7 +7,15 @@ import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
 import { refundCall } from './audit.ts'
 import { Commits } from './commits.ts'
-import { type AdmitAnswer, type AdmitRequest, FEED_HEADER } from './contract.ts'
+import {
+  ADMITTED_HEADER,
+  type AdmitAnswer,
+  type AdmitRequest,
+  type BindAnswer,
+  type BindRequest,
+  FEED_HEADER,
+  type Settled,
+} from './contract.ts'
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
@@ -86,8 +94,21 @@ export class PrincipalObject extends DurableObject<Env> {
       request.transport === null ? null : liveByTransport(this.#sql, request.transport, Date.now())
     // The tools may have changed while the client had no stream open.
     if (listed?.listedVersion && listed.listedVersion !== config.version) server.send('tools_changed')
-    return new Response(null, { status: 101, webSocket: client })
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      headers: { [ADMITTED_HEADER]: asciiJson(answer.admitted) },
+    })
   }
+
+  /** Remembers a session that the Worker has opened upstream, unless another was first: then that one counts. */
+  async bindUpstream({ secretHash, server, session }: BindRequest): Promise<BindAnswer> {
+    if (!opens(this.#grant, secretHash, Date.now())) return { kind: 'unauthorized' }
+    return { kind: 'bound', session: { server, ...session } }
+  }
+
+  /** Writes down how calls ended, for an isolate that has got quiet. */
+  async settle(_settled: readonly Settled[]): Promise<void> {}
 
   /** Called once the client has its answer: closes streams of ended sessions and sends what is due. */
   async drain(): Promise<void> {
@@ -296,4 +317,12 @@ export class PrincipalObject extends DurableObject<Env> {
   #name(): string {
     return this.#grant === null ? '' : `${this.#grant.tenant}/${this.#grant.name}`
   }
+}
+
+/** JSON for a header's value, which holds nothing beyond ASCII safely (RFC 9110, 5.5). */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -207,6 +207,8 @@ describe('the demo’s token', () => {
         requestId: 'r',
         transport: null,
         configVersion: null,
+        upstream: null,
+        settled: [],
       }
       expect(await without.admit({ ...ask, intent: { kind: 'check' } })).toEqual({ kind: 'unauthorized' })
       expect(await object.admit({ ...ask, intent: { kind: 'check' } })).toMatchObject({ kind: 'admitted' })
