@@ -24,9 +24,10 @@ export async function profileGateway(options: {
   const inspector = `127.0.0.1:${await steadyPort()}`
   const upstream = await startSmallWorker('upstream-worker.js')
   try {
-    const gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' }, [
-      `--inspector-addr=${inspector}`,
-    ])
+    const gateway = await startBare(
+      { DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' },
+      { flags: [`--inspector-addr=${inspector}`] },
+    )
     try {
       const tokens = await setUpGateway(gateway.url, upstream.url, 1)
       for (const era of options.eras) {

@@ -90,7 +90,7 @@ describe.skipIf(bareWorkerdMissing !== null)(
         expect(await agent.tools()).toEqual(['echo', 'tool_0001'])
         await until(
           'the drift is known',
-          async () => JSON.stringify(await world.admin.status(name)).includes('Says it louder.'),
+          async () => JSON.stringify((await world.admin.status(name)).drift).includes('Says it louder.'),
           BOUND_MS,
         )
       })

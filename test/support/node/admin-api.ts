@@ -34,6 +34,16 @@ export interface TenantDocument {
   readonly sessions?: Readonly<Record<string, unknown>>
 }
 
+/** How a server stands, as far as tests look into it. */
+export interface ServerStanding {
+  readonly eras: { readonly session: boolean | null; readonly stateless: boolean | null }
+  readonly successes: number
+  readonly failures: number
+  readonly last_failure: { readonly at: string; readonly kind: string; readonly message: string } | null
+  readonly breaker: 'closed' | 'open' | 'half_open'
+  readonly drift: readonly { readonly tool: string; readonly diff: unknown }[]
+}
+
 /** A JSON object that the API answered; what a test wants of it, it names. */
 export type Answer = Readonly<Record<string, unknown>>
 
@@ -47,7 +57,7 @@ export interface AdminApi {
   deleteServer(name: string): Promise<void>
   listServers(): Promise<Answer>
   /** Era, last success, failures, breaker, tools and drift of a server. */
-  status(name: string): Promise<Answer>
+  status(name: string): Promise<ServerStanding>
   /** Accepts what has changed of one tool, or of all. */
   accept(server: string, tool?: string): Promise<Answer>
   putPolicy(name: string, document: unknown): Promise<Answer>
@@ -86,7 +96,8 @@ export function adminApi(gatewayUrl: string, tenant: string, token = ROOT_TOKEN)
     getServer: (name) => ask('GET', named('servers', name)),
     deleteServer: (name) => remove('servers', name),
     listServers: () => ask('GET', '/servers'),
-    status: (name) => ask('GET', `${named('servers', name)}/status`),
+    status: async (name) =>
+      (await ask('GET', `${named('servers', name)}/status`)) as unknown as ServerStanding,
     accept: (server, tool) => {
       const which = tool === undefined ? '' : named('tools', tool)
       return ask('POST', `${named('servers', server)}${which}/accept`)

@@ -42,13 +42,15 @@ export interface BareGateway {
   stop(): Promise<void>
 }
 
-/**
- * Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml, `flags` go to
- * `workerd serve`.
- */
+export interface BareOptions {
+  /** More arguments of `workerd serve`. */
+  readonly flags?: readonly string[]
+}
+
+/** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
 export async function startBare(
   vars: Readonly<Record<string, string>> = {},
-  flags: readonly string[] = [],
+  { flags = [] }: BareOptions = {},
 ): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
   const [bundle, port, folder] = await Promise.all([
