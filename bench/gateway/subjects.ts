@@ -68,8 +68,8 @@ export async function setUpGateway(
   const limits = [{ counter: 'calls', window: 'minute', max: 1_000_000_000, scope: 'grant' }]
   await admin.putPolicy('bench', {
     version: '1',
-    default: 'deny',
-    tools: { [`${SERVER}__*`]: { action: 'allow', limits } },
+    default: 'allow',
+    tools: { [`${SERVER}__echo`]: { limits } },
   })
   const tokens: string[] = []
   for (let i = 0; i < grants; i++) {
