@@ -70,7 +70,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`upstream sessions ${bareWorkerdMis
           server
             .received('tools/call')
             .filter(({ body }) => JSON.stringify(body).includes(`"${text}"`))
-            .map(({ headers }) => headers['mcp-session-id']),
+            .flatMap(({ headers }) => headers['mcp-session-id'] ?? []),
         )
       expect([used('mine').size, used('theirs').size]).toEqual([1, 1])
       expect(used('mine').isDisjointFrom(used('theirs'))).toBe(true)
