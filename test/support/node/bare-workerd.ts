@@ -13,15 +13,15 @@ import { steadyPort } from './steady-port.ts'
 import { root, waitUntilReady } from './wrangler-dev.ts'
 
 /** The runtime itself; `workerd` in .bin is a script around it, and killing that would leave it running. */
-const binary = join(
+export const workerdBinary = join(
   root,
   `node_modules/@cloudflare/workerd-${process.platform}-${process.arch === 'x64' ? '64' : process.arch}/bin/workerd`,
 )
 
 /** Why bare workerd cannot run here, or null when it can. Tests say it in their name where they skip. */
-export const bareWorkerdMissing: string | null = existsSync(binary)
+export const bareWorkerdMissing: string | null = existsSync(workerdBinary)
   ? null
-  : `bare workerd is not installed for ${process.platform}-${process.arch}: ${binary}`
+  : `bare workerd is not installed for ${process.platform}-${process.arch}: ${workerdBinary}`
 
 const READY_MS = 30_000
 /** After that, SIGTERM becomes SIGKILL. */
@@ -42,8 +42,16 @@ export interface BareGateway {
   stop(): Promise<void>
 }
 
+export interface BareOptions {
+  /** More arguments of `workerd serve`. */
+  readonly flags?: readonly string[]
+}
+
 /** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
-export async function startBare(vars: Readonly<Record<string, string>> = {}): Promise<BareGateway> {
+export async function startBare(
+  vars: Readonly<Record<string, string>> = {},
+  { flags = [] }: BareOptions = {},
+): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
   const [bundle, port, folder] = await Promise.all([
     builtBundle(),
@@ -79,7 +87,7 @@ export async function startBare(vars: Readonly<Record<string, string>> = {}): Pr
   }
   const start = async () => {
     if (child !== null) throw new Error('it runs already')
-    const started = spawn(binary, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const started = spawn(workerdBinary, ['serve', config, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     child = started
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (chunk) => (output += String(chunk)))

@@ -1,0 +1,116 @@
+/** The administration API of tenants, as an operator would use it: typed, and loud about every other answer. */
+
+export const ROOT_TOKEN = 'gh_root_insecure-local-token'
+
+/** What is written of a server. */
+export interface ServerDocument {
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly era?: 'auto' | 'session' | 'stateless'
+  readonly timeouts?: {
+    readonly response_seconds?: number
+    readonly idle_seconds?: number
+    readonly call_seconds?: number
+  }
+  readonly limits?: { readonly response_bytes?: number; readonly concurrent?: number }
+  readonly breaker?: { readonly failures?: number; readonly open_seconds?: number }
+  readonly on_drift?: 'report' | 'hide' | 'block'
+  readonly enabled?: boolean
+}
+
+/** What is written of a grant. */
+export interface GrantDocument {
+  readonly label?: string
+  /** Name of a policy. */
+  readonly policy?: string
+  readonly servers?: readonly string[] | '*'
+  /** ISO 8601. */
+  readonly expires_at?: string
+}
+
+/** What is written of a tenant. */
+export interface TenantDocument {
+  readonly identity?: Readonly<Record<string, unknown>>
+  readonly sessions?: Readonly<Record<string, unknown>>
+}
+
+/** How a server stands, as far as tests look into it. */
+export interface ServerStanding {
+  readonly eras: { readonly session: boolean | null; readonly stateless: boolean | null }
+  readonly successes: number
+  readonly failures: number
+  readonly last_failure: { readonly at: string; readonly kind: string; readonly message: string } | null
+  readonly breaker: 'closed' | 'open' | 'half_open'
+  readonly drift: readonly { readonly tool: string; readonly diff: unknown }[]
+}
+
+/** A JSON object that the API answered; what a test wants of it, it names. */
+export type Answer = Readonly<Record<string, unknown>>
+
+/** One tenant's part of the API. */
+export interface AdminApi {
+  readonly tenant: string
+  /** Creates the tenant, or changes its settings. */
+  putTenant(document?: TenantDocument): Promise<Answer>
+  putServer(name: string, document: ServerDocument): Promise<Answer>
+  getServer(name: string): Promise<Answer>
+  deleteServer(name: string): Promise<void>
+  listServers(): Promise<Answer>
+  /** Era, last success, failures, breaker, tools and drift of a server. */
+  status(name: string): Promise<ServerStanding>
+  /** Accepts what has changed of one tool, or of all. */
+  accept(server: string, tool?: string): Promise<Answer>
+  putPolicy(name: string, document: unknown): Promise<Answer>
+  deletePolicy(name: string): Promise<void>
+  /** Returns the grant's token, which is told only once. */
+  putGrant(name: string, document?: GrantDocument): Promise<string>
+  /** Changes a grant that is there already. */
+  changeGrant(name: string, document: GrantDocument): Promise<Answer>
+  deleteGrant(name: string): Promise<void>
+}
+
+/** The API of `tenant` at a gateway. */
+export function adminApi(gatewayUrl: string, tenant: string, token = ROOT_TOKEN): AdminApi {
+  const base = `${gatewayUrl}/api/v1/tenants/${tenant}`
+  const ask = async (method: string, path: string, document?: unknown): Promise<Answer> => {
+    const response = await fetch(`${base}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(document === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(document === undefined ? {} : { body: JSON.stringify(document) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${base}${path} was answered ${response.status}: ${text}`)
+    return text === '' ? {} : (JSON.parse(text) as Answer)
+  }
+  const named = (kind: string, name: string) => `/${kind}/${encodeURIComponent(name)}`
+  const remove = async (kind: string, name: string) => {
+    await ask('DELETE', named(kind, name))
+  }
+  return {
+    tenant,
+    putTenant: (document = {}) => ask('PUT', '', document),
+    putServer: (name, document) => ask('PUT', named('servers', name), document),
+    getServer: (name) => ask('GET', named('servers', name)),
+    deleteServer: (name) => remove('servers', name),
+    listServers: () => ask('GET', '/servers'),
+    status: async (name) =>
+      (await ask('GET', `${named('servers', name)}/status`)) as unknown as ServerStanding,
+    accept: (server, tool) => {
+      const which = tool === undefined ? '' : named('tools', tool)
+      return ask('POST', `${named('servers', server)}${which}/accept`)
+    },
+    putPolicy: (name, document) => ask('PUT', named('policies', name), document),
+    deletePolicy: (name) => remove('policies', name),
+    putGrant: async (name, document = {}) => {
+      const answer = await ask('PUT', named('grants', name), document)
+      if (typeof answer.token !== 'string')
+        throw new Error(`grant ${name} is not new: it has no token to tell`)
+      return answer.token
+    },
+    changeGrant: (name, document) => ask('PUT', named('grants', name), document),
+    deleteGrant: (name) => remove('grants', name),
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * An agent of either era with nothing in between: one HTTP request a message, every message of the answer kept,
+ * and the time it took. Faults are told apart by what exactly came back, which the SDK's clients hide.
+ */
+
+export type Era = 'session' | 'stateless'
+export const eras: readonly Era[] = ['session', 'stateless']
+
+const versions: Readonly<Record<Era, string>> = { session: '2025-11-25', stateless: '2026-07-28' }
+/** No answer may take so long: whoever is still waiting then reports a hang. */
+const HANG_MS = 30_000
+
+/** A JSON-RPC message, as far as tests look into it. */
+export interface RpcMessage {
+  readonly id?: unknown
+  readonly method?: string
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly result?: Readonly<Record<string, unknown>>
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown }
+}
+
+/** What came back for one request. */
+export interface AgentAnswer {
+  readonly status: number
+  readonly headers: Headers
+  /** All messages, in order; those before the answer are notifications and requests of the server. */
+  readonly messages: readonly RpcMessage[]
+  /** The message that answers the request; null where none came. */
+  readonly answer: RpcMessage | null
+  /** How long it took until the last byte. */
+  readonly ms: number
+}
+
+/** What a tool answered. */
+export interface ToolOutcome extends AgentAnswer {
+  readonly isError: boolean
+  /** All text parts together. */
+  readonly text: string
+  /** `structuredContent.error.code`; null where there is none. */
+  readonly code: string | null
+}
+
+export interface McpAgent {
+  readonly era: Era
+  /** Its session; null in the stateless era. */
+  readonly session: string | null
+  send(
+    method: string,
+    params?: Readonly<Record<string, unknown>>,
+    options?: SendOptions,
+  ): Promise<AgentAnswer>
+  /** Sends it and leaves the body of the response to the caller. */
+  open(method: string, params: Readonly<Record<string, unknown>>, options?: SendOptions): Promise<Response>
+  /** Calls a tool. Throws when what came back is no tool result. */
+  call(tool: string, args: Readonly<Record<string, unknown>>, options?: SendOptions): Promise<ToolOutcome>
+  /** Names of all tools, over all pages. */
+  tools(): Promise<readonly string[]>
+}
+
+export interface SendOptions {
+  readonly progressToken?: string
+  /** Disconnects. */
+  readonly signal?: AbortSignal
+}
+
+/** Connects to an MCP endpoint; in the session era that initializes a session. */
+export async function connectAgent(
+  era: Era,
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<McpAgent> {
+  let id = 0
+  let session: string | null = null
+  const open: McpAgent['open'] = (method, params, { progressToken, signal } = {}) => {
+    id += 1
+    return fetch(url, {
+      method: 'POST',
+      headers: { ...common, ...headers, ...own(era, method, params, session) },
+      body: JSON.stringify({ jsonrpc: '2.0', id, method, params: withMeta(era, params, progressToken) }),
+      redirect: 'manual',
+      ...(signal === undefined ? {} : { signal }),
+    })
+  }
+  const send: McpAgent['send'] = async (method, params = {}, options = {}) => {
+    const from = performance.now()
+    const bound = AbortSignal.timeout(HANG_MS)
+    const { signal } = options
+    const opening = open(method, params, {
+      ...options,
+      signal: signal === undefined ? bound : AbortSignal.any([bound, signal]),
+    })
+    const own = id
+    return readAnswer(await opening, own, from)
+  }
+  if (era === 'session') {
+    const opened = await send('initialize', {
+      protocolVersion: versions.session,
+      capabilities: {},
+      clientInfo: { name: 'agent', version: '1' },
+    })
+    session = opened.headers.get('mcp-session-id')
+    if (opened.answer?.result === undefined || session === null)
+      throw new Error(`initialize was answered ${opened.status}: ${JSON.stringify(opened.messages)}`)
+    const initialized = await fetch(url, {
+      method: 'POST',
+      headers: { ...common, ...headers, ...own(era, '', {}, session) },
+      body: JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }),
+    })
+    await initialized.body?.cancel()
+  }
+  return {
+    era,
+    session,
+    send,
+    open,
+    call: async (tool, args, options) =>
+      toolOutcome(await send('tools/call', { name: tool, arguments: args }, options)),
+    tools: async () => {
+      const names: string[] = []
+      let cursor: string | undefined
+      do {
+        const { status, answer } = await send('tools/list', cursor === undefined ? {} : { cursor })
+        const result = answer?.result as { tools: { name: string }[]; nextCursor?: string } | undefined
+        if (result === undefined)
+          throw new Error(`tools/list was answered ${status}: ${JSON.stringify(answer)}`)
+        names.push(...result.tools.map(({ name }) => name))
+        cursor = result.nextCursor
+      } while (cursor !== undefined)
+      return names
+    },
+  }
+}
+
+const common = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+
+function own(era: Era, method: string, params: Readonly<Record<string, unknown>>, session: string | null) {
+  const name = params.name ?? params.uri
+  return {
+    'mcp-protocol-version': versions[era],
+    ...(session === null ? {} : { 'mcp-session-id': session }),
+    ...(era === 'stateless' ? { 'mcp-method': method } : {}),
+    ...(era === 'stateless' && typeof name === 'string' ? { 'mcp-name': name } : {}),
+  }
+}
+
+function withMeta(era: Era, params: Readonly<Record<string, unknown>>, progressToken: string | undefined) {
+  const meta = {
+    ...(progressToken === undefined ? {} : { progressToken }),
+    ...(era === 'stateless'
+      ? {
+          'io.modelcontextprotocol/protocolVersion': versions.stateless,
+          'io.modelcontextprotocol/clientInfo': { name: 'agent', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': {},
+        }
+      : {}),
+  }
+  return Object.keys(meta).length === 0 ? params : { ...params, _meta: meta }
+}
+
+async function readAnswer(response: Response, id: number, from: number): Promise<AgentAnswer> {
+  const text = await response.text()
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  const messages = isStream ? events(text) : text === '' ? [] : [JSON.parse(text) as RpcMessage]
+  return {
+    status: response.status,
+    headers: response.headers,
+    messages,
+    answer: messages.find((it) => it.method === undefined && it.id === id) ?? null,
+    ms: performance.now() - from,
+  }
+}
+
+/** The messages of an event stream. */
+function events(text: string): RpcMessage[] {
+  return text.split(/\r?\n\r?\n/).flatMap((block) => {
+    const data = block
+      .split(/\r?\n/)
+      .filter((line) => line.startsWith('data:'))
+      .map((line) => line.slice('data:'.length).trimStart())
+      .join('\n')
+    return data === '' ? [] : [JSON.parse(data) as RpcMessage]
+  })
+}
+
+function toolOutcome(answered: AgentAnswer): ToolOutcome {
+  const result = answered.answer?.result as
+    | {
+        isError?: boolean
+        content?: { text?: string }[]
+        structuredContent?: { error?: { code?: string } }
+      }
+    | undefined
+  if (result === undefined)
+    throw new Error(`the call was answered ${answered.status}: ${JSON.stringify(answered.messages)}`)
+  return {
+    ...answered,
+    isError: result.isError === true,
+    text: (result.content ?? []).map((part) => part.text ?? '').join(''),
+    code: result.structuredContent?.error?.code ?? null,
+  }
+}

@@ -1,0 +1,17 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** What `work` settles with, if it does so in time; otherwise it throws, naming `what` did not happen. */
+export async function within<T>(what: string, timeoutMs: number, work: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const late = wait(timeoutMs, undefined, { signal: over.signal }).then(
+    () => {
+      throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    },
+    () => undefined,
+  )
+  try {
+    return (await Promise.race([work, late])) as T
+  } finally {
+    over.abort()
+  }
+}
