@@ -9,6 +9,7 @@ import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 
@@ -44,7 +45,11 @@ const settingsSchema = z.strictObject({
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
 })
 
+/** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */
+export const tenantDocument = settingsSchema.omit({ servers: true })
+
 export type TenantSettings = z.infer<typeof settingsSchema>
+export type TenantDocument = z.infer<typeof tenantDocument>
 export type JwtIssuer = z.infer<typeof jwtIssuer>
 
 export interface TenantConfig {
@@ -53,6 +58,8 @@ export interface TenantConfig {
   readonly settings: TenantSettings
   /** The policy, parsed but otherwise as its author wrote it, or null for none (which denies everything). */
   readonly policy: unknown
+  /** The upstream servers that the grant reaches, by name. What was stored before there were any has none. */
+  readonly upstreams: readonly UpstreamConfig[]
 }
 
 /** What checking came to: a configuration with what its author should know, or everything that is wrong. */
@@ -70,6 +77,7 @@ export async function checkConfig(
   settings: unknown,
   policy: unknown,
   knownTools: KnownTools = new Map(),
+  upstreams: readonly UpstreamConfig[] = [],
 ): Promise<Checked> {
   const parsed = settingsSchema.safeParse(settings)
   if (!parsed.success) {
@@ -89,15 +97,29 @@ export async function checkConfig(
   }
   // Text is read here, once: not again by every isolate that decides with it.
   const document = typeof policy === 'string' ? readText(policy).value : policy
-  const content = new TextEncoder().encode(JSON.stringify([parsed.data, document]))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
-  const config = { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy: document }
+  const config = await versioned(parsed.data, document, upstreams)
   return { ok: true, config, warnings: (loaded?.warnings ?? []).map(describeProblem) }
 }
 
+/** Gives what has been checked its version. */
+export async function versioned(
+  settings: TenantSettings,
+  policy: unknown,
+  upstreams: readonly UpstreamConfig[],
+): Promise<TenantConfig> {
+  const sorted = upstreams.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const content = new TextEncoder().encode(JSON.stringify([settings, policy, sorted]))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
+  return { version: digest.subarray(0, 12).toHex(), settings, policy, upstreams: sorted }
+}
+
 /** The same for callers that have no use for a refusal: throws an Error that lists every problem. */
-export async function tenantConfig(settings: unknown, policy: unknown): Promise<TenantConfig> {
-  const checked = await checkConfig(settings, policy)
+export async function tenantConfig(
+  settings: unknown,
+  policy: unknown,
+  upstreams: readonly UpstreamConfig[] = [],
+): Promise<TenantConfig> {
+  const checked = await checkConfig(settings, policy, new Map(), upstreams)
   if (!checked.ok) throw new Error(checked.problems.join('; '))
   return checked.config
 }
