@@ -5,6 +5,8 @@
 import * as z from 'zod/v4'
 import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
+import { object } from '../policy/fragments.ts'
+import { problemsOf } from '../policy/issues.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
@@ -13,35 +15,29 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 
-const jwtIssuer = z
-  .strictObject({
-    /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
-    issuer: z.string().min(1).max(512),
-    /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
-    audience: z.array(z.string().min(1).max(512)).min(1).max(16),
-    /** Where the issuer publishes its keys; fetched over https (or from loopback) and cached. */
-    jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
-    /** The keys themselves (RFC 7517), for issuers that publish none. */
-    jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
-  })
-  .refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
+const jwtIssuer = object({
+  /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
+  issuer: z.string().min(1).max(512),
+  /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
+  audience: z.array(z.string().min(1).max(512)).min(1).max(16),
+  /** Where the issuer publishes its keys; fetched over https (or from loopback) and cached. */
+  jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
+  /** The keys themselves (RFC 7517), for issuers that publish none. */
+  jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
+}).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
 
-const settingsSchema = z.strictObject({
-  identity: z
-    .strictObject({
-      /** Whether this tenant's grants may assert an account without proof. */
-      trusted: z.boolean().default(false),
-      jwt: z.array(jwtIssuer).max(16).default([]),
-    })
-    .prefault({}),
-  sessions: z
-    .strictObject({
-      /** A session that is not used for so long ends. */
-      idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
-      /** A session ends so long after it began, used or not. */
-      absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
-    })
-    .prefault({}),
+const settingsSchema = object({
+  identity: object({
+    /** Whether this tenant's grants may assert an account without proof. */
+    trusted: z.boolean().default(false),
+    jwt: z.array(jwtIssuer).max(16).default([]),
+  }).prefault({}),
+  sessions: object({
+    /** A session that is not used for so long ends. */
+    idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
+    /** A session ends so long after it began, used or not. */
+    absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
+  }).prefault({}),
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
 })
 
@@ -81,7 +77,8 @@ export async function checkConfig(
 ): Promise<Checked> {
   const parsed = settingsSchema.safeParse(settings)
   if (!parsed.success) {
-    return { ok: false, problems: [`invalid tenant settings: ${z.prettifyError(parsed.error)}`] }
+    const problems = problemsOf(parsed.error.issues, settings).map(describeProblem)
+    return { ok: false, problems: problems.map((problem) => `invalid tenant settings: ${problem}`) }
   }
   const loaded =
     policy === null

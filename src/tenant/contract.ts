@@ -76,10 +76,15 @@ export interface FlagView {
   readonly found: string
 }
 
-export interface PolicyView {
+/** A policy without its document. */
+export interface PolicySummary {
   readonly name: string
   readonly version: number
+  /** Of this version. */
   readonly createdAtMs: number
+}
+
+export interface PolicyView extends PolicySummary {
   readonly documentJson: string
 }
 

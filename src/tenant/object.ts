@@ -10,6 +10,7 @@ import {
   type Change,
   type GrantDocument,
   type GrantView,
+  type PolicySummary,
   type PolicyView,
   Refusal,
   type RefusedChange,
@@ -146,12 +147,8 @@ export class TenantObject extends DurableObject<Env> {
     return { accepted, pending: await this.#tell(touched) }
   }
 
-  async policies(): Promise<readonly PolicyView[]> {
-    if (!this.#exists) return []
-    return policies
-      .policyNames(this.#sql)
-      .map((name) => policies.readPolicy(this.#sql, name))
-      .filter((policy) => policy !== null)
+  async policies(): Promise<readonly PolicySummary[]> {
+    return this.#exists ? policies.listPolicies(this.#sql) : []
   }
 
   /** A version of a policy, the current one when `version` is null. */

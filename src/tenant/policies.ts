@@ -1,5 +1,5 @@
 /** Policies: immutable numbered versions, and a pointer to the current one. */
-import { type PolicyView, Refusal } from './contract.ts'
+import { type PolicySummary, type PolicyView, Refusal } from './contract.ts'
 
 const MOST_POLICIES = 500
 /** Of each policy; the oldest go first. */
@@ -13,10 +13,18 @@ interface VersionRow extends Record<string, SqlStorageValue> {
 }
 
 export function policyNames(sql: SqlStorage): string[] {
+  return listPolicies(sql).map(({ name }) => name)
+}
+
+/** Every policy with its current version, by name. */
+export function listPolicies(sql: SqlStorage): PolicySummary[] {
   return sql
-    .exec<{ name: string }>('SELECT name FROM policies ORDER BY name')
+    .exec<{ name: string; version: number; at: number }>(
+      `SELECT name, version, created_at AS at FROM policies JOIN policy_versions USING (name, version)
+       ORDER BY name`,
+    )
     .toArray()
-    .map(({ name }) => name)
+    .map(({ name, version, at }) => ({ name, version, createdAtMs: at }))
 }
 
 /** The current version, or the one asked for; null where there is none. */
