@@ -1,0 +1,89 @@
+/** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
+import { isObject } from '../policy/json.ts'
+import { exposures } from '../upstream/names.ts'
+import { flagsOf, toolText } from '../upstream/pins.ts'
+import type { FlagView } from './contract.ts'
+import { type Listing, readListing, writeListing } from './listings.ts'
+import { compareWithPins, type Examined } from './pins.ts'
+import { addSeen, clearSeen, seenDigests } from './seen.ts'
+import { readServer } from './servers.ts'
+
+/** A longer listing is compared with the pins, but not kept for the catalogue. */
+const LONGEST_KEPT = 16 * 1024 * 1024
+const MOST_FLAGS = 200
+
+/** A complete listing of a server's tools, as an isolate has received it. */
+export interface ObservedListing {
+  /** Names exactly this listing. */
+  readonly digest: string
+  /** JSON array of tools. */
+  readonly toolsJson: string
+}
+
+/** A listing that has been read and fingerprinted, ready to be compared in one transaction. */
+export interface ExaminedListing {
+  readonly tools: readonly Examined[]
+  readonly flags: readonly FlagView[]
+  readonly names: readonly string[]
+}
+
+/** Reads and fingerprints a listing; null for what is no JSON array. Entries that are no tools count as none. */
+export async function examine(toolsJson: string): Promise<ExaminedListing | null> {
+  let tools: unknown
+  try {
+    tools = JSON.parse(toolsJson)
+  } catch {
+    return null
+  }
+  if (!Array.isArray(tools)) return null
+  const texts = new Map<string, string[]>()
+  const flags: FlagView[] = []
+  const names: string[] = []
+  for (const tool of tools) {
+    if (!isObject(tool) || typeof tool.name !== 'string') continue
+    const { name } = tool
+    names.push(name)
+    texts.set(name, [...(texts.get(name) ?? []), toolText(tool)])
+    for (const { kind, where, found } of flagsOf(tool)) {
+      if (flags.length < MOST_FLAGS) flags.push({ tool: name, kind, where, found })
+    }
+  }
+  const examined: Examined[] = []
+  for (const [tool, definitions] of texts) {
+    // A name that is listed twice stands for both: neither can change unnoticed behind the other.
+    const text = new TextEncoder().encode(definitions.join('\n'))
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text))
+    examined.push({ tool, fingerprint: digest.toHex(), definition: definitions[0] ?? '' })
+  }
+  return { tools: examined, flags, names }
+}
+
+/**
+ * Compares a listing with the pins and keeps it as the last known one. True when the server's configuration is not
+ * what it was; a listing that was compared already changes nothing.
+ */
+export function observeListing(
+  sql: SqlStorage,
+  server: string,
+  { digest, toolsJson }: ObservedListing,
+  { tools, flags, names }: ExaminedListing,
+  nowMs: number,
+): boolean {
+  if (readServer(sql, server) === null || seenDigests(sql, server).includes(digest)) return false
+  const arePinsChanged = compareWithPins(sql, server, tools, nowMs)
+  const before = readListing(sql, server)
+  const { renamed, leftOut } = exposures(server, names)
+  const listing: Listing = {
+    digest,
+    listedAtMs: nowMs,
+    tools: names.length,
+    renamed,
+    leftOut: leftOut.slice(0, MOST_FLAGS),
+    flags,
+  }
+  writeListing(sql, server, listing, toolsJson.length <= LONGEST_KEPT ? toolsJson : '[]')
+  const areNamesChanged = JSON.stringify(before?.renamed ?? {}) !== JSON.stringify(renamed)
+  if (arePinsChanged || areNamesChanged) clearSeen(sql, server)
+  addSeen(sql, server, digest)
+  return true
+}
