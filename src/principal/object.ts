@@ -50,6 +50,8 @@ export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'>
 export class PrincipalObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #commits: Commits
+  /** Read once: reading the settings parses a URL, and every admission asks. */
+  readonly #reportLogins: boolean
   /** Leases of another run of this object are void. */
   readonly #incarnation = crypto.randomUUID()
   #grant: Grant | null = null
@@ -61,6 +63,7 @@ export class PrincipalObject extends DurableObject<Env> {
     super(ctx, env)
     this.#sql = ctx.storage.sql
     this.#commits = new Commits(ctx.storage)
+    this.#reportLogins = legitiSettings(env).reportLogins
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
     ctx.storage.transactionSync(() => migrate(this.#sql))
@@ -272,7 +275,7 @@ export class PrincipalObject extends DurableObject<Env> {
       config,
       nowMs,
       newId: () => crypto.randomUUID(),
-      reportLogins: legitiSettings(this.env).reportLogins,
+      reportLogins: this.#reportLogins,
     }
     const answer = admit(context, request)
     this.#arm(soonestPurgeMs(nowMs))
