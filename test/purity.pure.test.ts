@@ -12,6 +12,13 @@ const pure = [
   'legiti/schedule.ts',
   'legiti/card.ts',
   'legiti/calendar.ts',
+  'upstream/names.ts',
+  'upstream/pins.ts',
+  'upstream/flags.ts',
+  'upstream/orders.ts',
+  'upstream/invisible.ts',
+  'upstream/address.ts',
+  'upstream/sse.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
 const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']

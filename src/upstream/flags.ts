@@ -1,0 +1,74 @@
+/**
+ * Looks in a tool for what its reader would not see, and for text that gives orders to the model instead of saying
+ * what the tool does. A flag is a reason to look, not a verdict: nothing is withheld for it. PURE.
+ */
+import { isObject } from '../policy/json.ts'
+import { pointer } from '../policy/problem.ts'
+import { unseenIn } from './invisible.ts'
+import { addressed } from './orders.ts'
+
+const MOST_FLAGS = 20
+const MOST_CODES = 5
+const LONGEST_FOUND = 200
+/** Below this nothing is looked at: a pointer grows with the depth, and no client shows it. */
+const DEEPEST = 64
+
+/** Something in a tool that a person should look at. */
+export interface ToolFlag {
+  readonly kind: 'invisible_characters' | 'addresses_the_model'
+  /** JSON Pointer into the tool; what it points to is a text, or an object with a conspicuous name. */
+  readonly where: string
+  /** What was found, in visible characters. */
+  readonly found: string
+}
+
+/** What is conspicuous in a tool's names, titles, descriptions and schemas: at most 20 flags, in the order found. */
+export function flagsOf(tool: unknown): readonly ToolFlag[] {
+  const flags: ToolFlag[] = []
+  if (!isObject(tool)) return flags
+  for (const field of ['name', 'title', 'description'] as const) look(tool[field], [field], flags)
+  if (isObject(tool.annotations)) look(tool.annotations.title, ['annotations', 'title'], flags)
+  for (const field of ['inputSchema', 'outputSchema'] as const) lookInside(tool[field], [field], flags)
+  return flags.slice(0, MOST_FLAGS)
+}
+
+/** Every text of a schema is shown to the model: descriptions, titles, choices, defaults, and names too. */
+function lookInside(value: unknown, path: readonly (string | number)[], flags: ToolFlag[]): void {
+  if (flags.length >= MOST_FLAGS || path.length > DEEPEST) return
+  if (typeof value === 'string') look(value, path, flags)
+  if (typeof value !== 'object' || value === null) return
+  const isList = Array.isArray(value)
+  for (const [name, member] of Object.entries(value)) {
+    const inner = [...path, name]
+    if (!isList) lookForUnseen(name, inner, flags)
+    lookInside(member, inner, flags)
+  }
+}
+
+function look(text: unknown, path: readonly (string | number)[], flags: ToolFlag[]): void {
+  if (typeof text !== 'string') return
+  const visible = lookForUnseen(text, path, flags)
+  const found = addressed(visible)
+  if (found !== null) flags.push({ kind: 'addresses_the_model', where: pointer(...path), found: cut(found) })
+}
+
+/** Answers with the text as one sees it. */
+function lookForUnseen(text: string, path: readonly (string | number)[], flags: ToolFlag[]): string {
+  const unseen = unseenIn(text)
+  if (unseen === null) return text
+  const { codes, count, smuggled } = unseen
+  const named = codes.slice(0, MOST_CODES).join(', ') + (codes.length > MOST_CODES ? ', …' : '')
+  const spelt = smuggled === '' ? '' : `, which spell ${JSON.stringify(smuggled)}`
+  const found = `${count} ${count === 1 ? 'character' : 'characters'} (${named})${spelt}`
+  flags.push({ kind: 'invisible_characters', where: visiblePointer(path), found: cut(found) })
+  return unseen.visible
+}
+
+/** A name may be what is conspicuous. */
+function visiblePointer(path: readonly (string | number)[]): string {
+  return pointer(...path.map((part) => (typeof part === 'string' ? (unseenIn(part)?.visible ?? part) : part)))
+}
+
+function cut(text: string): string {
+  return text.length <= LONGEST_FOUND ? text : `${text.slice(0, LONGEST_FOUND)}…`
+}
