@@ -6,10 +6,10 @@
  *   /busy/…         429 with Retry-After
  *   /redirect/…     302 to another address
  *   /hang/…         never answers
+ *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
  *   /large/…        2 MiB
  *   /html/…         something that is no JSON
  *   /echo/…         what it was sent
- *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
  *   /keys           a JSON Web Key Set
  */
 import { generateKeyPairSync } from 'node:crypto'
@@ -55,14 +55,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
       return json(302, {}, { location: '/status/200' })
     case 'hang':
       return
-    case 'large':
-      return json(200, 'x'.repeat(2 * 1024 * 1024))
-    case 'html':
-      response.writeHead(200, { 'content-type': 'text/html' })
-      response.end('<p>maintenance</p>')
-      return
-    case 'echo':
-      return json(200, { method: request.method, url: request.url, headers: request.headers, body })
     case 'heard': {
       const before = heard.get(status ?? '') ?? []
       if (more === undefined) return json(200, before)
@@ -72,6 +64,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
       ])
       return more === 'hang' ? undefined : json(Number(more), {})
     }
+    case 'large':
+      return json(200, 'x'.repeat(2 * 1024 * 1024))
+    case 'html':
+      response.writeHead(200, { 'content-type': 'text/html' })
+      response.end('<p>maintenance</p>')
+      return
+    case 'echo':
+      return json(200, { method: request.method, url: request.url, headers: request.headers, body })
     case 'keys':
       return json(200, keys)
     default:
