@@ -4,7 +4,6 @@ import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { admit } from './admit.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { Commits } from './commits.ts'
@@ -311,13 +310,14 @@ export class PrincipalObject extends DurableObject<Env> {
 
   async #tellUpstreams(): Promise<void> {
     // Nearly always nobody is to be told: then nothing is written either.
-    if (!hasEnding(this.#sql, Date.now())) return
-    const { tenant, upstreams } = await this.#upstreams()
+    const grant = this.#grant
+    if (grant === null || !hasEnding(this.#sql, Date.now())) return
+    const upstreams = upstreamsOf(grant.config)
     await endUpstreams({
       sql: this.#sql,
       principal: this.#name(),
       upstream: (server) => upstreams.find(({ name }) => name === server) ?? null,
-      openHeaders: (upstream) => openHeaders(this.env, tenant, upstream),
+      openHeaders: (upstream) => openHeaders(this.env, grant.tenant, upstream),
       commit: (work) =>
         this.#write(() => {
           const result = work()
@@ -327,14 +327,6 @@ export class PrincipalObject extends DurableObject<Env> {
         }),
       now: () => Date.now(),
     })
-  }
-
-  /** The servers that this principal may reach, as they are configured now. */
-  async #upstreams(): Promise<{ tenant: string; upstreams: readonly UpstreamConfig[] }> {
-    const grant = this.#grant
-    if (grant === null) return { tenant: '', upstreams: [] }
-    const config = grant.origin === 'demo' ? await demoConfig() : grant.config
-    return { tenant: grant.tenant, upstreams: upstreamsOf(config) }
   }
 
   #deliveryContext(): DeliveryContext {
