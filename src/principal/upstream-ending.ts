@@ -4,6 +4,7 @@
  */
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
+import { headerContext, open, secretKeys } from '../secrets/seal.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import {
@@ -95,10 +96,17 @@ export function upstreamsOf(config: TenantConfig): readonly UpstreamConfig[] {
 
 /** The headers configured for a server, opened right before they are sent. Throws where they do not open. */
 export async function openHeaders(
-  _env: Env,
-  _tenant: string,
-  { headers }: UpstreamConfig,
+  env: Env,
+  tenant: string,
+  { name, headers }: UpstreamConfig,
 ): Promise<Readonly<Record<string, string>>> {
-  if (Object.keys(headers).length > 0) throw new Error('sealed headers cannot be opened yet')
-  return {}
+  const sealed = Object.entries(headers)
+  if (sealed.length === 0) return {}
+  const keys = secretKeys(env)
+  if (keys === null) throw new Error('ENCRYPTION_KEYS is not set')
+  const opened = sealed.map(
+    async ([header, value]) =>
+      [header, await open(keys, value, headerContext(tenant, name, header))] as const,
+  )
+  return Object.fromEntries(await Promise.all(opened))
 }

@@ -1,7 +1,9 @@
 /** Sessions upstream: whose they are, that of two only one counts, and that each is ended where it was opened. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { AdmitRequest, BindRequest, Settled, UpstreamSession } from '../../src/principal/contract.ts'
+import { headerContext, seal, secretKeys } from '../../src/secrets/seal.ts'
 import { tenantConfig } from '../../src/tenant/config.ts'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
 import { behave, fresh, principal, received, rows } from '../support/gateway.ts'
@@ -288,7 +290,14 @@ describe('what a client said of itself', () => {
 
 describe('ending', () => {
   test('the upstream is told with what it needs to know, and nothing is left', async () => {
-    await install()
+    const keys = secretKeys(env)
+    if (keys === null) throw new Error('no keys')
+    const authorization = await seal(
+      keys,
+      'Bearer of-the-tenant',
+      headerContext('acme', 'crm', 'authorization'),
+    )
+    await install([server(200, { headers: { authorization } })])
     const transport = await openTransport()
     await bind({ transport })
     expect(await close(transport)).toMatchObject({ drain: true })
@@ -300,6 +309,7 @@ describe('ending', () => {
       headers: {
         'mcp-session-id': 'up-1',
         'mcp-protocol-version': '2025-11-25',
+        authorization: 'Bearer of-the-tenant',
       },
     })
     expect(more).toEqual([])
