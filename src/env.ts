@@ -22,6 +22,8 @@ export interface Env {
   readonly LEGITI_REPORT_LOGINS?: string
   /** Secret. The key that Legiti issued; sandbox and production differ by it. */
   readonly LEGITI_API_KEY?: string
+  /** Secret. What upstream servers' credentials are sealed with: secrets/keys.ts. */
+  readonly ENCRYPTION_KEYS?: string
   /** Secret. Opens the administration API; without it the API does not exist. */
   readonly ROOT_TOKEN?: string
 }

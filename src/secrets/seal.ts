@@ -1,0 +1,78 @@
+/**
+ * Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a fresh 96-bit IV for each. The sealed form is one string,
+ * `v1.<key id>.<iv>.<ciphertext and tag>`, both base64url. What it is a secret for, the context, is bound to it as
+ * additional data: moved to another place, it does not open.
+ */
+import type { SecretKeys } from './keys.ts'
+
+export { type SecretKeys, secretKeys, secretKeysProblem } from './keys.ts'
+
+const VERSION = 'v1'
+const IV_BYTES = 12
+const TAG_BYTES = 16
+const BASE64URL = { alphabet: 'base64url', omitPadding: true } as const
+
+/** Why a sealed text did not open. */
+export type OpenFailure = 'malformed' | 'unknown_key' | 'wrong_key_or_context'
+
+/** Thrown by `open`. Says nothing of what was sealed. */
+export class SealedTextError extends Error {
+  override readonly name = 'SealedTextError'
+  readonly code: OpenFailure
+
+  constructor(code: OpenFailure, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** What the header `header` of a tenant's server is sealed for. None of the names can hold a slash. */
+export function headerContext(tenant: string, server: string, header: string): string {
+  return `${tenant}/${server}/${header}`
+}
+
+/** Seals `text` for `context` with the current key. */
+export async function seal(keys: SecretKeys, text: string, context: string): Promise<string> {
+  const key = await keys.byId.get(keys.current)
+  if (key === undefined) throw new SealedTextError('unknown_key', `There is no key ${keys.current}`)
+  const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
+  const sealed = await crypto.subtle.encrypt(algorithm(iv, context), key, new TextEncoder().encode(text))
+  return [VERSION, keys.current, iv.toBase64(BASE64URL), new Uint8Array(sealed).toBase64(BASE64URL)].join('.')
+}
+
+/** What was sealed for exactly this context. Throws SealedTextError for anything else. */
+export async function open(keys: SecretKeys, sealed: string, context: string): Promise<string> {
+  const { id, iv, ciphertext } = parse(sealed)
+  const key = await keys.byId.get(id)
+  if (key === undefined) {
+    throw new SealedTextError('unknown_key', `Sealed with the key ${id}, which ENCRYPTION_KEYS does not have`)
+  }
+  let bytes: ArrayBuffer
+  try {
+    bytes = await crypto.subtle.decrypt(algorithm(iv, context), key, ciphertext)
+  } catch {
+    throw new SealedTextError('wrong_key_or_context', `Not sealed with this key ${id}, or for something else`)
+  }
+  return new TextDecoder().decode(bytes)
+}
+
+function parse(sealed: string): { id: string; iv: Uint8Array; ciphertext: Uint8Array } {
+  const [version, id, iv, ciphertext, ...more] = sealed.split('.')
+  const malformed = () => new SealedTextError('malformed', 'Not a sealed text of this version')
+  if (version !== VERSION || !id || !iv || !ciphertext || more.length > 0) throw malformed()
+  try {
+    const parts = {
+      id,
+      iv: Uint8Array.fromBase64(iv, BASE64URL),
+      ciphertext: Uint8Array.fromBase64(ciphertext, BASE64URL),
+    }
+    if (parts.iv.length === IV_BYTES && parts.ciphertext.length >= TAG_BYTES) return parts
+  } catch {
+    // Not base64url.
+  }
+  throw malformed()
+}
+
+function algorithm(iv: Uint8Array, context: string): SubtleCryptoEncryptAlgorithm {
+  return { name: 'AES-GCM', iv, additionalData: new TextEncoder().encode(context) }
+}
