@@ -1,6 +1,7 @@
 /** A tenant's configuration in the form that requests are decided with. */
 import { loadPolicy } from '../policy/load.ts'
 import type { Policy } from '../policy/model.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 import type { TenantConfig, TenantSettings } from './config.ts'
 
 /** A configuration ready to decide with. */
@@ -8,10 +9,14 @@ export interface CompiledConfig {
   readonly version: string
   readonly settings: TenantSettings
   readonly policy: Policy | null
+  /** The upstream servers that the grant reaches, by name and in its order. */
+  readonly upstreams: ReadonlyMap<string, UpstreamConfig>
 }
 
 /** A policy that was stored loads, for it was checked then; one that does not anyway denies everything. */
-export function compile({ version, settings, policy }: TenantConfig): CompiledConfig {
+export function compile({ version, settings, policy, upstreams }: TenantConfig): CompiledConfig {
   const loaded = policy === null ? null : loadPolicy(policy)
-  return { version, settings, policy: loaded?.ok ? loaded.policy : null }
+  // A configuration that was stored before there were upstream servers does not have the member.
+  const byName = new Map((upstreams ?? []).map((upstream) => [upstream.name, upstream]))
+  return { version, settings, policy: loaded?.ok ? loaded.policy : null, upstreams: byName }
 }

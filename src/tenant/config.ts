@@ -5,46 +5,47 @@
 import * as z from 'zod/v4'
 import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
+import { object } from '../policy/fragments.ts'
+import { problemsOf } from '../policy/issues.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 
-const jwtIssuer = z
-  .strictObject({
-    /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
-    issuer: z.string().min(1).max(512),
-    /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
-    audience: z.array(z.string().min(1).max(512)).min(1).max(16),
-    /** Where the issuer publishes its keys; fetched over https (or from loopback) and cached. */
-    jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
-    /** The keys themselves (RFC 7517), for issuers that publish none. */
-    jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
-  })
-  .refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
+const jwtIssuer = object({
+  /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
+  issuer: z.string().min(1).max(512),
+  /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
+  audience: z.array(z.string().min(1).max(512)).min(1).max(16),
+  /** Where the issuer publishes its keys; fetched over https (or from loopback) and cached. */
+  jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
+  /** The keys themselves (RFC 7517), for issuers that publish none. */
+  jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
+}).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
 
-const settingsSchema = z.strictObject({
-  identity: z
-    .strictObject({
-      /** Whether this tenant's grants may assert an account without proof. */
-      trusted: z.boolean().default(false),
-      jwt: z.array(jwtIssuer).max(16).default([]),
-    })
-    .prefault({}),
-  sessions: z
-    .strictObject({
-      /** A session that is not used for so long ends. */
-      idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
-      /** A session ends so long after it began, used or not. */
-      absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
-    })
-    .prefault({}),
+const settingsSchema = object({
+  identity: object({
+    /** Whether this tenant's grants may assert an account without proof. */
+    trusted: z.boolean().default(false),
+    jwt: z.array(jwtIssuer).max(16).default([]),
+  }).prefault({}),
+  sessions: object({
+    /** A session that is not used for so long ends. */
+    idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
+    /** A session ends so long after it began, used or not. */
+    absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
+  }).prefault({}),
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
 })
 
+/** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */
+export const tenantDocument = settingsSchema.omit({ servers: true })
+
 export type TenantSettings = z.infer<typeof settingsSchema>
+export type TenantDocument = z.infer<typeof tenantDocument>
 export type JwtIssuer = z.infer<typeof jwtIssuer>
 
 export interface TenantConfig {
@@ -53,6 +54,8 @@ export interface TenantConfig {
   readonly settings: TenantSettings
   /** The policy, parsed but otherwise as its author wrote it, or null for none (which denies everything). */
   readonly policy: unknown
+  /** The upstream servers that the grant reaches, by name. What was stored before there were any has none. */
+  readonly upstreams: readonly UpstreamConfig[]
 }
 
 /** What checking came to: a configuration with what its author should know, or everything that is wrong. */
@@ -70,10 +73,12 @@ export async function checkConfig(
   settings: unknown,
   policy: unknown,
   knownTools: KnownTools = new Map(),
+  upstreams: readonly UpstreamConfig[] = [],
 ): Promise<Checked> {
   const parsed = settingsSchema.safeParse(settings)
   if (!parsed.success) {
-    return { ok: false, problems: [`invalid tenant settings: ${z.prettifyError(parsed.error)}`] }
+    const problems = problemsOf(parsed.error.issues, settings).map(describeProblem)
+    return { ok: false, problems: problems.map((problem) => `invalid tenant settings: ${problem}`) }
   }
   const loaded =
     policy === null
@@ -89,15 +94,29 @@ export async function checkConfig(
   }
   // Text is read here, once: not again by every isolate that decides with it.
   const document = typeof policy === 'string' ? readText(policy).value : policy
-  const content = new TextEncoder().encode(JSON.stringify([parsed.data, document]))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
-  const config = { version: digest.subarray(0, 12).toHex(), settings: parsed.data, policy: document }
+  const config = await versioned(parsed.data, document, upstreams)
   return { ok: true, config, warnings: (loaded?.warnings ?? []).map(describeProblem) }
 }
 
+/** Gives what has been checked its version. */
+export async function versioned(
+  settings: TenantSettings,
+  policy: unknown,
+  upstreams: readonly UpstreamConfig[],
+): Promise<TenantConfig> {
+  const sorted = upstreams.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const content = new TextEncoder().encode(JSON.stringify([settings, policy, sorted]))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
+  return { version: digest.subarray(0, 12).toHex(), settings, policy, upstreams: sorted }
+}
+
 /** The same for callers that have no use for a refusal: throws an Error that lists every problem. */
-export async function tenantConfig(settings: unknown, policy: unknown): Promise<TenantConfig> {
-  const checked = await checkConfig(settings, policy)
+export async function tenantConfig(
+  settings: unknown,
+  policy: unknown,
+  upstreams: readonly UpstreamConfig[] = [],
+): Promise<TenantConfig> {
+  const checked = await checkConfig(settings, policy, new Map(), upstreams)
   if (!checked.ok) throw new Error(checked.problems.join('; '))
   return checked.config
 }
