@@ -1,0 +1,139 @@
+/**
+ * What an administrator writes to register an upstream server, and everything that can be wrong with it. PURE:
+ * what a host name resolves to is looked up by whoever registers it.
+ */
+import * as z from 'zod/v4'
+import { object } from '../policy/fragments.ts'
+import { problemsOf } from '../policy/issues.ts'
+import { isObject, jsonType } from '../policy/json.ts'
+import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
+import { type DriftAction, driftActions } from '../upstream/config.ts'
+import { headerNameProblem, headerValueProblem, MOST_HEADER_BYTES, MOST_HEADERS } from './static-headers.ts'
+
+/** Given back in place of a header's value; given to us, it stands for the value that is stored. */
+export const KEPT = '(set)'
+
+export const eraSettings = ['auto', 'session', 'stateless'] as const
+export type EraSetting = (typeof eraSettings)[number]
+
+const LONGEST_URL = 2_048
+
+const whole = (least: number, most: number, usual: number) => {
+  const allowed = `a whole number from ${least} to ${most}`
+  return z.int({ error: allowed }).min(least, allowed).max(most, allowed).default(usual)
+}
+
+/** The document without its headers, whose values no error may quote. */
+const plainSchema = object({
+  url: z
+    .string()
+    .min(1, `a URL of 1 to ${LONGEST_URL} characters`)
+    .max(LONGEST_URL, `a URL of 1 to ${LONGEST_URL} characters`),
+  headers: z.unknown().optional(),
+  era: z.enum(eraSettings).default('auto'),
+  timeouts: object({
+    response_seconds: whole(1, 600, 30),
+    idle_seconds: whole(1, 3_600, 120),
+    call_seconds: whole(1, 86_400, 900),
+  }).prefault({}),
+  limits: object({
+    response_bytes: whole(1_024, 1_073_741_824, 67_108_864),
+    concurrent: whole(1, 1_000, 64),
+  }).prefault({}),
+  breaker: object({ failures: whole(1, 1_000, 5), open_seconds: whole(1, 3_600, 30) }).prefault({}),
+  on_drift: z.enum(driftActions).default('report'),
+  enabled: z.boolean().default(true),
+})
+
+/** A server as it was registered, with everything that was left out; its headers by lower-case name. */
+export interface ServerDocument {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly era: EraSetting
+  readonly timeouts: {
+    readonly response_seconds: number
+    readonly idle_seconds: number
+    readonly call_seconds: number
+  }
+  readonly limits: { readonly response_bytes: number; readonly concurrent: number }
+  readonly breaker: { readonly failures: number; readonly open_seconds: number }
+  readonly on_drift: DriftAction
+  readonly enabled: boolean
+}
+
+export type ReadServer =
+  | { readonly ok: true; readonly document: ServerDocument }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+/**
+ * Reads a document, or names everything that is wrong with it.
+ *
+ * @param allowPrivate whether plain http is allowed, as it is where private upstreams are
+ */
+export function readServerDocument(value: unknown, allowPrivate: boolean): ReadServer {
+  const parsed = plainSchema.safeParse(value)
+  const problems = parsed.success ? [] : problemsOf(parsed.error.issues, value).map(describeProblem)
+  const given = isObject(value) ? value : {}
+  const { headers, problems: headerProblems } = readHeaders(given.headers ?? {})
+  problems.push(...headerProblems)
+  const url = typeof given.url === 'string' ? readUrl(given.url, allowPrivate) : null
+  if (url?.ok === false && given.url !== '') problems.push(url.problem)
+  if (!parsed.success || url === null || !url.ok || problems.length > 0) return { ok: false, problems }
+  return { ok: true, document: { ...parsed.data, url: url.href, headers } }
+}
+
+type ReadUrl = { readonly ok: true; readonly href: string } | { readonly ok: false; readonly problem: string }
+
+/** The text may hold a password where none belongs: of a URL that is refused, only harmless parts are quoted. */
+function readUrl(text: string, allowPrivate: boolean): ReadUrl {
+  const allowed = allowPrivate ? 'an http or https URL' : 'an https URL'
+  const refused = (found: string): ReadUrl => ({
+    ok: false,
+    problem: describeProblem({ pointer: '/url', found, allowed }),
+  })
+  const url = URL.parse(text)
+  if (url === null) return refused('text that is no absolute URL')
+  if (url.username !== '' || url.password !== '')
+    return refused('a URL with user name or password (credentials belong into headers)')
+  if (url.hash !== '' || text.includes('#')) return refused('a URL with a fragment')
+  if (url.protocol === 'http:' && !allowPrivate)
+    return refused('an http URL (unencrypted is only for ALLOW_PRIVATE_UPSTREAMS)')
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return refused(`the scheme ${describeValue(url.protocol)}`)
+  return { ok: true, href: url.href }
+}
+
+interface ReadHeaders {
+  readonly headers: Record<string, string>
+  readonly problems: string[]
+}
+
+function readHeaders(value: unknown): ReadHeaders {
+  const headers: Record<string, string> = {}
+  const problems: string[] = []
+  const refuse = (place: string, found: string, allowed: string) =>
+    problems.push(describeProblem({ pointer: place, found, allowed }))
+  if (!isObject(value)) {
+    refuse('/headers', `a value of type ${jsonType(value)}`, 'an object of header names and values')
+    return { headers, problems }
+  }
+  const entries = Object.entries(value)
+  if (entries.length > MOST_HEADERS)
+    refuse('/headers', `${entries.length} headers`, `at most ${MOST_HEADERS} headers`)
+  let bytes = 0
+  for (const [given, text] of entries) {
+    const name = given.toLowerCase()
+    const place = pointer('headers', given.slice(0, 128))
+    const wrongName = headerNameProblem(name)
+    if (wrongName !== null) refuse(place, wrongName.found, wrongName.allowed)
+    else if (Object.hasOwn(headers, name))
+      refuse(place, `the header ${name} again`, 'each header once (case does not matter)')
+    const wrongValue = headerValueProblem(text)
+    if (wrongValue !== null) refuse(place, wrongValue.found, wrongValue.allowed)
+    else if (wrongName === null) headers[name] = String(text)
+    bytes += given.length + String(text).length
+  }
+  if (bytes > MOST_HEADER_BYTES)
+    refuse('/headers', `${bytes} bytes in all`, `at most ${MOST_HEADER_BYTES} bytes in all`)
+  return { headers, problems }
+}
