@@ -2,6 +2,8 @@
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { outboxRoutes } from './admin/outbox.ts'
+import { addressSettingsProblem } from './admin/resolve.ts'
+import { tenantRoutes } from './admin/tenants.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
@@ -14,6 +16,7 @@ import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
 import { type NativeServerName, nativeServerNames } from './native/server-names.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
+import { secretKeysProblem } from './secrets/seal.ts'
 import { identity } from './version.ts'
 
 type Context = { Bindings: Env }
@@ -22,7 +25,11 @@ export const app = new Hono<Context>()
 
 app.get('/healthz', async (c) => {
   const wrong =
-    legitiProblem(c.env) ?? bodyLimitProblem(c.env) ?? (isDemo(c.env) ? await demoProblem() : null)
+    legitiProblem(c.env) ??
+    bodyLimitProblem(c.env) ??
+    secretKeysProblem(c.env) ??
+    addressSettingsProblem(c.env) ??
+    (isDemo(c.env) ? await demoProblem() : null)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
 })
@@ -81,6 +88,7 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
 }
 
 app.route('/api/v1/tenants/:tenant/grants/:grant/outbox', outboxRoutes)
+app.route('/api/v1/tenants/:tenant', tenantRoutes)
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()

@@ -1,10 +1,13 @@
 import type { LegitiStandIn } from './dev/stand-in.ts'
 import type { PrincipalObject } from './principal/object.ts'
 import type { TenantCounters } from './tenant/counters-object.ts'
+import type { TenantObject } from './tenant/object.ts'
 
 /** The bindings of `wrangler.toml`, its variables and the deployment's secrets. */
 export interface Env {
   readonly PRINCIPAL: DurableObjectNamespace<PrincipalObject>
+  /** What an administrator has set up, one object a tenant. */
+  readonly TENANT: DurableObjectNamespace<TenantObject>
   /** Counters of limits with scope `tenant`, one object a tenant. */
   readonly TENANT_COUNTERS: DurableObjectNamespace<TenantCounters>
   readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
@@ -13,6 +16,10 @@ export interface Env {
 
   /** "true" seeds the tenant `demo`. Comes from .dev.vars alone, which a deployment never reads. */
   readonly DEMO?: string
+  /** "true" lets upstream servers be at private addresses, and be spoken to without TLS. From .dev.vars, too. */
+  readonly ALLOW_PRIVATE_UPSTREAMS?: string
+  /** DNS over HTTPS, JSON form: where the addresses of upstream servers are looked up. */
+  readonly RESOLVER_URL?: string
   /** Origins whose pages may call the gateway, separated by commas. */
   readonly ALLOWED_ORIGINS?: string
   /** The largest request body, in bytes. */

@@ -3,5 +3,6 @@ import { app } from './app.ts'
 export { LegitiStandIn } from './dev/stand-in.ts'
 export { PrincipalObject } from './principal/object.ts'
 export { TenantCounters } from './tenant/counters-object.ts'
+export { TenantObject } from './tenant/object.ts'
 
 export default app

@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import('./index.ts')
-    durableNamespaces: 'PrincipalObject' | 'LegitiStandIn' | 'TenantCounters'
+    durableNamespaces: 'PrincipalObject' | 'LegitiStandIn' | 'TenantCounters' | 'TenantObject'
   }
   interface Env extends Readonly<import('./env.ts').Env> {}
 }

@@ -5,7 +5,8 @@
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
-import { checkConfig, type TenantConfig, tenantConfig } from '../tenant/config.ts'
+import { checkConfig, type TenantConfig, tenantConfig, versioned } from '../tenant/config.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
 
@@ -34,10 +35,22 @@ interface DemoState {
 
 let state: Promise<DemoState> | undefined
 
-/** The demo's configuration, from the two files beside this one; editing them restarts `wrangler dev`. */
-export async function demoConfig(): Promise<TenantConfig> {
+const withUpstreams = new WeakMap<readonly UpstreamConfig[], Promise<TenantConfig>>()
+
+/**
+ * The demo's configuration: settings and policy from the two files beside this one, whose editing restarts
+ * `wrangler dev`, and the upstream servers that were registered. Made once for each list of them.
+ */
+export async function demoConfig(upstreams: readonly UpstreamConfig[] = []): Promise<TenantConfig> {
   state ??= readDemo()
-  return (await state).config
+  const { config } = await state
+  if (upstreams.length === 0) return config
+  let composed = withUpstreams.get(upstreams)
+  if (composed === undefined) {
+    composed = versioned(config.settings, config.policy, upstreams)
+    withUpstreams.set(upstreams, composed)
+  }
+  return composed
 }
 
 /** What keeps the two files from being used, for whoever is editing them; null when nothing does. */

@@ -29,8 +29,8 @@ import { liveByTransport, liveSessions } from './sessions.ts'
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
 
-/** A grant to install: all of it but what the object keeps to itself. */
-export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'>
+/** A grant to install: all of it but what the object keeps to itself. The demo's own says so. */
+export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'> & { readonly origin?: 'demo' }
 
 /**
  * One principal: a grant, its sessions, counters, audit rows and outbox, all in one SQLite database, so that
@@ -129,7 +129,7 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async installGrant(grant: NewGrant): Promise<void> {
     const before = this.#grant
-    await this.#write(() => this.#install({ ...grant, origin: 'tenant', revokedAtMs: null }))
+    await this.#write(() => this.#install({ origin: 'tenant', ...grant, revokedAtMs: null }))
     if (before === null) return
     if (before.secretHash.toHex() !== grant.secretHash.toHex()) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
@@ -201,7 +201,8 @@ export class PrincipalObject extends DurableObject<Env> {
     const grant = this.#grant
     if (!opens(grant, request.secretHash, Date.now())) return null
     if (grant.origin === 'tenant') return grant.config
-    return isDemoGrant ? demoConfig() : null
+    // Stored before there were upstream servers, it has none.
+    return isDemoGrant ? demoConfig(grant.config.upstreams ?? []) : null
   }
 
   /** The demo's grant is installed by its first use, so that a wrong token stores nothing here either. */

@@ -10,6 +10,7 @@
  *   /html/…         something that is no JSON
  *   /echo/…         what it was sent
  *   /keys           a JSON Web Key Set
+ *   /dns/<a>/…      a resolver (DNS over HTTPS, JSON) that knows every name by the address <a>; "none" for no address
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -59,6 +60,17 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
       return
     case 'echo':
       return json(200, { method: request.method, url: request.url, headers: request.headers, body })
+    case 'dns': {
+      const asked = new URL(request.url ?? '', 'http://resolver').searchParams.get('type')
+      const address = decodeURIComponent(status ?? '')
+      const type = address.includes(':') ? 28 : 1
+      const isAsked = address !== 'none' && asked === (type === 28 ? 'AAAA' : 'A')
+      const alias = { name: 'x', type: 5, TTL: 1, data: 'alias.example' }
+      return json(200, {
+        Status: 0,
+        Answer: isAsked ? [alias, { name: 'x', type, TTL: 1, data: address }] : [],
+      })
+    }
     case 'keys':
       return json(200, keys)
     default:

@@ -1,0 +1,67 @@
+/** How the administration API puts what a tenant's object said. */
+import type { Context } from 'hono'
+import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
+import type { Env } from '../env.ts'
+import { problem } from '../errors.ts'
+import { isName } from '../gateway/token.ts'
+import type { RefusedChange, Removal } from '../tenant/contract.ts'
+
+export type AdminContext = Context<{ Bindings: Env }>
+
+/** 422: a document that cannot be meant, with everything that is wrong with it. */
+export function invalid(problems: readonly string[]): Response {
+  return problem(422, 'Invalid document', detailOf(problems), {}, { problems })
+}
+
+/** 422 for a document, 409 for what it would do to what is there. */
+export function refusal({ kind, problems }: RefusedChange): Response {
+  return kind === 'invalid'
+    ? invalid(problems)
+    : problem(409, 'Conflict', detailOf(problems), {}, { problems })
+}
+
+export function notFound(what: string): Response {
+  return problem(404, 'Not found', `This tenant has no ${what} of that name.`)
+}
+
+/** The answer to a DELETE. */
+export function removal(c: AdminContext, removed: Removal, what: string): Response {
+  if (removed.kind === 'absent') return notFound(what)
+  if (removed.kind !== 'removed') return refusal(removed)
+  return c.json({ deleted: true, pending: removed.pending })
+}
+
+/** Why a name cannot be given to something, or null. */
+export function nameProblem(what: string, name: string): string | null {
+  if (isName(name)) return null
+  return `the ${what}'s name: found ${JSON.stringify(name.slice(0, 80))}; allowed: 1 to 63 of a-z, 0-9 and -, with no - at either end`
+}
+
+/** The tenant's object. */
+export function tenantObject(c: AdminContext) {
+  return c.env.TENANT.getByName(tenantName(c))
+}
+
+/** From the part of the path that every route of a tenant is under. */
+export function tenantName(c: AdminContext): string {
+  return (c.req.param() as { tenant?: string }).tenant ?? ''
+}
+
+/** That the built-in grant of the demo goes by a file, for whoever changes the demo tenant's. */
+export function demoKeeps(c: AdminContext, what: 'settings' | 'policy'): string[] {
+  if (!isDemo(c.env) || tenantName(c) !== DEMO_TENANT) return []
+  const file = what === 'settings' ? 'tenant.json' : 'policy.json'
+  return [`The built-in grant ${DEMO_TENANT}/${DEMO_GRANT} keeps the ${what} of src/demo/${file}.`]
+}
+
+/** Unix milliseconds as ISO 8601. */
+export function at(ms: number): string
+export function at(ms: number | null): string | null
+export function at(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}
+
+function detailOf(problems: readonly string[]): string {
+  const [first = '', ...more] = problems
+  return more.length === 0 ? first : `${first} (and ${more.length} more: see problems)`
+}

@@ -1,0 +1,158 @@
+/**
+ * The grants of a tenant, and which of their principals have yet to be told of a change: those whose `pushed` is
+ * behind their `revision`. Whatever changes a grant's configuration touches it in the same transaction.
+ */
+import { type GrantDocument, type GrantView, Refusal } from './contract.ts'
+
+const MOST_GRANTS = 1_000
+
+/** A grant as stored, deleted ones included until their principal knows. */
+export interface StoredGrant extends GrantView {
+  readonly secretHash: Uint8Array
+  readonly isDeleted: boolean
+  readonly revision: number
+}
+
+interface GrantRow extends Record<string, SqlStorageValue> {
+  name: string
+  label: string
+  policy: string | null
+  servers: string
+  secret_hash: ArrayBuffer
+  origin: GrantView['origin']
+  created_at: number
+  updated_at: number
+  expires_at: number | null
+  deleted_at: number | null
+  revision: number
+  pushed: number
+}
+
+/** The grant, deleted or not; null where there is none. */
+export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
+  const row = sql.exec<GrantRow>('SELECT * FROM grants WHERE name = ?', name).toArray()[0]
+  if (row === undefined) return null
+  return {
+    name: row.name,
+    label: row.label,
+    policy: row.policy,
+    servers: JSON.parse(row.servers) as GrantView['servers'],
+    origin: row.origin,
+    createdAtMs: row.created_at,
+    updatedAtMs: row.updated_at,
+    expiresAtMs: row.expires_at,
+    isPending: row.pushed < row.revision,
+    secretHash: new Uint8Array(row.secret_hash),
+    isDeleted: row.deleted_at !== null,
+    revision: row.revision,
+  }
+}
+
+/** What an administrator may see of a grant; null for none, or a deleted one. */
+export function viewGrant(sql: SqlStorage, name: string): GrantView | null {
+  const grant = readGrant(sql, name)
+  if (grant === null || grant.isDeleted) return null
+  const { secretHash: _, isDeleted: __, revision: ___, ...view } = grant
+  return view
+}
+
+export function grantNames(sql: SqlStorage): string[] {
+  return names(sql, 'SELECT name FROM grants WHERE deleted_at IS NULL ORDER BY name')
+}
+
+/** Makes a grant, or changes it. A new one, also in place of a deleted one, opens with `secretHash` alone. */
+export function writeGrant(
+  sql: SqlStorage,
+  name: string,
+  document: GrantDocument,
+  secretHash: Uint8Array,
+  origin: GrantView['origin'],
+  nowMs: number,
+): void {
+  const before = viewGrant(sql, name)
+  if (before === null && grantNames(sql).length >= MOST_GRANTS) {
+    throw new Refusal('conflict', [`found ${MOST_GRANTS} grants already; allowed: at most ${MOST_GRANTS}`])
+  }
+  const { label, policy, expiresAtMs } = document
+  const servers = JSON.stringify(document.servers)
+  if (before !== null) {
+    sql.exec(
+      `UPDATE grants SET label = ?, policy = ?, servers = ?, expires_at = ?, updated_at = ?,
+         revision = revision + 1 WHERE name = ?`,
+      ...[label, policy, servers, expiresAtMs, nowMs, name],
+    )
+    return
+  }
+  sql.exec(
+    `INSERT INTO grants (name, label, policy, servers, secret_hash, origin, created_at, updated_at, expires_at,
+       deleted_at, revision, pushed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0)
+     ON CONFLICT (name) DO UPDATE SET label = excluded.label, policy = excluded.policy, servers = excluded.servers,
+       secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
+       updated_at = excluded.updated_at, expires_at = excluded.expires_at, deleted_at = NULL,
+       revision = revision + 1`,
+    ...[name, label, policy, servers],
+    secretHash.slice().buffer,
+    ...[origin, nowMs, nowMs, expiresAtMs],
+  )
+}
+
+/** Marks a grant deleted, so that its principal is told. */
+export function markDeleted(sql: SqlStorage, name: string, nowMs: number): void {
+  sql.exec('UPDATE grants SET deleted_at = ?, revision = revision + 1 WHERE name = ?', nowMs, name)
+}
+
+/** Touches every grant that reaches `server`. Answers their names. */
+export function touchByServer(sql: SqlStorage, server: string): string[] {
+  const reaches = "EXISTS (SELECT 1 FROM json_each(grants.servers) WHERE value = ? OR value = '*')"
+  return touch(sql, reaches, server)
+}
+
+/** Touches every grant that is under `policy`. Answers their names. */
+export function touchByPolicy(sql: SqlStorage, policy: string): string[] {
+  return touch(sql, 'policy = ?', policy)
+}
+
+/** Touches every grant. Answers their names. */
+export function touchAll(sql: SqlStorage): string[] {
+  return touch(sql, "origin = 'tenant'")
+}
+
+/** Takes a server that is going away out of every grant's list; touch them first. */
+export function dropServer(sql: SqlStorage, server: string): void {
+  sql.exec(
+    `UPDATE grants SET servers = (SELECT json_group_array(value) FROM json_each(grants.servers) WHERE value <> ?)
+     WHERE json_type(servers) = 'array' AND EXISTS (SELECT 1 FROM json_each(grants.servers) WHERE value = ?)`,
+    server,
+    server,
+  )
+}
+
+export function grantsUnderPolicy(sql: SqlStorage, policy: string): string[] {
+  return names(sql, 'SELECT name FROM grants WHERE deleted_at IS NULL AND policy = ? ORDER BY name', policy)
+}
+
+/** Grants whose principals have yet to be told. */
+export function pendingGrants(sql: SqlStorage): string[] {
+  return names(sql, 'SELECT name FROM grants WHERE pushed < revision ORDER BY name')
+}
+
+/** The principal knows of `revision`. A deleted grant is gone for good, if nothing came after. */
+export function markPushed(sql: SqlStorage, name: string, revision: number): void {
+  sql.exec('UPDATE grants SET pushed = max(pushed, ?) WHERE name = ?', revision, name)
+  sql.exec('DELETE FROM grants WHERE name = ? AND deleted_at IS NOT NULL AND pushed = revision', name)
+}
+
+function touch(sql: SqlStorage, which: string, ...bindings: string[]): string[] {
+  return names(
+    sql,
+    `UPDATE grants SET revision = revision + 1 WHERE deleted_at IS NULL AND ${which} RETURNING name`,
+    ...bindings,
+  )
+}
+
+function names(sql: SqlStorage, query: string, ...bindings: string[]): string[] {
+  return sql
+    .exec<{ name: string }>(query, ...bindings)
+    .toArray()
+    .map(({ name }) => name)
+}

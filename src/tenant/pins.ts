@@ -1,0 +1,126 @@
+/**
+ * Pins: what each tool of a server was when it was first listed, or last accepted; and drift, the tools that are
+ * something else now. A tool that goes away keeps its pin, so that it cannot come back as something else.
+ */
+import { diffTools } from '../upstream/pins.ts'
+import type { DriftView } from './contract.ts'
+
+/** Of one server. A server that invents ever new names fills no disk: old ones that it no longer lists go. */
+const MOST_PINS = 10_000
+/** Longer definitions are pinned by their fingerprint alone. */
+const LONGEST_DEFINITION = 64 * 1024
+/** Whoever names members at length gets no diff to be proud of: a row holds 2 MB. */
+const LONGEST_DIFF = 50_000
+
+/** A listed tool, ready to be compared. */
+export interface Examined {
+  readonly tool: string
+  /** SHA-256 of the definition, as hex. */
+  readonly fingerprint: string
+  /** Canonical JSON of what is pinned. */
+  readonly definition: string
+}
+
+interface PinRow extends Record<string, SqlStorageValue> {
+  tool: string
+  fingerprint: string
+  definition: string
+}
+
+/**
+ * Compares a complete listing with the pins: what is new is pinned, what is as pinned has not drifted any more,
+ * what differs has. True when pins or drift are not what they were.
+ */
+export function compareWithPins(
+  sql: SqlStorage,
+  server: string,
+  tools: readonly Examined[],
+  nowMs: number,
+): boolean {
+  const pins = byTool(sql.exec<PinRow>('SELECT * FROM pins WHERE server = ?', server).toArray())
+  const drifted = byTool(sql.exec<PinRow>('SELECT * FROM drift WHERE server = ?', server).toArray())
+  let isChanged = false
+  for (const { tool, fingerprint, definition } of tools) {
+    const pin = pins.get(tool)
+    const drift = drifted.get(tool)
+    const kept = definition.length <= LONGEST_DEFINITION ? definition : ''
+    if (pin === undefined) {
+      sql.exec('INSERT INTO pins VALUES (?, ?, ?, ?, ?)', server, tool, fingerprint, kept, nowMs)
+    } else if (pin.fingerprint === fingerprint) {
+      if (drift === undefined) continue
+      sql.exec('DELETE FROM drift WHERE server = ? AND tool = ?', server, tool)
+    } else {
+      if (drift?.fingerprint === fingerprint) continue
+      sql.exec(
+        `INSERT INTO drift (server, tool, fingerprint, definition, since, diff) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (server, tool) DO UPDATE SET fingerprint = excluded.fingerprint,
+           definition = excluded.definition, diff = excluded.diff`,
+        ...[server, tool, fingerprint, kept, nowMs, diffJson(pin.definition, kept)],
+      )
+    }
+    isChanged = true
+  }
+  if (isChanged) forgetOldest(sql, server, tools)
+  return isChanged
+}
+
+/** Every tool that has drifted, by name. */
+export function driftedTools(sql: SqlStorage, server: string): string[] {
+  return sql
+    .exec<{ tool: string }>('SELECT tool FROM drift WHERE server = ? ORDER BY tool', server)
+    .toArray()
+    .map(({ tool }) => tool)
+}
+
+/** The first `most` tools that have drifted, with what differs. */
+export function driftOf(sql: SqlStorage, server: string, most: number): DriftView[] {
+  return sql
+    .exec<{ tool: string; since: number; diff: string }>(
+      'SELECT tool, since, diff FROM drift WHERE server = ? ORDER BY tool LIMIT ?',
+      server,
+      most,
+    )
+    .toArray()
+    .map(({ tool, since, diff }) => ({ tool, sinceMs: since, diffJson: diff }))
+}
+
+/** Pins what a drifted tool is now; all of them when `tool` is null. Answers which. */
+export function acceptDrift(sql: SqlStorage, server: string, tool: string | null, nowMs: number): string[] {
+  const accepted = driftedTools(sql, server).filter((name) => tool === null || name === tool)
+  for (const name of accepted) {
+    sql.exec(
+      `INSERT OR REPLACE INTO pins (server, tool, fingerprint, definition, pinned_at)
+       SELECT server, tool, fingerprint, definition, ? FROM drift WHERE server = ? AND tool = ?`,
+      ...[nowMs, server, name],
+    )
+    sql.exec('DELETE FROM drift WHERE server = ? AND tool = ?', server, name)
+  }
+  return accepted
+}
+
+function diffJson(before: string, after: string): string {
+  const note = (why: string) => JSON.stringify([{ field: '', before: '', after: why }])
+  if (before === '' || after === '')
+    return note(`a definition of more than ${LONGEST_DEFINITION} characters is kept as its fingerprint alone`)
+  const diff = JSON.stringify(diffTools(JSON.parse(before), JSON.parse(after)))
+  return diff.length <= LONGEST_DIFF ? diff : note(`a diff of ${diff.length} characters is not kept`)
+}
+
+function forgetOldest(sql: SqlStorage, server: string, tools: readonly Examined[]): void {
+  const { n } = sql.exec<{ n: number }>('SELECT count(*) AS n FROM pins WHERE server = ?', server).one()
+  if (n <= MOST_PINS) return
+  const listed = new Set(tools.map(({ tool }) => tool))
+  const old = sql
+    .exec<{ tool: string }>('SELECT tool FROM pins WHERE server = ? ORDER BY pinned_at, tool', server)
+    .toArray()
+    .filter(({ tool }) => !listed.has(tool))
+    .slice(0, n - MOST_PINS)
+  for (const { tool } of old) {
+    sql.exec('DELETE FROM pins WHERE server = ? AND tool = ?', server, tool)
+    sql.exec('DELETE FROM drift WHERE server = ? AND tool = ?', server, tool)
+  }
+}
+
+function byTool(rows: readonly PinRow[]): Map<string, PinRow> {
+  return new Map(rows.map((row) => [row.tool, row]))
+}

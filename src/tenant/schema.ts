@@ -1,0 +1,134 @@
+/**
+ * Everything a TenantObject stores. Migrations are numbered, only ever appended, and run at a tenant's first PUT or
+ * when an object that has tables wakes up; the object of a tenant that was never set up has no table at all.
+ *
+ * Times are Unix milliseconds.
+ */
+const migrations: readonly string[] = [
+  `
+  -- The tenant itself.
+  CREATE TABLE tenant (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL,             -- TenantDocument as JSON
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    push_failures INTEGER NOT NULL      -- rounds in a row in which a principal could not be told
+  );
+
+  -- Upstream servers, as registered, and what was found out about them.
+  CREATE TABLE servers (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL,             -- ServerDocument as JSON, without headers
+    headers TEXT NOT NULL,              -- JSON object: lower-case name to sealed value
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    session_era INTEGER,                -- 1 speaks it, 0 does not, NULL: nobody knows yet
+    stateless_era INTEGER,
+    protocol_version TEXT,
+    server_info TEXT,                   -- JSON of {name, version}, as the server calls itself
+    last_success_at INTEGER,
+    successes INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    last_failure TEXT,                  -- JSON of {atMs, kind, message}
+    breaker TEXT NOT NULL DEFAULT 'closed',
+    breaker_at INTEGER NOT NULL DEFAULT 0
+  );
+
+  -- What each tool of a server was when it was first listed, or last accepted.
+  CREATE TABLE pins (
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,          -- SHA-256 of the definition's canonical text, as hex
+    definition TEXT NOT NULL,           -- that text; '' where it is too long to be kept
+    pinned_at INTEGER NOT NULL,
+    PRIMARY KEY (server, tool)
+  ) WITHOUT ROWID;
+
+  -- Tools that are not what they were pinned as.
+  CREATE TABLE drift (
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,          -- of what the tool is now
+    definition TEXT NOT NULL,
+    since INTEGER NOT NULL,             -- when it was first seen to differ
+    diff TEXT NOT NULL,                 -- JSON array of {field, before, after}
+    PRIMARY KEY (server, tool)
+  ) WITHOUT ROWID;
+
+  -- The last complete listing of a server's tools.
+  CREATE TABLE listings (
+    server TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,               -- as the Worker that listed them named it
+    listed_at INTEGER NOT NULL,
+    tools INTEGER NOT NULL,
+    renamed TEXT NOT NULL,              -- JSON object: exposed name to the server's own
+    left_out TEXT NOT NULL,             -- JSON array of {name, reason}
+    flags TEXT NOT NULL                 -- JSON array of {tool, kind, where, found}
+  );
+  -- Its tools as JSON in UTF-8, cut into pieces, for a row holds 2 MB at most.
+  CREATE TABLE listing_parts (
+    server TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (server, part)
+  );
+
+  -- Listings that have been compared with the pins as they are now; the youngest have the highest 'seq'.
+  CREATE TABLE seen (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    server TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    UNIQUE (server, digest)
+  );
+
+  -- Policies: every version is a row of its own and never changes.
+  CREATE TABLE policy_versions (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,             -- JSON, as its author wrote it
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+  );
+  CREATE TABLE policies (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL            -- the current one
+  );
+
+  -- Grants. What a principal was last told is of revision 'pushed'; behind 'revision' it has yet to be told.
+  CREATE TABLE grants (
+    name TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    policy TEXT,                        -- NULL: none, so nothing is allowed
+    servers TEXT NOT NULL,              -- JSON array of names, or "*"
+    secret_hash BLOB NOT NULL,          -- SHA-256 of the token's secret part
+    origin TEXT NOT NULL,               -- 'tenant', or 'demo': the built-in one, whose policy is the demo's own
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    deleted_at INTEGER,                 -- deleted; the row goes when the principal knows
+    revision INTEGER NOT NULL,
+    pushed INTEGER NOT NULL
+  );
+  CREATE INDEX grants_pending ON grants (name) WHERE pushed < revision;
+  `,
+]
+
+/** How far this object's tables are, 0 for none at all. Writes nothing. */
+export function schemaVersion(sql: SqlStorage): number {
+  const known = sql
+    .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'")
+    .toArray()
+  if (known.length === 0) return 0
+  return sql.exec<{ version: number }>('SELECT version FROM schema_version').one().version
+}
+
+/** Brings the tables up to date. Call inside a transaction. */
+export function migrate(sql: SqlStorage): void {
+  const from = schemaVersion(sql)
+  if (from === migrations.length) return
+  if (from === 0)
+    sql.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (0)')
+  for (const migration of migrations.slice(from)) sql.exec(migration)
+  sql.exec('UPDATE schema_version SET version = ?', migrations.length)
+}

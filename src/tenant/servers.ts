@@ -1,0 +1,234 @@
+/** The upstream servers of a tenant: what was registered, and what was found out about them. */
+import type { KnownEras, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
+import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
+import { readListing } from './listings.ts'
+import { driftedTools, driftOf } from './pins.ts'
+import { clearSeen, seenDigests } from './seen.ts'
+import type { ServerDocument } from './server-document.ts'
+
+const MOST_SERVERS = 100
+/** What a server says of itself, and of its failures, is kept no longer than this. */
+const LONGEST_NAME = 256
+const LONGEST_MESSAGE = 1_000
+/** With what differs; of more, the status says how many they are. */
+const MOST_DRIFT_SHOWN = 100
+
+type PlainDocument = Omit<ServerDocument, 'headers'>
+
+/** A server as stored; its headers are sealed. */
+export interface StoredServer {
+  readonly name: string
+  readonly document: PlainDocument
+  readonly headers: Readonly<Record<string, string>>
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  /** As found out; what the document says goes before. */
+  readonly eras: KnownEras
+}
+
+interface ServerRow extends Record<string, SqlStorageValue> {
+  name: string
+  document: string
+  headers: string
+  created_at: number
+  updated_at: number
+  session_era: number | null
+  stateless_era: number | null
+  protocol_version: string | null
+  server_info: string | null
+  last_success_at: number | null
+  successes: number
+  failures: number
+  last_failure: string | null
+  breaker: ServerStatus['breaker']
+  breaker_at: number
+}
+
+export function serverNames(sql: SqlStorage): string[] {
+  return sql
+    .exec<{ name: string }>('SELECT name FROM servers ORDER BY name')
+    .toArray()
+    .map(({ name }) => name)
+}
+
+export function readServer(sql: SqlStorage, name: string): StoredServer | null {
+  const row = readRow(sql, name)
+  return row === null ? null : stored(row)
+}
+
+/** Registers a server, or replaces it. One that has moved is a stranger: nothing is known of it but its pins. */
+export function writeServer(
+  sql: SqlStorage,
+  name: string,
+  document: PlainDocument,
+  headers: Readonly<Record<string, string>>,
+  nowMs: number,
+): void {
+  const before = readServer(sql, name)
+  if (before === null && serverNames(sql).length >= MOST_SERVERS) {
+    throw new Refusal('conflict', [`found ${MOST_SERVERS} servers already; allowed: at most ${MOST_SERVERS}`])
+  }
+  sql.exec(
+    `INSERT INTO servers (name, document, headers, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET document = excluded.document, headers = excluded.headers,
+       updated_at = excluded.updated_at`,
+    name,
+    JSON.stringify(document),
+    JSON.stringify(headers),
+    nowMs,
+    nowMs,
+  )
+  if (before === null || before.document.url === document.url) return
+  sql.exec(
+    `UPDATE servers SET session_era = NULL, stateless_era = NULL, protocol_version = NULL, server_info = NULL,
+       breaker = 'closed' WHERE name = ?`,
+    name,
+  )
+  clearSeen(sql, name)
+}
+
+/** Forgets a server and everything about it. */
+export function deleteServer(sql: SqlStorage, name: string): void {
+  sql.exec('DELETE FROM servers WHERE name = ?', name)
+  for (const table of ['pins', 'drift', 'listings', 'listing_parts', 'seen']) {
+    sql.exec(`DELETE FROM ${table} WHERE server = ?`, name)
+  }
+}
+
+/** Adds what an isolate found out. True when the server's eras are now known otherwise than before. */
+export function mergeReport(sql: SqlStorage, name: string, report: UpstreamReport): boolean {
+  const before = readRow(sql, name)
+  if (before === null) return false
+  const {
+    eras,
+    protocolVersion,
+    serverInfo,
+    successes = 0,
+    failures = 0,
+    lastFailure,
+    breaker,
+    atMs,
+  } = report
+  const session = eras?.session ?? flag(before.session_era)
+  const stateless = eras?.stateless ?? flag(before.stateless_era)
+  const info = serverInfo && {
+    name: String(serverInfo.name).slice(0, LONGEST_NAME),
+    version: String(serverInfo.version).slice(0, LONGEST_NAME),
+  }
+  const failure = lastFailure && { ...lastFailure, message: lastFailure.message.slice(0, LONGEST_MESSAGE) }
+  const isNewerFailure =
+    failure !== undefined &&
+    (before.last_failure === null ||
+      failure.atMs >= (JSON.parse(before.last_failure) as { atMs: number }).atMs)
+  const isNewerBreaker = breaker !== undefined && atMs >= before.breaker_at
+  sql.exec(
+    `UPDATE servers SET session_era = ?, stateless_era = ?, protocol_version = coalesce(?, protocol_version),
+       server_info = coalesce(?, server_info), last_success_at = ?,
+       successes = successes + ?, failures = failures + ?, last_failure = coalesce(?, last_failure),
+       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at)
+     WHERE name = ?`,
+    number(session),
+    number(stateless),
+    protocolVersion?.slice(0, LONGEST_NAME) ?? null,
+    info === undefined ? null : JSON.stringify(info),
+    successes > 0 ? Math.max(atMs, before.last_success_at ?? 0) : before.last_success_at,
+    successes,
+    failures,
+    isNewerFailure ? JSON.stringify(failure) : null,
+    isNewerBreaker ? breaker : null,
+    isNewerBreaker ? atMs : null,
+    name,
+  )
+  return number(session) !== before.session_era || number(stateless) !== before.stateless_era
+}
+
+/** The server as requests see it, or null where it is switched off or not there. */
+export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | null {
+  const server = readServer(sql, name)
+  if (server === null || !server.document.enabled) return null
+  const { url, timeouts, limits, breaker, on_drift } = server.document
+  const withheld = on_drift === 'hide' ? 'hidden' : 'blocked'
+  const drifted = on_drift === 'report' ? [] : driftedTools(sql, name)
+  const listing = readListing(sql, name)
+  return {
+    name,
+    url,
+    headers: server.headers,
+    responseSeconds: timeouts.response_seconds,
+    idleSeconds: timeouts.idle_seconds,
+    callSeconds: timeouts.call_seconds,
+    maxResponseBytes: limits.response_bytes,
+    maxConcurrent: limits.concurrent,
+    breakerFailures: breaker.failures,
+    breakerSeconds: breaker.open_seconds,
+    eras: erasOf(server),
+    withheld: Object.fromEntries(drifted.map((tool) => [tool, withheld])),
+    renamed: listing?.renamed ?? {},
+    seen: seenDigests(sql, name),
+    catalogue: listing?.digest ?? null,
+  }
+}
+
+/** A server as an administrator sees it, or null. */
+export function viewServer(sql: SqlStorage, name: string): ServerView | null {
+  const row = readRow(sql, name)
+  if (row === null) return null
+  const server = stored(row)
+  const listing = readListing(sql, name)
+  return {
+    name,
+    document: server.document,
+    headerNames: Object.keys(server.headers),
+    createdAtMs: server.createdAtMs,
+    updatedAtMs: server.updatedAtMs,
+    status: {
+      eras: erasOf(server),
+      protocolVersion: row.protocol_version,
+      serverInfo: parsed(row.server_info),
+      lastSuccessAtMs: row.last_success_at,
+      successes: row.successes,
+      failures: row.failures,
+      lastFailure: parsed(row.last_failure),
+      breaker: row.breaker,
+      tools: listing?.tools ?? 0,
+      catalogueAtMs: listing?.listedAtMs ?? null,
+      drift: driftOf(sql, name, MOST_DRIFT_SHOWN),
+      driftTotal: driftedTools(sql, name).length,
+      flags: listing?.flags ?? [],
+      renamed: listing?.renamed ?? {},
+      leftOut: listing?.leftOut ?? [],
+    },
+  }
+}
+
+function erasOf({ document, eras }: StoredServer): KnownEras {
+  if (document.era === 'auto') return eras
+  return { session: document.era === 'session', stateless: document.era === 'stateless' }
+}
+
+function readRow(sql: SqlStorage, name: string): ServerRow | null {
+  return sql.exec<ServerRow>('SELECT * FROM servers WHERE name = ?', name).toArray()[0] ?? null
+}
+
+function stored(row: ServerRow): StoredServer {
+  return {
+    name: row.name,
+    document: JSON.parse(row.document) as PlainDocument,
+    headers: JSON.parse(row.headers) as Record<string, string>,
+    createdAtMs: row.created_at,
+    updatedAtMs: row.updated_at,
+    eras: { session: flag(row.session_era), stateless: flag(row.stateless_era) },
+  }
+}
+
+function parsed<T>(json: string | null): T | null {
+  return json === null ? null : (JSON.parse(json) as T)
+}
+
+function flag(value: number | null): boolean | null {
+  return value === null ? null : value === 1
+}
+
+function number(value: boolean | null): number | null {
+  return value === null ? null : value ? 1 : 0
+}

@@ -1,0 +1,73 @@
+/** The tenant's own row: its name and settings. */
+import type { TenantDocument } from './config.ts'
+import type { TenantView } from './contract.ts'
+
+/** The tenant as stored. The tables must exist. */
+export interface StoredTenant {
+  readonly name: string
+  readonly settings: TenantDocument
+  readonly pushFailures: number
+  readonly view: TenantView
+}
+
+interface TenantRow extends Record<string, SqlStorageValue> {
+  name: string
+  settings: string
+  created_at: number
+  updated_at: number
+  push_failures: number
+}
+
+export function readTenant(sql: SqlStorage): StoredTenant | null {
+  const row = sql.exec<TenantRow>('SELECT * FROM tenant WHERE id = 1').toArray()[0]
+  if (row === undefined) return null
+  return {
+    name: row.name,
+    settings: JSON.parse(row.settings) as TenantDocument,
+    pushFailures: row.push_failures,
+    view: { settingsJson: row.settings, createdAtMs: row.created_at, updatedAtMs: row.updated_at },
+  }
+}
+
+export function writeTenant(sql: SqlStorage, name: string, settings: TenantDocument, nowMs: number): void {
+  sql.exec(
+    `INSERT INTO tenant (id, name, settings, created_at, updated_at, push_failures) VALUES (1, ?, ?, ?, ?, 0)
+     ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, updated_at = excluded.updated_at`,
+    name,
+    JSON.stringify(settings),
+    nowMs,
+    nowMs,
+  )
+}
+
+/** Counts a round in which somebody could not be told, or, with 0, forgets them. */
+export function writePushFailures(sql: SqlStorage, failures: number): void {
+  sql.exec('UPDATE tenant SET push_failures = ? WHERE id = 1', failures)
+}
+
+/** A grant's configuration is one row of its principal's database, which holds 2 MB. */
+export const MOST_CONFIG_BYTES = 1_500_000
+
+/** The settings and the largest policy together. */
+export function policyAndSettingsBytes(sql: SqlStorage): number {
+  return sql
+    .exec<{ bytes: number }>(
+      `SELECT coalesce((SELECT length(CAST(settings AS BLOB)) FROM tenant), 0)
+         + coalesce((SELECT max(length(CAST(document AS BLOB)))
+             FROM policies JOIN policy_versions USING (name, version)), 0) AS bytes`,
+    )
+    .one().bytes
+}
+
+/** What is too much about the largest configuration that a grant of this tenant could have, or null. */
+export function sizeProblem(sql: SqlStorage): string | null {
+  const servers = sql
+    .exec<{ bytes: number }>(
+      `SELECT coalesce(sum(length(CAST(document AS BLOB)) + length(CAST(headers AS BLOB)) + 500), 0) AS bytes
+       FROM servers`,
+    )
+    .one().bytes
+  const bytes = servers + policyAndSettingsBytes(sql)
+  if (bytes <= MOST_CONFIG_BYTES) return null
+  return `found ${bytes} bytes of servers, settings and the largest policy together; allowed: ${MOST_CONFIG_BYTES}`
+}
