@@ -117,7 +117,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`a server that is ${bareWorkerdMiss
         expect(outcome.text).toMatch(/\b7 s/)
         expect(outcome.error?.retry_after_seconds).toBe(7)
       }
-      expect(server.received('tools/call')).toHaveLength(2)
+      expect(server.received('tools/call')).toHaveLength(entrances.length)
     })
   })
 })
