@@ -3,6 +3,7 @@ import type { RequestMessage } from '../gateway/message.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
+import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { isObject, type RpcMessage } from '../upstream/rpc.ts'
@@ -76,7 +77,9 @@ export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstre
   return tools
     .filter(
       ({ name }) =>
-        isListed(policy, `${upstream.name}__${name}`, name) && withheldOf(upstream, name) !== 'hidden',
+        name.length <= LONGEST_TOOL_NAME &&
+        isListed(policy, `${upstream.name}__${name}`, name) &&
+        withheldOf(upstream, name) !== 'hidden',
     )
     .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
 }

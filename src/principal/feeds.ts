@@ -10,7 +10,7 @@ interface Attachment {
 }
 
 /** What a principal says over a feed. */
-export type FeedMessage = 'tools_changed'
+export type FeedMessage = 'tools_changed' | `upstream:${string}`
 
 const TAG_ALL = 'feed'
 
@@ -29,6 +29,12 @@ export function announce(ctx: DurableObjectState, message: FeedMessage): void {
     if (transport !== null) told.add(transport)
     socket.send(message)
   }
+}
+
+/** Says on every stream of `transport` that there is a session with `server` now, whose own stream can be joined. */
+export function announceUpstream(ctx: DurableObjectState, transport: string, server: string): void {
+  for (const socket of ctx.getWebSockets(transportTag(transport)))
+    socket.send(`upstream:${server}` satisfies FeedMessage)
 }
 
 /** Closes the streams of transports that have no live session any more. */
