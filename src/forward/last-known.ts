@@ -2,7 +2,7 @@
 import { errorName, log } from '../log.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { isObject } from '../upstream/rpc.ts'
-import type { Tool } from './list-tools.ts'
+import type { Tool } from './all-tools.ts'
 
 /** Whose tools. */
 type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>
