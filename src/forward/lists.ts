@@ -172,9 +172,13 @@ function missing({ name }: UpstreamConfig, code: unknown, message: string): Part
 }
 
 function exposeTools({ name: server, renamed }: UpstreamConfig, tools: readonly Entry[]): Entry[] {
+  const taken = new Set<string>()
   return tools.flatMap((tool) => {
     const name = exposedName(server, String(tool.name), renamed)
-    return name === null ? [] : [{ ...tool, name }]
+    // Of a name that a server lists twice the first is kept: clients refuse a list with two of one name.
+    if (name === null || taken.has(name)) return []
+    taken.add(name)
+    return [{ ...tool, name }]
   })
 }
 

@@ -76,18 +76,24 @@ describe.skipIf(bareWorkerdMissing !== null).each(eras)(`in the %s era${missing}
     await client.end()
   })
 
-  test('a server that breaks off leaves the others on the stream', async () => {
-    const client = await world.client()
+  test('a server that the grant no longer reaches is not heard any more; the other one is', async () => {
+    const grant = { servers: [...names] }
+    const client = await world.client({ token: await world.grant('shrinking', undefined, grant) })
+    const other = await world.agent()
     for (const name of names) await joined(client, name)
-    const stop = await client.watch({ resources: [`two+${WATCHED_RESOURCE}`] })
-    await world.admin.putServer('one', { url: world.servers.one.url, enabled: false })
-    try {
-      await client.callTool('two__touch_resource')
-      await until('it is told', () => heard(client, 'resources/updated').length > 0, BOUND_MS)
-    } finally {
-      await world.admin.putServer('one', { url: world.servers.one.url })
-    }
-    await stop()
+    const stop = await client.watch({
+      tools: true,
+      resources: names.map((name) => `${name}+${WATCHED_RESOURCE}`),
+    })
+    await world.admin.changeGrant('shrinking', { policy: 'open', servers: ['two'] })
+    await until('it is told', () => heard(client, 'tools/list_changed').length > 0, BOUND_MS)
+    await other.call('one__touch_resource', {})
+    await other.call('two__touch_resource', {})
+    await until('the other is heard', () => heard(client, 'resources/updated').length > 0, BOUND_MS)
+    expect(heard(client, 'resources/updated').map(({ params }) => params.uri)).toEqual([
+      `two+${WATCHED_RESOURCE}`,
+    ])
+    await stop().catch(() => {})
     await client.end()
   })
 
