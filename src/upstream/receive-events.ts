@@ -60,6 +60,7 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
         const piece = await next()
         if (piece !== null) return controller.enqueue(piece)
       } catch (error) {
+        reader.cancel()
         problem = problemFrom(error)
       }
       const last = conclude(problem)
