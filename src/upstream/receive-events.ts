@@ -25,7 +25,10 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const reader = new BodyReader(response, hold)
   const watch = new EventWatch(reception.id)
   const rewriter = reception.rewriting === null ? null : new EventRewriter(reception.rewriting)
+  let isOver = false
   const end = (ending: Ending) => {
+    if (isOver) return
+    isOver = true
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
   }
@@ -60,6 +63,8 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
         const piece = await next()
         if (piece !== null) return controller.enqueue(piece)
       } catch (error) {
+        // The client hung up while a piece was on its way.
+        if (isOver) return
         reader.cancel()
         problem = problemFrom(error)
       }

@@ -19,7 +19,10 @@ export function receiveLarge(
   const encoder = new TextEncoder()
   const waiting = [...pieces]
   const isEvent = reception.acceptsEvents
+  let isOver = false
   const end = (ending: Ending) => {
+    if (isOver) return
+    isOver = true
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
   }
@@ -35,6 +38,8 @@ export function receiveLarge(
         controller.close()
         end({ kind: 'answered', message: 'cut', status })
       } catch (error) {
+        // The client hung up while a piece was on its way.
+        if (isOver) return
         const problem = problemFrom(error)
         end({ kind: 'failed', problem })
         if (!isEvent) return controller.error(error)
