@@ -1,5 +1,7 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { continueExchange } from '../bridge/exchange-call.ts'
+import { isOurState } from '../bridge/names.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
@@ -40,6 +42,8 @@ type UpstreamPlan =
       readonly upstream: { readonly server: string; readonly owner: string | null }
       readonly target: Target
       readonly ofTenant: TenantCharge
+      /** It goes on with a call that waits for input, in the gateway. */
+      readonly isContinued: boolean
       readonly abandon: () => Promise<void>
     }
 
@@ -115,12 +119,13 @@ async function plan(
       'so it is blocked until an administrator accepts the change.'
     return judge.refuse('deny', '(drift)', failure('tool_changed', text))
   }
-  const reserved = await judge.reserve({ kind: 'none' })
+  const isContinued = message.era === 'stateless' && isOurState(message.body.params?.requestState)
+  const reserved = isContinued ? judge.goOn() : await judge.reserve({ kind: 'none' })
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
   const upstream = { server: target.upstream.name, owner }
-  return { kind: 'ready', intent, upstream, target, ofTenant, abandon: ofTenant.abandon }
+  return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
 }
 
 /** What the audit row says: argument names as they were given, where they look like names at all. */
@@ -138,7 +143,7 @@ const MOST_NAME_CHARS = 256
 async function perform(
   passage: Passage,
   message: RequestMessage,
-  { target, ofTenant }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  { target, ofTenant, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
   rewriting: Rewriting | null,
 ): Promise<Response> {
@@ -162,7 +167,9 @@ async function perform(
   if ('failure' in link) return refused(link, delivery)
   const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
-  return deliver({ passage, client, link, known: admitted.upstream }, request, delivery)
+  const talk = { passage, client, link, known: admitted.upstream }
+  // Never to the server itself: nothing was charged.
+  return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }
 
 /** What surely did not happen is given back. */
