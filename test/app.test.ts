@@ -31,6 +31,15 @@ describe('/healthz', () => {
     [{ MAX_BODY_BYTES: '1MB' }, 'MAX_BODY_BYTES is "1MB"; allowed: a whole number from 1 to 16777216'],
     [{ MAX_BODY_BYTES: '0' }, 'MAX_BODY_BYTES is "0"; allowed: a whole number from 1 to 16777216'],
     [{ LEGITI_REPORT_LOGINS: 'yes' }, 'LEGITI_REPORT_LOGINS is "yes"; allowed: true, false'],
+    [
+      { ENCRYPTION_KEYS: 'hunter2' },
+      'ENCRYPTION_KEYS: entry 1 of 1 has no colon; allowed: id:base64 of 32 bytes',
+    ],
+    [{ ALLOW_PRIVATE_UPSTREAMS: 'yes' }, 'ALLOW_PRIVATE_UPSTREAMS is "yes"; allowed: true, false'],
+    [
+      { RESOLVER_URL: '1.1.1.1' },
+      'RESOLVER_URL is "1.1.1.1"; allowed: the URL of a DNS over HTTPS resolver with JSON answers',
+    ],
   ])('names a variable that cannot be meant: %j', async (bindings, detail) => {
     const response = await at('http://127.0.0.1/healthz', bindings)
     expect(response.status).toBe(503)

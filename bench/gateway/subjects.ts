@@ -64,7 +64,7 @@ export async function setUpGateway(
   const admin = adminApi(gatewayUrl, 'bench')
   await admin.putTenant()
   // All 64 connections share one isolate here; the cap is not what is measured.
-  await admin.putServer(SERVER, { url: new URL('/mcp', upstreamUrl).href, limits: { concurrent: 1_024 } })
+  await admin.putServer(SERVER, { url: new URL('/mcp', upstreamUrl).href, limits: { concurrent: 1_000 } })
   const limits = [{ counter: 'calls', window: 'minute', max: 1_000_000_000, scope: 'grant' }]
   await admin.putPolicy('bench', {
     version: '1',

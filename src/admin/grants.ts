@@ -102,7 +102,7 @@ function shown({
     servers,
     expires_at: at(expiresAtMs),
     built_in: origin === 'demo',
-    pending: isPending,
+    pending: isPending ? 1 : 0,
     created_at: at(createdAtMs),
     updated_at: at(updatedAtMs),
   }

@@ -102,6 +102,7 @@ function standing({ name, document, status }: ServerView) {
       action: document.on_drift,
       diff: JSON.parse(diffJson) as unknown,
     })),
+    drift_total: status.driftTotal,
     flags: status.flags,
     names: { renamed: status.renamed, left_out: status.leftOut },
   }

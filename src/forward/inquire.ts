@@ -9,6 +9,8 @@ import type { Conversation } from './partner.ts'
 export interface Inquiry {
   readonly message: RpcMessage
   readonly status: number
+  /** The server answered in an event stream. */
+  readonly isStream: boolean
 }
 
 /** Delivers a request and reads its answer, in whatever form it comes. Notifications on the way are dropped. */
@@ -19,11 +21,10 @@ export async function inquire(talk: Conversation, request: Outgoing, delivery: D
   // Bounded by the server's own limit on an answer.
   const text = await response.text()
   const message = isStream ? inEvents(text, request) : parseRpc(text)
-  if (message !== null && message !== 'cut' && answers(message, request.id)) return { message, status }
-  return {
-    message: delivery.failure(problemOf('not_mcp', 'answered something unreadable', { status })),
-    status: 200,
-  }
+  if (message !== null && message !== 'cut' && answers(message, request.id))
+    return { message, status, isStream }
+  const problem = problemOf('not_mcp', 'answered something unreadable', { status })
+  return { message: delivery.failure(problem), status: 200, isStream }
 }
 
 function inEvents(text: string, { id }: Outgoing): RpcMessage | 'cut' | null {

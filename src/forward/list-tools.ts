@@ -3,10 +3,11 @@ import type { RequestMessage } from '../gateway/message.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
+import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { isObject, type RpcMessage } from '../upstream/rpc.ts'
 import { rpcFailure } from './deliver.ts'
-import { inquire } from './inquire.ts'
+import { type Inquiry, inquire } from './inquire.ts'
 import { compareWithPins } from './pinning.ts'
 import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
 
@@ -14,22 +15,18 @@ import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
 const MOST_PAGES = 100
 const MOST_TOOLS = 20_000
 
-export type Listed =
-  | {
-      readonly ok: true
-      readonly message: RpcMessage
-      readonly status: number
-      /** What may be shown, in the server's order. */
-      readonly tools: readonly Tool[]
-      /** As it is now: a first listing changes it. */
-      readonly upstream: UpstreamConfig
-    }
-  | {
-      readonly ok: false
-      readonly message: RpcMessage
-      readonly status: number
-      readonly problem?: UpstreamProblem
-    }
+/** A page of a list, or the error that came instead. */
+export type Listed = Inquiry &
+  (
+    | {
+        readonly ok: true
+        /** What may be shown, in the server's order. */
+        readonly tools: readonly Tool[]
+        /** As it is now: a first listing changes it. */
+        readonly upstream: UpstreamConfig
+      }
+    | { readonly ok: false }
+  )
 
 /** A tool as its server lists it: whatever it is, it has a name. */
 export type Tool = Readonly<Record<string, unknown>> & { readonly name: string }
@@ -39,13 +36,17 @@ export async function listTools(at: Reached, message: RequestMessage): Promise<R
   const answer = listed.ok
     ? { ...listed.message, result: { ...listed.message.result, tools: listed.tools } }
     : listed.message
-  return Response.json(answer, { status: listed.status })
+  // In the form that the server chose: a client may have asked for a stream to hear of progress.
+  return listed.isStream
+    ? new Response(messageEvent(answer), { status: listed.status, headers: eventHeaders })
+    : Response.json(answer, { status: listed.status })
 }
 
 /** One page of a server's tools, as far as they may be shown. */
 export async function toolsOf(at: Reached, message: RequestMessage): Promise<Listed> {
-  const { message: answer, status } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
-  if (answer.result === undefined) return { ok: false, message: answer, status }
+  const inquiry = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  const { message: answer } = inquiry
+  if (answer.result === undefined) return { ok: false, ...inquiry }
   const tools = toolsIn(answer)
   if (tools === null) return wrong(at, message, 'listed something that is not a list of tools')
   let { upstream, config } = at
@@ -61,7 +62,7 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   } catch {
     return wrong(at, message, 'listed tools that could not be compared with what is known of them')
   }
-  return { ok: true, message: answer, status, tools: shown(tools, config, upstream), upstream }
+  return { ok: true, ...inquiry, tools: shown(tools, config, upstream), upstream }
 }
 
 function toolsIn({ result }: RpcMessage): Tool[] | null {
@@ -127,6 +128,6 @@ async function scan(at: Reached, message: RequestMessage): Promise<Tool[] | null
 }
 
 function wrong(at: Reached, message: RequestMessage, what: string): Listed {
-  const problem = problemOf('not_mcp', what)
-  return { ok: false, message: rpcFailure(message.id, at.upstream.name, problem), status: 200, problem }
+  const answer = rpcFailure(message.id, at.upstream.name, problemOf('not_mcp', what))
+  return { ok: false, message: answer, status: 200, isStream: false }
 }

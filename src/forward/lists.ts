@@ -127,27 +127,36 @@ async function listed(at: Reached, message: RequestMessage, kind: ListKind): Pro
   const { upstream } = at
   if (kind === 'tools') {
     const page = await toolsOf(at, message)
-    if (page.ok) return part(upstream, page.message, exposeTools(page.upstream, page.tools))
+    if (page.ok) return part(upstream, page.message, message, exposeTools(page.upstream, page.tools))
     const known = message.body.params?.cursor === undefined ? await lastKnownTools(at.link) : null
     const stale = known === null ? [] : shown(known, at.config, upstream)
     return { ...failed(upstream, page.message), entries: exposeTools(upstream, stale).map(markStale) }
   }
   const { message: answered } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
   // A server without prompts or resources says that it does not know the method: then it has none.
-  if (answered.error?.code === codes.methodNotFound) return part(upstream, { jsonrpc: '2.0', result: {} }, [])
+  if (answered.error?.code === codes.methodNotFound)
+    return part(upstream, { jsonrpc: '2.0', result: {} }, message, [])
   if (answered.result === undefined) return failed(upstream, answered)
   const found = answered.result[kind]
   const entries = Array.isArray(found) ? found.filter(isObject) : []
   return part(
     upstream,
     answered,
+    message,
     entries.map((entry) => exposeEntry(upstream.name, kind, entry)),
   )
 }
 
-function part({ name }: UpstreamConfig, { result }: RpcMessage, entries: readonly Entry[]): Part {
-  const nextCursor = typeof result?.nextCursor === 'string' ? result.nextCursor : null
-  return { server: name, entries, nextCursor, problem: null }
+function part(
+  { name }: UpstreamConfig,
+  { result }: RpcMessage,
+  { body }: RequestMessage,
+  entries: readonly Entry[],
+): Part {
+  const { nextCursor } = result ?? {}
+  // A cursor that leads to itself would lead an agent in circles, and all other servers' lists with it.
+  const isMore = typeof nextCursor === 'string' && nextCursor !== body.params?.cursor
+  return { server: name, entries, nextCursor: isMore ? nextCursor : null, problem: null }
 }
 
 function failed(upstream: UpstreamConfig, { error }: RpcMessage): Part {

@@ -2,6 +2,7 @@
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
+import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { splitUri } from '../upstream/names.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
@@ -42,6 +43,8 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
         reached.ok ? join(reached.at) : undefined,
       )
     })
+    // Where there are no servers, nobody is asked. One that is added is said by the feed.
+    if (known(passage.claim.key)?.upstreams.size === 0) return merged.response()
     const reached = await reachAll(passage, { era: 'session', params: undefined, id: null })
     if (reached.ok) await Promise.all(reached.all.map(join))
     return merged.response()

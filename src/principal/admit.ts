@@ -6,7 +6,7 @@
 import { type Reservation, reserve, type Standing, type Taken } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
 import type { TenantConfig } from '../tenant/config.ts'
-import { type AuditEntry, writeAudit } from './audit.ts'
+import { type AuditEntry, settleCalls, writeAudit } from './audit.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
@@ -32,6 +32,7 @@ import {
   touchSession,
   viewOf,
 } from './sessions.ts'
+import { useUpstream } from './upstream-sessions.ts'
 
 /** More live sessions than any one agent has use for; beyond it, no new one starts. */
 export const MAX_LIVE_SESSIONS = 10_000
@@ -53,6 +54,20 @@ export interface AdmitContext {
 
 /** Answers an authenticated request. */
 export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
+  // What happened earlier is written down whatever becomes of this request.
+  settleCalls(context.sql, request.settled)
+  const answer = decide(context, request)
+  if (request.upstream === null || answer.kind !== 'admitted') return answer
+  const { server, owner: named } = request.upstream
+  const owner = named ?? (request.transport === null ? null : (answer.admitted.session?.id ?? null))
+  if (owner === null) return answer
+  return {
+    kind: 'admitted',
+    admitted: { ...answer.admitted, upstream: useUpstream(context.sql, owner, server, context.nowMs) },
+  }
+}
+
+function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
   const { sql, config, nowMs } = context
   const { intent } = request
   let session: Session | null = null
@@ -71,7 +86,7 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
     case 'check':
       return admitted(context, touchSometimes(context, session), { kind: 'none' })
     case 'open':
-      return open(context, intent.protocolVersion)
+      return open(context, intent)
     case 'close':
       if (session !== null) end(sql, session, 'deleted', nowMs)
       return admitted(context, null, { kind: 'closed' }, { drain: true })
@@ -85,7 +100,10 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
   }
 }
 
-function open(context: AdmitContext, protocolVersion: string): AdmitAnswer {
+function open(
+  context: AdmitContext,
+  { protocolVersion, client }: Extract<Intent, { kind: 'open' }>,
+): AdmitAnswer {
   const { sql, nowMs, newId } = context
   if (countLive(sql) >= MAX_LIVE_SESSIONS) return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
   const transport = newId()
@@ -96,6 +114,7 @@ function open(context: AdmitContext, protocolVersion: string): AdmitAnswer {
     account: null,
     provider: null,
     listedVersion: null,
+    client,
   }
   const session = startSession(sql, start, lifetimes(context), nowMs)
   return admitted(context, session, { kind: 'opened', transport })
@@ -226,6 +245,7 @@ function login(context: AdmitContext, work: Extract<Work, { kind: 'login' }>, se
       account: work.account,
       provider: work.provider,
       listedVersion: session?.listedVersion ?? null,
+      client: session?.client ?? null,
     }
     current = startSession(sql, start, lifetimes(context), nowMs)
   }
@@ -275,7 +295,8 @@ function admitted(
   const view: SessionView | null = session === null ? null : viewOf(session)
   const { label, tenant } = context.grant
   const standing = { session: view, outcome, drain, charged, standings }
-  return { kind: 'admitted', admitted: { label, tenant, ...standing, upstream: null, client: null } }
+  const client = session?.client ?? null
+  return { kind: 'admitted', admitted: { label, tenant, ...standing, upstream: null, client } }
 }
 
 function touch(context: AdmitContext, session: Session | null): Session | null {

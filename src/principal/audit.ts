@@ -1,6 +1,6 @@
 import { refund, type Taken } from '../policy/counting.ts'
 import type { Shadow } from '../policy/model.ts'
-import type { CallRecord } from './contract.ts'
+import { type CallRecord, MOST_SETTLED, type Settled } from './contract.ts'
 import { counterStore } from './counters.ts'
 
 /** One decided call, or the end of a session. Names of arguments, never their values. */
@@ -53,4 +53,21 @@ export function refundCall(sql: SqlStorage, requestId: string, nowMs: number): b
   if (row === undefined) return false
   refund(counterStore(sql), JSON.parse(row.charged) as Taken[])
   return true
+}
+
+/**
+ * Writes down how calls ended. Only for calls that were let through and only once each: what names no such call
+ * changes nothing.
+ */
+export function settleCalls(sql: SqlStorage, settled: readonly Settled[]): void {
+  for (const { requestId, outcome, upstreamStatus, latencyMs } of settled.slice(0, MOST_SETTLED)) {
+    sql.exec(
+      `UPDATE audit SET outcome = ?, upstream_status = ?, latency_ms = ?
+       WHERE request_id = ? AND decision = 'allow' AND outcome IS NULL`,
+      outcome,
+      upstreamStatus,
+      Math.round(latencyMs),
+      requestId,
+    )
+  }
 }

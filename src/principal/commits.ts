@@ -3,8 +3,10 @@
  *
  * A commit costs one wait for the disk however many statements it holds, and calls that arrive one by one
  * are not grouped by the runtime. So a call that finds nothing in flight runs at once; calls that arrive
- * while a commit is on its way to the disk wait for it and then run together, as the next one. Every
- * caller is answered only after the commit that holds its own rows (the runtime's output gate sees to it).
+ * while a commit is on its way to the disk wait for it and then run together, as the next one. When they come
+ * faster than commits finish, the next one is put off for one turn of the timer, in which those arrive whose
+ * callers have just been answered. Every caller is answered only after the commit that holds its own rows (the
+ * runtime's output gate sees to it).
  */
 export class Commits {
   readonly #storage: DurableObjectStorage
@@ -39,9 +41,21 @@ export class Commits {
         for (const work of this.#waiting.splice(0)) work()
         // A disk that fails resets the object and breaks every call that waits at the gate: nothing to add here.
         await this.#storage.sync().catch(() => {})
+        if (this.#waiting.length >= GATHER_FROM) await nextTurn()
       }
     } finally {
       this.#inFlight = false
     }
   }
+}
+
+/**
+ * So many that wait after one commit mean more to come: measured in docs/decisions/0007-grouped-commit.md. Two callers
+ * that take turns never wait for a timer.
+ */
+const GATHER_FROM = 2
+
+/** Nothing is lost while this waits: what it waits for has not run, and nobody has been told that it did. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
 }

@@ -43,6 +43,9 @@ export interface Settled {
   readonly latencyMs: number
 }
 
+/** As many as one request or one `settle` may carry; what is beyond is not written. */
+export const MOST_SETTLED = 256
+
 export const callOutcomeKinds = [
   'result',
   'tool_error',

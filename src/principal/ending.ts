@@ -2,13 +2,15 @@ import { writeAudit } from './audit.ts'
 import type { EndReason } from './contract.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, type Session } from './sessions.ts'
+import { endUpstreamsOf } from './upstream-sessions.ts'
 
 /**
- * Ends a session, writes it down and, if it had logged in, queues its logout: the only way a session ends. All
- * of it happens in the caller's transaction, and once: a session that has ended already changes nothing.
+ * Ends a session and its sessions upstream, writes it down and, if it had logged in, queues its logout: the only
+ * way a session ends. All of it happens in the caller's transaction, and once: a session that has ended already changes nothing.
  */
 export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
+  endUpstreamsOf(sql, session.id, nowMs)
   writeAudit(sql, {
     atMs: nowMs,
     requestId: '',

@@ -47,3 +47,11 @@ export function closeAllFeeds(ctx: DurableObjectState): void {
 function transportTag(transport: string): string {
   return `transport:${transport}`
 }
+
+/** JSON for a header's value, which holds nothing beyond ASCII safely (RFC 9110, 5.5). */
+export function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

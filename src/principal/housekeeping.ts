@@ -8,6 +8,7 @@ import { end, overdue } from './ending.ts'
 import type { Grant } from './grants.ts'
 import { nextLeaseMs } from './outbox.ts'
 import { overdueSessions } from './sessions.ts'
+import { endIdleUpstreams, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -34,14 +35,15 @@ const BATCH = 1_000
  */
 const DRAIN_GRACE_MS = 1_000
 
-/** Ends sessions whose time is over. True when there may be more. */
+/** Ends sessions whose time is over, here and upstream. True when there may be more. */
 export function endOverdue(sql: SqlStorage, nowMs: number): boolean {
   const due = overdueSessions(sql, nowMs, BATCH)
   for (const session of due) {
     const { reason, atMs } = overdue(session)
     end(sql, session, reason, atMs)
   }
-  return due.length === BATCH
+  const idle = endIdleUpstreams(sql, nowMs, BATCH)
+  return due.length === BATCH || idle === BATCH
 }
 
 /** Rows of a table that go away `keepMs` after the time in `column`. Fixed text, never a caller's. */
@@ -85,7 +87,7 @@ export function purge(sql: SqlStorage, nowMs: number): boolean {
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
- * send that Legiti may get, the end of a lease, the end of the grant, or the next full hour after which something
+ * send that Legiti may get, the end of a lease, what upstream servers have to be told, the end of the grant, or the next full hour after which something
  * can be deleted.
  */
 export function nextWakeMs(
@@ -98,6 +100,7 @@ export function nextWakeMs(
   const wakes = [
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
+    nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql),
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
   ].filter((at) => at !== null)

@@ -5,7 +5,7 @@ import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
-import { refundCall } from './audit.ts'
+import { refundCall, settleCalls } from './audit.ts'
 import { Commits } from './commits.ts'
 import {
   ADMITTED_HEADER,
@@ -19,12 +19,20 @@ import {
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
-import { acceptFeed, announce, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
+import { acceptFeed, announce, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
 import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
+import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
+import {
+  bindUpstream,
+  endAllUpstreams,
+  hasEnding,
+  nextUpstreamEndMs,
+  STATELESS_IDLE_MS,
+} from './upstream-sessions.ts'
 
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
@@ -41,16 +49,20 @@ export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'> & { readonly origin
 export class PrincipalObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #commits: Commits
+  /** Read once: reading the settings parses a URL, and every admission asks. */
+  readonly #reportLogins: boolean
   /** Leases of another run of this object are void. */
   readonly #incarnation = crypto.randomUUID()
   #grant: Grant | null = null
   #armedAtMs: number | null = null
   #draining: Promise<void> | null = null
+  #ending: Promise<void> | null = null
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#sql = ctx.storage.sql
     this.#commits = new Commits(ctx.storage)
+    this.#reportLogins = legitiSettings(env).reportLogins
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
     ctx.storage.transactionSync(() => migrate(this.#sql))
@@ -69,8 +81,8 @@ export class PrincipalObject extends DurableObject<Env> {
     const config = await this.#authenticate(request)
     if (config === null) return { kind: 'unauthorized' }
     // What only reads need not queue for the disk; should it write after all, the output gate still waits.
-    if (request.intent.kind === 'check' || request.intent.kind === 'configure')
-      return this.#admit(request, config)
+    const onlyReads = request.intent.kind === 'check' || request.intent.kind === 'configure'
+    if (onlyReads && request.settled.length === 0) return this.#admit(request, config)
     return this.#write(() => this.#admit(request, config))
   }
 
@@ -101,20 +113,39 @@ export class PrincipalObject extends DurableObject<Env> {
     })
   }
 
-  /** Remembers a session that the Worker has opened upstream, unless another was first: then that one counts. */
-  async bindUpstream({ secretHash, server, session }: BindRequest): Promise<BindAnswer> {
-    if (!opens(this.#grant, secretHash, Date.now())) return { kind: 'unauthorized' }
-    return { kind: 'bound', session: { server, ...session } }
+  /**
+   * Remembers a session that the Worker has opened upstream, unless another was first: then that one counts, and the
+   * Worker should end its own.
+   * @throws RangeError when a name or id is longer than anything that is stored
+   */
+  async bindUpstream(request: BindRequest): Promise<BindAnswer> {
+    if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
+    return this.#write(() => {
+      const nowMs = Date.now()
+      if (!opens(this.#grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
+      const { transport, server, replaces, session } = request
+      const own = transport === null ? null : liveByTransport(this.#sql, transport, nowMs)
+      const owner = request.owner ?? own?.id
+      if (owner === undefined || (transport !== null && own === null)) return { kind: 'dead_session' }
+      const stateless = request.owner !== null
+      const bound = bindUpstream(this.#sql, { owner, stateless, server, replaces, session }, nowMs)
+      if (stateless) this.#arm(nowMs + STATELESS_IDLE_MS)
+      return { kind: 'bound', session: bound }
+    })
   }
 
-  /** Writes down how calls ended, for an isolate that has got quiet. */
-  async settle(_settled: readonly Settled[]): Promise<void> {}
+  /** Writes down how calls ended, for an isolate that has got quiet. At most MOST_SETTLED at once. */
+  async settle(settled: readonly Settled[]): Promise<void> {
+    if (this.#grant === null || settled.length === 0) return
+    await this.#write(() => settleCalls(this.#sql, settled))
+  }
 
   /** Called once the client has its answer: closes streams of ended sessions and sends what is due. */
   async drain(): Promise<void> {
     if (this.#grant === null) return
     this.#closeFeeds()
-    await this.#deliver()
+    // Side by side: a slow upstream keeps nothing from Legiti.
+    await Promise.all([this.#deliver(), this.#endUpstreams()])
   }
 
   /** Gives back what `requestId` was charged. For calls that surely did not happen; doing it twice changes nothing. */
@@ -142,6 +173,7 @@ export class PrincipalObject extends DurableObject<Env> {
       const nowMs = Date.now()
       if (!markRevoked(this.#sql, nowMs)) return false
       for (const session of liveSessions(this.#sql)) end(this.#sql, session, 'revoked', nowMs)
+      endAllUpstreams(this.#sql, nowMs)
       this.#arm(nowMs)
       this.#grant = readGrant(this.#sql)
       return true
@@ -180,6 +212,8 @@ export class PrincipalObject extends DurableObject<Env> {
     try {
       while (await this.#write(() => endOverdue(this.#sql, Date.now()))) {}
       this.#closeFeeds()
+      // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
+      void this.#endUpstreams()
       await this.#deliver()
       while (await this.#write(() => purge(this.#sql, Date.now()))) {}
       this.#armExactly(this.#nextWakeMs())
@@ -241,7 +275,7 @@ export class PrincipalObject extends DurableObject<Env> {
       config,
       nowMs,
       newId: () => crypto.randomUUID(),
-      reportLogins: legitiSettings(this.env).reportLogins,
+      reportLogins: this.#reportLogins,
     }
     const answer = admit(context, request)
     this.#arm(soonestPurgeMs(nowMs))
@@ -260,6 +294,39 @@ export class PrincipalObject extends DurableObject<Env> {
       this.#armExactly(this.#nextWakeMs())
     })
     return this.#draining
+  }
+
+  /** At most one at a time, as with drains. Never throws: what could not be written now is tried again by alarm. */
+  #endUpstreams(): Promise<void> {
+    this.#ending ??= this.#tellUpstreams()
+      .catch((error: unknown) => {
+        log('error', 'principal.ending_failed', { principal: this.#name(), error: errorName(error) })
+      })
+      .finally(() => {
+        this.#ending = null
+      })
+    return this.#ending
+  }
+
+  async #tellUpstreams(): Promise<void> {
+    // Nearly always nobody is to be told: then nothing is written either.
+    const grant = this.#grant
+    if (grant === null || !hasEnding(this.#sql, Date.now())) return
+    const upstreams = upstreamsOf(grant.config)
+    await endUpstreams({
+      sql: this.#sql,
+      principal: this.#name(),
+      upstream: (server) => upstreams.find(({ name }) => name === server) ?? null,
+      openHeaders: (upstream) => openHeaders(this.env, grant.tenant, upstream),
+      commit: (work) =>
+        this.#write(() => {
+          const result = work()
+          const nextMs = nextUpstreamEndMs(this.#sql, Date.now())
+          if (nextMs !== null) this.#arm(nextMs)
+          return result
+        }),
+      now: () => Date.now(),
+    })
   }
 
   #deliveryContext(): DeliveryContext {
@@ -318,12 +385,4 @@ export class PrincipalObject extends DurableObject<Env> {
   #name(): string {
     return this.#grant === null ? '' : `${this.#grant.tenant}/${this.#grant.name}`
   }
-}
-
-/** JSON for a header's value, which holds nothing beyond ASCII safely (RFC 9110, 5.5). */
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[^\x20-\x7e]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }

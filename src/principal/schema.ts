@@ -120,6 +120,32 @@ const migrations: readonly string[] = [
   -- JSON array of [action, rule]: what rules in shadow would have done.
   ALTER TABLE audit ADD COLUMN shadow TEXT NOT NULL DEFAULT '[]';
   `,
+  `
+  -- Sessions that this principal has with upstream servers. A row goes away once its session has been ended upstream.
+  CREATE TABLE upstream_sessions (
+    seq INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,                -- id of the gateway's session, or a key of the stateless era
+    stateless INTEGER NOT NULL,         -- 1: a key of the stateless era; it ends when it is not used
+    server TEXT NOT NULL,
+    upstream_id TEXT,                   -- the upstream's Mcp-Session-Id, NULL: it keeps none
+    protocol_version TEXT NOT NULL,     -- what the upstream's initialize settled on
+    last_used_at INTEGER NOT NULL,      -- kept up, a minute exactly, where stateless
+    ended_at INTEGER,                   -- NULL while live; afterwards the upstream has yet to be told
+    retry_at INTEGER,                   -- the upstream is not told before; NULL while live
+    tries INTEGER NOT NULL DEFAULT 0    -- how often telling it has begun
+  );
+  CREATE UNIQUE INDEX upstream_sessions_live ON upstream_sessions (owner, server) WHERE ended_at IS NULL;
+  CREATE INDEX upstream_sessions_idle ON upstream_sessions (last_used_at) WHERE ended_at IS NULL AND stateless = 1;
+  CREATE INDEX upstream_sessions_ending ON upstream_sessions (retry_at) WHERE ended_at IS NOT NULL;
+
+  -- JSON {capabilities, clientInfo}: what the client said of itself in initialize.
+  ALTER TABLE sessions ADD COLUMN client TEXT;
+
+  -- How an allowed call ended; NULL while nobody has said.
+  ALTER TABLE audit ADD COLUMN outcome TEXT;           -- result | tool_error | rpc_error | not_delivered | timeout | broken | cancelled | refused
+  ALTER TABLE audit ADD COLUMN upstream_status INTEGER; -- HTTP status of the upstream, NULL: it sent none
+  ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

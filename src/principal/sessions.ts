@@ -12,6 +12,8 @@ export interface Session {
   readonly idleMs: number
   readonly expiresAtMs: number
   readonly listedVersion: string | null
+  /** What the client said of itself in `initialize`, as JSON; null in the stateless era. */
+  readonly client: string | null
 }
 
 interface SessionRow extends Record<string, SqlStorageValue> {
@@ -25,6 +27,7 @@ interface SessionRow extends Record<string, SqlStorageValue> {
   idle_ms: number
   expires_at: number
   listed_version: string | null
+  client: string | null
 }
 
 /** How long a session may live, from the tenant's settings. */
@@ -34,7 +37,7 @@ export interface Lifetimes {
 }
 
 const COLUMNS =
-  'id, transport, protocol_version, account, provider, started_at, last_seen_at, idle_ms, expires_at, listed_version'
+  'id, transport, protocol_version, account, provider, started_at, last_seen_at, idle_ms, expires_at, listed_version, client'
 
 function fromRow(row: SessionRow): Session {
   return {
@@ -48,6 +51,7 @@ function fromRow(row: SessionRow): Session {
     idleMs: row.idle_ms,
     expiresAtMs: row.expires_at,
     listedVersion: row.listed_version,
+    client: row.client,
   }
 }
 
@@ -85,7 +89,10 @@ export function countLive(sql: SqlStorage): number {
 /** Starts a session. With an account it has logged in; without, it may do so later. */
 export function startSession(
   sql: SqlStorage,
-  start: Pick<Session, 'id' | 'transport' | 'protocolVersion' | 'account' | 'provider' | 'listedVersion'>,
+  start: Pick<
+    Session,
+    'id' | 'transport' | 'protocolVersion' | 'account' | 'provider' | 'listedVersion' | 'client'
+  >,
   lifetimes: Lifetimes,
   nowMs: number,
 ): Session {
@@ -97,7 +104,7 @@ export function startSession(
     expiresAtMs: nowMs + lifetimes.absoluteMs,
   }
   sql.exec(
-    `INSERT INTO sessions (${COLUMNS}, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO sessions (${COLUMNS}, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     session.id,
     session.transport,
     session.protocolVersion,
@@ -108,6 +115,7 @@ export function startSession(
     session.idleMs,
     session.expiresAtMs,
     session.listedVersion,
+    session.client,
     endsAt(session),
   )
   return session

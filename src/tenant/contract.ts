@@ -56,7 +56,9 @@ export interface ServerStatus {
   readonly breaker: 'closed' | 'open' | 'half_open'
   readonly tools: number
   readonly catalogueAtMs: number | null
+  /** The first of those that have drifted, by name. */
   readonly drift: readonly DriftView[]
+  readonly driftTotal: number
   readonly flags: readonly FlagView[]
   readonly renamed: Readonly<Record<string, string>>
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[]

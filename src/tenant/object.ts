@@ -24,6 +24,7 @@ import { examine, type ObservedListing, observeListing } from './observation.ts'
 import { acceptDrift } from './pins.ts'
 import * as policies from './policies.ts'
 import { Pushes } from './pushes.ts'
+import { Restless } from './restless.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { addSeen, clearSeen } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
@@ -36,6 +37,8 @@ import { unknownNames } from './unknown-names.ts'
 /** After a principal could not be told: twice as long with every round, up to the longest. */
 const RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 5 * 60_000
+/** How often principals are told of a server whose listing changes all the time. */
+const RESTLESS_MS = 30_000
 /** Principals that one invocation may ask; the platform counts. The rest is the alarm's. */
 const MOST_TOLD = 500
 
@@ -57,6 +60,7 @@ interface Done<T> {
 export class TenantObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #pushes: Pushes
+  readonly #restless = new Restless()
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -64,7 +68,13 @@ export class TenantObject extends DurableObject<Env> {
     this.#sql = ctx.storage.sql
     this.#pushes = new Pushes(() => this.#pushContext())
     this.#exists = schemaVersion(this.#sql) > 0
-    if (this.#exists) ctx.storage.transactionSync(() => migrate(this.#sql))
+    if (!this.#exists) return
+    ctx.storage.transactionSync(() => migrate(this.#sql))
+    // An alarm that was lost must not silence what is pending.
+    void ctx.blockConcurrencyWhile(async () => {
+      if (grants.pendingGrants(this.#sql).length > 0 && (await ctx.storage.getAlarm()) === null)
+        await ctx.storage.setAlarm(Date.now() + RETRY_MS)
+    })
   }
 
   /** The tenant, or null where nothing was ever set up. */
@@ -126,6 +136,7 @@ export class TenantObject extends DurableObject<Env> {
       const touched = grants.touchByServer(this.#sql, name)
       grants.dropServer(this.#sql, name)
       servers.deleteServer(this.#sql, name)
+      this.#restless.forget(name)
       return touched
     })
   }
@@ -227,7 +238,10 @@ export class TenantObject extends DurableObject<Env> {
     return this.#exists ? toolSchemas(this.#sql) : { toolsJson: '[]', unlisted: [] }
   }
 
-  /** A complete listing of a server's tools that is not in its `seen`. Returns when every principal was told. */
+  /**
+   * A complete listing of a server's tools that is not in its `seen`. Returns when every principal was told; of a server
+   * whose listing changes all the time they are told by alarm.
+   */
   async observe(server: string, listing: ObservedListing): Promise<void> {
     if (!this.#exists || servers.readServer(this.#sql, server) === null) return
     const examined = await examine(listing.toolsJson)
@@ -235,12 +249,18 @@ export class TenantObject extends DurableObject<Env> {
       log('warn', 'tenant.listing_unreadable', { server })
       return
     }
-    const touched = this.ctx.storage.transactionSync(() =>
-      observeListing(this.#sql, server, listing, examined, Date.now())
-        ? grants.touchByServer(this.#sql, server)
-        : [],
-    )
-    await this.#tell(touched)
+    const { touched, isWorse } = this.ctx.storage.transactionSync(() => {
+      const before = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
+      const isNews = observeListing(this.#sql, server, listing, examined, Date.now())
+      const after = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
+      const isWorse = Object.keys(after).some((tool) => !Object.hasOwn(before, tool))
+      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse }
+    })
+    if (touched.length === 0) return
+    // What is withheld from now on is withheld at once, however restless the server.
+    if (!this.#restless.count(server, Date.now()) || isWorse) await this.#tell(touched)
+    else if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
   }
 
   /** The last known tools of a server, or null before the first listing. */

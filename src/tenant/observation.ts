@@ -10,7 +10,12 @@ import { readServer } from './servers.ts'
 
 /** A longer listing is compared with the pins, but not kept for the catalogue. */
 const LONGEST_KEPT = 16 * 1024 * 1024
-const MOST_FLAGS = 200
+/** Of the status: flags, and names that are not shown. */
+const MOST_NOTED = 200
+/** In characters. A tool with a longer name has no pin, so that nobody lists or calls it (MCP: 128 should do). */
+export const LONGEST_TOOL_NAME = 256
+/** In characters: what is renamed travels with every grant's configuration. */
+const LONGEST_RENAMED = 256 * 1024
 
 /** A complete listing of a server's tools, as an isolate has received it. */
 export interface ObservedListing {
@@ -25,6 +30,8 @@ export interface ExaminedListing {
   readonly tools: readonly Examined[]
   readonly flags: readonly FlagView[]
   readonly names: readonly string[]
+  /** The beginnings of names that are too long. */
+  readonly tooLong: readonly string[]
 }
 
 /** Reads and fingerprints a listing; null for what is no JSON array. Entries that are no tools count as none. */
@@ -39,13 +46,18 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
   const texts = new Map<string, string[]>()
   const flags: FlagView[] = []
   const names: string[] = []
+  const tooLong: string[] = []
   for (const tool of tools) {
     if (!isObject(tool) || typeof tool.name !== 'string') continue
     const { name } = tool
+    if (name.length > LONGEST_TOOL_NAME) {
+      tooLong.push(`${name.slice(0, 80)}…`)
+      continue
+    }
     names.push(name)
     texts.set(name, [...(texts.get(name) ?? []), toolText(tool)])
     for (const { kind, where, found } of flagsOf(tool)) {
-      if (flags.length < MOST_FLAGS) flags.push({ tool: name, kind, where, found })
+      if (flags.length < MOST_NOTED) flags.push({ tool: name, kind, where, found })
     }
   }
   const examined: Examined[] = []
@@ -55,7 +67,7 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text))
     examined.push({ tool, fingerprint: digest.toHex(), definition: definitions[0] ?? '' })
   }
-  return { tools: examined, flags, names }
+  return { tools: examined, flags, names, tooLong }
 }
 
 /**
@@ -66,19 +78,19 @@ export function observeListing(
   sql: SqlStorage,
   server: string,
   { digest, toolsJson }: ObservedListing,
-  { tools, flags, names }: ExaminedListing,
+  { tools, flags, names, tooLong }: ExaminedListing,
   nowMs: number,
 ): boolean {
   if (readServer(sql, server) === null || seenDigests(sql, server).includes(digest)) return false
   const arePinsChanged = compareWithPins(sql, server, tools, nowMs)
   const before = readListing(sql, server)
-  const { renamed, leftOut } = exposures(server, names)
+  const { renamed, leftOut } = exposed(server, names, tooLong)
   const listing: Listing = {
     digest,
     listedAtMs: nowMs,
     tools: names.length,
     renamed,
-    leftOut: leftOut.slice(0, MOST_FLAGS),
+    leftOut,
     flags,
   }
   writeListing(sql, server, listing, toolsJson.length <= LONGEST_KEPT ? toolsJson : '[]')
@@ -86,4 +98,24 @@ export function observeListing(
   if (arePinsChanged || areNamesChanged) clearSeen(sql, server)
   addSeen(sql, server, digest)
   return true
+}
+
+/** How the names of a listing are exposed, within what a configuration can carry. */
+function exposed(
+  server: string,
+  names: readonly string[],
+  tooLong: readonly string[],
+): Pick<Listing, 'renamed' | 'leftOut'> {
+  const all = exposures(server, names)
+  const renamed: Record<string, string> = {}
+  const leftOut = [...all.leftOut]
+  let length = 0
+  for (const [name, original] of Object.entries(all.renamed)) {
+    length += name.length + original.length
+    if (length <= LONGEST_RENAMED) renamed[name] = original
+    else leftOut.push({ name: original, reason: 'too many tools of this server have names that do not fit' })
+  }
+  const reason = `a name is at most ${LONGEST_TOOL_NAME} characters long`
+  leftOut.push(...tooLong.map((name) => ({ name, reason })))
+  return { renamed, leftOut: leftOut.slice(0, MOST_NOTED) }
 }

@@ -9,6 +9,8 @@ import type { DriftView } from './contract.ts'
 const MOST_PINS = 10_000
 /** Longer definitions are pinned by their fingerprint alone. */
 const LONGEST_DEFINITION = 64 * 1024
+/** Whoever names members at length gets no diff to be proud of: a row holds 2 MB. */
+const LONGEST_DIFF = 50_000
 
 /** A listed tool, ready to be compared. */
 export interface Examined {
@@ -62,12 +64,21 @@ export function compareWithPins(
   return isChanged
 }
 
-/** Tools that have drifted, by name. */
-export function driftOf(sql: SqlStorage, server: string): DriftView[] {
+/** Every tool that has drifted, by name. */
+export function driftedTools(sql: SqlStorage, server: string): string[] {
+  return sql
+    .exec<{ tool: string }>('SELECT tool FROM drift WHERE server = ? ORDER BY tool', server)
+    .toArray()
+    .map(({ tool }) => tool)
+}
+
+/** The first `most` tools that have drifted, with what differs. */
+export function driftOf(sql: SqlStorage, server: string, most: number): DriftView[] {
   return sql
     .exec<{ tool: string; since: number; diff: string }>(
-      'SELECT tool, since, diff FROM drift WHERE server = ? ORDER BY tool',
+      'SELECT tool, since, diff FROM drift WHERE server = ? ORDER BY tool LIMIT ?',
       server,
+      most,
     )
     .toArray()
     .map(({ tool, since, diff }) => ({ tool, sinceMs: since, diffJson: diff }))
@@ -75,9 +86,7 @@ export function driftOf(sql: SqlStorage, server: string): DriftView[] {
 
 /** Pins what a drifted tool is now; all of them when `tool` is null. Answers which. */
 export function acceptDrift(sql: SqlStorage, server: string, tool: string | null, nowMs: number): string[] {
-  const accepted = driftOf(sql, server)
-    .map((drift) => drift.tool)
-    .filter((name) => tool === null || name === tool)
+  const accepted = driftedTools(sql, server).filter((name) => tool === null || name === tool)
   for (const name of accepted) {
     sql.exec(
       `INSERT OR REPLACE INTO pins (server, tool, fingerprint, definition, pinned_at)
@@ -90,11 +99,11 @@ export function acceptDrift(sql: SqlStorage, server: string, tool: string | null
 }
 
 function diffJson(before: string, after: string): string {
-  if (before === '' || after === '') {
-    const allowed = `a definition of more than ${LONGEST_DEFINITION} characters is kept as its fingerprint alone`
-    return JSON.stringify([{ field: '', before: '', after: allowed }])
-  }
-  return JSON.stringify(diffTools(JSON.parse(before), JSON.parse(after)))
+  const note = (why: string) => JSON.stringify([{ field: '', before: '', after: why }])
+  if (before === '' || after === '')
+    return note(`a definition of more than ${LONGEST_DEFINITION} characters is kept as its fingerprint alone`)
+  const diff = JSON.stringify(diffTools(JSON.parse(before), JSON.parse(after)))
+  return diff.length <= LONGEST_DIFF ? diff : note(`a diff of ${diff.length} characters is not kept`)
 }
 
 function forgetOldest(sql: SqlStorage, server: string, tools: readonly Examined[]): void {

@@ -12,6 +12,7 @@ import { type TenantDocument, versioned } from './config.ts'
 import { markPushed, readGrant, type StoredGrant } from './grants.ts'
 import { readPolicy } from './policies.ts'
 import { serverNames, upstreamConfig } from './servers.ts'
+import { MOST_CONFIG_BYTES, policyAndSettingsBytes } from './settings.ts'
 
 /** Principals that are told at the same time. */
 const AT_ONCE = 16
@@ -81,7 +82,7 @@ async function push(context: PushContext, name: string): Promise<boolean> {
 async function compose(context: PushContext, grant: StoredGrant): Promise<NewGrant> {
   const { sql, tenant, settings } = context
   const { name, label, secretHash, expiresAtMs, origin } = grant
-  const upstreams = upstreamsOf(sql, grant)
+  const upstreams = upstreamsOf(context, grant)
   const held = { tenant, name, label, secretHash, expiresAtMs }
   if (origin === 'demo') return { ...held, origin, config: await demoConfig(upstreams) }
   const policy = grant.policy === null ? null : readPolicy(sql, grant.policy)
@@ -92,11 +93,29 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
   return { ...held, config: await versioned({ ...settings, servers }, document, upstreams) }
 }
 
-function upstreamsOf(sql: SqlStorage, { servers }: StoredGrant): UpstreamConfig[] {
-  return serverNames(sql)
+/**
+ * What a server lists is part of its configuration, and it may list without end. So that it keeps nobody else's
+ * changes from arriving, the largest go where all together are more than a principal can hold.
+ */
+function upstreamsOf({ sql, tenant }: PushContext, { name: grant, servers }: StoredGrant): UpstreamConfig[] {
+  const all = serverNames(sql)
     .filter((name) => servers === '*' || servers.includes(name))
     .map((name) => upstreamConfig(sql, name))
     .filter((upstream) => upstream !== null)
+    .map((upstream) => ({ upstream, bytes: new TextEncoder().encode(JSON.stringify(upstream)).length }))
+  let left = MOST_CONFIG_BYTES - policyAndSettingsBytes(sql) - all.reduce((sum, { bytes }) => sum + bytes, 0)
+  for (const largest of all.toSorted((a, b) => b.bytes - a.bytes)) {
+    if (left >= 0) break
+    left += largest.bytes
+    all.splice(all.indexOf(largest), 1)
+    log('warn', 'tenant.server_left_out', {
+      tenant,
+      grant,
+      server: largest.upstream.name,
+      bytes: largest.bytes,
+    })
+  }
+  return all.map(({ upstream }) => upstream)
 }
 
 async function patiently(work: Promise<boolean>): Promise<boolean> {

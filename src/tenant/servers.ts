@@ -2,7 +2,7 @@
 import type { KnownEras, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { readListing } from './listings.ts'
-import { driftOf } from './pins.ts'
+import { driftedTools, driftOf } from './pins.ts'
 import { clearSeen, seenDigests } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
 
@@ -10,6 +10,8 @@ const MOST_SERVERS = 100
 /** What a server says of itself, and of its failures, is kept no longer than this. */
 const LONGEST_NAME = 256
 const LONGEST_MESSAGE = 1_000
+/** With what differs; of more, the status says how many they are. */
+const MOST_DRIFT_SHOWN = 100
 
 type PlainDocument = Omit<ServerDocument, 'headers'>
 
@@ -146,7 +148,7 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
   if (server === null || !server.document.enabled) return null
   const { url, timeouts, limits, breaker, on_drift } = server.document
   const withheld = on_drift === 'hide' ? 'hidden' : 'blocked'
-  const drifted = on_drift === 'report' ? [] : driftOf(sql, name)
+  const drifted = on_drift === 'report' ? [] : driftedTools(sql, name)
   const listing = readListing(sql, name)
   return {
     name,
@@ -160,7 +162,7 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
     breakerFailures: breaker.failures,
     breakerSeconds: breaker.open_seconds,
     eras: erasOf(server),
-    withheld: Object.fromEntries(drifted.map(({ tool }) => [tool, withheld])),
+    withheld: Object.fromEntries(drifted.map((tool) => [tool, withheld])),
     renamed: listing?.renamed ?? {},
     seen: seenDigests(sql, name),
     catalogue: listing?.digest ?? null,
@@ -190,7 +192,8 @@ export function viewServer(sql: SqlStorage, name: string): ServerView | null {
       breaker: row.breaker,
       tools: listing?.tools ?? 0,
       catalogueAtMs: listing?.listedAtMs ?? null,
-      drift: driftOf(sql, name),
+      drift: driftOf(sql, name, MOST_DRIFT_SHOWN),
+      driftTotal: driftedTools(sql, name).length,
       flags: listing?.flags ?? [],
       renamed: listing?.renamed ?? {},
       leftOut: listing?.leftOut ?? [],

@@ -46,19 +46,28 @@ export function writePushFailures(sql: SqlStorage, failures: number): void {
 }
 
 /** A grant's configuration is one row of its principal's database, which holds 2 MB. */
-const MOST_CONFIG_BYTES = 1_500_000
+export const MOST_CONFIG_BYTES = 1_500_000
+
+/** The settings and the largest policy together. */
+export function policyAndSettingsBytes(sql: SqlStorage): number {
+  return sql
+    .exec<{ bytes: number }>(
+      `SELECT coalesce((SELECT length(CAST(settings AS BLOB)) FROM tenant), 0)
+         + coalesce((SELECT max(length(CAST(document AS BLOB)))
+             FROM policies JOIN policy_versions USING (name, version)), 0) AS bytes`,
+    )
+    .one().bytes
+}
 
 /** What is too much about the largest configuration that a grant of this tenant could have, or null. */
 export function sizeProblem(sql: SqlStorage): string | null {
-  const { bytes } = sql
+  const servers = sql
     .exec<{ bytes: number }>(
-      `SELECT coalesce((SELECT sum(length(CAST(document AS BLOB)) + length(CAST(headers AS BLOB)) + 500) FROM servers), 0)
-         + coalesce((SELECT sum(length(CAST(renamed AS BLOB))) FROM listings), 0)
-         + coalesce((SELECT max(length(CAST(document AS BLOB)))
-             FROM policies JOIN policy_versions USING (name, version)), 0)
-         + coalesce((SELECT length(CAST(settings AS BLOB)) FROM tenant), 0) AS bytes`,
+      `SELECT coalesce(sum(length(CAST(document AS BLOB)) + length(CAST(headers AS BLOB)) + 500), 0) AS bytes
+       FROM servers`,
     )
-    .one()
+    .one().bytes
+  const bytes = servers + policyAndSettingsBytes(sql)
   if (bytes <= MOST_CONFIG_BYTES) return null
   return `found ${bytes} bytes of servers, settings and the largest policy together; allowed: ${MOST_CONFIG_BYTES}`
 }

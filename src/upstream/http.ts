@@ -90,16 +90,15 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
 }
 
 /**
- * Nothing came back. Whether anything was sent is known only where the connection never came about, and the
- * runtime says that in words alone.
+ * Nothing came back. The runtime has the same words for a connection that never came about and for one that was cut
+ * once the request was on it, so it is not known whether the call took effect.
  */
 function unreachable(error: unknown): UpstreamProblem {
-  const text = error instanceof Error ? error.message : ''
-  const isUndone = /refused|not resolve|dns|unreachable|getaddrinfo/i.test(text)
-  return isUndone
-    ? problemOf('refused', 'could not be reached', { isUndone: true })
-    : problemOf('broken', `broke the connection before it answered (${errorName(error)})`)
+  return problemOf('refused', `could not be reached, or broke the connection (${errorName(error)})`)
 }
+
+/** Cloudflare's own answers for an origin that no connection came about with: nothing was sent. */
+const neverReached: ReadonlySet<number> = new Set([521, 522, 523, 525, 526, 530])
 
 /**
  * What an HTTP answer says that is no answer of MCP; null for one that may be. The body of a refusal is not
@@ -122,6 +121,9 @@ export function problemIn(response: Response): UpstreamProblem | null {
       isUndone: true,
       retryAfterSeconds: retryAfterSeconds(response),
     })
+  }
+  if (neverReached.has(status)) {
+    return problemOf('refused', `could not be reached (HTTP ${status})`, { status, isUndone: true })
   }
   if (status >= 500) {
     const message = `answered HTTP ${status}`

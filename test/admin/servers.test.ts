@@ -173,6 +173,7 @@ describe('a server', () => {
       tools: 0,
       catalogue_at: null,
       drift: [],
+      drift_total: 0,
       flags: [],
       names: { renamed: {}, left_out: [] },
     })

@@ -17,10 +17,10 @@ const AT_ONCE = 50
 const UNREAD = 8
 const UNREAD_BYTES = 60 * MB
 /**
- * What pipes and garbage may add. Kept whole, the results would be twice (in a row), five times (at once) and
- * five times (unread) as much.
+ * What garbage and pipes may add, and the first megabyte of an answer, which is looked at before it is passed on. A
+ * proxy that keeps whole results grows by three to five times as much at once and unread.
  */
-const MOST_MB = 100
+const MOST_MB = 200
 
 const missing = bareWorkerdMissing ?? residentMissing
 

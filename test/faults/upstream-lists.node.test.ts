@@ -58,9 +58,12 @@ describe.skipIf(bareWorkerdMissing !== null)(
       test('alone, one that is down answers in time and with words', async () => {
         const { server, connect, name } = await world.add(`alone-${era}`)
         await server.down()
-        const agent = await within('connecting', BOUND_MS, connect(era, 'one'))
-        const { answer } = await within('listing', BOUND_MS, agent.send('tools/list'))
-        expect(answer?.error?.message).toContain(name)
+        // In the session era the server itself is introduced to the agent, so that fails already.
+        const asked = connect(era, 'one').then(
+          async (agent) => (await agent.send('tools/list')).answer?.error?.message,
+          (error: unknown) => String(error),
+        )
+        expect(await within('listing', BOUND_MS, asked)).toContain(name)
       })
 
       test.each([null, 500])('5,000 tools, %s a page', async (pageSize) => {

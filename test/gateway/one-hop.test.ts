@@ -46,10 +46,14 @@ async function counted(method: string, headers: Record<string, string>, body?: u
 
 const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 
+let isMet = false
+
 async function openSession(): Promise<Record<string, string>> {
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
   const opened = await counted('POST', json, request('initialize', params))
-  expect(opened.before).toEqual(['admit'])
+  // An isolate that has not met the token learns its configuration first, once.
+  expect(isMet ? ['admit'] : ['admit', 'admit']).toEqual(opened.before)
+  isMet = true
   const headers = { ...json, 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
   await counted('POST', headers, request('tools/list'))
   return headers

@@ -459,6 +459,6 @@ describe('one native server alone', () => {
   })
 
   test('a server that does not exist is 404', async () => {
-    expect((await post(request('ping'), { path: '/mcp/nothing' })).status).toBe(404)
+    expect((await stateless('ping', {}, { path: '/mcp/nothing' })).status).toBe(404)
   })
 })

@@ -8,10 +8,12 @@ import {
   principal,
   rows,
   send,
+  settled,
   stateless,
   statelessCall,
   toolNames,
 } from '../support/gateway.ts'
+import { WITHOUT_UPSTREAMS } from './earlier-schema.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
 
@@ -175,8 +177,10 @@ describe('limits', () => {
   test('go on from what was counted before counters were decimals', async () => {
     const token = await install(onTrack({ limits: [{ counter: 'c', window: 'minute', max: 3 }] }))
     await track(token)
+    await settled('acme/bot')
     await runInDurableObject(principal('acme/bot'), (_, state) => {
       state.storage.sql.exec(`
+        ${WITHOUT_UPSTREAMS}
         CREATE TABLE old (key TEXT NOT NULL, window_start INTEGER NOT NULL, used INTEGER NOT NULL,
           window_end INTEGER NOT NULL, PRIMARY KEY (key, window_start));
         INSERT INTO old SELECT key, window_start, 2, window_end FROM counters;

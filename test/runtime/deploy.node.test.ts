@@ -28,12 +28,18 @@ describe('no deployment carries the demo', () => {
   test.each([[[]], [['--env', 'production']], [['--env', '']]])('wrangler deploy %j', async (args) => {
     const said = await dryRun(...args)
     expect(said).toContain('env.PRINCIPAL')
+    expect(said).toContain('env.TENANT ')
     expect(said).not.toContain('DEMO')
+    expect(said).not.toContain('ALLOW_PRIVATE_UPSTREAMS')
   })
 
-  test('the switch stands in .dev.vars, which deployments do not read, and nowhere in wrangler.toml', async () => {
-    expect(await readFile(join(root, '.dev.vars'), 'utf8')).toContain('DEMO="true"')
-    expect(await readFile(join(root, 'wrangler.toml'), 'utf8')).not.toMatch(/^\s*DEMO\b/m)
+  test('its switches stand in .dev.vars, which deployments do not read, and nowhere in wrangler.toml', async () => {
+    const local = await readFile(join(root, '.dev.vars'), 'utf8')
+    const deployed = await readFile(join(root, 'wrangler.toml'), 'utf8')
+    for (const name of ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS']) {
+      expect(local).toContain(`${name}="true"`)
+      expect(deployed).not.toMatch(new RegExp(`^\\s*${name}\\b`, 'm'))
+    }
   })
 })
 

@@ -45,16 +45,18 @@ export interface BareGateway {
 export interface BareOptions {
   /** More arguments of `workerd serve`. */
   readonly flags?: readonly string[]
+  /** Another Worker to run with the same bindings: an `index.ts` by its path from the root. */
+  readonly main?: string | null
 }
 
 /** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
 export async function startBare(
   vars: Readonly<Record<string, string>> = {},
-  { flags = [] }: BareOptions = {},
+  { flags = [], main = null }: BareOptions = {},
 ): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
   const [bundle, port, folder] = await Promise.all([
-    builtBundle(),
+    builtBundle(main),
     steadyPort(),
     mkdtemp(join(tmpdir(), 'gatehouse-bare-')),
   ])
@@ -120,19 +122,22 @@ type Bundle = ReadonlyMap<string, Buffer>
 
 const MAIN = 'index.js'
 
-let building: Promise<Bundle> | undefined
+const building = new Map<string | null, Promise<Bundle>>()
 
-/** Builds the bundle, once for this process. */
-function builtBundle(): Promise<Bundle> {
-  building ??= buildBundle()
-  return building
+/** Builds the bundle of a Worker, once for this process. */
+function builtBundle(main: string | null): Promise<Bundle> {
+  const bundle = building.get(main) ?? buildBundle(main)
+  building.set(main, bundle)
+  return bundle
 }
 
-async function buildBundle(): Promise<Bundle> {
+async function buildBundle(main: string | null): Promise<Bundle> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bundle-'))
   try {
     const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
-    await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--outdir', folder], {
+    const script = main === null ? [] : [join(root, main)]
+    const arguments_ = [wrangler, 'deploy', ...script, '--dry-run', '--outdir', folder]
+    await promisify(execFile)(process.execPath, arguments_, {
       cwd: root,
       env: {
         ...process.env,

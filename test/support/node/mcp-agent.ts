@@ -7,6 +7,8 @@ export type Era = 'session' | 'stateless'
 export const eras: readonly Era[] = ['session', 'stateless']
 
 const versions: Readonly<Record<Era, string>> = { session: '2025-11-25', stateless: '2026-07-28' }
+/** Where the gateway puts it in results of tools that are not its own. */
+const ERROR_META_KEY = 'gatehouse/error'
 /** No answer may take so long: whoever is still waiting then reports a hang. */
 const HANG_MS = 30_000
 
@@ -31,12 +33,20 @@ export interface AgentAnswer {
   readonly ms: number
 }
 
+/** Why a call failed, for programs. */
+export interface GatewayError {
+  readonly code: string
+  readonly retry_after_seconds?: number
+}
+
 /** What a tool answered. */
 export interface ToolOutcome extends AgentAnswer {
   readonly isError: boolean
   /** All text parts together. */
   readonly text: string
-  /** `structuredContent.error.code`; null where there is none. */
+  /** What the gateway says to programs of a call that failed; null where it says nothing. */
+  readonly error: GatewayError | null
+  /** `error.code`; null where there is none. */
   readonly code: string | null
 }
 
@@ -170,15 +180,17 @@ async function readAnswer(response: Response, id: number, from: number): Promise
   }
 }
 
-/** The messages of an event stream. */
+/** The messages of an event stream: events of another type are none (HTML, server-sent events). */
 function events(text: string): RpcMessage[] {
   return text.split(/\r?\n\r?\n/).flatMap((block) => {
-    const data = block
-      .split(/\r?\n/)
-      .filter((line) => line.startsWith('data:'))
-      .map((line) => line.slice('data:'.length).trimStart())
-      .join('\n')
-    return data === '' ? [] : [JSON.parse(data) as RpcMessage]
+    const lines = block.split(/\r?\n/)
+    const field = (name: string) =>
+      lines
+        .filter((line) => line.startsWith(`${name}:`))
+        .map((line) => line.slice(name.length + 1).replace(/^ /, ''))
+    const data = field('data').join('\n')
+    const isMessage = (field('event').at(-1) ?? 'message') === 'message'
+    return data === '' || !isMessage ? [] : [JSON.parse(data) as RpcMessage]
   })
 }
 
@@ -187,15 +199,18 @@ function toolOutcome(answered: AgentAnswer): ToolOutcome {
     | {
         isError?: boolean
         content?: { text?: string }[]
-        structuredContent?: { error?: { code?: string } }
+        structuredContent?: { error?: GatewayError }
+        _meta?: Readonly<Record<string, GatewayError>>
       }
     | undefined
   if (result === undefined)
     throw new Error(`the call was answered ${answered.status}: ${JSON.stringify(answered.messages)}`)
+  const error = result.structuredContent?.error ?? result._meta?.[ERROR_META_KEY] ?? null
   return {
     ...answered,
     isError: result.isError === true,
     text: (result.content ?? []).map((part) => part.text ?? '').join(''),
-    code: result.structuredContent?.error?.code ?? null,
+    error,
+    code: error?.code ?? null,
   }
 }

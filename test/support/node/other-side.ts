@@ -9,6 +9,7 @@
  *   /large/…        2 MiB
  *   /html/…         something that is no JSON
  *   /echo/…         what it was sent
+ *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
  *   /keys           a JSON Web Key Set
  *   /dns/<a>/…      a resolver (DNS over HTTPS, JSON) that knows every name by the address <a>; "none" for no address
  */
@@ -35,10 +36,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
     })
 }
 
+/** What came for each key of `/heard/<key>/…`. */
+const heard = new Map<string, object[]>()
+
 async function answer(request: IncomingMessage, response: ServerResponse, keys: unknown): Promise<void> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
-  const [, kind, status] = (request.url ?? '').split('/')
+  const [, kind, status, more] = (request.url ?? '').split('/')
   const json = (code: number, value: unknown, headers: Record<string, string> = {}) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers })
     response.end(JSON.stringify(value))
@@ -70,6 +74,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
         Status: 0,
         Answer: isAsked ? [alias, { name: 'x', type, TTL: 1, data: address }] : [],
       })
+    }
+    case 'heard': {
+      const before = heard.get(status ?? '') ?? []
+      if (more === undefined) return json(200, before)
+      heard.set(status ?? '', [
+        ...before,
+        { method: request.method, url: request.url, headers: request.headers },
+      ])
+      return more === 'hang' ? undefined : json(Number(more), {})
     }
     case 'keys':
       return json(200, keys)

@@ -1,0 +1,215 @@
+/**
+ * Sessions with upstream servers: whose they are, and which have yet to be ended there. Each belongs to one
+ * owner, a session of the gateway or a key of the stateless era, and is never given to another.
+ */
+import type { UpstreamSession } from './contract.ts'
+
+/** A session upstream of a stateless owner that is not used for so long ends. */
+export const STATELESS_IDLE_MS = 30 * 60_000
+
+/** Using one is written down only so often. */
+const TOUCH_MS = 60_000
+
+/** How often an upstream is told that a session is over, and how long lies between. */
+export const MOST_TRIES = 3
+export const RETRY_MS = 60_000
+
+/** The longest values that are stored; an id is a header's value, and longer ones are refused by many servers. */
+const MOST_CHARACTERS = { owner: 128, server: 64, id: 2_048, protocolVersion: 64 } as const
+
+interface UpstreamRow extends Record<string, SqlStorageValue> {
+  seq: number
+  upstream_id: string | null
+  protocol_version: string
+  stateless: number
+  last_used_at: number
+}
+
+/** The live session that `owner` has with `server`, or null. Postpones its end. */
+export function useUpstream(
+  sql: SqlStorage,
+  owner: string,
+  server: string,
+  nowMs: number,
+): UpstreamSession | null {
+  const row = live(sql, owner, server)
+  if (row === null) return null
+  if (row.stateless === 1 && nowMs - row.last_used_at >= TOUCH_MS)
+    sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
+  return viewOf(server, row)
+}
+
+/** A session that the Worker has opened upstream, for one owner. */
+export interface Binding {
+  readonly owner: string
+  readonly stateless: boolean
+  readonly server: string
+  /** As in BindRequest. */
+  readonly replaces: string | null | undefined
+  readonly session: { readonly id: string | null; readonly protocolVersion: string }
+}
+
+/**
+ * Remembers a session, unless the owner has another one with this server that it does not replace: then that one
+ * counts. One that is replaced is gone already, for its upstream forgot it. Returns the one that counts.
+ * @throws RangeError when a value is longer than anything that is stored
+ */
+export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): UpstreamSession {
+  const { owner, server, replaces, session } = binding
+  checkLengths({ owner, server, ...session })
+  const stored = live(sql, owner, server)
+  if (stored !== null && (replaces === undefined || stored.upstream_id !== replaces))
+    return viewOf(server, stored)
+  if (stored === null) {
+    sql.exec(
+      `INSERT INTO upstream_sessions (owner, stateless, server, upstream_id, protocol_version, last_used_at)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      owner,
+      binding.stateless ? 1 : 0,
+      server,
+      session.id,
+      session.protocolVersion,
+      nowMs,
+    )
+  } else {
+    sql.exec(
+      'UPDATE upstream_sessions SET upstream_id = ?, protocol_version = ?, last_used_at = ? WHERE seq = ?',
+      session.id,
+      session.protocolVersion,
+      nowMs,
+      stored.seq,
+    )
+  }
+  return { server, ...session }
+}
+
+/** The sessions upstream of one owner end with it. Part of the transaction that ends the owner. */
+export function endUpstreamsOf(sql: SqlStorage, owner: string, nowMs: number): void {
+  markEnded(sql, 'owner = ?', [owner], nowMs)
+}
+
+/** All that are live end: the grant is revoked. */
+export function endAllUpstreams(sql: SqlStorage, nowMs: number): void {
+  markEnded(sql, 'TRUE', [], nowMs)
+}
+
+/** Ends up to `most` of the stateless era that were not used for long. Returns how many. */
+export function endIdleUpstreams(sql: SqlStorage, nowMs: number, most: number): number {
+  const idle = `seq IN (SELECT seq FROM upstream_sessions
+    WHERE ended_at IS NULL AND stateless = 1 AND last_used_at <= ? ORDER BY last_used_at LIMIT ?)`
+  return markEnded(sql, idle, [nowMs - STATELESS_IDLE_MS, most], nowMs)
+}
+
+/** Where the upstream keeps no session there is nobody to tell, and the row goes at once. */
+function markEnded(sql: SqlStorage, which: string, values: SqlStorageValue[], nowMs: number): number {
+  const ended = sql
+    .exec<{ seq: number; upstream_id: string | null }>(
+      `UPDATE upstream_sessions SET ended_at = ?, retry_at = ? WHERE ended_at IS NULL AND ${which}
+       RETURNING seq, upstream_id`,
+      nowMs,
+      nowMs,
+      ...values,
+    )
+    .toArray()
+  for (const { seq, upstream_id } of ended) if (upstream_id === null) dropUpstream(sql, seq)
+  return ended.length
+}
+
+/** A session whose upstream is being told that it is over. */
+export interface EndingUpstream {
+  readonly seq: number
+  readonly server: string
+  readonly id: string
+  readonly protocolVersion: string
+  /** This one included. */
+  readonly tries: number
+}
+
+/**
+ * Takes up to `most` ended sessions whose upstream is to be told now. None is taken again before RETRY_MS are over, so
+ * a run that dies loses one try, no more.
+ */
+export function takeEnding(sql: SqlStorage, most: number, nowMs: number): EndingUpstream[] {
+  return sql
+    .exec<{ seq: number; server: string; upstream_id: string; protocol_version: string; tries: number }>(
+      `UPDATE upstream_sessions SET tries = tries + 1, retry_at = ?1 WHERE seq IN (
+         SELECT seq FROM upstream_sessions WHERE ended_at IS NOT NULL AND retry_at <= ?2 ORDER BY retry_at LIMIT ?3
+       ) RETURNING seq, server, upstream_id, protocol_version, tries`,
+      nowMs + RETRY_MS,
+      nowMs,
+      most,
+    )
+    .toArray()
+    .map((row) => ({
+      seq: row.seq,
+      server: row.server,
+      id: row.upstream_id,
+      protocolVersion: row.protocol_version,
+      tries: row.tries,
+    }))
+}
+
+/** Whether takeEnding would find any. Writes nothing. */
+export function hasEnding(sql: SqlStorage, nowMs: number): boolean {
+  const due = sql.exec(
+    'SELECT 1 FROM upstream_sessions WHERE ended_at IS NOT NULL AND retry_at <= ? LIMIT 1',
+    nowMs,
+  )
+  return due.toArray().length > 0
+}
+
+/** A server that did not answer for one session does not for the others now: they wait with it, a try the poorer. */
+export function postponeEnding(sql: SqlStorage, server: string, nowMs: number): void {
+  sql.exec(
+    `UPDATE upstream_sessions SET tries = tries + 1, retry_at = ?
+     WHERE ended_at IS NOT NULL AND retry_at <= ? AND server = ?`,
+    nowMs + RETRY_MS,
+    nowMs,
+    server,
+  )
+  sql.exec(
+    'DELETE FROM upstream_sessions WHERE ended_at IS NOT NULL AND tries >= ? AND server = ?',
+    MOST_TRIES,
+    server,
+  )
+}
+
+/** Forgets a session: its upstream was told, or will not be. */
+export function dropUpstream(sql: SqlStorage, seq: number): void {
+  sql.exec('DELETE FROM upstream_sessions WHERE seq = ?', seq)
+}
+
+/** When the next one ends or its upstream is to be told, but not before `soonestMs`; null for never. */
+export function nextUpstreamEndMs(sql: SqlStorage, soonestMs: number): number | null {
+  const { idle, ending } = sql
+    .exec<{ idle: number | null; ending: number | null }>(
+      `SELECT (SELECT min(last_used_at) FROM upstream_sessions WHERE ended_at IS NULL AND stateless = 1) AS idle,
+              (SELECT min(retry_at) FROM upstream_sessions WHERE ended_at IS NOT NULL) AS ending`,
+    )
+    .one()
+  if (idle === null && ending === null) return null
+  const dueMs = Math.min(idle === null ? Infinity : idle + STATELESS_IDLE_MS, ending ?? Infinity)
+  return Math.max(dueMs, soonestMs)
+}
+
+function live(sql: SqlStorage, owner: string, server: string): UpstreamRow | null {
+  const rows = sql.exec<UpstreamRow>(
+    `SELECT seq, upstream_id, protocol_version, stateless, last_used_at FROM upstream_sessions
+     WHERE owner = ? AND server = ? AND ended_at IS NULL`,
+    owner,
+    server,
+  )
+  return rows.toArray()[0] ?? null
+}
+
+function viewOf(server: string, row: UpstreamRow): UpstreamSession {
+  return { server, id: row.upstream_id, protocolVersion: row.protocol_version }
+}
+
+function checkLengths(values: Readonly<Record<keyof typeof MOST_CHARACTERS, string | null>>): void {
+  for (const [name, most] of Object.entries(MOST_CHARACTERS)) {
+    const length = values[name as keyof typeof MOST_CHARACTERS]?.length ?? 0
+    if (length > most)
+      throw new RangeError(`upstream session: ${name} has ${length} characters; allowed: at most ${most}`)
+  }
+}

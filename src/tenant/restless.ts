@@ -1,0 +1,31 @@
+/**
+ * Servers whose listing changes all the time. Each change tells every client that the tools have changed, so that it
+ * lists them again, and finds them changed: without a brake that would never end. PURE, but for what it remembers.
+ */
+
+const WINDOW_MS = 60_000
+/** Within a window; a person who works on a server does not come near. */
+const MOST_CHANGES = 20
+
+interface Changes {
+  readonly sinceMs: number
+  readonly count: number
+}
+
+/** Counts changes, of each server by itself. Memory alone: a new life of the object begins with none. */
+export class Restless {
+  readonly #changes = new Map<string, Changes>()
+
+  /** Counts a change; true when the server has had so many that the next telling should wait. */
+  count(server: string, nowMs: number): boolean {
+    const before = this.#changes.get(server)
+    const isSame = before !== undefined && nowMs >= before.sinceMs && nowMs - before.sinceMs < WINDOW_MS
+    const now = isSame ? { ...before, count: before.count + 1 } : { sinceMs: nowMs, count: 1 }
+    this.#changes.set(server, now)
+    return now.count > MOST_CHANGES
+  }
+
+  forget(server: string): void {
+    this.#changes.delete(server)
+  }
+}

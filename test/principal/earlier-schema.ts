@@ -1,0 +1,10 @@
+/** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
+
+export const WITHOUT_UPSTREAMS = `
+  DROP TABLE upstream_sessions;
+  ALTER TABLE sessions DROP COLUMN client;
+  ALTER TABLE audit DROP COLUMN outcome;
+  ALTER TABLE audit DROP COLUMN upstream_status;
+  ALTER TABLE audit DROP COLUMN latency_ms;
+  UPDATE schema_version SET version = 2;
+`

@@ -1,0 +1,538 @@
+/** Sessions upstream: whose they are, that of two only one counts, and that each is ended where it was opened. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import type { AdmitRequest, BindRequest, Settled, UpstreamSession } from '../../src/principal/contract.ts'
+import { headerContext, seal, secretKeys } from '../../src/secrets/seal.ts'
+import { tenantConfig } from '../../src/tenant/config.ts'
+import type { UpstreamConfig } from '../../src/upstream/config.ts'
+import { behave, fresh, principal, received, rows } from '../support/gateway.ts'
+
+const START = Date.parse('2030-01-01T00:00:00Z')
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const NAME = 'acme/bot'
+const CLIENT = '{"capabilities":{"sampling":{}},"clientInfo":{"name":"té","version":"1"}}'
+
+/** Each test talks to a place of its own on the other side. */
+let place = 0
+
+beforeEach(async () => {
+  await fresh()
+  place += 1
+  vi.useFakeTimers({ toFake: ['Date'] })
+  vi.setSystemTime(START)
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
+
+const at = (ms: number) => vi.setSystemTime(START + ms)
+const hash = async (secret: string) =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret)))
+
+/** A server whose answer to everything is `status`. */
+function server(status: number | 'hang', more: Partial<UpstreamConfig> = {}): UpstreamConfig {
+  return {
+    name: 'crm',
+    url: `${inject('otherSide')}/heard/p${place}/${status}/mcp`,
+    headers: {},
+    responseSeconds: 30,
+    idleSeconds: 120,
+    callSeconds: 900,
+    maxResponseBytes: 1_000,
+    maxConcurrent: 1,
+    breakerFailures: 5,
+    breakerSeconds: 30,
+    eras: { session: true, stateless: null },
+    withheld: {},
+    renamed: {},
+    seen: [],
+    catalogue: null,
+    ...more,
+  }
+}
+
+async function install(
+  upstreams: readonly UpstreamConfig[] = [server(200)],
+  expiresAtMs: number | null = null,
+) {
+  const config = await tenantConfig({ identity: { trusted: true } }, { version: '1', default: 'allow' })
+  await principal(NAME).installGrant({
+    tenant: 'acme',
+    name: 'bot',
+    label: 'Bot',
+    secretHash: await hash('s'),
+    config: { ...config, upstreams } as typeof config,
+    expiresAtMs,
+  })
+}
+
+async function admit(more: Partial<AdmitRequest> = {}) {
+  const ask = { tenant: 'acme', grant: 'bot', secretHash: await hash('s'), requestId: crypto.randomUUID() }
+  const none = { transport: null, configVersion: null, upstream: null, settled: [] }
+  const answer = await principal(NAME).admit({ ...ask, ...none, intent: { kind: 'check' }, ...more })
+  return answer.kind === 'admitted' ? answer.admitted : answer.kind
+}
+
+async function openTransport(): Promise<string> {
+  const admitted = await admit({ intent: { kind: 'open', protocolVersion: '2025-11-25', client: CLIENT } })
+  if (typeof admitted === 'string' || admitted.outcome.kind !== 'opened') throw new Error('not opened')
+  return admitted.outcome.transport
+}
+
+async function bind(more: Partial<BindRequest> & { id?: string | null }) {
+  const { id = 'up-1', ...rest } = more
+  return principal(NAME).bindUpstream({
+    secretHash: await hash('s'),
+    transport: null,
+    owner: null,
+    server: 'crm',
+    replaces: undefined,
+    session: { id, protocolVersion: '2025-11-25' },
+    ...rest,
+  })
+}
+
+const bound = (id: string | null) => ({
+  kind: 'bound',
+  session: { server: 'crm', id, protocolVersion: '2025-11-25' },
+})
+const upstreamOf = async (ask: Partial<AdmitRequest>): Promise<UpstreamSession | null | string> => {
+  const admitted = await admit({ upstream: { server: 'crm', owner: null }, ...ask })
+  return typeof admitted === 'string' ? admitted : admitted.upstream
+}
+const close = (transport: string) => admit({ transport, intent: { kind: 'close' } })
+const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<AdmitRequest> = {}) =>
+  admit({
+    ...more,
+    requestId,
+    intent: {
+      kind: 'call',
+      call: { server: 'crm', tool: 'find', argumentNames: [] },
+      rule: 'r',
+      handle: null,
+      charges: [],
+      shadow: [],
+      assumed: null,
+      work: work as { kind: 'none' },
+    },
+  })
+const stored = () =>
+  rows('SELECT owner, server, upstream_id, ended_at, tries FROM upstream_sessions ORDER BY seq', NAME)
+const heard = async (kind = 'p') => {
+  const response = await fetch(`${inject('otherSide')}/heard/${kind}${place}`)
+  return (await response.json()) as { method: string; url: string; headers: Record<string, string> }[]
+}
+const gone = () => vi.waitUntil(async () => (await stored()).length === 0, { timeout: 4_000 })
+const drain = () => principal(NAME).drain()
+/** Rings the alarm and waits for what it left running. */
+const ring = async () => {
+  await runDurableObjectAlarm(principal(NAME))
+  await drain()
+}
+
+describe('binding', () => {
+  test('a session upstream belongs to one session of the gateway and is found with the next request', async () => {
+    await install()
+    const [mine, other] = [await openTransport(), await openTransport()]
+    expect(await upstreamOf({ transport: mine })).toBeNull()
+    expect(await bind({ transport: mine })).toEqual(bound('up-1'))
+    expect(await upstreamOf({ transport: mine })).toEqual(bound('up-1').session)
+    expect(await upstreamOf({ transport: other })).toBeNull()
+    expect(await upstreamOf({ transport: mine, upstream: { server: 'erp', owner: null } })).toBeNull()
+    expect(
+      await upstreamOf({ transport: mine, upstream: { server: 'crm', owner: 'stateless:a' } }),
+    ).toBeNull()
+    expect(await upstreamOf({})).toBeNull()
+  })
+
+  test('a key of the stateless era has its own, and one that the upstream keeps none for has no id', async () => {
+    await install()
+    expect(await bind({ owner: 'stateless:a', id: null })).toEqual(bound(null))
+    expect(await upstreamOf({ upstream: { server: 'crm', owner: 'stateless:a' } })).toEqual(
+      bound(null).session,
+    )
+    expect(await upstreamOf({ upstream: { server: 'crm', owner: 'stateless:b' } })).toBeNull()
+  })
+
+  test('it survives an eviction right after it was answered', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await evictDurableObject(principal(NAME))
+    expect(await upstreamOf({ transport })).toEqual(bound('up-1').session)
+  })
+
+  test('of two at once one counts, and both are told which', async () => {
+    await install()
+    const transport = await openTransport()
+    const answers = await Promise.all([bind({ transport, id: 'a' }), bind({ transport, id: 'b' })])
+    expect(answers[1]).toEqual(answers[0])
+    expect(await upstreamOf({ transport })).toEqual((answers[0] as { session: UpstreamSession }).session)
+    expect(await stored()).toHaveLength(1)
+  })
+
+  test('the forgotten one is replaced once, by whoever is first', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport, id: 'old' })
+    const answers = await Promise.all([
+      bind({ transport, id: 'new-1', replaces: 'old' }),
+      bind({ transport, id: 'new-2', replaces: 'old' }),
+    ])
+    expect(answers[1]).toEqual(answers[0])
+    // Who is late names one that is gone already, and does not drive out its successor.
+    expect(await bind({ transport, id: 'late', replaces: 'old' })).toEqual(answers[0])
+    expect(await bind({ transport, id: 'unaware' })).toEqual(answers[0])
+    expect(await stored()).toHaveLength(1)
+  })
+
+  test('null replaces one without an id, and no other', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport, id: null })
+    expect(await bind({ transport, id: 'a', replaces: null })).toEqual(bound('a'))
+    expect(await bind({ transport, id: 'b', replaces: null })).toEqual(bound('a'))
+  })
+
+  test('one that replaces what has gone meanwhile is kept', async () => {
+    await install()
+    expect(await bind({ owner: 'stateless:a', replaces: 'old' })).toEqual(bound('up-1'))
+  })
+
+  test('needs the secret, and a live session where it is for one', async () => {
+    await install()
+    const transport = await openTransport()
+    expect(await bind({ transport, secretHash: await hash('other') })).toEqual({ kind: 'unauthorized' })
+    expect(await bind({})).toEqual({ kind: 'dead_session' })
+    expect(await bind({ transport: 'unknown' })).toEqual({ kind: 'dead_session' })
+    await close(transport)
+    expect(await bind({ transport })).toEqual({ kind: 'dead_session' })
+    await principal(NAME).revoke()
+    expect(await bind({ transport })).toEqual({ kind: 'unauthorized' })
+    expect(await stored()).toEqual([])
+  })
+
+  test.each([
+    ['id', { id: 'x'.repeat(2_049) }],
+    ['owner', { owner: 'x'.repeat(129) }],
+    ['server', { server: 'x'.repeat(65) }],
+  ])('what is too long is refused by name: %s', async (name, more) => {
+    await install()
+    const stub = principal(NAME)
+    const message = await runInDurableObject(stub, async (object) =>
+      object
+        .bindUpstream({
+          secretHash: await hash('s'),
+          transport: null,
+          owner: 'o',
+          server: 'crm',
+          replaces: undefined,
+          ...more,
+          session: { id: 'id' in more ? more.id : 'a', protocolVersion: '1' },
+        })
+        .then(() => '', String),
+    )
+    expect(message).toContain(`upstream session: ${name} has`)
+    expect(await stored()).toEqual([])
+  })
+})
+
+describe('what a client said of itself', () => {
+  test('comes with every request of its session, also after a login in another account', async () => {
+    await install()
+    const transport = await openTransport()
+    expect(await admit({ transport })).toMatchObject({ client: CLIENT })
+    for (const account of ['ana', 'bea'])
+      expect(
+        await call(account, { kind: 'login', provider: 'trusted', account }, { transport }),
+      ).toMatchObject({
+        client: CLIENT,
+      })
+    expect(await admit()).toMatchObject({ client: null })
+  })
+
+  test('comes with a feed, whatever it is written in', async () => {
+    await install()
+    const transport = await openTransport()
+    const ask = {
+      tenant: 'acme',
+      grant: 'bot',
+      requestId: 'r',
+      transport,
+      configVersion: null,
+      upstream: null,
+    }
+    const response = await principal(NAME).fetch('http://principal/feed', {
+      headers: {
+        upgrade: 'websocket',
+        'x-gatehouse-admit': JSON.stringify({
+          ...ask,
+          settled: [],
+          intent: { kind: 'check' },
+          secretHash: (await hash('s')).toHex(),
+        }),
+      },
+    })
+    expect(response.status).toBe(101)
+    const admitted = JSON.parse(response.headers.get('x-gatehouse-admitted') ?? '') as object
+    expect(admitted).toMatchObject({
+      label: 'Bot',
+      client: CLIENT,
+      session: { protocolVersion: '2025-11-25' },
+    })
+    response.webSocket?.accept()
+    response.webSocket?.close()
+  })
+})
+
+describe('ending', () => {
+  test('the upstream is told with what it needs to know, and nothing is left', async () => {
+    const keys = secretKeys(env)
+    if (keys === null) throw new Error('no keys')
+    const authorization = await seal(
+      keys,
+      'Bearer of-the-tenant',
+      headerContext('acme', 'crm', 'authorization'),
+    )
+    await install([server(200, { headers: { authorization } })])
+    const transport = await openTransport()
+    await bind({ transport })
+    expect(await close(transport)).toMatchObject({ drain: true })
+    await drain()
+    const [told, ...more] = await heard()
+    expect(told).toMatchObject({
+      method: 'DELETE',
+      url: `/heard/p${place}/200/mcp`,
+      headers: {
+        'mcp-session-id': 'up-1',
+        'mcp-protocol-version': '2025-11-25',
+        authorization: 'Bearer of-the-tenant',
+      },
+    })
+    expect(more).toEqual([])
+    expect(await stored()).toEqual([])
+  })
+
+  test('is part of the transaction that ends the session, whatever happens next', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await close(transport)
+    await evictDurableObject(principal(NAME))
+    expect(await stored()).toMatchObject([{ upstream_id: 'up-1', ended_at: START }])
+    at(2 * SECOND)
+    await runDurableObjectAlarm(principal(NAME))
+    await gone()
+    expect(await heard()).toHaveLength(1)
+  })
+
+  test.each([
+    ['logout', async (transport: string) => call('out', { kind: 'logout' }, { transport })],
+    [
+      'rotation',
+      async (transport: string) =>
+        call('in', { kind: 'login', provider: 'trusted', account: 'bea' }, { transport }),
+    ],
+    ['revocation', async () => principal(NAME).revoke()],
+    ['expiry', async () => at(31 * MINUTE)],
+  ])('comes with every end: %s', async (_, finish) => {
+    await install()
+    const transport = await openTransport()
+    await call('first', { kind: 'login', provider: 'trusted', account: 'ana' }, { transport })
+    await bind({ transport })
+    await finish(transport)
+    await ring()
+    expect((await heard()).map(({ headers }) => headers['mcp-session-id'])).toEqual(['up-1'])
+    expect(await stored()).toEqual([])
+    await ring()
+    expect(await heard()).toHaveLength(1)
+  })
+
+  test('a session that ended is ended upstream once, however many drains there are', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await close(transport)
+    await Promise.all([drain(), drain(), runDurableObjectAlarm(principal(NAME)), drain()])
+    await gone()
+    expect(await heard()).toHaveLength(1)
+  })
+
+  test('of a stateless owner comes after half an hour without use', async () => {
+    await install()
+    await bind({ owner: 'stateless:a' })
+    const use = () => upstreamOf({ upstream: { server: 'crm', owner: 'stateless:a' } })
+    const usedAt = async () =>
+      (await rows<{ at: number }>('SELECT last_used_at AS at FROM upstream_sessions', NAME))[0]?.at
+    at(59 * SECOND)
+    await use()
+    // Once a minute is often enough to write it down.
+    expect(await usedAt()).toBe(START)
+    at(20 * MINUTE)
+    await use()
+    expect(await usedAt()).toBe(START + 20 * MINUTE)
+    at(49 * MINUTE)
+    await ring()
+    expect(await use()).not.toBeNull()
+    at(80 * MINUTE)
+    await ring()
+    expect(await heard()).toHaveLength(1)
+    expect(await use()).toBeNull()
+    expect(await bind({ owner: 'stateless:a', id: 'up-2' })).toEqual(bound('up-2'))
+  })
+
+  test('nobody is told where the upstream keeps no session', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport, id: null })
+    await close(transport)
+    await drain()
+    expect([await heard(), await stored()]).toEqual([[], []])
+  })
+
+  test('nobody is told of a server that is no longer configured', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await install([server(200, { name: 'erp' })])
+    await close(transport)
+    await drain()
+    expect([await heard(), await stored()]).toEqual([[], []])
+  })
+
+  test.each([404, 405, 302, 401])('an upstream that answers %i has heard', async (status) => {
+    await install([server(status)])
+    const transport = await openTransport()
+    await bind({ transport })
+    await close(transport)
+    await drain()
+    expect([(await heard()).length, await stored()]).toEqual([1, []])
+  })
+
+  test('an upstream that fails is told three times, a minute apart, and no more', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    await install([server(503)])
+    const transport = await openTransport()
+    await bind({ transport })
+    await close(transport)
+    for (const [minute, times] of [
+      [0, 1],
+      [0.9, 1],
+      [1, 2],
+      [1.9, 2],
+      [2, 3],
+      [4, 3],
+    ] as const) {
+      at(minute * MINUTE)
+      await ring()
+      expect([minute, (await heard()).length]).toEqual([minute, times])
+    }
+    expect(await stored()).toEqual([])
+    expect(warned.mock.calls.map(([line]) => JSON.parse(String(line)) as object)).toMatchObject([
+      { event: 'upstream.session_not_ended', principal: NAME, server: 'crm', reason: 'http_503' },
+    ])
+    expect(JSON.stringify(warned.mock.calls)).not.toContain('up-1')
+  })
+
+  test('a failing upstream is asked for few of many, and another server’s are not held up', async () => {
+    const failing = server(503).url.replace('/heard/p', '/heard/failing')
+    await install([server(200), server(200, { name: 'failing', url: failing })])
+    for (let n = 0; n < 40; n++) {
+      await bind({ owner: `o${n}`, server: n % 2 === 0 ? 'crm' : 'failing', id: `up-${n}` })
+    }
+    at(31 * MINUTE)
+    await ring()
+    expect(await heard()).toHaveLength(20)
+    expect((await heard('failing')).length).toBeLessThanOrEqual(6)
+    const left = await stored()
+    expect(left).toHaveLength(20)
+    expect(left.every((row) => row.server === 'failing' && row.tries === 1)).toBe(true)
+  })
+
+  test('headers that do not open count as a failure, and nothing is sent without them', async () => {
+    await install([server(200, { headers: { authorization: 'v1.other.AAAA.AAAA' } })])
+    const transport = await openTransport()
+    await bind({ transport })
+    await close(transport)
+    await drain()
+    expect(await heard()).toEqual([])
+    expect(await stored()).toMatchObject([{ tries: 1 }])
+  })
+
+  test('a slow upstream keeps nothing from Legiti, and is left after five seconds', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    await behave('ok')
+    await install([server('hang')])
+    const transport = await openTransport()
+    await call('in', { kind: 'login', provider: 'trusted', account: 'ana' }, { transport })
+    await drain()
+    await bind({ transport })
+    await close(transport)
+    const from = performance.now()
+    const drained = drain()
+    await vi.waitUntil(async () => (await received()).some(({ body }) => body.action === 'logout'), {
+      timeout: 4_000,
+    })
+    expect(performance.now() - from).toBeLessThan(4_000)
+    expect(await stored()).toHaveLength(1)
+    await drained
+    expect(await stored()).toMatchObject([{ tries: 1, ended_at: START }])
+  }, 15_000)
+})
+
+describe('how calls ended', () => {
+  const outcomes = () =>
+    rows('SELECT request_id, decision, outcome, upstream_status, latency_ms FROM audit ORDER BY seq', NAME)
+  const ended = (requestId: string, more: Partial<Settled> = {}): Settled => ({
+    requestId,
+    outcome: 'result',
+    upstreamStatus: 200,
+    latencyMs: 12.4,
+    ...more,
+  })
+
+  test('comes with a later request, whatever that one is, and is written once', async () => {
+    await install()
+    for (const id of ['a', 'b', 'c']) await call(id)
+    await admit({ settled: [ended('a')] })
+    await call('d', { kind: 'none' }, { settled: [ended('b', { outcome: 'timeout', upstreamStatus: null })] })
+    await admit({ transport: 'dead', settled: [ended('c', { outcome: 'rpc_error' })] })
+    await admit({ settled: [ended('a', { outcome: 'broken' }), ended('unknown'), ended('')] })
+    expect(await outcomes()).toEqual([
+      { request_id: 'a', decision: 'allow', outcome: 'result', upstream_status: 200, latency_ms: 12 },
+      { request_id: 'b', decision: 'allow', outcome: 'timeout', upstream_status: null, latency_ms: 12 },
+      { request_id: 'c', decision: 'allow', outcome: 'rpc_error', upstream_status: 200, latency_ms: 12 },
+      { request_id: 'd', decision: 'allow', outcome: null, upstream_status: null, latency_ms: null },
+    ])
+  })
+
+  test('comes by itself when there is no later request, and survives an eviction', async () => {
+    await install()
+    await call('a')
+    await principal(NAME).settle([ended('a', { outcome: 'cancelled', upstreamStatus: null })])
+    await evictDurableObject(principal(NAME))
+    expect(await outcomes()).toMatchObject([{ outcome: 'cancelled' }])
+  })
+
+  test('is not said of ends of sessions, which have no request', async () => {
+    await install()
+    await close(await openTransport())
+    await principal(NAME).settle([ended('')])
+    expect(await outcomes()).toMatchObject([{ decision: 'end', outcome: null }])
+  })
+
+  test('an object without a grant writes nothing', async () => {
+    await principal('acme/none').settle([ended('a')])
+    expect(await rows('SELECT name FROM sqlite_master', 'acme/none')).toEqual([])
+  })
+
+  test('with a wrong secret nothing is written', async () => {
+    await install()
+    await call('a')
+    expect(await admit({ secretHash: await hash('other'), settled: [ended('a')] })).toBe('unauthorized')
+    expect(await outcomes()).toMatchObject([{ outcome: null }])
+  })
+})
