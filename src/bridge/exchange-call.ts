@@ -114,6 +114,7 @@ async function* said(
     const response = await link.env.EXCHANGE.get(id).fetch(`http://exchange${path}`, {
       method: 'POST',
       body: JSON.stringify(body),
+      signal,
     })
     if (response.body === null) throw new Error('The exchange said nothing')
     reader = new LineReader(response.body)

@@ -43,16 +43,16 @@ export class ExchangeObject extends DurableObject<Env> {
     const body: unknown = await request.json()
     switch (new URL(request.url).pathname) {
       case paths.begin:
-        return this.#begin(body as Begin)
+        return this.#begin(body as Begin, request.signal)
       case paths.goOn:
-        return this.#goOn(body as Continue)
+        return this.#goOn(body as Continue, request.signal)
       case paths.ask:
-        return this.#ask(body as Ask)
+        return this.#ask(body as Ask, request.signal)
       case paths.answer:
         this.#mailbox?.take(body as Answer)
         return new Response(null, { status: 204 })
       case paths.watch:
-        return this.#watch(body as WatchFor)
+        return this.#watch(body as WatchFor, request.signal)
       case paths.subscribe:
         return this.#subscribe(body as Subscribe)
       default:
@@ -66,7 +66,7 @@ export class ExchangeObject extends DurableObject<Env> {
     else await this.ctx.storage.deleteAll()
   }
 
-  async #begin(terms: Begin): Promise<Response> {
+  async #begin(terms: Begin, signal: AbortSignal): Promise<Response> {
     const link = await this.#linkTo(terms)
     if ('failure' in link) return line({ kind: 'problem', problem: link })
     const digest = await canonicalDigest(callOf(terms.config.name, terms.request))
@@ -78,31 +78,31 @@ export class ExchangeObject extends DurableObject<Env> {
       },
     }
     this.#exchange = new Exchange(link, host, terms, digest)
-    return new Response(this.#exchange.begin())
+    return new Response(this.#exchange.begin(signal))
   }
 
-  async #goOn(terms: Continue): Promise<Response> {
+  async #goOn(terms: Continue, signal: AbortSignal): Promise<Response> {
     const digest = await canonicalDigest(callOf(terms.server, terms.request))
     const exchange = this.#exchange
     if (exchange === null || exchange.owner !== terms.owner) return refused('unknown')
     // A state that was guessed at must not use up the true one.
     if (!exchange.isOf(terms.secret)) return refused('unknown')
     if (exchange.digest !== digest) return refused('changed')
-    const body = exchange.goOn(terms)
+    const body = exchange.goOn(terms, signal)
     return body === null ? refused('unknown') : new Response(body)
   }
 
-  #ask(ask: Ask): Response {
-    this.#mailbox = new Mailbox(ask, () => {
+  #ask(ask: Ask, signal: AbortSignal): Response {
+    this.#mailbox = new Mailbox(ask, signal, () => {
       this.#mailbox = null
     })
     return new Response(this.#mailbox.body)
   }
 
-  async #watch(terms: WatchFor): Promise<Response> {
+  async #watch(terms: WatchFor, signal: AbortSignal): Promise<Response> {
     const link = await this.#linkTo(terms)
     if ('failure' in link) return new Response(null, { status: 503 })
-    const watcher: Watcher = new Watcher(link, terms.client, () => {
+    const watcher: Watcher = new Watcher(link, terms.client, signal, () => {
       this.#watchers.delete(watcher)
     })
     this.#watchers.add(watcher)

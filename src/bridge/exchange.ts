@@ -92,27 +92,27 @@ export class Exchange {
   }
 
   /** Sends the request. What the client is told comes with the body. */
-  begin(): ReadableStream<Uint8Array> {
-    const out = this.#open()
+  begin(signal: AbortSignal): ReadableStream<Uint8Array> {
+    const out = this.#open(signal)
     this.#link.waitUntil(this.#run())
     return out.body
   }
 
   /** Takes the client's answers and goes on. The caller has looked at owner and digest. */
-  goOn({ secret, request }: Continue): ReadableStream<Uint8Array> | null {
+  goOn({ secret, request }: Continue, signal: AbortSignal): ReadableStream<Uint8Array> | null {
     if (!this.isOf(secret)) return null
     this.#secret = null
     this.#stopWaiting()
     this.#leg = legOf(request)
-    const out = this.#open()
+    const out = this.#open(signal)
     for (const message of this.#kept.splice(0)) this.#note(message)
     if (this.#last !== null) this.#finish(this.#last)
     else this.#link.waitUntil(this.#answer(request))
     return out.body
   }
 
-  #open(): LineWriter<ExchangeLine> {
-    const out = new LineWriter<ExchangeLine>(() => this.#hangUp())
+  #open(signal: AbortSignal): LineWriter<ExchangeLine> {
+    const out = new LineWriter<ExchangeLine>(signal, () => this.#hangUp())
     this.#out = out
     return out
   }

@@ -11,20 +11,25 @@ export class LineWriter<T> {
   #isOpen = true
   #goOn: (() => void) | null = null
 
-  /** @param onGone called when the reader goes away before the end */
-  constructor(onGone: () => void) {
+  /**
+   * @param signal of the request that the lines answer: a body that is not read any more is not always cancelled
+   * @param onGone called when the reader goes away before the end
+   */
+  constructor(signal: AbortSignal, onGone: () => void) {
+    const leave = () => {
+      if (!this.#isOpen) return
+      this.#isOpen = false
+      this.#goOn?.()
+      onGone()
+    }
+    signal.addEventListener('abort', leave)
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           this.#controller = controller
         },
         pull: () => this.#goOn?.(),
-        cancel: () => {
-          if (!this.#isOpen) return
-          this.#isOpen = false
-          this.#goOn?.()
-          onGone()
-        },
+        cancel: leave,
       },
       { highWaterMark: MOST_WAITING_BYTES, size: (piece) => piece?.byteLength ?? 0 },
     )

@@ -15,11 +15,11 @@ export class Mailbox {
   readonly #late: ReturnType<typeof setTimeout>
   readonly #onOver: () => void
 
-  constructor(ask: Ask, onOver: () => void) {
+  constructor(ask: Ask, signal: AbortSignal, onOver: () => void) {
     this.#ask = ask
     this.#onOver = onOver
     this.#open = new Set(Array.from({ length: ask.count }, (_, index) => index))
-    this.#out = new LineWriter<AskLine>(() => this.#end())
+    this.#out = new LineWriter<AskLine>(signal, () => this.#end())
     this.#out.write({ kind: 'ready', secret: this.#secret })
     this.#late = setTimeout(() => {
       this.#out.write({ kind: 'late' })

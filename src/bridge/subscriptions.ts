@@ -26,7 +26,12 @@ export class Watcher {
   #current: AbortController | null = null
   #isOver = false
 
-  constructor(link: UpstreamLink, client: Pick<Client, 'capabilities' | 'clientInfo'>, onOver: () => void) {
+  constructor(
+    link: UpstreamLink,
+    client: Pick<Client, 'capabilities' | 'clientInfo'>,
+    signal: AbortSignal,
+    onOver: () => void,
+  ) {
     this.#link = link
     this.#client = client
     this.#onOver = onOver
@@ -36,6 +41,7 @@ export class Watcher {
       },
       cancel: () => this.#end(),
     })
+    signal.addEventListener('abort', () => this.#end())
   }
 
   /** Subscribes to all lists and to these resources, instead of what was subscribed to before. */

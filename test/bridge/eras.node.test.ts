@@ -1,8 +1,9 @@
 /** Real clients of both eras at real servers of both eras: whatever both have, passes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
+import { eras, startWorld, type World } from '../support/node/eras-world.ts'
+import type { SdkClientOptions } from '../support/node/sdk-client.ts'
 import { until } from '../support/node/until.ts'
-import { eras, startWorld, type World } from './world.ts'
 
 let world: World
 
@@ -18,7 +19,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`through the gateway${skipped}`, ()
   describe.each(pairs)(
     'a client of the $client era at a server of the $upstream era',
     ({ client, upstream }) => {
-      const connect = (options = {}) => world.connect(client, upstream, options)
+      const connect = (options: SdkClientOptions = {}) => world.connect(client, upstream, options)
 
       test('speaks its own era, and hears what the server says of itself', async () => {
         const { era, sdk } = (await connect()) as Awaited<ReturnType<typeof connect>> & {
@@ -123,7 +124,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`through the gateway${skipped}`, ()
           (error: Error) => ({ isError: true, text: error.message }),
         )
         expect(outcome.isError).toBe(true)
-        expect(outcome.text).toMatch(/elicitation|capabilit/i)
+        expect(outcome.text).toMatch(/elicitation|capabilit|not found/i)
       })
 
       test('gets prompts, resources and completions', async () => {
@@ -162,7 +163,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`through the gateway${skipped}`, ()
       test('hears what the server logs, from the level that it wants', async () => {
         const agent = await connect()
         await agent.setLogLevel('warning')
-        await agent.callTool('log_messages')
+        for (const level of ['debug', 'info', 'warning', 'error'])
+          await agent.callTool('log_messages', { level, count: 1 })
         const levels = agent.notifications
           .filter(({ method }) => method === 'notifications/message')
           .map(({ params }) => params.level)
@@ -198,7 +200,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`through the gateway${skipped}`, ()
         const abort = new AbortController()
         const call = agent.callTool(
           'slow_progress',
-          { steps: 100, delay_ms: 100 },
+          { steps: 100, wait_ms: 100 },
           { signal: abort.signal, onprogress: () => abort.abort() },
         )
         await expect(call).rejects.toThrow()

@@ -1,11 +1,11 @@
 /** A gateway, reference servers of either era behind it, and real clients that see them. */
-import type { Reference } from '../conformance/reference/reference.ts'
-import { startSessionEra } from '../conformance/reference/session-era.ts'
-import { startStatelessEra } from '../conformance/reference/stateless-era.ts'
-import { type AdminApi, adminApi } from '../support/node/admin-api.ts'
-import { type BareGateway, startBare } from '../support/node/bare-workerd.ts'
-import type { SdkClient, SdkClientOptions } from '../support/node/sdk-client.ts'
-import { connectSessionEra, connectStatelessEra } from '../support/node/sdk-clients.ts'
+import type { Reference } from '../../conformance/reference/reference.ts'
+import { startSessionEra } from '../../conformance/reference/session-era.ts'
+import { startStatelessEra } from '../../conformance/reference/stateless-era.ts'
+import { type AdminApi, adminApi } from './admin-api.ts'
+import { type BareGateway, startBare } from './bare-workerd.ts'
+import type { SdkClient, SdkClientOptions } from './sdk-client.ts'
+import { connectSessionEra, connectStatelessEra } from './sdk-clients.ts'
 
 export type Era = 'session' | 'stateless'
 export const eras: readonly Era[] = ['session', 'stateless']
@@ -59,7 +59,8 @@ export async function startWorld(): Promise<World> {
   for (const era of eras) await admin.putServer(nameOf(era), { url: servers[era].url })
   const grant: World['grant'] = (name, policy = 'open') =>
     admin.putGrant(`${name}-${grants++}`, { policy, servers: eras.map(nameOf) })
-  const urlOf = (upstream: Era | 'all') => `${gateway.url}/mcp${upstream === 'all' ? '' : `/${nameOf(upstream)}`}`
+  const urlOf = (upstream: Era | 'all') =>
+    `${gateway.url}/mcp${upstream === 'all' ? '' : `/${nameOf(upstream)}`}`
   return {
     gateway,
     admin,
