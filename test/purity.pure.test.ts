@@ -29,6 +29,7 @@ const pure = [
   'bridge/capabilities.ts',
   'bridge/for-session.ts',
   'bridge/for-stateless.ts',
+  'bridge/mark.ts',
   'bridge/meta.ts',
   'bridge/names.ts',
 ]

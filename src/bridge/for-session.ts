@@ -2,7 +2,6 @@
  * A client of the stateless era and a server of the session era: what the one's requests become for the other, and
  * what comes back. PURE.
  */
-import type { Outgoing } from '../forward/deliver.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { lacking, type Question, serverCapabilities } from './capabilities.ts'
@@ -12,6 +11,7 @@ import {
   logLevels,
   metaOf,
   RESOURCE_UPDATED,
+  type RpcRequest,
   SERVER_INFO_KEY,
   STATELESS_VERSION,
   SUBSCRIPTION_KEY,
@@ -57,7 +57,7 @@ export interface Leg {
   readonly logLevel: string | null
 }
 
-export function legOf({ id, method, params }: Outgoing): Leg {
+export function legOf({ id, method, params }: RpcRequest): Leg {
   const { progressToken, [LOG_LEVEL_KEY]: level } = metaOf(params)
   const hasToken = typeof progressToken === 'string' || typeof progressToken === 'number'
   return {
@@ -72,14 +72,14 @@ export function legOf({ id, method, params }: Outgoing): Leg {
  * The request as the server gets it. Requests of one client share a session, so the id is ours; it also serves as the
  * token of its progress.
  */
-export function requestForSession({ method, params = {} }: Outgoing, id: string): Outgoing {
+export function requestForSession({ method, params = {} }: RpcRequest, id: string): RpcRequest {
   const { inputResponses: _, requestState: __, task: ___, ...rest } = params
   const wantsProgress = metaOf(params).progressToken !== undefined
   return { jsonrpc: '2.0', id, method, params: withMeta(rest, wantsProgress ? { progressToken: id } : {}) }
 }
 
 /** What makes two requests the same call: everything but how it is spoken of. */
-export function callOf(server: string, { method, params = {} }: Outgoing): Json {
+export function callOf(server: string, { method, params = {} }: RpcRequest): Json {
   const { inputResponses: _, requestState: __, _meta, ...rest } = params
   return { server, method, params: rest }
 }

@@ -2,18 +2,18 @@
  * A client of the session era and a server of the stateless era: what the one's requests become for the other, and
  * what comes back. PURE.
  */
-import { type Client, metaKeys } from '../forward/client.ts'
-import type { Outgoing } from '../forward/deliver.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { clientCapabilities, type Question, serverCapabilities } from './capabilities.ts'
 import {
+  type ClientFacts,
   changes,
+  envelopeOf,
   LOG_LEVEL_KEY,
   metaOf,
   RESOURCE_UPDATED,
+  type RpcRequest,
   SERVER_INFO_KEY,
-  STATELESS_VERSION,
   withMeta,
 } from './meta.ts'
 
@@ -27,20 +27,18 @@ export interface Round {
 
 /** The request as the server gets it, with everything that a stateless request has to say of its client. */
 export function requestForStateless(
-  { method, params = {} }: Outgoing,
+  { method, params = {} }: RpcRequest,
   id: string,
-  client: Pick<Client, 'capabilities' | 'clientInfo'>,
+  client: ClientFacts,
   logLevel: string | null,
   round: Round,
-): Outgoing {
+): RpcRequest {
   // The client's era knows neither of the first two, and not this kind of task.
   const { inputResponses: _, requestState: __, task: ___, ...rest } = params
   const { progressToken } = metaOf(params)
   const envelope = {
     ...(progressToken === undefined ? {} : { progressToken }),
-    [metaKeys.protocolVersion]: STATELESS_VERSION,
-    [metaKeys.clientInfo]: client.clientInfo,
-    [metaKeys.clientCapabilities]: clientCapabilities(client.capabilities),
+    ...envelopeOf({ ...client, capabilities: clientCapabilities(client.capabilities) }),
     ...(logLevel === null ? {} : { [LOG_LEVEL_KEY]: logLevel }),
   }
   return { jsonrpc: '2.0', id, method, params: withMeta({ ...rest, ...round }, envelope) }

@@ -1,10 +1,12 @@
 /** A request of the stateless era in a session of its server: read here where the server has nothing to ask. */
 import { type Delivery, isForgotten, type Outgoing } from '../forward/deliver.ts'
+import { lastKnownTools } from '../forward/last-known.ts'
 import { type Conversation, openFor, type Partner } from '../forward/partner.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { type Sent, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { paramHeaderProblem } from '../upstream/param-headers.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer, type RpcMessage } from '../upstream/rpc.ts'
@@ -31,18 +33,33 @@ export async function inSession(
   delivery: Delivery,
 ): Promise<Response> {
   const { method, params, id } = request
-  if (!statelessMethods.has(method)) {
-    const message = `Method not found: ${method}`
-    const error = { code: codes.methodNotFound, message }
-    delivery.onEnd({ kind: 'answered', message: { jsonrpc: '2.0', id, error }, status: 404 })
-    return refusalResponse({ status: 404, ...error }, id)
+  const refuse = (status: number, code: number, message: string) => {
+    delivery.onEnd({ kind: 'answered', message: { jsonrpc: '2.0', id, error: { code, message } }, status })
+    return refusalResponse({ status, code, message }, id)
   }
+  if (!statelessMethods.has(method)) return refuse(404, codes.methodNotFound, `Method not found: ${method}`)
+  const mismatch = await headerMismatch(talk, request)
+  if (mismatch !== null) return refuse(400, codes.headerMismatch, `Headers and body disagree: ${mismatch}`)
   // A server of the session era makes no such states, so it is ours or nobody's.
   if (params?.requestState !== undefined) return continueExchange(talk, request, delivery)
   if (askingMethods.has(method) && canBeAsked(talk.client.capabilities))
     return exchange(talk, partner, request, delivery)
   const abort = abortOf(talk)
   return respond(stepsOf(steps(talk, partner, request, abort.signal), abort), 'stateless', delivery)
+}
+
+/**
+ * What is wrong between the arguments of a call and the headers that repeat them, or null. The server, which knows no
+ * such headers, cannot look (MCP 2026-07-28, Streamable HTTP, custom headers); tools that were never listed have none.
+ */
+async function headerMismatch(
+  { passage, link }: Conversation,
+  { method, params }: Outgoing,
+): Promise<string | null> {
+  if (method !== 'tools/call') return null
+  const tool = (await lastKnownTools(link))?.find(({ name }) => name === params?.name)
+  if (tool === undefined) return null
+  return paramHeaderProblem(tool.inputSchema, params?.arguments, passage.http.headers)
 }
 
 /** In the stateless era to hang up is to cancel. */
@@ -63,6 +80,9 @@ async function* steps(
   const { link, passage, client } = talk
   const id = crypto.randomUUID()
   const leg = legOf(request)
+  // Said beforehand: whoever hangs up ends the request, and with it whatever has not been promised.
+  const over = Promise.withResolvers<void>()
+  link.waitUntil(over.promise)
   const body = JSON.stringify(requestForSession(request, id))
   const post = (session: SessionNames) =>
     send(link, {
@@ -75,11 +95,17 @@ async function* steps(
   let sent = await post(session)
   if (sent.ok && (await isForgotten(sent, session.id))) {
     const renewed = await renew(talk, session.id)
-    if (!renewed.ok) return yield { kind: 'problem', problem: renewed.problem }
+    if (!renewed.ok) {
+      over.resolve()
+      return yield { kind: 'problem', problem: renewed.problem }
+    }
     session = renewed.partner.session
     sent = await post(session)
   }
-  if (!sent.ok) return yield { kind: 'problem', problem: sent.problem }
+  if (!sent.ok) {
+    over.resolve(signal.aborted ? cancel(link, session, id) : undefined)
+    return yield { kind: 'problem', problem: sent.problem }
+  }
 
   const reader = new MessageReader(sent, (lastEventId) => resume(link, session, lastEventId, signal))
   let problem: UpstreamProblem | null = null
@@ -105,7 +131,7 @@ async function* steps(
     yield { kind: 'problem', problem }
   } finally {
     reader.close(problem)
-    if (signal.aborted && !isAnswered) link.waitUntil(cancel(link, session, id))
+    over.resolve(signal.aborted && !isAnswered ? cancel(link, session, id) : undefined)
   }
 }
 

@@ -18,11 +18,12 @@ import {
   type Round,
   requestForStateless,
 } from './for-stateless.ts'
-import { logLevelOf, remember } from './mark.ts'
+import { logLevelOf } from './mark.ts'
 import { MessageReader } from './message-reader.ts'
 import { logLevels } from './meta.ts'
 import { paramHeadersOf } from './param-headers.ts'
 import { askClient } from './questions.ts'
+import { remember } from './remember.ts'
 import { untilCancelled } from './running.ts'
 import { respond, type Step, stepsOf } from './steps.ts'
 import { watchResource } from './watched.ts'

@@ -7,7 +7,7 @@ import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
 import { discovery } from './for-session.ts'
 import { initialization } from './for-stateless.ts'
-import { remember } from './mark.ts'
+import { remember } from './remember.ts'
 
 export type Introduction =
   | { readonly ok: true; readonly result: Readonly<Record<string, unknown>> }

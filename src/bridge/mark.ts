@@ -1,9 +1,8 @@
 /**
  * What a session of the gateway remembers of a server of the stateless era: that it is one, and from which level on the
  * client wants to hear its log. It stands where a session with a server of the other era would: the principal keeps it,
- * tells it with every request, and has nobody to tell when it ends, because it has no id.
+ * tells it with every request, and has nobody to tell when it ends, because it has no id. PURE.
  */
-import { type Passage, principalOf } from '../gateway/admission.ts'
 import type { UpstreamSession } from '../principal/contract.ts'
 import { logLevels, STATELESS_VERSION } from './meta.ts'
 
@@ -26,20 +25,10 @@ export function logLevelOf(known: Known): string | null {
   return level !== undefined && logLevels.includes(level) ? level : null
 }
 
-/** Has the principal remember it. `logLevel` null: that the server is of this era, unless more is known already. */
-export async function remember(passage: Passage, server: string, logLevel: string | null): Promise<boolean> {
-  const bound = await principalOf(passage)
-    .bindUpstream({
-      secretHash: passage.claim.secretHash,
-      transport: passage.transport,
-      owner: null,
-      server,
-      replaces: logLevel === null ? undefined : null,
-      session: {
-        id: null,
-        protocolVersion: logLevel === null ? STATELESS_VERSION : `${STATELESS_VERSION} ${logLevel}`,
-      },
-    })
-    .catch(() => null)
-  return bound?.kind === 'bound'
+/** The mark, as it is kept. */
+export function markOf(logLevel: string | null): { readonly id: null; readonly protocolVersion: string } {
+  return {
+    id: null,
+    protocolVersion: logLevel === null ? STATELESS_VERSION : `${STATELESS_VERSION} ${logLevel}`,
+  }
 }

@@ -1,6 +1,10 @@
 /** What the stateless era says in `_meta` and the session era elsewhere, or not at all. PURE. */
-import { metaKeys } from '../forward/client.ts'
-import { isObject } from '../upstream/rpc.ts'
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+} from '@modelcontextprotocol/server'
+import { isObject, type RpcId } from '../upstream/rpc.ts'
 
 export const STATELESS_VERSION = '2026-07-28'
 export const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel'
@@ -21,8 +25,33 @@ export const logLevels: readonly string[] = [
 
 type Json = Readonly<Record<string, unknown>>
 
+/** A request, whichever era it is of. */
+export interface RpcRequest {
+  readonly jsonrpc: '2.0'
+  readonly id: RpcId
+  readonly method: string
+  readonly params?: Json
+}
+
+/** What a client says of itself. */
+export interface ClientFacts {
+  readonly capabilities: Json
+  readonly clientInfo: Json
+}
+
+/** What every request of the stateless era says of its client. */
+export function envelopeOf({ capabilities, clientInfo }: ClientFacts): Json {
+  return {
+    [PROTOCOL_VERSION_META_KEY]: STATELESS_VERSION,
+    [CLIENT_INFO_META_KEY]: clientInfo,
+    [CLIENT_CAPABILITIES_META_KEY]: capabilities,
+  }
+}
+
 const envelope: ReadonlySet<string> = new Set([
-  ...Object.values(metaKeys),
+  PROTOCOL_VERSION_META_KEY,
+  CLIENT_INFO_META_KEY,
+  CLIENT_CAPABILITIES_META_KEY,
   LOG_LEVEL_KEY,
   SERVER_INFO_KEY,
   SUBSCRIPTION_KEY,

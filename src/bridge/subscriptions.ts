@@ -2,7 +2,6 @@
  * What one session of a session-era client wants to hear from a server of the stateless era: the streams that are
  * open for it, and the resources that it watches, which such a server wants to be told all at once.
  */
-import { type Client, metaKeys } from '../forward/client.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -11,7 +10,7 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import { clientCapabilities } from './capabilities.ts'
 import { changeForSession } from './for-stateless.ts'
 import { MessageReader } from './message-reader.ts'
-import { changes, STATELESS_VERSION } from './meta.ts'
+import { type ClientFacts, changes, envelopeOf } from './meta.ts'
 
 const METHOD = 'subscriptions/listen'
 
@@ -19,19 +18,14 @@ const METHOD = 'subscriptions/listen'
 export class Watcher {
   readonly body: ReadableStream<Uint8Array>
   readonly #link: UpstreamLink
-  readonly #client: Pick<Client, 'capabilities' | 'clientInfo'>
+  readonly #client: ClientFacts
   readonly #onOver: () => void
   #controller!: ReadableStreamDefaultController<Uint8Array>
   /** The subscription at the server that counts; one that is replaced goes on until the next one stands. */
   #current: AbortController | null = null
   #isOver = false
 
-  constructor(
-    link: UpstreamLink,
-    client: Pick<Client, 'capabilities' | 'clientInfo'>,
-    signal: AbortSignal,
-    onOver: () => void,
-  ) {
+  constructor(link: UpstreamLink, client: ClientFacts, signal: AbortSignal, onOver: () => void) {
     this.#link = link
     this.#client = client
     this.#onOver = onOver
@@ -54,11 +48,10 @@ export class Watcher {
     const notifications = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
     const params = {
       notifications,
-      _meta: {
-        [metaKeys.protocolVersion]: STATELESS_VERSION,
-        [metaKeys.clientInfo]: this.#client.clientInfo,
-        [metaKeys.clientCapabilities]: clientCapabilities(this.#client.capabilities),
-      },
+      _meta: envelopeOf({
+        ...this.#client,
+        capabilities: clientCapabilities(this.#client.capabilities),
+      }),
     }
     const sent = await send(this.#link, {
       method: 'POST',

@@ -169,7 +169,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`an exchange${skipped}`, () => {
     expect((await old.callTool(`${nameOf('session')}__ask_name`)).text).toBe('Hello, Bea!')
   })
 
-  test('a call that is not waited for is cancelled at its server', async () => {
+  test.each([
+    ['that may be asked', capabilities],
+    ['that may not', {}],
+  ])('a call that is not waited for is cancelled at its server, of a client %s', async (_, capabilities) => {
     const token = await world.grant('a')
     const before = world.servers.session.world.cancellations
     const abort = new AbortController()
