@@ -1,7 +1,7 @@
 /** Real clients of both eras at real servers of both eras: whatever both have, passes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
-import { eras, startWorld, type World } from '../support/node/eras-world.ts'
+import { eras, nameOf, startWorld, type World } from '../support/node/eras-world.ts'
 import type { SdkClientOptions } from '../support/node/sdk-client.ts'
 import { until } from '../support/node/until.ts'
 
@@ -75,6 +75,16 @@ describe.skipIf(bareWorkerdMissing !== null)(`through the gateway${skipped}`, ()
           [0, 50, 100],
           [0, 50, 100],
         ])
+      })
+
+      test.each([
+        ['may be asked', {}],
+        ['may not', { without: ['elicitation', 'sampling', 'roots'] }],
+      ] as const)('gets an answer whose stream has ended early, whether it %s', async (_, options) => {
+        const agent = await connect(options)
+        expect((await agent.callTool('test_reconnection')).text).toBe(
+          'Reconnection test completed successfully',
+        )
       })
 
       test('is asked for what the user has to say', async () => {
@@ -190,6 +200,26 @@ describe.skipIf(bareWorkerdMissing !== null)(`through the gateway${skipped}`, ()
           10_000,
         )
         world.servers[upstream].world.changePrompts()
+        await end()
+      })
+
+      test('hears of changes behind one URL with others', async () => {
+        const agent = await world.connect(client, 'all')
+        await agent.toolNames()
+        const uri = `${nameOf(upstream)}+test://watched-resource`
+        const end = await agent.watch({ tools: true, prompts: true, resources: [uri] })
+        const heard = () =>
+          agent.notifications.some(
+            ({ method, params }) => method === 'notifications/resources/updated' && params.uri === uri,
+          )
+        await until(
+          'the change of the resource is told',
+          () => {
+            world.servers[upstream].world.touchResource()
+            return heard()
+          },
+          10_000,
+        )
         await end()
       })
 
