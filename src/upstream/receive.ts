@@ -3,7 +3,7 @@
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
 import { notRpc, wrongId } from './answer-problems.ts'
-import { BodyReader, readUpTo } from './body.ts'
+import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'
@@ -37,8 +37,9 @@ function json(text: string, status: number, { headers }: Reception): Response {
 
 async function receiveJson(response: Response, hold: Hold, reception: Reception): Promise<Response> {
   const { status } = response
+  const mostBytes = Math.min(WHOLE_BYTES, hold.link.config.maxResponseBytes)
   const reader = new BodyReader(response, hold)
-  const read = await readUpTo(reader, WHOLE_BYTES)
+  const read = (await readDeclared(response, hold, mostBytes)) ?? (await readUpTo(reader, WHOLE_BYTES))
   if (read.kind === 'problem') return fail(hold, reception, read.problem)
   if (read.kind === 'more') return receiveLarge(read.pieces, reader, hold, status, reception)
   const message = parseRpc(read.text)
