@@ -50,7 +50,7 @@ export async function inStateless(
     return Response.json(own)
   }
   const running = untilCancelled(talk, request.id)
-  const generator = steps(talk, request, delivery.acceptsEvents, running.abort.signal, running.end)
+  const generator = steps(talk, request, delivery.acceptsEvents(), running.abort.signal, running.end)
   return respond(stepsOf(generator, running.abort), 'session', delivery)
 }
 
@@ -125,14 +125,24 @@ function last(message: RpcMessage, { id, method }: Outgoing, status: number): St
   const { result, error } = message
   if (error?.code === MISSING_CAPABILITY) {
     const { requiredCapabilities: required } = isObject(error.data) ? error.data : {}
-    const names = isObject(required) ? Object.keys(required).join(', ') : 'something'
-    return { kind: 'problem', problem: cannot(names) }
+    return { kind: 'problem', problem: cannot(namesOf(required).join(', ')) }
   }
   if (result?.resultType !== undefined && result.resultType !== 'complete') {
     const what = `answered with a result of type ${JSON.stringify(result.resultType).slice(0, 64)}, which this client's revision of MCP does not have`
     return { kind: 'problem', problem: problemOf('unanswered', what, { status }) }
   }
   return { kind: 'answer', message: answerForSession(message, id, method), status }
+}
+
+/** The names of capabilities that stand in one another. */
+function namesOf(required: unknown): string[] {
+  if (!isObject(required)) return ['(not said)']
+  return Object.entries(required)
+    .slice(0, 16)
+    .flatMap(([name, inner]) => {
+      const within = isObject(inner) ? Object.keys(inner).slice(0, 16) : []
+      return within.length === 0 ? [name] : within.map((more) => `${name}.${more}`)
+    })
 }
 
 function cannot(what: string): UpstreamProblem {

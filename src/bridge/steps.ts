@@ -43,8 +43,8 @@ export async function respond(steps: Steps, era: Era, delivery: Delivery): Promi
   const ending = once(delivery)
   let pending = nextOf(steps)
   for (;;) {
-    const first = delivery.acceptsEvents ? await orTimeout(pending) : await pending
-    if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents))
+    const first = delivery.acceptsEvents() ? await orTimeout(pending) : await pending
+    if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents()))
       return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending)
     if (first.kind !== 'note') return json(first, era, delivery, ending)
     pending = nextOf(steps)

@@ -19,7 +19,7 @@ import {
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
-import { acceptFeed, announce, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
+import { acceptFeed, announce, announceTo, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
 import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
@@ -120,7 +120,7 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
-    return this.#write(() => {
+    const answer = await this.#write((): BindAnswer => {
       const nowMs = Date.now()
       if (!opens(this.#grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
       const { transport, server, replaces, session } = request
@@ -132,6 +132,10 @@ export class PrincipalObject extends DurableObject<Env> {
       if (stateless) this.#arm(nowMs + STATELESS_IDLE_MS)
       return { kind: 'bound', session: bound }
     })
+    const isOurs = answer.kind === 'bound' && answer.session.id === request.session.id
+    if (isOurs && request.transport !== null)
+      announceTo(this.ctx, request.transport, `upstream:${request.server}`)
+    return answer
   }
 
   /** Writes down how calls ended, for an isolate that has got quiet. At most MOST_SETTLED at once. */
