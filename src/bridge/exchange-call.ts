@@ -28,7 +28,12 @@ export function exchange(
   delivery: Delivery,
 ): Promise<Response> {
   const abort = abortOf(talk)
-  return respond(stepsOf(beginning(talk, partner, request, abort.signal), abort), 'stateless', delivery)
+  return respond(
+    stepsOf(beginning(talk, partner, request, abort.signal), abort),
+    'stateless',
+    delivery,
+    talk.passage.http.signal,
+  )
 }
 
 /** Goes on with one: the client's retry, with what it answered. */
@@ -38,7 +43,12 @@ export function continueExchange(
   delivery: Delivery,
 ): Promise<Response> {
   const abort = abortOf(talk)
-  return respond(stepsOf(continuing(talk, request, abort.signal), abort), 'stateless', delivery)
+  return respond(
+    stepsOf(continuing(talk, request, abort.signal), abort),
+    'stateless',
+    delivery,
+    talk.passage.http.signal,
+  )
 }
 
 async function* beginning(

@@ -45,7 +45,12 @@ export async function inSession(
   if (askingMethods.has(method) && canBeAsked(talk.client.capabilities))
     return exchange(talk, partner, request, delivery)
   const abort = abortOf(talk)
-  return respond(stepsOf(steps(talk, partner, request, abort.signal), abort), 'stateless', delivery)
+  return respond(
+    stepsOf(steps(talk, partner, request, abort.signal), abort),
+    'stateless',
+    delivery,
+    talk.passage.http.signal,
+  )
 }
 
 /**

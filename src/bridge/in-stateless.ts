@@ -51,7 +51,7 @@ export async function inStateless(
   }
   const running = untilCancelled(talk, request.id)
   const generator = steps(talk, request, delivery.acceptsEvents(), running.abort.signal, running.end)
-  return respond(stepsOf(generator, running.abort), 'session', delivery)
+  return respond(stepsOf(generator, running.abort), 'session', delivery, passage.http.signal)
 }
 
 /** The requests that the stateless era has no counterpart of. Null for all others. */

@@ -5,7 +5,7 @@
 
 /** The whole prefix is ours: an upstream that makes such states itself is not understood. */
 const STATE = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})$/
-const QUESTION = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})\.(\d{1,3})$/
+const QUESTION = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})\.(0|[1-9]\d{0,2})$/
 
 /** 192 bits, as base64url. */
 export const SECRET_BYTES = 24

@@ -38,14 +38,22 @@ export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController)
   }
 }
 
-/** Answers with JSON where the answer is the first step, else with a stream of all. */
-export async function respond(steps: Steps, era: Era, delivery: Delivery): Promise<Response> {
+/**
+ * Answers with JSON where the answer is the first step, else with a stream of all.
+ * @param signal of the client's request: a stream whose client has gone is not always cancelled
+ */
+export async function respond(
+  steps: Steps,
+  era: Era,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<Response> {
   const ending = once(delivery)
   let pending = nextOf(steps)
   for (;;) {
     const first = delivery.acceptsEvents() ? await orTimeout(pending) : await pending
     if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents()))
-      return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending)
+      return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending, signal)
     if (first.kind !== 'note') return json(first, era, delivery, ending)
     pending = nextOf(steps)
   }
@@ -103,6 +111,7 @@ function stream(
   first: Promise<Step>,
   delivery: Delivery,
   ending: (ending: Ending) => void,
+  signal: AbortSignal,
 ): Response {
   const encoder = new TextEncoder()
   let pending: Promise<Step> | null = first
@@ -111,7 +120,15 @@ function stream(
   const stop = () => {
     isOver = true
     clearInterval(keepAlive)
+    signal.removeEventListener('abort', leave)
   }
+  const leave = () => {
+    if (isOver) return
+    stop()
+    steps.gone()
+    ending({ kind: 'failed', problem: hungUp(200) })
+  }
+  signal.addEventListener('abort', leave)
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       keepAlive = setInterval(() => {
@@ -136,11 +153,7 @@ function stream(
         return
       }
     },
-    cancel() {
-      stop()
-      steps.gone()
-      ending({ kind: 'failed', problem: hungUp(200) })
-    },
+    cancel: leave,
   })
   return new Response(body, { headers: { ...eventHeaders, ...delivery.headers } })
 }

@@ -19,6 +19,8 @@ export interface World {
   grant(name: string, policy?: string): Promise<string>
   /** A real client of `client` at the server of `upstream`, or at all of them. */
   connect(client: Era, upstream: Era | 'all', options?: SdkClientOptions): Promise<SdkClient>
+  /** The same at any server by name. */
+  connectTo(client: Era, server: string, options: SdkClientOptions): Promise<SdkClient>
   /** POSTs one JSON-RPC message by hand, as a client of the stateless era. */
   post(upstream: Era, token: string, message: StatelessMessage): Promise<Posted>
   stop(): Promise<void>
@@ -61,6 +63,12 @@ export async function startWorld(): Promise<World> {
     admin.putGrant(`${name}-${grants++}`, { policy, servers: eras.map(nameOf) })
   const urlOf = (upstream: Era | 'all') =>
     `${gateway.url}/mcp${upstream === 'all' ? '' : `/${nameOf(upstream)}`}`
+  const connectAt = async (client: Era, url: string, options: SdkClientOptions) => {
+    const connect = client === 'session' ? connectSessionEra : connectStatelessEra
+    const connected = await connect(url, options)
+    clients.push(connected)
+    return connected
+  }
   return {
     gateway,
     admin,
@@ -68,11 +76,9 @@ export async function startWorld(): Promise<World> {
     grant,
     connect: async (client, upstream, options = {}) => {
       const token = options.token ?? (await grant(`${client}-${upstream}`))
-      const connect = client === 'session' ? connectSessionEra : connectStatelessEra
-      const connected = await connect(urlOf(upstream), { ...options, token })
-      clients.push(connected)
-      return connected
+      return connectAt(client, urlOf(upstream), { ...options, token })
     },
+    connectTo: (client, server, options) => connectAt(client, `${gateway.url}/mcp/${server}`, options),
     post: async (upstream, token, message) => {
       const response = await fetch(urlOf(upstream), statelessRequest(token, message))
       const text = await response.text()
