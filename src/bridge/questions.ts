@@ -39,6 +39,7 @@ export async function* askClient(
     const response = await EXCHANGE.get(id).fetch(`http://exchange${paths.ask}`, {
       method: 'POST',
       body: JSON.stringify(ask),
+      signal,
     })
     if (response.body === null) throw new Error('The exchange said nothing')
     reader = new LineReader(response.body)

@@ -22,12 +22,15 @@ export async function openWatch(
   { capabilities, clientInfo }: Client,
 ): Promise<StreamSource | null> {
   const terms: WatchFor = { tenant: link.tenant, config: link.config, client: { capabilities, clientInfo } }
+  // A body that is let go of does not tell the object so; the signal does.
+  const abort = new AbortController()
   try {
     const { ok, body } = await objectOf(passage, link).fetch(`http://exchange${paths.watch}`, {
       method: 'POST',
       body: JSON.stringify(terms),
+      signal: abort.signal,
     })
-    return ok && body !== null ? { body, end: () => {} } : null
+    return ok && body !== null ? { body, end: () => abort.abort() } : null
   } catch (error) {
     log('warn', 'exchange.lost', { tenant: link.tenant, server: link.config.name, error: errorName(error) })
     return null
