@@ -12,6 +12,7 @@ import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer, isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { notify } from '../upstream/session.ts'
+import { Allowance } from './allowance.ts'
 import { lacking, type Question } from './capabilities.ts'
 import type { Begin, Continue, ExchangeLine } from './exchange-contract.ts'
 import {
@@ -34,6 +35,9 @@ export const ANSWER_MS = 5 * 60_000
 const MOST_KEPT = 64
 const MOST_ROUNDS = 50
 const MOST_QUESTIONS = 64
+
+/** The end of a call; its answer still as the upstream gave it. */
+type Last = Extract<ExchangeLine, { kind: 'answer' | 'problem' | 'forgotten' }>
 
 /** Where an exchange lives. */
 export interface Host {
@@ -64,13 +68,11 @@ export class Exchange {
   #secret: string | null = null
   #kept: RpcMessage[] = []
   /** The last word, where it came while the client was away. */
-  #last: ExchangeLine | null = null
+  #last: Last | null = null
   #isOver = false
   #deadline: ReturnType<typeof setTimeout> | null = null
-  /** Bounds the time that is the upstream's own: what the client takes does not count. */
-  #whole: ReturnType<typeof setTimeout> | null = null
-  #leftMs: number
-  #runningSinceMs = 0
+  /** The time that is the upstream's own: what the client takes does not count. */
+  readonly #whole: Allowance
 
   constructor(link: UpstreamLink, host: Host, terms: Begin, digest: string) {
     this.#link = link
@@ -79,7 +81,9 @@ export class Exchange {
     this.owner = terms.owner
     this.digest = digest
     this.#leg = legOf(terms.request)
-    this.#leftMs = link.config.callSeconds * 1_000
+    this.#whole = new Allowance(link.config.callSeconds * 1_000, () =>
+      this.#stop(problemOf('timeout', 'took longer than a whole call may take')),
+    )
   }
 
   get isWaiting(): boolean {
@@ -121,7 +125,7 @@ export class Exchange {
     const { session, request, trace } = this.#terms
     const link = this.#link
     const { signal } = this.#abort
-    this.#startWhole()
+    this.#whole.start()
     const sent = await send(link, {
       method: 'POST',
       headers: requestHeaders({ client: new Headers(trace.map(([name, value]) => [name, value])), session }),
@@ -156,8 +160,7 @@ export class Exchange {
   #take(message: RpcMessage, status: number): void {
     if (this.#isOver) return
     if (answers(message, this.#id)) {
-      const answer = answerForStateless(message, this.#leg, this.#terms.capabilities)
-      this.#finish({ kind: 'answer', message: answer, status })
+      this.#finish({ kind: 'answer', message, status })
     } else if (isAnswer(message)) return
     else if (message.id !== undefined && message.id !== null) this.#takeQuestion(message, message.id)
     else if (message.method === 'notifications/cancelled') this.#withdraw(message.params?.requestId)
@@ -204,7 +207,7 @@ export class Exchange {
     const state = requestStateOf({ object: this.#host.id, secret })
     const message = inputRequired(this.#leg.id, requests, state)
     this.#secret = secret
-    this.#pauseWhole()
+    this.#whole.pause()
     this.#reader?.allowSilence(Number.POSITIVE_INFINITY)
     this.#deadline = setTimeout(() => this.#giveUp(), ANSWER_MS)
     this.#host.onWaiting()
@@ -218,7 +221,7 @@ export class Exchange {
     if (this.#deadline !== null) clearTimeout(this.#deadline)
     this.#deadline = null
     if (this.#isOver) return
-    this.#startWhole()
+    this.#whole.start()
     this.#reader?.allowSilence(this.#idleMs)
   }
 
@@ -239,6 +242,12 @@ export class Exchange {
 
   #tell(message: object): Promise<UpstreamProblem | null> {
     return notify(this.#link, this.#terms.session, message, null)
+  }
+
+  /** As the request that waits for it now is answered. */
+  #inWords(last: Last): ExchangeLine {
+    if (last.kind !== 'answer') return last
+    return { ...last, message: answerForStateless(last.message, this.#leg, this.#terms.capabilities) }
   }
 
   /** The client did not come back in time. */
@@ -267,42 +276,30 @@ export class Exchange {
 
   #cancelUpstream(problem: UpstreamProblem): void {
     this.#isOver = true
-    this.#pauseWhole()
+    this.#whole.pause()
     this.#link.waitUntil(cancel(this.#link, this.#terms.session, this.#id))
-    // Before there is a reader, the request itself is aborted.
+    this.#stop(problem)
+  }
+
+  /** Makes the reading end with `problem`. Before there is a reader, the request itself is aborted. */
+  #stop(problem: UpstreamProblem): void {
     if (this.#reader === null) this.#abort.abort()
     else this.#reader.stop(problem)
   }
 
   /** The last word. It waits for the client where that is away. */
-  #finish(line: ExchangeLine): void {
+  #finish(last: Last): void {
     if (this.#isOver && this.#last === null) return
     this.#isOver = true
-    this.#pauseWhole()
+    this.#whole.pause()
     this.#questions.clear()
     if (this.#out === null) {
-      this.#last = line
+      this.#last = last
       return
     }
-    this.#out.write(line)
+    this.#out.write(this.#inWords(last))
     this.#out.end()
     this.#out = null
     this.#host.onOver()
-  }
-
-  #startWhole(): void {
-    this.#runningSinceMs = Date.now()
-    this.#whole = setTimeout(() => {
-      const problem = problemOf('timeout', 'took longer than a whole call may take')
-      if (this.#reader === null) this.#abort.abort()
-      else this.#reader.stop(problem)
-    }, this.#leftMs)
-  }
-
-  #pauseWhole(): void {
-    if (this.#whole === null) return
-    clearTimeout(this.#whole)
-    this.#whole = null
-    this.#leftMs = Math.max(1, this.#leftMs - (Date.now() - this.#runningSinceMs))
   }
 }

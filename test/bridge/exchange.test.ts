@@ -179,6 +179,19 @@ describe('a call that waits', () => {
     expect((await say(stub, '/continue', goOn(secret)))[0]).toMatchObject({ kind: 'answer' })
   })
 
+  test('whose server gives up meanwhile is answered by what that said', async () => {
+    const stub = object()
+    const { secret } = await waiting(stub)
+    await fetch(`${url()}?give-up`)
+    expect(await say(stub, '/continue', goOn(secret))).toEqual([
+      {
+        kind: 'answer',
+        status: 200,
+        message: { jsonrpc: '2.0', id: 2, result: { content: [], isError: true, resultType: 'complete' } },
+      },
+    ])
+  })
+
   test('asks several things at once', async () => {
     const stub = object()
     const { asked } = await waiting(stub, { request: request(1, { arguments: { times: 3 } }) })

@@ -1,6 +1,6 @@
 /**
  * An MCP server of the session era that asks for a name before it answers a call, and holds the call open meanwhile.
- * GET lists the messages that it was sent. By key, so that tests share it without sharing state.
+ * GET lists the messages that it was sent; with `?give-up` it has the call answered without the name. By key, so that tests share it without sharing state.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
@@ -18,6 +18,8 @@ export function ask(request: IncomingMessage, key: string, body: string, respons
   const side = sides.get(key) ?? { messages: [], open: null, isGone: false }
   sides.set(key, side)
   if (request.method === 'GET') {
+    if (request.url?.endsWith('?give-up') === true)
+      side.open?.stream.end(eventOf({ id: side.open.id, result: { content: [], isError: true } }))
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ messages: side.messages, isGone: side.isGone }))
     return
