@@ -12,7 +12,7 @@ import type { Reception } from './reception.ts'
 import { answers, parseRpc } from './rpc.ts'
 
 /** JSON up to this size is read before it is passed on. */
-export const WHOLE_BYTES = 1024 * 1024
+export const WHOLE_BYTES = 256 * 1024
 
 /** Passes on the answer to a request. Never throws. */
 export async function receive(response: Response, hold: Hold, reception: Reception): Promise<Response> {
