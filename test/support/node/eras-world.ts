@@ -55,10 +55,19 @@ export async function startWorld(): Promise<World> {
   ])
   const servers = { session, stateless }
   const clients: SdkClient[] = []
+  const stop = async () => {
+    await Promise.all(clients.map((client) => client.close().catch(() => {})))
+    await Promise.all([gateway.stop(), session.stop(), stateless.stop()])
+  }
   const admin = adminApi(gateway.url, 'eras')
-  await admin.putTenant()
-  await admin.putPolicy('open', { version: '1', default: 'allow' })
-  for (const era of eras) await admin.putServer(nameOf(era), { url: servers[era].url })
+  try {
+    await admin.putTenant()
+    await admin.putPolicy('open', { version: '1', default: 'allow' })
+    for (const era of eras) await admin.putServer(nameOf(era), { url: servers[era].url })
+  } catch (error) {
+    await stop()
+    throw error
+  }
   const grant: World['grant'] = (name, policy = 'open') =>
     admin.putGrant(`${name}-${grants++}`, { policy, servers: eras.map(nameOf) })
   const urlOf = (upstream: Era | 'all') =>
@@ -86,10 +95,7 @@ export async function startWorld(): Promise<World> {
       const { result, error } = JSON.parse(data ?? '{}') as Posted
       return { status: response.status, result, error }
     },
-    stop: async () => {
-      await Promise.all(clients.map((client) => client.close().catch(() => {})))
-      await Promise.all([gateway.stop(), session.stop(), stateless.stop()])
-    },
+    stop,
   }
 }
 
