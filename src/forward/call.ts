@@ -153,6 +153,7 @@ async function perform(
     message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
   const delivery: Delivery = {
     acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
       settleLater(passage, settledFrom(ending, startedAtMs))

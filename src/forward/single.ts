@@ -146,6 +146,7 @@ export function outgoing({ id, method, body }: RequestMessage) {
 export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
   return {
     acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
     failure: (why) => rpcFailure(id, upstream.name, why),
     onEnd: () => {},
     rewriting: null,

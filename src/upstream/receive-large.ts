@@ -2,7 +2,7 @@
 import { hungUp, problemFrom } from './answer-problems.ts'
 import type { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
-import { ABANDONED, type Ending, eventHeaders, messageEvent, type Reception } from './reception.ts'
+import { ABANDONED, type Ending, eventHeaders, messageEvent, once, type Reception } from './reception.ts'
 
 /**
  * JSON too large to be held. It is sent as the data of one event, because a JSON body that breaks off cannot be
@@ -19,9 +19,13 @@ export function receiveLarge(
   const encoder = new TextEncoder()
   const waiting = [...pieces]
   const isEvent = reception.acceptsEvents()
-  const end = (ending: Ending) => {
+  const end = once((ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
+  })
+  const hangUp = () => {
+    reader.cancel()
+    end({ kind: 'failed', problem: hungUp(status) })
   }
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -42,11 +46,9 @@ export function receiveLarge(
         controller.close()
       }
     },
-    cancel() {
-      reader.cancel()
-      end({ kind: 'failed', problem: hungUp(status) })
-    },
+    cancel: hangUp,
   })
+  reception.gone?.addEventListener('abort', hangUp)
   const headers = isEvent ? eventHeaders : { 'content-type': 'application/json' }
   return new Response(body, { status, headers: { ...headers, ...reception.headers } })
 }

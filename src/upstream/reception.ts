@@ -30,6 +30,18 @@ export interface Reception {
   /** Null where the server's messages pass unchanged, and are not held. */
   readonly rewriting: Rewriting | null
   readonly headers?: Readonly<Record<string, string>>
+  /** Aborts when the client has gone: of a stream that nobody reads any more the runtime says nothing else. */
+  readonly gone?: AbortSignal
+}
+
+/** The same, which does something only the first time. */
+export function once<T>(work: (value: T) => void): (value: T) => void {
+  let isDone = false
+  return (value) => {
+    if (isDone) return
+    isDone = true
+    work(value)
+  }
 }
 
 export const eventHeaders = {
