@@ -2,11 +2,21 @@
 import { Hono } from 'hono'
 import type { Env } from '../env.ts'
 import { problem } from '../errors.ts'
+import { type Scanned, scanServer } from '../forward/scan.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
 import { KEPT, readServerDocument, type ServerDocument } from '../tenant/server-document.ts'
 import { isServerName } from '../upstream/names.ts'
-import { at, invalid, notFound, refusal, removal, tenantName, tenantObject } from './answers.ts'
+import {
+  type AdminContext,
+  at,
+  invalid,
+  notFound,
+  refusal,
+  removal,
+  tenantName,
+  tenantObject,
+} from './answers.ts'
 import { readJson } from './document.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 
@@ -43,6 +53,9 @@ serverRoutes.put('/:name', async (c) => {
   if (address.kind === 'refused') return invalid([address.problem])
   const put = await tenantObject(c).putServer(tenantName(c), name, checked.document)
   if (put.kind !== 'done') return refusal(put)
+  // Behind the answer, so that tools are pinned as they are now and not as an agent first finds them.
+  if (put.created && checked.document.enabled && c.req.query('scan') !== 'false')
+    c.executionCtx.waitUntil(scan(c, name))
   const answer = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
   return c.json(answer, put.created ? 201 : 200)
 })
@@ -50,6 +63,17 @@ serverRoutes.put('/:name', async (c) => {
 serverRoutes.delete('/:name', async (c) =>
   removal(c, await tenantObject(c).deleteServer(c.req.param('name')), 'server'),
 )
+
+serverRoutes.post('/:name/scan', async (c) => {
+  const name = c.req.param('name')
+  const before = await tenantObject(c).server(name)
+  if (before === null) return notFound('server')
+  const scanned = await scan(c, name)
+  const server = await tenantObject(c).server(name)
+  if (scanned === null || server === null)
+    return problem(409, 'Conflict', 'The server is not enabled, so it is not asked for its tools.')
+  return c.json({ ...standing(server), scan: scanned })
+})
 
 serverRoutes.post('/:name/accept', async (c) => {
   const accepted = await tenantObject(c).accept(c.req.param('name'), null)
@@ -62,6 +86,14 @@ serverRoutes.post('/:name/tools/:tool/accept', async (c) => {
   if (accepted.accepted.length > 0) return c.json(accepted)
   return problem(404, 'Not found', 'No tool of that name has drifted from its pin.')
 })
+
+/** Null for a server that is not enabled. */
+async function scan(c: AdminContext, name: string): Promise<Scanned | null> {
+  const config = await tenantObject(c).upstream(name)
+  if (config === null) return null
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+  return scanServer({ env: c.env, tenant: tenantName(c), config, waitUntil })
+}
 
 function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   const warnings: string[] = []

@@ -132,7 +132,10 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
   const answer = await readAnswer(sent.response, sent.hold, request.id, 1024 * 1024)
   if (!answer.ok) return refused(answer.problem, delivery)
   if (isOfSessionEra(answer.message) && erasOf(link).stateless === true) {
-    learnEras(link, { stateless: null })
+    learnEras(link, {
+      stateless: null,
+      session: erasOf(link).session === false ? null : erasOf(link).session,
+    })
     const found = await findPartner(talk)
     if (found.ok && found.partner.era === 'session') return deliverTo(talk, found.partner, request, delivery)
   }

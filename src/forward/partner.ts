@@ -78,7 +78,8 @@ export async function openFor(
   const opened = await openSession(link, profileOf(client), passage.http.headers)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
   if (opened.kind === 'other_era') {
-    learnEras(link, { session: false })
+    // A server that has changed its era is asked again for the other one.
+    learnEras(link, { session: false, ...(erasOf(link).session === true ? { stateless: null } : {}) })
     return 'other_era'
   }
   learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })

@@ -27,7 +27,21 @@ export async function openSingleStream(passage: Passage, server: string): Promis
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
+    endWithServer(feed, at, passage)
     return streamOf(feed, source, passage.http.signal, toolsChanged)
+  })
+}
+
+/** Closes the feed, and with it the stream, once the grant reaches the server no longer, or another one in its place. */
+function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: Passage): void {
+  feed.addEventListener('message', ({ data }) => {
+    if ((data as FeedMessage) !== 'tools_changed') return
+    void reach(passage, upstream.name, client.era, undefined).then(
+      (again) => {
+        if (!again.ok || again.at.upstream.url !== upstream.url) closeQuietly(feed)
+      },
+      () => closeQuietly(feed),
+    )
   })
 }
 
@@ -87,6 +101,7 @@ export async function listen(at: Reached, message: RequestMessage): Promise<Resp
     }
     const source = sourceFrom(sent)
     if (source === null) return new Response(null, { status: 502 })
+    endWithServer(feed, at, passage)
     return streamOf(feed, source, passage.http.signal, () => toolsChangedFor(message))
   })
 }

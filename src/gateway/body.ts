@@ -1,5 +1,6 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import type { Env } from '../env.ts'
+import { inexactNumber } from '../upstream/exact.ts'
 import { isDeeperThan } from './depth.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 
@@ -11,7 +12,12 @@ const LARGEST_MAX_BODY_BYTES = 16 * 1024 * 1024
 export const MAX_JSON_DEPTH = 64
 
 export type Body =
-  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: true
+      readonly value: unknown
+      /** A number in it that would not be the same after it was parsed and written again, or null. */
+      readonly inexactNumber: string | null
+    }
   | { readonly ok: false; readonly refusal: Refusal }
 
 /** What is wrong with MAX_BODY_BYTES, or null. */
@@ -45,7 +51,7 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
     return refuse(400, codes.invalidRequest, `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels`)
   }
   try {
-    return { ok: true, value: JSON.parse(text) as unknown }
+    return { ok: true, value: JSON.parse(text) as unknown, inexactNumber: inexactNumber(text) }
   } catch {
     return refuse(400, codes.parseError, 'The body is not valid JSON')
   }

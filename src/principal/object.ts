@@ -120,15 +120,15 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /**
    * Remembers a session that the Worker has opened upstream, unless another was first: then that one counts, and the
-   * Worker should end its own.
+   * Worker should end its own. Open streams of the transport hear of a new one.
    * @throws RangeError when a name or id is longer than anything that is stored
    */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
+    const { transport, server, replaces, session } = request
     const answer = await this.#write((): BindAnswer => {
       const nowMs = Date.now()
       if (!opens(this.#grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
-      const { transport, server, replaces, session } = request
       const own = transport === null ? null : liveByTransport(this.#sql, transport, nowMs)
       const owner = request.owner ?? own?.id
       if (owner === undefined || (transport !== null && own === null)) return { kind: 'dead_session' }
@@ -137,9 +137,8 @@ export class PrincipalObject extends DurableObject<Env> {
       if (stateless) this.#arm(nowMs + STATELESS_IDLE_MS)
       return { kind: 'bound', session: bound }
     })
-    const isOurs = answer.kind === 'bound' && answer.session.id === request.session.id
-    if (isOurs && request.transport !== null)
-      announceTo(this.ctx, request.transport, `upstream:${request.server}`)
+    const isOurs = answer.kind === 'bound' && answer.session.id === session.id
+    if (isOurs && transport !== null) announceTo(this.ctx, transport, `upstream:${server}`)
     return answer
   }
 

@@ -54,7 +54,9 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
     }
     return ''
   }
+  let isGone = false
   const hangUp = () => {
+    isGone = true
     reader.cancel()
     conclude(hungUp(status))
   }
@@ -65,6 +67,9 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
         const piece = await next()
         if (piece !== null) return controller.enqueue(piece)
       } catch (error) {
+        // The client hung up while a piece was on its way.
+        if (isGone) return
+        reader.cancel()
         problem = problemFrom(error)
       }
       const last = conclude(problem)

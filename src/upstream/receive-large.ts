@@ -23,7 +23,9 @@ export function receiveLarge(
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
   })
+  let isGone = false
   const hangUp = () => {
+    isGone = true
     reader.cancel()
     end({ kind: 'failed', problem: hungUp(status) })
   }
@@ -39,6 +41,8 @@ export function receiveLarge(
         controller.close()
         end({ kind: 'answered', message: 'cut', status })
       } catch (error) {
+        // The client hung up while a piece was on its way.
+        if (isGone) return
         const problem = problemFrom(error)
         end({ kind: 'failed', problem })
         if (!isEvent) return controller.error(error)
