@@ -1,5 +1,7 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { continueExchange } from '../bridge/exchange-call.ts'
+import { isOurState } from '../bridge/names.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
@@ -45,6 +47,8 @@ type UpstreamPlan =
       readonly upstream: { readonly server: string; readonly owner: string | null }
       readonly target: Target
       readonly ofTenant: TenantCharge
+      /** It goes on with a call that waits for input, in the gateway. */
+      readonly isContinued: boolean
       readonly abandon: () => Promise<void>
     }
 
@@ -133,12 +137,13 @@ async function plan(
     return judge.refuse('refuse', '(number)', failure('invalid_arguments', inexactText(inexactNumber)))
   const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
   if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
-  const reserved = await judge.reserve({ kind: 'none' })
+  const isContinued = message.era === 'stateless' && isOurState(message.body.params?.requestState)
+  const reserved = isContinued ? judge.goOn() : await judge.reserve({ kind: 'none' })
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
   const upstream = { server: target.upstream.name, owner }
-  return { kind: 'ready', intent, upstream, target, ofTenant, abandon: ofTenant.abandon }
+  return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
 }
 
 /** A tool whose name is too long has no pin, so it is as good as not there. */
@@ -161,7 +166,7 @@ const MOST_NAME_CHARS = 256
 async function perform(
   passage: Passage,
   message: RequestMessage,
-  { target, ofTenant }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  { target, ofTenant, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
   rewriting: Rewriting | null,
 ): Promise<Response> {
@@ -170,7 +175,8 @@ async function perform(
   const client: Client =
     message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
   const delivery: Delivery = {
-    acceptsEvents: acceptsEvents(passage.http),
+    acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
       settleLater(passage, settledFrom(ending, startedAtMs))
@@ -185,7 +191,9 @@ async function perform(
   if ('failure' in link) return refused(link, delivery)
   const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
-  return deliver({ passage, client, link, known: admitted.upstream }, request, delivery)
+  const talk = { passage, client, link, known: admitted.upstream }
+  // Never to the server itself: nothing was charged.
+  return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }
 
 /** What surely did not happen is given back. */

@@ -86,7 +86,10 @@ async function inSession(
  * Whether the upstream has forgotten the session: 404 says so (MCP 2025-11-25, session management), and many servers
  * answer 400 as if there had been none. Lets go of such an answer.
  */
-async function isForgotten(sent: Extract<Sent, { ok: true }>, sessionId: string | null): Promise<boolean> {
+export async function isForgotten(
+  sent: Extract<Sent, { ok: true }>,
+  sessionId: string | null,
+): Promise<boolean> {
   const { response, hold } = sent
   const { status } = response
   if (sessionId === null || (status !== 404 && status !== 400)) return false

@@ -150,7 +150,8 @@ export function outgoing({ id, method, body }: RequestMessage) {
 /** How a request that is no call is answered where its server gives no answer. */
 export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
   return {
-    acceptsEvents: acceptsEvents(passage.http),
+    acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
     failure: (why) => rpcFailure(id, upstream.name, why),
     onEnd: () => {},
     rewriting: null,

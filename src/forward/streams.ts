@@ -1,5 +1,6 @@
 /** Event streams of one upstream server: its own events, and what the gateway itself has to say, in one. */
 
+import { sessionAmong } from '../bridge/mark.ts'
 import { listenAcross, streamAcross } from '../bridge/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
@@ -46,7 +47,7 @@ function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: 
 
 /** The server's own stream, or null where it has none. */
 export async function sourceOf(at: Reached, lastEventId: string | undefined): Promise<StreamSource | null> {
-  const session = at.admitted.upstream
+  const session = sessionAmong(at.admitted.upstream)
   if (session === null) return streamAcross(at)
   const sent = await send(at.link, {
     method: 'GET',

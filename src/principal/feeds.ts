@@ -9,7 +9,7 @@ interface Attachment {
   readonly transport: string | null
 }
 
-/** What a principal says over a feed. */
+/** What a principal says over a feed: that tools may have changed, or that a session with an upstream was opened. */
 export type FeedMessage = 'tools_changed' | `upstream:${string}`
 
 const TAG_ALL = 'feed'
@@ -31,10 +31,9 @@ export function announce(ctx: DurableObjectState, message: FeedMessage): void {
   }
 }
 
-/** Says on every stream of `transport` that there is a session with `server` now, whose own stream can be joined. */
-export function announceUpstream(ctx: DurableObjectState, transport: string, server: string): void {
-  for (const socket of ctx.getWebSockets(transportTag(transport)))
-    socket.send(`upstream:${server}` satisfies FeedMessage)
+/** Says `message` on the streams of one transport. Each may be told: only one of them has the upstream's own stream. */
+export function announceTo(ctx: DurableObjectState, transport: string, message: FeedMessage): void {
+  for (const socket of ctx.getWebSockets(transportTag(transport))) socket.send(message)
 }
 
 /** Closes the streams of transports that have no live session any more. */

@@ -19,7 +19,7 @@ import {
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
-import { acceptFeed, announce, announceUpstream, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
+import { acceptFeed, announce, announceTo, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
 import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
@@ -61,7 +61,12 @@ export class PrincipalObject extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#sql = ctx.storage.sql
-    this.#commits = new Commits(ctx.storage)
+    this.#commits = new Commits(ctx.storage, () => {
+      const armedAtMs = this.#armedAtMs
+      return () => {
+        this.#armedAtMs = armedAtMs
+      }
+    })
     this.#reportLogins = legitiSettings(env).reportLogins
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
@@ -121,7 +126,7 @@ export class PrincipalObject extends DurableObject<Env> {
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
     const { transport, server, replaces, session } = request
-    const answer = await this.#write<BindAnswer>(() => {
+    const answer = await this.#write((): BindAnswer => {
       const nowMs = Date.now()
       if (!opens(this.#grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
       const own = transport === null ? null : liveByTransport(this.#sql, transport, nowMs)
@@ -132,8 +137,8 @@ export class PrincipalObject extends DurableObject<Env> {
       if (stateless) this.#arm(nowMs + STATELESS_IDLE_MS)
       return { kind: 'bound', session: bound }
     })
-    const isNew = answer.kind === 'bound' && answer.session.id === session.id
-    if (isNew && transport !== null && request.owner === null) announceUpstream(this.ctx, transport, server)
+    const isOurs = answer.kind === 'bound' && answer.session.id === session.id
+    if (isOurs && transport !== null) announceTo(this.ctx, transport, `upstream:${server}`)
     return answer
   }
 

@@ -165,9 +165,16 @@ function isFault({ failure }: UpstreamProblem): boolean {
 }
 
 function reported({ failure }: UpstreamProblem): NonNullable<UpstreamReport['lastFailure']>['kind'] | null {
-  return failure === 'busy' || failure === 'resting' || failure === 'misconfigured' || failure === 'cancelled'
-    ? null
-    : failure
+  switch (failure) {
+    case 'busy':
+    case 'resting':
+    case 'misconfigured':
+    case 'cancelled':
+    case 'unanswered':
+      return null
+    default:
+      return failure
+  }
 }
 
 function breakerSettings({ breakerFailures, breakerSeconds }: UpstreamConfig) {
