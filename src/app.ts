@@ -61,16 +61,7 @@ app.get('/schemas/:name', (c) => {
 const browserClients = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url).hostname, c.env as Env) ? origin : null),
   allowMethods: ['GET', 'POST', 'DELETE'],
-  allowHeaders: [
-    'authorization',
-    'content-type',
-    'accept',
-    'last-event-id',
-    'mcp-session-id',
-    'mcp-protocol-version',
-    'mcp-method',
-    'mcp-name',
-  ],
+  // Which headers is not listed: a tool may ask for arguments in headers of any name (`Mcp-Param-…`).
   exposeHeaders: ['mcp-session-id', 'www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy'],
   maxAge: 86_400,
 })
