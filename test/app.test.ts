@@ -149,10 +149,16 @@ describe('Origin', () => {
     expect((await at('https://gatehouse.example.com/mcp', {}, local)).status).toBe(403)
   })
 
-  test('a preflight names what a browser’s MCP client needs', async () => {
-    const preflight = { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } }
+  test('a preflight allows what a browser’s MCP client asks for', async () => {
+    const asked = 'content-type,mcp-param-region,mcp-session-id'
+    const headers = {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': asked,
+    }
+    const preflight = { method: 'OPTIONS', headers }
     const response = await at('http://127.0.0.1/mcp', { ALLOWED_ORIGINS: origin }, preflight)
     expect(response.headers.get('access-control-allow-origin')).toBe(origin)
-    expect(response.headers.get('access-control-allow-headers')).toContain('mcp-session-id')
+    expect(response.headers.get('access-control-allow-headers')?.split(/, */)).toEqual(asked.split(','))
   })
 })
