@@ -96,8 +96,8 @@ describe('a tenant that nobody has set up', () => {
     }
     expect((await admin('POST', 'ghost/servers/crm/accept')).status).toBe(404)
     expect((await admin('GET', 'ghost/servers')).body).toEqual({ items: [], next: null })
-    expect((await admin('GET', 'ghost/policies')).body).toEqual({ policies: [] })
-    expect((await admin('GET', 'ghost/grants')).body).toEqual({ grants: [] })
+    expect((await admin('GET', 'ghost/policies')).body).toEqual({ items: [], next: null })
+    expect((await admin('GET', 'ghost/grants')).body).toEqual({ items: [], next: null })
     expect((await admin('PUT', 'ghost/servers/crm', {})).status).toBe(422)
     expect((await admin('PUT', 'ghost/grants/bot', { policy: 'p' })).status).toBe(422)
     await tenantObject('ghost').observe('crm', { digest: 'd', toolsJson: '[]' })
