@@ -1,59 +1,168 @@
-/**
- * The administration API of a tenant: its settings here, its servers, policies and grants in the files beside this
- * one. Opened by the root token.
- */
-import { Hono } from 'hono'
-import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
-import type { Env } from '../env.ts'
+/** The administration API of a tenant itself: its settings. */
+import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
-import { problemsOf } from '../policy/issues.ts'
-import { describeProblem } from '../policy/problem.ts'
+import { object } from '../policy/fragments.ts'
 import { type TenantDocument, tenantDocument } from '../tenant/config.ts'
-import type { TenantView } from '../tenant/contract.ts'
-import { at, demoKeeps, invalid, nameProblem, refusal, tenantName, tenantObject } from './answers.ts'
-import { readJson } from './document.ts'
-import { grantRoutes } from './grants.ts'
-import { policyRoutes } from './policies.ts'
-import { rootOnly } from './root.ts'
-import { serverRoutes } from './servers.ts'
+import type { DeletionView, TenantView } from '../tenant/contract.ts'
+import { at, demoKeeps, invalid, refusal, tagged } from './answers.ts'
+import { answer, type Call, jsonBody, type Route, route } from './route.ts'
 
-export const tenantRoutes = new Hono<{ Bindings: Env }>()
+const PATH = '/api/v1/tenants/:tenant'
+/** As long as the outbox itself would try. */
+const MOST_WAIT_SECONDS = 72 * 3_600
+const WAITS = `a whole number from 0 to ${MOST_WAIT_SECONDS}`
 
-tenantRoutes.use('*', rootOnly)
-tenantRoutes.use('*', async (c, next) => {
-  const name = tenantName(c)
-  const wrong = nameProblem('tenant', name)
-  if (wrong !== null) return problem(404, 'Not found', wrong)
-  // Its tokens are good on this machine alone, so that elsewhere nothing of it could ever be used.
-  if (name === DEMO_TENANT && !isLocalDemo(c.env, new URL(c.req.url).hostname))
-    return problem(409, 'Conflict', `The tenant ${DEMO_TENANT} is for the local demo; choose another name.`)
-  return next()
+const deletionSchema = z.object({
+  state: z.literal('deleting'),
+  since: z.string(),
+  by: z.string().describe('What Legiti has not taken by then is lost'),
+  principals: z.int().describe('Grants, past ones included, that are not gone yet'),
 })
 
-tenantRoutes.get('/', async (c) => {
-  const view = await tenantObject(c).tenant()
-  return view === null
-    ? problem(404, 'Not found', 'There is no tenant of that name.')
-    : c.json(shown(tenantName(c), view))
+const shownSchema = z.object({
+  name: z.string(),
+  identity: z.unknown(),
+  sessions: z.unknown(),
+  suspended_at: z.string().nullable(),
+  created_at: z.string(),
+  updated_at: z.string(),
+  deletion: deletionSchema.nullable().optional(),
 })
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), pending: z.int() })
 
-tenantRoutes.put('/', async (c) => {
-  const read = await readJson(c.req.raw)
-  if (!read.ok) return read.response
-  const parsed = tenantDocument.safeParse(read.document)
-  if (!parsed.success) return invalid(problemsOf(parsed.error.issues, read.document).map(describeProblem))
-  const name = tenantName(c)
-  const put = await tenantObject(c).putTenant(name, JSON.stringify(parsed.data))
+export const tenantRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: 'A tenant and its settings',
+      answers: { 200: answer('The tenant', shownSchema) },
+    },
+    async ({ object, tenant }) => {
+      const view = await object.tenant()
+      return view === null
+        ? noSuchTenant()
+        : tagged({ ...shown(tenant, view), deletion: deletionShown(await object.deletion()) }, view.tag)
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: PATH,
+      role: 'admin',
+      summary: 'Creates a tenant (root alone), or replaces its settings',
+      body: jsonBody(tenantDocument),
+      creates: true,
+      versioned: true,
+      answers: {
+        200: answer('The tenant as it is now', changedSchema),
+        201: answer('The tenant was created', changedSchema),
+      },
+    },
+    async (call) => {
+      const { object, tenant, body, by } = call
+      const wrong = newTenantProblem(tenant)
+      if (wrong !== null) return invalid([wrong])
+      const put = await object.putTenant(tenant, JSON.stringify(body), by)
+      if (put.kind !== 'done') return refusal(put)
+      const now = { ...shown(tenant, put.now), warnings: demoKeeps(call, 'settings'), pending: put.pending }
+      return tagged(now, put.now.tag, put.created ? 201 : 200)
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/suspend`,
+      role: 'root',
+      summary: 'Suspends a tenant: its agents are refused from the next request on',
+      versioned: true,
+      answers: { 200: answer('The tenant as it is now', changedSchema) },
+    },
+    (call) => suspension(call, true),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/resume`,
+      role: 'root',
+      summary: 'Ends the suspension of a tenant',
+      versioned: true,
+      answers: { 200: answer('The tenant as it is now', changedSchema) },
+    },
+    (call) => suspension(call, false),
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: PATH,
+      role: 'root',
+      summary: 'Deletes a tenant with everything that it has',
+      description:
+        'Its tokens open nothing from now on. Sessions end and their logouts are delivered before anything is erased; what Legiti does not take within `wait_seconds` is lost.',
+      versioned: true,
+      query: object({
+        wait_seconds: z.coerce
+          .number({ error: WAITS })
+          .int(WAITS)
+          .min(0, WAITS)
+          .max(MOST_WAIT_SECONDS, WAITS)
+          .default(MOST_WAIT_SECONDS),
+      }),
+      answers: {
+        200: answer(
+          'It is gone',
+          z.object({
+            deleted: z.literal(true),
+            events_lost: z.int().describe('Events that nobody was told of'),
+          }),
+        ),
+        202: answer(
+          'It is on the way out',
+          z.object({ deleted: z.literal(false), deletion: deletionSchema }),
+        ),
+      },
+    },
+    async ({ object, query, by }) => {
+      const went = await object.deleteTenant(query.wait_seconds * 1_000, by)
+      if (went.kind === 'absent') return noSuchTenant()
+      if (went.kind === 'gone') return Response.json({ deleted: true, events_lost: went.lost })
+      if (went.kind === 'going')
+        return Response.json({ deleted: false, deletion: deletionShown(went) }, { status: 202 })
+      return refusal(went)
+    },
+  ),
+]
+
+/** In a host name, two hyphens there announce another kind of label (RFC 5890, 2.3.1). */
+function newTenantProblem(name: string): string | null {
+  if (!/^..--/.test(name)) return null
+  return `the tenant's name: found ${JSON.stringify(name)}; allowed: no -- after the second character`
+}
+
+async function suspension({ object, tenant, by }: Call, isSuspended: boolean): Promise<Response> {
+  const put = await object.suspend(isSuspended, by)
+  if (put === null) return noSuchTenant()
   if (put.kind !== 'done') return refusal(put)
-  const answer = { ...shown(name, put.now), warnings: demoKeeps(c, 'settings'), pending: put.pending }
-  return c.json(answer, put.created ? 201 : 200)
-})
+  return tagged({ ...shown(tenant, put.now), warnings: [], pending: put.pending }, put.now.tag)
+}
 
-tenantRoutes.route('/servers', serverRoutes)
-tenantRoutes.route('/policies', policyRoutes)
-tenantRoutes.route('/grants', grantRoutes)
+function deletionShown(view: DeletionView | null) {
+  if (view?.kind !== 'going') return null
+  return { state: 'deleting', since: at(view.sinceMs), by: at(view.byMs), principals: view.principals }
+}
 
-function shown(name: string, { settingsJson, createdAtMs, updatedAtMs }: TenantView) {
+function noSuchTenant(): Response {
+  return problem(404, 'Not found', 'There is no tenant of that name.')
+}
+
+function shown(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {
   const settings = JSON.parse(settingsJson) as TenantDocument
-  return { name, ...settings, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+  return {
+    name,
+    ...settings,
+    suspended_at: at(suspendedAtMs),
+    created_at: at(createdAtMs),
+    updated_at: at(updatedAtMs),
+  }
 }

@@ -1,9 +1,11 @@
 /** The Worker's part of a call that an ExchangeObject holds: begins it, goes on with it, passes on what it says. */
+
 import type { Delivery, Outgoing } from '../forward/deliver.ts'
 import type { Conversation, Partner } from '../forward/partner.ts'
 import type { Claim } from '../gateway/identity.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { errorName, log } from '../log.ts'
+import { exchangeObjects } from '../objects.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import { ANSWER_MS } from './exchange.ts'
@@ -72,7 +74,7 @@ async function* beginning(
         return value === null ? [] : [[name, value] as const]
       }),
     }
-    const id = link.env.EXCHANGE.newUniqueId()
+    const id = exchangeObjects(link.env, link.tenant).newUniqueId()
     const end = yield* said(talk, id, paths.begin, begin, request.id, signal)
     if (end !== 'forgotten') return
     const renewed = await renew(talk, session.id)
@@ -85,7 +87,7 @@ async function* beginning(
 
 async function* continuing(talk: Conversation, request: Outgoing, signal: AbortSignal): AsyncGenerator<Step> {
   const { passage, link } = talk
-  const { EXCHANGE } = link.env
+  const EXCHANGE = exchangeObjects(link.env, link.tenant)
   const name = readRequestState(String(request.params?.requestState))
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (name === null || id === null) return yield refusal(request.id, 'unknown')
@@ -121,11 +123,13 @@ async function* said(
   const leave = () => reader?.cancel()
   signal.addEventListener('abort', leave)
   try {
-    const response = await link.env.EXCHANGE.get(id).fetch(`http://exchange${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      signal,
-    })
+    const response = await exchangeObjects(link.env, link.tenant)
+      .get(id)
+      .fetch(`http://exchange${path}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        signal,
+      })
     if (response.body === null) throw new Error('The exchange said nothing')
     reader = new LineReader(response.body)
     if (signal.aborted) leave()

@@ -3,6 +3,7 @@
 import type { Reached } from '../forward/single.ts'
 import type { Message } from '../gateway/message.ts'
 import { errorName, log } from '../log.ts'
+import { exchangeObjects } from '../objects.ts'
 import { rpcMessage } from '../upstream/rpc.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
 import { type Answer, paths } from './exchange-contract.ts'
@@ -27,7 +28,7 @@ export async function crossing(
 async function answered({ passage, link }: Reached, body: unknown): Promise<void> {
   const message = rpcMessage(body)
   const name = readQuestionId(message?.id)
-  const { EXCHANGE } = link.env
+  const EXCHANGE = exchangeObjects(link.env, link.tenant)
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (message === null || name === null || id === null) return
   const answer: Answer = {

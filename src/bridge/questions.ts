@@ -1,6 +1,8 @@
 /** Asks a session-era client on the stream of its own request, and collects what it answers in requests of its own. */
+
 import type { Conversation } from '../forward/partner.ts'
 import { errorName, log } from '../log.ts'
+import { exchangeObjects } from '../objects.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { isObject } from '../upstream/rpc.ts'
 import type { Question } from './capabilities.ts'
@@ -30,7 +32,7 @@ export async function* askClient(
     transport: passage.transport ?? '',
     count: names.length,
   }
-  const { EXCHANGE } = link.env
+  const EXCHANGE = exchangeObjects(link.env, link.tenant)
   const id = EXCHANGE.newUniqueId()
   let reader: LineReader<AskLine> | null = null
   const leave = () => reader?.cancel()

@@ -1,8 +1,10 @@
 /** The Worker's part of what a session-era client hears from a server of the stateless era unasked. */
+
 import type { Client } from '../forward/client.ts'
 import type { StreamSource } from '../forward/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { errorName, log } from '../log.ts'
+import { exchangeObjects } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { ownerOf } from './exchange-call.ts'
 import { paths, type Subscribe, type WatchFor } from './exchange-contract.ts'
@@ -12,7 +14,9 @@ const LONGEST_URI = 2_048
 
 /** One object for all that a session hears from one server. */
 function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
-  return env.EXCHANGE.getByName(JSON.stringify([ownerOf(claim), transport, config.name]))
+  return exchangeObjects(env, claim.tenant).getByName(
+    JSON.stringify([ownerOf(claim), transport, config.name]),
+  )
 }
 
 /** Opens the stream, or returns null where that cannot be. */

@@ -1,5 +1,6 @@
 /** A server's tools as they were last listed, for when it cannot be asked, and what is pinned of them. */
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { isObject } from '../upstream/rpc.ts'
 import type { Tool } from './all-tools.ts'
@@ -45,7 +46,7 @@ async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | n
   const kept = catalogues.get(key)
   if (kept !== undefined) return kept
   try {
-    const catalogue = await env.TENANT.getByName(tenant).catalogue(config.name)
+    const catalogue = await tenantObject(env, tenant).catalogue(config.name)
     if (catalogue === null) return null
     const { version, toolsJson, driftedJson } = catalogue
     const known = {

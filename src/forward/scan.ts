@@ -1,4 +1,5 @@
 /** Lists a server's tools when no client asks: its eras are found out, and its tools pinned, before an agent is there. */
+import { tenantObject } from '../objects.ts'
 import { discover, STATELESS_VERSION } from '../upstream/discover.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
@@ -143,7 +144,7 @@ async function introduce({ env, tenant, config }: UpstreamLink, said: Introducti
   const serverInfo = isInfo ? { name: String(info.name), version: String(info.version) } : undefined
   const report = { atMs: Date.now(), protocolVersion, ...(serverInfo === undefined ? {} : { serverInfo }) }
   // That the status does not say it is no reason not to list.
-  await env.TENANT.getByName(tenant)
+  await tenantObject(env, tenant)
     .report(config.name, report)
     .catch(() => {})
 }

@@ -146,6 +146,11 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN upstream_status INTEGER; -- HTTP status of the upstream, NULL: it sent none
   ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
   `,
+  `
+  -- The secret before the present one, while it is good, too.
+  ALTER TABLE grants ADD COLUMN older_hash BLOB;
+  ALTER TABLE grants ADD COLUMN older_until INTEGER;
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

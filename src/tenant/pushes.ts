@@ -2,10 +2,12 @@
  * Tells principals what their grants are now. One push of a grant at a time, each with what is stored when it
  * begins: so the last one to arrive is the latest, and a change that came meanwhile is told by the next.
  */
+
 import { demoConfig } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
+import { principalObject } from '../objects.ts'
 import type { NewGrant } from '../principal/object.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { type TenantDocument, versioned } from './config.ts'
@@ -25,6 +27,9 @@ export interface PushContext {
   readonly env: Env
   readonly tenant: string
   readonly settings: TenantDocument
+  readonly isSuspended: boolean
+  /** The tenant is being deleted. */
+  readonly isLeaving: boolean
 }
 
 export class Pushes {
@@ -49,6 +54,11 @@ export class Pushes {
     return pending
   }
 
+  /** Waits until no push is on its way. */
+  async quiet(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.values())
+  }
+
   #tell(name: string): Promise<boolean> {
     const before = this.#running.get(name) ?? Promise.resolve(true)
     const mine: Promise<boolean> = before
@@ -66,7 +76,9 @@ async function push(context: PushContext, name: string): Promise<boolean> {
   const { sql, env, tenant } = context
   const grant = readGrant(sql, name)
   if (grant === null || !grant.isPending) return true
-  const principal = env.PRINCIPAL.getByName(`${tenant}/${name}`)
+  // Whoever is on the way out is told by its deletion, and must not be brought back.
+  if (context.isLeaving) return true
+  const principal = principalObject(env, tenant, name)
   try {
     if (grant.isDeleted) await principal.revoke()
     else await principal.installGrant(await compose(context, grant))
@@ -80,17 +92,20 @@ async function push(context: PushContext, name: string): Promise<boolean> {
 
 /** The grant as its principal is to hold it. Reads all that is stored before it awaits anything. */
 async function compose(context: PushContext, grant: StoredGrant): Promise<NewGrant> {
-  const { sql, tenant, settings } = context
-  const { name, label, secretHash, expiresAtMs, origin } = grant
+  const { sql, tenant, settings, isSuspended } = context
+  const { name, label, secretHash, olderSecret, expiresAtMs, origin } = grant
   const upstreams = upstreamsOf(context, grant)
-  const held = { tenant, name, label, secretHash, expiresAtMs }
-  if (origin === 'demo') return { ...held, origin, config: await demoConfig(upstreams) }
+  const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs }
+  const suspended = isSuspended ? { suspended: true as const } : {}
+  if (origin === 'demo')
+    return { ...held, origin, config: { ...(await demoConfig(upstreams)), ...suspended } }
   const policy = grant.policy === null ? null : readPolicy(sql, grant.policy)
   const servers = nativeServerNames.filter(
     (server) => grant.servers === '*' || grant.servers.includes(server),
   )
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
-  return { ...held, config: await versioned({ ...settings, servers }, document, upstreams) }
+  const config = await versioned({ ...settings, servers }, document, upstreams)
+  return { ...held, config: { ...config, ...suspended } }
 }
 
 /**

@@ -39,6 +39,7 @@ describe('a grant', () => {
         expires_at: null,
         built_in: false,
         pending: 0,
+        older_token_until: null,
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
@@ -336,7 +337,7 @@ describe('the demo tenant', () => {
     expect(await rows('SELECT origin FROM grants', 'demo/agent')).toEqual([{ origin: 'demo' }])
     expect(await client.tools()).toEqual(before)
     expect((await admin('GET', 'demo/grants')).body).toMatchObject({
-      grants: [{ name: 'agent', built_in: true }],
+      items: [{ name: 'agent', built_in: true }],
     })
     await admin('DELETE', 'demo/servers/crm')
     expect(await upstreamsOf('demo/agent')).toEqual([])

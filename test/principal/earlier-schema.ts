@@ -1,6 +1,8 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
 export const WITHOUT_UPSTREAMS = `
+  ALTER TABLE grants DROP COLUMN older_hash;
+  ALTER TABLE grants DROP COLUMN older_until;
   DROP TABLE upstream_sessions;
   ALTER TABLE sessions DROP COLUMN client;
   ALTER TABLE audit DROP COLUMN outcome;

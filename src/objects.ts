@@ -1,0 +1,64 @@
+/** Every Durable Object of a tenant is named, and so found, here. */
+import type { ExchangeObject } from './bridge/exchange-object.ts'
+import type { Env } from './env.ts'
+import type { PrincipalObject } from './principal/object.ts'
+import type { TenantCounters } from './tenant/counters-object.ts'
+import type { TenantObject } from './tenant/object.ts'
+
+export type PrincipalStub = DurableObjectStub<PrincipalObject>
+export type TenantStub = DurableObjectStub<TenantObject>
+
+type Bindings<Name extends 'PRINCIPAL' | 'TENANT' | 'TENANT_COUNTERS' | 'EXCHANGE'> = Pick<
+  Env,
+  Name | 'IGNORE_JURISDICTION'
+>
+
+/** The principal of a grant. */
+export function principalObject(
+  { PRINCIPAL, IGNORE_JURISDICTION }: Bindings<'PRINCIPAL'>,
+  tenant: string,
+  grant: string,
+) {
+  return placed(PRINCIPAL, tenant, IGNORE_JURISDICTION).getByName(`${tenant}/${grant}`)
+}
+
+/** What an administrator has set up. */
+export function tenantObject(
+  { TENANT, IGNORE_JURISDICTION }: Bindings<'TENANT'>,
+  tenant: string,
+): TenantStub {
+  return placed(TENANT, tenant, IGNORE_JURISDICTION).getByName(tenant)
+}
+
+/** Counters of limits with scope `tenant`. */
+export function tenantCounters(
+  { TENANT_COUNTERS, IGNORE_JURISDICTION }: Bindings<'TENANT_COUNTERS'>,
+  tenant: string,
+): DurableObjectStub<TenantCounters> {
+  return placed(TENANT_COUNTERS, tenant, IGNORE_JURISDICTION).getByName(tenant)
+}
+
+/** Where the tenant's exchanges between the eras are; each is named, or has an id, of its own. */
+export function exchangeObjects(
+  { EXCHANGE, IGNORE_JURISDICTION }: Bindings<'EXCHANGE'>,
+  tenant: string,
+): DurableObjectNamespace<ExchangeObject> {
+  return placed(EXCHANGE, tenant, IGNORE_JURISDICTION)
+}
+
+/**
+ * Where a tenant's objects are created and stay, or null for anywhere. It is part of the name, for it must be known
+ * before any of them is asked: docs/decisions/0020-jurisdiction.md.
+ */
+export function jurisdictionOf(tenant: string): DurableObjectJurisdiction | null {
+  return tenant.endsWith('--eu') ? 'eu' : null
+}
+
+function placed<T extends Rpc.DurableObjectBranded | undefined>(
+  namespace: DurableObjectNamespace<T>,
+  tenant: string,
+  ignored: string | undefined,
+): DurableObjectNamespace<T> {
+  const jurisdiction = ignored === 'true' ? null : jurisdictionOf(tenant)
+  return jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction)
+}
