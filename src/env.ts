@@ -11,6 +11,8 @@ export interface Env {
   /** Counters of limits with scope `tenant`, one object a tenant. */
   readonly TENANT_COUNTERS: DurableObjectNamespace<TenantCounters>
   readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
+  /** Where audit rows are carried to. Absent on a bare runtime: then they stay in their objects, for 30 days. */
+  readonly AUDIT_DB?: D1Database
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
   readonly AUTH_FAILURES?: RateLimit
 

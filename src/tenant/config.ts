@@ -14,6 +14,7 @@ import type { KnownTools } from '../policy/warnings.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
+const DEFAULT_RETENTION_DAYS = 400
 
 const jwtIssuer = object({
   /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
@@ -42,7 +43,18 @@ const settingsSchema = object({
 })
 
 /** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */
-export const tenantDocument = settingsSchema.omit({ servers: true })
+export const tenantDocument = settingsSchema.omit({ servers: true }).extend({
+  audit: object({
+    /** Audit rows go so long after what they tell of. */
+    retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
+  }).prefault({}),
+})
+
+/** How long audit rows are kept. Settings from before there was an audit database say nothing of it. */
+export function retentionDays(settings: TenantDocument): number {
+  const { audit } = settings as Partial<TenantDocument>
+  return audit?.retention_days ?? DEFAULT_RETENTION_DAYS
+}
 
 export type TenantSettings = z.infer<typeof settingsSchema>
 export type TenantDocument = z.infer<typeof tenantDocument>
