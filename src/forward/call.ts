@@ -155,7 +155,7 @@ async function perform(
   const client: Client =
     message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
   const delivery: Delivery = {
-    acceptsEvents: acceptsEvents(passage.http),
+    acceptsEvents: () => acceptsEvents(passage.http),
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
       settleLater(passage, settledFrom(ending, startedAtMs))

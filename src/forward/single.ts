@@ -145,7 +145,7 @@ export function outgoing({ id, method, body }: RequestMessage) {
 /** How a request that is no call is answered where its server gives no answer. */
 export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
   return {
-    acceptsEvents: acceptsEvents(passage.http),
+    acceptsEvents: () => acceptsEvents(passage.http),
     failure: (why) => rpcFailure(id, upstream.name, why),
     onEnd: () => {},
     rewriting: null,

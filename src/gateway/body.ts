@@ -29,14 +29,15 @@ function maxBodyBytes(env: Env): number {
 /** Reads and parses the body of a POST, within the limits. Never throws. */
 export async function readBody(request: Request, env: Env): Promise<Body> {
   const maxBytes = maxBodyBytes(env)
-  if (!isJsonContentType(request.headers.get('content-type'))) {
+  const contentType = request.headers.get('content-type')
+  if (contentType !== 'application/json' && !isJsonContentType(contentType)) {
     return refuse(415, codes.transport, 'Content-Type must be application/json')
   }
   let text: string
   try {
-    const read = await readRequestBody(request, maxBytes)
-    if (read.tooLarge) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
-    text = read.text
+    const read = await readWithin(request, maxBytes)
+    if (read === null) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
+    text = read
   } catch {
     return refuse(400, codes.parseError, 'The body could not be read')
   }
@@ -48,6 +49,16 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
   } catch {
     return refuse(400, codes.parseError, 'The body is not valid JSON')
   }
+}
+
+/** The body as text, or null where it is larger. One whose length is declared, which it cannot exceed, is read at once. */
+async function readWithin(request: Request, maxBytes: number): Promise<string | null> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && /^\d{1,15}$/.test(declared)) {
+    return Number(declared) > maxBytes ? null : request.text()
+  }
+  const read = await readRequestBody(request, maxBytes)
+  return read.tooLarge ? null : read.text
 }
 
 function refuse(status: number, code: number, message: string): Body {

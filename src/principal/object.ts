@@ -72,7 +72,12 @@ export class PrincipalObject extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#sql = ctx.storage.sql
-    this.#commits = new Commits(ctx.storage)
+    this.#commits = new Commits(ctx.storage, () => {
+      const armedAtMs = this.#armedAtMs
+      return () => {
+        this.#armedAtMs = armedAtMs
+      }
+    })
     this.#reportLogins = legitiSettings(env).reportLogins
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return

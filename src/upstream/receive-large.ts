@@ -18,7 +18,7 @@ export function receiveLarge(
 ): Response {
   const encoder = new TextEncoder()
   const waiting = [...pieces]
-  const isEvent = reception.acceptsEvents
+  const isEvent = reception.acceptsEvents()
   const end = (ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)

@@ -22,7 +22,7 @@ export interface Reception {
   /** The request's id, as it was sent. */
   readonly id: RpcId
   /** The client takes event streams, as every client of Streamable HTTP does. */
-  readonly acceptsEvents: boolean
+  readonly acceptsEvents: () => boolean
   /** The answer to give instead when there is a problem. */
   readonly failure: (problem: UpstreamProblem) => RpcMessage
   /** Called once, when the last byte has gone by or nothing more will come. */
