@@ -56,7 +56,8 @@ export async function readDeclared(
   mostBytes: number,
 ): Promise<ReadText | null> {
   const declared = response.headers.get('content-length')
-  if (declared === null || !/^\d{1,15}$/.test(declared) || response.headers.has('content-encoding')) return null
+  if (declared === null || !/^\d{1,15}$/.test(declared) || response.headers.has('content-encoding'))
+    return null
   if (Number(declared) > mostBytes) return { kind: 'more', pieces: [] }
   try {
     return { kind: 'whole', text: await response.text() }

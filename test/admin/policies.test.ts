@@ -155,6 +155,7 @@ describe('the settings of a tenant', () => {
         name: 'acme',
         identity: { trusted: true, jwt: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
+        audit: { retention_days: 400 },
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
@@ -171,7 +172,9 @@ describe('the settings of a tenant', () => {
     expect(answer.status).toBe(422)
     expect(answer.body?.problems).toEqual(
       expect.arrayContaining([
-        expect.stringContaining('/servers: found the unknown name "servers"; allowed: identity, sessions'),
+        expect.stringContaining(
+          '/servers: found the unknown name "servers"; allowed: audit, identity, sessions',
+        ),
         expect.stringContaining('did you mean "sessions"?'),
         expect.stringContaining('/sessions/idle_seconds: found 0'),
       ]),
