@@ -1,4 +1,5 @@
 /** All routes of the administration API: add a part here and it is served and described. */
+import { auditRoutes } from './audit.ts'
 import { grantRoutes } from './grants.ts'
 import { outboxRoutes } from './outbox.ts'
 import { policyRoutes } from './policies.ts'
@@ -12,4 +13,5 @@ export const api: readonly Route[] = [
   ...policyRoutes,
   ...grantRoutes,
   ...outboxRoutes,
+  ...auditRoutes,
 ]

@@ -1,0 +1,113 @@
+/** Reads the audit trail of one tenant: pages by time, and everything in the order in which it came. */
+import { type Filter, type Where, whereOf } from './filter.ts'
+import type { StoredRow } from './row.ts'
+import { asked } from './store.ts'
+
+export type Order = 'newest' | 'oldest'
+
+export interface Page {
+  readonly rows: readonly StoredRow[]
+  /** Of the next page; null: there is none. */
+  readonly next: string | null
+}
+
+/** Where a page ended: time, then order of arrival. */
+type Cursor = readonly [at: number, arrived: number]
+
+/** A page of rows by time. Null: `after` is no cursor. */
+export async function readPage(
+  db: D1Database,
+  tenant: string,
+  filter: Filter,
+  { order, after, limit }: { readonly order: Order; readonly after: string | null; readonly limit: number },
+): Promise<Page | null> {
+  const cursor = after === null ? null : readCursor(after)
+  if (after !== null && cursor === null) return null
+  const where = whereOf(tenant, filter)
+  const [direction, further] = order === 'newest' ? ['DESC', '<'] : ['ASC', '>']
+  const n = where.values.length
+  const beyond = cursor === null ? '' : ` AND (at, arrived) ${further} (?${n + 1}, ?${n + 2})`
+  const rows = await read(db, {
+    sql: `${where.sql}${beyond} ORDER BY at ${direction}, arrived ${direction} LIMIT ${limit + 1}`,
+    values: [...where.values, ...(cursor ?? [])],
+  })
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  const more = rows.length > limit && last !== undefined
+  return { rows: shown, next: more ? JSON.stringify([last.at, last.arrived]) : null }
+}
+
+/** Rows in the order of their arrival, after `arrived`: nothing that comes late is ever passed over. */
+export async function readArrived(
+  db: D1Database,
+  tenant: string,
+  filter: Filter,
+  arrived: number,
+  limit: number,
+): Promise<readonly StoredRow[]> {
+  const where = whereOf(tenant, filter)
+  const n = where.values.length
+  return read(db, {
+    sql: `${where.sql} AND arrived > ?${n + 1} ORDER BY arrived LIMIT ${limit}`,
+    values: [...where.values, arrived],
+  })
+}
+
+/** The last arrival of a tenant, 0 for none. */
+export async function lastArrived(db: D1Database, tenant: string): Promise<number> {
+  const { results } = await asked(() =>
+    db
+      .prepare('SELECT coalesce(max(arrived), 0) AS arrived FROM audit WHERE tenant = ?1')
+      .bind(tenant)
+      .all<{ arrived: number }>(),
+  )
+  return results[0]?.arrived ?? 0
+}
+
+/** Rows of one log, after `seq`. */
+export async function readLog(
+  db: D1Database,
+  { tenant, principal, chain }: Pick<StoredRow, 'tenant' | 'principal' | 'chain'>,
+  seq: number,
+  limit: number,
+): Promise<readonly StoredRow[]> {
+  return read(db, {
+    sql: `tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq > ?4 ORDER BY seq LIMIT ${limit}`,
+    values: [tenant, principal, chain, seq],
+  })
+}
+
+/** Every log of a tenant that the database has rows of. */
+export async function storedLogs(
+  db: D1Database,
+  tenant: string,
+): Promise<readonly { readonly principal: string; readonly chain: string }[]> {
+  const { results } = await asked(() =>
+    db
+      .prepare('SELECT DISTINCT principal, chain FROM audit WHERE tenant = ?1 ORDER BY principal, chain')
+      .bind(tenant)
+      .all<{ principal: string; chain: string }>(),
+  )
+  return results
+}
+
+async function read(db: D1Database, { sql, values }: Where): Promise<readonly StoredRow[]> {
+  const { results } = await asked(() =>
+    db
+      .prepare(`SELECT * FROM audit WHERE ${sql}`)
+      .bind(...values)
+      .all<StoredRow>(),
+  )
+  return results
+}
+
+function readCursor(text: string): Cursor | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) && value.length === 2 && value.every(Number.isSafeInteger)
+      ? (value as unknown as Cursor)
+      : null
+  } catch {
+    return null
+  }
+}
