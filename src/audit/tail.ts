@@ -30,6 +30,8 @@ const HEARTBEAT_MS = 15_000
 const MOST_LOGS = 20
 const MOST_LOCAL = 200
 const MOST_ARRIVED = 500
+/** Grants are looked for in every so manieth look. */
+const GRANTS_EVERY = 5
 /** What one request may ask of others, all in all; then the client comes again. */
 const MOST_ASKED = 900
 const LONGEST_MS = 15 * 60_000
@@ -51,9 +53,10 @@ interface Told {
 export class Tail {
   readonly #context: TailContext
   readonly #told = new Map<string, Told>()
-  #names: readonly string[] | null = null
+  #names: readonly string[] = []
   #arrived = 0
   #asked = 0
+  #asks = 0
 
   constructor(context: TailContext) {
     this.#context = context
@@ -121,7 +124,7 @@ export class Tail {
   /** What the logs hold, after `seq` or after what was told of each. */
   async #ask(seq: number | null): Promise<readonly (readonly [string, LocalRows])[]> {
     const { env, tenant, filter } = this.#context
-    if (this.#names === null || this.#asked % 10 === 0) {
+    if (this.#asks++ % GRANTS_EVERY === 0) {
       const logs = await tenantObject(env, tenant).auditLogs()
       this.#asked += 1
       const all = logs === null ? [] : [TENANT_LOG, ...logs.principals]

@@ -79,6 +79,7 @@ export class PrincipalObject extends DurableObject<Env> {
       }
     })
     this.#reportLogins = legitiSettings(env).reportLogins
+    if (env.AUDIT_DB === undefined) sayNoDatabase()
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
     ctx.storage.transactionSync(() => migrate(this.#sql))
@@ -456,6 +457,15 @@ export class PrincipalObject extends DurableObject<Env> {
   #name(): string {
     return this.#grant === null ? '' : `${this.#grant.tenant}/${this.#grant.name}`
   }
+}
+
+let isSaid = false
+
+/** Once in the life of an isolate. */
+function sayNoDatabase(): void {
+  if (isSaid) return
+  isSaid = true
+  log('warn', 'audit.no_database', { kept_days: KEEP_MS.audit / 86_400_000 })
 }
 
 /** Whether this request writes an audit row, whatever becomes of it. */

@@ -27,7 +27,7 @@ const jwtIssuer = object({
   jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
 }).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
 
-const settingsSchema = object({
+const common = {
   identity: object({
     /** Whether this tenant's grants may assert an account without proof. */
     trusted: z.boolean().default(false),
@@ -39,11 +39,16 @@ const settingsSchema = object({
     /** A session ends so long after it began, used or not. */
     absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
   }).prefault({}),
+}
+
+const settingsSchema = object({
+  ...common,
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
 })
 
 /** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */
-export const tenantDocument = settingsSchema.omit({ servers: true }).extend({
+export const tenantDocument = object({
+  ...common,
   audit: object({
     /** Audit rows go so long after what they tell of. */
     retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),

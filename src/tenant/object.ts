@@ -364,15 +364,17 @@ export class TenantObject extends DurableObject<Env> {
     const tenant = readTenant(this.#sql)
     if (db === undefined || tenant === null) return
     const { name, settings } = tenant
+    const { storage } = this.ctx
     const sql = this.#sql
-    const commit = async <T>(work: () => T) => this.ctx.storage.transactionSync(work)
+    const commit = async <T>(work: () => T) => storage.transactionSync(work)
     const now = () => Date.now()
+    const tellAtMs = await storage.getAlarm()
     // Should this run die on its way, the alarm takes over.
-    await this.ctx.storage.setAlarm(now() + LONGEST_RETRY_MS)
+    await this.#armBy(now() + LONGEST_RETRY_MS)
     await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
     await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
-    await this.ctx.storage.deleteAlarm()
-    if (grants.pendingGrants(sql).length > 0) await this.ctx.storage.setAlarm(now() + RETRY_MS)
+    if (grants.pendingGrants(sql).length === 0) await storage.deleteAlarm()
+    else await storage.setAlarm(tellAtMs ?? now() + RETRY_MS)
     await this.#wakeForAudit()
   }
 

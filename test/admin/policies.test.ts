@@ -173,7 +173,7 @@ describe('the settings of a tenant', () => {
     expect(answer.body?.problems).toEqual(
       expect.arrayContaining([
         expect.stringContaining(
-          '/servers: found the unknown name "servers"; allowed: audit, identity, sessions',
+          '/servers: found the unknown name "servers"; allowed: identity, sessions, audit',
         ),
         expect.stringContaining('did you mean "sessions"?'),
         expect.stringContaining('/sessions/idle_seconds: found 0'),
