@@ -27,6 +27,7 @@ import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.
 import {
   CARRY_LEASE_MS,
   endOverdue,
+  KEEP_MS,
   nextDeliveryMs,
   nextWakeMs,
   purge,
