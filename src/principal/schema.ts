@@ -147,6 +147,11 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
   `,
   `
+  -- The secret before the present one, while it is good, too.
+  ALTER TABLE grants ADD COLUMN older_hash BLOB;
+  ALTER TABLE grants ADD COLUMN older_until INTEGER;
+  `,
+  `
   -- HMAC of the arguments, <key id>:<base64url>: the same for the same arguments; NULL: there is no key, or they are long.
   ALTER TABLE audit ADD COLUMN arguments_hmac TEXT;
 

@@ -159,7 +159,7 @@ describe('a live tail', () => {
       env,
       db: auditDb(),
       tenant: 'acme',
-      filter: {},
+      filter: { kind: 'decision' },
       after,
       now: () => Date.now(),
       wait: async () => {},

@@ -3,11 +3,13 @@
 export const WITHOUT_CARRYING = `
   DROP TABLE audit_chain;
   ALTER TABLE audit DROP COLUMN arguments_hmac;
-  UPDATE schema_version SET version = 3;
+  UPDATE schema_version SET version = 4;
 `
 
 export const WITHOUT_UPSTREAMS = `
   ${WITHOUT_CARRYING}
+  ALTER TABLE grants DROP COLUMN older_hash;
+  ALTER TABLE grants DROP COLUMN older_until;
   DROP TABLE upstream_sessions;
   ALTER TABLE sessions DROP COLUMN client;
   ALTER TABLE audit DROP COLUMN outcome;
