@@ -12,6 +12,7 @@ export function auditDb(): D1Database {
 export async function makeAuditTables(): Promise<void> {
   const statements = migration
     .replaceAll(/--.*$/gm, '')
+    .replaceAll(/CREATE (TABLE|INDEX)/g, 'CREATE $1 IF NOT EXISTS')
     .split(';')
     .map((text) => text.trim())
     .filter((text) => text !== '')
