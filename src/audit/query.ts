@@ -77,18 +77,34 @@ export async function readLog(
   })
 }
 
-/** Every log of a tenant that the database has rows of. */
-export async function storedLogs(
-  db: D1Database,
-  tenant: string,
-): Promise<readonly { readonly principal: string; readonly chain: string }[]> {
+/** Everyone of a tenant whose rows the database has. Reads all of the tenant's index. */
+export async function storedPrincipals(db: D1Database, tenant: string): Promise<readonly string[]> {
   const { results } = await asked(() =>
     db
-      .prepare('SELECT DISTINCT principal, chain FROM audit WHERE tenant = ?1 ORDER BY principal, chain')
+      .prepare('SELECT DISTINCT principal FROM audit WHERE tenant = ?1')
       .bind(tenant)
-      .all<{ principal: string; chain: string }>(),
+      .all<{ principal: string }>(),
   )
-  return results
+  return results.map(({ principal }) => principal)
+}
+
+/** Logs under the name of a principal other than `chain`; ten at most. */
+export async function otherLogs(
+  db: D1Database,
+  tenant: string,
+  principal: string,
+  chain: string,
+): Promise<readonly string[]> {
+  const { results } = await asked(() =>
+    db
+      .prepare(
+        `SELECT DISTINCT chain FROM audit
+         WHERE tenant = ?1 AND principal = ?2 AND (chain < ?3 OR chain > ?3) LIMIT 10`,
+      )
+      .bind(tenant, principal, chain)
+      .all<{ chain: string }>(),
+  )
+  return results.map(({ chain: other }) => other)
 }
 
 async function read(db: D1Database, { sql, values }: Where): Promise<readonly StoredRow[]> {

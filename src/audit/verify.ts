@@ -7,7 +7,7 @@ import type { Env } from '../env.ts'
 import { principalObject, tenantObject } from '../objects.ts'
 import { GENESIS, linkHash } from './chain.ts'
 import type { Cut, LogHead } from './local.ts'
-import { readLog, storedLogs } from './query.ts'
+import { otherLogs, readLog, storedPrincipals } from './query.ts'
 import { type Log, TENANT_LOG } from './row.ts'
 
 /** One thing that is not as it was written. */
@@ -60,10 +60,9 @@ export async function verify(
   if (after !== null && from === null) return null
   const known = await tenantObject(env, tenant).auditLogs()
   if (known === null) return null
-  const stored = await storedLogs(db, tenant)
-  const names = [
-    ...new Set([TENANT_LOG, ...known.principals, ...stored.map(({ principal }) => principal)]),
-  ].sort()
+  // Who has rows and is not known is found by the first request.
+  const stored = from === null ? await storedPrincipals(db, tenant) : []
+  const names = [...new Set([TENANT_LOG, ...known.principals, ...stored])].sort()
   const run = new Run(db, async () => (await tenantObject(env, tenant).auditLogs())?.cuts ?? [])
   for (const principal of names) {
     if (from !== null && principal < from.principal) continue
@@ -73,7 +72,7 @@ export async function verify(
         ? ((await tenantObject(env, tenant).auditLogs())?.own ?? null)
         : principalObject(env, tenant, principal).auditHead()
     const head = await askHead()
-    for (const { chain } of stored.filter((it) => it.principal === principal && it.chain !== head?.chain))
+    for (const chain of await otherLogs(db, tenant, principal, head?.chain ?? ''))
       run.found({ grant: principal, chain, seq: 0, problem: 'unknown_log' })
     if (head === null) continue
     const place = from?.principal === principal && from.chain === head.chain ? from : null
