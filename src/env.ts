@@ -14,6 +14,8 @@ export interface Env {
   /** What passes between the eras and lasts longer than a request, one object an exchange. */
   readonly EXCHANGE: DurableObjectNamespace<ExchangeObject>
   readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
+  /** Where audit rows are carried to. Absent on a bare runtime: then they stay in their objects, for 30 days. */
+  readonly AUDIT_DB?: D1Database
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
   readonly AUTH_FAILURES?: RateLimit
 

@@ -6,6 +6,8 @@ import { expect, test } from 'vitest'
 
 const src = fileURLToPath(new URL('../src', import.meta.url))
 const pure = [
+  'audit/row.ts',
+  'canonical-json.ts',
   'policy',
   'legiti/tools',
   'legiti/wire.ts',
@@ -34,7 +36,14 @@ const pure = [
   'bridge/names.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
-const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']
+const given = [
+  'audit/progress.ts',
+  'principal/admit.ts',
+  'principal/audit-log.ts',
+  'principal/counters.ts',
+  'principal/sessions.ts',
+  'principal/ending.ts',
+]
 
 function files(path: string): string[] {
   if (path.endsWith('.ts')) return [join(src, path)]

@@ -1,4 +1,5 @@
 /** All routes of the administration API: add a part here and it is served and described. */
+import { auditRoutes } from './audit.ts'
 import { descriptionRoutes } from './description.ts'
 import { grantRoutes } from './grants.ts'
 import { outboxRoutes } from './outbox.ts'
@@ -17,5 +18,6 @@ export const api: readonly Route[] = [
   ...policyRoutes,
   ...grantRoutes,
   ...outboxRoutes,
+  ...auditRoutes,
   ...descriptionRoutes(() => api),
 ]

@@ -23,6 +23,7 @@ const shownSchema = z.object({
   name: z.string(),
   identity: z.unknown(),
   sessions: z.unknown(),
+  audit: z.unknown(),
   suspended_at: z.string().nullable(),
   created_at: z.string(),
   updated_at: z.string(),

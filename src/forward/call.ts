@@ -1,9 +1,11 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import { isOurState } from '../bridge/names.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
+import { unknownCall } from '../gateway/call.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
 import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
@@ -109,7 +111,7 @@ async function plan(
     tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
     alias: target?.tool,
     args,
-    call: record(target, args),
+    call: await record(passage, target, args),
     handle: typeof handle === 'string' ? handle : null,
   }
   if (target === null) {
@@ -152,12 +154,18 @@ function fitting(target: Target | null): Target | null {
 }
 
 /** What the audit row says: argument names as they were given, where they look like names at all. */
-function record(target: Target | null, args: Readonly<Record<string, unknown>>): CallRecord {
-  if (target === null) return { server: '(unknown)', tool: '(unknown)', argumentNames: [] }
+async function record(
+  { env, claim }: Passage,
+  target: Target | null,
+  args: Readonly<Record<string, unknown>>,
+): Promise<CallRecord> {
+  if (target === null) return unknownCall
   const names = Object.keys(args)
   const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
   const argumentNames = plain.length === names.length ? plain : [...plain, '(other)']
-  return { server: target.upstream.name, tool: target.tool.slice(0, MOST_NAME_CHARS), argumentNames }
+  const hmac = await argumentsHmac(env, claim.tenant, args)
+  const tool = target.tool.slice(0, MOST_NAME_CHARS)
+  return { server: target.upstream.name, tool, argumentNames, argumentsHmac: hmac }
 }
 
 const MOST_NAMES = 64

@@ -1,5 +1,6 @@
 /** The life of one tools/call: find, decide, check, admit, complete. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
@@ -11,6 +12,7 @@ import { type Admission, afterAnswer, askPlanned, type Passage } from './admissi
 import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
+import { settleLater } from './outcomes.ts'
 
 /** What the Worker made of a call before the principal is asked. */
 type CallPlan =
@@ -81,7 +83,7 @@ async function plan(
     tool: name,
     args,
     annotations: { ...tool?.definition.annotations },
-    call: record(tool, args),
+    call: await record(passage, tool, args),
     handle: typeof given === 'string' ? given : null,
   })
   if (tool === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
@@ -104,22 +106,41 @@ async function plan(
   return { kind: 'ready', complete: prepared.complete, intent, ofTenant, abandon: ofTenant.abandon }
 }
 
+/** What is said of a call of nothing that is known: nothing of what the client called it. */
+export const unknownCall: CallRecord = {
+  server: '(unknown)',
+  tool: '(unknown)',
+  argumentNames: [],
+  argumentsHmac: null,
+}
+
 /** What the audit row says. Only names that our schemas have: whatever else a client calls things may be a secret. */
-function record(tool: NativeTool | null, args: Record<string, unknown>): CallRecord {
-  if (tool === null) return { server: '(unknown)', tool: '(unknown)', argumentNames: [] }
+async function record(
+  { env, claim }: Passage,
+  tool: NativeTool | null,
+  args: Record<string, unknown>,
+): Promise<CallRecord> {
+  if (tool === null) return unknownCall
   const given = Object.keys(args)
   const known = given.filter((name) => Object.hasOwn(tool.input.shape, name))
   const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
-  return { server: tool.server, tool: tool.definition.name, argumentNames }
+  const hmac = await argumentsHmac(env, claim.tenant, args)
+  return { server: tool.server, tool: tool.definition.name, argumentNames, argumentsHmac: hmac }
 }
 
 /** Completes an admitted call; what surely did not happen is refunded once the client has its answer. */
 async function finish(
   passage: Passage,
-  { complete, ofTenant }: Extract<CallPlan, { kind: 'ready' }>,
+  { intent, complete, ofTenant }: Extract<CallPlan, { kind: 'ready' }>,
   admitted: Admitted,
 ): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
+  const startedAtMs = Date.now()
   const { result, refund } = await complete(admitted)
+  // What the principal did itself, it has written down itself.
+  if (intent.kind === 'call' && intent.work.kind === 'none') {
+    const outcome = refund ? 'not_delivered' : result.isError ? 'tool_error' : 'result'
+    settleLater(passage, { outcome, upstreamStatus: null, latencyMs: Date.now() - startedAtMs })
+  }
   if (refund) {
     if (admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
     passage.execution.waitUntil(ofTenant.abandon())

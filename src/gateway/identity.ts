@@ -29,8 +29,9 @@ export async function readClaim(
   const claim = claims.get(text) ?? (await claimOf(text))
   if (claim === null) return null
   if (pathTenant !== null && pathTenant !== claim.tenant) return null
-  if (!hostAllows(env, new URL(request.url).hostname, claim.tenant)) return null
-  if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, new URL(request.url).hostname)) return null
+  const { hostname } = new URL(request.url)
+  if (!hostAllows(env, hostname, claim.tenant)) return null
+  if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, hostname)) return null
   return claim
 }
 

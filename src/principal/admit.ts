@@ -4,13 +4,13 @@
  * together.
  */
 import { type Reservation, reserve, type Standing, type Taken } from '../policy/counting.ts'
-import type { Charge, Shadow } from '../policy/model.ts'
+import type { Charge } from '../policy/model.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { type AuditEntry, settleCalls, writeAudit } from './audit.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
-  CallRecord,
+  CallOutcomeKind,
   Intent,
   SessionView,
   Work,
@@ -162,7 +162,9 @@ function call(
   const shadow = [...intent.shadow, ...reservation.shadow]
   const done = perform(context, intent.work, session)
   // A login's row names the session that it started, a logout's the one that it ended.
-  audit(context, request, done.session ?? session, { call: intent.call, shadow }, 'allow', intent.rule, taken)
+  const outcome = outcomeAtOnce(intent.work)
+  const row = { call: intent.call, shadow, ...(outcome === null ? {} : { outcome }) }
+  audit(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
   return admitted(context, done.session, done.outcome, {
     drain: done.drain,
     charged: taken.length > 0,
@@ -195,6 +197,12 @@ function toleratesDeadHandle(work: Work): boolean {
   return (
     work.kind === 'logout' || work.kind === 'whoami' || work.kind === 'login' || work.kind === 'login_failed'
   )
+}
+
+/** What the principal does itself is done with the row; how anything else ends, somebody will say. */
+function outcomeAtOnce({ kind }: Work): CallOutcomeKind | null {
+  if (kind === 'none') return null
+  return kind === 'login_failed' ? 'tool_error' : 'result'
 }
 
 interface Done {
@@ -268,7 +276,7 @@ function audit(
   context: AdmitContext,
   request: AdmitRequest,
   session: Session | null,
-  { call, shadow }: { readonly call: CallRecord; readonly shadow: readonly Shadow[] },
+  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome'>,
   decision: AuditEntry['decision'],
   rule: string,
   taken: readonly Taken[] = [],
@@ -278,12 +286,13 @@ function audit(
     requestId: request.requestId,
     sessionId: session?.id ?? null,
     account: session?.account ?? null,
-    call,
+    call: row.call,
     decision,
     rule,
     configVersion: context.config.version,
     taken,
-    shadow,
+    shadow: row.shadow,
+    ...(row.outcome === undefined ? {} : { outcome: row.outcome }),
   })
 }
 

@@ -1,6 +1,6 @@
 import { refund, type Taken } from '../policy/counting.ts'
 import type { Shadow } from '../policy/model.ts'
-import { type CallRecord, MOST_SETTLED, type Settled } from './contract.ts'
+import { type CallOutcomeKind, type CallRecord, MOST_SETTLED, type Settled } from './contract.ts'
 import { counterStore } from './counters.ts'
 
 /** One decided call, or the end of a session. Names of arguments, never their values. */
@@ -16,12 +16,17 @@ export interface AuditEntry {
   readonly taken: readonly Taken[]
   /** What rules in shadow would have done. */
   readonly shadow: readonly Shadow[]
+  /** How it ended, where that is known at once: what the principal does itself is done in the same transaction. */
+  readonly outcome?: CallOutcomeKind
 }
+
+/** Of more rules in shadow, the first are written down. */
+const MOST_SHADOW = 32
 
 export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
   sql.exec(
     `INSERT INTO audit (at, request_id, session_id, account, server, tool, decision, rule, config_version,
-       argument_names, charged, shadow) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       argument_names, arguments_hmac, charged, shadow, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     entry.atMs,
     entry.requestId,
     entry.sessionId,
@@ -32,8 +37,10 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
     entry.rule,
     entry.configVersion,
     JSON.stringify(entry.call.argumentNames),
+    entry.call.argumentsHmac,
     JSON.stringify(entry.taken),
-    JSON.stringify(entry.shadow.map(({ action, rule }) => [action, rule])),
+    JSON.stringify(entry.shadow.slice(0, MOST_SHADOW).map(({ action, rule }) => [action, rule])),
+    entry.outcome ?? null,
   )
 }
 

@@ -140,6 +140,8 @@ export interface CallRecord {
   readonly server: string
   readonly tool: string
   readonly argumentNames: readonly string[]
+  /** Tells calls with the same arguments: audit/arguments-hmac.ts. */
+  readonly argumentsHmac: string | null
 }
 
 /** What the principal itself does for a call, in the transaction that decided it. */

@@ -16,7 +16,7 @@ export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs:
     requestId: '',
     sessionId: session.id,
     account: session.account,
-    call: { server: 'session', tool: '(session)', argumentNames: [] },
+    call: { server: 'session', tool: '(session)', argumentNames: [], argumentsHmac: null },
     decision: 'end',
     rule: `(${reason})`,
     configVersion: '',

@@ -2,7 +2,9 @@
  * What a principal does by alarm: end sessions whose time is over, drop what is no longer needed, and know
  * when it must wake up next.
  */
+import { nextCarryMs } from '../audit/carry.ts'
 import { KEEP_DEAD_MS } from '../legiti/schedule.ts'
+import { principalLog, REFUNDABLE_MS } from './audit-log.ts'
 import { readDestination } from './destination.ts'
 import { end, overdue } from './ending.ts'
 import type { Grant } from './grants.ts'
@@ -20,11 +22,14 @@ export const KEEP_MS = {
   endedSession: 30 * DAY_MS,
   deliveredEvent: 7 * DAY_MS,
   deadEvent: KEEP_DEAD_MS,
+  /** Where there is no audit database. */
   audit: 30 * DAY_MS,
 } as const
 
 /** Beyond it the oldest rows go early; a few hundred megabytes of the ten gigabytes that an object may hold. */
 const MOST_AUDIT_ROWS = 1_000_000
+/** The same for rows that the audit database has not taken yet: hours at full speed. What goes then leaves a gap that is seen. */
+const MOST_UNCARRIED_ROWS = 10_000_000
 
 /** Rows handled in one go, so that no transaction grows without bound. */
 const BATCH = 1_000
@@ -34,6 +39,12 @@ const BATCH = 1_000
  * to do unless that drain died.
  */
 const DRAIN_GRACE_MS = 1_000
+
+/** A run that carries audit rows and has not been heard of for so long is dead. */
+export const CARRY_LEASE_MS = 60_000
+
+/** Whether audit rows are on their way to the audit database, or whether there is none. */
+export type Carrying = 'nowhere' | 'idle' | 'running'
 
 /** Ends sessions whose time is over, here and upstream. True when there may be more. */
 export function endOverdue(sql: SqlStorage, nowMs: number): boolean {
@@ -54,7 +65,7 @@ interface Retention {
   readonly keepMs: number
 }
 
-const retentions: readonly Retention[] = [
+const everywhere: readonly Retention[] = [
   { table: 'counters', column: 'window_end', rows: 'TRUE', keepMs: KEEP_MS.counter },
   { table: 'sessions', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedSession },
   {
@@ -69,17 +80,29 @@ const retentions: readonly Retention[] = [
     rows: "state = 'dead' AND settled_at IS NOT NULL",
     keepMs: KEEP_MS.deadEvent,
   },
-  { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit },
 ]
+/** Rows stay while they are all that there is, and afterwards only as long as they may be needed for a refund. */
+const uncarried: Retention = { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit }
+const carried: Retention = {
+  table: 'audit',
+  column: 'at',
+  rows: 'seq <= (SELECT head_seq FROM audit_chain)',
+  keepMs: REFUNDABLE_MS,
+}
 
-/** Deletes what has been kept long enough. True when there may be more. */
-export function purge(sql: SqlStorage, nowMs: number): boolean {
-  const written = retentions.map(({ table, column, rows, keepMs }) => {
+function retentionsOf(carries: boolean): readonly Retention[] {
+  return [...everywhere, carries ? carried : uncarried]
+}
+
+/** Deletes what has been kept long enough. True when there may be more. `carries`: audit rows are carried elsewhere. */
+export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean {
+  const written = retentionsOf(carries).map(({ table, column, rows, keepMs }) => {
     const old = `SELECT rowid FROM ${table} WHERE ${rows} AND ${column} <= ? LIMIT ${BATCH}`
     return sql.exec(`DELETE FROM ${table} WHERE rowid IN (${old})`, nowMs - keepMs).rowsWritten
   })
   // A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count.
-  const crowded = `SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${MOST_AUDIT_ROWS} LIMIT ${BATCH}`
+  const most = carries ? MOST_UNCARRIED_ROWS : MOST_AUDIT_ROWS
+  const crowded = `SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${most} LIMIT ${BATCH}`
   written.push(sql.exec(`DELETE FROM audit WHERE rowid IN (${crowded})`).rowsWritten)
   // Index entries count as rows written, so this errs towards looking again.
   return written.some((rows) => rows >= BATCH)
@@ -87,21 +110,24 @@ export function purge(sql: SqlStorage, nowMs: number): boolean {
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
- * send that Legiti may get, the end of a lease, what upstream servers have to be told, the end of the grant, or the next full hour after which something
- * can be deleted.
+ * send that Legiti may get, the end of a lease, what upstream servers have to be told, audit rows that can be carried,
+ * the end of the grant, or the next full hour after which something can be deleted.
  */
 export function nextWakeMs(
   sql: SqlStorage,
   incarnation: string,
   grant: Grant | null,
   nowMs: number,
+  carrying: Carrying,
 ): number | null {
   const grantEndMs = grant?.expiresAtMs ?? null
   const wakes = [
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
-    nextPurgeMs(sql),
+    nextPurgeMs(sql, carrying !== 'nowhere'),
+    carrying === 'idle' ? nextCarryMs(sql, principalLog(sql), nowMs) : null,
+    carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
     grant?.olderSecret && grant.olderSecret.untilMs > nowMs ? grant.olderSecret.untilMs : null,
   ].filter((at) => at !== null)
@@ -114,8 +140,8 @@ export function nextDeliveryMs(sql: SqlStorage, incarnation: string, nowMs: numb
   return leaseMs === null ? null : Math.max(nowMs + DRAIN_GRACE_MS, leaseMs, readDestination(sql).retryAtMs)
 }
 
-function nextPurgeMs(sql: SqlStorage): number | null {
-  const dues = retentions
+function nextPurgeMs(sql: SqlStorage, carries: boolean): number | null {
+  const dues = retentionsOf(carries)
     .map(({ table, column, rows, keepMs }) => {
       const oldest = scalar(sql, `SELECT min(${column}) AS at FROM ${table} WHERE ${rows}`)
       return oldest === null ? null : oldest + keepMs

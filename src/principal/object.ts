@@ -1,4 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
+import { carry, GATHER_MS, nextCarryMs } from '../audit/carry.ts'
+import { type LocalRows, type LogHead, readHead, readLocal } from '../audit/local.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
@@ -6,6 +8,7 @@ import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
 import { refundCall, settleCalls } from './audit.ts'
+import { principalLog } from './audit-log.ts'
 import { Commits } from './commits.ts'
 import {
   ADMITTED_HEADER,
@@ -21,7 +24,16 @@ import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
 import { acceptFeed, announce, announceTo, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, stillOpens, writeGrant } from './grants.ts'
-import { endOverdue, lastUsedMs, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
+import {
+  CARRY_LEASE_MS,
+  endOverdue,
+  KEEP_MS,
+  lastUsedMs,
+  nextDeliveryMs,
+  nextWakeMs,
+  purge,
+  soonestPurgeMs,
+} from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
@@ -63,6 +75,7 @@ export class PrincipalObject extends DurableObject<Env> {
   #armedAtMs: number | null = null
   #draining: Promise<void> | null = null
   #ending: Promise<void> | null = null
+  #carrying: Promise<void> | null = null
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -74,6 +87,7 @@ export class PrincipalObject extends DurableObject<Env> {
       }
     })
     this.#reportLogins = legitiSettings(env).reportLogins
+    if (env.AUDIT_DB === undefined) sayNoDatabase()
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
     ctx.storage.transactionSync(() => migrate(this.#sql))
@@ -219,7 +233,7 @@ export class PrincipalObject extends DurableObject<Env> {
     // From here on nothing begins, and what is on its way to somebody ends before its rows go.
     this.#grant = null
     if (schemaVersion(this.#sql) > 0) await this.#write(() => stopSending(this.#sql, Date.now()))
-    await Promise.allSettled([this.#draining, this.#ending])
+    await Promise.allSettled([this.#draining, this.#ending, this.#carrying])
     closeAllFeeds(this.ctx)
     await this.ctx.storage.deleteAll()
     await this.ctx.storage.deleteAlarm()
@@ -255,6 +269,21 @@ export class PrincipalObject extends DurableObject<Env> {
     })
   }
 
+  /** Where this log ends, and what of it the audit database holds for sure; null for an object without a grant. */
+  async auditHead(): Promise<LogHead | null> {
+    return this.#grant === null ? null : readHead(this.#sql, principalLog(this.#sql))
+  }
+
+  /** Returns when no audit rows are on their way. */
+  async auditSettled(): Promise<void> {
+    await this.#carrying
+  }
+
+  /** Rows that are still here, after `seq`: those that may not have been carried yet. */
+  async auditRows(seq: number, most: number): Promise<LocalRows | null> {
+    return this.#grant === null ? null : readLocal(this.#sql, principalLog(this.#sql), seq, most)
+  }
+
   /** Never throws: an alarm handler that does is retried a few times and then stays silent. */
   override async alarm(): Promise<void> {
     this.#armedAtMs = null
@@ -264,9 +293,10 @@ export class PrincipalObject extends DurableObject<Env> {
       this.#closeFeeds()
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#endUpstreams()
+      void this.#carryAudit()
       await this.#deliver()
       if (this.#isErased()) return
-      while (await this.#write(() => purge(this.#sql, Date.now()))) {}
+      while (await this.#write(() => purge(this.#sql, Date.now(), this.#carries))) {}
       this.#armExactly(this.#nextWakeMs())
     } catch (error) {
       if (this.#isErased()) return
@@ -334,6 +364,7 @@ export class PrincipalObject extends DurableObject<Env> {
     }
     const answer = admit(context, request)
     this.#arm(soonestPurgeMs(nowMs))
+    if (this.#carries && isOnRecord(request)) this.#arm(nowMs + GATHER_MS)
     if (answer.kind === 'admitted') {
       const { session, drain } = answer.admitted
       if (session !== null) this.#arm(session.idleExpiresAtMs)
@@ -384,6 +415,43 @@ export class PrincipalObject extends DurableObject<Env> {
     })
   }
 
+  /** Audit rows have somewhere to go. The demo's, too; without a database they stay here. */
+  get #carries(): boolean {
+    return this.env.AUDIT_DB !== undefined
+  }
+
+  /** At most one at a time, as with drains. Never throws. */
+  #carryAudit(): Promise<void> {
+    const { AUDIT_DB: db } = this.env
+    const grant = this.#grant
+    if (db === undefined || grant === null) return Promise.resolve()
+    const sql = this.#sql
+    const nextMs = nextCarryMs(sql, principalLog(sql), Date.now())
+    // Nearly always there is nothing yet when something else has rung: then nothing is written either.
+    if (this.#carrying === null && (nextMs === null || nextMs > Date.now())) return Promise.resolve()
+    this.#carrying ??= carry({
+      sql,
+      db,
+      tenant: grant.tenant,
+      principal: grant.name,
+      source: principalLog(sql),
+      commit: (work) =>
+        this.#write(() => {
+          const result = work()
+          // Should this run die on its way, the alarm takes over.
+          this.#arm(Date.now() + CARRY_LEASE_MS)
+          return result
+        }),
+      now: () => Date.now(),
+    })
+      .then(() => {})
+      .finally(() => {
+        this.#carrying = null
+        this.#armExactly(this.#nextWakeMs())
+      })
+    return this.#carrying
+  }
+
   #deliveryContext(): DeliveryContext {
     return {
       sql: this.#sql,
@@ -419,7 +487,8 @@ export class PrincipalObject extends DurableObject<Env> {
   }
 
   #nextWakeMs(): number | null {
-    return nextWakeMs(this.#sql, this.#incarnation, this.#grant, Date.now())
+    const carrying = !this.#carries ? 'nowhere' : this.#carrying === null ? 'idle' : 'running'
+    return nextWakeMs(this.#sql, this.#incarnation, this.#grant, Date.now(), carrying)
   }
 
   /** Closes the streams of ended sessions, and all of them when the grant's time is over. */
@@ -454,4 +523,18 @@ export class PrincipalObject extends DurableObject<Env> {
   #name(): string {
     return this.#grant === null ? '' : `${this.#grant.tenant}/${this.#grant.name}`
   }
+}
+
+let isSaid = false
+
+/** Once in the life of an isolate. */
+function sayNoDatabase(): void {
+  if (isSaid) return
+  isSaid = true
+  log('warn', 'audit.no_database', { kept_days: KEEP_MS.audit / 86_400_000 })
+}
+
+/** Whether this request writes an audit row, whatever becomes of it. */
+function isOnRecord({ intent: { kind } }: AdmitRequest): boolean {
+  return kind === 'call' || kind === 'refuse' || kind === 'close'
 }

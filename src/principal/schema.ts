@@ -151,6 +151,23 @@ const migrations: readonly string[] = [
   ALTER TABLE grants ADD COLUMN older_hash BLOB;
   ALTER TABLE grants ADD COLUMN older_until INTEGER;
   `,
+  `
+  -- HMAC of the arguments, <key id>:<base64url>: the same for the same arguments; NULL: there is no key, or they are long.
+  ALTER TABLE audit ADD COLUMN arguments_hmac TEXT;
+
+  -- How far the audit rows are chained and carried to the audit database; the same in a TenantObject.
+  CREATE TABLE audit_chain (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    chain TEXT NOT NULL,                -- names this log: that of an object that was deleted had another
+    first_seq INTEGER,                  -- where the chain begins, NULL: nothing was frozen yet
+    frozen_seq INTEGER NOT NULL,        -- rows up to here change no more; they may have been sent
+    head_seq INTEGER NOT NULL,          -- rows up to here are in the audit database for sure
+    head_hash TEXT NOT NULL,            -- of that row, as hex; '' before the first
+    failures INTEGER NOT NULL,          -- rounds in a row in which nothing could be carried
+    retry_at INTEGER NOT NULL           -- nothing is sent before
+  );
+  INSERT INTO audit_chain VALUES (1, lower(hex(randomblob(8))), NULL, 0, 0, '', 0, 0);
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -16,6 +16,8 @@ export interface SecretKeys {
   /** Names the key that seals. */
   readonly current: string
   readonly byId: ReadonlyMap<string, Promise<CryptoKey>>
+  /** What other keys are derived from (HKDF): the current key, which never serves two purposes itself. */
+  readonly derivation: Promise<CryptoKey>
 }
 
 type Read =
@@ -82,13 +84,22 @@ function decoded(base64: string): Uint8Array | null {
 
 function imported(keys: ReadonlyMap<string, Uint8Array>): SecretKeys {
   const byId = new Map([...keys].map(([id, bytes]) => [id, importKey(bytes)]))
-  return { current: [...keys.keys()][0] ?? '', byId }
+  const [[current, bytes] = ['', new Uint8Array()]] = keys
+  return { current, byId, derivation: importForDerivation(bytes) }
 }
 
 function theDemoKeys(): SecretKeys {
   const bytes = crypto.subtle.digest('SHA-256', new TextEncoder().encode(DEMO_KEY_TEXT))
-  demoKeys ??= { current: DEMO_KEY_ID, byId: new Map([[DEMO_KEY_ID, bytes.then(importKey)]]) }
+  demoKeys ??= {
+    current: DEMO_KEY_ID,
+    byId: new Map([[DEMO_KEY_ID, bytes.then(importKey)]]),
+    derivation: bytes.then(importForDerivation),
+  }
   return demoKeys
+}
+
+function importForDerivation(bytes: BufferSource): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', bytes, 'HKDF', false, ['deriveKey'])
 }
 
 function importKey(bytes: BufferSource): Promise<CryptoKey> {

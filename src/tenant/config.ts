@@ -14,6 +14,7 @@ import type { KnownTools } from '../policy/warnings.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
+const DEFAULT_RETENTION_DAYS = 400
 
 const jwtIssuer = object({
   /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
@@ -26,7 +27,7 @@ const jwtIssuer = object({
   jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
 }).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
 
-const settingsSchema = object({
+const common = {
   identity: object({
     /** Whether this tenant's grants may assert an account without proof. */
     trusted: z.boolean().default(false),
@@ -38,11 +39,27 @@ const settingsSchema = object({
     /** A session ends so long after it began, used or not. */
     absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
   }).prefault({}),
+}
+
+const settingsSchema = object({
+  ...common,
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
 })
 
 /** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */
-export const tenantDocument = settingsSchema.omit({ servers: true })
+export const tenantDocument = object({
+  ...common,
+  audit: object({
+    /** Audit rows go so long after what they tell of. */
+    retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
+  }).prefault({}),
+})
+
+/** How long audit rows are kept. Settings from before there was an audit database say nothing of it. */
+export function retentionDays(settings: TenantDocument): number {
+  const { audit } = settings as Partial<TenantDocument>
+  return audit?.retention_days ?? DEFAULT_RETENTION_DAYS
+}
 
 export type TenantSettings = z.infer<typeof settingsSchema>
 export type TenantDocument = z.infer<typeof tenantDocument>

@@ -1,9 +1,10 @@
 /**
  * A tenant that goes away, step by step: every principal ends its sessions, so that their logouts are queued; waits
  * until its outbox has been delivered, or the time for that is over; says what is lost; and is erased. Then the
- * counters, and last the tenant's own object. Each step can be repeated, and what has been done is written down, so
- * a crash anywhere is only a delay (docs/decisions/0022-deletion.md).
+ * audit trail, the counters, and last the tenant's own object. Each step can be repeated, and what has been done is
+ * written down, so a crash anywhere is only a delay (docs/decisions/0022-deletion.md).
  */
+import { forgetTenant } from '../audit/retention.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { principalObject, tenantCounters } from '../objects.ts'
@@ -54,6 +55,8 @@ export async function goOnDeleting(sql: SqlStorage, env: Env, nowMs: number): Pr
   const remaining = deletionView(sql) ?? { kind: 'absent' }
   if (remaining.kind === 'going' && remaining.principals > 0) return remaining
   try {
+    // After the last log that could still have sent something.
+    if (env.AUDIT_DB !== undefined && !(await forgetTenant(env.AUDIT_DB, tenant.name))) return remaining
     await tenantCounters(env, tenant.name).erase()
   } catch (error) {
     log('warn', 'tenant.delete_delayed', { tenant: tenant.name, error: errorName(error) })

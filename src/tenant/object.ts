@@ -1,13 +1,17 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { PersonRole } from '../admin/roles.ts'
+import { carry, nextCarryMs } from '../audit/carry.ts'
+import { type LocalRows, readLocal, readTenantLogs, type TenantLogs } from '../audit/local.ts'
+import { nextRetentionMs, retain } from '../audit/retention.ts'
+import { TENANT_LOG } from '../audit/row.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
 import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
-import { type AdministrativeChange, recordChange } from './changes.ts'
-import { tenantDocument } from './config.ts'
+import { type AdministrativeChange, changesLog, recordChange } from './changes.ts'
+import { retentionDays, tenantDocument } from './config.ts'
 import {
   type By,
   type Catalogue,
@@ -84,6 +88,7 @@ export class TenantObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #pushes: Pushes
   readonly #restless = new Restless()
+  #keeping: Promise<void> = Promise.resolve()
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -96,7 +101,8 @@ export class TenantObject extends DurableObject<Env> {
     // An alarm that was lost must not silence what is pending.
     void ctx.blockConcurrencyWhile(async () => {
       const isBusy = grants.pendingGrants(this.#sql).length > 0 || readTenant(this.#sql)?.deletion
-      if (isBusy && (await ctx.storage.getAlarm()) === null) await ctx.storage.setAlarm(Date.now() + RETRY_MS)
+      if (isBusy) await this.#armBy(Date.now() + RETRY_MS)
+      await this.#wakeForAudit()
     })
   }
 
@@ -545,8 +551,7 @@ export class TenantObject extends DurableObject<Env> {
     if (touched.length === 0) return
     // What is withheld from now on is withheld at once, however restless the server.
     if (!this.#restless.count(server, Date.now()) || isWorse) await this.#tell(touched)
-    else if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
+    else await this.#armBy(Date.now() + RESTLESS_MS)
   }
 
   /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
@@ -572,12 +577,27 @@ export class TenantObject extends DurableObject<Env> {
     await this.#tell(touched)
   }
 
+  /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
+  async auditLogs(): Promise<TenantLogs | null> {
+    return this.#exists ? readTenantLogs(this.#sql, changesLog(this.#sql)) : null
+  }
+
+  /** Administrative changes that are still here, after `seq`. */
+  async auditRows(seq: number, most: number): Promise<LocalRows | null> {
+    return this.#exists ? readLocal(this.#sql, changesLog(this.#sql), seq, most) : null
+  }
+
   /** Tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
     if (!this.#exists) return
     try {
-      if (readTenant(this.#sql)?.deletion) await this.#goOnDeleting()
-      else await this.#tell(grants.pendingGrants(this.#sql), true)
+      if (readTenant(this.#sql)?.deletion) {
+        await this.#goOnDeleting()
+        return
+      }
+      await this.#tell(grants.pendingGrants(this.#sql), true)
+      this.#keeping = this.#keepAudit()
+      await this.#keeping
     } catch (error) {
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
       await this.ctx.storage.setAlarm(Date.now() + LONGEST_RETRY_MS)
@@ -602,6 +622,7 @@ export class TenantObject extends DurableObject<Env> {
       return refusedBy(error)
     }
     this.#exists = true
+    await this.#wakeForAudit()
     const pending = await this.#tell(done.touched)
     return { kind: 'done', created: done.created, now: done.now, pending }
   }
@@ -619,6 +640,7 @@ export class TenantObject extends DurableObject<Env> {
       return refusedBy(error)
     }
     if (touched === null) return { kind: 'absent' }
+    await this.#wakeForAudit()
     return { kind: 'removed', pending: await this.#tell(touched) }
   }
 
@@ -631,9 +653,48 @@ export class TenantObject extends DurableObject<Env> {
     const pending = untold + (await this.#pushes.tell(touched.slice(0, MOST_TOLD)))
     const failures = pending === 0 ? 0 : (readTenant(this.#sql)?.pushFailures ?? 0) + (isRetry ? 1 : 0)
     writePushFailures(this.#sql, failures)
-    if (grants.pendingGrants(this.#sql).length === 0) await this.ctx.storage.deleteAlarm()
-    else await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+    if (grants.pendingGrants(this.#sql).length === 0) {
+      await this.ctx.storage.deleteAlarm()
+      await this.#wakeForAudit()
+    } else await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
     return pending
+  }
+
+  /** Carries administrative changes to the audit database, and lets go what the tenant does not keep any longer. */
+  async #keepAudit(): Promise<void> {
+    const { AUDIT_DB: db } = this.env
+    const tenant = readTenant(this.#sql)
+    if (db === undefined || tenant === null) return
+    const { name, settings } = tenant
+    const { storage } = this.ctx
+    const sql = this.#sql
+    const commit = async <T>(work: () => T) => storage.transactionSync(work)
+    const now = () => Date.now()
+    const tellAtMs = await storage.getAlarm()
+    // Should this run die on its way, the alarm takes over.
+    await this.#armBy(now() + LONGEST_RETRY_MS)
+    await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
+    await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
+    // Meanwhile the tenant may have begun to go.
+    if (readTenant(sql)?.deletion) return this.#armBy(now() + DELETION_ROUND_MS)
+    if (grants.pendingGrants(sql).length === 0) await storage.deleteAlarm()
+    else await storage.setAlarm(tellAtMs ?? now() + RETRY_MS)
+    await this.#wakeForAudit()
+  }
+
+  /** Makes sure that the alarm rings when the audit needs it, or before. Call it after every change on record. */
+  async #wakeForAudit(): Promise<void> {
+    if (this.env.AUDIT_DB === undefined) return
+    const nowMs = Date.now()
+    const wakes = [nextCarryMs(this.#sql, changesLog(this.#sql), nowMs), nextRetentionMs(this.#sql)]
+    const wakeMs = Math.max(nowMs, Math.min(...wakes.filter((at) => at !== null)))
+    await this.#armBy(wakeMs)
+  }
+
+  /** Makes sure that the alarm rings at `atMs` or before. */
+  async #armBy(atMs: number): Promise<void> {
+    const armedMs = await this.ctx.storage.getAlarm()
+    if (armedMs === null || armedMs > atMs) await this.ctx.storage.setAlarm(atMs)
   }
 
   /** Writes down who changed what, and that it is another now than before. */
@@ -661,6 +722,8 @@ export class TenantObject extends DurableObject<Env> {
   /** Goes as far as it gets; while something is left, the alarm goes on. */
   async #goOnDeleting(): Promise<DeletionView> {
     await this.#pushes.quiet()
+    // What is on its way to the audit database arrives before all of it goes.
+    await this.#keeping.catch(() => {})
     const went = await goOnDeleting(this.#sql, this.env, Date.now())
     if (went.kind !== 'gone') {
       await this.ctx.storage.setAlarm(Date.now() + DELETION_ROUND_MS)

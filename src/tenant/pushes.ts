@@ -104,7 +104,9 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
     (server) => grant.servers === '*' || grant.servers.includes(server),
   )
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
-  const config = await versioned({ ...settings, servers }, document, upstreams)
+  // How long the audit is kept concerns no principal.
+  const { audit: _, ...rest } = settings
+  const config = await versioned({ ...rest, servers }, document, upstreams)
   return { ...held, config: { ...config, ...suspended } }
 }
 

@@ -1,4 +1,5 @@
 /** What is pinned of an upstream's tools, and what has changed since. PURE: whoever stores a pin makes its digest. */
+import { canonicalJson } from '../canonical-json.ts'
 import { isObject } from '../policy/json.ts'
 import { pointer } from '../policy/problem.ts'
 
@@ -30,7 +31,7 @@ export function pinnedPart(tool: unknown): Readonly<Record<string, unknown>> {
 
 /** One line of JSON that is the same for two tools exactly if a model or a client could not tell them apart. */
 export function toolText(tool: unknown): string {
-  return canonical(pinnedPart(tool))
+  return canonicalJson(pinnedPart(tool))
 }
 
 /** What the digest of a whole listing is made of: the order counts, since it is what a model sees. */
@@ -83,7 +84,7 @@ function at(value: unknown, part: string | number): unknown {
 }
 
 function textOf(value: unknown): string {
-  return value === undefined ? '' : canonical(value)
+  return value === undefined ? '' : canonicalJson(value)
 }
 
 /** Long text is shown from where it begins to differ. */
@@ -99,7 +100,7 @@ function excerpts(before: unknown, after: unknown): { before: unknown; after: un
 
 /** Arrays and objects only get here where they are empty, very deep, or where the other side is something else. */
 function shown(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? canonical(value) : value
+  return typeof value === 'object' && value !== null ? canonicalJson(value) : value
 }
 
 function excerpt(value: unknown, from: number): unknown {
@@ -108,41 +109,6 @@ function excerpt(value: unknown, from: number): unknown {
   const end = start + LONGEST_EXCERPT
   const place = `[characters ${start + 1} to ${end} of ${value.length}]`
   return `${start === 0 ? '' : '…'}${value.slice(start, end)}${end === value.length ? '' : '…'} ${place}`
-}
-
-/**
- * JSON with the names of every object in code-unit order and nothing between the tokens. Without recursion: what is
- * pinned was sent by a server, nested as deeply as it likes.
- */
-export function canonical(value: unknown): string {
-  const out: string[] = []
-  const left: ({ readonly text: string } | { readonly value: unknown })[] = [{ value }]
-  for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    if ('text' in next) {
-      out.push(next.text)
-    } else if (Array.isArray(next.value)) {
-      out.push('[')
-      left.push({ text: ']' })
-      for (let i = next.value.length - 1; i >= 0; i--) {
-        left.push({ value: next.value[i] })
-        if (i > 0) left.push({ text: ',' })
-      }
-    } else if (isObject(next.value)) {
-      const object = next.value
-      out.push('{')
-      left.push({ text: '}' })
-      const names = Object.keys(object)
-        .filter((name) => object[name] !== undefined)
-        .sort()
-      for (let i = names.length - 1; i >= 0; i--) {
-        const name = names[i] as string
-        left.push({ value: object[name] }, { text: `${i > 0 ? ',' : ''}${JSON.stringify(name)}:` })
-      }
-    } else {
-      out.push(JSON.stringify(next.value) ?? 'null')
-    }
-  }
-  return out.join('')
 }
 
 export { flagsOf, type ToolFlag } from './flags.ts'

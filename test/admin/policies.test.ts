@@ -158,6 +158,7 @@ describe('the settings of a tenant', () => {
         name: 'acme',
         identity: { trusted: true, jwt: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
+        audit: { retention_days: 400 },
         suspended_at: null,
         created_at: expect.any(String),
         updated_at: expect.any(String),
@@ -175,7 +176,9 @@ describe('the settings of a tenant', () => {
     expect(answer.status).toBe(422)
     expect(answer.body?.problems).toEqual(
       expect.arrayContaining([
-        expect.stringContaining('/servers: found the unknown name "servers"; allowed: identity, sessions'),
+        expect.stringContaining(
+          '/servers: found the unknown name "servers"; allowed: identity, sessions, audit',
+        ),
         expect.stringContaining('did you mean "sessions"?'),
         expect.stringContaining('/sessions/idle_seconds: found 0'),
       ]),

@@ -67,7 +67,11 @@ describe('in the session era', () => {
     ['a call that is only decided', call('auth_whoami'), []],
     ['a login: decided, counted, done and queued', call('auth_login', login), ['drain']],
     ['a notification for Legiti', call('track_logout', { account_id: 'a' }), ['drain']],
-    ['a synchronous decision', call('get_decision', { sale_id: 's' }), []],
+    [
+      'a synchronous decision; how it ended is told later',
+      call('get_decision', { sale_id: 's' }),
+      ['settle'],
+    ],
     ['a call with wrong arguments', call('track_logout', {}), []],
     ['a call of an unknown tool', call('nothing'), []],
     ['a list', request('tools/list'), []],

@@ -1,6 +1,13 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+export const WITHOUT_CARRYING = `
+  DROP TABLE audit_chain;
+  ALTER TABLE audit DROP COLUMN arguments_hmac;
+  UPDATE schema_version SET version = 4;
+`
+
 export const WITHOUT_UPSTREAMS = `
+  ${WITHOUT_CARRYING}
   ALTER TABLE grants DROP COLUMN older_hash;
   ALTER TABLE grants DROP COLUMN older_until;
   DROP TABLE upstream_sessions;

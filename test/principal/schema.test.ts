@@ -7,7 +7,7 @@ import { WITHOUT_UPSTREAMS } from './earlier-schema.ts'
 
 beforeEach(fresh)
 
-const LATEST = 4
+const LATEST = 5
 
 test('an object from before there were upstream servers keeps its sessions and its audit rows', async () => {
   const client = await connect()
@@ -26,8 +26,8 @@ test('an object from before there were upstream servers keeps its sessions and i
   ])
   expect(await rows("SELECT tool, outcome FROM audit WHERE decision = 'allow'")).toEqual([
     { tool: 'auth_login', outcome: null },
-    { tool: 'auth_whoami', outcome: null },
-    { tool: 'auth_login', outcome: null },
+    { tool: 'auth_whoami', outcome: 'result' },
+    { tool: 'auth_login', outcome: 'result' },
   ])
   expect(await rows('SELECT count(*) AS n FROM upstream_sessions')).toEqual([{ n: 0 }])
 })

@@ -110,7 +110,7 @@ const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<
     requestId,
     intent: {
       kind: 'call',
-      call: { server: 'crm', tool: 'find', argumentNames: [] },
+      call: { server: 'crm', tool: 'find', argumentNames: [], argumentsHmac: null },
       rule: 'r',
       handle: null,
       charges: [],

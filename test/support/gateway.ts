@@ -3,6 +3,7 @@ import { reset, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import type { PrincipalObject } from '../../src/principal/object.ts'
 import { tenantConfig } from '../../src/tenant/config.ts'
+import { makeAuditTables } from './audit.ts'
 
 export const DEMO_TOKEN = 'gh_demo_agent_insecure-local-token'
 export const BASE = 'http://127.0.0.1:8787'
@@ -200,6 +201,7 @@ export async function fresh(): Promise<void> {
   test += 1
   await Promise.allSettled([...used].map((name) => principal(name).drain()))
   await reset()
+  await makeAuditTables()
 }
 
 export const ALLOW_ALL = { version: '1', default: 'allow' }

@@ -33,7 +33,12 @@ const charge: Charge = {
 }
 const call: Intent = {
   kind: 'call',
-  call: { server: 'crm', tool: 'find', argumentNames: ['query', 'limit'] },
+  call: {
+    server: 'crm',
+    tool: 'find',
+    argumentNames: ['query', 'limit'],
+    argumentsHmac: 'k1:AAAAAAAAAAAAAAAAAAAAAA',
+  },
   rule: '/tools/find',
   handle: null,
   charges: [charge],

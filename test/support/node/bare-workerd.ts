@@ -47,12 +47,14 @@ export interface BareOptions {
   readonly flags?: readonly string[]
   /** Another Worker to run with the same bindings: an `index.ts` by its path from the root. */
   readonly main?: string | null
+  /** Where an audit database answers, as host:port; without one there is no binding for it. */
+  readonly auditDb?: string
 }
 
 /** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
 export async function startBare(
   vars: Readonly<Record<string, string>> = {},
-  { flags = [], main = null }: BareOptions = {},
+  { flags = [], main = null, auditDb }: BareOptions = {},
 ): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
   const [bundle, port, folder] = await Promise.all([
@@ -65,7 +67,7 @@ export async function startBare(
   await mkdir(state)
   // Beside the configuration, because capnp embeds by relative path only.
   for (const [name, content] of bundle) await writeFile(join(folder, name), content)
-  await writeFile(config, capnp({ modules: [...bundle.keys()], port, state, vars }))
+  await writeFile(config, capnp({ modules: [...bundle.keys()], port, state, vars, auditDb: auditDb ?? null }))
 
   const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | null = null
@@ -171,8 +173,9 @@ function capnp(options: {
   port: number
   state: string
   vars: Readonly<Record<string, string>>
+  auditDb: string | null
 }): string {
-  const { modules, port, state, vars } = options
+  const { modules, port, state, vars, auditDb } = options
   const config: WranglerToml = unstable_readConfig({ config: join(root, 'wrangler.toml') })
   const objects = config.durable_objects.bindings
   const bindings = [
@@ -182,6 +185,13 @@ function capnp(options: {
     ...objects.map(
       ({ name, class_name }) => `(name = ${quote(name)}, durableObjectNamespace = ${quote(class_name)})`,
     ),
+    // The API of D1 around a service, as the platform puts it together.
+    ...(auditDb === null
+      ? []
+      : [
+          '(name = "AUDIT_DB", wrapped = (moduleName = "cloudflare-internal:d1-api", ' +
+            'innerBindings = [(name = "fetcher", service = "audit")]))',
+        ]),
   ]
   const namespaces = objects.map(
     ({ class_name }) =>
@@ -195,6 +205,7 @@ const config :Workerd.Config = (
     (name = "gatehouse", worker = .gatehouse),
     (name = "internet", network = (allow = ["public", "private", "local"])),
     (name = "state", disk = (path = ${quote(state)}, writable = true)),
+    ${auditDb === null ? '' : `(name = "audit", external = (address = ${quote(auditDb)}, http = ())),`}
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "gatehouse")],
 );

@@ -1,0 +1,191 @@
+/** The administration API's audit trail: asked, exported, followed and verified. */
+import * as z from 'zod/v4'
+import { completeUntil } from '../audit/complete.ts'
+import { exportRows } from '../audit/export.ts'
+import { filterQuery } from '../audit/filter.ts'
+import { readPage } from '../audit/query.ts'
+import { shownRow } from '../audit/shown.ts'
+import { tailEvents } from '../audit/tail.ts'
+import { verify } from '../audit/verify.ts'
+import type { Env } from '../env.ts'
+import { problem } from '../errors.ts'
+import { object } from '../policy/fragments.ts'
+import { at } from './answers.ts'
+import { answer, jsonBody, pageOf, pageQuery, type Route, route } from './route.ts'
+
+const PATH = '/api/v1/tenants/:tenant/audit'
+
+const rowSchema = z.object({
+  at: z.string(),
+  kind: z.enum(['decision', 'session', 'change']),
+  grant: z.string().describe('The grant, or "(tenant)" for administrative changes'),
+  seq: z.int(),
+  request_id: z.string().nullable(),
+  session: z.string().nullable(),
+  account: z.string().nullable(),
+  server: z.string().nullable(),
+  method: z.string().nullable(),
+  tool: z.string().nullable(),
+  decision: z.string().nullable(),
+  rule: z.string().nullable(),
+  config_version: z.string().nullable().describe('Names the policy and settings that were decided with'),
+  argument_names: z.array(z.string()).nullable().describe('Names, never values'),
+  arguments_hmac: z.string().nullable().describe('The same for the same arguments'),
+  outcome: z.string().nullable(),
+  upstream_status: z.int().nullable(),
+  latency_ms: z.int().nullable(),
+  shadow: z.array(z.array(z.string())).nullable(),
+  actor: z.string().nullable(),
+  action: z.string().nullable(),
+  subject: z.string().nullable(),
+  detail: z.record(z.string(), z.unknown()).nullable(),
+  chain: z.string(),
+  hash: z.string().nullable(),
+})
+
+const arrival = z
+  .string()
+  .regex(/^\d{1,15}$/, 'the next or last of an earlier export')
+  .optional()
+
+const verificationSchema = z.object({
+  intact: z.boolean().describe('Nothing was found in what this answer covers'),
+  rows: z.int(),
+  logs: z.int(),
+  findings: z.array(
+    z.object({
+      grant: z.string(),
+      chain: z.string(),
+      seq: z.int(),
+      problem: z.enum(['altered', 'missing', 'cut_short', 'made_up', 'unknown_log']),
+    }),
+  ),
+  next: z.string().nullable().describe('`after` of the next request; null: all of it was looked at'),
+})
+
+export const auditRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: 'Decisions, ends of sessions and administrative changes, by time',
+      query: object({
+        ...filterQuery,
+        ...pageQuery,
+        order: z.enum(['newest', 'oldest'], { error: 'newest or oldest' }).default('newest'),
+      }),
+      answers: {
+        200: answer(
+          'A page of rows',
+          pageOf(rowSchema).extend({
+            complete_until: z
+              .string()
+              .nullable()
+              .optional()
+              .describe('Everything of before this time is here; null: nobody can say. On the first page.'),
+          }),
+        ),
+      },
+    },
+    async ({ env, tenant, query: { after = null, limit, order, ...filter } }) => {
+      const { AUDIT_DB: db } = env
+      if (db === undefined) return noDatabase()
+      // Before the page is read: what comes while it is read is not promised.
+      const completeMs = after === null ? await completeAt(env, tenant, filter.grant) : undefined
+      const page = await readPage(db, tenant, filter, { order, after, limit })
+      if (page === null) return problem(400, 'Invalid query', 'after is not a cursor of this list')
+      return Response.json({
+        items: page.rows.map(shownRow),
+        next: page.next,
+        ...(completeMs === undefined ? {} : { complete_until: at(completeMs) }),
+      })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/export`,
+      role: 'viewer',
+      summary: 'All rows as lines of JSON, in the order in which they came',
+      description:
+        'The last line is {"end":true,…}; an export without it is not whole. `next`: go on with it as `after`. ' +
+        '`last`: what comes later is had with it as `after`.',
+      query: object({ ...filterQuery, after: arrival }),
+      answers: { 200: answer('Lines of JSON', null, 'application/x-ndjson') },
+    },
+    async ({ env, tenant, query: { after = '0', ...filter } }) => {
+      const { AUDIT_DB: db } = env
+      if (db === undefined) return noDatabase()
+      return new Response(exportRows(db, tenant, filter, Number(after)), {
+        headers: {
+          'content-type': 'application/x-ndjson',
+          'cache-control': 'no-store',
+          'content-disposition': `attachment; filename="audit-${tenant}.ndjson"`,
+        },
+      })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/tail`,
+      role: 'viewer',
+      summary: 'Rows as they happen, as server-sent events',
+      description:
+        'Ends by itself after a while; a client that comes again with Last-Event-ID misses nothing.',
+      query: object({ ...filterQuery }),
+      answers: { 200: answer('Server-sent events; each is a row', null, 'text/event-stream') },
+    },
+    async ({ c, env, tenant, query: filter }) => {
+      const { AUDIT_DB: db } = env
+      if (db === undefined) return noDatabase()
+      const given = c.req.header('last-event-id') ?? ''
+      const events = tailEvents({
+        env,
+        db,
+        tenant,
+        filter,
+        after: /^\d{1,15}$/.test(given) ? Number(given) : null,
+        now: () => Date.now(),
+        wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      })
+      return new Response(events, {
+        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
+      })
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/verify`,
+      role: 'viewer',
+      summary: 'Proves that no row was removed or altered',
+      description: 'Goes through the trail in pieces: repeat with `next` as `after` until it is null.',
+      body: jsonBody(object({ after: z.string().max(1_000).optional() })),
+      answers: { 200: answer('What was found', verificationSchema) },
+    },
+    async ({ env, tenant, body: { after = null } }) => {
+      const { AUDIT_DB: db } = env
+      if (db === undefined) return noDatabase()
+      const found = await verify(env, db, tenant, after)
+      if (found === null)
+        return after === null
+          ? problem(404, 'Not found', 'There is no tenant of that name.')
+          : problem(400, 'Invalid request', 'after is not the next of an earlier answer')
+      return Response.json({ intact: found.findings.length === 0, ...found })
+    },
+  ),
+]
+
+function completeAt(env: Env, tenant: string, grant: string | undefined): Promise<number | null> {
+  return completeUntil(env, tenant, grant ?? null, Date.now())
+}
+
+function noDatabase(): Response {
+  return problem(
+    503,
+    'No audit database',
+    'This deployment has no binding AUDIT_DB: docs/audit.md says how to add one.',
+  )
+}

@@ -1,0 +1,123 @@
+/** Reads the audit trail of one tenant: pages by time, and everything in the order in which it came. */
+import { type Filter, type Where, whereOf } from './filter.ts'
+import type { StoredRow } from './row.ts'
+import { asked } from './store.ts'
+
+export type Order = 'newest' | 'oldest'
+
+export interface Page {
+  readonly rows: readonly StoredRow[]
+  /** Of the next page; null: there is none. */
+  readonly next: string | null
+}
+
+/** Where a page ended: time, then order of arrival. */
+type Cursor = readonly [at: number, arrived: number]
+
+/** A page of rows by time. Null: `after` is no cursor. */
+export async function readPage(
+  db: D1Database,
+  tenant: string,
+  filter: Filter,
+  { order, after, limit }: { readonly order: Order; readonly after: string | null; readonly limit: number },
+): Promise<Page | null> {
+  const cursor = after === null ? null : readCursor(after)
+  if (after !== null && cursor === null) return null
+  const where = whereOf(tenant, filter)
+  const [direction, further] = order === 'newest' ? ['DESC', '<'] : ['ASC', '>']
+  const n = where.values.length
+  const beyond = cursor === null ? '' : ` AND (at, arrived) ${further} (?${n + 1}, ?${n + 2})`
+  const rows = await read(db, {
+    sql: `${where.sql}${beyond} ORDER BY at ${direction}, arrived ${direction} LIMIT ${limit + 1}`,
+    values: [...where.values, ...(cursor ?? [])],
+  })
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  const more = rows.length > limit && last !== undefined
+  return { rows: shown, next: more ? `${last.at}.${last.arrived}` : null }
+}
+
+/** Rows in the order of their arrival, after `arrived`: nothing that comes late is ever passed over. */
+export async function readArrived(
+  db: D1Database,
+  tenant: string,
+  filter: Filter,
+  arrived: number,
+  limit: number,
+): Promise<readonly StoredRow[]> {
+  const where = whereOf(tenant, filter)
+  const n = where.values.length
+  return read(db, {
+    sql: `${where.sql} AND arrived > ?${n + 1} ORDER BY arrived LIMIT ${limit}`,
+    values: [...where.values, arrived],
+  })
+}
+
+/** The last arrival of a tenant, 0 for none. */
+export async function lastArrived(db: D1Database, tenant: string): Promise<number> {
+  const { results } = await asked(() =>
+    db
+      .prepare('SELECT coalesce(max(arrived), 0) AS arrived FROM audit WHERE tenant = ?1')
+      .bind(tenant)
+      .all<{ arrived: number }>(),
+  )
+  return results[0]?.arrived ?? 0
+}
+
+/** Rows of one log, after `seq`. */
+export async function readLog(
+  db: D1Database,
+  { tenant, principal, chain }: Pick<StoredRow, 'tenant' | 'principal' | 'chain'>,
+  seq: number,
+  limit: number,
+): Promise<readonly StoredRow[]> {
+  return read(db, {
+    sql: `tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq > ?4 ORDER BY seq LIMIT ${limit}`,
+    values: [tenant, principal, chain, seq],
+  })
+}
+
+/** Everyone of a tenant whose rows the database has. Reads all of the tenant's index. */
+export async function storedPrincipals(db: D1Database, tenant: string): Promise<readonly string[]> {
+  const { results } = await asked(() =>
+    db
+      .prepare('SELECT DISTINCT principal FROM audit WHERE tenant = ?1')
+      .bind(tenant)
+      .all<{ principal: string }>(),
+  )
+  return results.map(({ principal }) => principal)
+}
+
+/** Logs under the name of a principal other than `chain`; ten at most. */
+export async function otherLogs(
+  db: D1Database,
+  tenant: string,
+  principal: string,
+  chain: string,
+): Promise<readonly string[]> {
+  const { results } = await asked(() =>
+    db
+      .prepare(
+        `SELECT DISTINCT chain FROM audit
+         WHERE tenant = ?1 AND principal = ?2 AND (chain < ?3 OR chain > ?3) LIMIT 10`,
+      )
+      .bind(tenant, principal, chain)
+      .all<{ chain: string }>(),
+  )
+  return results.map(({ chain: other }) => other)
+}
+
+async function read(db: D1Database, { sql, values }: Where): Promise<readonly StoredRow[]> {
+  const { results } = await asked(() =>
+    db
+      .prepare(`SELECT * FROM audit WHERE ${sql}`)
+      .bind(...values)
+      .all<StoredRow>(),
+  )
+  return results
+}
+
+function readCursor(text: string): Cursor | null {
+  const [, at, arrived] = /^(\d{1,15})\.(\d{1,15})$/.exec(text) ?? []
+  return at === undefined || arrived === undefined ? null : [Number(at), Number(arrived)]
+}

@@ -1,0 +1,189 @@
+/**
+ * The trail as it grows, as server-sent events. Once a second: what has come to the audit database, and, of a tenant
+ * with few grants, what is still where it was decided, so that a denial is seen at once. In no order but that of each
+ * log's own arrival; a row that came twice after a reconnect is known by `grant`, `chain` and `seq`.
+ */
+import type { Env } from '../env.ts'
+import { principalObject, tenantObject } from '../objects.ts'
+import { type Filter, matches } from './filter.ts'
+import type { LocalRows } from './local.ts'
+import { lastArrived, readArrived } from './query.ts'
+import { TENANT_LOG } from './row.ts'
+import { type ShownRow, shownRow } from './shown.ts'
+
+export interface TailContext {
+  readonly env: Env
+  readonly db: D1Database
+  readonly tenant: string
+  readonly filter: Filter
+  /** `Last-Event-ID`: arrivals up to here were told; null to begin now. */
+  readonly after: number | null
+  readonly now: () => number
+  readonly wait: (ms: number) => Promise<void>
+}
+
+const EVERY_MS = 1_000
+/** A row waits so long for its outcome, then it is told without. */
+const OUTCOME_MS = 2_000
+const HEARTBEAT_MS = 15_000
+/** More grants are heard of only when their rows arrive, which is within a minute or so. */
+const MOST_LOGS = 20
+const MOST_LOCAL = 200
+const MOST_ARRIVED = 500
+/** Grants are looked for in every so manieth look. */
+const GRANTS_EVERY = 5
+/** What one request may ask of others, all in all; then the client comes again. */
+const MOST_ASKED = 900
+const LONGEST_MS = 15 * 60_000
+
+/** What a tail has told of one log. */
+interface Told {
+  readonly chain: string
+  /** Rows up to here were there before it began. */
+  readonly from: number
+  /** Rows told before they arrived. */
+  readonly early: Set<number>
+  /** The last row told early. */
+  last: number
+  /** The last row that arrived. */
+  arrived: number
+}
+
+/** Looks again and again; each look gives the rows that are new. */
+export class Tail {
+  readonly #context: TailContext
+  readonly #told = new Map<string, Told>()
+  #names: readonly string[] = []
+  #arrived = 0
+  #asked = 0
+  #asks = 0
+
+  constructor(context: TailContext) {
+    this.#context = context
+  }
+
+  /** All before this is not told. */
+  async begin(): Promise<void> {
+    const { db, tenant, after } = this.#context
+    // First the logs: what they hold now and what arrives of it meanwhile is from before.
+    if (after === null)
+      for (const [name, rows] of await this.#ask(Number.MAX_SAFE_INTEGER)) this.#know(name, rows)
+    this.#arrived = after ?? (await lastArrived(db, tenant))
+    this.#asked += 1
+  }
+
+  /** How far the audit database has been told. */
+  get arrived(): number {
+    return this.#arrived
+  }
+
+  /** It has asked as much as one request may. */
+  get isSpent(): boolean {
+    return this.#asked > MOST_ASKED
+  }
+
+  async look(): Promise<readonly ShownRow[]> {
+    const { db, tenant, filter } = this.#context
+    // First the logs, then the database: what left a log in between has arrived.
+    const local = await this.#ask(null)
+    const arrivals = await readArrived(db, tenant, {}, this.#arrived, MOST_ARRIVED)
+    this.#asked += 1
+    const found: ShownRow[] = []
+    for (const row of arrivals) {
+      this.#arrived = row.arrived
+      const told = this.#told.get(row.principal)
+      if (told === undefined || told.chain !== row.chain) found.push(row)
+      else {
+        told.arrived = row.seq
+        if (!told.early.delete(row.seq) && row.seq > told.from) found.push(row)
+      }
+    }
+    for (const [name, rows] of local) found.push(...this.#early(name, rows))
+    return found.filter((row) => matches(filter, row.principal, row))
+  }
+
+  /** Rows that have not arrived yet, up to the first whose outcome is worth a moment's waiting. */
+  #early(name: string, { chain, rows }: LocalRows): ShownRow[] {
+    const told = this.#told.get(name)
+    if (told === undefined) return []
+    const found: ShownRow[] = []
+    for (const { isOpen, ...row } of rows) {
+      if (row.seq <= Math.max(told.last, told.arrived, told.from)) continue
+      if (isOpen && row.at + OUTCOME_MS > this.#context.now()) break
+      told.last = row.seq
+      told.early.add(row.seq)
+      found.push({ ...row, principal: name, chain, hash: null })
+    }
+    return found
+  }
+
+  #know(name: string, { chain, lastSeq }: LocalRows): void {
+    this.#told.set(name, { chain, from: lastSeq, early: new Set(), last: 0, arrived: 0 })
+  }
+
+  /** What the logs hold, after `seq` or after what was told of each. */
+  async #ask(seq: number | null): Promise<readonly (readonly [string, LocalRows])[]> {
+    const { env, tenant, filter } = this.#context
+    if (this.#asks++ % GRANTS_EVERY === 0) {
+      const logs = await tenantObject(env, tenant).auditLogs()
+      this.#asked += 1
+      const all = logs === null ? [] : [TENANT_LOG, ...logs.principals]
+      const wanted = filter.grant === undefined ? all : all.filter((name) => name === filter.grant)
+      this.#names = wanted.length > MOST_LOGS ? [] : wanted
+    }
+    const answers = await Promise.all(
+      this.#names.map(async (name) => {
+        const object = name === TENANT_LOG ? tenantObject(env, tenant) : principalObject(env, tenant, name)
+        const told = this.#told.get(name)
+        const after = seq ?? Math.max(told?.last ?? 0, told?.arrived ?? 0, told?.from ?? 0)
+        return [name, await object.auditRows(after, MOST_LOCAL)] as const
+      }),
+    )
+    this.#asked += this.#names.length
+    const known = answers.flatMap(([name, rows]) => (rows === null ? [] : [[name, rows] as const]))
+    if (seq === null)
+      for (const [name, { chain }] of known)
+        if (!this.#told.has(name))
+          this.#told.set(name, { chain, from: 0, early: new Set(), last: 0, arrived: 0 })
+    return known
+  }
+}
+
+/** The events of a tail; ends by itself, with an event that says so. */
+export function tailEvents(context: TailContext): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  const { now, wait } = context
+  const tail = new Tail(context)
+  const startedAtMs = now()
+  let heardAtMs = startedAtMs
+  let isOver = false
+  return new ReadableStream(
+    {
+      async start(controller) {
+        await tail.begin()
+        controller.enqueue(encoder.encode(`retry: ${EVERY_MS}\nid: ${tail.arrived}\n\n`))
+      },
+      async pull(controller) {
+        while (!isOver) {
+          await wait(EVERY_MS)
+          if (isOver) return
+          if (tail.isSpent || now() - startedAtMs > LONGEST_MS) {
+            controller.enqueue(encoder.encode('event: end\ndata: {}\n\n'))
+            controller.close()
+            return
+          }
+          const rows = await tail.look()
+          if (rows.length === 0 && now() - heardAtMs < HEARTBEAT_MS) continue
+          heardAtMs = now()
+          const text = rows.map((row) => `data: ${JSON.stringify(shownRow(row))}\n\n`).join('')
+          controller.enqueue(encoder.encode(`${text}id: ${tail.arrived}\n: \n\n`))
+          return
+        }
+      },
+      cancel() {
+        isOver = true
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
