@@ -4,6 +4,7 @@ import { cors } from 'hono/cors'
 import { outboxRoutes } from './admin/outbox.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
 import { tenantRoutes } from './admin/tenants.ts'
+import { publicUrlProblem } from './approvals/origin.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
@@ -29,6 +30,7 @@ app.get('/healthz', async (c) => {
     bodyLimitProblem(c.env) ??
     secretKeysProblem(c.env) ??
     addressSettingsProblem(c.env) ??
+    publicUrlProblem(c.env) ??
     (isDemo(c.env) ? await demoProblem() : null)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })

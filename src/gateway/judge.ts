@@ -3,6 +3,9 @@
  * counted by the principal, with what is said here.
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import type { ApprovalAsked } from '../approvals/contract.ts'
+import { digestOf } from '../approvals/digest.ts'
+import { publicOrigin } from '../approvals/origin.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
@@ -58,6 +61,8 @@ export class Judge {
   #shadow: readonly Shadow[] = []
   #rule = ''
   #charges: readonly Charge[] = []
+  /** What the policy says where a person must approve the call. */
+  #approval: string | null = null
 
   constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
     const { tool, alias, handle } = subject
@@ -78,7 +83,7 @@ export class Judge {
     return { kind: 'refuse', call, decision, rule, shadow: this.#shadow, assumed: this.#assumed }
   }
 
-  /** Asks the policy; null when it allows. */
+  /** Asks the policy; null when it allows, or would have a person asked: that is the principal's to find out. */
   decide(nowMs: number): RefusedCall | null {
     const { tool, alias, args, annotations } = this.#subject
     const decision = decide(
@@ -87,14 +92,14 @@ export class Judge {
       { nowMs, ...this.#caller },
     )
     this.#shadow = decision.shadow
-    if (decision.action === 'allow') {
+    if (decision.action !== 'deny') {
       this.#rule = decision.rule
       this.#charges = decision.charges
+      this.#approval = decision.action === 'require_approval' ? decision.message : null
       return null
     }
-    const { action, code, rule, message } = decision
-    const result = failure(code, `${message} (policy rule: ${rule})`, { rule })
-    return this.refuse(action === 'deny' ? 'deny' : 'approval', rule, result)
+    const { code, rule, message } = decision
+    return this.refuse('deny', rule, failure(code, `${message} (policy rule: ${rule})`, { rule }))
   }
 
   /** Charges the tenant's counters, and says what the principal is to do. Call it after `decide` has allowed. */
@@ -121,9 +126,17 @@ export class Judge {
       charges: this.#charges.filter((charge) => !isOfTenant(charge)),
       shadow: this.#shadow,
       assumed: this.#assumed,
+      approval: await this.#asked(),
       work,
     }
     const abandon = () => refundTenant(this.#passage, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
+  }
+
+  async #asked(): Promise<ApprovalAsked | null> {
+    if (this.#approval === null) return null
+    const { env, http } = this.#passage
+    const digest = await digestOf(this.#subject.args)
+    return { digest, message: this.#approval, origin: publicOrigin(env, http.url) }
   }
 }

@@ -21,6 +21,8 @@ export const KEEP_MS = {
   deliveredEvent: 7 * DAY_MS,
   deadEvent: KEEP_DEAD_MS,
   audit: 30 * DAY_MS,
+  /** After its time was over. */
+  approval: 30 * DAY_MS,
 } as const
 
 /** Beyond it the oldest rows go early; a few hundred megabytes of the ten gigabytes that an object may hold. */
@@ -33,7 +35,7 @@ const BATCH = 1_000
  * A drain usually follows the answer at once; the alarm comes a little later, so that it finds nothing left
  * to do unless that drain died.
  */
-const DRAIN_GRACE_MS = 1_000
+export const DRAIN_GRACE_MS = 1_000
 
 /** Ends sessions whose time is over, here and upstream. True when there may be more. */
 export function endOverdue(sql: SqlStorage, nowMs: number): boolean {
@@ -70,6 +72,7 @@ const retentions: readonly Retention[] = [
     keepMs: KEEP_MS.deadEvent,
   },
   { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit },
+  { table: 'approvals', column: 'expires_at', rows: 'TRUE', keepMs: KEEP_MS.approval },
 ]
 
 /** Deletes what has been kept long enough. True when there may be more. */

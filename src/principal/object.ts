@@ -1,10 +1,13 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { Announcement, ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
+import { Telling } from './announcements.ts'
+import { decideApproval, giveBackApproval, readApproval } from './approvals.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { Commits } from './commits.ts'
 import {
@@ -17,11 +20,12 @@ import {
   type Settled,
 } from './contract.ts'
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
+import { Decisions } from './decisions.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
 import { acceptFeed, announce, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
-import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
+import { DRAIN_GRACE_MS, endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
@@ -57,6 +61,8 @@ export class PrincipalObject extends DurableObject<Env> {
   #armedAtMs: number | null = null
   #draining: Promise<void> | null = null
   #ending: Promise<void> | null = null
+  readonly #telling = new Telling(() => this.#tellingContext())
+  readonly #decisions = new Decisions()
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -145,13 +151,58 @@ export class PrincipalObject extends DurableObject<Env> {
     if (this.#grant === null) return
     this.#closeFeeds()
     // Side by side: a slow upstream keeps nothing from Legiti.
-    await Promise.all([this.#deliver(), this.#endUpstreams()])
+    await Promise.all([this.#deliver(), this.#endUpstreams(), this.#tellTenant()])
   }
 
-  /** Gives back what `requestId` was charged. For calls that surely did not happen; doing it twice changes nothing. */
+  /**
+   * Gives back what `requestId` was charged, and the approval that it used. For calls that surely did not happen; doing it
+   * twice changes nothing.
+   */
   async refund(requestId: string): Promise<void> {
-    if (this.#grant === null) return
-    await this.#write(() => refundCall(this.#sql, requestId, Date.now()))
+    await this.#giveBack(requestId, () => refundCall(this.#sql, requestId, Date.now()))
+  }
+
+  /** Lets the approved call of `requestId` be made again: its server has asked for input before it does anything. */
+  async reopenApproval(requestId: string): Promise<void> {
+    await this.#giveBack(requestId, () => {})
+  }
+
+  async #giveBack(requestId: string, work: () => void): Promise<void> {
+    const grant = this.#grant
+    if (grant === null) return
+    const reopened = await this.#write(() => {
+      work()
+      const isReopened = giveBackApproval(this.#sql, requestId, grant.name, Date.now())
+      if (isReopened) this.#arm(Date.now() + DRAIN_GRACE_MS)
+      return isReopened
+    })
+    if (reopened) await this.#tellTenant()
+  }
+
+  /** A call that waits for a person, or did; null for an id that is of none. */
+  async approval(id: string): Promise<ApprovalView | null> {
+    return this.#grant === null ? null : readApproval(this.#sql, id, this.#grant.name, Date.now())
+  }
+
+  /** Writes down what a person says of a call. It holds for the very next request. */
+  async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
+    const grant = this.#grant
+    if (grant === null) return { kind: 'absent' }
+    const answer = await this.#write(() => {
+      const decided = decideApproval(this.#sql, request, grant.name, Date.now())
+      if (decided.kind === 'decided') this.#arm(Date.now() + DRAIN_GRACE_MS)
+      return decided
+    })
+    if (answer.kind === 'decided') {
+      this.#decisions.happened(request.id)
+      await this.#tellTenant()
+    }
+    return answer
+  }
+
+  /** Returns when somebody decides about a call, or after `mostMs`; at once where nothing is to be decided. */
+  async waitForDecision(id: string, mostMs: number): Promise<void> {
+    if ((await this.approval(id))?.state === 'pending') await this.#decisions.wait(id, mostMs)
   }
 
   /**
@@ -214,6 +265,7 @@ export class PrincipalObject extends DurableObject<Env> {
       this.#closeFeeds()
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#endUpstreams()
+      void this.#tellTenant()
       await this.#deliver()
       while (await this.#write(() => purge(this.#sql, Date.now()))) {}
       this.#armExactly(this.#nextWakeMs())
@@ -279,6 +331,7 @@ export class PrincipalObject extends DurableObject<Env> {
     }
     const answer = admit(context, request)
     this.#arm(soonestPurgeMs(nowMs))
+    if (answer.kind === 'approval' && answer.drain) this.#arm(nowMs + DRAIN_GRACE_MS)
     if (answer.kind === 'admitted') {
       const { session, drain } = answer.admitted
       if (session !== null) this.#arm(session.idleExpiresAtMs)
@@ -306,6 +359,26 @@ export class PrincipalObject extends DurableObject<Env> {
         this.#ending = null
       })
     return this.#ending
+  }
+
+  /** Tells the tenant what it has yet to know. Never throws; what could not be told is told by alarm. */
+  async #tellTenant(): Promise<void> {
+    await this.#telling.run(Date.now())
+    const nextMs = this.#telling.nextMs(this.#sql, Date.now() + DRAIN_GRACE_MS)
+    if (nextMs !== null) this.#arm(nextMs)
+  }
+
+  #tellingContext() {
+    return {
+      sql: this.#sql,
+      principal: this.#name(),
+      tell: async (announcements: readonly Announcement[]) => {
+        const tenant = this.#grant?.tenant
+        if (tenant !== undefined) await this.env.TENANT.getByName(tenant).hear(announcements)
+      },
+      commit: <T>(work: () => T) => this.#write(work),
+      random: () => Math.random(),
+    }
   }
 
   async #tellUpstreams(): Promise<void> {
@@ -359,7 +432,12 @@ export class PrincipalObject extends DurableObject<Env> {
   }
 
   #nextWakeMs(): number | null {
-    return nextWakeMs(this.#sql, this.#incarnation, this.#grant, Date.now())
+    const nowMs = Date.now()
+    const wakes = [
+      nextWakeMs(this.#sql, this.#incarnation, this.#grant, nowMs),
+      this.#telling.nextMs(this.#sql, nowMs + DRAIN_GRACE_MS),
+    ].filter((at) => at !== null)
+    return wakes.length === 0 ? null : Math.min(...wakes)
   }
 
   /** Closes the streams of ended sessions, and all of them when the grant's time is over. */

@@ -1,6 +1,8 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
 export const WITHOUT_UPSTREAMS = `
+  DROP TABLE approvals;
+  DROP TABLE announcements;
   DROP TABLE upstream_sessions;
   ALTER TABLE sessions DROP COLUMN client;
   ALTER TABLE audit DROP COLUMN outcome;
