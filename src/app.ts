@@ -1,9 +1,9 @@
 /** The Worker's front door: which path belongs to whom. */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { outboxRoutes } from './admin/outbox.ts'
+import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
-import { tenantRoutes } from './admin/tenants.ts'
+import { mount } from './admin/serve.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
@@ -89,8 +89,7 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
   }
 }
 
-app.route('/api/v1/tenants/:tenant/grants/:grant/outbox', outboxRoutes)
-app.route('/api/v1/tenants/:tenant', tenantRoutes)
+mount(app, api)
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()

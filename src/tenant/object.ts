@@ -10,6 +10,7 @@ import {
   type Change,
   type GrantDocument,
   type GrantView,
+  type Page,
   type PolicySummary,
   type PolicyView,
   Refusal,
@@ -91,10 +92,9 @@ export class TenantObject extends DurableObject<Env> {
     })
   }
 
-  async servers(): Promise<readonly ServerView[]> {
+  async servers(page: Page): Promise<readonly ServerView[]> {
     if (!this.#exists) return []
-    return servers
-      .serverNames(this.#sql)
+    return pageOfNames(servers.serverNames(this.#sql), page)
       .map((name) => servers.viewServer(this.#sql, name))
       .filter((server) => server !== null)
   }
@@ -158,8 +158,9 @@ export class TenantObject extends DurableObject<Env> {
     return { accepted, pending: await this.#tell(touched) }
   }
 
-  async policies(): Promise<readonly PolicySummary[]> {
-    return this.#exists ? policies.listPolicies(this.#sql) : []
+  async policies({ after, limit }: Page): Promise<readonly PolicySummary[]> {
+    const all = this.#exists ? policies.listPolicies(this.#sql) : []
+    return all.filter(({ name }) => after === null || name > after).slice(0, limit)
   }
 
   /** A version of a policy, the current one when `version` is null. */
@@ -193,10 +194,9 @@ export class TenantObject extends DurableObject<Env> {
     })
   }
 
-  async grants(): Promise<readonly GrantView[]> {
+  async grants(page: Page): Promise<readonly GrantView[]> {
     if (!this.#exists) return []
-    return grants
-      .grantNames(this.#sql)
+    return pageOfNames(grants.grantNames(this.#sql), page)
       .map((name) => grants.viewGrant(this.#sql, name))
       .filter((grant) => grant !== null)
   }
@@ -354,6 +354,11 @@ export class TenantObject extends DurableObject<Env> {
     const { name, settings } = present(readTenant(this.#sql))
     return { sql: this.#sql, env: this.env, tenant: name, settings }
   }
+}
+
+/** Of sorted names, those of a page. */
+function pageOfNames(names: readonly string[], { after, limit }: Page): readonly string[] {
+  return names.filter((name) => after === null || name > after).slice(0, limit)
 }
 
 /** A Refusal as an answer; any other error stays one. */
