@@ -4,7 +4,9 @@ import { cors } from 'hono/cors'
 import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
 import { mount } from './admin/serve.ts'
+import { grantOfApproval } from './approvals/id.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
+import { approvalPage } from './approvals/page.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
@@ -90,6 +92,8 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
 }
 
 mount(app, api)
+
+app.get('/approvals/:id', (c) => (grantOfApproval(c.req.param('id')) === null ? notFound() : approvalPage()))
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()

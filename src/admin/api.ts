@@ -1,10 +1,12 @@
 /** All routes of the administration API: add a part here and it is served and described. */
+import { approvalRoutes } from './approvals.ts'
 import { grantRoutes } from './grants.ts'
 import { outboxRoutes } from './outbox.ts'
 import { policyRoutes } from './policies.ts'
 import type { Route } from './route.ts'
 import { serverRoutes } from './servers.ts'
 import { tenantRoutes } from './tenants.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export const api: readonly Route[] = [
   ...tenantRoutes,
@@ -12,4 +14,6 @@ export const api: readonly Route[] = [
   ...policyRoutes,
   ...grantRoutes,
   ...outboxRoutes,
+  ...approvalRoutes,
+  ...webhookRoutes,
 ]

@@ -30,7 +30,8 @@ export function approvalAnswer(message: RequestMessage, held: HeldAnswer): Appro
   // One that has been to the link already is not sent there again and again.
   if (!opensLinks(message, held) || hasBeenAsked(message, approval.id))
     return { kind: 'result', result: requiredResult(approval) }
-  const response = message.era === 'stateless' ? inputRequired(message, approval) : required(message, approval)
+  const response =
+    message.era === 'stateless' ? inputRequired(message, approval) : required(message, approval)
   return { kind: 'response', response }
 }
 

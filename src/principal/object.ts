@@ -4,6 +4,7 @@ import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo
 import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
 import { Telling } from './announcements.ts'
@@ -19,13 +20,20 @@ import {
   FEED_HEADER,
   type Settled,
 } from './contract.ts'
-import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { Decisions } from './decisions.ts'
+import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
 import { acceptFeed, announce, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
-import { DRAIN_GRACE_MS, endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
+import {
+  DRAIN_GRACE_MS,
+  endOverdue,
+  nextDeliveryMs,
+  nextWakeMs,
+  purge,
+  soonestPurgeMs,
+} from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
@@ -374,7 +382,7 @@ export class PrincipalObject extends DurableObject<Env> {
       principal: this.#name(),
       tell: async (announcements: readonly Announcement[]) => {
         const tenant = this.#grant?.tenant
-        if (tenant !== undefined) await this.env.TENANT.getByName(tenant).hear(announcements)
+        if (tenant !== undefined) await tenantObject(this.env, tenant).hear(announcements)
       },
       commit: <T>(work: () => T) => this.#write(work),
       random: () => Math.random(),

@@ -1,10 +1,15 @@
 import { DurableObject } from 'cloudflare:workers'
+import { allowsPrivate } from '../admin/resolve.ts'
+import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
+import { addressProblem } from '../upstream/address.ts'
 import type { UpstreamReport } from '../upstream/config.ts'
+import { type ApprovalCursor, hear, listApprovals, nextApprovalPurgeMs, purgeApprovals } from './approvals.ts'
+import { recordChange } from './changes.ts'
 import { tenantDocument } from './config.ts'
 import {
   type Change,
@@ -29,11 +34,15 @@ import { Restless } from './restless.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { addSeen, clearSeen } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
+import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
 import * as servers from './servers.ts'
 import { readTenant, sizeProblem, writePushFailures, writeTenant } from './settings.ts'
 import { sealHeaders } from './static-secrets.ts'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
 import { unknownNames } from './unknown-names.ts'
+import { openSecret, sealSecret } from './webhook-changes.ts'
+import { nextMessagePurgeMs, nextSendMs, purgeMessages, WebhookDelivery } from './webhook-delivery.ts'
+import * as webhooks from './webhooks.ts'
 
 /** After a principal could not be told: twice as long with every round, up to the longest. */
 const RETRY_MS = 5_000
@@ -42,6 +51,8 @@ const LONGEST_RETRY_MS = 5 * 60_000
 const RESTLESS_MS = 30_000
 /** Principals that one invocation may ask; the platform counts. The rest is the alarm's. */
 const MOST_TOLD = 500
+const MOST_WEBHOOKS = 50
+const HOUR_MS = 3_600_000
 
 /** What a transaction came to: whom it concerns, and what is there now. */
 interface Done<T> {
@@ -62,6 +73,7 @@ export class TenantObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #pushes: Pushes
   readonly #restless = new Restless()
+  readonly #webhooks = new WebhookDelivery(() => this.#webhookContext())
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -73,8 +85,9 @@ export class TenantObject extends DurableObject<Env> {
     ctx.storage.transactionSync(() => migrate(this.#sql))
     // An alarm that was lost must not silence what is pending.
     void ctx.blockConcurrencyWhile(async () => {
-      if (grants.pendingGrants(this.#sql).length > 0 && (await ctx.storage.getAlarm()) === null)
-        await ctx.storage.setAlarm(Date.now() + RETRY_MS)
+      if (grants.pendingGrants(this.#sql).length > 0) await this.#wakeBy(Date.now() + RETRY_MS)
+      const ownMs = this.#nextOwnWakeMs()
+      if (ownMs !== null) await this.#wakeBy(ownMs)
     })
   }
 
@@ -249,18 +262,22 @@ export class TenantObject extends DurableObject<Env> {
       log('warn', 'tenant.listing_unreadable', { server })
       return
     }
-    const { touched, isWorse } = this.ctx.storage.transactionSync(() => {
+    const { touched, isWorse, isRestless } = this.ctx.storage.transactionSync(() => {
       const before = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
+      const drifted = driftNow(this.#sql, server)
       const isNews = observeListing(this.#sql, server, listing, examined, Date.now())
+      const isRestless = isNews && this.#restless.count(server, Date.now())
+      if (isNews && !isRestless)
+        announceDrift(this.#sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
       const after = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
       const isWorse = Object.keys(after).some((tool) => !Object.hasOwn(before, tool))
-      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse }
+      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse, isRestless }
     })
+    this.#sendSoon()
     if (touched.length === 0) return
     // What is withheld from now on is withheld at once, however restless the server.
-    if (!this.#restless.count(server, Date.now()) || isWorse) await this.#tell(touched)
-    else if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
+    if (!isRestless || isWorse) await this.#tell(touched)
+    else await this.#wakeBy(Date.now() + RESTLESS_MS)
   }
 
   /** The last known tools of a server, or null before the first listing. */
@@ -274,17 +291,136 @@ export class TenantObject extends DurableObject<Env> {
   /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */
   async report(server: string, report: UpstreamReport): Promise<void> {
     if (!this.#exists) return
-    const touched = this.ctx.storage.transactionSync(() =>
-      servers.mergeReport(this.#sql, server, report) ? grants.touchByServer(this.#sql, server) : [],
-    )
+    const touched = this.ctx.storage.transactionSync(() => {
+      const isNews = servers.mergeReport(this.#sql, server, report)
+      announceBreaker(this.#sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
+      return isNews ? grants.touchByServer(this.#sql, server) : []
+    })
+    this.#sendSoon()
     await this.#tell(touched)
+  }
+
+  /** Takes in what a principal of this tenant tells: at least once, and the same once more changes nothing. */
+  async hear(announcements: readonly Announcement[]): Promise<void> {
+    if (!this.#exists) return
+    this.ctx.storage.transactionSync(() => {
+      for (const announcement of announcements) hear(this.#sql, announcement)
+    })
+    const purgeMs = this.#nextOwnWakeMs()
+    if (purgeMs !== null) await this.#wakeBy(purgeMs)
+    this.#sendSoon()
+  }
+
+  /** Calls that wait for a person, or did, the youngest first. */
+  async approvals(page: {
+    readonly state: ApprovalState | null
+    readonly after: ApprovalCursor | null
+    readonly limit: number
+  }): Promise<readonly ApprovalView[]> {
+    return this.#exists ? listApprovals(this.#sql, page, Date.now()) : []
+  }
+
+  async webhooks({ after, limit }: Page): Promise<readonly webhooks.WebhookView[]> {
+    if (!this.#exists) return []
+    return pageOfNames(webhooks.webhookNames(this.#sql), { after, limit })
+      .map((name) => webhooks.viewWebhook(this.#sql, name))
+      .filter((webhook) => webhook !== null)
+  }
+
+  async webhook(name: string): Promise<webhooks.WebhookView | null> {
+    return this.#exists ? webhooks.viewWebhook(this.#sql, name) : null
+  }
+
+  /** Registers a webhook, with this secret, or changes it: then it keeps the secret that it has. */
+  async putWebhook(
+    tenant: string,
+    name: string,
+    document: webhooks.WebhookDocument,
+    secret: string,
+    actor: string,
+  ): Promise<Change<webhooks.WebhookView>> {
+    const stored = this.#exists ? webhooks.sealedSecret(this.#sql, name) : null
+    let sealed: string
+    try {
+      sealed = await sealSecret(secretKeys(this.env), tenant, name, secret, stored)
+    } catch (error) {
+      return refusedBy(error)
+    }
+    const put = await this.#change(tenant, (nowMs) => {
+      const before = webhooks.sealedSecret(this.#sql, name)
+      if (before !== stored)
+        throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+      if (before === null && webhooks.webhookNames(this.#sql).length >= MOST_WEBHOOKS)
+        throw new Refusal('conflict', [`found ${MOST_WEBHOOKS} webhooks; allowed: as many of a tenant`])
+      webhooks.writeWebhook(this.#sql, name, document, sealed, nowMs)
+      const detail = { events: document.events.join(' '), enabled: document.enabled }
+      recordChange(this.#sql, {
+        atMs: nowMs,
+        actor,
+        action: 'webhook.put',
+        subject: `webhook/${name}`,
+        detail,
+      })
+      return { created: before === null, touched: [], now: present(webhooks.viewWebhook(this.#sql, name)) }
+    })
+    this.#sendSoon()
+    return put
+  }
+
+  /** Forgets a webhook and what waits for it. */
+  async deleteWebhook(name: string, actor: string): Promise<Removal> {
+    return this.#remove((atMs) => {
+      if (webhooks.viewWebhook(this.#sql, name) === null) return null
+      webhooks.deleteWebhook(this.#sql, name)
+      const subject = `webhook/${name}`
+      recordChange(this.#sql, { atMs, actor, action: 'webhook.delete', subject, detail: {} })
+      return []
+    })
+  }
+
+  /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
+  async webhookMessages(
+    name: string,
+    state: webhooks.MessageState,
+    afterSeq: number,
+    limit: number,
+  ): Promise<readonly webhooks.MessageView[] | null> {
+    if (!this.#exists || webhooks.viewWebhook(this.#sql, name) === null) return null
+    return webhooks.listMessages(this.#sql, name, state, afterSeq, limit)
+  }
+
+  /** Sends a dead letter again. False where there is no such letter. */
+  async replayMessage(name: string, id: string, actor: string): Promise<boolean> {
+    if (!this.#exists) return false
+    const isReplayed = this.ctx.storage.transactionSync(() => {
+      const atMs = Date.now()
+      if (!webhooks.replayMessage(this.#sql, name, id, atMs)) return false
+      const subject = `webhook/${name}`
+      recordChange(this.#sql, { atMs, actor, action: 'webhook.replay', subject, detail: { message: id } })
+      return true
+    })
+    if (isReplayed) this.#sendSoon()
+    return isReplayed
+  }
+
+  /** Sends what is due, and returns when that is done. */
+  async drain(): Promise<void> {
+    if (this.#exists) await this.#webhooks.run()
   }
 
   /** Tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
     if (!this.#exists) return
     try {
-      await this.#tell(grants.pendingGrants(this.#sql), true)
+      // Not awaited: a slow receiver must not make principals wait.
+      this.#sendSoon()
+      this.ctx.storage.transactionSync(() => {
+        purgeMessages(this.#sql, Date.now())
+        purgeApprovals(this.#sql, Date.now())
+      })
+      const pending = grants.pendingGrants(this.#sql)
+      await this.#tell(pending, true)
+      if (pending.length === 0) await this.#rearm(null)
     } catch (error) {
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
       await this.ctx.storage.setAlarm(Date.now() + LONGEST_RETRY_MS)
@@ -334,9 +470,55 @@ export class TenantObject extends DurableObject<Env> {
     const pending = untold + (await this.#pushes.tell(touched.slice(0, MOST_TOLD)))
     const failures = pending === 0 ? 0 : (readTenant(this.#sql)?.pushFailures ?? 0) + (isRetry ? 1 : 0)
     writePushFailures(this.#sql, failures)
-    if (grants.pendingGrants(this.#sql).length === 0) await this.ctx.storage.deleteAlarm()
-    else await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+    const isDone = grants.pendingGrants(this.#sql).length === 0
+    await this.#rearm(isDone ? null : Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
     return pending
+  }
+
+  /** Has the alarm ring for principals that must be told again, and for what is this object's own. */
+  async #rearm(retryAtMs: number | null): Promise<void> {
+    const wakes = [retryAtMs, this.#nextOwnWakeMs()].filter((at) => at !== null)
+    if (wakes.length === 0) await this.ctx.storage.deleteAlarm()
+    else await this.ctx.storage.setAlarm(Math.min(...wakes))
+  }
+
+  /** Has the alarm ring at this time or before. */
+  async #wakeBy(atMs: number): Promise<void> {
+    const armedMs = await this.ctx.storage.getAlarm()
+    if (armedMs === null || armedMs > atMs) await this.ctx.storage.setAlarm(atMs)
+  }
+
+  /** When messages are to be sent, or something can be deleted: the latter on the hour. */
+  #nextOwnWakeMs(): number | null {
+    const purges = [nextMessagePurgeMs(this.#sql), nextApprovalPurgeMs(this.#sql)]
+      .filter((at) => at !== null)
+      .map((at) => Math.ceil(Math.max(at, Date.now()) / HOUR_MS) * HOUR_MS)
+    const wakes = [nextSendMs(this.#sql, Date.now()), ...purges].filter((at) => at !== null)
+    return wakes.length === 0 ? null : Math.min(...wakes)
+  }
+
+  /** Sends what is due, behind whatever goes on. */
+  #sendSoon(): void {
+    this.ctx.waitUntil(
+      this.#webhooks.run().catch((error: unknown) => {
+        log('error', 'tenant.webhooks_failed', { error: errorName(error) })
+      }),
+    )
+  }
+
+  #webhookContext() {
+    const tenant = readTenant(this.#sql)?.name ?? ''
+    return {
+      sql: this.#sql,
+      tenant,
+      commit: <T>(work: () => T) => this.ctx.storage.transactionSync(work),
+      openSecret: (webhook: string, sealed: string) =>
+        openSecret(secretKeys(this.env), tenant, webhook, sealed),
+      addressProblem: (url: string) => (allowsPrivate(this.env) ? null : addressProblem(new URL(url))),
+      wakeBy: (atMs: number) => this.#wakeBy(atMs),
+      now: () => Date.now(),
+      random: () => Math.random(),
+    }
   }
 
   #refuseBuiltIn(tenant: string, grant: string): void {
