@@ -12,6 +12,7 @@ const shownSchema = z.object({
   name: z.string(),
   identity: z.unknown(),
   sessions: z.unknown(),
+  approvals: z.unknown(),
   created_at: z.string(),
   updated_at: z.string(),
 })

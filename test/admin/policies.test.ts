@@ -155,6 +155,7 @@ describe('the settings of a tenant', () => {
         name: 'acme',
         identity: { trusted: true, jwt: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
+        approvals: { expires_seconds: 900 },
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
