@@ -1,6 +1,7 @@
 /** The administration API's upstream servers: what is registered, how they stand, and drift accepted. */
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
+import { type Scanned, scanServer } from '../forward/scan.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
@@ -8,7 +9,7 @@ import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../
 import { isServerName } from '../upstream/names.ts'
 import { at, invalid, notFound, page, refusal, removal } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
-import { answer, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+import { answer, type Call, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/servers'
 
@@ -97,13 +98,16 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Registers an upstream server or replaces it',
+      query: object({ scan: z.enum(['true', 'false']).default('true') }),
       body: uncheckedBody(serverSchema),
       answers: {
         200: answer('The server as it is now', changedSchema),
         201: answer('The server was registered', changedSchema),
       },
     },
-    async ({ object, env, tenant, params: { name }, body }) => {
+    async (call) => {
+      const { object, env, tenant, query, body } = call
+      const { name } = call.params
       if (!isServerName(name)) {
         const found = JSON.stringify(name.slice(0, 80))
         const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
@@ -116,6 +120,9 @@ export const serverRoutes: readonly Route[] = [
       if (address.kind === 'refused') return invalid([address.problem])
       const put = await object.putServer(tenant, name, checked.document)
       if (put.kind !== 'done') return refusal(put)
+      // Behind the answer, so that tools are pinned as they are now and not as an agent first finds them.
+      if (put.created && checked.document.enabled && query.scan !== 'false')
+        call.c.executionCtx.waitUntil(scan(call, name))
       const now = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
       return Response.json(now, { status: put.created ? 201 : 200 })
     },
@@ -129,6 +136,27 @@ export const serverRoutes: readonly Route[] = [
       answers: removed,
     },
     async ({ object, params }) => removal(await object.deleteServer(params.name), 'server'),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/scan`,
+      role: 'admin',
+      summary: 'Asks an upstream server for its tools now',
+      answers: {
+        200: answer('Its status, and what the scan found', statusSchema.extend({ scan: z.unknown() })),
+      },
+    },
+    async (call) => {
+      const { object, params } = call
+      const before = await object.server(params.name)
+      if (before === null) return notFound('server')
+      const scanned = await scan(call, params.name)
+      const server = await object.server(params.name)
+      if (scanned === null || server === null)
+        return problem(409, 'Conflict', 'The server is not enabled, so it is not asked for its tools.')
+      return Response.json({ ...standing(server), scan: scanned })
+    },
   ),
   route(
     {
@@ -159,6 +187,17 @@ export const serverRoutes: readonly Route[] = [
     },
   ),
 ]
+
+/** Null for a server that is not enabled. */
+async function scan(
+  { c, env, tenant, object }: Pick<Call, 'c' | 'env' | 'tenant' | 'object'>,
+  name: string,
+): Promise<Scanned | null> {
+  const config = await object.upstream(name)
+  if (config === null) return null
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+  return scanServer({ env, tenant, config, waitUntil })
+}
 
 function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   const warnings: string[] = []

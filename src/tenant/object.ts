@@ -7,11 +7,12 @@ import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
 import { addressProblem } from '../upstream/address.ts'
-import type { UpstreamReport } from '../upstream/config.ts'
+import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { type ApprovalCursor, hear, listApprovals, nextApprovalPurgeMs, purgeApprovals } from './approvals.ts'
 import { recordChange } from './changes.ts'
 import { tenantDocument } from './config.ts'
 import {
+  type Catalogue,
   type Change,
   type GrantDocument,
   type GrantView,
@@ -27,7 +28,7 @@ import {
 import * as grants from './grants.ts'
 import { readListing, readTools } from './listings.ts'
 import { examine, type ObservedListing, observeListing } from './observation.ts'
-import { acceptDrift } from './pins.ts'
+import { acceptDrift, pinnedOfDrifted } from './pins.ts'
 import * as policies from './policies.ts'
 import { Pushes } from './pushes.ts'
 import { Restless } from './restless.ts'
@@ -280,12 +281,18 @@ export class TenantObject extends DurableObject<Env> {
     else await this.#wakeBy(Date.now() + RESTLESS_MS)
   }
 
-  /** The last known tools of a server, or null before the first listing. */
-  async catalogue(server: string): Promise<{ version: string; toolsJson: string } | null> {
+  /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
+  async catalogue(server: string): Promise<Catalogue | null> {
     if (!this.#exists) return null
-    const listing = readListing(this.#sql, server)
+    const version = servers.catalogueVersion(this.#sql, server)
     const toolsJson = readTools(this.#sql, server)
-    return listing === null || toolsJson === null ? null : { version: listing.digest, toolsJson }
+    if (version === null || toolsJson === null) return null
+    return { version, toolsJson, driftedJson: JSON.stringify(pinnedOfDrifted(this.#sql, server)) }
+  }
+
+  /** A server as requests see it; null where there is none, or where it is switched off. */
+  async upstream(server: string): Promise<UpstreamConfig | null> {
+    return this.#exists ? servers.upstreamConfig(this.#sql, server) : null
   }
 
   /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */

@@ -126,8 +126,8 @@ describe('in the session era', () => {
   test('a client that can open links is told by an error which it must', async () => {
     const client = await connect({ url: {} })
     const { body } = await call(client)
-    const [elicitation] = (body?.error as { data: { elicitations: Json[] } }).data.elicitations
-    const id = String(elicitation?.elicitationId)
+    const { data } = (body as { error: { data: { elicitations: Json[] } } }).error
+    const id = String(data.elicitations[0]?.elicitationId)
     expect(body?.error).toMatchObject({
       code: -32_042,
       data: {

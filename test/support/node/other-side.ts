@@ -10,12 +10,14 @@
  *   /html/…         something that is no JSON
  *   /echo/…         what it was sent
  *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
+ *   /asking/<x>/…   an MCP server that asks before it answers: asking-side.ts
  *   /keys           a JSON Web Key Set
  *   /dns/<a>/…      a resolver (DNS over HTTPS, JSON) that knows every name by the address <a>; "none" for no address
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { TestProject } from 'vitest/node'
+import { ask } from './asking-side.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -43,6 +45,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
   let body = ''
   for await (const chunk of request) body += String(chunk)
   const [, kind, status, more] = (request.url ?? '').split('/')
+  if (kind === 'asking') return ask(request, status ?? '', body, response)
   const json = (code: number, value: unknown, headers: Record<string, string> = {}) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers })
     response.end(JSON.stringify(value))
