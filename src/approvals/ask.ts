@@ -3,6 +3,8 @@ import { askPlanned, type Passage, type Planned, principalOf } from '../gateway/
 import type { RequestMessage } from '../gateway/message.ts'
 import { errorName, log } from '../log.ts'
 import { isObject } from '../policy/json.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { ApprovalView } from './contract.ts'
 import { grantOfApproval } from './id.ts'
 
 /**
@@ -14,28 +16,44 @@ export const WAIT_MS = 20_000
 /** The name of our question among the `inputRequests` of a result (MCP 2026-07-28, multi round-trip requests). */
 export const QUESTION = 'approval'
 
+/** How long a retry that overtakes the news of what it answers waits for it. */
+const OVERTAKEN_MS = 2_000
+
 /**
  * As `askPlanned`. A client that comes back from the link before anybody has decided is let wait for a while (MCP
- * 2026-07-28, elicitation: the server may block until the request is fulfilled).
+ * 2026-07-28, elicitation: the server may block until the request is fulfilled), and so is one that answers its server
+ * before the principal has heard that the server asked.
+ *
+ * @param plan is told whether the call may go on with one that was approved
  */
 export async function askApproved<P extends Planned>(
   passage: Passage,
   message: RequestMessage,
-  plan: Parameters<typeof askPlanned<P>>[1],
+  plan: (config: CompiledConfig, isRetry: boolean) => P | Promise<P>,
 ): ReturnType<typeof askPlanned<P>> {
-  const asked = await askPlanned(passage, plan)
-  const { admission } = asked
-  if (admission.kind !== 'approval' || admission.approval.state !== 'pending') return asked
-  const { id } = admission.approval
-  if (!hasBeenAsked(message, id) || !wasAccepted(message)) return asked
+  const asked = await askPlanned(passage, (config) => plan(config, bringsAnswers(message)))
+  const waitMs = asked.admission.kind === 'approval' ? waitFor(message, asked.admission.approval) : 0
+  if (asked.admission.kind !== 'approval' || waitMs === 0) return asked
   try {
-    await principalOf(passage).waitForDecision(id, WAIT_MS)
+    await principalOf(passage).waitForDecision(asked.admission.approval.id, waitMs)
   } catch (error) {
     log('warn', 'approval.wait_failed', { request: passage.requestId, error: errorName(error) })
     return asked
   }
   // To hang up is to cancel in this era: nobody wants the call any more.
-  return passage.http.signal.aborted ? asked : askPlanned(passage, plan)
+  return passage.http.signal.aborted ? asked : askPlanned(passage, (config) => plan(config, false))
+}
+
+function waitFor(message: RequestMessage, { id, state }: ApprovalView): number {
+  if (state === 'used') return OVERTAKEN_MS
+  return state === 'pending' && hasBeenAsked(message, id) && wasAccepted(message) ? WAIT_MS : 0
+}
+
+/** Whether the call answers what a server has asked; answers to the gateway's own question are no such thing. */
+function bringsAnswers({ era, body }: RequestMessage): boolean {
+  const { inputResponses, requestState } = body.params ?? {}
+  if (era !== 'stateless' || isOwnState(requestState)) return false
+  return inputResponses !== undefined || requestState !== undefined
 }
 
 /** Whether this is the retry of a call that was answered with the link. */

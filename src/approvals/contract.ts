@@ -11,6 +11,8 @@ export interface ApprovalAsked {
   readonly message: string
   /** What the link begins with: scheme and host. */
   readonly origin: string
+  /** The call brings answers to what a server has asked: perhaps it goes on with one that was approved. */
+  readonly isRetry: boolean
 }
 
 export const approvalStates = ['pending', 'approved', 'denied', 'used', 'expired'] as const

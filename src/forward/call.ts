@@ -62,8 +62,8 @@ export async function callUpstream(
   rewriting: Rewriting | null,
 ): Promise<Response> {
   const { name } = message.body.params as { name: string }
-  const { admission, planned } = await askApproved(passage, message, (config) =>
-    plan(passage, message, fitting(find(config)), config),
+  const { admission, planned } = await askApproved(passage, message, (config, isRetry) =>
+    plan(passage, message, fitting(find(config)), config, isRetry),
   )
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
@@ -107,6 +107,7 @@ async function plan(
   message: RequestMessage,
   target: Target | null,
   config: CompiledConfig,
+  isRetry: boolean,
 ): Promise<UpstreamPlan> {
   const { arguments: args = {}, _meta } = message.body.params as {
     arguments?: Record<string, unknown>
@@ -119,6 +120,7 @@ async function plan(
     args,
     call: record(target, args),
     handle: typeof handle === 'string' ? handle : null,
+    isRetry,
   }
   if (target === null) {
     const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')

@@ -27,6 +27,8 @@ export interface Subject {
   readonly call: CallRecord
   /** The session's handle in the stateless era, or null. */
   readonly handle: string | null
+  /** It brings answers to what a server has asked. */
+  readonly isRetry?: boolean
 }
 
 /** Never reaches the tool. */
@@ -160,7 +162,8 @@ export class Judge {
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
     const { env, http } = this.#passage
-    const digest = await digestOf(this.#subject.args)
-    return { digest, message: this.#approval, origin: publicOrigin(env, http.url) }
+    const { args, isRetry = false } = this.#subject
+    const digest = await digestOf(args)
+    return { digest, message: this.#approval, origin: publicOrigin(env, http.url), isRetry }
   }
 }

@@ -36,7 +36,7 @@ export interface HoldContext {
 export type Held =
   /** It may be made: `useApproval` it when nothing else objects. */
   | { readonly kind: 'approved'; readonly id: string }
-  /** It waits, or was denied. */
+  /** It waits, or was denied; or it was made, and what a server asked is on its way: then it is given back soon. */
   | { readonly kind: 'held'; readonly approval: ApprovalView }
   /** So many calls wait that this one is not taken. */
   | { readonly kind: 'full' }
@@ -79,8 +79,21 @@ export function holdCall(context: HoldContext, held: HeldCall): Held {
     .toArray()[0]
   if (row?.state === 'approved') return { kind: 'approved', id: row.id }
   if (row !== undefined) return { kind: 'held', approval: viewOf(row, context.grant, nowMs) }
+  const used = asked.isRetry ? lastUse(sql, held, nowMs) : null
+  if (used !== null) return { kind: 'held', approval: viewOf(used, context.grant, nowMs) }
   if (countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
   return { kind: 'held', approval: begin(context, held) }
+}
+
+function lastUse(sql: SqlStorage, { sessionId, account, call, asked, rule }: HeldCall, nowMs: number) {
+  const row = sql
+    .exec<ApprovalRow>(
+      `SELECT * FROM approvals WHERE arguments = ? AND session_id IS ? AND account IS ? AND server = ? AND tool = ?
+         AND rule = ? AND state = 'used' AND expires_at > ? ORDER BY seq DESC LIMIT 1`,
+      ...[asked.digest, sessionId, account, call.server, call.tool, rule, nowMs],
+    )
+    .toArray()[0]
+  return row ?? null
 }
 
 function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldContext, held: HeldCall) {
@@ -113,10 +126,15 @@ export function useApproval(
 }
 
 /**
- * What `requestId` was approved for has not been done yet, so it may be made again. False where nothing was approved for
- * it, or where the time is over.
+ * What `requestId` was approved for has not been done yet, so it may be made again. The approval's id; null where nothing
+ * was approved for it, or where the time is over.
  */
-export function giveBackApproval(sql: SqlStorage, requestId: string, grant: string, nowMs: number): boolean {
+export function giveBackApproval(
+  sql: SqlStorage,
+  requestId: string,
+  grant: string,
+  nowMs: number,
+): string | null {
   const row = sql
     .exec<{ id: string }>(
       `UPDATE approvals SET state = 'approved', used_at = NULL, request_id = NULL, revision = revision + 1
@@ -125,9 +143,9 @@ export function giveBackApproval(sql: SqlStorage, requestId: string, grant: stri
       nowMs,
     )
     .toArray()[0]
-  if (row === undefined) return false
+  if (row === undefined) return null
   announced(sql, row.id, grant, nowMs)
-  return true
+  return row.id
 }
 
 /**

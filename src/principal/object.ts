@@ -188,11 +188,13 @@ export class PrincipalObject extends DurableObject<Env> {
     if (grant === null) return
     const reopened = await this.#write(() => {
       work()
-      const isReopened = giveBackApproval(this.#sql, requestId, grant.name, Date.now())
-      if (isReopened) this.#arm(Date.now() + DRAIN_GRACE_MS)
-      return isReopened
+      const id = giveBackApproval(this.#sql, requestId, grant.name, Date.now())
+      if (id !== null) this.#arm(Date.now() + DRAIN_GRACE_MS)
+      return id
     })
-    if (reopened) await this.#tellTenant()
+    if (reopened === null) return
+    this.#decisions.happened(reopened)
+    await this.#tellTenant()
   }
 
   /** A call that waits for a person, or did; null for an id that is of none. */
@@ -216,9 +218,13 @@ export class PrincipalObject extends DurableObject<Env> {
     return answer
   }
 
-  /** Returns when somebody decides about a call, or after `mostMs`; at once where nothing is to be decided. */
+  /**
+   * Returns when somebody decides about a call, or when it is given back; or after `mostMs`. At once where neither is to
+   * be expected.
+   */
   async waitForDecision(id: string, mostMs: number): Promise<void> {
-    if ((await this.approval(id))?.state === 'pending') await this.#decisions.wait(id, mostMs)
+    const state = (await this.approval(id))?.state
+    if (state === 'pending' || state === 'used') await this.#decisions.wait(id, mostMs)
   }
 
   /**

@@ -322,7 +322,8 @@ describe('administrators', () => {
     await told()
     const list = async (query = '') => {
       const { body } = await admin('GET', `acme/approvals${query}`)
-      return { ids: (body?.items as { id: string }[]).map(({ id }) => id), next: body?.next as string | null }
+      const { items, next } = body as { items: { id: string }[]; next: string | null }
+      return { ids: items.map(({ id }) => id), next }
     }
     expect(await list()).toEqual({ ids, next: null })
     const first = await list('?limit=2')
