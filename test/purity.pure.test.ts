@@ -15,6 +15,11 @@ const pure = [
   'tenant/server-document.ts',
   'tenant/static-headers.ts',
   'tenant/unknown-names.ts',
+  'approvals/canonical.ts',
+  'approvals/id.ts',
+  'approvals/origin.ts',
+  'webhooks/events.ts',
+  'webhooks/schedule.ts',
   'upstream/names.ts',
   'upstream/pins.ts',
   'upstream/flags.ts',
@@ -34,7 +39,13 @@ const pure = [
   'bridge/names.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
-const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']
+const given = [
+  'principal/admit.ts',
+  'principal/counters.ts',
+  'principal/sessions.ts',
+  'principal/ending.ts',
+  'principal/approvals.ts',
+]
 
 function files(path: string): string[] {
   if (path.endsWith('.ts')) return [join(src, path)]

@@ -1,4 +1,4 @@
-/** What an agent is told of a call that a person must approve. PURE. */
+/** What an agent is told of a call that a person must approve. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { statelessClient } from '../forward/client.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'

@@ -1,5 +1,6 @@
 /** Calls that a person must approve: held, decided, made once. */
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MOST_PENDING_APPROVALS } from '../../src/approvals/contract.ts'
 import { admin, makeGrant, tenantRows } from '../support/admin.ts'
@@ -302,13 +303,42 @@ describe('whatever dies', () => {
     const before = await principal(NAME).approval(id)
     await decide(id, 'approve')
     if (before === null) throw new Error('it is there')
-    const { env } = await import('cloudflare:workers')
     const late = { id: `${id}_1`, atMs: START, type: 'approval', data: before } as const
     await env.TENANT.getByName('acme').hear([late, late])
     expect(await tenantRows('acme', 'SELECT state, revision FROM approvals')).toEqual([
       { state: 'approved', revision: 2 },
     ])
   })
+})
+
+describe('a limit of the whole tenant', () => {
+  test('is charged when the approved call is made, not while it waits', async () => {
+    const limits = [{ counter: 'all', window: 'day', max: 1, scope: 'tenant' }]
+    const rule = { require_approval: [{ conditions: [] }], limits }
+    await admin('PUT', 'acme/policies/bot', { version: '1', default: 'allow', tools: { track_logout: rule } })
+    const id = await ask()
+    for (let i = 0; i < 3; i++) expect(await ask()).toBe(id)
+    await decide(id, 'approve')
+    expect((await track(token)).isError).toBe(false)
+    expect((await track(token, { account_id: 'b' })).code).toBe('rate_limited')
+  })
+})
+
+test('what is over is kept for 30 days, here and in the list', async () => {
+  const id = await ask()
+  await told()
+  const day = 24 * 3_600_000
+  const ring = async () => {
+    await runDurableObjectAlarm(principal(NAME))
+    await runDurableObjectAlarm(env.TENANT.getByName('acme'))
+  }
+  vi.setSystemTime(START + 29 * day)
+  await ring()
+  expect((await admin('GET', `acme/approvals/${id}`)).status).toBe(200)
+  vi.setSystemTime(START + 31 * day)
+  await ring()
+  expect((await admin('GET', `acme/approvals/${id}`)).status).toBe(404)
+  expect((await admin('GET', 'acme/approvals')).body).toEqual({ items: [], next: null })
 })
 
 describe('administrators', () => {
@@ -347,7 +377,9 @@ describe('administrators', () => {
       server: 'legiti',
       tool: 'track_logout',
       argument_names: ['account_id'],
-      arguments_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      arguments_sha256: new Uint8Array(
+        await crypto.subtle.digest('SHA-256', new TextEncoder().encode('{"account_id":"acct_secret_7"}')),
+      ).toHex(),
     })
     expect(JSON.stringify(body)).not.toContain('acct_secret_7')
   })

@@ -23,8 +23,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`servers that ask ${bareWorkerdMiss
     references.push(await startStatelessEra(), await startSessionEra())
     await admin.putTenant()
     await admin.putPolicy('careful', { version: '1', default: 'allow', all_tools: asks })
-    await admin.putServer('stateless', { url: references[0]?.url ?? '' })
-    await admin.putServer('session', { url: references[1]?.url ?? '' })
+    await admin.putServer('fresh', { url: references[0]?.url ?? '' })
+    await admin.putServer('classic', { url: references[1]?.url ?? '' })
     token = await admin.putGrant('bot', { policy: 'careful' })
   })
   afterAll(async () => {
@@ -41,10 +41,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`servers that ask ${bareWorkerdMiss
   }
 
   test.each([
-    ['stateless', 'test_input_required_result_elicitation', {}],
-    ['stateless', 'test_input_required_result_multi_round', {}],
-    ['session', 'test_elicitation', { message: 'Who?' }],
-  ])('a server of the %s era: %s', async (server, tool, args) => {
+    ['fresh', 'test_input_required_result_elicitation', {}],
+    ['fresh', 'test_input_required_result_multi_round', {}],
+    ['classic', 'test_elicitation', { message: 'Who?' }],
+  ])('the server %s: %s', async (server, tool, args) => {
     const links: string[] = []
     let forms = 0
     const client = await connectStatelessEra(`${gateway.url}/mcp/${server}`, {
