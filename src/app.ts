@@ -1,6 +1,7 @@
 /** The Worker's front door: which path belongs to whom. */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
+import { accessProblem } from './admin/access.ts'
 import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
 import { mount } from './admin/serve.ts'
@@ -15,6 +16,7 @@ import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
 import { guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
+import { hostSettingsProblem } from './gateway/hosts.ts'
 import { isName } from './gateway/token.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
@@ -33,6 +35,8 @@ app.get('/healthz', async (c) => {
     secretKeysProblem(c.env) ??
     addressSettingsProblem(c.env) ??
     publicUrlProblem(c.env) ??
+    hostSettingsProblem(c.env) ??
+    accessProblem(c.env) ??
     (isDemo(c.env) ? await demoProblem() : null)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })

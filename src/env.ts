@@ -21,6 +21,8 @@ export interface Env {
   readonly DEMO?: string
   /** "true" lets upstream servers be at private addresses, and be spoken to without TLS. From .dev.vars, too. */
   readonly ALLOW_PRIVATE_UPSTREAMS?: string
+  /** "true": the runtime on this machine knows no jurisdictions. From .dev.vars alone: elsewhere it would misplace data. */
+  readonly IGNORE_JURISDICTION?: string
   /** DNS over HTTPS, JSON form: where the addresses of upstream servers are looked up. */
   readonly RESOLVER_URL?: string
   /** Origins whose pages may call the gateway, separated by commas. */
@@ -36,6 +38,14 @@ export interface Env {
   readonly LEGITI_API_KEY?: string
   /** Secret. What upstream servers' credentials are sealed with: secrets/keys.ts. */
   readonly ENCRYPTION_KEYS?: string
-  /** Secret. Opens the administration API; without it the API does not exist. */
+  /** Every name under it is a tenant's: `<tenant>.<TENANT_DOMAIN>`. */
+  readonly TENANT_DOMAIN?: string
+  /** Tenants' own host names: `host=tenant`, separated by commas. */
+  readonly CUSTOM_HOSTNAMES?: string
+  /** Cloudflare Access: the team's host, such as `team.cloudflareaccess.com`. */
+  readonly ACCESS_TEAM_DOMAIN?: string
+  /** Cloudflare Access: the application's audience tags, separated by commas. */
+  readonly ACCESS_AUD?: string
+  /** Secret. Opens the administration API for the deployment's owner, who alone creates tenants. */
   readonly ROOT_TOKEN?: string
 }

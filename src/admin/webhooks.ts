@@ -5,7 +5,7 @@ import { object } from '../policy/fragments.ts'
 import { type MessageView, messageStates, type WebhookView } from '../tenant/webhooks.ts'
 import { webhookEvents } from '../webhooks/events.ts'
 import { webhookSecret } from '../webhooks/signature.ts'
-import { at, invalid, nameProblem, notFound, page, refusal, removal } from './answers.ts'
+import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { may, type Who } from './who.ts'
@@ -79,7 +79,7 @@ export const webhookRoutes: readonly Route[] = [
     },
     async ({ object, who, params }) => {
       const webhook = await object.webhook(params.name)
-      return webhook === null ? notFound('webhook') : Response.json(shown(webhook, who))
+      return webhook === null ? notFound('webhook') : tagged(shown(webhook, who), webhook.tag)
     },
   ),
   route(
@@ -97,8 +97,9 @@ export const webhookRoutes: readonly Route[] = [
         201: answer('The webhook was made', changedSchema.extend({ secret: z.string() })),
       },
       creates: true,
+      versioned: true,
     },
-    async ({ object, env, tenant, params: { name }, body, seed, who, actor }) => {
+    async ({ object, env, tenant, params: { name }, body, seed, who, by }) => {
       const wrong = nameProblem('webhook', name)
       if (wrong !== null) return invalid([wrong])
       const url = URL.parse(body.url)
@@ -109,11 +110,11 @@ export const webhookRoutes: readonly Route[] = [
       if (address.kind === 'refused') return invalid([address.problem])
       const secret = webhookSecret(seed)
       const document = { url: url.href, events: [...new Set(body.events)].sort(), enabled: body.enabled }
-      const put = await object.putWebhook(tenant, name, document, secret, actor)
+      const put = await object.putWebhook(tenant, name, document, secret, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = url.protocol === 'http:' ? ['Messages are sent to this webhook unencrypted.'] : []
       const now = { ...shown(put.now, who), warnings }
-      return put.created ? Response.json({ ...now, secret }, { status: 201 }) : Response.json(now)
+      return put.created ? tagged({ ...now, secret }, put.now.tag, 201) : tagged(now, put.now.tag)
     },
   ),
   route(
@@ -122,9 +123,10 @@ export const webhookRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Forgets a webhook and what waits for it',
+      versioned: true,
       answers: removed,
     },
-    async ({ object, params, actor }) => removal(await object.deleteWebhook(params.name, actor), 'webhook'),
+    async ({ object, params, by }) => removal(await object.deleteWebhook(params.name, by), 'webhook'),
   ),
   route(
     {
@@ -159,8 +161,8 @@ export const webhookRoutes: readonly Route[] = [
         202: answer('It is queued', z.object({ message: z.string(), state: z.literal('pending') })),
       },
     },
-    async ({ object, params: { name, message }, actor }) =>
-      (await object.replayMessage(name, message, actor))
+    async ({ object, params: { name, message }, by }) =>
+      (await object.replayMessage(name, message, by.actor))
         ? Response.json({ message, state: 'pending' }, { status: 202 })
         : problem(404, 'No such dead letter', 'This webhook has no dead letter of that id.'),
   ),

@@ -2,6 +2,7 @@
 
 import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
+import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
 import { bearerToken, parseToken } from './token.ts'
 
@@ -28,6 +29,7 @@ export async function readClaim(
   const claim = claims.get(text) ?? (await claimOf(text))
   if (claim === null) return null
   if (pathTenant !== null && pathTenant !== claim.tenant) return null
+  if (!hostAllows(env, new URL(request.url).hostname, claim.tenant)) return null
   if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, new URL(request.url).hostname)) return null
   return claim
 }

@@ -49,6 +49,11 @@ export class Telling {
     return hasAnnouncements(sql) ? Math.max(soonestMs, this.#retryAtMs) : null
   }
 
+  /** Returns when nobody is being told. */
+  async quiet(): Promise<void> {
+    await this.#running
+  }
+
   /** Tells what there is. Never throws: what could not be told is told later. */
   run(nowMs: number): Promise<void> {
     this.#running ??= this.#tellAll(nowMs).finally(() => {

@@ -25,16 +25,17 @@ import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
 import { acceptFeed, announce, announceTo, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
-import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
+import { type Grant, markRevoked, opens, readGrant, stillOpens, writeGrant } from './grants.ts'
 import {
   DRAIN_GRACE_MS,
   endOverdue,
+  lastUsedMs,
   nextDeliveryMs,
   nextWakeMs,
   purge,
   soonestPurgeMs,
 } from './housekeeping.ts'
-import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
+import { type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
 import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
@@ -49,8 +50,14 @@ import {
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
 
+/** How long a principal that leaves waits for Legiti in one go. */
+const LEAVE_MS = 2_000
+
 /** A grant to install: all of it but what the object keeps to itself. The demo's own says so. */
-export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'> & { readonly origin?: 'demo' }
+export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs' | 'olderSecret'> & {
+  readonly origin?: 'demo'
+  readonly olderSecret?: Grant['olderSecret']
+}
 
 /**
  * One principal: a grant, its sessions, counters, audit rows and outbox, all in one SQLite database, so that
@@ -233,9 +240,12 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async installGrant(grant: NewGrant): Promise<void> {
     const before = this.#grant
-    await this.#write(() => this.#install({ origin: 'tenant', ...grant, revokedAtMs: null }))
+    await this.#write(() =>
+      this.#install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null }),
+    )
+    if (grant.olderSecret) this.#arm(grant.olderSecret.untilMs)
     if (before === null) return
-    if (before.secretHash.toHex() !== grant.secretHash.toHex()) closeAllFeeds(this.ctx)
+    if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
   }
 
@@ -253,6 +263,39 @@ export class PrincipalObject extends DurableObject<Env> {
     })
     if (revoked) closeAllFeeds(this.ctx)
     return revoked
+  }
+
+  /**
+   * Leaves for good: revokes the grant, sends what is due for a while, and answers what is not delivered. With
+   * `isOver` nothing more is waited for.
+   */
+  async leave(isOver: boolean): Promise<{ readonly undelivered: number; readonly dead: number }> {
+    if (this.#grant === null) return { undelivered: 0, dead: 0 }
+    await this.revoke()
+    const drained = this.drain()
+    await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, isOver ? 0 : LEAVE_MS))])
+    this.ctx.waitUntil(drained)
+    const { pending, dead } = outboxStatus(this.#sql)
+    return { undelivered: pending, dead }
+  }
+
+  /** Forgets everything; asked again there is nothing to forget. Only after `leave`. */
+  async erase(): Promise<void> {
+    if (this.#grant !== null && this.#grant.revokedAtMs === null) throw new Error('erased before it has left')
+    // From here on nothing begins, and what is on its way to somebody ends before its rows go.
+    this.#grant = null
+    if (schemaVersion(this.#sql) > 0) await this.#write(() => stopSending(this.#sql, Date.now()))
+    await Promise.allSettled([this.#draining, this.#ending, this.#telling.quiet()])
+    closeAllFeeds(this.ctx)
+    await this.ctx.storage.deleteAll()
+    await this.ctx.storage.deleteAlarm()
+    this.#grant = null
+    this.#armedAtMs = null
+  }
+
+  /** When the grant was last used, as far as rows tell; null: never, or nothing of it is kept. */
+  async lastUsed(): Promise<number | null> {
+    return this.#grant === null ? null : lastUsedMs(this.#sql)
   }
 
   /** How the outbox and its destination stand; null for an object without a grant. */
@@ -289,9 +332,11 @@ export class PrincipalObject extends DurableObject<Env> {
       void this.#endUpstreams()
       void this.#tellTenant()
       await this.#deliver()
+      if (this.#isErased()) return
       while (await this.#write(() => purge(this.#sql, Date.now()))) {}
       this.#armExactly(this.#nextWakeMs())
     } catch (error) {
+      if (this.#isErased()) return
       log('error', 'principal.alarm_failed', { principal: this.#name(), error: errorName(error) })
       this.#armExactly(Date.now() + ALARM_RETRY_MS)
     }
@@ -310,7 +355,9 @@ export class PrincipalObject extends DurableObject<Env> {
     if (!opens(grant, request.secretHash, Date.now())) return null
     if (grant.origin === 'tenant') return grant.config
     // Stored before there were upstream servers, it has none.
-    return isDemoGrant ? demoConfig(grant.config.upstreams ?? []) : null
+    if (!isDemoGrant) return null
+    const config = await demoConfig(grant.config.upstreams ?? [])
+    return grant.config.suspended ? { ...config, suspended: true } : config
   }
 
   /** The demo's grant is installed by its first use, so that a wrong token stores nothing here either. */
@@ -320,6 +367,7 @@ export class PrincipalObject extends DurableObject<Env> {
       name: DEMO_GRANT,
       label: DEMO_LABEL,
       secretHash: await demoSecretHash(),
+      olderSecret: null,
       origin: 'demo',
       config: await demoConfig(),
       expiresAtMs: null,
@@ -385,7 +433,9 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /** Tells the tenant what it has yet to know. Never throws; what could not be told is told by alarm. */
   async #tellTenant(): Promise<void> {
+    if (this.#isErased()) return
     await this.#telling.run(Date.now())
+    if (this.#isErased()) return
     const nextMs = this.#telling.nextMs(this.#sql, Date.now() + DRAIN_GRACE_MS)
     if (nextMs !== null) this.#arm(nextMs)
   }
@@ -453,6 +503,11 @@ export class PrincipalObject extends DurableObject<Env> {
     }
   }
 
+  /** Whether everything was forgotten, maybe while somebody waited. */
+  #isErased(): boolean {
+    return this.#grant === null
+  }
+
   #nextWakeMs(): number | null {
     const nowMs = Date.now()
     const wakes = [
@@ -466,7 +521,16 @@ export class PrincipalObject extends DurableObject<Env> {
   #closeFeeds(): void {
     const expiresAtMs = this.#grant?.expiresAtMs ?? null
     if (expiresAtMs !== null && expiresAtMs <= Date.now()) closeAllFeeds(this.ctx)
+    const olderUntilMs = this.#grant?.olderSecret?.untilMs ?? null
+    // Which secret opened a stream is not known; whoever has the present one opens it again.
+    if (olderUntilMs !== null && olderUntilMs <= Date.now()) this.#forgetOlder()
     closeEndedFeeds(this.ctx, (transport) => liveByTransport(this.#sql, transport, Date.now()) !== null)
+  }
+
+  #forgetOlder(): void {
+    this.#sql.exec('UPDATE grants SET older_hash = NULL, older_until = NULL WHERE id = 1')
+    this.#grant = readGrant(this.#sql)
+    closeAllFeeds(this.ctx)
   }
 
   /** Makes sure that the alarm rings at `atMs` or before; part of the transaction that it is called in. */

@@ -147,6 +147,11 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
   `,
   `
+  -- The secret before the present one, while it is good, too.
+  ALTER TABLE grants ADD COLUMN older_hash BLOB;
+  ALTER TABLE grants ADD COLUMN older_until INTEGER;
+  `,
+  `
   -- Calls that a person must approve. Arguments are known by their digest alone.
   CREATE TABLE approvals (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -39,6 +39,8 @@ export interface WebhookDeliveryContext {
   readonly addressProblem: (url: string) => string | null
   /** Has the alarm ring at this time or before. */
   readonly wakeBy: (atMs: number) => Promise<void>
+  /** The tenant has been deleted meanwhile, and its tables with it. */
+  readonly isGone: () => boolean
   readonly now: () => number
   readonly random: () => number
 }
@@ -68,6 +70,7 @@ export class WebhookDelivery {
       this.#running.set(name, mine)
     }
     await Promise.all(this.#running.values())
+    if (context.isGone()) return
     const next = nextSendMs(sql, now())
     if (next !== null) await context.wakeBy(next)
   }
@@ -130,7 +133,7 @@ async function deliverTo(context: WebhookDeliveryContext, name: string): Promise
         return { message, judged: webhookVerdict(answer, now()) }
       }),
     )
-    if (!commit(() => settle(context, name, sent))) return
+    if (context.isGone() || !commit(() => settle(context, name, sent))) return
   }
 }
 

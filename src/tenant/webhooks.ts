@@ -1,6 +1,7 @@
 /** A tenant's webhooks and the messages that wait for them, in SQL. */
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
 import type { WebhookEvent } from '../webhooks/events.ts'
+import { stampOf } from './stamps.ts'
 
 /** What is written of a webhook. */
 export interface WebhookDocument {
@@ -12,6 +13,7 @@ export interface WebhookDocument {
 /** A webhook without its secret. Times are Unix milliseconds. */
 export interface WebhookView extends WebhookDocument {
   readonly name: string
+  readonly tag: string
   readonly createdAtMs: number
   readonly updatedAtMs: number
   /** Attempts that failed in a row. */
@@ -80,6 +82,7 @@ export function viewWebhook(sql: SqlStorage, name: string): WebhookView | null {
   if (row === undefined) return null
   return {
     name,
+    tag: stampOf(sql, `webhook/${name}`),
     url: row.url,
     events: JSON.parse(row.events) as WebhookEvent[],
     enabled: row.enabled === 1,

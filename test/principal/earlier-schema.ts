@@ -3,6 +3,8 @@
 export const WITHOUT_UPSTREAMS = `
   DROP TABLE approvals;
   DROP TABLE announcements;
+  ALTER TABLE grants DROP COLUMN older_hash;
+  ALTER TABLE grants DROP COLUMN older_until;
   DROP TABLE upstream_sessions;
   ALTER TABLE sessions DROP COLUMN client;
   ALTER TABLE audit DROP COLUMN outcome;
