@@ -105,6 +105,15 @@ export function sealedSecret(sql: SqlStorage, name: string): string | null {
   )
 }
 
+/** The same secret under another key, unless it has changed meanwhile. */
+export function replaceSealed(sql: SqlStorage, name: string, before: string, sealed: string): boolean {
+  const replaced = sql.exec(
+    'UPDATE webhooks SET secret = ? WHERE name = ? AND secret = ? RETURNING name',
+    ...[sealed, name, before],
+  )
+  return replaced.toArray().length > 0
+}
+
 /** Registers a webhook or replaces it. One that moves is tried at once. */
 export function writeWebhook(
   sql: SqlStorage,

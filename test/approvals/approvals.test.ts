@@ -3,7 +3,7 @@ import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MOST_PENDING_APPROVALS } from '../../src/approvals/contract.ts'
-import { admin, makeGrant, tenantRows } from '../support/admin.ts'
+import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import { connect, fresh, principal, received, rows } from '../support/gateway.ts'
 import { ASKS, decide, errorOf, RULE, told, track } from './support.ts'
 
@@ -339,6 +339,37 @@ test('what is over is kept for 30 days, here and in the list', async () => {
   await ring()
   expect((await admin('GET', `acme/approvals/${id}`)).status).toBe(404)
   expect((await admin('GET', 'acme/approvals')).body).toEqual({ items: [], next: null })
+})
+
+describe('people', () => {
+  test('of the tenant decide under their own name, but not about themselves', async () => {
+    await admin('PUT', 'acme', { identity: { trusted: true } })
+    const ana = await makePerson('acme', 'ana', 'admin', 'ana@example.com')
+    const ben = await makePerson('acme', 'ben', 'admin')
+    const client = await connect({ token })
+    await client.login('Ana@example.com')
+    const { approval: id } = errorOf(await client.call('track_logout', { account_id: 'a' }))
+    const as = (who: string) => admin('POST', `acme/approvals/${id}`, { decision: 'approve' }, who)
+    expect((await as(ana)).status).toBe(403)
+    expect((await as(ben)).body).toMatchObject({ state: 'approved', decided_by: 'person:ben' })
+    expect((await client.call('track_logout', { account_id: 'a' })).isError).toBe(false)
+  })
+
+  test('of lower roles, and of other tenants, decide nothing', async () => {
+    const id = await ask()
+    await told()
+    for (const role of ['viewer', 'policy_manager'] as const) {
+      const who = await makePerson('acme', role.replace('_', '-'), role)
+      expect((await admin('GET', 'acme/approvals', undefined, who)).body).toMatchObject({ items: [{ id }] })
+      expect((await admin('GET', `acme/approvals/${id}`, undefined, who)).status).toBe(200)
+      expect((await admin('POST', `acme/approvals/${id}`, { decision: 'approve' }, who)).status).toBe(403)
+    }
+    const stranger = await makePerson('globex', 'eve', 'admin')
+    const asked = await admin('POST', `acme/approvals/${id}`, { decision: 'approve' }, stranger)
+    const nowhere = await admin('POST', `nowhere/approvals/${id}`, { decision: 'approve' }, stranger)
+    expect([asked.status, asked.body]).toEqual([nowhere.status, nowhere.body])
+    expect(asked.status).toBe(401)
+  })
 })
 
 describe('administrators', () => {

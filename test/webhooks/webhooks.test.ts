@@ -1,13 +1,23 @@
 /** Webhooks: what is set up, what arrives, and what becomes of it where nobody takes it. */
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import { secretKeys } from '../../src/secrets/seal.ts'
-import { sealSecret } from '../../src/tenant/webhook-changes.ts'
+import { commitReseal, leftToReseal, prepareReseal } from '../../src/tenant/resealing.ts'
+import { openSecret, sealSecret } from '../../src/tenant/webhook-changes.ts'
+import { sealedSecret } from '../../src/tenant/webhooks.ts'
 import { webhookEvents } from '../../src/webhooks/events.ts'
 import { signedHeaders } from '../../src/webhooks/signature.ts'
 import { ASKS, decide, errorOf, told, track } from '../approvals/support.ts'
-import { admin, adminWith, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
+import {
+  admin,
+  adminWith,
+  makeGrant,
+  makePerson,
+  remains,
+  tenantObject,
+  tenantRows,
+} from '../support/admin.ts'
 import { behave, fresh, type Json, principal } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
@@ -102,6 +112,42 @@ describe('a webhook', () => {
     await expect(sealSecret(null, 'acme', 'ops', 'whsec_', null)).rejects.toThrow('ENCRYPTION_KEYS')
     const keys = secretKeys({ DEMO: 'true' } as Env)
     await expect(sealSecret(keys, 'acme', 'ops', 'whsec_', 'v1.gone.x.y')).rejects.toThrow('stored secret')
+  })
+
+  test('has its secret sealed anew under another key, and it stays what it was', async () => {
+    const secret = String((await put()).body?.secret)
+    const demo = secretKeys({ DEMO: 'true' } as Env)
+    const usages = ['encrypt', 'decrypt'] as const
+    const key = crypto.subtle.importKey('raw', new Uint8Array(32), 'AES-GCM', false, [...usages])
+    const keys = { current: 'k2', byId: new Map([...(demo?.byId ?? []), ['k2', key] as const]) }
+    const opened = await runInDurableObject(tenantObject('acme'), async (_, { storage: { sql } }) => {
+      const round = await prepareReseal(keys, 'acme', sql)
+      expect([commitReseal(sql, round).resealed, leftToReseal(sql, round)]).toEqual([
+        1,
+        { left: 0, stuck: 0 },
+      ])
+      return openSecret(keys, 'acme', 'ops', sealedSecret(sql, 'ops') ?? '')
+    })
+    expect(opened).toBe(secret)
+  })
+
+  test('that has changed since it was seen is not overwritten', async () => {
+    const { headers } = await put()
+    const etag = headers.get('etag') ?? ''
+    const change = (tag: string) =>
+      admin('PUT', 'acme/webhooks/ops', { url: receiver(201) }, undefined, { 'if-match': tag })
+    expect((await change(etag)).status).toBe(200)
+    expect((await change(etag)).status).toBe(412)
+  })
+
+  test('shows people who may not set it where it leads, and not the whole URL', async () => {
+    await put({ url: `${receiver(200)}?key=hidden` })
+    const viewer = await makePerson('acme', 'vic', 'viewer')
+    const { body } = await admin('GET', 'acme/webhooks/ops', undefined, viewer)
+    expect(body?.url).toBe(`${inject('otherSide')}/…`)
+    expect((await admin('DELETE', 'acme/webhooks/ops', undefined, viewer)).status).toBe(403)
+    const asked = await admin('PUT', 'acme/webhooks/ops', { url: receiver(200) }, viewer)
+    expect(asked.status).toBe(403)
   })
 
   test.each([
@@ -327,6 +373,24 @@ describe('a receiver', () => {
     expect(await get()).toMatchObject({ pending: 0 })
   })
 })
+
+test('a tenant that is deleted leaves nothing, whatever is on its way', async () => {
+  await put({ url: receiver('hang') })
+  await track(token)
+  await told()
+  await vi.waitUntil(async () => (await heard()).length === 1)
+  await admin('DELETE', 'acme')
+  await vi.waitUntil(
+    async () => {
+      await runDurableObjectAlarm(tenantObject('acme'))
+      return (await admin('GET', 'acme')).status === 404
+    },
+    { timeout: 10_000 },
+  )
+  await drain()
+  expect(await remains(tenantObject('acme'))).toEqual({ tables: [], alarm: null })
+  expect(await remains(principal(NAME))).toEqual({ tables: [], alarm: null })
+}, 30_000)
 
 test('changes are told to principals while messages wait', async () => {
   await put({ url: receiver(500) })
