@@ -95,15 +95,31 @@ export async function isForgotten(
   if (sessionId === null || (status !== 404 && status !== 400)) return false
   if (status === 400) {
     if (!isJson(response)) return false
-    const text = await response
-      .clone()
-      .text()
-      .catch(() => '')
-    if (!/"message"\s*:\s*"[^"]*(session|not initialized)/i.test(text.slice(0, 4_096))) return false
+    const text = await beginningOf(response.clone())
+    if (!/"message"\s*:\s*"[^"]*(session|not initialized)/i.test(text)) return false
   }
   discard(response)
   hold.end(null)
   return true
+}
+
+/** The first 4,096 characters or some more: who says only that a session is unknown needs no more. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const reader = body?.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for (
+      let read = await reader?.read();
+      read && !read.done && text.length < 4_096;
+      read = await reader?.read()
+    )
+      text += decoder.decode(read.value, { stream: true })
+  } catch {
+    // What has come is looked at; that it broke off is said by whoever reads the answer itself.
+  }
+  reader?.cancel().catch(() => {})
+  return text
 }
 
 /** The part of a request that `Mcp-Name` repeats (MCP 2026-07-28, Streamable HTTP, standard request headers). */

@@ -8,6 +8,7 @@ import { originalName, split, splitUri } from '../upstream/names.ts'
 import { isObject } from '../upstream/rpc.ts'
 import { callUpstream, type Target } from './call.ts'
 import { deliver } from './deliver.ts'
+import { inquire } from './inquire.ts'
 import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
 import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
@@ -100,14 +101,22 @@ function notFound({ era, id, method }: RequestMessage, server: string): Response
   )
 }
 
-/** Passes a request on to every server that has a session with this client; it succeeds whatever they say. */
+/** A server that has not answered by then is not waited for. */
+const LONGEST_MS = 5_000
+
+/**
+ * Passes a request on to every server, opening a session where there is none: what is asked holds for later ones, too. It
+ * succeeds whatever they say.
+ */
 async function toEveryServer(passage: Passage, message: RequestMessage): Promise<Response> {
   const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: message.id })
   if (!reached.ok) return reached.response
+  const signal = AbortSignal.timeout(LONGEST_MS)
   await Promise.all(
-    reached.all
-      .filter(({ admitted }) => admitted.upstream !== null)
-      .map(async (at) => (await deliver(talkAt(at), outgoing(message), deliveryOf(at, message))).text()),
+    reached.all.map((one) => {
+      const at = { ...one, signal }
+      return inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+    }),
   )
   return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
 }

@@ -6,6 +6,9 @@ import { EventWatch } from '../upstream/watch.ts'
 import { type Delivery, deliver, type Outgoing } from './deliver.ts'
 import type { Conversation } from './partner.ts'
 
+/** It is held as a whole, and so are those of other servers beside it: an isolate has 128 MB. */
+const MOST_BYTES = 16 * 1024 * 1024
+
 export interface Inquiry {
   readonly message: RpcMessage
   readonly status: number
@@ -15,10 +18,12 @@ export interface Inquiry {
 
 /** Delivers a request and reads its answer, in whatever form it comes. Notifications on the way are dropped. */
 export async function inquire(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Inquiry> {
-  const response = await deliver(talk, request, delivery)
+  const { config } = talk.link
+  const maxResponseBytes = Math.min(config.maxResponseBytes, MOST_BYTES)
+  const link = { ...talk.link, config: { ...config, maxResponseBytes } }
+  const response = await deliver({ ...talk, link }, request, delivery)
   const { status } = response
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  // Bounded by the server's own limit on an answer.
   const text = await response.text()
   const message = isStream ? inEvents(text, request) : parseRpc(text)
   if (message !== null && message !== 'cut' && answers(message, request.id))

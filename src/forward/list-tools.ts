@@ -4,11 +4,13 @@ import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
+import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { allTools, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
+import { lastKnownTools } from './last-known.ts'
 import { compareWithPins } from './pinning.ts'
 import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
 
@@ -44,10 +46,16 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   const tools = toolsIn(answer)
   if (tools === null) return wrong(at, message, 'listed something that is not a list of tools')
   let { upstream, config } = at
+  let compared = tools
   try {
     const isWhole = message.body.params?.cursor === undefined && answer.result.nextCursor === undefined
-    const all = isWhole ? tools : await scan(at, message)
-    if (all !== null && (await compareWithPins(at.link, upstream, all))) {
+    const all = isWhole ? tools : (await isKnown(at, tools)) ? null : await scan(at, message)
+    const isNew = all !== null && (await compareWithPins(at.link, upstream, all))
+    if (all !== null && !isWhole) {
+      noteScan(at)
+      compared = tools.filter((tool) => textsOf(all).has(toolText(tool)))
+    }
+    if (isNew) {
       const again = await reach(at.passage, upstream.name, message.era, message.body.params, message.id)
       if (!again.ok) return wrong(at, message, 'is no longer reachable')
       upstream = again.at.upstream
@@ -56,7 +64,7 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   } catch {
     return wrong(at, message, 'listed tools that could not be compared with what is known of them')
   }
-  return { ok: true, ...inquiry, tools: shown(tools, config, upstream), upstream }
+  return { ok: true, ...inquiry, tools: shown(compared, config, upstream), upstream }
 }
 
 /** What the policy and the pins let a client see. */
@@ -85,21 +93,40 @@ function blocked({ name }: Tool): Tool {
   }
 }
 
-/** Pages that have been scanned as part of a whole list, by this isolate. */
+/** When the pages of a server have been scanned as one list, by this isolate. */
 const scanned = new Map<string, number>()
 const RESCAN_MS = 60_000
 const MOST_SCANS = 2_000
 
-/**
- * All tools of a server that lists them in pages; null where that was done a moment ago. Pins are of whole lists, and a
- * client may read but a part.
- */
-async function scan(at: Reached, message: RequestMessage): Promise<Tool[] | null> {
-  const key = `${at.link.tenant}/${at.upstream.name} ${at.upstream.url}`
-  const nowMs = Date.now()
-  if (at.upstream.seen.length > 0 && nowMs - (scanned.get(key) ?? 0) < RESCAN_MS) return null
+function scanKey({ link, upstream }: Reached): string {
+  return `${link.tenant}/${upstream.name} ${upstream.url}`
+}
+
+function noteScan(at: Reached): void {
   if (scanned.size >= MOST_SCANS) scanned.clear()
-  scanned.set(key, nowMs)
+  scanned.set(scanKey(at), Date.now())
+}
+
+/** Whether a page says what was compared with the pins a moment ago, as part of the whole list. */
+async function isKnown(at: Reached, tools: readonly Tool[]): Promise<boolean> {
+  const { seen } = at.upstream
+  if (seen.length === 0 || Date.now() - (scanned.get(scanKey(at)) ?? 0) >= RESCAN_MS) return false
+  const known = await lastKnownTools(at.link)
+  // A list that is too long to be kept is known by nothing but its scan.
+  if (known === null || known.length === 0) return known !== null
+  return tools.every((tool) => textsOf(known).has(toolText(tool)))
+}
+
+const texts = new WeakMap<readonly Tool[], ReadonlySet<string>>()
+
+function textsOf(tools: readonly Tool[]): ReadonlySet<string> {
+  const known = texts.get(tools) ?? new Set(tools.map(toolText))
+  texts.set(tools, known)
+  return known
+}
+
+/** All tools of a server that lists them in pages. Pins are of whole lists, and a client may read but a part. */
+async function scan(at: Reached, message: RequestMessage): Promise<Tool[]> {
   const { cursor: _, ...rest } = message.body.params ?? {}
   const tools = await allTools(async (cursor) => {
     const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }

@@ -114,7 +114,10 @@ async function partOf(
   const timer = setTimeout(() => abort.abort(), LONGEST_MS)
   const at: Reached = { ...reached.at, signal: abort.signal }
   try {
-    return await listed(at, own, kind)
+    const part = await listed(at, own, kind)
+    if (part.problem === null || !abort.signal.aborted) return part
+    const message = `The server "${upstream.name}" did not list within ${LONGEST_MS / 1_000} seconds.`
+    return { ...part, problem: { code: 'upstream_timeout', message } }
   } finally {
     clearTimeout(timer)
   }

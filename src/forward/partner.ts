@@ -40,10 +40,10 @@ export async function findPartner(talk: Conversation): Promise<Found> {
     if (isMark(known) && erasOf(link).stateless !== false) return { ok: true, partner: { era: 'stateless' } }
     const session = sessionAmong(known)
     if (session !== null) return { ok: true, partner: { era: 'session', session } }
-    return (await trySession(talk)) ?? (await tryStateless(link)) ?? neither()
+    return (await trySession(talk)) ?? (await tryStateless(talk)) ?? neither()
   }
   // A server that is known for the older era alone is not asked again with every request.
-  return (await tryStateless(link)) ?? (await trySession(talk)) ?? neither()
+  return (await tryStateless(talk)) ?? (await trySession(talk)) ?? neither()
 }
 
 async function trySession(talk: Conversation): Promise<Found | null> {
@@ -55,11 +55,11 @@ async function trySession(talk: Conversation): Promise<Found | null> {
   return opened === 'other_era' ? null : opened
 }
 
-async function tryStateless(link: UpstreamLink): Promise<Found | null> {
+async function tryStateless({ link, signal }: Conversation): Promise<Found | null> {
   const { stateless } = erasOf(link)
   if (stateless === true) return { ok: true, partner: { era: 'stateless' } }
   if (stateless === false) return null
-  const discovered = await discover(link)
+  const discovered = await discover(link, signal)
   if (discovered.kind === 'failed') return { ok: false, problem: discovered.problem }
   return discovered.kind === 'discovered' ? { ok: true, partner: { era: 'stateless' } } : null
 }
@@ -74,8 +74,8 @@ export async function openFor(
   talk: Conversation,
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
-  const { link, client, passage } = talk
-  const opened = await openSession(link, profileOf(client), passage.http.headers)
+  const { link, client, passage, signal } = talk
+  const opened = await openSession(link, profileOf(client), passage.http.headers, signal)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
   if (opened.kind === 'other_era') {
     // A server that has changed its era is asked again for the other one.

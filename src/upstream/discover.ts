@@ -18,7 +18,7 @@ export type Discovered =
   | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
 
 /** Sends `server/discover` in the gateway's own name. */
-export async function discover(link: UpstreamLink): Promise<Discovered> {
+export async function discover(link: UpstreamLink, signal?: AbortSignal): Promise<Discovered> {
   const id = 'gatehouse-discover'
   const method = 'server/discover'
   const params = {
@@ -32,6 +32,7 @@ export async function discover(link: UpstreamLink): Promise<Discovered> {
     method: 'POST',
     headers: requestHeaders({ client: null, stateless: { method } }),
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+    signal,
   })
   if (!sent.ok) return { kind: 'failed', problem: sent.problem }
   const { response, hold } = sent

@@ -44,12 +44,14 @@ export async function openSession(
   link: UpstreamLink,
   params: Readonly<Record<string, unknown>>,
   client: Headers | null,
+  signal?: AbortSignal,
 ): Promise<Opened> {
   const id = 'gatehouse-initialize'
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client }),
     body: JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params }),
+    signal,
   })
   if (!sent.ok) return { kind: 'failed', problem: sent.problem }
   const sessionId = sent.response.headers.get('mcp-session-id')

@@ -120,8 +120,12 @@ describe.skipIf(bareWorkerdMissing !== null).each(eras)(`in the %s era${missing}
   test('a list in pages is compared as a whole', async () => {
     const { list, server } = await changed('pages', 'one', 'hide')
     server.list({ tools: [other, louder], pageSize: 1 })
-    const pages = [...(await list())]
-    expect(pages).toEqual([other])
+    expect(await list()).toEqual([other])
+    // What a page says is seen at once, not only when the whole list is read anew.
+    server.list({ tools: [{ ...other, description: 'Else.' }, louder], pageSize: 1 })
+    expect(await list()).toEqual([])
+    server.list({ tools: [other, louder], pageSize: 1 })
+    expect(await list()).toEqual([other])
   })
 
   test.each(entrances)(

@@ -74,6 +74,24 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
     }
   })
 
+  test.each(eras)('a server that is silent costs a list five seconds at most, in the %s era', async (era) => {
+    const slow = await world.add(`silent-${era}`, { timeouts: { response_seconds: 30 } })
+    slow.server.behave(() => ({ kind: 'hang' }))
+    const agent = await slow.connect(era, 'all')
+    const { answer, ms } = await agent.send('tools/list')
+    expect(JSON.stringify(answer?.result?.tools)).toContain('good__echo')
+    expect(answer?.result?._meta).toEqual({
+      'gatehouse/unavailable': [
+        {
+          server: slow.name,
+          code: 'upstream_timeout',
+          message: `The server "${slow.name}" did not list within 5 seconds.`,
+        },
+      ],
+    })
+    expect(ms).toBeLessThan(9_000)
+  })
+
   test.each(eras)('a name that does not fit is exposed as another, in the %s era', async (era) => {
     const unwell = await world.add(`odd-names-${era}`)
     const long = 'x'.repeat(100)

@@ -107,7 +107,7 @@ export async function received(
   }
   const answering = receive(new Response(body, { status, headers: { 'content-type': type } }), hold, {
     id: 7,
-    acceptsEvents: true,
+    acceptsEvents: () => true,
     rewriting: null,
     ...reception,
     failure: (problem) => ({ jsonrpc: '2.0', id: 7, error: { code: -1, message: codeOf(problem) } }),

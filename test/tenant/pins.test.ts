@@ -63,6 +63,7 @@ describe('a first listing', () => {
     expect(await tenantObject('acme').catalogue('crm')).toEqual({
       version: 'one',
       toolsJson: JSON.stringify(tools),
+      driftedJson: '{}',
     })
     expect(await upstream()).toMatchObject({ seen: ['one'], catalogue: 'one', withheld: {}, renamed: {} })
     expect(await tenantRows('acme', 'SELECT tool, length(fingerprint) AS n FROM pins')).toEqual([

@@ -93,7 +93,7 @@ describe('large JSON', () => {
   })
 
   test('stays JSON for a client that takes no events', async () => {
-    const { response } = await received(JSON_, pieces, { acceptsEvents: false })
+    const { response } = await received(JSON_, pieces, { acceptsEvents: () => false })
     expect([response.headers.get('content-type'), await response.text()]).toEqual([JSON_, text])
   })
 
@@ -115,7 +115,10 @@ describe('large JSON', () => {
 
   test('that breaks off breaks off for a client that takes no events', async () => {
     const cut = pieces.slice(0, 2).concat('x'.repeat(99))
-    const { response, source, endings } = await received(JSON_, cut, { ends: false, acceptsEvents: false })
+    const { response, source, endings } = await received(JSON_, cut, {
+      ends: false,
+      acceptsEvents: () => false,
+    })
     source.break()
     await expect(response.text()).rejects.toThrow()
     expect(endings).toMatchObject([{ kind: 'failed' }])

@@ -18,6 +18,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { TestProject } from 'vitest/node'
 import { ask } from './asking-side.ts'
+import { startMisbehaving } from './misbehaving.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -27,15 +28,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   project.provide('otherSide', `http://127.0.0.1:${address.port}`)
+  const upstream = await startMisbehaving()
+  project.provide('upstream', upstream.url)
   project.provide(
     'signingKey',
     JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }),
   )
-  return () =>
-    new Promise((resolve) => {
+  return async () => {
+    await upstream.stop()
+    await new Promise<void>((resolve) => {
       server.closeAllConnections()
       server.close(() => resolve())
     })
+  }
 }
 
 /** What came for each key of `/heard/<key>/…`. */
