@@ -78,6 +78,7 @@ export interface ApprovalCursor {
   readonly id: string
 }
 
+/** Each mentions ?1, the time, for SQLite takes no parameter that a statement does not have. Fixed text, never a caller's. */
 const states: Readonly<Record<ApprovalState, string>> = {
   pending: "state = 'pending' AND expires_at > ?1",
   approved: "state = 'approved' AND expires_at > ?1",
