@@ -5,6 +5,9 @@ import { accessProblem } from './admin/access.ts'
 import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
 import { mount } from './admin/serve.ts'
+import { grantOfApproval } from './approvals/id.ts'
+import { publicUrlProblem } from './approvals/origin.ts'
+import { approvalPage } from './approvals/page.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
@@ -31,6 +34,7 @@ app.get('/healthz', async (c) => {
     bodyLimitProblem(c.env) ??
     secretKeysProblem(c.env) ??
     addressSettingsProblem(c.env) ??
+    publicUrlProblem(c.env) ??
     hostSettingsProblem(c.env) ??
     accessProblem(c.env) ??
     (isDemo(c.env) ? await demoProblem() : null)
@@ -83,6 +87,8 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
 }
 
 mount(app, api)
+
+app.get('/approvals/:id', (c) => (grantOfApproval(c.req.param('id')) === null ? notFound() : approvalPage()))
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()

@@ -17,6 +17,10 @@ const pure = [
   'tenant/server-document.ts',
   'tenant/static-headers.ts',
   'tenant/unknown-names.ts',
+  'approvals/id.ts',
+  'approvals/origin.ts',
+  'webhooks/events.ts',
+  'webhooks/schedule.ts',
   'upstream/names.ts',
   'upstream/pins.ts',
   'upstream/flags.ts',
@@ -39,6 +43,7 @@ const pure = [
 const given = [
   'audit/progress.ts',
   'principal/admit.ts',
+  'principal/approvals.ts',
   'principal/audit-log.ts',
   'principal/counters.ts',
   'principal/sessions.ts',

@@ -1,4 +1,5 @@
 /** All routes of the administration API: add a part here and it is served and described. */
+import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { descriptionRoutes } from './description.ts'
 import { grantRoutes } from './grants.ts'
@@ -9,6 +10,7 @@ import type { Route } from './route.ts'
 import { secretRoutes } from './secrets.ts'
 import { serverRoutes } from './servers.ts'
 import { tenantRoutes } from './tenants.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export const api: readonly Route[] = [
   ...tenantRoutes,
@@ -19,5 +21,7 @@ export const api: readonly Route[] = [
   ...grantRoutes,
   ...outboxRoutes,
   ...auditRoutes,
+  ...approvalRoutes,
+  ...webhookRoutes,
   ...descriptionRoutes(() => api),
 ]

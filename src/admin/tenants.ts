@@ -24,6 +24,7 @@ const shownSchema = z.object({
   identity: z.unknown(),
   sessions: z.unknown(),
   audit: z.unknown(),
+  approvals: z.unknown(),
   suspended_at: z.string().nullable(),
   created_at: z.string(),
   updated_at: z.string(),

@@ -4,10 +4,10 @@
  * one exchange and stores nothing: should it die, the exchange is lost, and whoever comes back is told so.
  */
 import { DurableObject } from 'cloudflare:workers'
+import { canonicalDigest } from '../canonical-digest.ts'
 import type { Env } from '../env.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
-import { canonicalDigest } from './digest.ts'
 import { Exchange } from './exchange.ts'
 import {
   type Answer,

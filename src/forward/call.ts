@@ -1,9 +1,11 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { approvalAnswer, approvalsFullResult } from '../approvals/answer.ts'
+import { askApproved, isOwnState } from '../approvals/ask.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import { isOurState } from '../bridge/names.ts'
-import { type Admission, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
+import { type Admission, afterAnswer, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { unknownCall } from '../gateway/call.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
@@ -62,8 +64,8 @@ export async function callUpstream(
   rewriting: Rewriting | null,
 ): Promise<Response> {
   const { name } = message.body.params as { name: string }
-  const { admission, planned } = await askPlanned(passage, (config) =>
-    plan(passage, message, fitting(find(config)), config),
+  const { admission, planned } = await askApproved(passage, message, (config, isRetry) =>
+    plan(passage, message, fitting(find(config)), config, isRetry),
   )
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
@@ -71,6 +73,12 @@ export async function callUpstream(
   if (admission.kind === 'limited')
     return say(limitedResult(admission.limited), limitedHeaders(admission.limited))
   if (admission.kind === 'dead_handle') return say(deadHandleResult())
+  if (admission.kind === 'approvals_full') return say(approvalsFullResult(admission.max))
+  if (admission.kind === 'approval') {
+    if (admission.drain) afterAnswer(passage, (principal) => principal.drain())
+    const told = approvalAnswer(message, admission)
+    return told.kind === 'response' ? told.response : say(told.result)
+  }
   if (admission.kind !== 'admitted' || planned === null) return notAdmitted(admission, message)
   switch (planned.kind) {
     case 'unknown':
@@ -101,6 +109,7 @@ async function plan(
   message: RequestMessage,
   target: Target | null,
   config: CompiledConfig,
+  isRetry: boolean,
 ): Promise<UpstreamPlan> {
   const { arguments: args = {}, _meta } = message.body.params as {
     arguments?: Record<string, unknown>
@@ -113,6 +122,7 @@ async function plan(
     args,
     call: await record(passage, target, args),
     handle: typeof handle === 'string' ? handle : null,
+    isRetry,
   }
   if (target === null) {
     const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')
@@ -174,12 +184,14 @@ const MOST_NAME_CHARS = 256
 async function perform(
   passage: Passage,
   message: RequestMessage,
-  { target, ofTenant, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  { target, ofTenant, intent, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
   rewriting: Rewriting | null,
 ): Promise<Response> {
   const startedAtMs = Date.now()
   const { upstream } = target
+  const isApproved = intent.kind === 'call' && intent.approval !== null
+  if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
   const client: Client =
     message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
   const delivery: Delivery = {
@@ -189,6 +201,8 @@ async function perform(
     onEnd: (ending: Ending) => {
       settleLater(passage, settledFrom(ending, startedAtMs))
       if (ending.kind === 'failed' && isRefunded(ending.problem)) refund(passage, admitted, ofTenant)
+      // What was approved has not been done before its server has been told what it asks for.
+      if (isApproved && isAsking(ending)) afterAnswer(passage, (to) => to.reopenApproval(passage.requestId))
     },
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
@@ -204,6 +218,14 @@ async function perform(
   return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }
 
+/** Whether the server wants to be told something before it makes the call (MCP 2026-07-28, multi round-trip requests). */
+function isAsking(ending: Ending): boolean {
+  if (ending.kind !== 'answered' || ending.message === 'cut') return false
+  const { result } = ending.message
+  // A call that waits in the gateway goes on there; it must not be made anew.
+  return isObject(result) && result.resultType === 'input_required' && !isOurState(result.requestState)
+}
+
 /** What surely did not happen is given back. */
 function refund(passage: Passage, { charged }: Admitted, ofTenant: TenantCharge): void {
   if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
@@ -215,7 +237,12 @@ const forwarded = ['arguments', 'task', 'inputResponses', 'requestState'] as con
 
 function forwardedParams(tool: string, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const outgoing: Record<string, unknown> = { name: tool }
-  for (const field of forwarded) if (params[field] !== undefined) outgoing[field] = params[field]
+  // What was said to a question of the gateway's own is not for the server.
+  const isOwn = isOwnState(params.requestState)
+  for (const field of forwarded) {
+    const isAnswer = field === 'inputResponses' || field === 'requestState'
+    if (params[field] !== undefined && !(isOwn && isAnswer)) outgoing[field] = params[field]
+  }
   if (isObject(params._meta)) {
     const { [SESSION_META_KEY]: _, ...meta } = params._meta
     outgoing._meta = meta

@@ -151,13 +151,15 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
         message: `This grant has ${admission.max} live sessions, which is the most it may have; end some`,
         headers: { 'retry-after': '60' },
       }
-    // Limits, handles and a full outbox are answers to calls, which say it in a tool error; elsewhere they make no sense.
+    // Limits, handles, approvals and a full outbox are answers to calls, which say it in a tool error; elsewhere they make no sense.
     case 'stale':
     case 'context':
     case 'unavailable':
     case 'limited':
     case 'dead_handle':
     case 'outbox_full':
+    case 'approval':
+    case 'approvals_full':
       return {
         status: 503,
         code: codes.internalError,

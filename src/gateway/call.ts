@@ -1,5 +1,7 @@
 /** The life of one tools/call: find, decide, check, admit, complete. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { approvalAnswer, approvalsFullResult } from '../approvals/answer.ts'
+import { askApproved } from '../approvals/ask.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
@@ -8,7 +10,7 @@ import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/t
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
+import { type Admission, afterAnswer, type Passage } from './admission.ts'
 import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
@@ -34,6 +36,13 @@ export type CallOutcome =
       /** What the answer says of limits. */
       readonly headers: Readonly<Record<string, string>>
     }
+  /** Answered in the protocol's own words, not as a tool's result. */
+  | {
+      readonly kind: 'response'
+      readonly response: Response
+      readonly drain: boolean
+      readonly headers: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'unknown_tool'; readonly name: string }
   | { readonly kind: 'not_admitted'; readonly admission: Admission }
 
@@ -48,7 +57,7 @@ export async function runCall(
     arguments?: Record<string, unknown>
   }
   const signal = message.era === 'stateless' ? passage.http.signal : undefined
-  const { admission, planned } = await askPlanned(passage, (config) =>
+  const { admission, planned } = await askApproved(passage, message, (config) =>
     plan(passage, name, args ?? {}, findTool(name, reach(config)), config, signal),
   )
   if (admission.kind === 'limited') {
@@ -59,6 +68,10 @@ export async function runCall(
     return { kind: 'result', result: deadHandleResult(), drain: false, headers: {} }
   if (admission.kind === 'outbox_full')
     return { kind: 'result', result: outboxFullResult(), drain: true, headers: {} }
+  if (admission.kind === 'approval')
+    return { ...approvalAnswer(message, admission), drain: admission.drain, headers: {} }
+  if (admission.kind === 'approvals_full')
+    return { kind: 'result', result: approvalsFullResult(admission.max), drain: false, headers: {} }
   if (admission.kind !== 'admitted' || planned === null) return { kind: 'not_admitted', admission }
   switch (planned.kind) {
     case 'unknown':

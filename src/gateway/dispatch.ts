@@ -77,6 +77,7 @@ async function dispatchRequest(
         )
       }
       if (outcome.drain) drainLater(passage)
+      if (outcome.kind === 'response') return outcome.response
       return withHeaders(await serve({ call: () => outcome.result }), outcome.headers)
     }
     case 'subscriptions/listen':

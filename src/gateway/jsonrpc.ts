@@ -15,6 +15,8 @@ export const codes = {
   resourceNotFound: -32_002,
   /** MCP 2026-07-28, HeaderMismatch. */
   headerMismatch: -32_020,
+  /** MCP 2025-11-25, URLElicitationRequired; 2026-07-28 has results that ask instead. */
+  urlElicitationRequired: -32_042,
   /** MCP 2026-07-28, UnsupportedProtocolVersion. */
   unsupportedVersion: -32_022,
 } as const

@@ -3,6 +3,9 @@
  * counted by the principal, with what is said here.
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import type { ApprovalAsked } from '../approvals/contract.ts'
+import { publicOrigin } from '../approvals/origin.ts'
+import { canonicalDigest } from '../canonical-digest.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
@@ -24,6 +27,8 @@ export interface Subject {
   readonly call: CallRecord
   /** The session's handle in the stateless era, or null. */
   readonly handle: string | null
+  /** It brings answers to what a server has asked. */
+  readonly isRetry?: boolean
 }
 
 /** Never reaches the tool. */
@@ -58,6 +63,8 @@ export class Judge {
   #shadow: readonly Shadow[] = []
   #rule = ''
   #charges: readonly Charge[] = []
+  /** What the policy says where a person must approve the call. */
+  #approval: string | null = null
 
   constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
     const { tool, alias, handle } = subject
@@ -78,7 +85,7 @@ export class Judge {
     return { kind: 'refuse', call, decision, rule, shadow: this.#shadow, assumed: this.#assumed }
   }
 
-  /** Asks the policy; null when it allows. */
+  /** Asks the policy; null when it allows, or would have a person asked: that is the principal's to find out. */
   decide(nowMs: number): RefusedCall | null {
     const { tool, alias, args, annotations } = this.#subject
     const decision = decide(
@@ -87,14 +94,14 @@ export class Judge {
       { nowMs, ...this.#caller },
     )
     this.#shadow = decision.shadow
-    if (decision.action === 'allow') {
+    if (decision.action !== 'deny') {
       this.#rule = decision.rule
       this.#charges = decision.charges
+      this.#approval = decision.action === 'require_approval' ? decision.message : null
       return null
     }
-    const { action, code, rule, message } = decision
-    const result = failure(code, `${message} (policy rule: ${rule})`, { rule })
-    return this.refuse(action === 'deny' ? 'deny' : 'approval', rule, result)
+    const { code, rule, message } = decision
+    return this.refuse('deny', rule, failure(code, `${message} (policy rule: ${rule})`, { rule }))
   }
 
   /**
@@ -113,6 +120,8 @@ export class Judge {
       charges,
       shadow,
       assumed: this.#assumed,
+      // Whoever had to approve it has done so before it began.
+      approval: null,
       work,
     }
     const taken = { ok: true, taken: [], standings: [], shadow: [] } as const
@@ -143,9 +152,18 @@ export class Judge {
       charges: this.#charges.filter((charge) => !isOfTenant(charge)),
       shadow: this.#shadow,
       assumed: this.#assumed,
+      approval: await this.#asked(),
       work,
     }
     const abandon = () => refundTenant(this.#passage, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
+  }
+
+  async #asked(): Promise<ApprovalAsked | null> {
+    if (this.#approval === null) return null
+    const { env, http } = this.#passage
+    const { args, isRetry = false } = this.#subject
+    const digest = await canonicalDigest(args)
+    return { digest, message: this.#approval, origin: publicOrigin(env, http.url), isRetry }
   }
 }

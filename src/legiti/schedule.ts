@@ -75,7 +75,7 @@ export function backOffMs(failures: number, random: number, retryAfterMs: number
 }
 
 /** `Retry-After` (RFC 9110 §10.2.3) as a wait of 0..MAX_RETRY_AFTER_MS; null when absent or not understood. */
-function retryAfterMs(header: string | null, nowMs: number): number | null {
+export function retryAfterMs(header: string | null, nowMs: number): number | null {
   if (header === null) return null
   const text = header.trim()
   if (/^\d+$/.test(text)) return Math.min(Number(text) * SECOND_MS, MAX_RETRY_AFTER_MS)

@@ -3,9 +3,11 @@
  * is the principal's own, do it. Synchronous from end to end: what it decides and what it writes belong
  * together.
  */
+import { APPROVAL_SECONDS, MOST_PENDING_APPROVALS } from '../approvals/contract.ts'
 import { type Reservation, reserve, type Standing, type Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 import type { TenantConfig } from '../tenant/config.ts'
+import { type Held, holdCall, useApproval } from './approvals.ts'
 import { type AuditEntry, settleCalls, writeAudit } from './audit.ts'
 import type {
   AdmitAnswer,
@@ -153,11 +155,26 @@ function call(
     return { kind: 'outbox_full' }
   }
 
+  const approval = approvalFor(context, intent, session)
+  if (approval.kind === 'full') {
+    audit(context, request, session, intent, 'refuse', '(too many approvals)')
+    return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
+  }
+  if (approval.kind === 'held') {
+    const { state, revision } = approval.approval
+    audit(context, request, session, intent, state === 'denied' ? 'deny' : 'approval', intent.rule)
+    const ofClient = { client: session?.client ?? null, protocolVersion: session?.protocolVersion ?? null }
+    return { kind: 'approval', approval: approval.approval, ...ofClient, drain: revision === 1 }
+  }
+
   const reservation = reserveFor(context, intent.charges, session)
   if (!reservation.ok) {
     audit(context, request, session, intent, 'limit', reservation.limited.rule)
     return { kind: 'limited', limited: reservation.limited }
   }
+  // With the charges and the work, or not at all: an approved call is made once.
+  if (approval.kind === 'approved')
+    useApproval(sql, approval.id, request.requestId, context.grant.name, nowMs)
   const { taken, standings } = reservation
   const shadow = [...intent.shadow, ...reservation.shadow]
   const done = perform(context, intent.work, session)
@@ -166,10 +183,27 @@ function call(
   const row = { call: intent.call, shadow, ...(outcome === null ? {} : { outcome }) }
   audit(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
   return admitted(context, done.session, done.outcome, {
-    drain: done.drain,
-    charged: taken.length > 0,
+    drain: done.drain || approval.kind === 'approved',
+    // An approval that was used for nothing is given back like a charge.
+    charged: taken.length > 0 || approval.kind === 'approved',
     standings,
   })
+}
+
+/** Whether a person must be asked before this call is made, and what that person has said. */
+function approvalFor(
+  { sql, grant, config, nowMs, newId }: AdmitContext,
+  { approval, call, rule }: Extract<Intent, { kind: 'call' }>,
+  session: Session | null,
+): Held | { readonly kind: 'unasked' } {
+  if (approval === null) return { kind: 'unasked' }
+  // Settings that were stored before there were approvals do not have them.
+  const seconds = config.settings.approvals?.expires_seconds ?? APPROVAL_SECONDS
+  const ofGrant = { sql, grant: grant.name, configVersion: config.version }
+  return holdCall(
+    { ...ofGrant, expiresInMs: seconds * 1_000, nowMs, newId },
+    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval, rule },
+  )
 }
 
 function reserveFor(context: AdmitContext, charges: readonly Charge[], session: Session | null): Reservation {

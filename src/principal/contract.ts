@@ -2,6 +2,7 @@
  * What the Worker and a PrincipalObject say to each other: one question a request, `admit`, and its answer.
  * Plain data, because it crosses an RPC boundary.
  */
+import type { ApprovalAsked, ApprovalView } from '../approvals/contract.ts'
 import type { LegitiToolName } from '../legiti/tools.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
@@ -121,6 +122,8 @@ export type Intent =
       /** What rules in shadow would have done. */
       readonly shadow: readonly Shadow[]
       readonly assumed: Assumed | null
+      /** A person must approve the call, or null: the policy allows it as it is. */
+      readonly approval: ApprovalAsked | null
       readonly work: Work
     }
 
@@ -183,6 +186,18 @@ export type AdmitAnswer =
   | { readonly kind: 'dead_handle' }
   /** So much waits for Legiti that no more notifications are taken. */
   | { readonly kind: 'outbox_full' }
+  /** A person has yet to approve the call, or has denied it: nothing was charged or done. */
+  | {
+      readonly kind: 'approval'
+      readonly approval: ApprovalView
+      /** What the session's client said of itself, as JSON, and what its `initialize` settled on; null without a session. */
+      readonly client: string | null
+      readonly protocolVersion: string | null
+      /** The Worker should call `drain` once the client has its answer. */
+      readonly drain: boolean
+    }
+  /** So many calls of this principal wait for a person that this one is not taken. */
+  | { readonly kind: 'approvals_full'; readonly max: number }
   | { readonly kind: 'admitted'; readonly admitted: Admitted }
 
 export interface Admitted {

@@ -24,6 +24,8 @@ export const KEEP_MS = {
   deadEvent: KEEP_DEAD_MS,
   /** Where there is no audit database. */
   audit: 30 * DAY_MS,
+  /** After its time was over. */
+  approval: 30 * DAY_MS,
 } as const
 
 /** Beyond it the oldest rows go early; a few hundred megabytes of the ten gigabytes that an object may hold. */
@@ -38,7 +40,7 @@ const BATCH = 1_000
  * A drain usually follows the answer at once; the alarm comes a little later, so that it finds nothing left
  * to do unless that drain died.
  */
-const DRAIN_GRACE_MS = 1_000
+export const DRAIN_GRACE_MS = 1_000
 
 /** A run that carries audit rows and has not been heard of for so long is dead. */
 export const CARRY_LEASE_MS = 60_000
@@ -80,6 +82,7 @@ const everywhere: readonly Retention[] = [
     rows: "state = 'dead' AND settled_at IS NOT NULL",
     keepMs: KEEP_MS.deadEvent,
   },
+  { table: 'approvals', column: 'expires_at', rows: 'TRUE', keepMs: KEEP_MS.approval },
 ]
 /** Rows stay while they are all that there is, and afterwards only as long as they may be needed for a refund. */
 const uncarried: Retention = { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit }
@@ -110,8 +113,8 @@ export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
- * send that Legiti may get, the end of a lease, what upstream servers have to be told, audit rows that can be carried,
- * the end of the grant, or the next full hour after which something can be deleted.
+ * send that Legiti may get, the end of a lease, what upstream servers have to be told, what the tenant has to be told
+ * (`tellMs`), audit rows that can be carried, the end of the grant, or the next full hour after which something can be deleted.
  */
 export function nextWakeMs(
   sql: SqlStorage,
@@ -119,6 +122,7 @@ export function nextWakeMs(
   grant: Grant | null,
   nowMs: number,
   carrying: Carrying,
+  tellMs: number | null,
 ): number | null {
   const grantEndMs = grant?.expiresAtMs ?? null
   const wakes = [
@@ -126,6 +130,7 @@ export function nextWakeMs(
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql, carrying !== 'nowhere'),
+    tellMs,
     carrying === 'idle' ? nextCarryMs(sql, principalLog(sql), nowMs) : null,
     carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,

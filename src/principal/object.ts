@@ -1,12 +1,16 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { Announcement, ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
 import { carry, GATHER_MS, nextCarryMs } from '../audit/carry.ts'
 import { type LocalRows, type LogHead, readHead, readLocal } from '../audit/local.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
+import { Telling } from './announcements.ts'
+import { decideApproval, giveBackApproval, readApproval } from './approvals.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { Commits } from './commits.ts'
@@ -19,6 +23,7 @@ import {
   FEED_HEADER,
   type Settled,
 } from './contract.ts'
+import { Decisions } from './decisions.ts'
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
@@ -26,6 +31,7 @@ import { acceptFeed, announce, announceTo, asciiJson, closeAllFeeds, closeEndedF
 import { type Grant, markRevoked, opens, readGrant, stillOpens, writeGrant } from './grants.ts'
 import {
   CARRY_LEASE_MS,
+  DRAIN_GRACE_MS,
   endOverdue,
   KEEP_MS,
   lastUsedMs,
@@ -76,6 +82,8 @@ export class PrincipalObject extends DurableObject<Env> {
   #draining: Promise<void> | null = null
   #ending: Promise<void> | null = null
   #carrying: Promise<void> | null = null
+  readonly #telling = new Telling(() => this.#tellingContext())
+  readonly #decisions = new Decisions()
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -173,13 +181,64 @@ export class PrincipalObject extends DurableObject<Env> {
     if (this.#grant === null) return
     this.#closeFeeds()
     // Side by side: a slow upstream keeps nothing from Legiti.
-    await Promise.all([this.#deliver(), this.#endUpstreams()])
+    await Promise.all([this.#deliver(), this.#endUpstreams(), this.#tellTenant()])
   }
 
-  /** Gives back what `requestId` was charged. For calls that surely did not happen; doing it twice changes nothing. */
+  /**
+   * Gives back what `requestId` was charged, and the approval that it used. For calls that surely did not happen; doing it
+   * twice changes nothing.
+   */
   async refund(requestId: string): Promise<void> {
-    if (this.#grant === null) return
-    await this.#write(() => refundCall(this.#sql, requestId, Date.now()))
+    await this.#giveBack(requestId, () => refundCall(this.#sql, requestId, Date.now()))
+  }
+
+  /** Lets the approved call of `requestId` be made again: its server has asked for input before it does anything. */
+  async reopenApproval(requestId: string): Promise<void> {
+    await this.#giveBack(requestId, () => {})
+  }
+
+  async #giveBack(requestId: string, work: () => void): Promise<void> {
+    const grant = this.#grant
+    if (grant === null) return
+    const reopened = await this.#write(() => {
+      work()
+      const id = giveBackApproval(this.#sql, requestId, grant.name, Date.now())
+      if (id !== null) this.#arm(Date.now() + DRAIN_GRACE_MS)
+      return id
+    })
+    if (reopened === null) return
+    this.#decisions.happened(reopened)
+    await this.#tellTenant()
+  }
+
+  /** A call that waits for a person, or did; null for an id that is of none. */
+  async approval(id: string): Promise<ApprovalView | null> {
+    return this.#grant === null ? null : readApproval(this.#sql, id, this.#grant.name, Date.now())
+  }
+
+  /** Writes down what a person says of a call. It holds for the very next request. */
+  async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
+    const grant = this.#grant
+    if (grant === null) return { kind: 'absent' }
+    const answer = await this.#write(() => {
+      const decided = decideApproval(this.#sql, request, grant.name, Date.now())
+      if (decided.kind === 'decided') this.#arm(Date.now() + DRAIN_GRACE_MS)
+      return decided
+    })
+    if (answer.kind === 'decided') {
+      this.#decisions.happened(request.id)
+      await this.#tellTenant()
+    }
+    return answer
+  }
+
+  /**
+   * Returns when somebody decides about a call, or when it is given back; or after `mostMs`. At once where neither is to
+   * be expected.
+   */
+  async waitForDecision(id: string, mostMs: number): Promise<void> {
+    const state = (await this.approval(id))?.state
+    if (state === 'pending' || state === 'used') await this.#decisions.wait(id, mostMs)
   }
 
   /**
@@ -233,7 +292,7 @@ export class PrincipalObject extends DurableObject<Env> {
     // From here on nothing begins, and what is on its way to somebody ends before its rows go.
     this.#grant = null
     if (schemaVersion(this.#sql) > 0) await this.#write(() => stopSending(this.#sql, Date.now()))
-    await Promise.allSettled([this.#draining, this.#ending, this.#carrying])
+    await Promise.allSettled([this.#draining, this.#ending, this.#carrying, this.#telling.quiet()])
     closeAllFeeds(this.ctx)
     await this.ctx.storage.deleteAll()
     await this.ctx.storage.deleteAlarm()
@@ -294,6 +353,7 @@ export class PrincipalObject extends DurableObject<Env> {
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#endUpstreams()
       void this.#carryAudit()
+      void this.#tellTenant()
       await this.#deliver()
       if (this.#isErased()) return
       while (await this.#write(() => purge(this.#sql, Date.now(), this.#carries))) {}
@@ -365,6 +425,7 @@ export class PrincipalObject extends DurableObject<Env> {
     const answer = admit(context, request)
     this.#arm(soonestPurgeMs(nowMs))
     if (this.#carries && isOnRecord(request)) this.#arm(nowMs + GATHER_MS)
+    if (answer.kind === 'approval' && answer.drain) this.#arm(nowMs + DRAIN_GRACE_MS)
     if (answer.kind === 'admitted') {
       const { session, drain } = answer.admitted
       if (session !== null) this.#arm(session.idleExpiresAtMs)
@@ -392,6 +453,28 @@ export class PrincipalObject extends DurableObject<Env> {
         this.#ending = null
       })
     return this.#ending
+  }
+
+  /** Tells the tenant what it has yet to know. Never throws; what could not be told is told by alarm. */
+  async #tellTenant(): Promise<void> {
+    if (this.#isErased()) return
+    await this.#telling.run(Date.now())
+    if (this.#isErased()) return
+    const nextMs = this.#telling.nextMs(this.#sql, Date.now() + DRAIN_GRACE_MS)
+    if (nextMs !== null) this.#arm(nextMs)
+  }
+
+  #tellingContext() {
+    return {
+      sql: this.#sql,
+      principal: this.#name(),
+      tell: async (announcements: readonly Announcement[]) => {
+        const tenant = this.#grant?.tenant
+        if (tenant !== undefined) await tenantObject(this.env, tenant).hear(announcements)
+      },
+      commit: <T>(work: () => T) => this.#write(work),
+      random: () => Math.random(),
+    }
   }
 
   async #tellUpstreams(): Promise<void> {
@@ -487,8 +570,10 @@ export class PrincipalObject extends DurableObject<Env> {
   }
 
   #nextWakeMs(): number | null {
+    const nowMs = Date.now()
     const carrying = !this.#carries ? 'nowhere' : this.#carrying === null ? 'idle' : 'running'
-    return nextWakeMs(this.#sql, this.#incarnation, this.#grant, Date.now(), carrying)
+    const tellMs = this.#telling.nextMs(this.#sql, nowMs + DRAIN_GRACE_MS)
+    return nextWakeMs(this.#sql, this.#incarnation, this.#grant, nowMs, carrying, tellMs)
   }
 
   /** Closes the streams of ended sessions, and all of them when the grant's time is over. */

@@ -1,6 +1,7 @@
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
 import type { LegitiToolName } from '../legiti/tools.ts'
 import { orderingKey } from '../legiti/wire.ts'
+import { queueAnnouncement } from './announcements.ts'
 
 /** Something Legiti must hear of, told in our words; the wire's form is made when it is sent. */
 export interface OutboxEvent {
@@ -132,9 +133,9 @@ function settleEvent(
   nowMs: number,
 ) {
   const settled = sql
-    .exec<{ ordering_key: string }>(
+    .exec<{ ordering_key: string; id: string; tool: string }>(
       `UPDATE outbox SET state = ?, ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
-       WHERE seq = ? AND state = 'pending' RETURNING ordering_key`,
+       WHERE seq = ? AND state = 'pending' RETURNING ordering_key, id, tool`,
       state,
       nowMs,
       error,
@@ -142,6 +143,13 @@ function settleEvent(
     )
     .toArray()[0]
   if (settled === undefined) return
+  if (state === 'dead') {
+    const { id: event, tool } = settled
+    const { grant } = sql.exec<{ grant: string }>('SELECT name AS grant FROM grants WHERE id = 1').one()
+    const data = { grant, event, tool, reason: error ?? '' }
+    // One that is replayed may die again, and that is news.
+    queueAnnouncement(sql, { id: `dead_${event}_${nowMs}`, atMs: nowMs, type: 'legiti.dead_letter', data })
+  }
   sql.exec(
     `UPDATE outbox SET ready = 1 WHERE seq =
        (SELECT min(seq) FROM outbox WHERE state = 'pending' AND ordering_key = ?)`,

@@ -168,6 +168,45 @@ const migrations: readonly string[] = [
   );
   INSERT INTO audit_chain VALUES (1, lower(hex(randomblob(8))), NULL, 0, 0, '', 0, 0);
   `,
+  `
+  -- Calls that a person must approve. Arguments are known by their digest alone.
+  CREATE TABLE approvals (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,            -- apr_<grant>_<random>
+    session_id TEXT,
+    account TEXT,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    arguments TEXT NOT NULL,            -- SHA-256 of their canonical JSON, as hex
+    argument_names TEXT NOT NULL,       -- JSON array
+    rule TEXT NOT NULL,
+    config_version TEXT NOT NULL,       -- when the call was first asked for
+    message TEXT NOT NULL,              -- the policy's words
+    url TEXT NOT NULL,                  -- where a person finds it
+    requested_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,        -- for the decision, and for the call that was approved
+    state TEXT NOT NULL,                -- pending | approved | denied | used
+    decided_at INTEGER,
+    decided_by TEXT,                    -- root, or person:<name>
+    reason TEXT,                        -- what that person said
+    used_at INTEGER,
+    request_id TEXT,                    -- of the call that used it
+    revision INTEGER NOT NULL           -- grows with every change
+  );
+  CREATE INDEX approvals_call ON approvals (arguments, seq);
+  CREATE INDEX approvals_pending ON approvals (expires_at) WHERE state = 'pending';
+  CREATE INDEX approvals_expiry ON approvals (expires_at);
+  CREATE INDEX approvals_request ON approvals (request_id) WHERE request_id IS NOT NULL;
+
+  -- What the tenant has yet to be told. A row goes away once the tenant has it.
+  CREATE TABLE announcements (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,                 -- approval | legiti.dead_letter
+    data TEXT NOT NULL                  -- JSON
+  );
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

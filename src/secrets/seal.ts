@@ -31,6 +31,11 @@ export function headerContext(tenant: string, server: string, header: string): s
   return `${tenant}/${server}/${header}`
 }
 
+/** What the secret of a tenant's webhook is sealed for: no server has an empty name. */
+export function webhookContext(tenant: string, webhook: string): string {
+  return `${tenant}//webhook/${webhook}`
+}
+
 /** Seals `text` for `context` with the current key. */
 export async function seal(keys: SecretKeys, text: string, context: string): Promise<string> {
   const key = await keys.byId.get(keys.current)

@@ -3,6 +3,7 @@
  * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
  */
 import * as z from 'zod/v4'
+import { APPROVAL_SECONDS } from '../approvals/contract.ts'
 import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
@@ -15,6 +16,7 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 const DEFAULT_RETENTION_DAYS = 400
+const MAX_APPROVAL_SECONDS = 7 * 24 * 3600
 
 const jwtIssuer = object({
   /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
@@ -38,6 +40,10 @@ const common = {
     idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
     /** A session ends so long after it began, used or not. */
     absolute_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(43_200),
+  }).prefault({}),
+  approvals: object({
+    /** A call that a person must approve waits so long for it, and may be made so long. */
+    expires_seconds: z.int().min(60).max(MAX_APPROVAL_SECONDS).default(APPROVAL_SECONDS),
   }).prefault({}),
 }
 

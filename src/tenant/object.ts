@@ -1,15 +1,19 @@
 import { DurableObject } from 'cloudflare:workers'
+import { allowsPrivate } from '../admin/resolve.ts'
 import type { PersonRole } from '../admin/roles.ts'
-import { carry, nextCarryMs } from '../audit/carry.ts'
+import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
+import { carry } from '../audit/carry.ts'
 import { type LocalRows, readLocal, readTenantLogs, type TenantLogs } from '../audit/local.ts'
-import { nextRetentionMs, retain } from '../audit/retention.ts'
+import { retain } from '../audit/retention.ts'
 import { TENANT_LOG } from '../audit/row.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
+import { addressProblem } from '../upstream/address.ts'
 import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
+import { type ApprovalCursor, hear, listApprovals } from './approvals.ts'
 import { type AdministrativeChange, changesLog, recordChange } from './changes.ts'
 import { retentionDays, tenantDocument } from './config.ts'
 import {
@@ -30,8 +34,9 @@ import {
   type ServerView,
   type TenantView,
 } from './contract.ts'
-import { DELETION_ROUND_MS, deletionView, goOnDeleting, startDeletion } from './deletion.ts'
+import { deletionView, goOnDeleting, startDeletion } from './deletion.ts'
 import * as grants from './grants.ts'
+import { LONGEST_RETRY_MS, nextWakeMs, purge, RETRY_MS } from './housekeeping.ts'
 import { readListing, readTools } from './listings.ts'
 import { examine, type ObservedListing, observeListing } from './observation.ts'
 import * as people from './people.ts'
@@ -54,20 +59,22 @@ import { migrate, schemaVersion } from './schema.ts'
 import * as secrets from './secrets.ts'
 import { addSeen, clearSeen } from './seen.ts'
 import { KEPT, type ServerDocument } from './server-document.ts'
+import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
 import * as servers from './servers.ts'
 import { readTenant, sizeProblem, writePushFailures, writeSuspended, writeTenant } from './settings.ts'
 import { demand, dropStamp, stamp } from './stamps.ts'
 import { sealHeaders } from './static-secrets.ts'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
 import { unknownNames } from './unknown-names.ts'
+import { openSecret, sealSecret } from './webhook-changes.ts'
+import { WebhookDelivery } from './webhook-delivery.ts'
+import * as webhooks from './webhooks.ts'
 
-/** After a principal could not be told: twice as long with every round, up to the longest. */
-const RETRY_MS = 5_000
-const LONGEST_RETRY_MS = 5 * 60_000
 /** How often principals are told of a server whose listing changes all the time. */
 const RESTLESS_MS = 30_000
 /** Principals that one invocation may ask; the platform counts. The rest is the alarm's. */
 const MOST_TOLD = 500
+const MOST_WEBHOOKS = 50
 
 /** What a transaction came to: whom it concerns, and what is there now. */
 interface Done<T> {
@@ -88,7 +95,12 @@ export class TenantObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #pushes: Pushes
   readonly #restless = new Restless()
+  readonly #webhooks = new WebhookDelivery(() => this.#webhookContext())
+  /** When principals are told again that could not be told; null: nobody has said. */
+  #tellAtMs: number | null = null
   #keeping: Promise<void> = Promise.resolve()
+  /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
+  #keepingUntilMs: number | null = null
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -99,11 +111,7 @@ export class TenantObject extends DurableObject<Env> {
     if (!this.#exists) return
     ctx.storage.transactionSync(() => migrate(this.#sql))
     // An alarm that was lost must not silence what is pending.
-    void ctx.blockConcurrencyWhile(async () => {
-      const isBusy = grants.pendingGrants(this.#sql).length > 0 || readTenant(this.#sql)?.deletion
-      if (isBusy) await this.#armBy(Date.now() + RETRY_MS)
-      await this.#wakeForAudit()
-    })
+    void ctx.blockConcurrencyWhile(() => this.#rearm())
   }
 
   /** The tenant, or null where nothing was ever set up. */
@@ -151,7 +159,7 @@ export class TenantObject extends DurableObject<Env> {
     } catch (error) {
       return refusedBy(error)
     }
-    await this.ctx.storage.setAlarm(Date.now() + RETRY_MS)
+    await this.#rearm()
     return this.#goOnDeleting()
   }
 
@@ -541,17 +549,26 @@ export class TenantObject extends DurableObject<Env> {
       log('warn', 'tenant.listing_unreadable', { server })
       return
     }
-    const { touched, isWorse } = this.ctx.storage.transactionSync(() => {
+    const { touched, isWorse, isRestless } = this.ctx.storage.transactionSync(() => {
       const before = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
+      const drifted = driftNow(this.#sql, server)
       const isNews = observeListing(this.#sql, server, listing, examined, Date.now())
+      const isRestless = isNews && this.#restless.count(server, Date.now())
+      if (isNews && !isRestless)
+        announceDrift(this.#sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
       const after = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
       const isWorse = Object.keys(after).some((tool) => !Object.hasOwn(before, tool))
-      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse }
+      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse, isRestless }
     })
+    this.#sendSoon()
     if (touched.length === 0) return
     // What is withheld from now on is withheld at once, however restless the server.
-    if (!this.#restless.count(server, Date.now()) || isWorse) await this.#tell(touched)
-    else await this.#armBy(Date.now() + RESTLESS_MS)
+    if (!isRestless || isWorse) {
+      await this.#tell(touched)
+      return
+    }
+    this.#tellAtMs = Math.min(this.#tellAtMs ?? Number.POSITIVE_INFINITY, Date.now() + RESTLESS_MS)
+    await this.#rearm()
   }
 
   /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
@@ -571,9 +588,12 @@ export class TenantObject extends DurableObject<Env> {
   /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */
   async report(server: string, report: UpstreamReport): Promise<void> {
     if (!this.#exists) return
-    const touched = this.ctx.storage.transactionSync(() =>
-      servers.mergeReport(this.#sql, server, report) ? grants.touchByServer(this.#sql, server) : [],
-    )
+    const touched = this.ctx.storage.transactionSync(() => {
+      const isNews = servers.mergeReport(this.#sql, server, report)
+      announceBreaker(this.#sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
+      return isNews ? grants.touchByServer(this.#sql, server) : []
+    })
+    this.#sendSoon()
     await this.#tell(touched)
   }
 
@@ -587,6 +607,109 @@ export class TenantObject extends DurableObject<Env> {
     return this.#exists ? readLocal(this.#sql, changesLog(this.#sql), seq, most) : null
   }
 
+  /** Takes in what a principal of this tenant tells: at least once, and the same once more changes nothing. */
+  async hear(announcements: readonly Announcement[]): Promise<void> {
+    if (!this.#exists) return
+    this.ctx.storage.transactionSync(() => {
+      for (const announcement of announcements) hear(this.#sql, announcement)
+    })
+    await this.#rearm()
+    this.#sendSoon()
+  }
+
+  /** Calls that wait for a person, or did, the youngest first. */
+  async approvals(page: {
+    readonly state: ApprovalState | null
+    readonly after: ApprovalCursor | null
+    readonly limit: number
+  }): Promise<readonly ApprovalView[]> {
+    return this.#exists ? listApprovals(this.#sql, page, Date.now()) : []
+  }
+
+  async webhooks({ after, limit }: Page): Promise<readonly webhooks.WebhookView[]> {
+    if (!this.#exists) return []
+    return pageOfNames(webhooks.webhookNames(this.#sql), { after, limit })
+      .map((name) => webhooks.viewWebhook(this.#sql, name))
+      .filter((webhook) => webhook !== null)
+  }
+
+  async webhook(name: string): Promise<webhooks.WebhookView | null> {
+    return this.#exists ? webhooks.viewWebhook(this.#sql, name) : null
+  }
+
+  /** Registers a webhook, with this secret, or changes it: then it keeps the secret that it has. */
+  async putWebhook(
+    tenant: string,
+    name: string,
+    document: webhooks.WebhookDocument,
+    secret: string,
+    by: By,
+  ): Promise<Change<webhooks.WebhookView>> {
+    const stored = this.#exists ? webhooks.sealedSecret(this.#sql, name) : null
+    let sealed: string
+    try {
+      sealed = await sealSecret(secretKeys(this.env), tenant, name, secret, stored)
+    } catch (error) {
+      return refusedBy(error)
+    }
+    const put = await this.#change(tenant, (nowMs) => {
+      const before = webhooks.sealedSecret(this.#sql, name)
+      if (before !== stored)
+        throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+      demand(this.#sql, by.expected, `webhook/${name}`, before !== null)
+      if (before === null && webhooks.webhookNames(this.#sql).length >= MOST_WEBHOOKS)
+        throw new Refusal('conflict', [`found ${MOST_WEBHOOKS} webhooks; allowed: as many of a tenant`])
+      webhooks.writeWebhook(this.#sql, name, document, sealed, nowMs)
+      const detail = { events: document.events.join(' '), enabled: document.enabled }
+      this.#record(by, 'webhook.put', `webhook/${name}`, detail, nowMs)
+      return { created: before === null, touched: [], now: present(webhooks.viewWebhook(this.#sql, name)) }
+    })
+    this.#sendSoon()
+    return put
+  }
+
+  /** Forgets a webhook and what waits for it. */
+  async deleteWebhook(name: string, by: By): Promise<Removal> {
+    return this.#remove((nowMs) => {
+      if (webhooks.viewWebhook(this.#sql, name) === null) return null
+      demand(this.#sql, by.expected, `webhook/${name}`, true)
+      webhooks.deleteWebhook(this.#sql, name)
+      this.#record(by, 'webhook.delete', `webhook/${name}`, {}, nowMs, true)
+      return []
+    })
+  }
+
+  /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
+  async webhookMessages(
+    name: string,
+    state: webhooks.MessageState,
+    afterSeq: number,
+    limit: number,
+  ): Promise<readonly webhooks.MessageView[] | null> {
+    if (!this.#exists || webhooks.viewWebhook(this.#sql, name) === null) return null
+    return webhooks.listMessages(this.#sql, name, state, afterSeq, limit)
+  }
+
+  /** Sends a dead letter again. False where there is no such letter. */
+  async replayMessage(name: string, id: string, actor: string): Promise<boolean> {
+    if (!this.#exists) return false
+    const isReplayed = this.ctx.storage.transactionSync(() => {
+      const atMs = Date.now()
+      if (!webhooks.replayMessage(this.#sql, name, id, atMs)) return false
+      const subject = `webhook/${name}`
+      recordChange(this.#sql, { atMs, actor, action: 'webhook.replay', subject, detail: { message: id } })
+      return true
+    })
+    if (isReplayed) await this.#rearm()
+    if (isReplayed) this.#sendSoon()
+    return isReplayed
+  }
+
+  /** Sends what is due, and returns when that is done. */
+  async drain(): Promise<void> {
+    if (this.#exists) await this.#webhooks.run()
+  }
+
   /** Tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
     if (!this.#exists) return
@@ -595,9 +718,13 @@ export class TenantObject extends DurableObject<Env> {
         await this.#goOnDeleting()
         return
       }
+      // Not awaited: a slow receiver must not make principals wait.
+      this.#sendSoon()
+      this.ctx.storage.transactionSync(() => purge(this.#sql, Date.now()))
       await this.#tell(grants.pendingGrants(this.#sql), true)
       this.#keeping = this.#keepAudit()
       await this.#keeping
+      await this.#rearm()
     } catch (error) {
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
       await this.ctx.storage.setAlarm(Date.now() + LONGEST_RETRY_MS)
@@ -622,7 +749,7 @@ export class TenantObject extends DurableObject<Env> {
       return refusedBy(error)
     }
     this.#exists = true
-    await this.#wakeForAudit()
+    await this.#rearm()
     const pending = await this.#tell(done.touched)
     return { kind: 'done', created: done.created, now: done.now, pending }
   }
@@ -640,7 +767,7 @@ export class TenantObject extends DurableObject<Env> {
       return refusedBy(error)
     }
     if (touched === null) return { kind: 'absent' }
-    await this.#wakeForAudit()
+    await this.#rearm()
     return { kind: 'removed', pending: await this.#tell(touched) }
   }
 
@@ -648,15 +775,15 @@ export class TenantObject extends DurableObject<Env> {
   async #tell(touched: readonly string[], isRetry = false): Promise<number> {
     if (touched.length === 0) return 0
     // Before the first push: should this object die meanwhile, the alarm finds what was left.
-    await this.ctx.storage.setAlarm(Date.now() + RETRY_MS)
+    this.#tellAtMs = Date.now() + RETRY_MS
+    await this.#rearm()
     const untold = Math.max(0, touched.length - MOST_TOLD)
     const pending = untold + (await this.#pushes.tell(touched.slice(0, MOST_TOLD)))
     const failures = pending === 0 ? 0 : (readTenant(this.#sql)?.pushFailures ?? 0) + (isRetry ? 1 : 0)
     writePushFailures(this.#sql, failures)
-    if (grants.pendingGrants(this.#sql).length === 0) {
-      await this.ctx.storage.deleteAlarm()
-      await this.#wakeForAudit()
-    } else await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+    const isOver = grants.pendingGrants(this.#sql).length === 0
+    this.#tellAtMs = isOver ? null : Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS)
+    await this.#rearm()
     return pending
   }
 
@@ -666,35 +793,58 @@ export class TenantObject extends DurableObject<Env> {
     const tenant = readTenant(this.#sql)
     if (db === undefined || tenant === null) return
     const { name, settings } = tenant
-    const { storage } = this.ctx
     const sql = this.#sql
-    const commit = async <T>(work: () => T) => storage.transactionSync(work)
+    const commit = async <T>(work: () => T) => this.ctx.storage.transactionSync(work)
     const now = () => Date.now()
-    const tellAtMs = await storage.getAlarm()
     // Should this run die on its way, the alarm takes over.
-    await this.#armBy(now() + LONGEST_RETRY_MS)
-    await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
-    await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
-    // Meanwhile the tenant may have begun to go.
-    if (readTenant(sql)?.deletion) return this.#armBy(now() + DELETION_ROUND_MS)
-    if (grants.pendingGrants(sql).length === 0) await storage.deleteAlarm()
-    else await storage.setAlarm(tellAtMs ?? now() + RETRY_MS)
-    await this.#wakeForAudit()
+    this.#keepingUntilMs = now() + LONGEST_RETRY_MS
+    await this.#rearm()
+    try {
+      await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
+      await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
+    } finally {
+      this.#keepingUntilMs = null
+    }
   }
 
-  /** Makes sure that the alarm rings when the audit needs it, or before. Call it after every change on record. */
-  async #wakeForAudit(): Promise<void> {
-    if (this.env.AUDIT_DB === undefined) return
-    const nowMs = Date.now()
-    const wakes = [nextCarryMs(this.#sql, changesLog(this.#sql), nowMs), nextRetentionMs(this.#sql)]
-    const wakeMs = Math.max(nowMs, Math.min(...wakes.filter((at) => at !== null)))
-    await this.#armBy(wakeMs)
-  }
-
-  /** Makes sure that the alarm rings at `atMs` or before. */
-  async #armBy(atMs: number): Promise<void> {
+  /** Sets the alarm anew, to the soonest of all that there is to wake up for. Call it after whatever changes that. */
+  async #rearm(): Promise<void> {
     const armedMs = await this.ctx.storage.getAlarm()
-    if (armedMs === null || armedMs > atMs) await this.ctx.storage.setAlarm(atMs)
+    // Of a tenant that has gone meanwhile nothing may be left.
+    if (!this.#exists) return
+    const nowMs = Date.now()
+    const carrying = this.env.AUDIT_DB === undefined ? 'nowhere' : (this.#keepingUntilMs ?? 'idle')
+    const sendMs = this.#webhooks.nextMs(this.#sql, nowMs)
+    const wakeMs = nextWakeMs(this.#sql, { tellMs: this.#tellAtMs, sendMs, carrying }, nowMs)
+    if (wakeMs === armedMs) return
+    if (wakeMs === null) await this.ctx.storage.deleteAlarm()
+    else await this.ctx.storage.setAlarm(wakeMs)
+  }
+
+  /** Sends what is due, behind whatever goes on. */
+  #sendSoon(): void {
+    if (!this.#exists) return
+    this.ctx.waitUntil(
+      this.#webhooks.run().catch((error: unknown) => {
+        log('error', 'tenant.webhooks_failed', { error: errorName(error) })
+      }),
+    )
+  }
+
+  #webhookContext() {
+    const tenant = readTenant(this.#sql)?.name ?? ''
+    return {
+      sql: this.#sql,
+      tenant,
+      commit: <T>(work: () => T) => this.ctx.storage.transactionSync(work),
+      openSecret: (webhook: string, sealed: string) =>
+        openSecret(secretKeys(this.env), tenant, webhook, sealed),
+      addressProblem: (url: string) => (allowsPrivate(this.env) ? null : addressProblem(new URL(url))),
+      rearm: () => this.#rearm(),
+      isGone: () => !this.#exists,
+      now: () => Date.now(),
+      random: () => Math.random(),
+    }
   }
 
   /** Writes down who changed what, and that it is another now than before. */
@@ -726,7 +876,7 @@ export class TenantObject extends DurableObject<Env> {
     await this.#keeping.catch(() => {})
     const went = await goOnDeleting(this.#sql, this.env, Date.now())
     if (went.kind !== 'gone') {
-      await this.ctx.storage.setAlarm(Date.now() + DELETION_ROUND_MS)
+      await this.#rearm()
       return went
     }
     this.#exists = false

@@ -1,9 +1,17 @@
 /** Sealed values in the making: a secret that changes with the headers made of it, and all of them under another key. */
-import { headerContext, open, SealedTextError, type SecretKeys, seal } from '../secrets/seal.ts'
+import {
+  headerContext,
+  open,
+  SealedTextError,
+  type SecretKeys,
+  seal,
+  webhookContext,
+} from '../secrets/seal.ts'
 import { Refusal } from './contract.ts'
 import { keyIdOf, type SecretUse, sealedSecrets, secretContext, usesOf } from './secrets.ts'
 import { readServer, serverNames, writeHeaders } from './servers.ts'
 import { madeOfSecret } from './static-secrets.ts'
+import { replaceSealed, sealedSecret, webhookNames } from './webhooks.ts'
 
 /** So many a call, for one invocation has only so much time. */
 const MOST_A_ROUND = 500
@@ -76,10 +84,17 @@ export interface Resealed {
   readonly pending: number
 }
 
+interface Renewed {
+  readonly name: string
+  readonly before: string
+  readonly sealed: string
+}
+
 export interface ResealRound {
   readonly key: string
   readonly headers: readonly MadeHeader[]
-  readonly secrets: readonly { readonly name: string; readonly before: string; readonly sealed: string }[]
+  readonly secrets: readonly Renewed[]
+  readonly webhooks: readonly Renewed[]
   readonly stuck: number
 }
 
@@ -90,12 +105,13 @@ export async function prepareReseal(
   sql: SqlStorage,
 ): Promise<ResealRound> {
   const ready = needed(keys)
-  const { headers: oldHeaders, secrets: oldSecrets } = notUnder(sql, ready.current)
+  const { headers: oldHeaders, secrets: oldSecrets, webhooks: oldWebhooks } = notUnder(sql, ready.current)
   const headers: MadeHeader[] = []
-  const secrets: { name: string; before: string; sealed: string }[] = []
+  const secrets: Renewed[] = []
+  const webhooks: Renewed[] = []
   let stuck = 0
   const again = async (before: string, context: string): Promise<string | null> => {
-    if (headers.length + secrets.length >= MOST_A_ROUND) return null
+    if (headers.length + secrets.length + webhooks.length >= MOST_A_ROUND) return null
     try {
       return await seal(ready, await open(ready, before, context), context)
     } catch (error) {
@@ -112,13 +128,17 @@ export async function prepareReseal(
     const sealed = await again(before, secretContext(tenant, name))
     if (sealed !== null) secrets.push({ name, before, sealed })
   }
-  return { key: ready.current, headers, secrets, stuck }
+  for (const { name, before } of oldWebhooks) {
+    const sealed = await again(before, webhookContext(tenant, name))
+    if (sealed !== null) webhooks.push({ name, before, sealed })
+  }
+  return { key: ready.current, headers, secrets, webhooks, stuck }
 }
 
 /** Writes a round down; what has changed meanwhile stays as it is, for it was sealed anew by that. */
 export function commitReseal(
   sql: SqlStorage,
-  { headers, secrets }: ResealRound,
+  { headers, secrets, webhooks }: ResealRound,
 ): { readonly servers: readonly string[]; readonly resealed: number } {
   const servers = new Set<string>()
   let resealed = 0
@@ -139,6 +159,7 @@ export function commitReseal(
       )
       .toArray().length
   }
+  for (const { name, before, sealed } of webhooks) if (replaceSealed(sql, name, before, sealed)) resealed += 1
   return { servers: [...servers], resealed }
 }
 
@@ -146,8 +167,8 @@ export function leftToReseal(
   sql: SqlStorage,
   { key, stuck }: ResealRound,
 ): { readonly left: number; readonly stuck: number } {
-  const { headers, secrets } = notUnder(sql, key)
-  return { left: headers.length + secrets.length, stuck }
+  const { headers, secrets, webhooks } = notUnder(sql, key)
+  return { left: headers.length + secrets.length + webhooks.length, stuck }
 }
 
 /** Everything that is sealed with another key than this one. */
@@ -160,7 +181,10 @@ function notUnder(sql: SqlStorage, key: string) {
   const secrets = [...sealedSecrets(sql)]
     .filter(([, sealed]) => keyIdOf(sealed) !== key)
     .map(([name, before]) => ({ name, before }))
-  return { headers, secrets }
+  const webhooks = webhookNames(sql)
+    .map((name) => ({ name, before: sealedSecret(sql, name) ?? '' }))
+    .filter(({ before }) => keyIdOf(before) !== key)
+  return { headers, secrets, webhooks }
 }
 
 function needed(keys: SecretKeys | null): SecretKeys {

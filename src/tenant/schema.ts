@@ -230,6 +230,57 @@ const migrations: readonly string[] = [
   );
   CREATE INDEX repeats_at ON repeats (at);
   `,
+  `
+  -- Calls that wait for a person, or did: copies of what principals hold.
+  CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,          -- the highest that was told
+    state TEXT NOT NULL,                -- pending | approved | denied | used
+    requested_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    view TEXT NOT NULL                  -- ApprovalView as JSON
+  );
+  CREATE INDEX approvals_requested ON approvals (requested_at, id);
+  CREATE INDEX approvals_state ON approvals (state, requested_at, id);
+  CREATE INDEX approvals_expiry ON approvals (expires_at);
+
+  -- Receivers of what the tenant announces.
+  CREATE TABLE webhooks (
+    name TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    events TEXT NOT NULL,               -- JSON array of types
+    enabled INTEGER NOT NULL,
+    secret TEXT NOT NULL,               -- sealed
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0, -- rounds that failed in a row
+    retry_at INTEGER NOT NULL DEFAULT 0, -- nothing is sent before
+    last_error TEXT,
+    last_success_at INTEGER
+  );
+
+  -- What is sent to them: at least once each, in no particular order.
+  CREATE TABLE webhook_messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook TEXT NOT NULL,
+    id TEXT NOT NULL,                   -- webhook-id, the same in every attempt
+    type TEXT NOT NULL,
+    body TEXT NOT NULL,                 -- as it is sent; '' once delivered
+    at INTEGER NOT NULL,
+    give_up_at INTEGER NOT NULL,        -- undelivered by then, it is a dead letter
+    state TEXT NOT NULL,                -- pending | delivered | dead
+    attempts INTEGER NOT NULL DEFAULT 0,
+    settled_at INTEGER,
+    last_error TEXT,
+    UNIQUE (webhook, id)
+  );
+  CREATE INDEX webhook_messages_state ON webhook_messages (webhook, state, attempts, seq);
+  CREATE INDEX webhook_messages_give_up ON webhook_messages (give_up_at) WHERE state = 'pending';
+  CREATE INDEX webhook_messages_settled ON webhook_messages (state, settled_at) WHERE settled_at IS NOT NULL;
+
+  -- Whether its breaker was last announced as 'open' or 'closed'.
+  ALTER TABLE servers ADD COLUMN breaker_told TEXT NOT NULL DEFAULT 'closed';
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -1,6 +1,13 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+const WITHOUT_APPROVALS = `
+  DROP TABLE approvals;
+  DROP TABLE announcements;
+  UPDATE schema_version SET version = 5;
+`
+
 export const WITHOUT_CARRYING = `
+  ${WITHOUT_APPROVALS}
   DROP TABLE audit_chain;
   ALTER TABLE audit DROP COLUMN arguments_hmac;
   UPDATE schema_version SET version = 4;

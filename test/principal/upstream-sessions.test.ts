@@ -116,6 +116,7 @@ const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<
       charges: [],
       shadow: [],
       assumed: null,
+      approval: null,
       work: work as { kind: 'none' },
     },
   })

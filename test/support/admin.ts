@@ -72,8 +72,13 @@ export async function makeGrant(
 }
 
 /** Makes a person with a role, and returns their token. */
-export async function makePerson(tenant: string, name: string, role: string): Promise<string> {
-  await admin('PUT', `${tenant}/people/${name}`, { role })
+export async function makePerson(
+  tenant: string,
+  name: string,
+  role: string,
+  email: string | null = null,
+): Promise<string> {
+  await admin('PUT', `${tenant}/people/${name}`, { role, ...(email === null ? {} : { email }) })
   const { status, body } = await admin('POST', `${tenant}/people/${name}/token`, {})
   if (status !== 201) throw new Error(`token: ${status} ${JSON.stringify(body)}`)
   return String(body?.token)

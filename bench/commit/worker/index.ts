@@ -44,6 +44,7 @@ const call: Intent = {
   charges: [charge],
   shadow: [],
   assumed: null,
+  approval: null,
   work: { kind: 'none' },
 }
 

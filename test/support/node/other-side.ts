@@ -88,7 +88,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
       if (more === undefined) return json(200, before)
       heard.set(status ?? '', [
         ...before,
-        { method: request.method, url: request.url, headers: request.headers },
+        { method: request.method, url: request.url, headers: request.headers, body },
       ])
       return more === 'hang' ? undefined : json(Number(more), {})
     }

@@ -23,6 +23,8 @@ export interface SdkClientOptions {
   readonly elicit?: (params: Json) => ElicitAnswer | Promise<ElicitAnswer>
   readonly sample?: (params: Json) => SampleAnswer | Promise<SampleAnswer>
   readonly roots?: readonly { uri: string; name?: string }[]
+  /** Whether it says that it opens links (elicitation by URL). */
+  readonly links?: boolean
   /** What it says that it cannot be asked for. */
   readonly without?: readonly ('elicitation' | 'sampling' | 'roots')[]
 }
@@ -115,9 +117,9 @@ export function answering({
 }
 
 /** What it says that it can be asked for. */
-export function capabilitiesOf({ without = [] }: SdkClientOptions) {
+export function capabilitiesOf({ without = [], links = false }: SdkClientOptions) {
   return {
-    ...(without.includes('elicitation') ? {} : { elicitation: { form: {} } }),
+    ...(without.includes('elicitation') ? {} : { elicitation: { form: {}, ...(links ? { url: {} } : {}) } }),
     ...(without.includes('sampling') ? {} : { sampling: {} }),
     ...(without.includes('roots') ? {} : { roots: {} }),
   }

@@ -1,5 +1,5 @@
 /** A digest of a value, the same however its properties are ordered. */
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from './canonical-json.ts'
 
 /** SHA-256, as hex. */
 export async function canonicalDigest(value: unknown): Promise<string> {

@@ -1,0 +1,202 @@
+/** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
+import * as z from 'zod/v4'
+import { problem } from '../errors.ts'
+import { object } from '../policy/fragments.ts'
+import { type MessageView, messageStates, type WebhookView } from '../tenant/webhooks.ts'
+import { webhookEvents } from '../webhooks/events.ts'
+import { webhookSecret } from '../webhooks/signature.ts'
+import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import { allowsPrivate, checkAddress } from './resolve.ts'
+import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, route } from './route.ts'
+import { may, type Who } from './who.ts'
+
+const PATH = '/api/v1/tenants/:tenant/webhooks'
+const LONGEST_URL = 2_000
+
+const documentSchema = object({
+  url: z.string().max(LONGEST_URL, `at most ${LONGEST_URL} characters`),
+  events: z
+    .array(z.enum(webhookEvents))
+    .min(1, 'at least one event')
+    .max(webhookEvents.length, 'each event once')
+    .default([...webhookEvents]),
+  enabled: z.boolean().default(true),
+})
+
+const shownSchema = z.object({
+  name: z.string(),
+  url: z.string(),
+  events: z.array(z.enum(webhookEvents)),
+  enabled: z.boolean(),
+  state: z.enum(['open', 'backing_off']),
+  failures: z.int().describe('Rounds that failed in a row'),
+  retry_at: z.string().nullable(),
+  last_error: z.string().nullable(),
+  last_success_at: z.string().nullable(),
+  pending: z.int(),
+  dead: z.int(),
+  created_at: z.string(),
+  updated_at: z.string(),
+})
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
+
+const messageSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  state: z.enum(messageStates),
+  at: z.string(),
+  settled_at: z.string().nullable(),
+  attempts: z.int(),
+  last_error: z.string().nullable(),
+})
+
+export const webhookRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: 'All webhooks, by name',
+      query: object({ ...pageQuery }),
+      answers: { 200: answer('A page of webhooks', pageOf(shownSchema)) },
+    },
+    async ({ object, who, query: { after = null, limit } }) => {
+      const { items, next } = page(
+        await object.webhooks({ after, limit: limit + 1 }),
+        limit,
+        ({ name }) => name,
+      )
+      return Response.json({ items: items.map((webhook) => shown(webhook, who)), next })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name`,
+      role: 'viewer',
+      summary: 'A webhook, and how it stands',
+      answers: { 200: answer('The webhook, without its secret', shownSchema) },
+    },
+    async ({ object, who, params }) => {
+      const webhook = await object.webhook(params.name)
+      return webhook === null ? notFound('webhook') : tagged(shown(webhook, who), webhook.tag)
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Makes a webhook or changes it',
+      description:
+        'The secret that messages are signed with (Standard Webhooks) is in the answer that makes the webhook, and nowhere ' +
+        'else. A change keeps it.',
+      body: jsonBody(documentSchema),
+      answers: {
+        200: answer('The webhook as it is now', changedSchema),
+        201: answer('The webhook was made', changedSchema.extend({ secret: z.string() })),
+      },
+      creates: true,
+      versioned: true,
+    },
+    async ({ object, env, tenant, params: { name }, body, seed, who, by }) => {
+      const wrong = nameProblem('webhook', name)
+      if (wrong !== null) return invalid([wrong])
+      const url = URL.parse(body.url)
+      const urlWrong = urlProblem(url, allowsPrivate(env))
+      if (url === null || urlWrong !== null) return invalid([urlWrong ?? ''])
+      const address = await checkAddress(url, env)
+      if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
+      if (address.kind === 'refused') return invalid([address.problem])
+      const secret = webhookSecret(seed)
+      const document = { url: url.href, events: [...new Set(body.events)].sort(), enabled: body.enabled }
+      const put = await object.putWebhook(tenant, name, document, secret, by)
+      if (put.kind !== 'done') return refusal(put)
+      const warnings = url.protocol === 'http:' ? ['Messages are sent to this webhook unencrypted.'] : []
+      const now = { ...shown(put.now, who), warnings }
+      return put.created ? tagged({ ...now, secret }, put.now.tag, 201) : tagged(now, put.now.tag)
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Forgets a webhook and what waits for it',
+      versioned: true,
+      answers: removed,
+    },
+    async ({ object, params, by }) => removal(await object.deleteWebhook(params.name, by), 'webhook'),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name/messages`,
+      role: 'viewer',
+      summary: 'Messages to a webhook in one state, oldest first',
+      query: object({
+        state: z.enum(messageStates).default('pending'),
+        after: z
+          .string()
+          .regex(/^[0-9]{1,15}$/, 'the next of an earlier page')
+          .optional(),
+        limit: limitQuery,
+      }),
+      answers: { 200: answer('A page of messages, without what is in them', pageOf(messageSchema)) },
+    },
+    async ({ object, params, query: { state, after = '0', limit } }) => {
+      const messages = await object.webhookMessages(params.name, state, Number(after), limit + 1)
+      if (messages === null) return notFound('webhook')
+      const { items, next } = page(messages, limit, ({ seq }) => String(seq))
+      return Response.json({ items: items.map(shownMessage), next })
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/messages/:message/replay`,
+      role: 'admin',
+      summary: 'Sends a dead letter again',
+      answers: {
+        202: answer('It is queued', z.object({ message: z.string(), state: z.literal('pending') })),
+      },
+    },
+    async ({ object, params: { name, message }, by }) =>
+      (await object.replayMessage(name, message, by.actor))
+        ? Response.json({ message, state: 'pending' }, { status: 202 })
+        : problem(404, 'No such dead letter', 'This webhook has no dead letter of that id.'),
+  ),
+]
+
+function urlProblem(url: URL | null, isPrivateAllowed: boolean): string | null {
+  const allowed = `allowed: an https URL${isPrivateAllowed ? ', or http' : ''}, without user name and fragment`
+  if (url === null) return `/url: found what is no URL; ${allowed}`
+  if (url.protocol !== 'https:' && !(isPrivateAllowed && url.protocol === 'http:'))
+    return `/url: found the scheme ${JSON.stringify(url.protocol.slice(0, 20))}; ${allowed}`
+  if (url.username !== '' || url.password !== '') return `/url: found a user name; ${allowed}`
+  return url.hash === '' ? null : `/url: found a fragment; ${allowed}`
+}
+
+/** A receiver's URL is often all that one needs to write to it: whoever may not set it sees where it leads alone. */
+function shown(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {
+  const { name, url, events, enabled, failures, retryAtMs, lastError, pending, dead } = webhook
+  return {
+    name,
+    url: may(who, 'admin') ? url : `${new URL(url).origin}/…`,
+    events: [...events],
+    enabled,
+    state: failures === 0 ? 'open' : 'backing_off',
+    failures,
+    retry_at: at(retryAtMs === 0 ? null : retryAtMs),
+    last_error: lastError,
+    last_success_at: at(webhook.lastSuccessAtMs),
+    pending,
+    dead,
+    created_at: at(webhook.createdAtMs),
+    updated_at: at(webhook.updatedAtMs),
+  }
+}
+
+function shownMessage({ id, type, state, atMs, settledAtMs, attempts, lastError }: MessageView) {
+  return { id, type, state, at: at(atMs), settled_at: at(settledAtMs), attempts, last_error: lastError }
+}

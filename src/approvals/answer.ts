@@ -1,0 +1,106 @@
+/** What an agent is told of a call that a person must approve. */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { statelessClient } from '../forward/client.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { failure } from '../native/result.ts'
+import { isObject } from '../policy/json.ts'
+import type { AdmitAnswer } from '../principal/contract.ts'
+import { hasBeenAsked, QUESTION } from './ask.ts'
+import type { ApprovalView } from './contract.ts'
+
+type HeldAnswer = Extract<AdmitAnswer, { kind: 'approval' }>
+
+export type ApprovalAnswer =
+  /** A tool error, to be put as the tool's other results are. */
+  | { readonly kind: 'result'; readonly result: CallToolResult }
+  /** The protocol's own way to send a person to a link. */
+  | { readonly kind: 'response'; readonly response: Response }
+
+/** The first revision that knows elicitation by URL. */
+const URL_ELICITATION_SINCE = '2025-11-25'
+
+/**
+ * A denial with its reason, or where a person can approve the call: as an elicitation where the client says that it
+ * can open links, otherwise as a tool error.
+ */
+export function approvalAnswer(message: RequestMessage, held: HeldAnswer): ApprovalAnswer {
+  const { approval } = held
+  if (approval.state === 'denied') return { kind: 'result', result: deniedResult(approval) }
+  // One that has been to the link already is not sent there again and again.
+  if (!opensLinks(message, held) || hasBeenAsked(message, approval.id))
+    return { kind: 'result', result: requiredResult(approval) }
+  const response =
+    message.era === 'stateless' ? inputRequired(message, approval) : required(message, approval)
+  return { kind: 'response', response }
+}
+
+/** Whether the client takes elicitations by URL (`elicitation: {}` alone means forms only). */
+function opensLinks({ era, body }: RequestMessage, { client, protocolVersion }: HeldAnswer): boolean {
+  if (era === 'session' && (protocolVersion ?? '') < URL_ELICITATION_SINCE) return false
+  const ofSession: unknown = client === null ? null : JSON.parse(client)
+  const capabilities =
+    era === 'stateless'
+      ? statelessClient(body.params).capabilities
+      : isObject(ofSession)
+        ? ofSession.capabilities
+        : null
+  const elicitation = isObject(capabilities) ? capabilities.elicitation : null
+  return isObject(elicitation) && isObject(elicitation.url)
+}
+
+/**
+ * MCP 2026-07-28, multi round-trip requests. The state only says that the client has been asked: what was decided is
+ * looked up by who calls, what and with which arguments, so that nothing is gained by making one up.
+ */
+function inputRequired({ id }: RequestMessage, approval: ApprovalView): Response {
+  const question = {
+    method: 'elicitation/create',
+    params: { mode: 'url', message: questionOf(approval), url: approval.url },
+  }
+  const result = {
+    resultType: 'input_required',
+    inputRequests: { [QUESTION]: question },
+    requestState: approval.id,
+  }
+  return Response.json({ jsonrpc: '2.0', id, result })
+}
+
+/** MCP 2025-11-25, elicitation, URLElicitationRequiredError. */
+function required({ id }: RequestMessage, approval: ApprovalView): Response {
+  const { url, id: elicitationId } = approval
+  const elicitation = { mode: 'url', elicitationId, url, message: questionOf(approval) }
+  const message = `${approval.message} ${howToRetry(approval)}`
+  const data = { elicitations: [elicitation] }
+  return refusalResponse({ status: 200, code: codes.urlElicitationRequired, message, data }, id)
+}
+
+function questionOf({ message, server, tool, id }: ApprovalView): string {
+  return `${message} A person must approve this call of "${tool}" (${server}): ${id}.`
+}
+
+function requiredResult(approval: ApprovalView): CallToolResult {
+  const { id, url, rule, message, expiresAtMs } = approval
+  const text = `${message} (policy rule: ${rule}) It can be approved at ${url} . ${howToRetry(approval)}`
+  const details = { rule, approval: id, url, expires_at: new Date(expiresAtMs).toISOString() }
+  return failure('approval_required', text, details)
+}
+
+function howToRetry({ expiresAtMs }: ApprovalView): string {
+  const until = new Date(expiresAtMs).toISOString()
+  return `The call was not made. Once a person has approved it, call the tool again with the same arguments, until ${until}; it is then made once.`
+}
+
+function deniedResult({ id, rule, reason, expiresAtMs }: ApprovalView): CallToolResult {
+  const why = reason === null ? 'No reason was given.' : `The reason: ${reason}`
+  const text = `A person has denied this call, so it was not made. ${why} (policy rule: ${rule})`
+  const until = new Date(expiresAtMs).toISOString()
+  return failure('approval_denied', text, { rule, approval: id, reason, holds_until: until })
+}
+
+export function approvalsFullResult(max: number): CallToolResult {
+  return failure(
+    'too_many_approvals',
+    `So many calls of this client wait for a person to approve them (${max}) that no more are taken, so the call was not made. Wait until some are decided.`,
+  )
+}

@@ -1,0 +1,54 @@
+/** What a tenant does by alarm, and when it must wake up next. Whatever it has to wake up for is said here, and only here. */
+import { nextCarryMs } from '../audit/carry.ts'
+import { nextRetentionMs } from '../audit/retention.ts'
+import { nextApprovalPurgeMs, purgeApprovals } from './approvals.ts'
+import { changesLog } from './changes.ts'
+import { DELETION_ROUND_MS } from './deletion.ts'
+import { pendingGrants } from './grants.ts'
+import { readTenant } from './settings.ts'
+import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
+
+/** After a principal could not be told: twice as long with every round, up to the longest. */
+export const RETRY_MS = 5_000
+export const LONGEST_RETRY_MS = 5 * 60_000
+
+const HOUR_MS = 3_600_000
+
+/** What is not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
+export interface Wakes {
+  /** When principals are told again, where some have yet to be told. */
+  readonly tellMs: number | null
+  /** When messages to webhooks can be sent. */
+  readonly sendMs: number | null
+  /** 'nowhere': there is no audit database; a time: a run carries rows, and is dead if it has not ended by then. */
+  readonly carrying: 'nowhere' | 'idle' | number
+}
+
+/** When the tenant must wake up, in Unix milliseconds, or null for never: the soonest of all there is to wake up for. */
+export function nextWakeMs(
+  sql: SqlStorage,
+  { tellMs, sendMs, carrying }: Wakes,
+  nowMs: number,
+): number | null {
+  if (readTenant(sql)?.deletion) return nowMs + DELETION_ROUND_MS
+  const wakes = [
+    pendingGrants(sql).length > 0 ? (tellMs ?? nowMs + RETRY_MS) : null,
+    sendMs,
+    nextPurgeMs(sql, nowMs),
+    ...(carrying === 'idle' ? [nextCarryMs(sql, changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
+    typeof carrying === 'number' ? carrying : null,
+  ].filter((at) => at !== null)
+  return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
+}
+
+/** Deletes what has been kept long enough. */
+export function purge(sql: SqlStorage, nowMs: number): void {
+  purgeMessages(sql, nowMs)
+  purgeApprovals(sql, nowMs)
+}
+
+/** On the hour, so that what comes one after the other goes together. */
+function nextPurgeMs(sql: SqlStorage, nowMs: number): number | null {
+  const dues = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql)].filter((at) => at !== null)
+  return dues.length === 0 ? null : Math.ceil(Math.max(Math.min(...dues), nowMs) / HOUR_MS) * HOUR_MS
+}

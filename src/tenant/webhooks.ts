@@ -1,0 +1,272 @@
+/** A tenant's webhooks and the messages that wait for them, in SQL. */
+import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
+import type { WebhookEvent } from '../webhooks/events.ts'
+import { stampOf } from './stamps.ts'
+
+/** What is written of a webhook. */
+export interface WebhookDocument {
+  readonly url: string
+  readonly events: readonly WebhookEvent[]
+  readonly enabled: boolean
+}
+
+/** A webhook without its secret. Times are Unix milliseconds. */
+export interface WebhookView extends WebhookDocument {
+  readonly name: string
+  readonly tag: string
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  /** Attempts that failed in a row. */
+  readonly failures: number
+  /** Nothing is sent before. 0: at once. */
+  readonly retryAtMs: number
+  readonly lastError: string | null
+  readonly lastSuccessAtMs: number | null
+  readonly pending: number
+  readonly dead: number
+}
+
+export const messageStates = ['pending', 'delivered', 'dead'] as const
+export type MessageState = (typeof messageStates)[number]
+
+/** A message as an administrator sees it. */
+export interface MessageView {
+  readonly seq: number
+  readonly id: string
+  readonly type: string
+  readonly state: MessageState
+  readonly atMs: number
+  readonly settledAtMs: number | null
+  readonly attempts: number
+  readonly lastError: string | null
+}
+
+/** A message on its way. */
+export interface DueMessage {
+  readonly seq: number
+  readonly id: string
+  readonly body: string
+}
+
+interface WebhookRow extends Record<string, SqlStorageValue> {
+  name: string
+  url: string
+  events: string
+  enabled: number
+  secret: string
+  created_at: number
+  updated_at: number
+  failures: number
+  retry_at: number
+  last_error: string | null
+  last_success_at: number | null
+  pending: number
+  dead: number
+}
+
+const SELECT = `SELECT *,
+  (SELECT count(*) FROM webhook_messages m WHERE m.webhook = w.name AND m.state = 'pending') AS pending,
+  (SELECT count(*) FROM webhook_messages m WHERE m.webhook = w.name AND m.state = 'dead') AS dead
+  FROM webhooks w`
+
+/** Every name, in order. */
+export function webhookNames(sql: SqlStorage): string[] {
+  return sql
+    .exec<{ name: string }>('SELECT name FROM webhooks ORDER BY name')
+    .toArray()
+    .map(({ name }) => name)
+}
+
+export function viewWebhook(sql: SqlStorage, name: string): WebhookView | null {
+  const row = sql.exec<WebhookRow>(`${SELECT} WHERE name = ?`, name).toArray()[0]
+  if (row === undefined) return null
+  return {
+    name,
+    tag: stampOf(sql, `webhook/${name}`),
+    url: row.url,
+    events: JSON.parse(row.events) as WebhookEvent[],
+    enabled: row.enabled === 1,
+    createdAtMs: row.created_at,
+    updatedAtMs: row.updated_at,
+    failures: row.failures,
+    retryAtMs: row.retry_at,
+    lastError: row.last_error,
+    lastSuccessAtMs: row.last_success_at,
+    pending: row.pending,
+    dead: row.dead,
+  }
+}
+
+/** The sealed secret, or null where there is no such webhook. */
+export function sealedSecret(sql: SqlStorage, name: string): string | null {
+  return (
+    sql.exec<{ secret: string }>('SELECT secret FROM webhooks WHERE name = ?', name).toArray()[0]?.secret ??
+    null
+  )
+}
+
+/** The same secret under another key, unless it has changed meanwhile. */
+export function replaceSealed(sql: SqlStorage, name: string, before: string, sealed: string): boolean {
+  const replaced = sql.exec(
+    'UPDATE webhooks SET secret = ? WHERE name = ? AND secret = ? RETURNING name',
+    ...[sealed, name, before],
+  )
+  return replaced.toArray().length > 0
+}
+
+/** Registers a webhook or replaces it. One that moves is tried at once. */
+export function writeWebhook(
+  sql: SqlStorage,
+  name: string,
+  { url, events, enabled }: WebhookDocument,
+  sealed: string,
+  nowMs: number,
+): void {
+  sql.exec(
+    `INSERT INTO webhooks (name, url, events, enabled, secret, created_at, updated_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+     ON CONFLICT (name) DO UPDATE SET url = excluded.url, events = excluded.events, enabled = excluded.enabled,
+       secret = excluded.secret, updated_at = excluded.updated_at, failures = 0, retry_at = 0`,
+    ...[name, url, JSON.stringify(events), enabled ? 1 : 0, sealed, nowMs],
+  )
+}
+
+/** Forgets a webhook with all that waits for it. */
+export function deleteWebhook(sql: SqlStorage, name: string): void {
+  sql.exec('DELETE FROM webhook_messages WHERE webhook = ?', name)
+  sql.exec('DELETE FROM webhooks WHERE name = ?', name)
+}
+
+/** Webhooks that something waits for and that may be tried now. */
+export function dueWebhooks(sql: SqlStorage, nowMs: number): string[] {
+  return sql
+    .exec<{ name: string }>(
+      `SELECT name FROM webhooks w WHERE enabled = 1 AND retry_at <= ?
+         AND EXISTS (SELECT 1 FROM webhook_messages m WHERE m.webhook = w.name AND m.state = 'pending')`,
+      nowMs,
+    )
+    .toArray()
+    .map(({ name }) => name)
+}
+
+/** Takes up to `most` messages, the least tried first, and counts the attempt. */
+export function takeMessages(sql: SqlStorage, webhook: string, most: number): DueMessage[] {
+  return sql
+    .exec<{ seq: number; id: string; body: string }>(
+      `UPDATE webhook_messages SET attempts = attempts + 1 WHERE seq IN (
+         SELECT seq FROM webhook_messages WHERE webhook = ? AND state = 'pending' ORDER BY attempts, seq LIMIT ?
+       ) RETURNING seq, id, body`,
+      webhook,
+      most,
+    )
+    .toArray()
+}
+
+/** It has arrived: what was in it is removed, that it was is kept for a while. */
+export function markDelivered(sql: SqlStorage, seq: number, nowMs: number): void {
+  settle(sql, seq, 'delivered', null, nowMs)
+  sql.exec("UPDATE webhook_messages SET body = '' WHERE seq = ? AND state = 'delivered'", seq)
+}
+
+/** Will not be sent without a person: kept, to be listed and replayed. */
+export function bury(sql: SqlStorage, seq: number, reason: string, nowMs: number): void {
+  settle(sql, seq, 'dead', reason, nowMs)
+}
+
+function settle(
+  sql: SqlStorage,
+  seq: number,
+  state: 'delivered' | 'dead',
+  error: string | null,
+  nowMs: number,
+) {
+  sql.exec(
+    "UPDATE webhook_messages SET state = ?, settled_at = ?, last_error = ? WHERE seq = ? AND state = 'pending'",
+    ...[state, nowMs, error, seq],
+  )
+}
+
+export function noteError(sql: SqlStorage, seq: number, reason: string): void {
+  sql.exec('UPDATE webhook_messages SET last_error = ? WHERE seq = ?', reason, seq)
+}
+
+/** Buries what is too old to be worth sending. Returns how many. */
+export function buryExpired(sql: SqlStorage, nowMs: number): number {
+  return sql
+    .exec(
+      `UPDATE webhook_messages SET state = 'dead', settled_at = ?1,
+         last_error = 'gave up after 72 hours: ' || coalesce(last_error, 'never tried')
+       WHERE state = 'pending' AND give_up_at <= ?1 RETURNING seq`,
+      nowMs,
+    )
+    .toArray().length
+}
+
+/** Something got through: full speed again. */
+export function noteSuccess(sql: SqlStorage, webhook: string, nowMs: number): void {
+  sql.exec(
+    'UPDATE webhooks SET failures = 0, retry_at = 0, last_success_at = ? WHERE name = ?',
+    nowMs,
+    webhook,
+  )
+}
+
+/** Nothing is sent to it before `retryAtMs`. */
+export function noteFailure(
+  sql: SqlStorage,
+  webhook: string,
+  failures: number,
+  retryAtMs: number,
+  reason: string,
+): void {
+  sql.exec(
+    'UPDATE webhooks SET failures = ?, retry_at = ?, last_error = ? WHERE name = ?',
+    ...[failures, retryAtMs, reason, webhook],
+  )
+}
+
+/** A page of messages in one state, oldest first, with one more than `limit` where there are more. */
+export function listMessages(
+  sql: SqlStorage,
+  webhook: string,
+  state: MessageState,
+  afterSeq: number,
+  limit: number,
+): MessageView[] {
+  return sql
+    .exec<{
+      seq: number
+      id: string
+      type: string
+      state: MessageState
+      at: number
+      settled_at: number | null
+      attempts: number
+      last_error: string | null
+    }>(
+      `SELECT seq, id, type, state, at, settled_at, attempts, last_error FROM webhook_messages
+       WHERE webhook = ? AND state = ? AND seq > ? ORDER BY seq LIMIT ?`,
+      ...[webhook, state, afterSeq, limit],
+    )
+    .toArray()
+    .map(({ at, settled_at, last_error, ...row }) => ({
+      ...row,
+      atMs: at,
+      settledAtMs: settled_at,
+      lastError: last_error,
+    }))
+}
+
+/** Makes a dead message pending again, and its webhook one that is tried at once. False when there is no such message. */
+export function replayMessage(sql: SqlStorage, webhook: string, id: string, nowMs: number): boolean {
+  const replayed = sql
+    .exec(
+      `UPDATE webhook_messages SET state = 'pending', settled_at = NULL, attempts = 0, give_up_at = ?
+       WHERE webhook = ? AND id = ? AND state = 'dead' RETURNING seq`,
+      ...[nowMs + GIVE_UP_AFTER_MS, webhook, id],
+    )
+    .toArray()
+  if (replayed.length === 0) return false
+  sql.exec('UPDATE webhooks SET failures = 0, retry_at = 0 WHERE name = ?', webhook)
+  return true
+}

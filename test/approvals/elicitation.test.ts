@@ -1,0 +1,176 @@
+/** How a client that can open links is sent to one: in the stateless era by its result, in the session era by an error. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { approvalsFullResult } from '../../src/approvals/answer.ts'
+import { makeGrant } from '../support/admin.ts'
+import { fresh, type Json, open, post, principal, request, rows, SessionClient } from '../support/gateway.ts'
+import { ASKS, backFrom, callWithLinks, decide, errorOf, told, track } from './support.ts'
+
+const NAME = 'acme/bot'
+let token = ''
+
+beforeEach(async () => {
+  await fresh()
+  token = await makeGrant('acme', 'bot', ASKS)
+})
+afterEach(async () => {
+  await told()
+  vi.useRealTimers()
+})
+
+const resultOf = ({ body }: { body: Json | null }) => body?.result as Json
+const made = async () => (await rows("SELECT 1 FROM outbox WHERE tool = 'track_logout'", NAME)).length
+
+describe('in the stateless era', () => {
+  const first = async () => {
+    const answer = await callWithLinks(token)
+    return { answer, id: String(resultOf(answer).requestState) }
+  }
+
+  test('a client that can open links is asked to', async () => {
+    const { answer, id } = await first()
+    expect(answer.status).toBe(200)
+    expect(resultOf(answer)).toEqual({
+      resultType: 'input_required',
+      inputRequests: {
+        approval: {
+          method: 'elicitation/create',
+          params: {
+            mode: 'url',
+            message: expect.stringContaining('Ask Ana.'),
+            url: `http://127.0.0.1:8787/approvals/${id}`,
+          },
+        },
+      },
+      requestState: id,
+    })
+  })
+
+  test('one that cannot is told in a tool error', async () => {
+    expect(errorOf(await track(token))).toMatchObject({
+      code: 'approval_required',
+      approval: (await first()).id,
+    })
+  })
+
+  test('its retry finds the call approved, and makes it', async () => {
+    const { id } = await first()
+    await decide(id, 'approve')
+    expect(resultOf(await callWithLinks(token, undefined, backFrom(id)))).toMatchObject({
+      resultType: 'complete',
+    })
+    expect(await made()).toBe(1)
+  })
+
+  test('its retry finds the call denied', async () => {
+    const { id } = await first()
+    await decide(id, 'deny', 'No.')
+    const result = resultOf(await callWithLinks(token, undefined, backFrom(id)))
+    expect(result).toMatchObject({ isError: true, structuredContent: { error: { code: 'approval_denied' } } })
+  })
+
+  test('its retry waits for whoever decides', async () => {
+    const { id } = await first()
+    const retry = callWithLinks(token, undefined, backFrom(id))
+    // Until it has asked, and been told to wait.
+    await vi.waitUntil(async () => (await rows('SELECT 1 FROM audit', NAME)).length === 2)
+    await decide(id, 'approve')
+    expect(resultOf(await retry)).toMatchObject({ resultType: 'complete' })
+    expect(await made()).toBe(1)
+  })
+
+  test('two retries that wait make one call', async () => {
+    const { id } = await first()
+    const retries = [1, 2].map(() => callWithLinks(token, undefined, backFrom(id)))
+    await vi.waitUntil(async () => (await rows('SELECT 1 FROM audit', NAME)).length === 3)
+    await decide(id, 'approve')
+    const results = (await Promise.all(retries)).map(resultOf)
+    expect(results.filter(({ structuredContent }) => structuredContent !== undefined)).toHaveLength(1)
+    expect(await made()).toBe(1)
+  })
+
+  test('a person who does not go there makes nobody wait', async () => {
+    const { id } = await first()
+    for (const action of ['decline', 'cancel']) {
+      const result = resultOf(await callWithLinks(token, undefined, backFrom(id, action)))
+      expect(result).toMatchObject({
+        isError: true,
+        structuredContent: { error: { code: 'approval_required' } },
+      })
+    }
+  })
+
+  test('a state that was made up opens nothing', async () => {
+    const { id } = await first()
+    await decide(id, 'approve')
+    const other = await makeGrant('acme', 'two', ASKS)
+    expect(resultOf(await callWithLinks(other, undefined, backFrom(id)))).toMatchObject({
+      resultType: 'input_required',
+    })
+    expect(resultOf(await callWithLinks(token, { account_id: 'b' }, backFrom(id)))).toMatchObject({
+      resultType: 'input_required',
+    })
+    expect(await made()).toBe(0)
+    await told('acme/two')
+  })
+})
+
+describe('in the session era', () => {
+  const connect = async (elicitation: Json, protocolVersion = '2025-11-25') => {
+    const params = { protocolVersion, capabilities: { elicitation }, clientInfo: { name: 't', version: '1' } }
+    const answer = await post(request('initialize', params), { token })
+    return new SessionClient(answer.headers.get('mcp-session-id') ?? '', token, protocolVersion, '/mcp')
+  }
+  const call = (client: SessionClient) =>
+    client.request('tools/call', { name: 'track_logout', arguments: { account_id: 'a' } })
+
+  test('a client that can open links is told by an error which it must', async () => {
+    const client = await connect({ url: {} })
+    const { body } = await call(client)
+    const { data } = (body as { error: { data: { elicitations: Json[] } } }).error
+    const id = String(data.elicitations[0]?.elicitationId)
+    expect(body?.error).toMatchObject({
+      code: -32_042,
+      data: {
+        elicitations: [{ mode: 'url', elicitationId: id, url: `http://127.0.0.1:8787/approvals/${id}` }],
+      },
+    })
+    await decide(id, 'approve')
+    expect((await call(client)).body?.result).toMatchObject({ structuredContent: {} })
+    expect(await made()).toBe(1)
+  })
+
+  test.each([
+    ['forms alone', {}, '2025-11-25'],
+    ['a revision before there were links', { url: {} }, '2025-06-18'],
+  ])('a client with %s is told in a tool error', async (_, elicitation, version) => {
+    const { body } = await call(await connect(elicitation, version))
+    expect(body?.result).toMatchObject({
+      isError: true,
+      structuredContent: { error: { code: 'approval_required' } },
+    })
+  })
+})
+
+describe('the link', () => {
+  test('shows the same whatever is behind it', async () => {
+    const { approval: id } = errorOf(await track(token))
+    const pages = await Promise.all(
+      [id, `apr_ghost_${'0'.repeat(32)}`].map(async (it) => {
+        const page = await open('GET', `/approvals/${it}`, null, {})
+        return [page.status, await page.text()]
+      }),
+    )
+    expect(pages[0]).toEqual(pages[1])
+    expect(pages[0]?.[0]).toBe(200)
+    expect((await open('GET', '/approvals/x', null, {})).status).toBe(404)
+  })
+})
+
+test('nobody waits for what is decided, or is not there', async () => {
+  const { approval: id } = errorOf(await track(token))
+  await decide(id, 'deny')
+  await principal(NAME).waitForDecision(id, 60_000)
+  await principal(NAME).waitForDecision('apr_bot_none', 60_000)
+  await principal('acme/ghost').waitForDecision(id, 60_000)
+  expect(approvalsFullResult(3).isError).toBe(true)
+})
