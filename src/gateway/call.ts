@@ -5,9 +5,9 @@ import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
-import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
+import type { Admitted, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { type Admission, afterAnswer, askPlanned, type Passage } from './admission.ts'
+import { type Admission, afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
@@ -77,12 +77,14 @@ async function plan(
   signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
   const given = args[SESSION_ARGUMENT]
+  const handle = typeof given === 'string' ? given : null
+  const call = record(tool, args)
   const judge = new Judge(passage, config, {
     tool: name,
     args,
     annotations: { ...tool?.definition.annotations },
-    call: record(tool, args),
-    handle: typeof given === 'string' ? given : null,
+    call,
+    handle,
   })
   if (tool === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
   const nowMs = Date.now()
@@ -94,7 +96,17 @@ async function plan(
     const result = failure('invalid_arguments', message, { problems: parsed.problems })
     return judge.refuse('refuse', '(arguments)', result)
   }
-  const prepared = await tool.prepare(parsed.args, { env: passage.env, config, nowMs, signal })
+  const { env, claim, execution } = passage
+  const prepared = await tool.prepare(parsed.args, {
+    env,
+    tenant: claim.tenant,
+    grant: claim.grant,
+    config,
+    nowMs,
+    signal,
+    again: (work, rule) => again(passage, { call, handle }, work, rule),
+    waitUntil: (work) => execution.waitUntil(work),
+  })
   if (prepared.kind === 'refuse') {
     return judge.refuse('refuse', `(${prepared.code})`, failure(prepared.code, prepared.message))
   }
@@ -119,11 +131,22 @@ async function finish(
   { complete, ofTenant }: Extract<CallPlan, { kind: 'ready' }>,
   admitted: Admitted,
 ): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
-  const { result, refund } = await complete(admitted)
+  const { result, refund, drain = false } = await complete(admitted)
   if (refund) {
     if (admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
     passage.execution.waitUntil(ofTenant.abandon())
   }
   const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings])
-  return { result, drain: admitted.drain, headers }
+  return { result, drain: admitted.drain || drain, headers }
+}
+
+/** More work of a call that was admitted. A request of its own, for a refund of the first must not touch it. */
+function again(
+  passage: Passage,
+  { call, handle }: { readonly call: CallRecord; readonly handle: string | null },
+  work: Work,
+  rule: string,
+): Promise<Admission> {
+  const own = { ...passage, requestId: crypto.randomUUID() }
+  return ask(own, { kind: 'call', call, rule, handle, charges: [], shadow: [], assumed: null, work })
 }

@@ -8,6 +8,7 @@ import { end, overdue } from './ending.ts'
 import type { Grant } from './grants.ts'
 import { nextLeaseMs } from './outbox.ts'
 import { overdueSessions } from './sessions.ts'
+import { nextRevocationMs } from './sessions-revoking.ts'
 import { endIdleUpstreams, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 const HOUR_MS = 3_600_000
@@ -87,8 +88,8 @@ export function purge(sql: SqlStorage, nowMs: number): boolean {
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
- * send that Legiti may get, the end of a lease, what upstream servers have to be told, the end of the grant, or the next full hour after which something
- * can be deleted.
+ * send that Legiti may get, the end of a lease, what upstream servers or stores have to be told, the end of the grant, or the
+ * next full hour after which something can be deleted.
  */
 export function nextWakeMs(
   sql: SqlStorage,
@@ -101,6 +102,7 @@ export function nextWakeMs(
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
+    nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql),
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
   ].filter((at) => at !== null)

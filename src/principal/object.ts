@@ -14,6 +14,7 @@ import {
   type BindAnswer,
   type BindRequest,
   FEED_HEADER,
+  type SessionsToEnd,
   type Settled,
 } from './contract.ts'
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
@@ -25,6 +26,8 @@ import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from '.
 import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
+import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
+import { hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
 import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
 import {
   bindUpstream,
@@ -57,6 +60,7 @@ export class PrincipalObject extends DurableObject<Env> {
   #armedAtMs: number | null = null
   #draining: Promise<void> | null = null
   #ending: Promise<void> | null = null
+  #revoking: Promise<void> | null = null
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -144,8 +148,8 @@ export class PrincipalObject extends DurableObject<Env> {
   async drain(): Promise<void> {
     if (this.#grant === null) return
     this.#closeFeeds()
-    // Side by side: a slow upstream keeps nothing from Legiti.
-    await Promise.all([this.#deliver(), this.#endUpstreams()])
+    // Side by side: a slow upstream or store keeps nothing from Legiti.
+    await Promise.all([this.#deliver(), this.#endUpstreams(), this.#revokeTokens()])
   }
 
   /** Gives back what `requestId` was charged. For calls that surely did not happen; doing it twice changes nothing. */
@@ -182,6 +186,32 @@ export class PrincipalObject extends DurableObject<Env> {
     return revoked
   }
 
+  /** A page of live sessions, of one account or of all; `after` is the `next` of the page before. Null: no grant. */
+  async sessions(account: string | null, after: number, most: number): Promise<SessionPage | null> {
+    return this.#grant === null ? null : listSessions(this.#sql, account, after, most, Date.now())
+  }
+
+  /**
+   * Ends sessions from outside. What follows, Legiti's event first of all, is in the same transactions, and on its way by
+   * alarm. Answers how many ended; null: no grant.
+   */
+  async endSessions(which: SessionsToEnd): Promise<number | null> {
+    if (this.#grant === null) return null
+    let ended = 0
+    for (let isMore = true; isMore; ) {
+      const batch = await this.#write(() => {
+        const nowMs = Date.now()
+        const done = endSessions(this.#sql, which, nowMs)
+        if (done.ended > 0) this.#arm(nowMs)
+        return done
+      })
+      ended += batch.ended
+      isMore = batch.isMore
+    }
+    if (ended > 0) this.#closeFeeds()
+    return ended
+  }
+
   /** How the outbox and its destination stand; null for an object without a grant. */
   async outbox() {
     if (this.#grant === null) return null
@@ -214,6 +244,7 @@ export class PrincipalObject extends DurableObject<Env> {
       this.#closeFeeds()
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#endUpstreams()
+      void this.#revokeTokens()
       await this.#deliver()
       while (await this.#write(() => purge(this.#sql, Date.now()))) {}
       this.#armExactly(this.#nextWakeMs())
@@ -322,6 +353,39 @@ export class PrincipalObject extends DurableObject<Env> {
         this.#write(() => {
           const result = work()
           const nextMs = nextUpstreamEndMs(this.#sql, Date.now())
+          if (nextMs !== null) this.#arm(nextMs)
+          return result
+        }),
+      now: () => Date.now(),
+    })
+  }
+
+  /** At most one at a time. Never throws: what could not be written now is tried again by alarm. */
+  #revokeTokens(): Promise<void> {
+    this.#revoking ??= this.#tellStores()
+      .catch((error: unknown) => {
+        log('error', 'principal.revoking_failed', { principal: this.#name(), error: errorName(error) })
+      })
+      .finally(() => {
+        this.#revoking = null
+      })
+    return this.#revoking
+  }
+
+  async #tellStores(): Promise<void> {
+    const grant = this.#grant
+    if (grant === null || !hasRevocations(this.#sql, Date.now())) return
+    await revokeTokens({
+      sql: this.#sql,
+      env: this.env,
+      tenant: grant.tenant,
+      grant: grant.name,
+      // Grants that were installed before there were stores have none.
+      stores: grant.config.settings.identity.magento ?? [],
+      commit: (work) =>
+        this.#write(() => {
+          const result = work()
+          const nextMs = nextRevocationMs(this.#sql, Date.now())
           if (nextMs !== null) this.#arm(nextMs)
           return result
         }),

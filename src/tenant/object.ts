@@ -20,6 +20,15 @@ import {
 } from './contract.ts'
 import * as grants from './grants.ts'
 import { readListing, readTools } from './listings.ts'
+import {
+  type ExpectedLogin,
+  expectLogin,
+  type IssuerLogout,
+  nextTargetMs,
+  pendingTargets,
+  recordAccountEnd,
+  recordIssuerLogout,
+} from './logouts.ts'
 import { examine, type ObservedListing, observeListing } from './observation.ts'
 import { acceptDrift } from './pins.ts'
 import * as policies from './policies.ts'
@@ -29,6 +38,7 @@ import { migrate, schemaVersion } from './schema.ts'
 import { addSeen, clearSeen } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
 import * as servers from './servers.ts'
+import { endDueSessions } from './session-ends.ts'
 import { readTenant, sizeProblem, writePushFailures, writeTenant } from './settings.ts'
 import { sealHeaders } from './static-secrets.ts'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
@@ -72,7 +82,8 @@ export class TenantObject extends DurableObject<Env> {
     ctx.storage.transactionSync(() => migrate(this.#sql))
     // An alarm that was lost must not silence what is pending.
     void ctx.blockConcurrencyWhile(async () => {
-      if (grants.pendingGrants(this.#sql).length > 0 && (await ctx.storage.getAlarm()) === null)
+      const isPending = grants.pendingGrants(this.#sql).length > 0 || nextTargetMs(this.#sql) !== null
+      if (isPending && (await ctx.storage.getAlarm()) === null)
         await ctx.storage.setAlarm(Date.now() + RETRY_MS)
     })
   }
@@ -280,11 +291,48 @@ export class TenantObject extends DurableObject<Env> {
     await this.#tell(touched)
   }
 
+  /**
+   * Before a session that an issuer can end begins. Answers how many logouts the login knows of, or null where its issuer
+   * has logged it out. Of a tenant that was never set up nothing is written.
+   */
+  async expectLogin(login: ExpectedLogin): Promise<number | null> {
+    if (!this.#exists) return 0
+    return this.ctx.storage.transactionSync(() => expectLogin(this.#sql, login, Date.now()))
+  }
+
+  /** Ends what an issuer's logout names; null where another logout had its id. Whoever cannot be asked now is asked by alarm. */
+  async issuerLogout(logout: IssuerLogout): Promise<{ ended: number; pending: number } | null> {
+    if (!this.#exists) return { ended: 0, pending: 0 }
+    const recorded = this.ctx.storage.transactionSync(() => recordIssuerLogout(this.#sql, logout, Date.now()))
+    if (recorded.kind === 'clash') return null
+    return recorded.kind === 'recorded' ? this.#endSessions(recorded.seq) : { ended: 0, pending: 0 }
+  }
+
+  /** Ends the sessions of an account, in all grants and in `others`, which only their principals know. */
+  async endAccount(account: string, others: readonly string[]): Promise<{ ended: number; pending: number }> {
+    if (!this.#exists) return { ended: 0, pending: 0 }
+    const seq = this.ctx.storage.transactionSync(() => {
+      const names = new Set([...grants.grantNames(this.#sql), ...others])
+      return recordAccountEnd(this.#sql, account, [...names], Date.now())
+    })
+    return this.#endSessions(seq)
+  }
+
+  /** Names of grants behind `after`, in order. */
+  async grantNames(after: string, most: number): Promise<readonly string[]> {
+    if (!this.#exists) return []
+    return grants
+      .grantNames(this.#sql)
+      .filter((name) => name > after)
+      .slice(0, most)
+  }
+
   /** Tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
     if (!this.#exists) return
     try {
       await this.#tell(grants.pendingGrants(this.#sql), true)
+      if (nextTargetMs(this.#sql) !== null) await this.#endSessions(null)
     } catch (error) {
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
       await this.ctx.storage.setAlarm(Date.now() + LONGEST_RETRY_MS)
@@ -334,9 +382,35 @@ export class TenantObject extends DurableObject<Env> {
     const pending = untold + (await this.#pushes.tell(touched.slice(0, MOST_TOLD)))
     const failures = pending === 0 ? 0 : (readTenant(this.#sql)?.pushFailures ?? 0) + (isRetry ? 1 : 0)
     writePushFailures(this.#sql, failures)
-    if (grants.pendingGrants(this.#sql).length === 0) await this.ctx.storage.deleteAlarm()
-    else await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+    const isOver = grants.pendingGrants(this.#sql).length === 0
+    await this.#armFor(isOver ? null : Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
     return pending
+  }
+
+  /** Asks principals that are to end sessions; counts those of the order `seq`. */
+  async #endSessions(seq: number | null): Promise<{ ended: number; pending: number }> {
+    // Before the first is asked: should this object die meanwhile, the alarm finds what was left.
+    await this.#armBy(Date.now() + RETRY_MS)
+    const { name: tenant } = present(readTenant(this.#sql))
+    const ended = await endDueSessions({ sql: this.#sql, env: this.env, tenant }, MOST_TOLD)
+    const nextMs = nextTargetMs(this.#sql)
+    if (nextMs !== null) await this.#armBy(Math.max(nextMs, Date.now()))
+    return seq === null
+      ? { ended: 0, pending: 0 }
+      : { ended: ended.get(seq) ?? 0, pending: pendingTargets(this.#sql, seq) }
+  }
+
+  /** The alarm rings at `atMs` (null: not for that), or earlier where sessions have to end. */
+  async #armFor(atMs: number | null): Promise<void> {
+    const dues = [atMs, nextTargetMs(this.#sql)].filter((due) => due !== null)
+    if (dues.length === 0) await this.ctx.storage.deleteAlarm()
+    else await this.ctx.storage.setAlarm(Math.min(...dues))
+  }
+
+  /** The alarm rings at `atMs` or before. */
+  async #armBy(atMs: number): Promise<void> {
+    const armedMs = await this.ctx.storage.getAlarm()
+    if (armedMs === null || armedMs > atMs) await this.ctx.storage.setAlarm(atMs)
   }
 
   #refuseBuiltIn(tenant: string, grant: string): void {
