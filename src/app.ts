@@ -1,9 +1,9 @@
 /** The Worker's front door: which path belongs to whom. */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { outboxRoutes } from './admin/outbox.ts'
+import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
-import { tenantRoutes } from './admin/tenants.ts'
+import { mount } from './admin/serve.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
@@ -15,6 +15,7 @@ import { handle } from './gateway/handle.ts'
 import { isName } from './gateway/token.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
+import { backchannelLogout } from './oidc/backchannel.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { secretKeysProblem } from './secrets/seal.ts'
 import { identity } from './version.ts'
@@ -87,8 +88,14 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
   }
 }
 
-app.route('/api/v1/tenants/:tenant/grants/:grant/outbox', outboxRoutes)
-app.route('/api/v1/tenants/:tenant', tenantRoutes)
+for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-logout']) {
+  app.all(path, (c) => {
+    const { tenant } = c.req.param() as { tenant?: string }
+    return backchannelLogout(c.req.raw, c.env, tenant ?? null)
+  })
+}
+
+mount(app, api)
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()

@@ -5,6 +5,7 @@ import type { Env } from '../env.ts'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import type { RefusedChange, Removal } from '../tenant/contract.ts'
+import type { Call } from './route.ts'
 
 export type AdminContext = Context<{ Bindings: Env }>
 
@@ -13,11 +14,23 @@ export function invalid(problems: readonly string[]): Response {
   return problem(422, 'Invalid document', detailOf(problems), {}, { problems })
 }
 
-/** 422 for a document, 409 for what it would do to what is there. */
+/** 422 for a document, 409 for what it would do to what is there, 412 where that is not what was expected. */
 export function refusal({ kind, problems }: RefusedChange): Response {
-  return kind === 'invalid'
-    ? invalid(problems)
-    : problem(409, 'Conflict', detailOf(problems), {}, { problems })
+  switch (kind) {
+    case 'invalid':
+      return invalid(problems)
+    case 'conflict':
+      return problem(409, 'Conflict', detailOf(problems), {}, { problems })
+    case 'stale':
+      return problem(412, 'Precondition failed', detailOf(problems), {}, { problems })
+  }
+}
+
+/** A page of a list that was asked for with one more item than it may have. */
+export function page<T>(items: readonly T[], limit: number, cursor: (item: T) => string) {
+  const shown = items.slice(0, limit)
+  const last = shown.at(-1)
+  return { items: shown, next: items.length > limit && last !== undefined ? cursor(last) : null }
 }
 
 export function notFound(what: string): Response {
@@ -25,10 +38,10 @@ export function notFound(what: string): Response {
 }
 
 /** The answer to a DELETE. */
-export function removal(c: AdminContext, removed: Removal, what: string): Response {
+export function removal(removed: Removal, what: string): Response {
   if (removed.kind === 'absent') return notFound(what)
   if (removed.kind !== 'removed') return refusal(removed)
-  return c.json({ deleted: true, pending: removed.pending })
+  return Response.json({ deleted: true, pending: removed.pending })
 }
 
 /** Why a name cannot be given to something, or null. */
@@ -37,19 +50,12 @@ export function nameProblem(what: string, name: string): string | null {
   return `the ${what}'s name: found ${JSON.stringify(name.slice(0, 80))}; allowed: 1 to 63 of a-z, 0-9 and -, with no - at either end`
 }
 
-/** The tenant's object. */
-export function tenantObject(c: AdminContext) {
-  return c.env.TENANT.getByName(tenantName(c))
-}
-
-/** From the part of the path that every route of a tenant is under. */
-export function tenantName(c: AdminContext): string {
-  return (c.req.param() as { tenant?: string }).tenant ?? ''
-}
-
 /** That the built-in grant of the demo goes by a file, for whoever changes the demo tenant's. */
-export function demoKeeps(c: AdminContext, what: 'settings' | 'policy'): string[] {
-  if (!isDemo(c.env) || tenantName(c) !== DEMO_TENANT) return []
+export function demoKeeps(
+  { env, tenant }: Pick<Call, 'env' | 'tenant'>,
+  what: 'settings' | 'policy',
+): string[] {
+  if (!isDemo(env) || tenant !== DEMO_TENANT) return []
   const file = what === 'settings' ? 'tenant.json' : 'policy.json'
   return [`The built-in grant ${DEMO_TENANT}/${DEMO_GRANT} keeps the ${what} of src/demo/${file}.`]
 }

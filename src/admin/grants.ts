@@ -1,17 +1,13 @@
 /** The administration API's grants. A grant's token is in the answer that made it, and nowhere else ever. */
-import { Hono } from 'hono'
 import * as z from 'zod/v4'
-import type { Env } from '../env.ts'
 import { object } from '../policy/fragments.ts'
-import { problemsOf } from '../policy/issues.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { GrantDocument, GrantView } from '../tenant/contract.ts'
-import { at, invalid, nameProblem, notFound, refusal, removal, tenantName, tenantObject } from './answers.ts'
-import { readJson } from './document.ts'
+import { at, invalid, nameProblem, notFound, page, refusal, removal } from './answers.ts'
+import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
+import { secretOf } from './secret-of.ts'
 
-export const grantRoutes = new Hono<{ Bindings: Env }>()
-
-const SECRET_BYTES = 32
+const PATH = '/api/v1/tenants/:tenant/grants'
 const NAMES = 'a list of at most 200 names of servers, or "*"'
 
 const grantSchema = object({
@@ -26,45 +22,92 @@ const grantSchema = object({
     .default(null),
 })
 
-grantRoutes.get('/', async (c) => c.json({ grants: (await tenantObject(c).grants()).map(shown) }))
-
-grantRoutes.get('/:name', async (c) => {
-  const grant = await tenantObject(c).grant(c.req.param('name'))
-  return grant === null ? notFound('grant') : c.json(shown(grant))
+const shownSchema = z.object({
+  name: z.string(),
+  label: z.string(),
+  policy: z.string().nullable(),
+  servers: z.union([z.literal('*'), z.array(z.string())]),
+  expires_at: z.string().nullable(),
+  built_in: z.boolean(),
+  pending: z.int(),
+  created_at: z.string(),
+  updated_at: z.string(),
 })
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 
-grantRoutes.put('/:name', async (c) => {
-  const name = c.req.param('name')
-  const wrong = nameProblem('grant', name)
-  if (wrong !== null) return invalid([wrong])
-  const read = await readJson(c.req.raw)
-  if (!read.ok) return read.response
-  const document = readGrant(name, read.document, Date.now())
-  if ('problems' in document) return invalid(document.problems)
-  const secret = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64({
-    alphabet: 'base64url',
-    omitPadding: true,
-  })
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret)))
-  const put = await tenantObject(c).putGrant(tenantName(c), name, document, hash)
-  if (put.kind !== 'done') return refusal(put)
-  const answer = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
-  if (!put.created) return c.json(answer, 200)
-  return c.json({ ...answer, token: `gh_${tenantName(c)}_${name}_${secret}` }, 201)
-})
-
-grantRoutes.delete('/:name', async (c) =>
-  removal(c, await tenantObject(c).deleteGrant(c.req.param('name')), 'grant'),
-)
+export const grantRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: 'All grants, by name',
+      query: object({ ...pageQuery }),
+      answers: { 200: answer('A page of grants', pageOf(shownSchema)) },
+    },
+    async ({ object, query: { after = null, limit } }) => {
+      const grants = await object.grants({ after, limit: limit + 1 })
+      const { items, next } = page(grants, limit, ({ name }) => name)
+      return Response.json({ items: items.map(shown), next })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name`,
+      role: 'viewer',
+      summary: 'A grant',
+      answers: { 200: answer('The grant, without its token', shownSchema) },
+    },
+    async ({ object, params }) => {
+      const grant = await object.grant(params.name)
+      return grant === null ? notFound('grant') : Response.json(shown(grant))
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Makes a grant or changes it',
+      description: 'The token is in the answer that makes the grant, and nowhere else. A change keeps it.',
+      body: jsonBody(grantSchema),
+      answers: {
+        200: answer('The grant as it is now', changedSchema),
+        201: answer('The grant was made', changedSchema.extend({ token: z.string() })),
+      },
+      creates: true,
+    },
+    async ({ object, tenant, params: { name }, body, seed }) => {
+      const wrong = nameProblem('grant', name)
+      if (wrong !== null) return invalid([wrong])
+      const document = readGrant(name, body, Date.now())
+      if ('problems' in document) return invalid(document.problems)
+      const { secret, hash } = await secretOf(seed)
+      const put = await object.putGrant(tenant, name, document, hash)
+      if (put.kind !== 'done') return refusal(put)
+      const now = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
+      if (!put.created) return Response.json(now)
+      return Response.json({ ...now, token: `gh_${tenant}_${name}_${secret}` }, { status: 201 })
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Revokes a grant and forgets it',
+      answers: removed,
+    },
+    async ({ object, params }) => removal(await object.deleteGrant(params.name), 'grant'),
+  ),
+]
 
 function readGrant(
   name: string,
-  value: unknown,
+  { label = name, policy, servers, expires_at }: z.output<typeof grantSchema>,
   nowMs: number,
 ): GrantDocument | { readonly problems: readonly string[] } {
-  const parsed = grantSchema.safeParse(value)
-  if (!parsed.success) return { problems: problemsOf(parsed.error.issues, value).map(describeProblem) }
-  const { label = name, policy, servers, expires_at } = parsed.data
   const expiresAtMs = expires_at === null ? null : Date.parse(expires_at)
   if (expiresAtMs !== null && expiresAtMs <= nowMs) {
     const problem = {

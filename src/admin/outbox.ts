@@ -1,72 +1,121 @@
 /**
  * The administration API's view of a principal's outbox: how it stands, what is in it, and dead letters sent
- * again. Opened by the root token.
+ * again.
  */
-import { Hono } from 'hono'
-import type { Env } from '../env.ts'
+import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
+import { principalObject } from '../objects.ts'
+import { object } from '../policy/fragments.ts'
 import type { ListedEvent } from '../principal/outbox.ts'
-import { rootOnly } from './root.ts'
+import { at } from './answers.ts'
+import { answer, limitQuery, pageOf, type Route, route } from './route.ts'
 
 const states = ['pending', 'dead', 'delivered'] as const
-const MOST_EVENTS = 100
+const PATH = '/api/v1/tenants/:tenant/grants/:grant/outbox'
 
-export const outboxRoutes = new Hono<{ Bindings: Env }>()
-
-outboxRoutes.use('*', rootOnly)
-outboxRoutes.use('*', async (c, next) => {
-  const { tenant, grant } = c.req.param() as { tenant?: string; grant?: string }
-  if (!isName(tenant ?? '') || !isName(grant ?? '')) return noSuchGrant()
-  return next()
+const statusSchema = z.object({
+  pending: z.int(),
+  dead: z.int(),
+  delivered: z.int(),
+  oldest_pending_age_seconds: z.int(),
+  destination: z.object({
+    state: z.enum(['open', 'backing_off', 'paused']),
+    failures: z.int(),
+    retry_at: z.string().nullable(),
+    reason: z.string().nullable(),
+  }),
 })
 
-outboxRoutes.get('/', async (c) => {
-  const status = await principal(c.env, c.req.param()).outbox()
-  if (status === null) return noSuchGrant()
-  const { oldestPendingAtMs, nowMs, destination, pending, dead, delivered } = status
-  return c.json({
-    pending,
-    dead,
-    delivered,
-    oldest_pending_age_seconds:
-      oldestPendingAtMs === null ? 0 : Math.max(0, Math.floor((nowMs - oldestPendingAtMs) / 1_000)),
-    destination: {
-      state: destination.paused ? 'paused' : destination.retryAtMs > nowMs ? 'backing_off' : 'open',
-      failures: destination.failures,
-      retry_at: destination.retryAtMs === 0 ? null : new Date(destination.retryAtMs).toISOString(),
-      reason: destination.reason === '' ? null : destination.reason,
+const eventSchema = z.object({
+  id: z.string(),
+  tool: z.string(),
+  state: z.enum(states),
+  occurred_at: z.string(),
+  dead_at: z.string().nullable().optional(),
+  delivered_at: z.string().nullable().optional(),
+  attempts: z.int(),
+  last_error: z.string().nullable(),
+})
+
+export const outboxRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: "How a grant's outbox stands",
+      answers: { 200: answer('Counts, age and destination', statusSchema) },
     },
-  })
-})
-
-outboxRoutes.get('/events', async (c) => {
-  const state = c.req.query('state') ?? 'pending'
-  const after = Number(c.req.query('after') ?? 0)
-  if (!isState(state)) return problem(400, 'Unknown state', `state is not one of ${states.join(', ')}`)
-  if (!Number.isSafeInteger(after) || after < 0)
-    return problem(400, 'Unknown cursor', 'after is not a cursor of this list')
-  const page = await principal(c.env, c.req.param()).outboxEvents(state, after, MOST_EVENTS)
-  if (page === null) return noSuchGrant()
-  return c.json({ events: page.events.map(listed), next: page.next })
-})
-
-outboxRoutes.post('/events/:event/replay', async (c) => {
-  const object = principal(c.env, c.req.param())
-  if (!(await object.replayEvent(c.req.param('event')))) {
-    return problem(404, 'No such dead letter', 'This principal has no dead letter of that id.')
-  }
-  c.executionCtx.waitUntil(object.drain())
-  return c.json({ event: c.req.param('event'), state: 'pending' }, 202)
-})
-
-function principal(env: Env, params: object) {
-  const { tenant, grant } = params as { tenant: string; grant: string }
-  return env.PRINCIPAL.getByName(`${tenant}/${grant}`)
-}
+    async ({ env, tenant, params }) => {
+      const status = isName(params.grant) ? await principalObject(env, tenant, params.grant).outbox() : null
+      if (status === null) return noSuchGrant()
+      const { oldestPendingAtMs, nowMs, destination, pending, dead, delivered } = status
+      return Response.json({
+        pending,
+        dead,
+        delivered,
+        oldest_pending_age_seconds:
+          oldestPendingAtMs === null ? 0 : Math.max(0, Math.floor((nowMs - oldestPendingAtMs) / 1_000)),
+        destination: {
+          state: destination.paused ? 'paused' : destination.retryAtMs > nowMs ? 'backing_off' : 'open',
+          failures: destination.failures,
+          retry_at: at(destination.retryAtMs === 0 ? null : destination.retryAtMs),
+          reason: destination.reason === '' ? null : destination.reason,
+        },
+      })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/events`,
+      role: 'viewer',
+      summary: 'Events of an outbox in one state, oldest first',
+      query: object({
+        state: z.enum(states).default('pending'),
+        after: z
+          .string()
+          .regex(/^[0-9]{1,15}$/, 'the next of an earlier page')
+          .optional(),
+        limit: limitQuery,
+      }),
+      answers: { 200: answer('A page of events', pageOf(eventSchema)) },
+    },
+    async ({ env, tenant, params, query: { state, after = '0', limit } }) => {
+      if (!isName(params.grant)) return noSuchGrant()
+      const events = await principalObject(env, tenant, params.grant).outboxEvents(
+        state,
+        Number(after),
+        limit,
+      )
+      if (events === null) return noSuchGrant()
+      const next = events.next === null ? null : String(events.next)
+      return Response.json({ items: events.events.map(listed), next })
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/events/:event/replay`,
+      role: 'admin',
+      summary: 'Sends a dead letter again',
+      answers: {
+        202: answer('It is queued', z.object({ event: z.string(), state: z.literal('pending') })),
+      },
+    },
+    async ({ c, env, tenant, params: { grant, event } }) => {
+      const principal = isName(grant) ? principalObject(env, tenant, grant) : null
+      if (principal === null || !(await principal.replayEvent(event))) {
+        return problem(404, 'No such dead letter', 'This principal has no dead letter of that id.')
+      }
+      c.executionCtx.waitUntil(principal.drain())
+      return Response.json({ event, state: 'pending' }, { status: 202 })
+    },
+  ),
+]
 
 function listed({ id, tool, state, occurredAtMs, settledAtMs, attempts, lastError }: ListedEvent) {
-  const at = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
   return {
     id,
     tool,
@@ -76,10 +125,6 @@ function listed({ id, tool, state, occurredAtMs, settledAtMs, attempts, lastErro
     attempts,
     last_error: lastError,
   }
-}
-
-function isState(text: string): text is (typeof states)[number] {
-  return (states as readonly string[]).includes(text)
 }
 
 function noSuchGrant(): Response {

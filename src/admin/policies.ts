@@ -1,66 +1,102 @@
-/** The administration API's policies: immutable numbered versions, of which the last one counts. */
-import { Hono } from 'hono'
-import type { Env } from '../env.ts'
-import { problem } from '../errors.ts'
+/** The administration API's policies: immutable numbered versions, of which one is current. */
+import * as z from 'zod/v4'
 import { nativeSchemas } from '../native/catalogue.ts'
+import { object } from '../policy/fragments.ts'
 import { loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
-import type { PolicyView } from '../tenant/contract.ts'
+import type { PolicySummary, PolicyView } from '../tenant/contract.ts'
 import type { ToolSchemas } from '../tenant/tool-schemas.ts'
-import {
-  at,
-  demoKeeps,
-  invalid,
-  nameProblem,
-  notFound,
-  refusal,
-  removal,
-  tenantName,
-  tenantObject,
-} from './answers.ts'
-import { readJsonOrYaml } from './document.ts'
+import { at, demoKeeps, invalid, nameProblem, notFound, page, refusal, removal } from './answers.ts'
+import { answer, pageOf, pageQuery, type Route, removed, route, textBody } from './route.ts'
 
-export const policyRoutes = new Hono<{ Bindings: Env }>()
+const PATH = '/api/v1/tenants/:tenant/policies'
 
-policyRoutes.get('/', async (c) => {
-  const policies = await tenantObject(c).policies()
-  const listed = policies.map(({ name, version, createdAtMs }) => ({
-    name,
-    version,
-    created_at: at(createdAtMs),
-  }))
-  return c.json({ policies: listed })
-})
+const summarySchema = z.object({ name: z.string(), version: z.int(), created_at: z.string() })
+const policySchema = summarySchema.extend({ policy: z.unknown() })
+const changedSchema = policySchema.extend({ warnings: z.array(z.string()), pending: z.int() })
 
-policyRoutes.get('/:name', async (c) => {
-  const asked = c.req.query('version')
-  if (asked !== undefined && !/^[1-9]\d{0,8}$/.test(asked))
-    return problem(400, 'Unknown version', 'version is not a whole number from 1')
-  const policy = await tenantObject(c).policy(c.req.param('name'), asked === undefined ? null : Number(asked))
-  return policy === null ? notFound('policy') : c.json(shown(policy))
-})
+const versionQuery = z
+  .string()
+  .regex(/^[1-9]\d{0,8}$/, 'a whole number from 1')
+  .transform(Number)
 
-policyRoutes.put('/:name', async (c) => {
-  const name = c.req.param('name')
-  const wrong = nameProblem('policy', name)
-  if (wrong !== null) return invalid([wrong])
-  const read = await readJsonOrYaml(c.req.raw)
-  if (!read.ok) return read.response
-  const schemas = await tenantObject(c).toolSchemas()
-  const loaded = loadPolicyText(read.document, knownTools(schemas))
-  if (!loaded.ok) return invalid(loaded.problems.map(describeProblem))
-  const documentJson = JSON.stringify(readText(read.document).value)
-  const put = await tenantObject(c).putPolicy(tenantName(c), name, documentJson)
-  if (put.kind !== 'done') return refusal(put)
-  const warnings = [...loaded.warnings.map(describeProblem), ...unchecked(schemas), ...demoKeeps(c, 'policy')]
-  return c.json({ ...shown(put.now), warnings, pending: put.pending }, put.created ? 201 : 200)
-})
-
-policyRoutes.delete('/:name', async (c) =>
-  removal(c, await tenantObject(c).deletePolicy(c.req.param('name')), 'policy'),
-)
+export const policyRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: 'All policies, by name',
+      query: object({ ...pageQuery }),
+      answers: { 200: answer('A page of policies', pageOf(summarySchema)) },
+    },
+    async ({ object, query: { after = null, limit } }) => {
+      const policies = await object.policies({ after, limit: limit + 1 })
+      const { items, next } = page(policies, limit, ({ name }) => name)
+      return Response.json({ items: items.map(summary), next })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name`,
+      role: 'viewer',
+      summary: 'A policy',
+      query: object({
+        version: versionQuery.optional().describe('An earlier version; else the current one'),
+      }),
+      answers: { 200: answer('The policy', policySchema) },
+    },
+    async ({ object, params, query }) => {
+      const policy = await object.policy(params.name, query.version ?? null)
+      return policy === null ? notFound('policy') : Response.json(shown(policy))
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: `${PATH}/:name`,
+      role: 'policy_manager',
+      summary: 'Makes a policy, or a new version of it',
+      description: 'The same document again makes no version.',
+      body: textBody(z.record(z.string(), z.unknown()).describe('A policy of one of the three dialects')),
+      answers: {
+        200: answer('The policy as it is now', changedSchema),
+        201: answer('The policy was made', changedSchema),
+      },
+    },
+    async (call) => {
+      const { object, params, body, tenant } = call
+      const wrong = nameProblem('policy', params.name)
+      if (wrong !== null) return invalid([wrong])
+      const schemas = await object.toolSchemas()
+      const loaded = loadPolicyText(body, knownTools(schemas))
+      if (!loaded.ok) return invalid(loaded.problems.map(describeProblem))
+      const documentJson = JSON.stringify(readText(body).value)
+      const put = await object.putPolicy(tenant, params.name, documentJson)
+      if (put.kind !== 'done') return refusal(put)
+      const warnings = [
+        ...loaded.warnings.map(describeProblem),
+        ...unchecked(schemas),
+        ...demoKeeps(call, 'policy'),
+      ]
+      const now = { ...shown(put.now), warnings, pending: put.pending }
+      return Response.json(now, { status: put.created ? 201 : 200 })
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name`,
+      role: 'policy_manager',
+      summary: 'Forgets a policy with all its versions',
+      answers: removed,
+    },
+    async ({ object, params }) => removal(await object.deletePolicy(params.name), 'policy'),
+  ),
+]
 
 /**
  * What a policy may speak of: native tools, and upstream ones under both of their names. Nothing while a server has
@@ -83,6 +119,10 @@ function unchecked({ unlisted }: ToolSchemas): string[] {
   ]
 }
 
-function shown({ name, version, createdAtMs, documentJson }: PolicyView) {
-  return { name, version, created_at: at(createdAtMs), policy: JSON.parse(documentJson) as unknown }
+function summary({ name, version, createdAtMs }: PolicySummary) {
+  return { name, version, created_at: at(createdAtMs) }
+}
+
+function shown(policy: PolicyView) {
+  return { ...summary(policy), policy: JSON.parse(policy.documentJson) as unknown }
 }

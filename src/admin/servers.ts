@@ -1,67 +1,164 @@
 /** The administration API's upstream servers: what is registered, how they stand, and drift accepted. */
-import { Hono } from 'hono'
-import type { Env } from '../env.ts'
+import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
 import { nativeServerNames } from '../native/server-names.ts'
+import { object } from '../policy/fragments.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
-import { KEPT, readServerDocument, type ServerDocument } from '../tenant/server-document.ts'
+import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../tenant/server-document.ts'
 import { isServerName } from '../upstream/names.ts'
-import { at, invalid, notFound, refusal, removal, tenantName, tenantObject } from './answers.ts'
-import { readJson } from './document.ts'
+import { at, invalid, notFound, page, refusal, removal } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
+import { answer, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
 
-export const serverRoutes = new Hono<{ Bindings: Env }>()
+const PATH = '/api/v1/tenants/:tenant/servers'
 
-serverRoutes.get('/', async (c) => {
-  const servers = await tenantObject(c).servers()
-  return c.json({ servers: servers.map((server) => ({ ...shown(server), status: standing(server) })) })
+const shownSchema = serverSchema.extend({
+  name: z.string(),
+  headers: z.record(z.string(), z.unknown()),
+  created_at: z.string(),
+  updated_at: z.string(),
 })
-
-serverRoutes.get('/:name', async (c) => {
-  const server = await tenantObject(c).server(c.req.param('name'))
-  return server === null ? notFound('server') : c.json(shown(server))
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), pending: z.int() })
+const time = z.string().nullable()
+const statusSchema = z.object({
+  name: z.string(),
+  url: z.string(),
+  enabled: z.boolean(),
+  eras: z.object({ session: z.boolean().nullable(), stateless: z.boolean().nullable() }),
+  protocol_version: z.string().nullable(),
+  server_info: z.object({ name: z.string(), version: z.string() }).nullable(),
+  last_success_at: time,
+  successes: z.int(),
+  failures: z.int(),
+  last_failure: z.object({ at: z.string(), kind: z.string(), message: z.string() }).nullable(),
+  breaker: z.enum(['closed', 'open', 'half_open']),
+  tools: z.int(),
+  catalogue_at: time,
+  drift: z.array(
+    z.object({ tool: z.string(), since: z.string(), action: z.string(), diff: z.array(z.unknown()) }),
+  ),
+  drift_total: z.int(),
+  flags: z.array(z.object({ tool: z.string(), kind: z.string(), where: z.string(), found: z.string() })),
+  names: z.object({
+    renamed: z.record(z.string(), z.string()),
+    left_out: z.array(z.object({ name: z.string(), reason: z.string() })),
+  }),
 })
+const acceptedSchema = z.object({ accepted: z.array(z.string()), pending: z.int() })
 
-serverRoutes.get('/:name/status', async (c) => {
-  const server = await tenantObject(c).server(c.req.param('name'))
-  return server === null ? notFound('server') : c.json(standing(server))
-})
-
-serverRoutes.put('/:name', async (c) => {
-  const name = c.req.param('name')
-  if (!isServerName(name)) {
-    const found = JSON.stringify(name.slice(0, 80))
-    const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
-    return invalid([`the server's name: found ${found}; allowed: ${allowed}`])
-  }
-  const read = await readJson(c.req.raw)
-  if (!read.ok) return read.response
-  const checked = readServerDocument(read.document, allowsPrivate(c.env))
-  if (!checked.ok) return invalid(checked.problems)
-  const address = await checkAddress(new URL(checked.document.url), c.env)
-  if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
-  if (address.kind === 'refused') return invalid([address.problem])
-  const put = await tenantObject(c).putServer(tenantName(c), name, checked.document)
-  if (put.kind !== 'done') return refusal(put)
-  const answer = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
-  return c.json(answer, put.created ? 201 : 200)
-})
-
-serverRoutes.delete('/:name', async (c) =>
-  removal(c, await tenantObject(c).deleteServer(c.req.param('name')), 'server'),
-)
-
-serverRoutes.post('/:name/accept', async (c) => {
-  const accepted = await tenantObject(c).accept(c.req.param('name'), null)
-  return accepted === null ? notFound('server') : c.json(accepted)
-})
-
-serverRoutes.post('/:name/tools/:tool/accept', async (c) => {
-  const accepted = await tenantObject(c).accept(c.req.param('name'), c.req.param('tool'))
-  if (accepted === null) return notFound('server')
-  if (accepted.accepted.length > 0) return c.json(accepted)
-  return problem(404, 'Not found', 'No tool of that name has drifted from its pin.')
-})
+export const serverRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'viewer',
+      summary: 'All upstream servers, each with its status',
+      query: object({ ...pageQuery }),
+      answers: { 200: answer('A page of servers', pageOf(shownSchema.extend({ status: statusSchema }))) },
+    },
+    async ({ object, query: { after = null, limit } }) => {
+      const servers = await object.servers({ after, limit: limit + 1 })
+      const { items, next } = page(servers, limit, ({ name }) => name)
+      return Response.json({
+        items: items.map((server) => ({ ...shown(server), status: standing(server) })),
+        next,
+      })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name`,
+      role: 'viewer',
+      summary: 'An upstream server, without the values of its headers',
+      answers: { 200: answer('The server', shownSchema) },
+    },
+    async ({ object, params }) => {
+      const server = await object.server(params.name)
+      return server === null ? notFound('server') : Response.json(shown(server))
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name/status`,
+      role: 'viewer',
+      summary: 'How an upstream server stands',
+      answers: { 200: answer('Its status', statusSchema) },
+    },
+    async ({ object, params }) => {
+      const server = await object.server(params.name)
+      return server === null ? notFound('server') : Response.json(standing(server))
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Registers an upstream server or replaces it',
+      body: uncheckedBody(serverSchema),
+      answers: {
+        200: answer('The server as it is now', changedSchema),
+        201: answer('The server was registered', changedSchema),
+      },
+    },
+    async ({ object, env, tenant, params: { name }, body }) => {
+      if (!isServerName(name)) {
+        const found = JSON.stringify(name.slice(0, 80))
+        const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
+        return invalid([`the server's name: found ${found}; allowed: ${allowed}`])
+      }
+      const checked = readServerDocument(body, allowsPrivate(env))
+      if (!checked.ok) return invalid(checked.problems)
+      const address = await checkAddress(new URL(checked.document.url), env)
+      if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
+      if (address.kind === 'refused') return invalid([address.problem])
+      const put = await object.putServer(tenant, name, checked.document)
+      if (put.kind !== 'done') return refusal(put)
+      const now = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
+      return Response.json(now, { status: put.created ? 201 : 200 })
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Forgets an upstream server, its pins included',
+      answers: removed,
+    },
+    async ({ object, params }) => removal(await object.deleteServer(params.name), 'server'),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/accept`,
+      role: 'admin',
+      summary: 'Takes every tool that has changed as what it is now',
+      answers: { 200: answer('The tools that were accepted', acceptedSchema) },
+    },
+    async ({ object, params }) => {
+      const accepted = await object.accept(params.name, null)
+      return accepted === null ? notFound('server') : Response.json(accepted)
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/tools/:tool/accept`,
+      role: 'admin',
+      summary: 'Takes one tool that has changed as what it is now',
+      answers: { 200: answer('The tool was accepted', acceptedSchema) },
+    },
+    async ({ object, params }) => {
+      const accepted = await object.accept(params.name, params.tool)
+      if (accepted === null) return notFound('server')
+      if (accepted.accepted.length > 0) return Response.json(accepted)
+      return problem(404, 'Not found', 'No tool of that name has drifted from its pin.')
+    },
+  ),
+]
 
 function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   const warnings: string[] = []

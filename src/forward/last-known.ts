@@ -1,5 +1,7 @@
 /** A server's tools as they were last listed, for when it cannot be asked. */
+
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { isObject } from '../upstream/rpc.ts'
 import type { Tool } from './list-tools.ts'
@@ -14,7 +16,7 @@ export async function lastKnownTools({ env, tenant, config }: UpstreamLink): Pro
   const kept = catalogues.get(key)
   if (kept !== undefined) return kept
   try {
-    const catalogue = await env.TENANT.getByName(tenant).catalogue(config.name)
+    const catalogue = await tenantObject(env, tenant).catalogue(config.name)
     if (catalogue === null) return null
     const tools = (JSON.parse(catalogue.toolsJson) as unknown[]).filter(isTool)
     if (catalogues.size >= MOST_CATALOGUES) catalogues.clear()

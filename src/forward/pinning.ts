@@ -1,5 +1,7 @@
 /** Compares what a server lists with what is pinned, before a client sees it. */
+
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { listingText } from '../upstream/pins.ts'
@@ -23,7 +25,7 @@ export async function compareWithPins(
   const key = `${tenant}/${upstream.name} ${upstream.url}`
   if (compared.get(key)?.has(digest) === true) return false
   try {
-    await env.TENANT.getByName(tenant).observe(upstream.name, { digest, toolsJson: JSON.stringify(tools) })
+    await tenantObject(env, tenant).observe(upstream.name, { digest, toolsJson: JSON.stringify(tools) })
   } catch (error) {
     log('error', 'upstream.pins_unavailable', { tenant, server: upstream.name, error: errorName(error) })
     throw error

@@ -2,8 +2,10 @@
  * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale is told
  * the current one and decides again, so that a changed policy holds for the very next request.
  */
+
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
+import { principalObject } from '../objects.ts'
 import type { AdmitAnswer, AdmitRequest, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
@@ -31,7 +33,7 @@ export type Admission = AdmitAnswer | { readonly kind: 'unavailable' }
 const MOST_ATTEMPTS = 4
 
 export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
-  return env.PRINCIPAL.getByName(`${claim.tenant}/${claim.grant}`)
+  return principalObject(env, claim.tenant, claim.grant)
 }
 
 export function admitRequest(

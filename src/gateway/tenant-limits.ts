@@ -3,7 +3,9 @@
  * principal may do a call's work in the very transaction that admits it. What was taken for a call that was
  * then not admitted is given back. Only calls under such a limit pay for the second object.
  */
+
 import { errorName, log } from '../log.ts'
+import { tenantCounters } from '../objects.ts'
 import type { Reservation, Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 import type { Passage } from './admission.ts'
@@ -20,7 +22,7 @@ export async function reserveForTenant(
   if (charges.length === 0) return nothing
   try {
     // RPC's types make arrays of tuples; the values are as they were.
-    return (await env.TENANT_COUNTERS.getByName(claim.tenant).reserve(charges)) as Reservation
+    return (await tenantCounters(env, claim.tenant).reserve(charges)) as Reservation
   } catch (error) {
     log('error', 'tenant_counters.unavailable', { request: requestId, error: errorName(error) })
     // What only watches must not refuse, not even by being away.
@@ -35,7 +37,7 @@ export async function refundTenant(
 ): Promise<void> {
   if (taken.length === 0) return
   try {
-    await env.TENANT_COUNTERS.getByName(claim.tenant).refund(taken)
+    await tenantCounters(env, claim.tenant).refund(taken)
   } catch (error) {
     log('warn', 'tenant_counters.refund_failed', { request: requestId, error: errorName(error) })
   }

@@ -8,6 +8,7 @@ import { countFailure, slowDown } from '../gateway/failures.ts'
 import { guard } from '../gateway/guard.ts'
 import { isName } from '../gateway/token.ts'
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import type { TenantDocument } from '../tenant/config.ts'
 import { claimedIssuer, readLogoutToken } from './logout-token.ts'
 
@@ -44,7 +45,7 @@ async function end(
   token: string,
   issuer: string,
 ): Promise<Response> {
-  const object = env.TENANT.getByName(tenant)
+  const object = tenantObject(env, tenant)
   const view = await object.tenant()
   if (view === null) return stranger(http, env)
   const document = JSON.parse(view.settingsJson) as TenantDocument

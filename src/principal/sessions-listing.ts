@@ -9,6 +9,8 @@ const BATCH = 500
 
 export interface SessionPage {
   readonly sessions: readonly SessionView[]
+  /** Where each of them is, so that a page can be cut: `after` of the page behind it. */
+  readonly rows: readonly number[]
   /** `after` of the next page; null: there is none. */
   readonly next: number | null
 }
@@ -21,19 +23,17 @@ export function listSessions(
   most: number,
   nowMs: number,
 ): SessionPage {
-  // The plus keeps the index on accounts in use: one account has few sessions, a grant many rows.
-  const which = account === null ? 'TRUE' : 'account = ?4'
+  // The plus has the index on accounts used: one account has few sessions, a grant may have many rows.
+  const which =
+    account === null ? 'rowid > ?2 ORDER BY rowid' : '+rowid > ?2 AND account = ?4 ORDER BY +rowid'
   const found = sessionsWhere(
     sql,
-    `ended_at IS NULL AND ends_at > ?1 AND +rowid > ?2 AND ${which} ORDER BY +rowid LIMIT ?3`,
+    `ended_at IS NULL AND ends_at > ?1 AND ${which} LIMIT ?3`,
     ...[nowMs, after, most + 1, ...(account === null ? [] : [account])],
   )
   const page = found.slice(0, most)
-  const last = page.at(-1)
-  return {
-    sessions: page.map(viewOf),
-    next: found.length > most && last !== undefined ? rowOf(sql, last.id) : null,
-  }
+  const rows = page.map(({ id }) => rowOf(sql, id))
+  return { sessions: page.map(viewOf), rows, next: found.length > most ? (rows.at(-1) ?? null) : null }
 }
 
 /**

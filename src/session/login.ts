@@ -3,6 +3,7 @@ import { findCardNumber } from '../legiti/card.ts'
 import { errorName, log } from '../log.ts'
 import { failure } from '../native/result.ts'
 import type { CallContext, Completion, Preparation } from '../native/tool.ts'
+import { tenantObject } from '../objects.ts'
 import type { AdmitAnswer, Admitted, LoginEvidence, Work } from '../principal/contract.ts'
 import { storeTokenContext } from '../principal/sessions-evidence.ts'
 import { seal, secretKeys } from '../secrets/seal.ts'
@@ -93,7 +94,7 @@ async function expect(
   { issuer, subject, sid, issuedAt }: JwtSubject,
 ): Promise<LoginEvidence | Extract<Proof, { ok: false }>> {
   try {
-    const known = await env.TENANT.getByName(tenant).expectLogin({ grant, issuer, subject, sid, issuedAt })
+    const known = await tenantObject(env, tenant).expectLogin({ grant, issuer, subject, sid, issuedAt })
     if (known !== null) return { kind: 'jwt', issuer, subject, sid, knownLogouts: known }
     return { ok: false, account: subject, message: LOGGED_OUT }
   } catch (error) {

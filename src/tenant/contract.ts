@@ -2,6 +2,22 @@
 import type { KnownEras, UpstreamFailure } from '../upstream/config.ts'
 import type { ServerDocument } from './server-document.ts'
 
+/** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
+export interface Expected {
+  readonly tags: readonly string[] | '*' | null
+  readonly absent: boolean
+}
+
+/** Asks nothing. */
+export const ANYTHING: Expected = { tags: null, absent: false }
+
+/** A part of a list, in the order of names. */
+export interface Page {
+  /** Names after this one; null for the beginning. */
+  readonly after: string | null
+  readonly limit: number
+}
+
 /** What a change came to. Nothing of a change that was refused has happened. */
 export type Change<T> =
   | {
@@ -15,8 +31,8 @@ export type Change<T> =
   | RefusedChange
 
 export interface RefusedChange {
-  /** The document cannot be meant, or it does not fit with what is there. */
-  readonly kind: 'invalid' | 'conflict'
+  /** The document cannot be meant, it does not fit with what is there, or that is not what the caller expected. */
+  readonly kind: 'invalid' | 'conflict' | 'stale'
   readonly problems: readonly string[]
 }
 

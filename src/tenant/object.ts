@@ -5,11 +5,13 @@ import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
 import type { UpstreamReport } from '../upstream/config.ts'
+import { recordChange } from './changes.ts'
 import { tenantDocument } from './config.ts'
 import {
   type Change,
   type GrantDocument,
   type GrantView,
+  type Page,
   type PolicySummary,
   type PolicyView,
   Refusal,
@@ -102,10 +104,9 @@ export class TenantObject extends DurableObject<Env> {
     })
   }
 
-  async servers(): Promise<readonly ServerView[]> {
+  async servers(page: Page): Promise<readonly ServerView[]> {
     if (!this.#exists) return []
-    return servers
-      .serverNames(this.#sql)
+    return pageOfNames(servers.serverNames(this.#sql), page)
       .map((name) => servers.viewServer(this.#sql, name))
       .filter((server) => server !== null)
   }
@@ -169,8 +170,9 @@ export class TenantObject extends DurableObject<Env> {
     return { accepted, pending: await this.#tell(touched) }
   }
 
-  async policies(): Promise<readonly PolicySummary[]> {
-    return this.#exists ? policies.listPolicies(this.#sql) : []
+  async policies({ after, limit }: Page): Promise<readonly PolicySummary[]> {
+    const all = this.#exists ? policies.listPolicies(this.#sql) : []
+    return all.filter(({ name }) => after === null || name > after).slice(0, limit)
   }
 
   /** A version of a policy, the current one when `version` is null. */
@@ -204,10 +206,9 @@ export class TenantObject extends DurableObject<Env> {
     })
   }
 
-  async grants(): Promise<readonly GrantView[]> {
+  async grants(page: Page): Promise<readonly GrantView[]> {
     if (!this.#exists) return []
-    return grants
-      .grantNames(this.#sql)
+    return pageOfNames(grants.grantNames(this.#sql), page)
       .map((name) => grants.viewGrant(this.#sql, name))
       .filter((grant) => grant !== null)
   }
@@ -308,22 +309,36 @@ export class TenantObject extends DurableObject<Env> {
     return recorded.kind === 'recorded' ? this.#endSessions(recorded.seq) : { ended: 0, pending: 0 }
   }
 
-  /** Ends the sessions of an account, in all grants and in `others`, which only their principals know. */
-  async endAccount(account: string, others: readonly string[]): Promise<{ ended: number; pending: number }> {
+  /** Ends the sessions of an account in all grants, `others` besides. Whoever cannot be asked now is asked by alarm. */
+  async endAccount(
+    account: string,
+    others: readonly string[],
+    actor: string,
+  ): Promise<{ ended: number; pending: number }> {
     if (!this.#exists) return { ended: 0, pending: 0 }
     const seq = this.ctx.storage.transactionSync(() => {
       const names = new Set([...grants.grantNames(this.#sql), ...others])
-      return recordAccountEnd(this.#sql, account, [...names], Date.now())
+      const nowMs = Date.now()
+      const subject = `account/${account}`
+      recordChange(this.#sql, { atMs: nowMs, actor, action: 'session.end', subject, detail: {} })
+      return recordAccountEnd(this.#sql, account, [...names], nowMs)
     })
     return this.#endSessions(seq)
   }
 
-  /** Names of grants behind `after`, in order. */
-  async grantNames(after: string, most: number): Promise<readonly string[]> {
+  /** Puts on record that sessions of a grant are to end: of one (`session`), of an account, or all. */
+  async recordSessionEnd(grant: string, actor: string, detail: Record<string, string>): Promise<void> {
+    if (!this.#exists) return
+    const change = { atMs: Date.now(), actor, action: 'session.end', subject: `grant/${grant}`, detail }
+    this.ctx.storage.transactionSync(() => recordChange(this.#sql, change))
+  }
+
+  /** Names of grants from `from` on, in order. */
+  async grantNames(from: string, most: number): Promise<readonly string[]> {
     if (!this.#exists) return []
     return grants
       .grantNames(this.#sql)
-      .filter((name) => name > after)
+      .filter((name) => name >= from)
       .slice(0, most)
   }
 
@@ -428,6 +443,11 @@ export class TenantObject extends DurableObject<Env> {
     const { name, settings } = present(readTenant(this.#sql))
     return { sql: this.#sql, env: this.env, tenant: name, settings }
   }
+}
+
+/** Of sorted names, those of a page. */
+function pageOfNames(names: readonly string[], { after, limit }: Page): readonly string[] {
+  return names.filter((name) => after === null || name > after).slice(0, limit)
 }
 
 /** A Refusal as an answer; any other error stays one. */

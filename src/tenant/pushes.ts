@@ -2,10 +2,12 @@
  * Tells principals what their grants are now. One push of a grant at a time, each with what is stored when it
  * begins: so the last one to arrive is the latest, and a change that came meanwhile is told by the next.
  */
+
 import { demoConfig } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
+import { principalObject } from '../objects.ts'
 import type { NewGrant } from '../principal/object.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { type TenantDocument, versioned } from './config.ts'
@@ -66,7 +68,7 @@ async function push(context: PushContext, name: string): Promise<boolean> {
   const { sql, env, tenant } = context
   const grant = readGrant(sql, name)
   if (grant === null || !grant.isPending) return true
-  const principal = env.PRINCIPAL.getByName(`${tenant}/${name}`)
+  const principal = principalObject(env, tenant, name)
   try {
     if (grant.isDeleted) await principal.revoke()
     else await principal.installGrant(await compose(context, grant))

@@ -113,6 +113,51 @@ const migrations: readonly string[] = [
   CREATE INDEX grants_pending ON grants (name) WHERE pushed < revision;
   `,
   `
+  -- What administrators changed. A row goes once the audit database has confirmed it.
+  CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,           -- '' where no request asked for it
+    actor TEXT NOT NULL,                -- root | person:<name> | gateway
+    action TEXT NOT NULL,               -- <thing>.<verb>
+    subject TEXT NOT NULL,              -- <thing>/<name>
+    detail TEXT NOT NULL                -- JSON object of names and versions
+  );
+
+  -- How far the rows above are chained and carried; the same in a PrincipalObject.
+  CREATE TABLE audit_chain (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    chain TEXT NOT NULL,                -- names this log: that of an object that was deleted had another
+    first_seq INTEGER,                  -- where the chain begins, NULL: nothing was frozen yet
+    frozen_seq INTEGER NOT NULL,        -- rows up to here change no more; they may have been sent
+    head_seq INTEGER NOT NULL,          -- rows up to here are in the audit database for sure
+    head_hash TEXT NOT NULL,            -- of that row, as hex; '' before the first
+    failures INTEGER NOT NULL,          -- rounds in a row in which nothing could be carried
+    retry_at INTEGER NOT NULL           -- nothing is sent before
+  );
+  INSERT INTO audit_chain VALUES (1, lower(hex(randomblob(8))), NULL, 0, 0, '', 0, 0);
+
+  -- Everyone who ever had a log here: whoever is missing in the audit database was removed from it.
+  CREATE TABLE audit_principals (name TEXT PRIMARY KEY) WITHOUT ROWID;
+  INSERT INTO audit_principals SELECT name FROM grants;
+  CREATE TRIGGER audit_principals_of_grants AFTER INSERT ON grants
+  BEGIN INSERT OR IGNORE INTO audit_principals VALUES (new.name); END;
+
+  -- Where retention has cut a log: the last row that went, and its hash, which the next row is chained to.
+  CREATE TABLE audit_cuts (
+    principal TEXT NOT NULL,
+    chain TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (principal, chain)
+  ) WITHOUT ROWID;
+  CREATE TABLE audit_retention (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    next_at INTEGER NOT NULL            -- when old rows are looked for again, 0: at once
+  );
+  INSERT INTO audit_retention VALUES (1, 0);
+  `,
+  `
   -- Which grants may have sessions of whom; written before such a session begins, kept until it must be over.
   CREATE TABLE logins (
     issuer TEXT NOT NULL,

@@ -23,8 +23,8 @@ const whole = (least: number, most: number, usual: number) => {
   return z.int({ error: allowed }).min(least, allowed).max(most, allowed).default(usual)
 }
 
-/** The document without its headers, whose values no error may quote. */
-const plainSchema = object({
+/** The document. Its headers are read by hand, for no error may quote their values. */
+export const serverSchema = object({
   url: z
     .string()
     .min(1, `a URL of 1 to ${LONGEST_URL} characters`)
@@ -71,7 +71,7 @@ export type ReadServer =
  * @param allowPrivate whether plain http is allowed, as it is where private upstreams are
  */
 export function readServerDocument(value: unknown, allowPrivate: boolean): ReadServer {
-  const parsed = plainSchema.safeParse(value)
+  const parsed = serverSchema.safeParse(value)
   const problems = parsed.success ? [] : problemsOf(parsed.error.issues, value).map(describeProblem)
   const given = isObject(value) ? value : {}
   const { headers, problems: headerProblems } = readHeaders(given.headers ?? {})

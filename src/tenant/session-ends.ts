@@ -1,6 +1,7 @@
 /** Asks principals to end sessions: some when a logout arrives, whoever could not be asked then by alarm. */
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
+import { principalObject } from '../objects.ts'
 import { dropTarget, postponeTarget, type Target, takeTargets } from './logouts.ts'
 
 /** Principals that are asked at the same time. */
@@ -33,7 +34,7 @@ export async function endDueSessions(
 
 async function ask({ sql, env, tenant }: SessionEndContext, target: Target): Promise<number> {
   try {
-    const principal = env.PRINCIPAL.getByName(`${tenant}/${target.grant}`)
+    const principal = principalObject(env, tenant, target.grant)
     const ended = await patiently(principal.endSessions(target.which))
     dropTarget(sql, target)
     // Null: a grant that was never installed has no session.

@@ -2,7 +2,9 @@
  * What this isolate knows of its upstream servers: breaker, open requests, eras. Memory only: another isolate
  * finds out for itself. What an operator should see goes to the tenant's object now and then, behind answers.
  */
+
 import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import { abandoned, admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
 import type { KnownEras, UpstreamConfig, UpstreamReport } from './config.ts'
 import type { UpstreamLink } from './link.ts'
@@ -190,7 +192,7 @@ function flush(link: UpstreamLink, health: Health): void {
 
 function tell(link: UpstreamLink, report: UpstreamReport): void {
   const { env, tenant, config } = link
-  const told = env.TENANT.getByName(tenant)
+  const told = tenantObject(env, tenant)
     .report(config.name, report)
     .catch((error: unknown) => {
       log('warn', 'upstream.report_failed', { tenant, server: config.name, error: errorName(error) })

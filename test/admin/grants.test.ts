@@ -336,7 +336,7 @@ describe('the demo tenant', () => {
     expect(await rows('SELECT origin FROM grants', 'demo/agent')).toEqual([{ origin: 'demo' }])
     expect(await client.tools()).toEqual(before)
     expect((await admin('GET', 'demo/grants')).body).toMatchObject({
-      grants: [{ name: 'agent', built_in: true }],
+      items: [{ name: 'agent', built_in: true }],
     })
     await admin('DELETE', 'demo/servers/crm')
     expect(await upstreamsOf('demo/agent')).toEqual([])

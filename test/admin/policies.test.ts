@@ -26,7 +26,8 @@ describe('a policy', () => {
     expect((await admin('GET', 'acme/policies/main?version=3')).status).toBe(404)
     expect((await admin('GET', 'acme/policies/main?version=x')).status).toBe(400)
     expect((await admin('GET', 'acme/policies')).body).toEqual({
-      policies: [{ name: 'main', version: 2, created_at: expect.any(String) }],
+      items: [{ name: 'main', version: 2, created_at: expect.any(String) }],
+      next: null,
     })
   })
 

@@ -95,9 +95,9 @@ describe('a tenant that nobody has set up', () => {
       if (path !== 'ghost' && !path.endsWith('status')) expect((await admin('DELETE', path)).status).toBe(404)
     }
     expect((await admin('POST', 'ghost/servers/crm/accept')).status).toBe(404)
-    expect((await admin('GET', 'ghost/servers')).body).toEqual({ servers: [] })
-    expect((await admin('GET', 'ghost/policies')).body).toEqual({ policies: [] })
-    expect((await admin('GET', 'ghost/grants')).body).toEqual({ grants: [] })
+    expect((await admin('GET', 'ghost/servers')).body).toEqual({ items: [], next: null })
+    expect((await admin('GET', 'ghost/policies')).body).toEqual({ items: [], next: null })
+    expect((await admin('GET', 'ghost/grants')).body).toEqual({ items: [], next: null })
     expect((await admin('PUT', 'ghost/servers/crm', {})).status).toBe(422)
     expect((await admin('PUT', 'ghost/grants/bot', { policy: 'p' })).status).toBe(422)
     await tenantObject('ghost').observe('crm', { digest: 'd', toolsJson: '[]' })
@@ -147,8 +147,8 @@ describe('a server', () => {
       'report',
       ['The server is not enabled: no grant reaches it.'],
     ])
-    const { servers } = (await admin('GET', 'acme/servers')).body as { servers: Json[] }
-    expect(servers).toEqual([
+    const { items } = (await admin('GET', 'acme/servers')).body as { items: Json[] }
+    expect(items).toEqual([
       expect.objectContaining({ name: 'crm', enabled: false, status: expect.anything() }),
     ])
     expect((await admin('DELETE', 'acme/servers/crm')).body).toEqual({ deleted: true, pending: 0 })

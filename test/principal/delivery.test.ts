@@ -387,7 +387,7 @@ test('a dead letter is said in the log by that name, without what is in it', asy
 })
 
 const eventsOf = ({ body }: { body: Record<string, unknown> | null }) =>
-  (body?.events ?? []) as { id: string }[]
+  (body?.items ?? []) as { id: string }[]
 
 describe('the administration API', () => {
   const ROOT = 'gh_root_insecure-local-token'

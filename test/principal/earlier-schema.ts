@@ -1,5 +1,20 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+export const WITHOUT_EVIDENCE = `
+  DROP TABLE recent_logouts;
+  DROP TABLE revocations;
+  DROP INDEX sessions_live_account;
+  DROP INDEX sessions_live_subject;
+  DROP INDEX sessions_live_sid;
+  ALTER TABLE sessions DROP COLUMN issuer;
+  ALTER TABLE sessions DROP COLUMN subject;
+  ALTER TABLE sessions DROP COLUMN sid;
+  ALTER TABLE sessions DROP COLUMN known_logouts;
+  ALTER TABLE sessions DROP COLUMN store;
+  ALTER TABLE sessions DROP COLUMN store_token;
+  UPDATE schema_version SET version = 3;
+`
+
 export const WITHOUT_UPSTREAMS = `
   DROP TABLE upstream_sessions;
   ALTER TABLE sessions DROP COLUMN client;

@@ -3,19 +3,19 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
 import { migrate, schemaVersion } from '../../src/principal/schema.ts'
 import { connect, fresh, principal, rows, settled } from '../support/gateway.ts'
-import { WITHOUT_UPSTREAMS } from './earlier-schema.ts'
+import { WITHOUT_EVIDENCE, WITHOUT_UPSTREAMS } from './earlier-schema.ts'
 
 beforeEach(fresh)
 
-const LATEST = 3
+const LATEST = 4
 
 test('an object from before there were upstream servers keeps its sessions and its audit rows', async () => {
   const client = await connect()
   await client.login('ana')
   await settled()
   await runInDurableObject(principal(), (_, state) => {
-    state.storage.sql.exec(WITHOUT_UPSTREAMS)
-    expect(schemaVersion(state.storage.sql)).toBe(LATEST - 1)
+    for (const undo of [WITHOUT_EVIDENCE, WITHOUT_UPSTREAMS]) state.storage.sql.exec(undo)
+    expect(schemaVersion(state.storage.sql)).toBe(LATEST - 2)
   })
   await evictDurableObject(principal())
   expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })

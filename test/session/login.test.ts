@@ -151,7 +151,7 @@ describe('provider trusted', () => {
 
 test('an unknown provider is told the known ones', async () => {
   const refused = await statelessCall('auth_login', { provider: 'ldap' })
-  expect(refused.text).toContain('/provider: found a string; allowed: "trusted", "jwt"')
+  expect(refused.text).toContain('/provider: found a string; allowed: "trusted", "jwt", "magento-customer", "magento-admin"')
 })
 
 test('a tenant’s configuration is checked as a whole before it counts', async () => {

@@ -31,8 +31,8 @@ export async function listOutbox(
   gatewayUrl: string,
   state: 'pending' | 'dead' | 'delivered',
 ): Promise<readonly OutboxEvent[]> {
-  const { events } = (await ask(gatewayUrl, `/events?state=${state}`, 200)) as { events: OutboxEvent[] }
-  return events
+  const { items } = (await ask(gatewayUrl, `/events?state=${state}`, 200)) as { items: OutboxEvent[] }
+  return items
 }
 
 export async function replayEvent(gatewayUrl: string, id: string): Promise<void> {

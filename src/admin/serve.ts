@@ -1,0 +1,120 @@
+/**
+ * Runs the routes of the administration API: authenticate, check the role, read what was sent, then the route's own
+ * work. Whoever may not know whether a tenant exists gets the same bytes whether it does or not.
+ */
+import type { Hono } from 'hono'
+import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
+import type { Env } from '../env.ts'
+import { problem } from '../errors.ts'
+import { tenantObject } from '../objects.ts'
+import { problemsOf } from '../policy/issues.ts'
+import { describeProblem } from '../policy/problem.ts'
+import type { Expected } from '../tenant/contract.ts'
+import { type AdminContext, invalid, nameProblem } from './answers.ts'
+import { readJson, readJsonOrYaml } from './document.ts'
+import type { Route } from './route.ts'
+import { actorOf, authenticate, may, type Who } from './who.ts'
+
+const LONGEST_REASON = 500
+const SEED_BYTES = 32
+
+/** Adds routes to the app. */
+export function mount(app: Hono<{ Bindings: Env }>, routes: readonly Route[]): void {
+  for (const route of routes) app.on(route.method, route.path, (c) => serve(route, c))
+  for (const path of ['/api/v1/tenants/:tenant/*', '/api/v1/*']) {
+    app.all(path, async (c) => ((await authenticate(c)) === null ? unauthorized() : nothingHere()))
+  }
+}
+
+async function serve(route: Route, c: AdminContext): Promise<Response> {
+  const params = c.req.param() as Record<string, string>
+  const tenant = params.tenant ?? ''
+  let who: Who | null = null
+  if (route.role !== 'public') {
+    who = await authenticate(c)
+    if (who === null) return unauthorized()
+    if (!may(who, route.role)) return forbidden(route.role)
+    const refusal = 'tenant' in params ? tenantRefusal(c, tenant) : null
+    if (refusal !== null) return refusal
+  }
+  const { reason: asked, ...given } = c.req.query()
+  const reason = asked ?? c.req.header('x-gatehouse-reason') ?? null
+  if (reason !== null && reason.length > LONGEST_REASON)
+    return problem(400, 'Invalid query', `reason is longer than ${LONGEST_REASON} characters`)
+  const query = route.query?.safeParse(given)
+  if (query?.success === false) {
+    const problems = problemsOf(query.error.issues, given).map(describeProblem)
+    return problem(400, 'Invalid query', problems[0] ?? '', {}, { problems })
+  }
+  const expected = readExpected(c)
+  if (expected === null)
+    return problem(400, 'Invalid condition', 'If-Match takes entity tags or *; If-None-Match takes * alone')
+  const body = await readBody(route, c)
+  if (!body.ok) return body.response
+  return route.handle({
+    c,
+    env: c.env,
+    who: who ?? { kind: 'root' },
+    actor: who === null ? '' : actorOf(who),
+    reason,
+    tenant,
+    get object() {
+      return tenantObject(c.env, tenant)
+    },
+    params,
+    query: query?.data ?? {},
+    body: body.document,
+    expected,
+    seed: crypto.getRandomValues(new Uint8Array(SEED_BYTES)),
+  })
+}
+
+function unauthorized(): Response {
+  const challenge = { 'www-authenticate': 'Bearer realm="gatehouse-admin"' }
+  return problem(401, 'Unauthorized', 'The administration API needs a token that opens it.', challenge)
+}
+
+function nothingHere(): Response {
+  return problem(404, 'Not found', 'There is nothing here.')
+}
+
+function forbidden(role: string): Response {
+  return problem(403, 'Forbidden', `This takes the role ${role}.`)
+}
+
+function tenantRefusal(c: AdminContext, tenant: string): Response | null {
+  const wrong = nameProblem('tenant', tenant)
+  if (wrong !== null) return problem(404, 'Not found', wrong)
+  // Its tokens are good on this machine alone, so that elsewhere nothing of it could ever be used.
+  if (c.req.method === 'PUT' && tenant === DEMO_TENANT && !isLocalDemo(c.env, new URL(c.req.url).hostname))
+    return problem(409, 'Conflict', `The tenant ${DEMO_TENANT} is for the local demo; choose another name.`)
+  return null
+}
+
+type ReadBody =
+  | { readonly ok: true; readonly document: unknown }
+  | { readonly ok: false; readonly response: Response }
+
+async function readBody({ body }: Route, c: AdminContext): Promise<ReadBody> {
+  if (body === undefined) return { ok: true, document: undefined }
+  if (body.reads === 'text') return readJsonOrYaml(c.req.raw)
+  const read = await readJson(c.req.raw)
+  if (!read.ok || body.reads === 'unchecked') return read
+  const parsed = body.schema.safeParse(read.document)
+  if (parsed.success) return { ok: true, document: parsed.data }
+  const problems = problemsOf(parsed.error.issues, read.document).map(describeProblem)
+  return { ok: false, response: invalid(problems) }
+}
+
+/** RFC 9110, 13.1.1 and 13.1.2; null for what we do not take. Weak tags never match (13.1.1). */
+function readExpected(c: AdminContext): Expected | null {
+  const match = c.req.header('if-match')?.trim()
+  const none = c.req.header('if-none-match')?.trim()
+  if (none !== undefined && none !== '*') return null
+  const absent = none === '*'
+  if (match === undefined) return { tags: null, absent }
+  if (match === '*') return { tags: '*', absent }
+  const tags = match.split(',').map((tag) => tag.trim())
+  if (!tags.every((tag) => /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag))) return null
+  return { tags: tags.filter((tag) => !tag.startsWith('W/')).map((tag) => tag.slice(1, -1)), absent }
+}

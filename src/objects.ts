@@ -1,0 +1,42 @@
+/** Every Durable Object of a tenant is named, and so found, here. */
+import type { Env } from './env.ts'
+import type { PrincipalObject } from './principal/object.ts'
+import type { TenantCounters } from './tenant/counters-object.ts'
+import type { TenantObject } from './tenant/object.ts'
+
+export type PrincipalStub = DurableObjectStub<PrincipalObject>
+export type TenantStub = DurableObjectStub<TenantObject>
+
+/** The principal of a grant. */
+export function principalObject({ PRINCIPAL }: Pick<Env, 'PRINCIPAL'>, tenant: string, grant: string) {
+  return placed(PRINCIPAL, tenant).getByName(`${tenant}/${grant}`)
+}
+
+/** What an administrator has set up. */
+export function tenantObject({ TENANT }: Pick<Env, 'TENANT'>, tenant: string): TenantStub {
+  return placed(TENANT, tenant).getByName(tenant)
+}
+
+/** Counters of limits with scope `tenant`. */
+export function tenantCounters(
+  { TENANT_COUNTERS }: Pick<Env, 'TENANT_COUNTERS'>,
+  tenant: string,
+): DurableObjectStub<TenantCounters> {
+  return placed(TENANT_COUNTERS, tenant).getByName(tenant)
+}
+
+/**
+ * Where a tenant's objects are created and stay, or null for anywhere. It is part of the name, for it must be known
+ * before any of them is asked: docs/decisions/0011-jurisdiction.md.
+ */
+export function jurisdictionOf(tenant: string): DurableObjectJurisdiction | null {
+  return tenant.endsWith('--eu') ? 'eu' : null
+}
+
+function placed<T extends Rpc.DurableObjectBranded | undefined>(
+  namespace: DurableObjectNamespace<T>,
+  tenant: string,
+): DurableObjectNamespace<T> {
+  const jurisdiction = jurisdictionOf(tenant)
+  return jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction)
+}

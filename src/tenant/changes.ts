@@ -1,0 +1,43 @@
+/**
+ * What administrators change, on record: who did what to what, and when. Written in the transaction of the change
+ * itself; carried to the audit database like the decisions of a principal, and chained like them (docs/audit.md).
+ */
+
+/** One administrative change. Never a secret, never a value: names, versions, counts. */
+export interface AdministrativeChange {
+  /** Unix milliseconds. */
+  readonly atMs: number
+  /** Who: `root`, `person:<name>`, or `gateway` for what nobody asked for, such as an expiry. */
+  readonly actor: string
+  /** What was done, as `<thing>.<verb>`: `policy.put`, `grant.rotate`, `server.delete`, `tenant.suspend`. */
+  readonly action: string
+  /** To what, as `<thing>/<name>`: `policy/main`. Of the tenant itself: `tenant`. */
+  readonly subject: string
+  /** Names and versions, such as `{from: 3, to: 4}`. */
+  readonly detail: Readonly<Record<string, string | number | boolean | null>>
+  /** The request that asked for it, where one did. */
+  readonly requestId?: string
+}
+
+/** A longer name is cut. */
+const MOST_NAME = 200
+/** A larger detail is left out; the row says so. */
+const MOST_DETAIL = 2_000
+
+/** Writes a change down. Call it inside the transaction that makes the change; the tables must exist. */
+export function recordChange(sql: SqlStorage, change: AdministrativeChange): void {
+  const detail = JSON.stringify(change.detail)
+  sql.exec(
+    'INSERT INTO changes (at, request_id, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?, ?)',
+    change.atMs,
+    cut(change.requestId ?? ''),
+    cut(change.actor),
+    cut(change.action),
+    cut(change.subject),
+    detail.length > MOST_DETAIL ? '{"left_out":true}' : detail,
+  )
+}
+
+function cut(text: string): string {
+  return text.length <= MOST_NAME ? text : `${text.slice(0, MOST_NAME)}…`
+}
