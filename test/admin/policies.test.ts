@@ -153,7 +153,7 @@ describe('the settings of a tenant', () => {
       201,
       {
         name: 'acme',
-        identity: { trusted: true, jwt: [] },
+        identity: { trusted: true, jwt: [], magento: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
         created_at: expect.any(String),
         updated_at: expect.any(String),
@@ -162,7 +162,10 @@ describe('the settings of a tenant', () => {
       },
     ])
     const replaced = await admin('PUT', 'acme', { sessions: { idle_seconds: 60 } })
-    expect([replaced.status, replaced.body?.identity]).toEqual([200, { trusted: false, jwt: [] }])
+    expect([replaced.status, replaced.body?.identity]).toEqual([
+      200,
+      { trusted: false, jwt: [], magento: [] },
+    ])
     expect((await admin('GET', 'acme')).body).toMatchObject({ sessions: { idle_seconds: 60 } })
   })
 

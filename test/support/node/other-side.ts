@@ -11,11 +11,13 @@
  *   /echo/…         what it was sent
  *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
  *   /keys           a JSON Web Key Set
+ *   /magento/…      stores: fake-magento.ts
  *   /dns/<a>/…      a resolver (DNS over HTTPS, JSON) that knows every name by the address <a>; "none" for no address
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { TestProject } from 'vitest/node'
+import { answerMagento } from './fake-magento.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -86,6 +88,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
     }
     case 'keys':
       return json(200, keys)
+    case 'magento':
+      return answerMagento(request, response, body)
     default:
       return json(404, {})
   }
