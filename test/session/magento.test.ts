@@ -16,7 +16,12 @@ import {
   settled,
   statelessCall,
 } from '../support/gateway.ts'
-import type { MagentoHeard } from '../support/node/fake-magento.ts'
+
+/** One request as the store got it. */
+interface MagentoHeard {
+  readonly path: string
+  readonly authorization: string | null
+}
 
 let world = ''
 beforeEach(async () => {
