@@ -1,6 +1,7 @@
 /** The Worker's front door: which path belongs to whom. */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
+import { accessProblem } from './admin/access.ts'
 import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
 import { mount } from './admin/serve.ts'
@@ -12,6 +13,7 @@ import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
 import { guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
+import { hostSettingsProblem, tenantOfHost } from './gateway/hosts.ts'
 import { isName } from './gateway/token.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
@@ -30,6 +32,8 @@ app.get('/healthz', async (c) => {
     bodyLimitProblem(c.env) ??
     secretKeysProblem(c.env) ??
     addressSettingsProblem(c.env) ??
+    hostSettingsProblem(c.env) ??
+    accessProblem(c.env) ??
     (isDemo(c.env) ? await demoProblem() : null)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
@@ -91,7 +95,11 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
 for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-logout']) {
   app.all(path, (c) => {
     const { tenant } = c.req.param() as { tenant?: string }
-    return backchannelLogout(c.req.raw, c.env, tenant ?? null)
+    const host = tenantOfHost(c.env, new URL(c.req.url).hostname)
+    const own = host.kind === 'tenant' ? host.tenant : null
+    // What another tenant's host says of this one is nobody's.
+    const isOther = host.kind === 'none' || (own !== null && tenant !== undefined && tenant !== own)
+    return backchannelLogout(c.req.raw, c.env, isOther ? null : (tenant ?? own))
   })
 }
 

@@ -31,6 +31,14 @@ export interface Env {
   readonly LEGITI_API_KEY?: string
   /** Secret. What upstream servers' credentials are sealed with: secrets/keys.ts. */
   readonly ENCRYPTION_KEYS?: string
-  /** Secret. Opens the administration API; without it the API does not exist. */
+  /** Every name under it is a tenant's: `<tenant>.<TENANT_DOMAIN>`. */
+  readonly TENANT_DOMAIN?: string
+  /** Tenants' own host names: `host=tenant`, separated by commas. */
+  readonly CUSTOM_HOSTNAMES?: string
+  /** Cloudflare Access: the team's host, such as `team.cloudflareaccess.com`. */
+  readonly ACCESS_TEAM_DOMAIN?: string
+  /** Cloudflare Access: the application's audience tags, separated by commas. */
+  readonly ACCESS_AUD?: string
+  /** Secret. Opens the administration API for the deployment's owner, who alone creates tenants. */
   readonly ROOT_TOKEN?: string
 }

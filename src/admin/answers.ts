@@ -37,6 +37,11 @@ export function notFound(what: string): Response {
   return problem(404, 'Not found', `This tenant has no ${what} of that name.`)
 }
 
+/** JSON with the ETag of the state that it shows. */
+export function tagged(value: object, tag: string, status = 200): Response {
+  return Response.json(value, { status, headers: { etag: `"${tag}"` } })
+}
+
 /** The answer to a DELETE. */
 export function removal(removed: Removal, what: string): Response {
   if (removed.kind === 'absent') return notFound(what)

@@ -1,14 +1,18 @@
 /** All routes of the administration API: add a part here and it is served and described. */
 import { grantRoutes } from './grants.ts'
 import { outboxRoutes } from './outbox.ts'
+import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import type { Route } from './route.ts'
+import { secretRoutes } from './secrets.ts'
 import { serverRoutes } from './servers.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tenantRoutes } from './tenants.ts'
 
 export const api: readonly Route[] = [
   ...tenantRoutes,
+  ...peopleRoutes,
+  ...secretRoutes,
   ...serverRoutes,
   ...policyRoutes,
   ...grantRoutes,

@@ -9,7 +9,7 @@ const yamlTypes = ['text/yaml', 'application/yaml']
 
 /** A document's text, or the answer that refuses it. */
 export type ReadDocument<T> =
-  | { readonly ok: true; readonly document: T }
+  | { readonly ok: true; readonly document: T; readonly text: string }
   | { readonly ok: false; readonly response: Response }
 
 /** Reads a JSON document. Never throws. */
@@ -17,7 +17,7 @@ export async function readJson(request: Request): Promise<ReadDocument<unknown>>
   const read = await readText(request, [])
   if (!read.ok) return read
   try {
-    return { ok: true, document: JSON.parse(read.document) as unknown }
+    return { ok: true, document: JSON.parse(read.text) as unknown, text: read.text }
   } catch {
     return refused(400, 'Not JSON', 'The body is not valid JSON.')
   }
@@ -50,7 +50,7 @@ async function readText(request: Request, otherTypes: readonly string[]): Promis
   // Text that is YAML is not measured: its own reader refuses what is nested too deeply.
   if (isJson && isDeeperThan(text, MAX_JSON_DEPTH))
     return refused(400, 'Too deep', `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`)
-  return { ok: true, document: text }
+  return { ok: true, document: text, text }
 }
 
 function refused(

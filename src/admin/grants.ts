@@ -1,13 +1,17 @@
 /** The administration API's grants. A grant's token is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
+import type { Env } from '../env.ts'
+import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { GrantDocument, GrantView } from '../tenant/contract.ts'
-import { at, invalid, nameProblem, notFound, page, refusal, removal } from './answers.ts'
+import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { secretOf } from './secret-of.ts'
 
 const PATH = '/api/v1/tenants/:tenant/grants'
+const MOST_OVERLAP = 30 * 24 * 3_600
+const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 const NAMES = 'a list of at most 200 names of servers, or "*"'
 
 const grantSchema = object({
@@ -30,8 +34,12 @@ const shownSchema = z.object({
   expires_at: z.string().nullable(),
   built_in: z.boolean(),
   pending: z.int(),
+  older_token_until: z.string().nullable().describe('The token before this one is good until then'),
   created_at: z.string(),
   updated_at: z.string(),
+})
+const withUse = shownSchema.extend({
+  last_used_at: z.string().nullable().describe('null: never, not for 30 days, or it could not be asked'),
 })
 const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 
@@ -43,12 +51,12 @@ export const grantRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'All grants, by name',
       query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of grants', pageOf(shownSchema)) },
+      answers: { 200: answer('A page of grants', pageOf(withUse)) },
     },
-    async ({ object, query: { after = null, limit } }) => {
+    async ({ object, env, tenant, query: { after = null, limit } }) => {
       const grants = await object.grants({ after, limit: limit + 1 })
       const { items, next } = page(grants, limit, ({ name }) => name)
-      return Response.json({ items: items.map(shown), next })
+      return Response.json({ items: await Promise.all(items.map((it) => used(env, tenant, it))), next })
     },
   ),
   route(
@@ -57,11 +65,11 @@ export const grantRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'viewer',
       summary: 'A grant',
-      answers: { 200: answer('The grant, without its token', shownSchema) },
+      answers: { 200: answer('The grant, without its token', withUse) },
     },
-    async ({ object, params }) => {
+    async ({ object, env, tenant, params }) => {
       const grant = await object.grant(params.name)
-      return grant === null ? notFound('grant') : Response.json(shown(grant))
+      return grant === null ? notFound('grant') : tagged(await used(env, tenant, grant), grant.tag)
     },
   ),
   route(
@@ -77,18 +85,19 @@ export const grantRoutes: readonly Route[] = [
         201: answer('The grant was made', changedSchema.extend({ token: z.string() })),
       },
       creates: true,
+      versioned: true,
     },
-    async ({ object, tenant, params: { name }, body, seed }) => {
+    async ({ object, tenant, params: { name }, body, seed, by }) => {
       const wrong = nameProblem('grant', name)
       if (wrong !== null) return invalid([wrong])
       const document = readGrant(name, body, Date.now())
       if ('problems' in document) return invalid(document.problems)
       const { secret, hash } = await secretOf(seed)
-      const put = await object.putGrant(tenant, name, document, hash)
+      const put = await object.putGrant(tenant, name, document, hash, by)
       if (put.kind !== 'done') return refusal(put)
       const now = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
-      if (!put.created) return Response.json(now)
-      return Response.json({ ...now, token: `gh_${tenant}_${name}_${secret}` }, { status: 201 })
+      if (!put.created) return tagged(now, put.now.tag)
+      return tagged({ ...now, token: `gh_${tenant}_${name}_${secret}` }, put.now.tag, 201)
     },
   ),
   route(
@@ -97,11 +106,44 @@ export const grantRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Revokes a grant and forgets it',
+      versioned: true,
       answers: removed,
     },
-    async ({ object, params }) => removal(await object.deleteGrant(params.name), 'grant'),
+    async ({ object, params, by }) => removal(await object.deleteGrant(params.name, by), 'grant'),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/rotate`,
+      role: 'admin',
+      summary: 'Gives a grant another token',
+      description:
+        'The token before it is good for `overlap_seconds` more, and one before that no longer. Sessions go on.',
+      body: jsonBody(
+        object({ overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(0) }),
+      ),
+      answers: { 201: answer('The grant with its new token', changedSchema.extend({ token: z.string() })) },
+      creates: true,
+      versioned: true,
+    },
+    async ({ object, tenant, params: { name }, body, seed, by }) => {
+      const { secret, hash } = await secretOf(seed)
+      const put = await object.rotateGrant(name, hash, body.overlap_seconds * 1_000, by)
+      if (put === null) return notFound('grant')
+      if (put.kind !== 'done') return refusal(put)
+      const now = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
+      return tagged({ ...now, token: `gh_${tenant}_${name}_${secret}` }, put.now.tag, 201)
+    },
   ),
 ]
+
+/** What the principal alone knows, with the rest. */
+async function used(env: Env, tenant: string, grant: GrantView) {
+  const lastUsedMs = await principalObject(env, tenant, grant.name)
+    .lastUsed()
+    .catch(() => null)
+  return { ...shown(grant), last_used_at: at(lastUsedMs) }
+}
 
 function readGrant(
   name: string,
@@ -136,6 +178,7 @@ function shown({
   createdAtMs,
   updatedAtMs,
   expiresAtMs,
+  olderUntilMs,
   isPending,
 }: GrantView) {
   return {
@@ -146,6 +189,7 @@ function shown({
     expires_at: at(expiresAtMs),
     built_in: origin === 'demo',
     pending: isPending ? 1 : 0,
+    older_token_until: at(olderUntilMs !== null && olderUntilMs > Date.now() ? olderUntilMs : null),
     created_at: at(createdAtMs),
     updated_at: at(updatedAtMs),
   }

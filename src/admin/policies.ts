@@ -1,25 +1,52 @@
 /** The administration API's policies: immutable numbered versions, of which one is current. */
 import * as z from 'zod/v4'
+import { changesBetween } from '../cli/changes.ts'
+import type { Source } from '../cli/meaning.ts'
 import { nativeSchemas } from '../native/catalogue.ts'
 import { object } from '../policy/fragments.ts'
-import { loadPolicyText } from '../policy/load.ts'
+import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
 import type { PolicySummary, PolicyView } from '../tenant/contract.ts'
 import type { ToolSchemas } from '../tenant/tool-schemas.ts'
-import { at, demoKeeps, invalid, nameProblem, notFound, page, refusal, removal } from './answers.ts'
-import { answer, pageOf, pageQuery, type Route, removed, route, textBody } from './route.ts'
+import { at, demoKeeps, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import {
+  answer,
+  jsonBody,
+  limitQuery,
+  pageOf,
+  pageQuery,
+  type Route,
+  removed,
+  route,
+  textBody,
+} from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/policies'
 
-const summarySchema = z.object({ name: z.string(), version: z.int(), created_at: z.string() })
+const summarySchema = z.object({
+  name: z.string(),
+  version: z.int(),
+  current: z.boolean(),
+  created_at: z.string(),
+  created_by: z.string().describe('root, or person:<name>; empty where it is not known'),
+  reason: z.string().nullable(),
+})
+const differenceSchema = z.object({
+  tool: z.string(),
+  what: z.enum(['listed', 'call', 'rule', 'limit']),
+  a: z.string().nullable(),
+  b: z.string().nullable(),
+})
 const policySchema = summarySchema.extend({ policy: z.unknown() })
 const changedSchema = policySchema.extend({ warnings: z.array(z.string()), pending: z.int() })
 
+const VERSION = 'a whole number from 1'
+const versionNumber = z.int(VERSION).min(1, VERSION).max(999_999_999, VERSION)
 const versionQuery = z
   .string()
-  .regex(/^[1-9]\d{0,8}$/, 'a whole number from 1')
+  .regex(/^[1-9]\d{0,8}$/, VERSION)
   .transform(Number)
 
 export const policyRoutes: readonly Route[] = [
@@ -51,7 +78,7 @@ export const policyRoutes: readonly Route[] = [
     },
     async ({ object, params, query }) => {
       const policy = await object.policy(params.name, query.version ?? null)
-      return policy === null ? notFound('policy') : Response.json(shown(policy))
+      return policy === null ? notFound('policy') : tagged(shown(policy), policy.tag)
     },
   ),
   route(
@@ -61,6 +88,8 @@ export const policyRoutes: readonly Route[] = [
       role: 'policy_manager',
       summary: 'Makes a policy, or a new version of it',
       description: 'The same document again makes no version.',
+      creates: true,
+      versioned: true,
       body: textBody(z.record(z.string(), z.unknown()).describe('A policy of one of the three dialects')),
       answers: {
         200: answer('The policy as it is now', changedSchema),
@@ -68,14 +97,14 @@ export const policyRoutes: readonly Route[] = [
       },
     },
     async (call) => {
-      const { object, params, body, tenant } = call
+      const { object, params, body, tenant, by } = call
       const wrong = nameProblem('policy', params.name)
       if (wrong !== null) return invalid([wrong])
       const schemas = await object.toolSchemas()
       const loaded = loadPolicyText(body, knownTools(schemas))
       if (!loaded.ok) return invalid(loaded.problems.map(describeProblem))
       const documentJson = JSON.stringify(readText(body).value)
-      const put = await object.putPolicy(tenant, params.name, documentJson)
+      const put = await object.putPolicy(tenant, params.name, documentJson, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = [
         ...loaded.warnings.map(describeProblem),
@@ -83,7 +112,7 @@ export const policyRoutes: readonly Route[] = [
         ...demoKeeps(call, 'policy'),
       ]
       const now = { ...shown(put.now), warnings, pending: put.pending }
-      return Response.json(now, { status: put.created ? 201 : 200 })
+      return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
   route(
@@ -92,9 +121,72 @@ export const policyRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'policy_manager',
       summary: 'Forgets a policy with all its versions',
+      versioned: true,
       answers: removed,
     },
-    async ({ object, params }) => removal(await object.deletePolicy(params.name), 'policy'),
+    async ({ object, params, by }) => removal(await object.deletePolicy(params.name, by), 'policy'),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name/versions`,
+      role: 'viewer',
+      summary: 'The versions of a policy, the newest first: who made them, when and why',
+      query: object({ after: versionQuery.optional(), limit: limitQuery }),
+      answers: { 200: answer('A page of versions', pageOf(summarySchema)) },
+    },
+    async ({ object, params, query: { after = null, limit } }) => {
+      const versions = await object.policyVersions(params.name, after, limit + 1)
+      if (versions.length === 0 && after === null) return notFound('policy')
+      const { items, next } = page(versions, limit, ({ version }) => String(version))
+      return Response.json({ items: items.map(summary), next })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name/diff`,
+      role: 'viewer',
+      summary: 'What two versions of a policy treat differently, tool by tool',
+      query: object({
+        from: versionQuery,
+        to: versionQuery.optional().describe('The current one, where it is left out'),
+      }),
+      answers: {
+        200: answer(
+          'The differences: a is what it was, b what it is',
+          z.object({ from: z.int(), to: z.int(), same: z.boolean(), changes: z.array(differenceSchema) }),
+        ),
+      },
+    },
+    async ({ object, params, query }) => {
+      const [a, b] = await Promise.all([
+        object.policy(params.name, query.from),
+        object.policy(params.name, query.to ?? null),
+      ])
+      if (a === null || b === null) return notFound('policy, or no such version of it,')
+      const changes = changesBetween(sourceOf(a), sourceOf(b))
+      return Response.json({ from: a.version, to: b.version, same: changes.length === 0, changes })
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/rollback`,
+      role: 'policy_manager',
+      summary: 'Makes an earlier version of a policy the current one',
+      versioned: true,
+      body: jsonBody(object({ version: versionNumber })),
+      answers: { 200: answer('The policy as it is now', changedSchema) },
+    },
+    async (call) => {
+      const { object, params, body, by } = call
+      const put = await object.rollBackPolicy(params.name, body.version, by)
+      if (put === null) return notFound('policy, or no such version of it,')
+      if (put.kind !== 'done') return refusal(put)
+      const now = { ...shown(put.now), warnings: demoKeeps(call, 'policy'), pending: put.pending }
+      return tagged(now, put.now.tag)
+    },
   ),
 ]
 
@@ -119,8 +211,14 @@ function unchecked({ unlisted }: ToolSchemas): string[] {
   ]
 }
 
-function summary({ name, version, createdAtMs }: PolicySummary) {
-  return { name, version, created_at: at(createdAtMs) }
+function summary({ name, version, isCurrent, createdAtMs, createdBy, reason }: PolicySummary) {
+  return { name, version, current: isCurrent, created_at: at(createdAtMs), created_by: createdBy, reason }
+}
+
+function sourceOf({ documentJson }: PolicyView): Source {
+  const loaded = loadPolicy(JSON.parse(documentJson))
+  if (!loaded.ok) throw new Error('a policy that was stored does not load')
+  return loaded
 }
 
 function shown(policy: PolicyView) {

@@ -16,16 +16,12 @@
 import * as z from 'zod/v4'
 import type { Env } from '../env.ts'
 import type { TenantStub } from '../objects.ts'
-import type { Expected } from '../tenant/contract.ts'
+import type { By, Expected } from '../tenant/contract.ts'
 import type { AdminContext } from './answers.ts'
+import type { Role } from './roles.ts'
 import type { Who } from './who.ts'
 
-/** Each may do what those before it may. `viewer` reads; `policy_manager` sees and makes no token and no secret. */
-export const roles = ['viewer', 'policy_manager', 'admin', 'root'] as const
-export type Role = (typeof roles)[number]
-/** What people can be; `root` is the deployment's. */
-export const personRoles = ['viewer', 'policy_manager', 'admin'] as const
-export type PersonRole = (typeof personRoles)[number]
+export { type PersonRole, personRoles, type Role, roles } from './roles.ts'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
@@ -108,8 +104,10 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly params: Readonly<Record<P, string>>
   readonly query: Q
   readonly body: B
-  /** What `If-Match` and `If-None-Match` ask for; pass it on to whatever writes. */
+  /** What `If-Match` and `If-None-Match` ask for. */
   readonly expected: Expected
+  /** The three together, for whatever writes. */
+  readonly by: By
   /** Of a creation: secret bytes, the same ones when a request is repeated with its `Idempotency-Key`. */
   readonly seed: Uint8Array
 }

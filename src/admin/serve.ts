@@ -11,8 +11,9 @@ import { problemsOf } from '../policy/issues.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { Expected } from '../tenant/contract.ts'
 import { type AdminContext, invalid, nameProblem } from './answers.ts'
-import { readJson, readJsonOrYaml } from './document.ts'
-import type { Route } from './route.ts'
+import { type ReadDocument, readJson, readJsonOrYaml } from './document.ts'
+import { once } from './once.ts'
+import type { Call, Route } from './route.ts'
 import { actorOf, authenticate, may, type Who } from './who.ts'
 
 const LONGEST_REASON = 500
@@ -51,11 +52,12 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
     return problem(400, 'Invalid condition', 'If-Match takes entity tags or *; If-None-Match takes * alone')
   const body = await readBody(route, c)
   if (!body.ok) return body.response
-  return route.handle({
+  const actor = who === null ? '' : actorOf(who)
+  const call: Call = {
     c,
     env: c.env,
     who: who ?? { kind: 'root' },
-    actor: who === null ? '' : actorOf(who),
+    actor,
     reason,
     tenant,
     get object() {
@@ -65,8 +67,20 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
     query: query?.data ?? {},
     body: body.document,
     expected,
+    by: { actor, reason, expected },
     seed: crypto.getRandomValues(new Uint8Array(SEED_BYTES)),
-  })
+  }
+  const key = route.creates === true ? (c.req.header('idempotency-key') ?? null) : null
+  const response = key === null ? await route.handle(call) : await once(route, call, key, body.text)
+  return notModified(c, response) ? new Response(null, { status: 304, headers: response.headers }) : response
+}
+
+/** RFC 9110, 13.1.2. */
+function notModified(c: AdminContext, response: Response): boolean {
+  const tag = response.headers.get('etag')
+  if (c.req.method !== 'GET' || response.status !== 200 || tag === null) return false
+  const known = (c.req.header('if-none-match') ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''))
+  return known.includes(tag) || known.includes('*')
 }
 
 function unauthorized(): Response {
@@ -91,17 +105,13 @@ function tenantRefusal(c: AdminContext, tenant: string): Response | null {
   return null
 }
 
-type ReadBody =
-  | { readonly ok: true; readonly document: unknown }
-  | { readonly ok: false; readonly response: Response }
-
-async function readBody({ body }: Route, c: AdminContext): Promise<ReadBody> {
-  if (body === undefined) return { ok: true, document: undefined }
+async function readBody({ body }: Route, c: AdminContext): Promise<ReadDocument<unknown>> {
+  if (body === undefined) return { ok: true, document: undefined, text: '' }
   if (body.reads === 'text') return readJsonOrYaml(c.req.raw)
   const read = await readJson(c.req.raw)
   if (!read.ok || body.reads === 'unchecked') return read
   const parsed = body.schema.safeParse(read.document)
-  if (parsed.success) return { ok: true, document: parsed.data }
+  if (parsed.success) return { ok: true, document: parsed.data, text: read.text }
   const problems = problemsOf(parsed.error.issues, read.document).map(describeProblem)
   return { ok: false, response: invalid(problems) }
 }
@@ -109,7 +119,8 @@ async function readBody({ body }: Route, c: AdminContext): Promise<ReadBody> {
 /** RFC 9110, 13.1.1 and 13.1.2; null for what we do not take. Weak tags never match (13.1.1). */
 function readExpected(c: AdminContext): Expected | null {
   const match = c.req.header('if-match')?.trim()
-  const none = c.req.header('if-none-match')?.trim()
+  // Of a GET it asks for 304.
+  const none = c.req.method === 'GET' ? undefined : c.req.header('if-none-match')?.trim()
   if (none !== undefined && none !== '*') return null
   const absent = none === '*'
   if (match === undefined) return { tags: null, absent }

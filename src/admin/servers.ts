@@ -6,7 +6,7 @@ import { object } from '../policy/fragments.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
 import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../tenant/server-document.ts'
 import { isServerName } from '../upstream/names.ts'
-import { at, invalid, notFound, page, refusal, removal } from './answers.ts'
+import { at, invalid, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import { answer, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
 
@@ -75,7 +75,7 @@ export const serverRoutes: readonly Route[] = [
     },
     async ({ object, params }) => {
       const server = await object.server(params.name)
-      return server === null ? notFound('server') : Response.json(shown(server))
+      return server === null ? notFound('server') : tagged(shown(server), server.tag)
     },
   ),
   route(
@@ -98,12 +98,14 @@ export const serverRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Registers an upstream server or replaces it',
       body: uncheckedBody(serverSchema),
+      creates: true,
+      versioned: true,
       answers: {
         200: answer('The server as it is now', changedSchema),
         201: answer('The server was registered', changedSchema),
       },
     },
-    async ({ object, env, tenant, params: { name }, body }) => {
+    async ({ object, env, tenant, params: { name }, body, by }) => {
       if (!isServerName(name)) {
         const found = JSON.stringify(name.slice(0, 80))
         const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
@@ -114,10 +116,10 @@ export const serverRoutes: readonly Route[] = [
       const address = await checkAddress(new URL(checked.document.url), env)
       if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
       if (address.kind === 'refused') return invalid([address.problem])
-      const put = await object.putServer(tenant, name, checked.document)
+      const put = await object.putServer(tenant, name, checked.document, by)
       if (put.kind !== 'done') return refusal(put)
       const now = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
-      return Response.json(now, { status: put.created ? 201 : 200 })
+      return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
   route(
@@ -126,9 +128,10 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Forgets an upstream server, its pins included',
+      versioned: true,
       answers: removed,
     },
-    async ({ object, params }) => removal(await object.deleteServer(params.name), 'server'),
+    async ({ object, params, by }) => removal(await object.deleteServer(params.name, by), 'server'),
   ),
   route(
     {
@@ -138,8 +141,8 @@ export const serverRoutes: readonly Route[] = [
       summary: 'Takes every tool that has changed as what it is now',
       answers: { 200: answer('The tools that were accepted', acceptedSchema) },
     },
-    async ({ object, params }) => {
-      const accepted = await object.accept(params.name, null)
+    async ({ object, params, by }) => {
+      const accepted = await object.accept(params.name, null, by)
       return accepted === null ? notFound('server') : Response.json(accepted)
     },
   ),
@@ -151,8 +154,8 @@ export const serverRoutes: readonly Route[] = [
       summary: 'Takes one tool that has changed as what it is now',
       answers: { 200: answer('The tool was accepted', acceptedSchema) },
     },
-    async ({ object, params }) => {
-      const accepted = await object.accept(params.name, params.tool)
+    async ({ object, params, by }) => {
+      const accepted = await object.accept(params.name, params.tool, by)
       if (accepted === null) return notFound('server')
       if (accepted.accepted.length > 0) return Response.json(accepted)
       return problem(404, 'Not found', 'No tool of that name has drifted from its pin.')
@@ -168,11 +171,11 @@ function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   return warnings
 }
 
-function shown({ name, document, headerNames, createdAtMs, updatedAtMs }: ServerView) {
+function shown({ name, document, headerNames, secretHeaders, createdAtMs, updatedAtMs }: ServerView) {
   return {
     name,
     ...document,
-    headers: Object.fromEntries(headerNames.map((header) => [header, KEPT])),
+    headers: Object.fromEntries(headerNames.map((header) => [header, secretHeaders[header] ?? KEPT])),
     created_at: at(createdAtMs),
     updated_at: at(updatedAtMs),
   }

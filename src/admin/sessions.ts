@@ -74,10 +74,10 @@ export const sessionRoutes: readonly Route[] = [
       summary: 'Ends a session',
       answers: { 200: answer('It has ended', endedSchema) },
     },
-    async ({ env, object: tenantObject, actor, tenant, params: { grant, session } }) => {
+    async ({ env, object: tenantObject, by, tenant, params: { grant, session } }) => {
       const principal = isName(grant) ? principalObject(env, tenant, grant) : null
       if (principal === null || (await principal.sessions(null, 0, 1)) === null) return noSuchGrant()
-      await tenantObject.recordSessionEnd(grant, actor, { session })
+      await tenantObject.recordSessionEnd(grant, by, { session })
       const ended = await principal.endSessions({ kind: 'session', id: session })
       if (ended === null || ended === 0)
         return problem(404, 'No such session', 'This grant has no live session of that id.')
@@ -93,10 +93,10 @@ export const sessionRoutes: readonly Route[] = [
       body: jsonBody(object({ account })),
       answers: { 200: answer('They have ended', endedSchema) },
     },
-    async ({ env, object: tenantObject, actor, tenant, params: { grant }, body: { account } }) => {
+    async ({ env, object: tenantObject, by, tenant, params: { grant }, body: { account } }) => {
       const principal = isName(grant) ? principalObject(env, tenant, grant) : null
       if (principal === null || (await principal.sessions(null, 0, 1)) === null) return noSuchGrant()
-      await tenantObject.recordSessionEnd(grant, actor, account === undefined ? {} : { account })
+      await tenantObject.recordSessionEnd(grant, by, account === undefined ? {} : { account })
       const ended = await principal.endSessions(
         account === undefined ? { kind: 'all' } : { kind: 'account', account, atMs: Date.now() },
       )
@@ -134,9 +134,9 @@ export const sessionRoutes: readonly Route[] = [
       body: jsonBody(object({ account: accountId })),
       answers: { 200: answer('They have ended', endedSchema) },
     },
-    async ({ env, object, actor, tenant, body: { account } }) => {
+    async ({ env, object, by, tenant, body: { account } }) => {
       const builtIn = builtInGrants(env, tenant)
-      const done = await object.endAccount(account, builtIn, actor)
+      const done = await object.endAccount(account, builtIn, by)
       // Before anything was set up in the demo's tenant, its grant is all there is.
       if ((await object.tenant()) !== null) return Response.json(done)
       const which = { kind: 'account', account, atMs: Date.now() } as const

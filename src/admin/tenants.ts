@@ -1,20 +1,33 @@
 /** The administration API of a tenant itself: its settings. */
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
+import { object } from '../policy/fragments.ts'
 import { checkStoreAddresses } from '../session/addresses.ts'
 import { type TenantDocument, tenantDocument } from '../tenant/config.ts'
-import type { TenantView } from '../tenant/contract.ts'
-import { at, demoKeeps, invalid, refusal } from './answers.ts'
-import { answer, jsonBody, type Route, route } from './route.ts'
+import type { DeletionView, TenantView } from '../tenant/contract.ts'
+import { at, demoKeeps, invalid, refusal, tagged } from './answers.ts'
+import { answer, type Call, jsonBody, type Route, route } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant'
+/** As long as the outbox itself would try. */
+const MOST_WAIT_SECONDS = 72 * 3_600
+const WAITS = `a whole number from 0 to ${MOST_WAIT_SECONDS}`
+
+const deletionSchema = z.object({
+  state: z.literal('deleting'),
+  since: z.string(),
+  by: z.string().describe('What Legiti has not taken by then is lost'),
+  principals: z.int().describe('Grants, past ones included, that are not gone yet'),
+})
 
 const shownSchema = z.object({
   name: z.string(),
   identity: z.unknown(),
   sessions: z.unknown(),
+  suspended_at: z.string().nullable(),
   created_at: z.string(),
   updated_at: z.string(),
+  deletion: deletionSchema.nullable().optional(),
 })
 const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), pending: z.int() })
 
@@ -30,8 +43,8 @@ export const tenantRoutes: readonly Route[] = [
     async ({ object, tenant }) => {
       const view = await object.tenant()
       return view === null
-        ? problem(404, 'Not found', 'There is no tenant of that name.')
-        : Response.json(shown(tenant, view))
+        ? noSuchTenant()
+        : tagged({ ...shown(tenant, view), deletion: deletionShown(await object.deletion()) }, view.tag)
     },
   ),
   route(
@@ -41,25 +54,119 @@ export const tenantRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Creates a tenant (root alone), or replaces its settings',
       body: jsonBody(tenantDocument),
+      creates: true,
+      versioned: true,
       answers: {
         200: answer('The tenant as it is now', changedSchema),
         201: answer('The tenant was created', changedSchema),
       },
     },
     async (call) => {
-      const { env, object, tenant, body } = call
+      const { env, object, tenant, body, by } = call
+      const wrong = newTenantProblem(tenant)
+      if (wrong !== null) return invalid([wrong])
       const stores = await checkStoreAddresses(body, env)
       if (stores.kind === 'unknown') return problem(503, 'Resolver unavailable', stores.problem)
       if (stores.kind === 'refused') return invalid([stores.problem])
-      const put = await object.putTenant(tenant, JSON.stringify(body))
+      const put = await object.putTenant(tenant, JSON.stringify(body), by)
       if (put.kind !== 'done') return refusal(put)
       const now = { ...shown(tenant, put.now), warnings: demoKeeps(call, 'settings'), pending: put.pending }
-      return Response.json(now, { status: put.created ? 201 : 200 })
+      return tagged(now, put.now.tag, put.created ? 201 : 200)
+    },
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/suspend`,
+      role: 'root',
+      summary: 'Suspends a tenant: its agents are refused from the next request on',
+      versioned: true,
+      answers: { 200: answer('The tenant as it is now', changedSchema) },
+    },
+    (call) => suspension(call, true),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/resume`,
+      role: 'root',
+      summary: 'Ends the suspension of a tenant',
+      versioned: true,
+      answers: { 200: answer('The tenant as it is now', changedSchema) },
+    },
+    (call) => suspension(call, false),
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: PATH,
+      role: 'root',
+      summary: 'Deletes a tenant with everything that it has',
+      description:
+        'Its tokens open nothing from now on. Sessions end and their logouts are delivered before anything is erased; what Legiti does not take within `wait_seconds` is lost.',
+      versioned: true,
+      query: object({
+        wait_seconds: z.coerce
+          .number({ error: WAITS })
+          .int(WAITS)
+          .min(0, WAITS)
+          .max(MOST_WAIT_SECONDS, WAITS)
+          .default(MOST_WAIT_SECONDS),
+      }),
+      answers: {
+        200: answer(
+          'It is gone',
+          z.object({
+            deleted: z.literal(true),
+            events_lost: z.int().describe('Events that nobody was told of'),
+          }),
+        ),
+        202: answer(
+          'It is on the way out',
+          z.object({ deleted: z.literal(false), deletion: deletionSchema }),
+        ),
+      },
+    },
+    async ({ object, query, by }) => {
+      const went = await object.deleteTenant(query.wait_seconds * 1_000, by)
+      if (went.kind === 'absent') return noSuchTenant()
+      if (went.kind === 'gone') return Response.json({ deleted: true, events_lost: went.lost })
+      if (went.kind === 'going')
+        return Response.json({ deleted: false, deletion: deletionShown(went) }, { status: 202 })
+      return refusal(went)
     },
   ),
 ]
 
-function shown(name: string, { settingsJson, createdAtMs, updatedAtMs }: TenantView) {
+/** In a host name, two hyphens there announce another kind of label (RFC 5890, 2.3.1). */
+function newTenantProblem(name: string): string | null {
+  if (!/^..--/.test(name)) return null
+  return `the tenant's name: found ${JSON.stringify(name)}; allowed: no -- after the second character`
+}
+
+async function suspension({ object, tenant, by }: Call, isSuspended: boolean): Promise<Response> {
+  const put = await object.suspend(isSuspended, by)
+  if (put === null) return noSuchTenant()
+  if (put.kind !== 'done') return refusal(put)
+  return tagged({ ...shown(tenant, put.now), warnings: [], pending: put.pending }, put.now.tag)
+}
+
+function deletionShown(view: DeletionView | null) {
+  if (view?.kind !== 'going') return null
+  return { state: 'deleting', since: at(view.sinceMs), by: at(view.byMs), principals: view.principals }
+}
+
+function noSuchTenant(): Response {
+  return problem(404, 'Not found', 'There is no tenant of that name.')
+}
+
+function shown(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {
   const settings = JSON.parse(settingsJson) as TenantDocument
-  return { name, ...settings, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+  return {
+    name,
+    ...settings,
+    suspended_at: at(suspendedAtMs),
+    created_at: at(createdAtMs),
+    updated_at: at(updatedAtMs),
+  }
 }

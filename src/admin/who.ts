@@ -1,9 +1,13 @@
-/** Who uses the administration API: the deployment's owner, or a person of one tenant. */
-import { DEMO_ROOT_TOKEN, isLocalDemo } from '../demo/demo.ts'
+/** Who uses the administration API: the deployment's owner, or a person of the tenant that the path names. */
+import { DEMO_ROOT_TOKEN, DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
-import { bearerToken } from '../gateway/token.ts'
+import { countFailure, slowDown } from '../gateway/failures.ts'
+import { hostAllows } from '../gateway/hosts.ts'
+import { bearerToken, isName } from '../gateway/token.ts'
+import { tenantObject } from '../objects.ts'
+import { accessEmail } from './access.ts'
 import type { AdminContext } from './answers.ts'
-import { type PersonRole, type Role, roles } from './route.ts'
+import { type PersonRole, type Role, roles } from './roles.ts'
 
 export type Who =
   | { readonly kind: 'root' }
@@ -17,7 +21,24 @@ export type Who =
 
 /** Who asks, or null: nobody who may know anything about the tenant of the path. */
 export async function authenticate(c: AdminContext): Promise<Who | null> {
-  return (await isRoot(c.req.raw, c.env)) ? { kind: 'root' } : null
+  const { tenant = null } = c.req.param() as { tenant?: string }
+  const http = c.req.raw
+  if (!hostAllows(c.env, new URL(http.url).hostname, tenant)) return null
+  const token = bearerToken(http.headers.get('authorization'))
+  if (token !== null && (await isRoot(http, token, c.env))) return { kind: 'root' }
+  if (tenant === null || !isName(tenant) || isElsewhere(c, tenant)) return null
+  if (token === null) return byAccess(c, tenant)
+  const parsed = parsePersonToken(token)
+  await slowDown(http, Date.now())
+  const person =
+    parsed === null || parsed.tenant !== tenant
+      ? null
+      : await tenantObject(c.env, tenant).personByToken(parsed.person, await digest(parsed.secret))
+  if (person === null) {
+    await countFailure(http, c.env, Date.now())
+    return null
+  }
+  return whoOf(tenant, person)
 }
 
 /** Whether `who` may do what takes at least `role`. */
@@ -31,14 +52,55 @@ export function actorOf(who: Who): string {
   return who.kind === 'root' ? 'root' : `person:${who.name}`
 }
 
+/** The demo's tenant is of this machine alone. */
+function isElsewhere(c: AdminContext, tenant: string): boolean {
+  return tenant === DEMO_TENANT && !isLocalDemo(c.env, new URL(c.req.url).hostname)
+}
+
+/** The person whose address Cloudflare Access vouches for. Their browser sends its assertion of itself, so mind the page. */
+async function byAccess(c: AdminContext, tenant: string): Promise<Who | null> {
+  const { origin: here } = new URL(c.req.url)
+  const page = c.req.header('origin')
+  if (page !== undefined && page !== here) return null
+  if (c.req.method !== 'GET' && page === undefined && c.req.header('sec-fetch-site') !== undefined)
+    return null
+  const email = await accessEmail(c.req.raw, c.env, Date.now())
+  const person = email === null ? null : await tenantObject(c.env, tenant).personByEmail(email)
+  return person === null ? null : whoOf(tenant, person)
+}
+
+function whoOf(
+  tenant: string,
+  { name, role, email }: { readonly name: string; readonly role: PersonRole; readonly email: string | null },
+): Who {
+  return { kind: 'person', tenant, name, role, ...(email === null ? {} : { email }) }
+}
+
+interface PersonToken {
+  readonly tenant: string
+  readonly person: string
+  readonly secret: string
+}
+
+const LONGEST_TOKEN = 512
+
+/** `gha_<tenant>_<person>_<secret>`, or null for anything else. */
+function parsePersonToken(text: string): PersonToken | null {
+  if (text.length > LONGEST_TOKEN) return null
+  const [, tenant = '', person = '', secret = ''] =
+    /^gha_([a-z0-9-]+)_([a-z0-9-]+)_([A-Za-z0-9_-]{16,256})$/.exec(text) ?? []
+  return isName(tenant) && isName(person) ? { tenant, person, secret } : null
+}
+
 /** Compares digests in constant time; without a root token nobody is root. */
-async function isRoot(request: Request, env: Env): Promise<boolean> {
+async function isRoot(request: Request, given: string, env: Env): Promise<boolean> {
   const isLocal = isLocalDemo(env, new URL(request.url).hostname)
   const expected = env.ROOT_TOKEN ?? (isLocal ? DEMO_ROOT_TOKEN : '')
-  const given = bearerToken(request.headers.get('authorization')) ?? ''
   if (expected === '') return false
-  const [a, b] = await Promise.all(
-    [expected, given].map((text) => crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))),
-  )
+  const [a, b] = await Promise.all([expected, given].map(digest))
   return a !== undefined && b !== undefined && crypto.subtle.timingSafeEqual(a, b)
+}
+
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
 }

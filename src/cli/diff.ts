@@ -1,16 +1,8 @@
 /** `policy diff`: which tools two policies treat differently. */
 import type { Given } from './arguments.ts'
-import { type Meaning, meaningOf, namedTools, type Source } from './meaning.ts'
+import { type Change, changesBetween } from './changes.ts'
 import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from './outcome.ts'
 import { policyIn } from './source.ts'
-
-/** One difference; null where one of the two has nothing to say. */
-export interface Change {
-  readonly tool: string
-  readonly what: 'listed' | 'call' | 'rule' | 'limit'
-  readonly a: string | null
-  readonly b: string | null
-}
 
 /** Prints the differences. Exit code 1 is for a change, so what is wrong with a policy is a 2, as in diff(1). */
 export async function diff(
@@ -38,50 +30,6 @@ export async function diff(
   const code = changes.length === 0 ? FINE : PROBLEMS
   const lines = changes.length === 0 ? ['no change'] : table(changes, fileA, fileB)
   return { code, lines, errors: [], data: { same: code === FINE, changes } }
-}
-
-/**
- * The differences, by tool. The order of rules is none: whatever it is, the same calls are allowed.
- *
- * @param only the tools to compare; where absent, all that either policy names, and one that neither does
- */
-export function changesBetween(a: Source, b: Source, only?: readonly string[]): Change[] {
-  const named = new Set([...namedTools(a), ...namedTools(b)])
-  const tools = only === undefined ? [...[...named].sort(), otherThan(named)] : [...new Set(only)]
-  return tools.flatMap((tool) => changesOf(tool, meaningOf(a, tool), meaningOf(b, tool)))
-}
-
-/** A name for every tool that is not named. */
-function otherThan(named: ReadonlySet<string>): string {
-  let name = '(any other tool)'
-  while (named.has(name)) name = `(${name})`
-  return name
-}
-
-function changesOf(tool: string, a: Meaning, b: Meaning): Change[] {
-  const changes: Change[] = []
-  const word = (isListed: boolean) => (isListed ? 'yes' : 'no')
-  if (a.isListed !== b.isListed) {
-    changes.push({ tool, what: 'listed', a: word(a.isListed), b: word(b.isListed) })
-  }
-  if (a.call !== b.call) changes.push({ tool, what: 'call', a: a.call, b: b.call })
-  for (const rule of without(a.rules, b.rules)) changes.push({ tool, what: 'rule', a: rule, b: null })
-  for (const rule of without(b.rules, a.rules)) changes.push({ tool, what: 'rule', a: null, b: rule })
-  for (const of of new Set([...a.limits, ...b.limits].map((limit) => limit.of))) {
-    const saying = ({ limits }: Meaning) => limits.filter((limit) => limit.of === of).map(({ says }) => says)
-    const before = without(saying(a), saying(b))
-    const after = without(saying(b), saying(a))
-    for (let i = 0; i < Math.max(before.length, after.length); i++) {
-      changes.push({ tool, what: 'limit', a: before[i] ?? null, b: after[i] ?? null })
-    }
-  }
-  return changes
-}
-
-/** What is in one list and not in the other. Said twice means no more than said once. */
-function without(some: readonly string[], others: readonly string[]): string[] {
-  const known = new Set(others)
-  return [...new Set(some)].filter((one) => !known.has(one))
 }
 
 function table(changes: readonly Change[], fileA: string, fileB: string): string[] {

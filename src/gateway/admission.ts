@@ -140,6 +140,8 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
         code: codes.sessionNotFound,
         message: 'Session not found: it has ended; initialize again',
       }
+    case 'suspended':
+      return { status: 403, code: codes.transport, message: 'This tenant is suspended' }
     case 'too_many_sessions':
       return {
         status: 429,

@@ -2,6 +2,7 @@
 
 import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
+import { hostAllows } from './hosts.ts'
 import { bearerToken, parseToken } from './token.ts'
 
 /** A well-formed token, not yet known to be any good. */
@@ -27,6 +28,7 @@ export async function readClaim(
   if (token === null) return null
   const { tenant, grant, secret } = token
   if (pathTenant !== null && pathTenant !== tenant) return null
+  if (!hostAllows(env, new URL(request.url).hostname, tenant)) return null
   if (tenant === DEMO_TENANT && !isLocalDemo(env, new URL(request.url).hostname)) return null
   const secretHash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret)))
   return { tenant, grant, secretHash, key: `${tenant}/${grant}/${secretHash.toHex()}` }

@@ -71,6 +71,7 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
 function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
   const { sql, config, nowMs } = context
   const { intent } = request
+  if (config.suspended === true) return { kind: 'suspended' }
   let session: Session | null = null
   if (request.transport !== null) {
     session = liveByTransport(sql, request.transport, nowMs)

@@ -203,6 +203,8 @@ export interface SessionView {
 export type AdmitAnswer =
   /** Wrong, revoked, expired or unknown: nobody outside is told which. */
   | { readonly kind: 'unauthorized' }
+  /** The tenant is suspended: nothing of it is served. */
+  | { readonly kind: 'suspended' }
   | { readonly kind: 'dead_session' }
   /** The Worker's configuration is not the current one: here it is (a TenantConfig as JSON), decide again. */
   | { readonly kind: 'stale'; readonly config: string }

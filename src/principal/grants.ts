@@ -7,6 +7,8 @@ export interface Grant {
   /** What people call it; shown to its own agent. */
   readonly label: string
   readonly secretHash: Uint8Array
+  /** The secret before this one, which is good until then, too. */
+  readonly olderSecret: { readonly hash: Uint8Array; readonly untilMs: number } | null
   readonly origin: 'tenant' | 'demo'
   readonly config: TenantConfig
   readonly expiresAtMs: number | null
@@ -18,6 +20,8 @@ interface GrantRow extends Record<string, SqlStorageValue> {
   name: string
   label: string
   secret_hash: ArrayBuffer
+  older_hash: ArrayBuffer | null
+  older_until: number | null
   origin: Grant['origin']
   config: string
   expires_at: number | null
@@ -33,6 +37,10 @@ export function readGrant(sql: SqlStorage): Grant | null {
     name: row.name,
     label: row.label,
     secretHash: new Uint8Array(row.secret_hash),
+    olderSecret:
+      row.older_hash === null || row.older_until === null
+        ? null
+        : { hash: new Uint8Array(row.older_hash), untilMs: row.older_until },
     origin: row.origin,
     config: JSON.parse(row.config) as TenantConfig,
     expiresAtMs: row.expires_at,
@@ -46,10 +54,12 @@ export function readGrant(sql: SqlStorage): Grant | null {
  */
 export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
   sql.exec(
-    `INSERT INTO grants (id, tenant, name, label, secret_hash, origin, config, created_at, expires_at, revoked_at)
-     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO grants (id, tenant, name, label, secret_hash, origin, config, created_at, expires_at, revoked_at,
+       older_hash, older_until)
+     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET label = excluded.label, secret_hash = excluded.secret_hash,
        origin = excluded.origin, config = excluded.config, expires_at = excluded.expires_at,
+       older_hash = excluded.older_hash, older_until = excluded.older_until,
        revoked_at = CASE WHEN secret_hash = excluded.secret_hash THEN revoked_at ELSE excluded.revoked_at END`,
     grant.tenant,
     grant.name,
@@ -60,6 +70,8 @@ export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
     nowMs,
     grant.expiresAtMs,
     grant.revokedAtMs,
+    grant.olderSecret?.hash.slice().buffer ?? null,
+    grant.olderSecret?.untilMs ?? null,
   )
 }
 
@@ -70,6 +82,12 @@ export function markRevoked(sql: SqlStorage, nowMs: number): boolean {
   )
 }
 
+/** Whether the secret that opened `before` opens the grant as it is `now`. */
+export function stillOpens(before: Grant, now: Grant | null): boolean {
+  const hash = before.secretHash.toHex()
+  return now !== null && [now.secretHash, now.olderSecret?.hash].some((one) => one?.toHex() === hash)
+}
+
 const NO_HASH = new Uint8Array(32)
 
 /**
@@ -77,10 +95,15 @@ const NO_HASH = new Uint8Array(32)
  * even where there is no grant, so that neither the answer nor its time tells which check failed.
  */
 export function opens(grant: Grant | null, secretHash: Uint8Array, nowMs: number): grant is Grant {
-  const stored = grant?.secretHash ?? NO_HASH
-  const same =
-    secretHash.byteLength === stored.byteLength && crypto.subtle.timingSafeEqual(secretHash, stored)
+  const older = grant?.olderSecret ?? null
+  const isCurrent = equal(secretHash, grant?.secretHash ?? NO_HASH)
+  const isOlder = equal(secretHash, older?.hash ?? NO_HASH) && older !== null && nowMs < older.untilMs
+  const same = isCurrent || isOlder
   const valid =
     grant !== null && grant.revokedAtMs === null && (grant.expiresAtMs === null || nowMs < grant.expiresAtMs)
   return same && valid
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && crypto.subtle.timingSafeEqual(a, b)
 }

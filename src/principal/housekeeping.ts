@@ -105,6 +105,7 @@ export function nextWakeMs(
     nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql),
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
+    grant?.olderSecret && grant.olderSecret.untilMs > nowMs ? grant.olderSecret.untilMs : null,
   ].filter((at) => at !== null)
   return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
 }
@@ -128,6 +129,16 @@ function nextPurgeMs(sql: SqlStorage): number | null {
 /** How soon to look after rows written now, whatever kind they are. */
 export function soonestPurgeMs(nowMs: number): number {
   return nowMs + HOUR_MS
+}
+
+/** When a call was last decided or a session last used; what is not written down of either is not known. */
+export function lastUsedMs(sql: SqlStorage): number | null {
+  const seen = scalar(sql, 'SELECT max(last_seen_at) AS at FROM sessions')
+  const called = scalar(
+    sql,
+    "SELECT max(at) AS at FROM (SELECT at FROM audit WHERE decision <> 'end' ORDER BY seq DESC LIMIT 1)",
+  )
+  return seen === null ? called : Math.max(seen, called ?? 0)
 }
 
 function scalar(sql: SqlStorage, query: string): number | null {

@@ -21,13 +21,13 @@ import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
 import { acceptFeed, announce, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
-import { type Grant, markRevoked, opens, readGrant, writeGrant } from './grants.ts'
-import { endOverdue, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
-import { type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
+import { type Grant, markRevoked, opens, readGrant, stillOpens, writeGrant } from './grants.ts'
+import { endOverdue, lastUsedMs, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
+import { type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
-import { hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
+import { forgetRevocations, hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
 import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
 import {
   bindUpstream,
@@ -40,8 +40,14 @@ import {
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
 
+/** How long a principal that leaves waits for Legiti in one go. */
+const LEAVE_MS = 2_000
+
 /** A grant to install: all of it but what the object keeps to itself. The demo's own says so. */
-export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs'> & { readonly origin?: 'demo' }
+export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs' | 'olderSecret'> & {
+  readonly origin?: 'demo'
+  readonly olderSecret?: Grant['olderSecret']
+}
 
 /**
  * One principal: a grant, its sessions, counters, audit rows and outbox, all in one SQLite database, so that
@@ -164,9 +170,12 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async installGrant(grant: NewGrant): Promise<void> {
     const before = this.#grant
-    await this.#write(() => this.#install({ origin: 'tenant', ...grant, revokedAtMs: null }))
+    await this.#write(() =>
+      this.#install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null }),
+    )
+    if (grant.olderSecret) this.#arm(grant.olderSecret.untilMs)
     if (before === null) return
-    if (before.secretHash.toHex() !== grant.secretHash.toHex()) closeAllFeeds(this.ctx)
+    if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
   }
 
@@ -212,6 +221,43 @@ export class PrincipalObject extends DurableObject<Env> {
     return ended
   }
 
+  /**
+   * Leaves for good: revokes the grant, sends what is due for a while, and answers what is not delivered. With
+   * `isOver` nothing more is waited for.
+   */
+  async leave(isOver: boolean): Promise<{ readonly undelivered: number; readonly dead: number }> {
+    if (this.#grant === null) return { undelivered: 0, dead: 0 }
+    await this.revoke()
+    const drained = this.drain()
+    await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, isOver ? 0 : LEAVE_MS))])
+    this.ctx.waitUntil(drained)
+    const { pending, dead } = outboxStatus(this.#sql)
+    return { undelivered: pending, dead }
+  }
+
+  /** Forgets everything; asked again there is nothing to forget. Only after `leave`. */
+  async erase(): Promise<void> {
+    if (this.#grant !== null && this.#grant.revokedAtMs === null) throw new Error('erased before it has left')
+    // From here on nothing begins, and what is on its way to somebody ends before its rows go.
+    this.#grant = null
+    if (schemaVersion(this.#sql) > 0)
+      await this.#write(() => {
+        stopSending(this.#sql, Date.now())
+        forgetRevocations(this.#sql)
+      })
+    await Promise.allSettled([this.#draining, this.#ending, this.#revoking])
+    closeAllFeeds(this.ctx)
+    await this.ctx.storage.deleteAll()
+    await this.ctx.storage.deleteAlarm()
+    this.#grant = null
+    this.#armedAtMs = null
+  }
+
+  /** When the grant was last used, as far as rows tell; null: never, or nothing of it is kept. */
+  async lastUsed(): Promise<number | null> {
+    return this.#grant === null ? null : lastUsedMs(this.#sql)
+  }
+
   /** How the outbox and its destination stand; null for an object without a grant. */
   async outbox() {
     if (this.#grant === null) return null
@@ -246,9 +292,11 @@ export class PrincipalObject extends DurableObject<Env> {
       void this.#endUpstreams()
       void this.#revokeTokens()
       await this.#deliver()
+      if (this.#isErased()) return
       while (await this.#write(() => purge(this.#sql, Date.now()))) {}
       this.#armExactly(this.#nextWakeMs())
     } catch (error) {
+      if (this.#isErased()) return
       log('error', 'principal.alarm_failed', { principal: this.#name(), error: errorName(error) })
       this.#armExactly(Date.now() + ALARM_RETRY_MS)
     }
@@ -267,7 +315,9 @@ export class PrincipalObject extends DurableObject<Env> {
     if (!opens(grant, request.secretHash, Date.now())) return null
     if (grant.origin === 'tenant') return grant.config
     // Stored before there were upstream servers, it has none.
-    return isDemoGrant ? demoConfig(grant.config.upstreams ?? []) : null
+    if (!isDemoGrant) return null
+    const config = await demoConfig(grant.config.upstreams ?? [])
+    return grant.config.suspended ? { ...config, suspended: true } : config
   }
 
   /** The demo's grant is installed by its first use, so that a wrong token stores nothing here either. */
@@ -277,6 +327,7 @@ export class PrincipalObject extends DurableObject<Env> {
       name: DEMO_GRANT,
       label: DEMO_LABEL,
       secretHash: await demoSecretHash(),
+      olderSecret: null,
       origin: 'demo',
       config: await demoConfig(),
       expiresAtMs: null,
@@ -422,6 +473,11 @@ export class PrincipalObject extends DurableObject<Env> {
     }
   }
 
+  /** Whether everything was forgotten, maybe while somebody waited. */
+  #isErased(): boolean {
+    return this.#grant === null
+  }
+
   #nextWakeMs(): number | null {
     return nextWakeMs(this.#sql, this.#incarnation, this.#grant, Date.now())
   }
@@ -430,7 +486,16 @@ export class PrincipalObject extends DurableObject<Env> {
   #closeFeeds(): void {
     const expiresAtMs = this.#grant?.expiresAtMs ?? null
     if (expiresAtMs !== null && expiresAtMs <= Date.now()) closeAllFeeds(this.ctx)
+    const olderUntilMs = this.#grant?.olderSecret?.untilMs ?? null
+    // Which secret opened a stream is not known; whoever has the present one opens it again.
+    if (olderUntilMs !== null && olderUntilMs <= Date.now()) this.#forgetOlder()
     closeEndedFeeds(this.ctx, (transport) => liveByTransport(this.#sql, transport, Date.now()) !== null)
+  }
+
+  #forgetOlder(): void {
+    this.#sql.exec('UPDATE grants SET older_hash = NULL, older_until = NULL WHERE id = 1')
+    this.#grant = readGrant(this.#sql)
+    closeAllFeeds(this.ctx)
   }
 
   /** Makes sure that the alarm rings at `atMs` or before; part of the transaction that it is called in. */

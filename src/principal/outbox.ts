@@ -168,6 +168,15 @@ export function buryExpired(sql: SqlStorage, nowMs: number): number {
   return expired.length
 }
 
+/** Takes everything out of the queue, so that nothing more is sent: the object is about to be erased. */
+export function stopSending(sql: SqlStorage, nowMs: number): void {
+  sql.exec(
+    `UPDATE outbox SET state = 'dead', ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL
+     WHERE state = 'pending'`,
+    nowMs,
+  )
+}
+
 /** Makes a dead letter pending again, behind what is already queued. False when there is no such letter. */
 export function replay(sql: SqlStorage, id: string, nowMs: number): boolean {
   const letter = sql

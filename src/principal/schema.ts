@@ -147,6 +147,11 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
   `,
   `
+  -- The secret before the present one, while it is good, too.
+  ALTER TABLE grants ADD COLUMN older_hash BLOB;
+  ALTER TABLE grants ADD COLUMN older_until INTEGER;
+  `,
+  `
   -- What a session keeps of its login, so that its issuer can end it, or it can be ended at its store.
   ALTER TABLE sessions ADD COLUMN issuer TEXT;         -- iss of the token, with provider jwt
   ALTER TABLE sessions ADD COLUMN subject TEXT;        -- its sub

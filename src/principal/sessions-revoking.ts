@@ -50,6 +50,11 @@ export function hasRevocations(sql: SqlStorage, nowMs: number): boolean {
   return sql.exec('SELECT 1 FROM revocations WHERE retry_at <= ? LIMIT 1', nowMs).toArray().length > 0
 }
 
+/** Whoever has not been told by now is not: the principal is about to be erased. */
+export function forgetRevocations(sql: SqlStorage): void {
+  sql.exec('DELETE FROM revocations')
+}
+
 /** When the next store is to be told, but not before `soonestMs`; null for never. */
 export function nextRevocationMs(sql: SqlStorage, soonestMs: number): number | null {
   const { at } = sql.exec<{ at: number | null }>('SELECT min(retry_at) AS at FROM revocations').one()

@@ -81,6 +81,8 @@ export interface TenantConfig {
   readonly policy: unknown
   /** The upstream servers that the grant reaches, by name. What was stored before there were any has none. */
   readonly upstreams: readonly UpstreamConfig[]
+  /** The tenant is suspended: nothing of it is served. */
+  readonly suspended?: true
 }
 
 /** What checking came to: a configuration with what its author should know, or everything that is wrong. */

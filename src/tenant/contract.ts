@@ -1,6 +1,8 @@
 /** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
+
+import type { PersonRole } from '../admin/roles.ts'
 import type { KnownEras, UpstreamFailure } from '../upstream/config.ts'
-import type { ServerDocument } from './server-document.ts'
+import type { SecretHeader, ServerDocument } from './server-document.ts'
 
 /** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
 export interface Expected {
@@ -10,6 +12,14 @@ export interface Expected {
 
 /** Asks nothing. */
 export const ANYTHING: Expected = { tags: null, absent: false }
+
+/** Who changes something, why, and what they expect to find. */
+export interface By {
+  /** `root`, or `person:<name>`. */
+  readonly actor: string
+  readonly reason: string | null
+  readonly expected: Expected
+}
 
 /** A part of a list, in the order of names. */
 export interface Page {
@@ -42,13 +52,53 @@ export type Removal =
   | RefusedChange
 
 export interface TenantView {
+  readonly tag: string
+  readonly suspendedAtMs: number | null
   readonly settingsJson: string
   readonly createdAtMs: number
   readonly updatedAtMs: number
 }
 
+/** What became of a tenant that is to go. */
+export type DeletionView =
+  | { readonly kind: 'gone'; readonly lost: number }
+  | {
+      readonly kind: 'going'
+      readonly sinceMs: number
+      /** What is undelivered by then is lost. */
+      readonly byMs: number
+      readonly principals: number
+    }
+  | { readonly kind: 'absent' }
+
+export interface PersonView {
+  readonly name: string
+  readonly role: PersonRole
+  readonly email: string | null
+  /** How many tokens open the administration for them now. */
+  readonly tokens: number
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  readonly tag: string
+}
+
+/** A secret without its value. */
+export interface SecretView {
+  readonly name: string
+  /** Of the key that it is sealed with. */
+  readonly keyId: string
+  /** Servers whose headers are made of it. */
+  readonly servers: readonly string[]
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  readonly tag: string
+}
+
 /** A server without its secrets. */
 export interface ServerView {
+  readonly tag: string
+  /** Headers that are made of a named secret. */
+  readonly secretHeaders: Readonly<Record<string, SecretHeader>>
   readonly name: string
   readonly document: Omit<ServerDocument, 'headers'>
   readonly headerNames: readonly string[]
@@ -100,6 +150,11 @@ export interface PolicySummary {
   readonly version: number
   /** Of this version. */
   readonly createdAtMs: number
+  readonly createdBy: string
+  readonly reason: string | null
+  /** Of the policy as it is now, whatever version this is. */
+  readonly tag: string
+  readonly isCurrent: boolean
 }
 
 export interface PolicyView extends PolicySummary {
@@ -115,6 +170,9 @@ export interface GrantView {
   readonly createdAtMs: number
   readonly updatedAtMs: number
   readonly expiresAtMs: number | null
+  readonly tag: string
+  /** Until when the secret before this one is good, too; null: it is not. */
+  readonly olderUntilMs: number | null
   /** The principal has yet to be told of the last change. */
   readonly isPending: boolean
 }

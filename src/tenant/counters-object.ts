@@ -43,14 +43,25 @@ export class TenantCounters extends DurableObject<Env> {
     if (this.#exists) await this.#commits.run(() => refund(counterStore(this.#sql), taken))
   }
 
+  /** Forgets everything. */
+  async erase(): Promise<void> {
+    this.#exists = false
+    this.#isArmed = false
+    await this.ctx.storage.deleteAll()
+    await this.ctx.storage.deleteAlarm()
+  }
+
   /** Drops what nothing asks for any more, and sleeps when nothing is left. */
   override async alarm(): Promise<void> {
+    if (!this.#exists) return
     const left = await this.#commits.run(() => {
       this.#sql.exec('DELETE FROM counters WHERE window_end <= ?', Date.now() - KEEP_MS)
       return this.#sql.exec('SELECT 1 FROM counters LIMIT 1').toArray().length > 0
     })
     this.#isArmed = left
-    if (left) await this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
+    // An empty table would be all that is left of a tenant whose last request came while it was deleted.
+    if (!left) await this.erase()
+    else await this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
   }
 
   #create(): void {

@@ -3,12 +3,15 @@
  * behind their `revision`. Whatever changes a grant's configuration touches it in the same transaction.
  */
 import { type GrantDocument, type GrantView, Refusal } from './contract.ts'
+import { stampOf } from './stamps.ts'
 
 const MOST_GRANTS = 1_000
 
 /** A grant as stored, deleted ones included until their principal knows. */
 export interface StoredGrant extends GrantView {
   readonly secretHash: Uint8Array
+  /** The secret before this one, while it is good. */
+  readonly olderSecret: { readonly hash: Uint8Array; readonly untilMs: number } | null
   readonly isDeleted: boolean
   readonly revision: number
 }
@@ -32,8 +35,17 @@ interface GrantRow extends Record<string, SqlStorageValue> {
 export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
   const row = sql.exec<GrantRow>('SELECT * FROM grants WHERE name = ?', name).toArray()[0]
   if (row === undefined) return null
+  const older = sql
+    .exec<{ hash: ArrayBuffer; until: number }>(
+      'SELECT hash, until FROM older_secrets WHERE grant_name = ?',
+      name,
+    )
+    .toArray()[0]
   return {
     name: row.name,
+    tag: stampOf(sql, `grant/${name}`),
+    olderUntilMs: older?.until ?? null,
+    olderSecret: older === undefined ? null : { hash: new Uint8Array(older.hash), untilMs: older.until },
     label: row.label,
     policy: row.policy,
     servers: JSON.parse(row.servers) as GrantView['servers'],
@@ -52,7 +64,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
 export function viewGrant(sql: SqlStorage, name: string): GrantView | null {
   const grant = readGrant(sql, name)
   if (grant === null || grant.isDeleted) return null
-  const { secretHash: _, isDeleted: __, revision: ___, ...view } = grant
+  const { secretHash: _, olderSecret: __, isDeleted: ___, revision: ____, ...view } = grant
   return view
 }
 
@@ -96,8 +108,36 @@ export function writeGrant(
   )
 }
 
+/**
+ * Gives a grant another secret; the one before is good until `olderUntilMs`, and none else. The same secret again
+ * changes nothing: false.
+ */
+export function rotateSecret(
+  sql: SqlStorage,
+  name: string,
+  secretHash: Uint8Array,
+  olderUntilMs: number,
+  nowMs: number,
+): boolean {
+  const grant = readGrant(sql, name)
+  if (grant === null || grant.secretHash.toHex() === secretHash.toHex()) return false
+  sql.exec('DELETE FROM older_secrets WHERE grant_name = ?', name)
+  if (olderUntilMs > nowMs) {
+    const older = grant.secretHash.slice().buffer
+    sql.exec('INSERT INTO older_secrets VALUES (?, ?, ?)', name, older, olderUntilMs)
+  }
+  sql.exec(
+    'UPDATE grants SET secret_hash = ?, updated_at = ?, revision = revision + 1 WHERE name = ?',
+    secretHash.slice().buffer,
+    nowMs,
+    name,
+  )
+  return true
+}
+
 /** Marks a grant deleted, so that its principal is told. */
 export function markDeleted(sql: SqlStorage, name: string, nowMs: number): void {
+  sql.exec('DELETE FROM older_secrets WHERE grant_name = ?', name)
   sql.exec('UPDATE grants SET deleted_at = ?, revision = revision + 1 WHERE name = ?', nowMs, name)
 }
 
@@ -112,9 +152,14 @@ export function touchByPolicy(sql: SqlStorage, policy: string): string[] {
   return touch(sql, 'policy = ?', policy)
 }
 
-/** Touches every grant. Answers their names. */
+/** Touches every grant that the tenant's settings are for. Answers their names. */
 export function touchAll(sql: SqlStorage): string[] {
   return touch(sql, "origin = 'tenant'")
+}
+
+/** Touches every grant, the built-in one as well. Answers their names. */
+export function touchEvery(sql: SqlStorage): string[] {
+  return touch(sql, 'TRUE')
 }
 
 /** Takes a server that is going away out of every grant's list; touch them first. */

@@ -1,25 +1,31 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { PersonRole } from '../admin/roles.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
 import type { UpstreamReport } from '../upstream/config.ts'
-import { recordChange } from './changes.ts'
+import { type AdministrativeChange, recordChange } from './changes.ts'
 import { tenantDocument } from './config.ts'
 import {
+  type By,
   type Change,
+  type DeletionView,
   type GrantDocument,
   type GrantView,
   type Page,
+  type PersonView,
   type PolicySummary,
   type PolicyView,
   Refusal,
   type RefusedChange,
   type Removal,
+  type SecretView,
   type ServerView,
   type TenantView,
 } from './contract.ts'
+import { DELETION_ROUND_MS, deletionView, goOnDeleting, startDeletion } from './deletion.ts'
 import * as grants from './grants.ts'
 import { readListing, readTools } from './listings.ts'
 import {
@@ -32,16 +38,30 @@ import {
   recordIssuerLogout,
 } from './logouts.ts'
 import { examine, type ObservedListing, observeListing } from './observation.ts'
+import * as people from './people.ts'
 import { acceptDrift } from './pins.ts'
 import * as policies from './policies.ts'
 import { Pushes } from './pushes.ts'
+import { answerRepeat, claimRepeat, forgetRepeat, type Repeat } from './repeats.ts'
+import {
+  commitReseal,
+  leftToReseal,
+  type MadeSecret,
+  makeSecret,
+  prepareReseal,
+  putHeaders,
+  type Resealed,
+  type ResealRound,
+} from './resealing.ts'
 import { Restless } from './restless.ts'
 import { migrate, schemaVersion } from './schema.ts'
+import * as secrets from './secrets.ts'
 import { addSeen, clearSeen } from './seen.ts'
-import type { ServerDocument } from './server-document.ts'
+import { KEPT, type ServerDocument } from './server-document.ts'
 import * as servers from './servers.ts'
 import { endDueSessions } from './session-ends.ts'
-import { readTenant, sizeProblem, writePushFailures, writeTenant } from './settings.ts'
+import { readTenant, sizeProblem, writePushFailures, writeSuspended, writeTenant } from './settings.ts'
+import { demand, dropStamp, stamp } from './stamps.ts'
 import { sealHeaders } from './static-secrets.ts'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
 import { unknownNames } from './unknown-names.ts'
@@ -84,9 +104,11 @@ export class TenantObject extends DurableObject<Env> {
     ctx.storage.transactionSync(() => migrate(this.#sql))
     // An alarm that was lost must not silence what is pending.
     void ctx.blockConcurrencyWhile(async () => {
-      const isPending = grants.pendingGrants(this.#sql).length > 0 || nextTargetMs(this.#sql) !== null
-      if (isPending && (await ctx.storage.getAlarm()) === null)
-        await ctx.storage.setAlarm(Date.now() + RETRY_MS)
+      const isBusy =
+        grants.pendingGrants(this.#sql).length > 0 ||
+        nextTargetMs(this.#sql) !== null ||
+        readTenant(this.#sql)?.deletion
+      if (isBusy && (await ctx.storage.getAlarm()) === null) await ctx.storage.setAlarm(Date.now() + RETRY_MS)
     })
   }
 
@@ -96,12 +118,208 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   /** Creates the tenant or replaces its settings, which `tenantDocument` has accepted. */
-  async putTenant(tenant: string, settingsJson: string): Promise<Change<TenantView>> {
+  async putTenant(tenant: string, settingsJson: string, by: By): Promise<Change<TenantView>> {
     const created = !this.#exists
     return this.#change(tenant, (nowMs) => {
+      demand(this.#sql, by.expected, 'tenant', !created)
       writeTenant(this.#sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), nowMs)
+      this.#record(by, created ? 'tenant.create' : 'tenant.put', 'tenant', {}, nowMs)
       return { created, touched: grants.touchAll(this.#sql), now: this.#view() }
     })
+  }
+
+  /** Has every request of the tenant's agents refused, or no longer. Null: there is no such tenant. */
+  async suspend(isSuspended: boolean, by: By): Promise<Change<TenantView> | null> {
+    if (!this.#exists) return null
+    return this.#change('', (nowMs) => {
+      const before = present(readTenant(this.#sql)).isSuspended
+      if (before === isSuspended) return { created: false, touched: [], now: this.#view() }
+      writeSuspended(this.#sql, isSuspended ? nowMs : null)
+      this.#record(by, isSuspended ? 'tenant.suspend' : 'tenant.resume', 'tenant', {}, nowMs)
+      return { created: false, touched: grants.touchEvery(this.#sql), now: this.#view() }
+    })
+  }
+
+  /**
+   * Begins to delete the tenant and goes as far as it can get at once; the rest is the alarm's (deletion.ts).
+   *
+   * @param patienceMs how long events are waited for that Legiti does not take; afterwards they are lost
+   */
+  async deleteTenant(patienceMs: number, by: By): Promise<DeletionView | RefusedChange> {
+    if (!this.#exists) return { kind: 'absent' }
+    try {
+      this.ctx.storage.transactionSync(() => {
+        const nowMs = Date.now()
+        demand(this.#sql, by.expected, 'tenant', true)
+        this.#record(by, 'tenant.delete', 'tenant', {}, nowMs)
+        startDeletion(this.#sql, nowMs, nowMs + patienceMs)
+      })
+    } catch (error) {
+      return refusedBy(error)
+    }
+    await this.ctx.storage.setAlarm(Date.now() + RETRY_MS)
+    return this.#goOnDeleting()
+  }
+
+  /** How far the deletion is; null while nobody has asked for one. */
+  async deletion(): Promise<DeletionView | null> {
+    return this.#exists ? deletionView(this.#sql) : null
+  }
+
+  async people(page: Page): Promise<readonly PersonView[]> {
+    return this.#exists ? pageOf(people.listPeople(this.#sql, Date.now()), page) : []
+  }
+
+  async person(name: string): Promise<PersonView | null> {
+    return this.#exists ? people.readPerson(this.#sql, name, Date.now()) : null
+  }
+
+  /** Whom a token opens the administration for, by the SHA-256 of its secret. Nobody, once the tenant is to go. */
+  async personByToken(name: string, secretHash: Uint8Array): Promise<PersonView | null> {
+    if (!this.#exists || readTenant(this.#sql)?.deletion !== null) return null
+    return people.personByToken(this.#sql, name, secretHash, Date.now())
+  }
+
+  /** Who has this e-mail address, in lower case. Nobody, once the tenant is to go. */
+  async personByEmail(email: string): Promise<PersonView | null> {
+    if (!this.#exists || readTenant(this.#sql)?.deletion !== null) return null
+    return people.personByEmail(this.#sql, email, Date.now())
+  }
+
+  async putPerson(
+    tenant: string,
+    name: string,
+    role: PersonRole,
+    email: string | null,
+    by: By,
+  ): Promise<Change<PersonView>> {
+    return this.#change(tenant, (nowMs) => {
+      const before = people.readPerson(this.#sql, name, nowMs)
+      demand(this.#sql, by.expected, `person/${name}`, before !== null)
+      people.writePerson(this.#sql, name, role, email, nowMs)
+      this.#record(by, 'person.put', `person/${name}`, { from: before?.role ?? null, to: role }, nowMs)
+      const now = present(people.readPerson(this.#sql, name, nowMs))
+      return { created: before === null, touched: [], now }
+    })
+  }
+
+  async deletePerson(name: string, by: By): Promise<Removal> {
+    return this.#remove((nowMs) => {
+      if (people.readPerson(this.#sql, name, nowMs) === null) return null
+      demand(this.#sql, by.expected, `person/${name}`, true)
+      people.deletePerson(this.#sql, name)
+      this.#record(by, 'person.delete', `person/${name}`, {}, nowMs, true)
+      return []
+    })
+  }
+
+  /** Gives a person a token; the ones before it are good until `olderUntilMs`. Null: there is no such person. */
+  async addPersonToken(
+    name: string,
+    secretHash: Uint8Array,
+    untilMs: number | null,
+    olderUntilMs: number,
+    by: By,
+  ): Promise<Change<PersonView> | null> {
+    if (!this.#exists || people.readPerson(this.#sql, name, Date.now()) === null) return null
+    return this.#change('', (nowMs) => {
+      people.addToken(this.#sql, name, secretHash, untilMs, olderUntilMs, nowMs)
+      this.#record(by, 'person.token', `person/${name}`, { until: untilMs }, nowMs)
+      return { created: true, touched: [], now: present(people.readPerson(this.#sql, name, nowMs)) }
+    })
+  }
+
+  async revokePersonTokens(name: string, by: By): Promise<Removal> {
+    return this.#remove((nowMs) => {
+      if (people.readPerson(this.#sql, name, nowMs) === null) return null
+      people.revokeTokens(this.#sql, name)
+      this.#record(by, 'person.revoke', `person/${name}`, {}, nowMs)
+      return []
+    })
+  }
+
+  async secrets(page: Page): Promise<readonly SecretView[]> {
+    return this.#exists ? pageOf(secrets.listSecrets(this.#sql), page) : []
+  }
+
+  async secret(name: string): Promise<SecretView | null> {
+    return this.#exists ? secrets.viewSecret(this.#sql, name) : null
+  }
+
+  /** Stores a secret, sealed, and makes the headers anew that are made of it. */
+  async putSecret(tenant: string, name: string, value: string, by: By): Promise<Change<SecretView>> {
+    let made: MadeSecret
+    try {
+      made = await makeSecret(secretKeys(this.env), tenant, name, value, this.#exists ? this.#sql : null)
+    } catch (error) {
+      return refusedBy(error)
+    }
+    return this.#change(tenant, (nowMs) => {
+      const before = secrets.viewSecret(this.#sql, name)
+      demand(this.#sql, by.expected, `secret/${name}`, before !== null)
+      secrets.writeSecret(this.#sql, name, made.sealed, nowMs)
+      const changed = putHeaders(this.#sql, name, made)
+      this.#record(by, 'secret.put', `secret/${name}`, { servers: changed.length }, nowMs)
+      const touched = new Set(changed.flatMap((server) => grants.touchByServer(this.#sql, server)))
+      const now = present(secrets.viewSecret(this.#sql, name))
+      return { created: before === null, touched: [...touched], now }
+    })
+  }
+
+  /** Forgets a secret. Refused while a server's header is made of it. */
+  async deleteSecret(name: string, by: By): Promise<Removal> {
+    return this.#remove((nowMs) => {
+      const secret = secrets.viewSecret(this.#sql, name)
+      if (secret === null) return null
+      demand(this.#sql, by.expected, `secret/${name}`, true)
+      if (secret.servers.length > 0) {
+        const which = secret.servers.slice(0, 10).join(', ')
+        throw new Refusal('conflict', [
+          `found headers of ${secret.servers.length} servers that are made of it (${which}); allowed: to delete a secret that no header is made of`,
+        ])
+      }
+      secrets.deleteSecret(this.#sql, name)
+      this.#record(by, 'secret.delete', `secret/${name}`, {}, nowMs, true)
+      return []
+    })
+  }
+
+  /** Seals some of what is sealed with another key than the current one anew: call it until nothing is left. */
+  async reseal(by: By): Promise<Resealed | RefusedChange> {
+    if (!this.#exists) return { kind: 'resealed', key: '', resealed: 0, left: 0, pending: 0 }
+    let round: ResealRound
+    try {
+      round = await prepareReseal(secretKeys(this.env), present(readTenant(this.#sql)).name, this.#sql)
+    } catch (error) {
+      return refusedBy(error)
+    }
+    const { touched, resealed } = this.ctx.storage.transactionSync(() => {
+      const { servers: changed, resealed } = commitReseal(this.#sql, round)
+      if (resealed > 0)
+        this.#record(by, 'secrets.rotate', 'secrets', { key: round.key, resealed }, Date.now())
+      return { touched: changed.flatMap((server) => grants.touchByServer(this.#sql, server)), resealed }
+    })
+    await this.#tell([...new Set(touched)])
+    const pending = grants.pendingGrants(this.#sql).length
+    const { left, stuck } = leftToReseal(this.#sql, round)
+    return { kind: 'resealed', key: round.key, resealed, left, pending, ...(stuck === 0 ? {} : { stuck }) }
+  }
+
+  /** What is known of an `Idempotency-Key`; null: nothing, and this request is now known by it. */
+  async claimRepeat(
+    actor: string,
+    key: string,
+    mine: { readonly digest: string; readonly sealedSeed: string },
+  ): Promise<Repeat | null> {
+    if (!this.#exists) return null
+    return this.ctx.storage.transactionSync(() => claimRepeat(this.#sql, actor, key, mine, Date.now()))
+  }
+
+  /** The answer to a request that has such a key; null: it was refused, so that the key is free again. */
+  async answerRepeat(actor: string, key: string, sealedAnswer: string | null): Promise<void> {
+    if (!this.#exists) return
+    if (sealedAnswer === null) forgetRepeat(this.#sql, actor, key)
+    else answerRepeat(this.#sql, actor, key, sealedAnswer)
   }
 
   async servers(page: Page): Promise<readonly ServerView[]> {
@@ -116,22 +334,32 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   /** Registers a server or replaces it. Header values are sealed here; KEPT stands for what is stored. */
-  async putServer(tenant: string, name: string, document: ServerDocument): Promise<Change<ServerView>> {
-    const { headers: _, ...plain } = document
+  async putServer(
+    tenant: string,
+    name: string,
+    document: ServerDocument,
+    by: By,
+  ): Promise<Change<ServerView>> {
+    const { headers: given, ...plain } = document
     const stored = this.#exists ? servers.readServer(this.#sql, name) : null
+    const sealed = this.#exists ? secrets.sealedSecrets(this.#sql) : new Map<string, string>()
     let headers: Record<string, string>
     try {
-      headers = await sealHeaders(secretKeys(this.env), tenant, name, document, stored)
+      headers = await sealHeaders(secretKeys(this.env), tenant, name, document, stored, sealed)
     } catch (error) {
       return refusedBy(error)
     }
     const demoHash = isDemo(this.env) && tenant === DEMO_TENANT ? await demoSecretHash() : null
     return this.#change(tenant, (nowMs) => {
       const before = servers.readServer(this.#sql, name)
-      if (JSON.stringify(before?.headers) !== JSON.stringify(stored?.headers)) {
+      demand(this.#sql, by.expected, `server/${name}`, before !== null)
+      const isOther = [...secrets.sealedSecrets(this.#sql)].join() !== [...sealed].join()
+      if (JSON.stringify(before?.headers) !== JSON.stringify(stored?.headers) || isOther) {
         throw new Refusal('conflict', ['found the server changed by another request; allowed: to try again'])
       }
       servers.writeServer(this.#sql, name, plain, headers, nowMs)
+      secrets.writeSecretHeaders(this.#sql, name, given, KEPT)
+      this.#record(by, 'server.put', `server/${name}`, { created: before === null }, nowMs)
       if (demoHash !== null && grants.readGrant(this.#sql, DEMO_GRANT) === null) {
         const builtIn = { label: DEMO_LABEL, policy: null, servers: '*', expiresAtMs: null } as const
         grants.writeGrant(this.#sql, DEMO_GRANT, builtIn, demoHash, 'demo', nowMs)
@@ -142,9 +370,11 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   /** Forgets a server, its pins included, and takes it from every grant. */
-  async deleteServer(name: string): Promise<Removal> {
-    return this.#remove(() => {
+  async deleteServer(name: string, by: By): Promise<Removal> {
+    return this.#remove((nowMs) => {
       if (servers.readServer(this.#sql, name) === null) return null
+      demand(this.#sql, by.expected, `server/${name}`, true)
+      this.#record(by, 'server.delete', `server/${name}`, {}, nowMs, true)
       const touched = grants.touchByServer(this.#sql, name)
       grants.dropServer(this.#sql, name)
       servers.deleteServer(this.#sql, name)
@@ -157,11 +387,17 @@ export class TenantObject extends DurableObject<Env> {
   async accept(
     server: string,
     tool: string | null,
+    by: By,
   ): Promise<{ accepted: readonly string[]; pending: number } | null> {
     if (!this.#exists || servers.readServer(this.#sql, server) === null) return null
     const { accepted, touched } = this.ctx.storage.transactionSync(() => {
       const accepted = acceptDrift(this.#sql, server, tool, Date.now())
       if (accepted.length === 0) return { accepted, touched: [] }
+      const detail = { tool, tools: accepted.length }
+      recordChange(this.#sql, {
+        ...{ atMs: Date.now(), actor: by.actor, action: 'server.accept' },
+        ...{ subject: `server/${server}`, detail: { ...detail, reason: by.reason } },
+      })
       const listing = readListing(this.#sql, server)
       clearSeen(this.#sql, server)
       if (listing !== null) addSeen(this.#sql, server, listing.digest)
@@ -170,9 +406,8 @@ export class TenantObject extends DurableObject<Env> {
     return { accepted, pending: await this.#tell(touched) }
   }
 
-  async policies({ after, limit }: Page): Promise<readonly PolicySummary[]> {
-    const all = this.#exists ? policies.listPolicies(this.#sql) : []
-    return all.filter(({ name }) => after === null || name > after).slice(0, limit)
+  async policies(page: Page): Promise<readonly PolicySummary[]> {
+    return this.#exists ? pageOf(policies.listPolicies(this.#sql), page) : []
   }
 
   /** A version of a policy, the current one when `version` is null. */
@@ -181,19 +416,43 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   /** Makes a policy, which has been found to load, the current version; the same content makes none. */
-  async putPolicy(tenant: string, name: string, documentJson: string): Promise<Change<PolicyView>> {
+  async putPolicy(tenant: string, name: string, documentJson: string, by: By): Promise<Change<PolicyView>> {
     return this.#change(tenant, (nowMs) => {
-      const created = policies.readPolicy(this.#sql, name) === null
-      const isNew = policies.writePolicy(this.#sql, name, documentJson, nowMs)
-      const touched = isNew ? grants.touchByPolicy(this.#sql, name) : []
-      return { created, touched, now: present(policies.readPolicy(this.#sql, name)) }
+      const before = policies.readPolicy(this.#sql, name)
+      demand(this.#sql, by.expected, `policy/${name}`, before !== null)
+      const isNew = policies.writePolicy(this.#sql, name, documentJson, by, nowMs)
+      if (!isNew) return { created: false, touched: [], now: present(before) }
+      const { version } = present(policies.readPolicy(this.#sql, name))
+      this.#record(by, 'policy.put', `policy/${name}`, { from: before?.version ?? null, to: version }, nowMs)
+      const touched = grants.touchByPolicy(this.#sql, name)
+      return { created: before === null, touched, now: present(policies.readPolicy(this.#sql, name)) }
+    })
+  }
+
+  /** The newest first; those before a version alone, where one is given. */
+  async policyVersions(name: string, before: number | null, most: number): Promise<readonly PolicySummary[]> {
+    return this.#exists ? policies.listVersions(this.#sql, name, before, most) : []
+  }
+
+  /** Makes an earlier version the current one. Null: there is no such policy, or no such version of it. */
+  async rollBackPolicy(name: string, version: number, by: By): Promise<Change<PolicyView> | null> {
+    if (!this.#exists || policies.readPolicy(this.#sql, name, version) === null) return null
+    return this.#change('', (nowMs) => {
+      demand(this.#sql, by.expected, `policy/${name}`, true)
+      const before = present(policies.readPolicy(this.#sql, name))
+      if (before.version === version) return { created: false, touched: [], now: before }
+      policies.pointTo(this.#sql, name, version)
+      this.#record(by, 'policy.rollback', `policy/${name}`, { from: before.version, to: version }, nowMs)
+      const touched = grants.touchByPolicy(this.#sql, name)
+      return { created: false, touched, now: present(policies.readPolicy(this.#sql, name)) }
     })
   }
 
   /** Forgets a policy with all its versions. Refused while a grant is under it. */
-  async deletePolicy(name: string): Promise<Removal> {
-    return this.#remove(() => {
+  async deletePolicy(name: string, by: By): Promise<Removal> {
+    return this.#remove((nowMs) => {
       if (policies.readPolicy(this.#sql, name) === null) return null
+      demand(this.#sql, by.expected, `policy/${name}`, true)
       const under = grants.grantsUnderPolicy(this.#sql, name)
       if (under.length > 0) {
         const which = under.slice(0, 10).join(', ')
@@ -202,6 +461,7 @@ export class TenantObject extends DurableObject<Env> {
         ])
       }
       policies.deletePolicy(this.#sql, name)
+      this.#record(by, 'policy.delete', `policy/${name}`, {}, nowMs, true)
       return []
     })
   }
@@ -223,24 +483,50 @@ export class TenantObject extends DurableObject<Env> {
     name: string,
     document: GrantDocument,
     secretHash: Uint8Array,
+    by: By,
   ): Promise<Change<GrantView>> {
     return this.#change(tenant, (nowMs) => {
       this.#refuseBuiltIn(tenant, name)
+      const before = grants.readGrant(this.#sql, name)
+      demand(this.#sql, by.expected, `grant/${name}`, before?.isDeleted === false)
       const known = [...nativeServerNames, ...servers.serverNames(this.#sql)]
       const problems = unknownNames(document, policies.policyNames(this.#sql), known)
       if (problems.length > 0) throw new Refusal('invalid', problems)
-      const created = grants.viewGrant(this.#sql, name) === null
+      // Made by the same request, whose answer was lost: it is told the token again.
+      const isRepeated = before?.isDeleted === false && isSame(before.secretHash, secretHash)
+      const created = before?.isDeleted !== false || isRepeated
       grants.writeGrant(this.#sql, name, document, secretHash, 'tenant', nowMs)
+      const detail = { policy: document.policy, expires: document.expiresAtMs }
+      this.#record(by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
       return { created, touched: [name], now: present(grants.viewGrant(this.#sql, name)) }
     })
   }
 
+  /** Gives a grant another secret; the one before is good until `overlapMs` from now. Null: there is no such grant. */
+  async rotateGrant(
+    name: string,
+    secretHash: Uint8Array,
+    overlapMs: number,
+    by: By,
+  ): Promise<Change<GrantView> | null> {
+    if (!this.#exists || grants.viewGrant(this.#sql, name) === null) return null
+    return this.#change('', (nowMs) => {
+      this.#refuseBuiltIn(readTenant(this.#sql)?.name ?? '', name)
+      demand(this.#sql, by.expected, `grant/${name}`, true)
+      const isNew = grants.rotateSecret(this.#sql, name, secretHash, nowMs + overlapMs, nowMs)
+      if (isNew) this.#record(by, 'grant.rotate', `grant/${name}`, { overlap_ms: overlapMs }, nowMs)
+      return { created: true, touched: [name], now: present(grants.viewGrant(this.#sql, name)) }
+    })
+  }
+
   /** Revokes a grant and forgets it. */
-  async deleteGrant(name: string): Promise<Removal> {
+  async deleteGrant(name: string, by: By): Promise<Removal> {
     return this.#remove((nowMs) => {
       if (grants.viewGrant(this.#sql, name) === null) return null
+      demand(this.#sql, by.expected, `grant/${name}`, true)
       this.#refuseBuiltIn(readTenant(this.#sql)?.name ?? '', name)
       grants.markDeleted(this.#sql, name, nowMs)
+      this.#record(by, 'grant.delete', `grant/${name}`, {}, nowMs, true)
       return [name]
     })
   }
@@ -313,24 +599,22 @@ export class TenantObject extends DurableObject<Env> {
   async endAccount(
     account: string,
     others: readonly string[],
-    actor: string,
+    by: By,
   ): Promise<{ ended: number; pending: number }> {
     if (!this.#exists) return { ended: 0, pending: 0 }
     const seq = this.ctx.storage.transactionSync(() => {
       const names = new Set([...grants.grantNames(this.#sql), ...others])
       const nowMs = Date.now()
-      const subject = `account/${account}`
-      recordChange(this.#sql, { atMs: nowMs, actor, action: 'session.end', subject, detail: {} })
+      this.#recordEnd(by, `account/${account}`, {}, nowMs)
       return recordAccountEnd(this.#sql, account, [...names], nowMs)
     })
     return this.#endSessions(seq)
   }
 
   /** Puts on record that sessions of a grant are to end: of one (`session`), of an account, or all. */
-  async recordSessionEnd(grant: string, actor: string, detail: Record<string, string>): Promise<void> {
+  async recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void> {
     if (!this.#exists) return
-    const change = { atMs: Date.now(), actor, action: 'session.end', subject: `grant/${grant}`, detail }
-    this.ctx.storage.transactionSync(() => recordChange(this.#sql, change))
+    this.ctx.storage.transactionSync(() => this.#recordEnd(by, `grant/${grant}`, detail, Date.now()))
   }
 
   /** Names of grants from `from` on, in order. */
@@ -346,6 +630,10 @@ export class TenantObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     if (!this.#exists) return
     try {
+      if (readTenant(this.#sql)?.deletion) {
+        await this.#goOnDeleting()
+        return
+      }
       await this.#tell(grants.pendingGrants(this.#sql), true)
       if (nextTargetMs(this.#sql) !== null) await this.#endSessions(null)
     } catch (error) {
@@ -361,6 +649,7 @@ export class TenantObject extends DurableObject<Env> {
       done = this.ctx.storage.transactionSync(() => {
         const nowMs = Date.now()
         migrate(this.#sql)
+        this.#refuseLeaving()
         if (readTenant(this.#sql) === null) writeTenant(this.#sql, tenant, tenantDocument.parse({}), nowMs)
         const result = work(nowMs)
         const tooMuch = sizeProblem(this.#sql)
@@ -380,7 +669,10 @@ export class TenantObject extends DurableObject<Env> {
     if (!this.#exists) return { kind: 'absent' }
     let touched: readonly string[] | null
     try {
-      touched = this.ctx.storage.transactionSync(() => work(Date.now()))
+      touched = this.ctx.storage.transactionSync(() => {
+        this.#refuseLeaving()
+        return work(Date.now())
+      })
     } catch (error) {
       return refusedBy(error)
     }
@@ -400,6 +692,12 @@ export class TenantObject extends DurableObject<Env> {
     const isOver = grants.pendingGrants(this.#sql).length === 0
     await this.#armFor(isOver ? null : Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
     return pending
+  }
+
+  /** Sessions are no part of what an administrator has seen of a grant, so its stamp stays. */
+  #recordEnd({ actor, reason }: By, subject: string, detail: Record<string, string>, atMs: number): void {
+    const why = reason === null ? {} : { reason }
+    recordChange(this.#sql, { atMs, actor, action: 'session.end', subject, detail: { ...detail, ...why } })
   }
 
   /** Asks principals that are to end sessions; counts those of the order `seq`. */
@@ -428,6 +726,42 @@ export class TenantObject extends DurableObject<Env> {
     if (armedMs === null || armedMs > atMs) await this.ctx.storage.setAlarm(atMs)
   }
 
+  /** Writes down who changed what, and that it is another now than before. */
+  #record(
+    { actor, reason }: By,
+    action: string,
+    subject: string,
+    detail: AdministrativeChange['detail'],
+    atMs: number,
+    isGone = false,
+  ): void {
+    if (isGone) dropStamp(this.#sql, subject)
+    else stamp(this.#sql, subject)
+    const why = reason === null ? {} : { reason }
+    recordChange(this.#sql, { atMs, actor, action, subject, detail: { ...detail, ...why } })
+  }
+
+  #refuseLeaving(): void {
+    if (readTenant(this.#sql)?.deletion)
+      throw new Refusal('conflict', [
+        'found that the tenant is being deleted; allowed: to wait until it is gone',
+      ])
+  }
+
+  /** Goes as far as it gets; while something is left, the alarm goes on. */
+  async #goOnDeleting(): Promise<DeletionView> {
+    await this.#pushes.quiet()
+    const went = await goOnDeleting(this.#sql, this.env, Date.now())
+    if (went.kind !== 'gone') {
+      await this.ctx.storage.setAlarm(Date.now() + DELETION_ROUND_MS)
+      return went
+    }
+    this.#exists = false
+    await this.ctx.storage.deleteAll()
+    await this.ctx.storage.deleteAlarm()
+    return went
+  }
+
   #refuseBuiltIn(tenant: string, grant: string): void {
     if (!isDemo(this.env) || tenant !== DEMO_TENANT || grant !== DEMO_GRANT) return
     throw new Refusal('conflict', [
@@ -440,9 +774,28 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   #pushContext() {
-    const { name, settings } = present(readTenant(this.#sql))
-    return { sql: this.#sql, env: this.env, tenant: name, settings }
+    const { name, settings, isSuspended, deletion } = present(readTenant(this.#sql))
+    return {
+      sql: this.#sql,
+      env: this.env,
+      tenant: name,
+      settings,
+      isSuspended,
+      isLeaving: deletion !== null,
+    }
   }
+}
+
+/** Of things in the order of their names, those of a page. */
+function pageOf<T extends { readonly name: string }>(
+  things: readonly T[],
+  { after, limit }: Page,
+): readonly T[] {
+  return things.filter(({ name }) => after === null || name > after).slice(0, limit)
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.toHex() === b.toHex()
 }
 
 /** Of sorted names, those of a page. */

@@ -27,6 +27,9 @@ export interface PushContext {
   readonly env: Env
   readonly tenant: string
   readonly settings: TenantDocument
+  readonly isSuspended: boolean
+  /** The tenant is being deleted. */
+  readonly isLeaving: boolean
 }
 
 export class Pushes {
@@ -51,6 +54,11 @@ export class Pushes {
     return pending
   }
 
+  /** Waits until no push is on its way. */
+  async quiet(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.values())
+  }
+
   #tell(name: string): Promise<boolean> {
     const before = this.#running.get(name) ?? Promise.resolve(true)
     const mine: Promise<boolean> = before
@@ -68,6 +76,8 @@ async function push(context: PushContext, name: string): Promise<boolean> {
   const { sql, env, tenant } = context
   const grant = readGrant(sql, name)
   if (grant === null || !grant.isPending) return true
+  // Whoever is on the way out is told by its deletion, and must not be brought back.
+  if (context.isLeaving) return true
   const principal = principalObject(env, tenant, name)
   try {
     if (grant.isDeleted) await principal.revoke()
@@ -82,17 +92,20 @@ async function push(context: PushContext, name: string): Promise<boolean> {
 
 /** The grant as its principal is to hold it. Reads all that is stored before it awaits anything. */
 async function compose(context: PushContext, grant: StoredGrant): Promise<NewGrant> {
-  const { sql, tenant, settings } = context
-  const { name, label, secretHash, expiresAtMs, origin } = grant
+  const { sql, tenant, settings, isSuspended } = context
+  const { name, label, secretHash, olderSecret, expiresAtMs, origin } = grant
   const upstreams = upstreamsOf(context, grant)
-  const held = { tenant, name, label, secretHash, expiresAtMs }
-  if (origin === 'demo') return { ...held, origin, config: await demoConfig(upstreams) }
+  const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs }
+  const suspended = isSuspended ? { suspended: true as const } : {}
+  if (origin === 'demo')
+    return { ...held, origin, config: { ...(await demoConfig(upstreams)), ...suspended } }
   const policy = grant.policy === null ? null : readPolicy(sql, grant.policy)
   const servers = nativeServerNames.filter(
     (server) => grant.servers === '*' || grant.servers.includes(server),
   )
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
-  return { ...held, config: await versioned({ ...settings, servers }, document, upstreams) }
+  const config = await versioned({ ...settings, servers }, document, upstreams)
+  return { ...held, config: { ...config, ...suspended } }
 }
 
 /**

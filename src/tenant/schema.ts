@@ -158,6 +158,79 @@ const migrations: readonly string[] = [
   INSERT INTO audit_retention VALUES (1, 0);
   `,
   `
+  -- Which state of a thing an administrator has seen (If-Match). Stamps only grow, so a thing that was deleted and
+  -- made again is not taken for the first. 'thing' is as in 'changes'; without a row it is 0.
+  CREATE TABLE stamps (thing TEXT PRIMARY KEY, stamp INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE last_stamp (id INTEGER PRIMARY KEY CHECK (id = 1), stamp INTEGER NOT NULL);
+  INSERT INTO last_stamp VALUES (1, 0);
+
+  -- Whether the tenant's agents are refused, and whether it is going away.
+  ALTER TABLE tenant ADD COLUMN suspended_at INTEGER;
+  ALTER TABLE tenant ADD COLUMN deleting_at INTEGER;
+  ALTER TABLE tenant ADD COLUMN delete_by INTEGER;      -- what is undelivered by then is lost
+  -- Principals that have yet to go, once the tenant is being deleted.
+  CREATE TABLE leaving (
+    principal TEXT PRIMARY KEY,         -- grant, as it is or was
+    lost INTEGER NOT NULL DEFAULT 0,    -- events that go undelivered; written before it is erased
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: erased
+  ) WITHOUT ROWID;
+
+  -- People who administer the tenant.
+  CREATE TABLE people (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,                 -- viewer | policy_manager | admin
+    email TEXT UNIQUE,                  -- lower case; who Cloudflare Access says they are
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE person_tokens (
+    person TEXT NOT NULL,
+    hash BLOB NOT NULL,                 -- SHA-256 of the token's secret part
+    created_at INTEGER NOT NULL,
+    until INTEGER,                      -- NULL: until revoked
+    PRIMARY KEY (person, hash)
+  );
+
+  -- Earlier secrets of grants that are good for a while yet.
+  CREATE TABLE older_secrets (
+    grant_name TEXT PRIMARY KEY,
+    hash BLOB NOT NULL,
+    until INTEGER NOT NULL
+  );
+
+  -- Named secrets, sealed; and which header of which server is made of one.
+  CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  );
+  CREATE TABLE secret_headers (
+    server TEXT NOT NULL,
+    header TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    PRIMARY KEY (server, header)
+  ) WITHOUT ROWID;
+  CREATE INDEX secret_headers_of ON secret_headers (secret);
+
+  -- Who made a version of a policy and why, and who made it the current one.
+  ALTER TABLE policy_versions ADD COLUMN created_by TEXT NOT NULL DEFAULT '';
+  ALTER TABLE policy_versions ADD COLUMN reason TEXT;
+
+  -- Answers to creations, for whoever repeats the request with its key.
+  CREATE TABLE repeats (
+    key TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    digest TEXT NOT NULL,               -- SHA-256 of the request
+    sealed_seed TEXT NOT NULL,          -- what its secrets are made of
+    sealed_answer TEXT,                 -- JSON of {status, headers, body}; NULL while there is none
+    at INTEGER NOT NULL,
+    PRIMARY KEY (actor, key)
+  );
+  CREATE INDEX repeats_at ON repeats (at);
+  `,
+  `
   -- Which grants may have sessions of whom; written before such a session begins, kept until it must be over.
   CREATE TABLE logins (
     issuer TEXT NOT NULL,

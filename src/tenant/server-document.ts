@@ -8,10 +8,26 @@ import { problemsOf } from '../policy/issues.ts'
 import { isObject, jsonType } from '../policy/json.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 import { type DriftAction, driftActions } from '../upstream/config.ts'
-import { headerNameProblem, headerValueProblem, MOST_HEADER_BYTES, MOST_HEADERS } from './static-headers.ts'
+import {
+  type HeaderProblem,
+  headerNameProblem,
+  headerValueProblem,
+  MOST_HEADER_BYTES,
+  MOST_HEADERS,
+} from './static-headers.ts'
 
 /** Given back in place of a header's value; given to us, it stands for the value that is stored. */
 export const KEPT = '(set)'
+
+/** A header whose value is a named secret of the tenant, behind a prefix. */
+export interface SecretHeader {
+  readonly secret: string
+  readonly prefix: string
+}
+
+export type HeaderValue = string | SecretHeader
+
+const LONGEST_PREFIX = 256
 
 export const eraSettings = ['auto', 'session', 'stateless'] as const
 export type EraSetting = (typeof eraSettings)[number]
@@ -29,7 +45,10 @@ export const serverSchema = object({
     .string()
     .min(1, `a URL of 1 to ${LONGEST_URL} characters`)
     .max(LONGEST_URL, `a URL of 1 to ${LONGEST_URL} characters`),
-  headers: z.unknown().optional(),
+  headers: z
+    .unknown()
+    .optional()
+    .describe('By name: a text, {"secret": name, "prefix": text}, or "(set)" for the value that is stored'),
   era: z.enum(eraSettings).default('auto'),
   timeouts: object({
     response_seconds: whole(1, 600, 30),
@@ -48,7 +67,7 @@ export const serverSchema = object({
 /** A server as it was registered, with everything that was left out; its headers by lower-case name. */
 export interface ServerDocument {
   readonly url: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, HeaderValue>>
   readonly era: EraSetting
   readonly timeouts: {
     readonly response_seconds: number
@@ -104,12 +123,12 @@ function readUrl(text: string, allowPrivate: boolean): ReadUrl {
 }
 
 interface ReadHeaders {
-  readonly headers: Record<string, string>
+  readonly headers: Record<string, HeaderValue>
   readonly problems: string[]
 }
 
 function readHeaders(value: unknown): ReadHeaders {
-  const headers: Record<string, string> = {}
+  const headers: Record<string, HeaderValue> = {}
   const problems: string[] = []
   const refuse = (place: string, found: string, allowed: string) =>
     problems.push(describeProblem({ pointer: place, found, allowed }))
@@ -128,12 +147,26 @@ function readHeaders(value: unknown): ReadHeaders {
     if (wrongName !== null) refuse(place, wrongName.found, wrongName.allowed)
     else if (Object.hasOwn(headers, name))
       refuse(place, `the header ${name} again`, 'each header once (case does not matter)')
-    const wrongValue = headerValueProblem(text)
-    if (wrongValue !== null) refuse(place, wrongValue.found, wrongValue.allowed)
-    else if (wrongName === null) headers[name] = String(text)
-    bytes += given.length + String(text).length
+    const read = readValue(text)
+    if ('found' in read) refuse(place, read.found, read.allowed)
+    else if (wrongName === null) headers[name] = read.value
+    bytes += given.length + (typeof text === 'string' ? text.length : 0)
   }
   if (bytes > MOST_HEADER_BYTES)
     refuse('/headers', `${bytes} bytes in all`, `at most ${MOST_HEADER_BYTES} bytes in all`)
   return { headers, problems }
+}
+
+/** A literal, or `{secret, prefix}`. No problem quotes a value. */
+function readValue(value: unknown): { readonly value: HeaderValue } | HeaderProblem {
+  if (!isObject(value)) return headerValueProblem(value) ?? { value: String(value) }
+  const { secret, prefix = '', ...more } = value
+  const allowed = `{"secret": a name, "prefix": a text of at most ${LONGEST_PREFIX} printable ASCII characters}`
+  if (Object.keys(more).length > 0)
+    return { found: `the unknown name ${describeValue(Object.keys(more)[0])}`, allowed }
+  if (typeof secret !== 'string' || secret === '' || secret.length > 63)
+    return { found: 'no name of a secret', allowed }
+  if (typeof prefix !== 'string' || prefix.length > LONGEST_PREFIX || !/^[\x20-\x7e]*$/.test(prefix))
+    return { found: 'another prefix', allowed }
+  return { value: { secret, prefix } }
 }

@@ -3,8 +3,10 @@ import type { KnownEras, UpstreamConfig, UpstreamReport } from '../upstream/conf
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { readListing } from './listings.ts'
 import { driftedTools, driftOf } from './pins.ts'
+import { secretHeadersOf } from './secrets.ts'
 import { clearSeen, seenDigests } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
+import { stampOf } from './stamps.ts'
 
 const MOST_SERVERS = 100
 /** What a server says of itself, and of its failures, is kept no longer than this. */
@@ -87,10 +89,15 @@ export function writeServer(
   clearSeen(sql, name)
 }
 
+/** Puts sealed headers in the place of those that are stored. */
+export function writeHeaders(sql: SqlStorage, name: string, headers: Readonly<Record<string, string>>): void {
+  sql.exec('UPDATE servers SET headers = ? WHERE name = ?', JSON.stringify(headers), name)
+}
+
 /** Forgets a server and everything about it. */
 export function deleteServer(sql: SqlStorage, name: string): void {
   sql.exec('DELETE FROM servers WHERE name = ?', name)
-  for (const table of ['pins', 'drift', 'listings', 'listing_parts', 'seen']) {
+  for (const table of ['pins', 'drift', 'listings', 'listing_parts', 'seen', 'secret_headers']) {
     sql.exec(`DELETE FROM ${table} WHERE server = ?`, name)
   }
 }
@@ -177,6 +184,8 @@ export function viewServer(sql: SqlStorage, name: string): ServerView | null {
   const listing = readListing(sql, name)
   return {
     name,
+    tag: stampOf(sql, `server/${name}`),
+    secretHeaders: secretHeadersOf(sql, name),
     document: server.document,
     headerNames: Object.keys(server.headers),
     createdAtMs: server.createdAtMs,

@@ -1,12 +1,16 @@
 /** The tenant's own row: its name and settings. */
 import type { TenantDocument } from './config.ts'
 import type { TenantView } from './contract.ts'
+import { stampOf } from './stamps.ts'
 
 /** The tenant as stored. The tables must exist. */
 export interface StoredTenant {
   readonly name: string
   readonly settings: TenantDocument
   readonly pushFailures: number
+  readonly isSuspended: boolean
+  /** It is going away since then, and at the latest by then. */
+  readonly deletion: { readonly sinceMs: number; readonly byMs: number } | null
   readonly view: TenantView
 }
 
@@ -16,6 +20,9 @@ interface TenantRow extends Record<string, SqlStorageValue> {
   created_at: number
   updated_at: number
   push_failures: number
+  suspended_at: number | null
+  deleting_at: number | null
+  delete_by: number | null
 }
 
 export function readTenant(sql: SqlStorage): StoredTenant | null {
@@ -25,7 +32,16 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
     name: row.name,
     settings: JSON.parse(row.settings) as TenantDocument,
     pushFailures: row.push_failures,
-    view: { settingsJson: row.settings, createdAtMs: row.created_at, updatedAtMs: row.updated_at },
+    isSuspended: row.suspended_at !== null,
+    deletion:
+      row.deleting_at === null ? null : { sinceMs: row.deleting_at, byMs: row.delete_by ?? row.deleting_at },
+    view: {
+      tag: stampOf(sql, 'tenant'),
+      settingsJson: row.settings,
+      suspendedAtMs: row.suspended_at,
+      createdAtMs: row.created_at,
+      updatedAtMs: row.updated_at,
+    },
   }
 }
 
@@ -38,6 +54,11 @@ export function writeTenant(sql: SqlStorage, name: string, settings: TenantDocum
     nowMs,
     nowMs,
   )
+}
+
+/** Suspends the tenant, or resumes it with null. */
+export function writeSuspended(sql: SqlStorage, suspendedAtMs: number | null): void {
+  sql.exec('UPDATE tenant SET suspended_at = ? WHERE id = 1', suspendedAtMs)
 }
 
 /** Counts a round in which somebody could not be told, or, with 0, forgets them. */

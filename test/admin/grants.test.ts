@@ -39,6 +39,7 @@ describe('a grant', () => {
         expires_at: null,
         built_in: false,
         pending: 0,
+        older_token_until: null,
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],

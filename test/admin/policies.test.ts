@@ -14,7 +14,10 @@ describe('a policy', () => {
     const first = await put(ALLOW)
     expect([first.status, first.body]).toEqual([
       201,
-      { name: 'main', version: 1, created_at: expect.any(String), policy: ALLOW, warnings: [], pending: 0 },
+      {
+        ...{ name: 'main', version: 1, current: true, created_at: expect.any(String), created_by: 'root' },
+        ...{ reason: null, policy: ALLOW, warnings: [], pending: 0 },
+      },
     ])
     const second = await put(DENY)
     expect([second.status, second.body?.version]).toEqual([200, 2])
@@ -26,7 +29,7 @@ describe('a policy', () => {
     expect((await admin('GET', 'acme/policies/main?version=3')).status).toBe(404)
     expect((await admin('GET', 'acme/policies/main?version=x')).status).toBe(400)
     expect((await admin('GET', 'acme/policies')).body).toEqual({
-      items: [{ name: 'main', version: 2, created_at: expect.any(String) }],
+      items: [expect.objectContaining({ name: 'main', version: 2, current: true })],
       next: null,
     })
   })
@@ -155,6 +158,7 @@ describe('the settings of a tenant', () => {
         name: 'acme',
         identity: { trusted: true, jwt: [], magento: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
+        suspended_at: null,
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { changesBetween } from '../../src/cli/diff.ts'
+import { changesBetween } from '../../src/cli/changes.ts'
 import { decide, isListed } from '../../src/policy/decide.ts'
 import { sameJson } from '../../src/policy/json.ts'
 import { loadPolicy } from '../../src/policy/load.ts'

@@ -12,10 +12,12 @@ export const WITHOUT_EVIDENCE = `
   ALTER TABLE sessions DROP COLUMN known_logouts;
   ALTER TABLE sessions DROP COLUMN store;
   ALTER TABLE sessions DROP COLUMN store_token;
-  UPDATE schema_version SET version = 3;
+  UPDATE schema_version SET version = 4;
 `
 
 export const WITHOUT_UPSTREAMS = `
+  ALTER TABLE grants DROP COLUMN older_hash;
+  ALTER TABLE grants DROP COLUMN older_until;
   DROP TABLE upstream_sessions;
   ALTER TABLE sessions DROP COLUMN client;
   ALTER TABLE audit DROP COLUMN outcome;

@@ -1,0 +1,79 @@
+/**
+ * A creation with an `Idempotency-Key`: the same request again has the same answer for a day, token and all. What
+ * secrets are made of is written down, sealed, before the work is done, and the answer after: a request whose answer
+ * was lost half-way is done again with the same secrets, and so comes to the same.
+ */
+import { problem } from '../errors.ts'
+import { open, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import type { Call, Route } from './route.ts'
+
+const keyPattern = /^[\x21-\x7e]{1,200}$/
+
+interface StoredAnswer {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string
+}
+
+/** Does what a route does, or gives the answer again that it had. */
+export async function once(route: Route, call: Call, key: string, bodyText: string): Promise<Response> {
+  if (!keyPattern.test(key))
+    return problem(400, 'Invalid Idempotency-Key', 'It takes 1 to 200 visible ASCII characters.')
+  const keys = secretKeys(call.env)
+  if (keys === null) {
+    const found = 'found no ENCRYPTION_KEYS to keep an answer with; allowed: to send no Idempotency-Key'
+    return problem(409, 'Conflict', found, {}, { problems: [found] })
+  }
+  const { object, actor, tenant } = call
+  const context = `${tenant}/~repeats/${actor}/${key}`
+  const digest = await digestOf(call, bodyText)
+  const sealedSeed = await seal(keys, call.seed.toHex(), `${context}/seed`)
+  const before = await object.claimRepeat(actor, key, { digest, sealedSeed })
+  if (before !== null && before.digest !== digest)
+    return problem(422, 'Other request', 'This Idempotency-Key was used for another request.')
+  if (before?.sealedAnswer) {
+    const stored = await opened(keys, before.sealedAnswer, `${context}/answer`)
+    if (stored !== null) return again(JSON.parse(stored) as StoredAnswer)
+  }
+  const seedHex = before === null ? null : await opened(keys, before.sealedSeed, `${context}/seed`)
+  const seed = seedHex === null ? call.seed : Uint8Array.fromHex(seedHex)
+  const response = await route.handle({ ...call, seed })
+  if (!response.ok) {
+    await object.answerRepeat(actor, key, null)
+    return response
+  }
+  const answer: StoredAnswer = {
+    status: response.status,
+    headers: [...response.headers],
+    body: await response.text(),
+  }
+  // A tenant that this very request has created does not know of the key yet.
+  if (before === null) await object.claimRepeat(actor, key, { digest, sealedSeed })
+  await object.answerRepeat(actor, key, await seal(keys, JSON.stringify(answer), `${context}/answer`))
+  return again(answer)
+}
+
+function again({ status, headers, body }: StoredAnswer): Response {
+  return new Response(body, {
+    status,
+    headers: headers.map(([name, value]): [string, string] => [name, value]),
+  })
+}
+
+/** Everything that makes it this request. */
+async function digestOf({ c, expected, reason }: Call, bodyText: string): Promise<string> {
+  const { method, path } = c.req
+  const { search } = new URL(c.req.url)
+  const text = JSON.stringify([method, path, search, expected, reason, bodyText])
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toHex()
+}
+
+/** What a key that has gone has sealed is as if it had never been. */
+async function opened(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
+  try {
+    return await open(keys, sealed, context)
+  } catch (error) {
+    if (error instanceof SealedTextError) return null
+    throw error
+  }
+}

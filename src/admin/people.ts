@@ -1,0 +1,149 @@
+/** The administration API's people: who may administer a tenant, in which role, and their tokens. */
+import * as z from 'zod/v4'
+import { object } from '../policy/fragments.ts'
+import type { PersonView } from '../tenant/contract.ts'
+import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import { personRoles } from './roles.ts'
+import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
+import { secretOf } from './secret-of.ts'
+
+const PATH = '/api/v1/tenants/:tenant/people'
+const MOST_OVERLAP = 7 * 24 * 3_600
+const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
+const EMAIL = 'an e-mail address, or null'
+
+const personSchema = object({
+  role: z.enum(personRoles),
+  email: z
+    .email(EMAIL)
+    .max(254, EMAIL)
+    .transform((text) => text.toLowerCase())
+    .nullable()
+    .default(null)
+    .describe('Who Cloudflare Access says they are'),
+})
+
+const shownSchema = z.object({
+  name: z.string(),
+  role: z.enum(personRoles),
+  email: z.string().nullable(),
+  tokens: z.int().describe('How many tokens are good now'),
+  created_at: z.string(),
+  updated_at: z.string(),
+})
+
+export const peopleRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'admin',
+      summary: 'All people, by name',
+      query: object({ ...pageQuery }),
+      answers: { 200: answer('A page of people', pageOf(shownSchema)) },
+    },
+    async ({ object, query: { after = null, limit } }) => {
+      const people = await object.people({ after, limit: limit + 1 })
+      const { items, next } = page(people, limit, ({ name }) => name)
+      return Response.json({ items: items.map(shown), next })
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'A person',
+      answers: { 200: answer('The person', shownSchema) },
+    },
+    async ({ object, params }) => {
+      const person = await object.person(params.name)
+      return person === null ? notFound('person') : tagged(shown(person), person.tag)
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Adds a person, or changes their role and address',
+      body: jsonBody(personSchema),
+      answers: {
+        200: answer('The person as they are now', shownSchema),
+        201: answer('The person was added', shownSchema),
+      },
+      creates: true,
+      versioned: true,
+    },
+    async ({ object, tenant, params: { name }, body, by }) => {
+      const wrong = nameProblem('person', name)
+      if (wrong !== null) return invalid([wrong])
+      const put = await object.putPerson(tenant, name, body.role, body.email, by)
+      if (put.kind !== 'done') return refusal(put)
+      return tagged(shown(put.now), put.now.tag, put.created ? 201 : 200)
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Removes a person, and with them their tokens',
+      versioned: true,
+      answers: removed,
+    },
+    async ({ object, params, by }) => removal(await object.deletePerson(params.name, by), 'person'),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/token`,
+      role: 'admin',
+      summary: 'Gives a person a token, which takes the place of those before it',
+      description:
+        'It is in this answer and nowhere else. Those before it are good for `overlap_seconds` more.',
+      body: jsonBody(
+        object({
+          expires_at: z.iso
+            .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
+            .nullable()
+            .default(null),
+          overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(0),
+        }),
+      ),
+      answers: {
+        201: answer(
+          'The person and the token',
+          shownSchema.extend({ token: z.string(), expires_at: z.string().nullable() }),
+        ),
+      },
+      creates: true,
+    },
+    async ({ object, tenant, params: { name }, body, seed, by }) => {
+      const nowMs = Date.now()
+      const untilMs = body.expires_at === null ? null : Date.parse(body.expires_at)
+      if (untilMs !== null && untilMs <= nowMs)
+        return invalid(['/expires_at: found a time that is past; allowed: a time to come, or null'])
+      const { secret, hash } = await secretOf(seed)
+      const put = await object.addPersonToken(name, hash, untilMs, nowMs + body.overlap_seconds * 1_000, by)
+      if (put === null) return notFound('person')
+      if (put.kind !== 'done') return refusal(put)
+      const token = `gha_${tenant}_${name}_${secret}`
+      return tagged({ ...shown(put.now), token, expires_at: at(untilMs) }, put.now.tag, 201)
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name/token`,
+      role: 'admin',
+      summary: "Revokes a person's tokens",
+      answers: removed,
+    },
+    async ({ object, params, by }) => removal(await object.revokePersonTokens(params.name, by), 'person'),
+  ),
+]
+
+function shown({ name, role, email, tokens, createdAtMs, updatedAtMs }: PersonView) {
+  return { name, role, email, tokens, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+}

@@ -1,0 +1,113 @@
+/** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
+import * as z from 'zod/v4'
+import { object } from '../policy/fragments.ts'
+import type { SecretView } from '../tenant/contract.ts'
+import { headerValueProblem } from '../tenant/static-headers.ts'
+import { at, invalid, nameProblem, page, refusal, removal, tagged } from './answers.ts'
+import { answer, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+
+const PATH = '/api/v1/tenants/:tenant/secrets'
+/** Rounds of one request; whoever is told that something is left asks again. */
+const MOST_ROUNDS = 20
+
+const shownSchema = z.object({
+  name: z.string(),
+  key: z.string().describe('Id of the key that it is sealed with'),
+  servers: z.array(z.string()).describe('Servers with a header that is made of it'),
+  created_at: z.string(),
+  updated_at: z.string(),
+})
+
+export const secretRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: PATH,
+      role: 'admin',
+      summary: 'The names of all secrets',
+      query: object({ ...pageQuery }),
+      answers: { 200: answer('A page of names', pageOf(shownSchema)) },
+    },
+    async ({ object, query: { after = null, limit } }) => {
+      const secrets = await object.secrets({ after, limit: limit + 1 })
+      const { items, next } = page(secrets, limit, ({ name }) => name)
+      return Response.json({ items: items.map(shown), next })
+    },
+  ),
+  route(
+    {
+      method: 'PUT',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Stores a secret; headers that are made of it change at once',
+      // Checked by hand, for no problem may quote the value.
+      body: uncheckedBody(object({ value: z.string() })),
+      answers: {
+        200: answer('It was replaced', shownSchema.extend({ pending: z.int() })),
+        201: answer('It is stored', shownSchema.extend({ pending: z.int() })),
+      },
+      creates: true,
+      versioned: true,
+    },
+    async ({ object, tenant, params: { name }, body, by }) => {
+      const wrong = nameProblem('secret', name)
+      if (wrong !== null) return invalid([wrong])
+      const { value, ...more } =
+        typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+      const problem = headerValueProblem(value)
+      if (problem !== null) return invalid([`/value: found ${problem.found}; allowed: ${problem.allowed}`])
+      if (Object.keys(more).length > 0) return invalid(['found names beside value; allowed: value'])
+      const put = await object.putSecret(tenant, name, String(value), by)
+      if (put.kind !== 'done') return refusal(put)
+      return tagged({ ...shown(put.now), pending: put.pending }, put.now.tag, put.created ? 201 : 200)
+    },
+  ),
+  route(
+    {
+      method: 'DELETE',
+      path: `${PATH}/:name`,
+      role: 'admin',
+      summary: 'Forgets a secret that no header is made of',
+      versioned: true,
+      answers: removed,
+    },
+    async ({ object, params, by }) => removal(await object.deleteSecret(params.name, by), 'secret'),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/rotate`,
+      role: 'admin',
+      summary: 'Seals everything anew that is not sealed with the current key',
+      description:
+        'Nothing is unusable meanwhile. Where `left` is not 0, or the request was cut, ask again: what is done stays done.',
+      answers: {
+        200: answer(
+          'How far it is',
+          z.object({
+            key: z.string().describe('Id of the current key'),
+            resealed: z.int(),
+            left: z.int(),
+            stuck: z.int().describe('Of those left, sealed with a key that is not there: write them again'),
+            pending: z.int().describe('Grants that could not be told yet: keep the old key until they are'),
+          }),
+        ),
+      },
+    },
+    async ({ object, by }) => {
+      let resealed = 0
+      for (let round = 1; ; round++) {
+        const went = await object.reseal(by)
+        if (went.kind !== 'resealed') return refusal(went)
+        resealed += went.resealed
+        const { key, left, stuck = 0, pending } = went
+        if (left > stuck && went.resealed > 0 && round < MOST_ROUNDS) continue
+        return Response.json({ key, resealed, left, stuck, pending })
+      }
+    },
+  ),
+]
+
+function shown({ name, keyId, servers, createdAtMs, updatedAtMs }: SecretView) {
+  return { name, key: keyId, servers, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+}

@@ -1,0 +1,86 @@
+/**
+ * A tenant that goes away, step by step: every principal ends its sessions, so that their logouts are queued; waits
+ * until its outbox has been delivered, or the time for that is over; says what is lost; and is erased. Then the
+ * counters, and last the tenant's own object. Each step can be repeated, and what has been done is written down, so
+ * a crash anywhere is only a delay (docs/decisions/0013-deletion.md).
+ */
+import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
+import { principalObject, tenantCounters } from '../objects.ts'
+import type { DeletionView } from './contract.ts'
+import { readTenant } from './settings.ts'
+
+/** Between two rounds. */
+export const DELETION_ROUND_MS = 5_000
+/** Principals that are asked at the same time, and in one round. */
+const AT_ONCE = 16
+const MOST_A_ROUND = 400
+
+/** Marks the tenant; asked again, it can only get shorter. The tables must exist. */
+export function startDeletion(sql: SqlStorage, nowMs: number, byMs: number): void {
+  sql.exec(
+    `UPDATE tenant SET deleting_at = coalesce(deleting_at, ?1), delete_by = min(coalesce(delete_by, ?2), ?2)
+     WHERE id = 1`,
+    nowMs,
+    byMs,
+  )
+  sql.exec('INSERT OR IGNORE INTO leaving (principal) SELECT name FROM audit_principals')
+}
+
+/** How far it is; null where nobody has asked for it. */
+export function deletionView(sql: SqlStorage): DeletionView | null {
+  const deletion = readTenant(sql)?.deletion ?? null
+  if (deletion === null) return null
+  const { n } = sql.exec<{ n: number }>('SELECT count(*) AS n FROM leaving WHERE gone = 0').one()
+  return { kind: 'going', ...deletion, principals: n }
+}
+
+/** Goes one round further. `gone`: of the tenant nothing is left but its own object. */
+export async function goOnDeleting(sql: SqlStorage, env: Env, nowMs: number): Promise<DeletionView> {
+  const tenant = readTenant(sql)
+  if (tenant === null || tenant.deletion === null) return { kind: 'absent' }
+  const isOver = nowMs >= tenant.deletion.byMs
+  const left = sql
+    .exec<{ principal: string }>(
+      `SELECT principal FROM leaving WHERE gone = 0 ORDER BY principal LIMIT ${MOST_A_ROUND}`,
+    )
+    .toArray()
+    .map(({ principal }) => principal)
+  const work = async () => {
+    for (let name = left.shift(); name !== undefined; name = left.shift())
+      await leave(sql, env, tenant.name, name, isOver)
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, left.length) }, work))
+  const remaining = deletionView(sql) ?? { kind: 'absent' }
+  if (remaining.kind === 'going' && remaining.principals > 0) return remaining
+  try {
+    await tenantCounters(env, tenant.name).erase()
+  } catch (error) {
+    log('warn', 'tenant.delete_delayed', { tenant: tenant.name, error: errorName(error) })
+    return remaining
+  }
+  const { lost } = sql.exec<{ lost: number }>('SELECT coalesce(sum(lost), 0) AS lost FROM leaving').one()
+  log('info', 'tenant.deleted', { tenant: tenant.name, events_lost: lost })
+  return { kind: 'gone', lost }
+}
+
+/** One principal. Never throws: who cannot be reached is asked again in the next round. */
+async function leave(
+  sql: SqlStorage,
+  env: Env,
+  tenant: string,
+  name: string,
+  isOver: boolean,
+): Promise<void> {
+  try {
+    const principal = principalObject(env, tenant, name)
+    const { undelivered, dead } = await principal.leave(isOver)
+    if (undelivered > 0 && !isOver) return
+    // Written down before the erasure: asked after a crash, an empty principal has lost nothing.
+    sql.exec('UPDATE leaving SET lost = max(lost, ?) WHERE principal = ?', undelivered + dead, name)
+    await principal.erase()
+    sql.exec('UPDATE leaving SET gone = 1 WHERE principal = ?', name)
+  } catch (error) {
+    log('warn', 'tenant.delete_delayed', { tenant, grant: name, error: errorName(error) })
+  }
+}
