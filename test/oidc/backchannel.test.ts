@@ -1,8 +1,10 @@
 /** Issuers that say a session is over (OpenID Connect Back-Channel Logout 1.0): what is taken, and what then ends. */
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
-import { exports } from 'cloudflare:workers'
+import { env, exports } from 'cloudflare:workers'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { app } from '../../src/app.ts'
+import type { Env } from '../../src/env.ts'
 import { PrincipalObject } from '../../src/principal/object.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import {
@@ -181,6 +183,35 @@ describe('a logout', () => {
     await client.login('ana')
     await logout(await logoutToken({ sub: 'ana' }))
     expect((await client.call('auth_whoami')).structured.account).toBe('ana')
+  })
+})
+
+describe('the tenant', () => {
+  const at = async (url: string, token: string) => {
+    const http = new Request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ logout_token: token }).toString(),
+    })
+    const hosts = { TENANT_DOMAIN: 'mcp.example.com', CUSTOM_HOSTNAMES: 'tools.acme.example=acme' }
+    const context = { waitUntil: () => {}, passThroughOnException: () => {} } as unknown as ExecutionContext
+    return (await app.fetch(http, { ...env, ...hosts } as Env, context)).status
+  }
+
+  test.each<[string, number]>([
+    ['https://acme.mcp.example.com/oidc/backchannel-logout', 200],
+    ['https://tools.acme.example/oidc/backchannel-logout', 200],
+    ['https://gateway.example.com/t/acme/oidc/backchannel-logout', 200],
+    ['https://acme.mcp.example.com/t/acme/oidc/backchannel-logout', 200],
+    ['https://other.mcp.example.com/t/acme/oidc/backchannel-logout', 400],
+    ['https://other.mcp.example.com/oidc/backchannel-logout', 400],
+    ['https://a_b.mcp.example.com/t/acme/oidc/backchannel-logout', 400],
+    ['https://gateway.example.com/oidc/backchannel-logout', 400],
+  ])('of %s: %i', async (url, status) => {
+    const [one = ''] = await setUp('acme', 'one')
+    const who = await session(one)
+    expect(await at(url, await logoutToken({ sub: 'ana' }))).toBe(status)
+    expect(await who()).toBe(status === 200 ? null : 'ana')
   })
 })
 
