@@ -18,6 +18,8 @@ export interface Env {
   readonly DEMO?: string
   /** "true" lets upstream servers be at private addresses, and be spoken to without TLS. From .dev.vars, too. */
   readonly ALLOW_PRIVATE_UPSTREAMS?: string
+  /** "true": the runtime on this machine knows no jurisdictions. From .dev.vars alone: elsewhere it would misplace data. */
+  readonly IGNORE_JURISDICTION?: string
   /** DNS over HTTPS, JSON form: where the addresses of upstream servers are looked up. */
   readonly RESOLVER_URL?: string
   /** Origins whose pages may call the gateway, separated by commas. */

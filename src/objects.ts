@@ -7,22 +7,34 @@ import type { TenantObject } from './tenant/object.ts'
 export type PrincipalStub = DurableObjectStub<PrincipalObject>
 export type TenantStub = DurableObjectStub<TenantObject>
 
+type Bindings<Name extends 'PRINCIPAL' | 'TENANT' | 'TENANT_COUNTERS'> = Pick<
+  Env,
+  Name | 'IGNORE_JURISDICTION'
+>
+
 /** The principal of a grant. */
-export function principalObject({ PRINCIPAL }: Pick<Env, 'PRINCIPAL'>, tenant: string, grant: string) {
-  return placed(PRINCIPAL, tenant).getByName(`${tenant}/${grant}`)
+export function principalObject(
+  { PRINCIPAL, IGNORE_JURISDICTION }: Bindings<'PRINCIPAL'>,
+  tenant: string,
+  grant: string,
+) {
+  return placed(PRINCIPAL, tenant, IGNORE_JURISDICTION).getByName(`${tenant}/${grant}`)
 }
 
 /** What an administrator has set up. */
-export function tenantObject({ TENANT }: Pick<Env, 'TENANT'>, tenant: string): TenantStub {
-  return placed(TENANT, tenant).getByName(tenant)
+export function tenantObject(
+  { TENANT, IGNORE_JURISDICTION }: Bindings<'TENANT'>,
+  tenant: string,
+): TenantStub {
+  return placed(TENANT, tenant, IGNORE_JURISDICTION).getByName(tenant)
 }
 
 /** Counters of limits with scope `tenant`. */
 export function tenantCounters(
-  { TENANT_COUNTERS }: Pick<Env, 'TENANT_COUNTERS'>,
+  { TENANT_COUNTERS, IGNORE_JURISDICTION }: Bindings<'TENANT_COUNTERS'>,
   tenant: string,
 ): DurableObjectStub<TenantCounters> {
-  return placed(TENANT_COUNTERS, tenant).getByName(tenant)
+  return placed(TENANT_COUNTERS, tenant, IGNORE_JURISDICTION).getByName(tenant)
 }
 
 /**
@@ -36,7 +48,8 @@ export function jurisdictionOf(tenant: string): DurableObjectJurisdiction | null
 function placed<T extends Rpc.DurableObjectBranded | undefined>(
   namespace: DurableObjectNamespace<T>,
   tenant: string,
+  ignored: string | undefined,
 ): DurableObjectNamespace<T> {
-  const jurisdiction = jurisdictionOf(tenant)
+  const jurisdiction = ignored === 'true' ? null : jurisdictionOf(tenant)
   return jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction)
 }

@@ -1,4 +1,5 @@
 /** All routes of the administration API: add a part here and it is served and described. */
+import { descriptionRoutes } from './description.ts'
 import { grantRoutes } from './grants.ts'
 import { outboxRoutes } from './outbox.ts'
 import { peopleRoutes } from './people.ts'
@@ -18,4 +19,5 @@ export const api: readonly Route[] = [
   ...grantRoutes,
   ...outboxRoutes,
   ...sessionRoutes,
+  ...descriptionRoutes(() => api),
 ]

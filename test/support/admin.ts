@@ -13,9 +13,10 @@ export function admin(
   path: string,
   body?: unknown,
   token: string | null = ROOT,
+  headers: Record<string, string> = {},
 ): Promise<Answer> {
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
-  return send(method, `/api/v1/tenants/${path}`, token, type, body)
+  return send(method, `/api/v1/tenants/${path}`, token, { ...type, ...headers }, body)
 }
 
 /** The same with other variables and secrets than the test's deployment has. */
@@ -63,4 +64,23 @@ export async function makeGrant(
   const { status, body } = await admin('PUT', `${tenant}/grants/${grant}`, { policy: grant, ...document })
   if (status !== 201) throw new Error(`grant: ${status} ${JSON.stringify(body)}`)
   return String(body?.token)
+}
+
+/** Makes a person with a role, and returns their token. */
+export async function makePerson(tenant: string, name: string, role: string): Promise<string> {
+  await admin('PUT', `${tenant}/people/${name}`, { role })
+  const { status, body } = await admin('POST', `${tenant}/people/${name}/token`, {})
+  if (status !== 201) throw new Error(`token: ${status} ${JSON.stringify(body)}`)
+  return String(body?.token)
+}
+
+/** The names of everything that an object has stored, and its alarm. */
+export function remains(object: DurableObjectStub): Promise<{ tables: string[]; alarm: number | null }> {
+  return runInDurableObject(object, async (_, state) => ({
+    tables: state.storage.sql
+      .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
+      .toArray()
+      .map(({ name }) => name),
+    alarm: await state.storage.getAlarm(),
+  }))
 }

@@ -1,0 +1,219 @@
+/** Who may administer a tenant: people, their roles and tokens, and whom Cloudflare Access vouches for. */
+import { env } from 'cloudflare:workers'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { app } from '../../src/app.ts'
+import type { Env } from '../../src/env.ts'
+import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
+import { fresh } from '../support/gateway.ts'
+
+beforeEach(fresh)
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
+
+const ALLOW = { version: '1', default: 'allow' }
+
+describe('a person', () => {
+  test('is added, read, changed, listed and removed', async () => {
+    const created = await admin('PUT', 'acme/people/ana', { role: 'admin', email: 'Ana@Example.com' })
+    expect([created.status, created.body]).toEqual([
+      201,
+      {
+        name: 'ana',
+        role: 'admin',
+        email: 'ana@example.com',
+        tokens: 0,
+        created_at: expect.any(String),
+        updated_at: expect.any(String),
+      },
+    ])
+    await admin('PUT', 'acme/people/bea', { role: 'viewer' })
+    expect((await admin('PUT', 'acme/people/ana', { role: 'viewer' })).body).toMatchObject({
+      role: 'viewer',
+      email: null,
+    })
+    const first = await admin('GET', 'acme/people?limit=1')
+    expect(first.body).toMatchObject({ items: [{ name: 'ana' }], next: 'ana' })
+    expect((await admin('GET', 'acme/people?limit=1&after=ana')).body).toMatchObject({
+      items: [{ name: 'bea' }],
+      next: null,
+    })
+    expect((await admin('DELETE', 'acme/people/ana')).status).toBe(200)
+    expect((await admin('GET', 'acme/people/ana')).status).toBe(404)
+  })
+
+  test.each([
+    [{ role: 'owner' }, '/role: found "owner"; allowed: "viewer", "policy_manager", "admin"'],
+    [{ role: 'root' }, '/role: found "root"'],
+    [{ role: 'viewer', email: 'nobody' }, '/email: found "nobody"; allowed: an e-mail address, or null'],
+  ])('%j is refused', async (document, problem) => {
+    const answer = await admin('PUT', 'acme/people/ana', document)
+    expect([answer.status, answer.body?.problems]).toEqual([422, [expect.stringContaining(problem)]])
+  })
+
+  test('has an address of their own', async () => {
+    await admin('PUT', 'acme/people/ana', { role: 'admin', email: 'a@example.com' })
+    const answer = await admin('PUT', 'acme/people/bea', { role: 'admin', email: 'A@example.com' })
+    expect([answer.status, answer.body?.problems]).toEqual([409, [expect.stringContaining('of ana')]])
+  })
+})
+
+describe('a token', () => {
+  test('opens the administration as far as the role goes', async () => {
+    await makeGrant('acme', 'bot')
+    const tokens = {
+      viewer: await makePerson('acme', 'vera', 'viewer'),
+      policy_manager: await makePerson('acme', 'paul', 'policy_manager'),
+      admin: await makePerson('acme', 'ana', 'admin'),
+    }
+    const asked = async (token: string) => [
+      (await admin('GET', 'acme/policies', undefined, token)).status,
+      (await admin('PUT', 'acme/policies/bot', { ...ALLOW, description: token.length }, token)).status,
+      (await admin('PUT', 'acme/grants/other', {}, token)).status,
+      (await admin('GET', 'acme/people', undefined, token)).status,
+      (await admin('POST', 'acme/suspend', undefined, token)).status,
+    ]
+    expect(await asked(tokens.viewer)).toEqual([200, 403, 403, 403, 403])
+    expect(await asked(tokens.policy_manager)).toEqual([200, 422, 403, 403, 403])
+    expect(await asked(tokens.admin)).toEqual([200, 422, 201, 200, 403])
+  })
+
+  test('is kept as a hash alone, and shown once', async () => {
+    const token = await makePerson('acme', 'ana', 'admin')
+    expect(token).toMatch(/^gha_acme_ana_[A-Za-z0-9_-]{43}$/)
+    const secret = token.slice('gha_acme_ana_'.length)
+    const answers = [await admin('GET', 'acme/people'), await admin('GET', 'acme/people/ana')]
+    const stored = await tenantRows('acme', 'SELECT *, hex(hash) FROM person_tokens')
+    expect(JSON.stringify([answers, stored])).not.toContain(secret)
+    expect(answers[1]?.body).toMatchObject({ tokens: 1 })
+  })
+
+  test('takes the place of the one before it, at once or after a while', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const start = Date.now()
+    const first = await makePerson('acme', 'ana', 'admin')
+    const opens = async (token: string) => (await admin('GET', 'acme', undefined, token)).status === 200
+    const rotate = async (body: object) =>
+      String((await admin('POST', 'acme/people/ana/token', body)).body?.token)
+    const second = await rotate({ overlap_seconds: 60 })
+    expect([await opens(first), await opens(second)]).toEqual([true, true])
+    vi.setSystemTime(start + 60_000)
+    expect([await opens(first), await opens(second)]).toEqual([false, true])
+    const third = await rotate({ expires_at: new Date(start + 120_000).toISOString() })
+    expect([await opens(second), await opens(third)]).toEqual([false, true])
+    vi.setSystemTime(start + 120_000)
+    expect(await opens(third)).toBe(false)
+    const fourth = await rotate({})
+    await admin('DELETE', 'acme/people/ana/token')
+    expect(await opens(fourth)).toBe(false)
+    const fifth = await rotate({})
+    await admin('DELETE', 'acme/people/ana')
+    await admin('PUT', 'acme/people/ana', { role: 'admin' })
+    expect(await opens(fifth)).toBe(false)
+  })
+
+  test('a role that is taken away is away for the next request', async () => {
+    const token = await makePerson('acme', 'ana', 'admin')
+    await admin('PUT', 'acme/people/ana', { role: 'viewer' })
+    expect((await admin('PUT', 'acme/grants/bot', {}, token)).status).toBe(403)
+  })
+
+  test('what it changed is on record under its name', async () => {
+    const token = await makePerson('acme', 'ana', 'admin')
+    await admin('PUT', 'acme/policies/main?reason=trial', ALLOW, token)
+    expect(
+      await tenantRows(
+        'acme',
+        "SELECT actor, action, subject, detail FROM changes WHERE subject = 'policy/main'",
+      ),
+    ).toEqual([
+      {
+        actor: 'person:ana',
+        action: 'policy.put',
+        subject: 'policy/main',
+        detail: '{"from":null,"to":1,"reason":"trial"}',
+      },
+    ])
+  })
+})
+
+describe('Cloudflare Access', () => {
+  const TEAM = 'https://team.example.com'
+  const AUD = 'aud-of-the-application'
+
+  /** Signs assertions, with the keys served where Access serves them. */
+  async function access() {
+    const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true })
+    const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: crypto.randomUUID(), alg: 'RS256' }] }
+    const kid = keys.keys[0]?.kid ?? ''
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
+      expect(String(input instanceof Request ? input.url : input)).toMatch(/\/cdn-cgi\/access\/certs$/)
+      return Response.json(keys)
+    })
+    return (claims: Record<string, unknown>, { issuer = '', audience = AUD, expires = '5m' } = {}) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: 'RS256', kid })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setIssuedAt()
+        .setExpirationTime(expires)
+        .sign(privateKey)
+  }
+
+  let teams = 0
+  /** Keys are kept by team, so each test has one of its own. */
+  const team = () => TEAM.replace('team', `team${++teams}`)
+
+  async function ask(
+    bindings: Partial<Env>,
+    jwt: string,
+    method = 'GET',
+    headers: Record<string, string> = {},
+    path = 'acme',
+  ): Promise<number> {
+    const context = { waitUntil: () => {}, passThroughOnException: () => {} } as unknown as ExecutionContext
+    const http = new Request(`https://gate.example/api/v1/tenants/${path}`, {
+      method,
+      headers: { 'cf-access-jwt-assertion': jwt, ...headers },
+    })
+    return (await app.fetch(http, { ...env, ...bindings } as Env, context)).status
+  }
+
+  test('lets in whom it vouches for, in the role that they have', async () => {
+    await admin('PUT', 'acme/people/ana', { role: 'viewer', email: 'ana@example.com' })
+    await admin('PUT', 'globex/people/bob', { role: 'admin', email: 'bob@example.com' })
+    const sign = await access()
+    const issuer = team()
+    const settings = { ACCESS_TEAM_DOMAIN: issuer.slice('https://'.length), ACCESS_AUD: `other, ${AUD}` }
+    const jwt = await sign({ email: 'Ana@example.com' }, { issuer })
+    expect(await ask(settings, jwt)).toBe(200)
+    expect(await ask(settings, jwt, 'DELETE', {}, 'acme/grants/bot')).toBe(403)
+    expect(await ask(settings, jwt, 'GET', {}, 'globex')).toBe(401)
+    for (const wrong of [
+      sign({ email: 'bob@example.com' }, { issuer }),
+      sign({ email: 'ana@example.com' }, { issuer: 'https://other.example.com' }),
+      sign({ email: 'ana@example.com' }, { issuer, audience: 'another' }),
+      sign({ email: 'ana@example.com' }, { issuer, expires: '-5m' }),
+      sign({ common_name: 'a service' }, { issuer }),
+    ])
+      expect(await ask(settings, await wrong)).toBe(401)
+    expect(await ask({}, jwt)).toBe(401)
+    expect(await ask(settings, `${jwt.slice(0, -8)}AAAAAAAA`)).toBe(401)
+  })
+
+  test('a page of another site cannot use what the browser sends', async () => {
+    await admin('PUT', 'acme/people/ana', { role: 'admin', email: 'ana@example.com' })
+    const sign = await access()
+    const issuer = team()
+    const settings = { ACCESS_TEAM_DOMAIN: issuer, ACCESS_AUD: AUD }
+    const jwt = await sign({ email: 'ana@example.com' }, { issuer })
+    const accept = 'acme/servers/crm/accept'
+    expect(await ask(settings, jwt, 'POST', { origin: 'https://evil.example' }, accept)).toBe(401)
+    expect(await ask(settings, jwt, 'POST', { origin: 'null' }, accept)).toBe(401)
+    expect(await ask(settings, jwt, 'POST', { 'sec-fetch-site': 'cross-site' }, accept)).toBe(401)
+    expect(await ask(settings, jwt, 'POST', { origin: 'https://gate.example' }, accept)).toBe(404)
+    expect(await ask(settings, jwt, 'POST', {}, accept)).toBe(404)
+  })
+})
