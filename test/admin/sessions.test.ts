@@ -1,7 +1,7 @@
 /** Sessions as administrators see them: listed, and ended from outside. */
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { PrincipalObject } from '../../src/principal/object.ts'
-import { admin, makeGrant, tenantRows } from '../support/admin.ts'
+import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import {
   connect,
   DEMO_TOKEN,
@@ -214,6 +214,29 @@ describe('an administrator', () => {
       pending: 0,
     })
     expect((await client.request('ping')).status).toBe(404)
+  })
+
+  test('of another tenant is nobody here, and who may only look ends nothing', async () => {
+    const [one = ''] = await setUp('acme', 'one')
+    await setUp('other', 'one')
+    const client = await loggedIn(one, 'ana')
+    const { items } = await list('acme/grants/one/sessions')
+    const stranger = await makePerson('other', 'eve', 'admin')
+    const viewer = await makePerson('acme', 'bea', 'viewer')
+    const manager = await makePerson('acme', 'cid', 'policy_manager')
+    for (const [method, path, body] of [
+      ['DELETE', `acme/grants/one/sessions/${items[0]?.id}`, undefined],
+      ['POST', 'acme/sessions/end', { account: 'ana' }],
+      ['POST', 'acme/grants/one/sessions/end', {}],
+    ] as const) {
+      expect((await admin(method, path, body, stranger)).status).toBe(401)
+      for (const token of [viewer, manager]) expect((await admin(method, path, body, token)).status).toBe(403)
+    }
+    for (const path of ['acme/sessions', 'acme/grants/one/sessions']) {
+      expect((await admin('GET', path, undefined, viewer)).status).toBe(200)
+      expect((await admin('GET', path, undefined, stranger)).status).toBe(401)
+    }
+    expect((await client.request('ping')).status).toBe(200)
   })
 
   test('needs a token', async () => {
