@@ -16,10 +16,11 @@ import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
 import { guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
-import { hostSettingsProblem } from './gateway/hosts.ts'
+import { hostSettingsProblem, tenantOfHost } from './gateway/hosts.ts'
 import { isName } from './gateway/token.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
+import { backchannelLogout } from './oidc/backchannel.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { secretKeysProblem } from './secrets/seal.ts'
 import { identity } from './version.ts'
@@ -84,6 +85,17 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
       return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint)
     })
   }
+}
+
+for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-logout']) {
+  app.all(path, (c) => {
+    const { tenant } = c.req.param() as { tenant?: string }
+    const host = tenantOfHost(c.env, new URL(c.req.url).hostname)
+    const own = host.kind === 'tenant' ? host.tenant : null
+    // What another tenant's host says of this one is nobody's.
+    const isOther = host.kind === 'none' || (own !== null && tenant !== undefined && tenant !== own)
+    return backchannelLogout(c.req.raw, c.env, isOther ? null : (tenant ?? own))
+  })
 }
 
 mount(app, api)

@@ -9,6 +9,7 @@ import { policyRoutes } from './policies.ts'
 import type { Route } from './route.ts'
 import { secretRoutes } from './secrets.ts'
 import { serverRoutes } from './servers.ts'
+import { sessionRoutes } from './sessions.ts'
 import { tenantRoutes } from './tenants.ts'
 import { webhookRoutes } from './webhooks.ts'
 
@@ -20,6 +21,7 @@ export const api: readonly Route[] = [
   ...policyRoutes,
   ...grantRoutes,
   ...outboxRoutes,
+  ...sessionRoutes,
   ...auditRoutes,
   ...approvalRoutes,
   ...webhookRoutes,

@@ -8,9 +8,9 @@ import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
-import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
+import type { Admitted, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { type Admission, afterAnswer, type Passage } from './admission.ts'
+import { type Admission, afterAnswer, ask, type Passage } from './admission.ts'
 import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
@@ -92,12 +92,14 @@ async function plan(
   signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
   const given = args[SESSION_ARGUMENT]
+  const handle = typeof given === 'string' ? given : null
+  const call = await record(passage, tool, args)
   const judge = new Judge(passage, config, {
     tool: name,
     args,
     annotations: { ...tool?.definition.annotations },
-    call: await record(passage, tool, args),
-    handle: typeof given === 'string' ? given : null,
+    call,
+    handle,
   })
   if (tool === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
   const nowMs = Date.now()
@@ -109,7 +111,17 @@ async function plan(
     const result = failure('invalid_arguments', message, { problems: parsed.problems })
     return judge.refuse('refuse', '(arguments)', result)
   }
-  const prepared = await tool.prepare(parsed.args, { env: passage.env, config, nowMs, signal })
+  const { env, claim, execution } = passage
+  const prepared = await tool.prepare(parsed.args, {
+    env,
+    tenant: claim.tenant,
+    grant: claim.grant,
+    config,
+    nowMs,
+    signal,
+    again: (work, rule) => again(passage, { call, handle }, work, rule),
+    waitUntil: (work) => execution.waitUntil(work),
+  })
   if (prepared.kind === 'refuse') {
     return judge.refuse('refuse', `(${prepared.code})`, failure(prepared.code, prepared.message))
   }
@@ -148,7 +160,7 @@ async function finish(
   admitted: Admitted,
 ): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
   const startedAtMs = Date.now()
-  const { result, refund } = await complete(admitted)
+  const { result, refund, drain = false } = await complete(admitted)
   // What the principal did itself, it has written down itself.
   if (intent.kind === 'call' && intent.work.kind === 'none') {
     const outcome = refund ? 'not_delivered' : result.isError ? 'tool_error' : 'result'
@@ -159,5 +171,18 @@ async function finish(
     passage.execution.waitUntil(ofTenant.abandon())
   }
   const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings])
-  return { result, drain: admitted.drain, headers }
+  return { result, drain: admitted.drain || drain, headers }
+}
+
+/** More work of a call that was admitted. A request of its own, for a refund of the first must not touch it. */
+function again(
+  passage: Passage,
+  { call, handle }: { readonly call: CallRecord; readonly handle: string | null },
+  work: Work,
+  rule: string,
+): Promise<Admission> {
+  const own = { ...passage, requestId: crypto.randomUUID() }
+  // Whoever had to approve the call has done so, or it would not have been admitted.
+  const nothing = { charges: [], shadow: [], assumed: null, approval: null }
+  return ask(own, { kind: 'call', call, rule, handle, ...nothing, work })
 }

@@ -2,23 +2,34 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
 import type { Env } from '../env.ts'
-import type { Admitted, Work } from '../principal/contract.ts'
+import type { AdmitAnswer, Admitted, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { NativeServerName } from './server-names.ts'
 
 /** What a tool may know and use of the request it serves. */
 export interface CallContext {
   readonly env: Env
+  readonly tenant: string
+  readonly grant: string
   readonly config: CompiledConfig
   readonly nowMs: number
   /** Aborts when the client went away and that means a cancel (stateless era only). */
   readonly signal: AbortSignal | undefined
+  /**
+   * Asks the principal once more, for work that could only be known after the call was admitted. Nothing is charged;
+   * `rule` is for the audit row.
+   */
+  readonly again: (work: Work, rule: string) => Promise<AdmitAnswer | { readonly kind: 'unavailable' }>
+  /** What the answer does not wait for. */
+  readonly waitUntil: (work: Promise<unknown>) => void
 }
 
 /** How a call ended, and whether it surely did not happen: then what it was charged is given back. */
 export interface Completion {
   readonly result: CallToolResult
   readonly refund?: boolean
+  /** The principal has something to send once the client has its answer. */
+  readonly drain?: boolean
 }
 
 /** What follows from good arguments, before anyone is asked. */

@@ -34,6 +34,7 @@ import {
   touchSession,
   viewOf,
 } from './sessions.ts'
+import { isLoggedOut, keepEvidence } from './sessions-evidence.ts'
 import { useUpstream } from './upstream-sessions.ts'
 
 /** More live sessions than any one agent has use for; beyond it, no new one starts. */
@@ -275,6 +276,8 @@ function perform(context: AdmitContext, work: Work, session: Session | null): Do
 /** A login in a session that has an account rotates it: the old one ends properly, a new one takes its place. */
 function login(context: AdmitContext, work: Extract<Work, { kind: 'login' }>, session: Session | null): Done {
   const { sql, nowMs } = context
+  if (work.evidence !== undefined && isLoggedOut(sql, work.evidence))
+    return { session, outcome: { kind: 'login_refused' }, drain: false }
   let current: Session
   let endedSession: string | null = null
   if (session !== null && session.account === null) {
@@ -292,6 +295,7 @@ function login(context: AdmitContext, work: Extract<Work, { kind: 'login' }>, se
     }
     current = startSession(sql, start, lifetimes(context), nowMs)
   }
+  if (work.evidence !== undefined) keepEvidence(sql, current.id, work.evidence)
   const reported = reportLogin(context, `login:${current.id}`, work.account, true)
   return {
     session: current,

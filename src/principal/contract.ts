@@ -151,11 +151,46 @@ export interface CallRecord {
 export type Work =
   /** Nothing: the work is elsewhere. */
   | { readonly kind: 'none' }
-  | { readonly kind: 'login'; readonly provider: string; readonly account: string }
+  | {
+      readonly kind: 'login'
+      readonly provider: string
+      readonly account: string
+      readonly evidence?: LoginEvidence
+    }
   | { readonly kind: 'login_failed'; readonly account: string | null }
   | { readonly kind: 'logout' }
   | { readonly kind: 'whoami' }
   | { readonly kind: 'notify'; readonly tool: LegitiToolName; readonly args: Record<string, unknown> }
+
+/** What a session keeps of its login, so that it can be ended from there, or there. */
+export type LoginEvidence =
+  | {
+      readonly kind: 'jwt'
+      readonly issuer: string
+      readonly subject: string
+      /** The issuer's own session, or null where the token named none. */
+      readonly sid: string | null
+      /** How many logouts the tenant had seen when it was told of this login: docs/decisions/0018. */
+      readonly knownLogouts: number
+    }
+  /** `sealedToken`: the store's own, sealed for `storeTokenContext`. */
+  | { readonly kind: 'magento'; readonly store: string; readonly sealedToken: string }
+
+/** Which sessions are to end, whoever wants it from outside. */
+export type SessionsToEnd =
+  | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'all' }
+  /** Those of an account that began until `atMs`. */
+  | { readonly kind: 'account'; readonly account: string; readonly atMs: number }
+  /** Those that an issuer means by a logout: of its session, or of all the subject's when `sid` is null. */
+  | {
+      readonly kind: 'subject'
+      readonly issuer: string
+      readonly subject: string | null
+      readonly sid: string | null
+      /** The logout's own number: logins that know of it stay. */
+      readonly logout: number
+    }
 
 /** A session as its own principal may see it. Times are Unix milliseconds. */
 export interface SessionView {
@@ -223,8 +258,18 @@ export type WorkOutcome =
   | { readonly kind: 'opened'; readonly transport: string }
   | { readonly kind: 'closed' }
   | { readonly kind: 'logged_in'; readonly endedSession: string | null }
+  /** The issuer ended its session while this login was on its way. */
+  | { readonly kind: 'login_refused' }
   | { readonly kind: 'logged_out'; readonly ended: SessionView | null }
   | { readonly kind: 'accepted'; readonly event: string }
 
 /** Why a session ended; written once, in the session's row. */
-export type EndReason = 'logout' | 'rotated' | 'deleted' | 'idle' | 'expired' | 'revoked'
+export type EndReason =
+  | 'logout'
+  | 'rotated'
+  | 'deleted'
+  | 'idle'
+  | 'expired'
+  | 'revoked'
+  | 'backchannel'
+  | 'administrator'

@@ -2,6 +2,7 @@ import { writeAudit } from './audit.ts'
 import type { EndReason } from './contract.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, type Session } from './sessions.ts'
+import { retireStoreToken } from './sessions-evidence.ts'
 import { endUpstreamsOf } from './upstream-sessions.ts'
 
 /**
@@ -11,6 +12,7 @@ import { endUpstreamsOf } from './upstream-sessions.ts'
 export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
   endUpstreamsOf(sql, session.id, nowMs)
+  retireStoreToken(sql, session.id, nowMs)
   writeAudit(sql, {
     atMs: nowMs,
     requestId: '',

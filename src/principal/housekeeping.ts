@@ -10,6 +10,7 @@ import { end, overdue } from './ending.ts'
 import type { Grant } from './grants.ts'
 import { nextLeaseMs } from './outbox.ts'
 import { overdueSessions } from './sessions.ts'
+import { nextRevocationMs } from './sessions-revoking.ts'
 import { endIdleUpstreams, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 const HOUR_MS = 3_600_000
@@ -113,8 +114,9 @@ export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
- * send that Legiti may get, the end of a lease, what upstream servers have to be told, what the tenant has to be told
- * (`tellMs`), audit rows that can be carried, the end of the grant, or the next full hour after which something can be deleted.
+ * send that Legiti may get, the end of a lease, what upstream servers or stores have to be told, what the tenant has
+ * to be told (`tellMs`), audit rows that can be carried, the end of the grant, or the next full hour after which
+ * something can be deleted.
  */
 export function nextWakeMs(
   sql: SqlStorage,
@@ -129,6 +131,7 @@ export function nextWakeMs(
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
+    nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql, carrying !== 'nowhere'),
     tellMs,
     carrying === 'idle' ? nextCarryMs(sql, principalLog(sql), nowMs) : null,

@@ -21,6 +21,7 @@ import {
   type BindAnswer,
   type BindRequest,
   FEED_HEADER,
+  type SessionsToEnd,
   type Settled,
 } from './contract.ts'
 import { Decisions } from './decisions.ts'
@@ -43,6 +44,8 @@ import {
 import { type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
+import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
+import { forgetRevocations, hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
 import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
 import {
   bindUpstream,
@@ -84,6 +87,7 @@ export class PrincipalObject extends DurableObject<Env> {
   #carrying: Promise<void> | null = null
   readonly #telling = new Telling(() => this.#tellingContext())
   readonly #decisions = new Decisions()
+  #revoking: Promise<void> | null = null
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -180,8 +184,8 @@ export class PrincipalObject extends DurableObject<Env> {
   async drain(): Promise<void> {
     if (this.#grant === null) return
     this.#closeFeeds()
-    // Side by side: a slow upstream keeps nothing from Legiti.
-    await Promise.all([this.#deliver(), this.#endUpstreams(), this.#tellTenant()])
+    // Side by side: a slow upstream or store keeps nothing from Legiti.
+    await Promise.all([this.#deliver(), this.#endUpstreams(), this.#revokeTokens(), this.#tellTenant()])
   }
 
   /**
@@ -272,6 +276,32 @@ export class PrincipalObject extends DurableObject<Env> {
     return revoked
   }
 
+  /** A page of live sessions, of one account or of all; `after` is the `next` of the page before. Null: no grant. */
+  async sessions(account: string | null, after: number, most: number): Promise<SessionPage | null> {
+    return this.#grant === null ? null : listSessions(this.#sql, account, after, most, Date.now())
+  }
+
+  /**
+   * Ends sessions from outside. What follows, Legiti's event first of all, is in the same transactions, and on its way by
+   * alarm. Answers how many ended; null: no grant.
+   */
+  async endSessions(which: SessionsToEnd): Promise<number | null> {
+    if (this.#grant === null) return null
+    let ended = 0
+    for (let isMore = true; isMore; ) {
+      const batch = await this.#write(() => {
+        const nowMs = Date.now()
+        const done = endSessions(this.#sql, which, nowMs)
+        if (done.ended > 0) this.#arm(nowMs)
+        return done
+      })
+      ended += batch.ended
+      isMore = batch.isMore
+    }
+    if (ended > 0) this.#closeFeeds()
+    return ended
+  }
+
   /**
    * Leaves for good: revokes the grant, sends what is due for a while, and answers what is not delivered. With
    * `isOver` nothing more is waited for.
@@ -291,8 +321,13 @@ export class PrincipalObject extends DurableObject<Env> {
     if (this.#grant !== null && this.#grant.revokedAtMs === null) throw new Error('erased before it has left')
     // From here on nothing begins, and what is on its way to somebody ends before its rows go.
     this.#grant = null
-    if (schemaVersion(this.#sql) > 0) await this.#write(() => stopSending(this.#sql, Date.now()))
-    await Promise.allSettled([this.#draining, this.#ending, this.#carrying, this.#telling.quiet()])
+    if (schemaVersion(this.#sql) > 0)
+      await this.#write(() => {
+        stopSending(this.#sql, Date.now())
+        forgetRevocations(this.#sql)
+      })
+    const onTheirWay = [this.#draining, this.#ending, this.#revoking, this.#carrying, this.#telling.quiet()]
+    await Promise.allSettled(onTheirWay)
     closeAllFeeds(this.ctx)
     await this.ctx.storage.deleteAll()
     await this.ctx.storage.deleteAlarm()
@@ -354,6 +389,7 @@ export class PrincipalObject extends DurableObject<Env> {
       void this.#endUpstreams()
       void this.#carryAudit()
       void this.#tellTenant()
+      void this.#revokeTokens()
       await this.#deliver()
       if (this.#isErased()) return
       while (await this.#write(() => purge(this.#sql, Date.now(), this.#carries))) {}
@@ -533,6 +569,39 @@ export class PrincipalObject extends DurableObject<Env> {
         this.#armExactly(this.#nextWakeMs())
       })
     return this.#carrying
+  }
+
+  /** At most one at a time. Never throws: what could not be written now is tried again by alarm. */
+  #revokeTokens(): Promise<void> {
+    this.#revoking ??= this.#tellStores()
+      .catch((error: unknown) => {
+        log('error', 'principal.revoking_failed', { principal: this.#name(), error: errorName(error) })
+      })
+      .finally(() => {
+        this.#revoking = null
+      })
+    return this.#revoking
+  }
+
+  async #tellStores(): Promise<void> {
+    const grant = this.#grant
+    if (grant === null || !hasRevocations(this.#sql, Date.now())) return
+    await revokeTokens({
+      sql: this.#sql,
+      env: this.env,
+      tenant: grant.tenant,
+      grant: grant.name,
+      // Grants that were installed before there were stores have none.
+      stores: grant.config.settings.identity.magento ?? [],
+      commit: (work) =>
+        this.#write(() => {
+          const result = work()
+          const nextMs = nextRevocationMs(this.#sql, Date.now())
+          if (nextMs !== null) this.#arm(nextMs)
+          return result
+        }),
+      now: () => Date.now(),
+    })
   }
 
   #deliveryContext(): DeliveryContext {

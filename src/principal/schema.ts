@@ -207,6 +207,37 @@ const migrations: readonly string[] = [
     data TEXT NOT NULL                  -- JSON
   );
   `,
+  `
+  -- What a session keeps of its login, so that its issuer can end it, or it can be ended at its store.
+  ALTER TABLE sessions ADD COLUMN issuer TEXT;         -- iss of the token, with provider jwt
+  ALTER TABLE sessions ADD COLUMN subject TEXT;        -- its sub
+  ALTER TABLE sessions ADD COLUMN sid TEXT;            -- its sid, NULL: it named none
+  ALTER TABLE sessions ADD COLUMN known_logouts INTEGER; -- number of the tenant's last logout that the login knew of
+  ALTER TABLE sessions ADD COLUMN store TEXT;          -- name of the store, with a magento provider
+  ALTER TABLE sessions ADD COLUMN store_token TEXT;    -- the store's token, sealed; NULL once the session has ended
+  CREATE INDEX sessions_live_account ON sessions (account) WHERE ended_at IS NULL AND account IS NOT NULL;
+  CREATE INDEX sessions_live_subject ON sessions (issuer, subject) WHERE ended_at IS NULL AND issuer IS NOT NULL;
+  CREATE INDEX sessions_live_sid ON sessions (issuer, sid) WHERE ended_at IS NULL AND sid IS NOT NULL;
+
+  -- Tokens of stores that are to be revoked. A row goes away once the store was told, or will not be.
+  CREATE TABLE revocations (
+    seq INTEGER PRIMARY KEY,
+    store TEXT NOT NULL,
+    store_token TEXT NOT NULL,          -- sealed
+    retry_at INTEGER NOT NULL,          -- the store is not told before
+    tries INTEGER NOT NULL              -- how often telling it has begun
+  );
+  CREATE INDEX revocations_due ON revocations (retry_at);
+
+  -- Logouts by issuers that a login which is on its way may not know of; kept for minutes.
+  CREATE TABLE recent_logouts (
+    logout INTEGER PRIMARY KEY,         -- the tenant's number of it
+    issuer TEXT NOT NULL,
+    subject TEXT,
+    sid TEXT,
+    at INTEGER NOT NULL
+  );
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -191,6 +191,14 @@ export function liveSessions(sql: SqlStorage): Session[] {
   return sql.exec<SessionRow>(`SELECT ${COLUMNS} FROM sessions WHERE ended_at IS NULL`).toArray().map(fromRow)
 }
 
+/** Sessions that `where`, fixed text and never a caller's, selects. */
+export function sessionsWhere(sql: SqlStorage, where: string, ...bindings: SqlStorageValue[]): Session[] {
+  return sql
+    .exec<SessionRow>(`SELECT ${COLUMNS} FROM sessions WHERE ${where}`, ...bindings)
+    .toArray()
+    .map(fromRow)
+}
+
 export function viewOf(session: Session): SessionView {
   return {
     id: session.id,

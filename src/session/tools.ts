@@ -1,19 +1,13 @@
 /** The native server `session`: log in, log out, and see who is logged in. */
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
-import { findCardNumber } from '../legiti/card.ts'
 import { accountId } from '../legiti/fields.ts'
-import { failure, success } from '../native/result.ts'
+import { success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
-import {
-  type CallContext,
-  type NativeTool,
-  type Preparation,
-  SESSION_ARGUMENT,
-  sessionHandle,
-} from '../native/tool.ts'
+import { type NativeTool, SESSION_ARGUMENT, sessionHandle } from '../native/tool.ts'
 import type { Admitted, SessionView } from '../principal/contract.ts'
-import { jwtProof, type Proof, providerNames, trustedProof } from './providers.ts'
+import { prepareLogin } from './login.ts'
+import { providerNames } from './providers.ts'
 
 const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`)
 
@@ -29,7 +23,10 @@ const sessionOutput = {
 const loginInput = z.strictObject({
   provider: z
     .enum(providerNames)
-    .describe('How the account is established: "trusted" asserts it, "jwt" proves it'),
+    .describe(
+      'How the account is established: "trusted" asserts it, "jwt" proves it, "magento-customer" and "magento-admin" ' +
+        'prove it with a user name and password of a Magento 2 store',
+    ),
   account_id: accountId.optional().describe('With provider "trusted": the account to act for'),
   token: z
     .string()
@@ -37,6 +34,24 @@ const loginInput = z.strictObject({
     .max(16_384)
     .optional()
     .describe('With provider "jwt": an ID token or JWT whose issuer and audience this tenant accepts'),
+  store: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('With a Magento provider: which store, where this tenant has several'),
+  username: z
+    .string()
+    .min(1)
+    .max(320)
+    .optional()
+    .describe('With "magento-customer": the customer’s e-mail address; with "magento-admin": the user name'),
+  password: z
+    .string()
+    .min(1)
+    .max(1_024)
+    .optional()
+    .describe('With a Magento provider: the password. It is shown to the store and kept nowhere'),
   [SESSION_ARGUMENT]: sessionHandle,
 })
 
@@ -78,7 +93,7 @@ export const sessionTools: readonly NativeTool[] = [
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input: loginInput,
     output: loginOutput,
-    prepare: prepareLogin,
+    prepare: (args, context) => prepareLogin(args as z.infer<typeof loginInput>, context, completeLogin),
   }),
   tool({
     name: 'auth_logout',
@@ -101,44 +116,6 @@ export const sessionTools: readonly NativeTool[] = [
     prepare: () => ({ kind: 'work', work: { kind: 'whoami' }, complete: completeWhoami }),
   }),
 ]
-
-async function prepareLogin(
-  args: Readonly<Record<string, unknown>>,
-  context: CallContext,
-): Promise<Preparation> {
-  const { provider, account_id, token } = args as z.infer<typeof loginInput>
-  const needed = provider === 'trusted' ? 'account_id' : 'token'
-  const unused = provider === 'trusted' ? 'token' : 'account_id'
-  if (args[needed] === undefined || args[unused] !== undefined) {
-    const message = `provider "${provider}" takes the argument ${needed} and not ${unused}`
-    return { kind: 'refuse', code: 'invalid_arguments', message }
-  }
-  const proof: Proof =
-    provider === 'trusted'
-      ? trustedProof(account_id ?? '', context.config.settings)
-      : await jwtProof(token ?? '', context.config.settings, context.nowMs)
-  // The account goes to Legiti, and a card's number may not.
-  if (findCardNumber(proof.account) !== null) {
-    return {
-      kind: 'refuse',
-      code: 'card_number',
-      message: 'Refused: the account looks like a full card number.',
-    }
-  }
-  if (proof.ok) {
-    return {
-      kind: 'work',
-      work: { kind: 'login', provider, account: proof.account },
-      complete: completeLogin,
-    }
-  }
-  const { message } = proof
-  return {
-    kind: 'work',
-    work: { kind: 'login_failed', account: proof.account },
-    complete: () => ({ result: failure('login_failed', `Login failed. ${message}`) }),
-  }
-}
 
 function completeLogin({ session, outcome }: Admitted) {
   const ended = outcome.kind === 'logged_in' ? outcome.endedSession : null

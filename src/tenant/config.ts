@@ -29,11 +29,35 @@ const jwtIssuer = object({
   jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
 }).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
 
+const magentoStore = object({
+  /** What a login calls it. */
+  name: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, '1 to 63 of a-z, 0-9 and -'),
+  /** Where its REST API is: `<base_url>/rest/V1/…`. Callers have no say in it. */
+  base_url: z
+    .url()
+    .max(2_048)
+    .refine(
+      isStoreUrl,
+      'an https URL (or http, where that is allowed) without user name, query and fragment',
+    ),
+  /** Whether its customers, and its administrators, may log in. */
+  customer: z.boolean().default(false),
+  admin: z.boolean().default(false),
+  /** Put before account ids, so that those of several stores are told apart. */
+  account_prefix: z.string().max(64).default(''),
+}).refine((it) => it.customer || it.admin, 'customer, admin or both are true')
+
 const common = {
   identity: object({
     /** Whether this tenant's grants may assert an account without proof. */
     trusted: z.boolean().default(false),
     jwt: z.array(jwtIssuer).max(16).default([]),
+    /** Magento 2 stores whose accounts may log in. */
+    magento: z
+      .array(magentoStore)
+      .max(16)
+      .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'each name once')
+      .default([]),
   }).prefault({}),
   sessions: object({
     /** A session that is not used for so long ends. */
@@ -70,6 +94,7 @@ export function retentionDays(settings: TenantDocument): number {
 export type TenantSettings = z.infer<typeof settingsSchema>
 export type TenantDocument = z.infer<typeof tenantDocument>
 export type JwtIssuer = z.infer<typeof jwtIssuer>
+export type MagentoStore = z.infer<typeof magentoStore>
 
 export interface TenantConfig {
   /** Names exactly this content: a digest of it. */
@@ -149,4 +174,9 @@ export async function tenantConfig(
 function isSafeKeyUrl(text: string): boolean {
   const url = new URL(text)
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}
+
+function isStoreUrl(text: string): boolean {
+  const { protocol, username, password, search, hash } = new URL(text)
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '')
 }

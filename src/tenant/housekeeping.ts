@@ -5,6 +5,7 @@ import { nextApprovalPurgeMs, purgeApprovals } from './approvals.ts'
 import { changesLog } from './changes.ts'
 import { DELETION_ROUND_MS } from './deletion.ts'
 import { pendingGrants } from './grants.ts'
+import { nextTargetMs } from './logouts.ts'
 import { readTenant } from './settings.ts'
 import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
 
@@ -34,6 +35,7 @@ export function nextWakeMs(
   const wakes = [
     pendingGrants(sql).length > 0 ? (tellMs ?? nowMs + RETRY_MS) : null,
     sendMs,
+    nextTargetMs(sql),
     nextPurgeMs(sql, nowMs),
     ...(carrying === 'idle' ? [nextCarryMs(sql, changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
     typeof carrying === 'number' ? carrying : null,

@@ -38,6 +38,15 @@ import { deletionView, goOnDeleting, startDeletion } from './deletion.ts'
 import * as grants from './grants.ts'
 import { LONGEST_RETRY_MS, nextWakeMs, purge, RETRY_MS } from './housekeeping.ts'
 import { readListing, readTools } from './listings.ts'
+import {
+  type ExpectedLogin,
+  expectLogin,
+  type IssuerLogout,
+  nextTargetMs,
+  pendingTargets,
+  recordAccountEnd,
+  recordIssuerLogout,
+} from './logouts.ts'
 import { examine, type ObservedListing, observeListing } from './observation.ts'
 import * as people from './people.ts'
 import { acceptDrift, pinnedOfDrifted } from './pins.ts'
@@ -61,6 +70,7 @@ import { addSeen, clearSeen } from './seen.ts'
 import { KEPT, type ServerDocument } from './server-document.ts'
 import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
 import * as servers from './servers.ts'
+import { endDueSessions } from './session-ends.ts'
 import { readTenant, sizeProblem, writePushFailures, writeSuspended, writeTenant } from './settings.ts'
 import { demand, dropStamp, stamp } from './stamps.ts'
 import { sealHeaders } from './static-secrets.ts'
@@ -710,6 +720,55 @@ export class TenantObject extends DurableObject<Env> {
     if (this.#exists) await this.#webhooks.run()
   }
 
+  /**
+   * Before a session that an issuer can end begins. Answers how many logouts the login knows of, or null where its issuer
+   * has logged it out. Of a tenant that was never set up nothing is written.
+   */
+  async expectLogin(login: ExpectedLogin): Promise<number | null> {
+    if (!this.#exists) return 0
+    return this.ctx.storage.transactionSync(() => expectLogin(this.#sql, login, Date.now()))
+  }
+
+  /** Ends what an issuer's logout names; null where another logout had its id. Whoever cannot be asked now is asked by alarm. */
+  async issuerLogout(logout: IssuerLogout): Promise<{ ended: number; pending: number } | null> {
+    if (!this.#exists) return { ended: 0, pending: 0 }
+    const recorded = this.ctx.storage.transactionSync(() => recordIssuerLogout(this.#sql, logout, Date.now()))
+    if (recorded.kind === 'clash') return null
+    return recorded.kind === 'recorded' ? this.#endSessions(recorded.seq) : { ended: 0, pending: 0 }
+  }
+
+  /** Ends the sessions of an account in all grants, `others` besides. Whoever cannot be asked now is asked by alarm. */
+  async endAccount(
+    account: string,
+    others: readonly string[],
+    by: By,
+  ): Promise<{ ended: number; pending: number }> {
+    if (!this.#exists) return { ended: 0, pending: 0 }
+    const seq = this.ctx.storage.transactionSync(() => {
+      const names = new Set([...grants.grantNames(this.#sql), ...others])
+      const nowMs = Date.now()
+      this.#recordEnd(by, `account/${account}`, {}, nowMs)
+      return recordAccountEnd(this.#sql, account, [...names], nowMs)
+    })
+    return this.#endSessions(seq)
+  }
+
+  /** Puts on record that sessions of a grant are to end: of one (`session`), of an account, or all. */
+  async recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void> {
+    if (!this.#exists) return
+    this.ctx.storage.transactionSync(() => this.#recordEnd(by, `grant/${grant}`, detail, Date.now()))
+    await this.#rearm()
+  }
+
+  /** Names of grants from `from` on, in order. */
+  async grantNames(from: string, most: number): Promise<readonly string[]> {
+    if (!this.#exists) return []
+    return grants
+      .grantNames(this.#sql)
+      .filter((name) => name >= from)
+      .slice(0, most)
+  }
+
   /** Tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
     if (!this.#exists) return
@@ -722,6 +781,7 @@ export class TenantObject extends DurableObject<Env> {
       this.#sendSoon()
       this.ctx.storage.transactionSync(() => purge(this.#sql, Date.now()))
       await this.#tell(grants.pendingGrants(this.#sql), true)
+      if (nextTargetMs(this.#sql) !== null) await this.#endSessions(null)
       this.#keeping = this.#keepAudit()
       await this.#keeping
       await this.#rearm()
@@ -785,6 +845,25 @@ export class TenantObject extends DurableObject<Env> {
     this.#tellAtMs = isOver ? null : Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS)
     await this.#rearm()
     return pending
+  }
+
+  /** Sessions are no part of what an administrator has seen of a grant, so its stamp stays. */
+  #recordEnd({ actor, reason }: By, subject: string, detail: Record<string, string>, atMs: number): void {
+    const why = reason === null ? {} : { reason }
+    recordChange(this.#sql, { atMs, actor, action: 'session.end', subject, detail: { ...detail, ...why } })
+  }
+
+  /** Asks principals that are to end sessions; counts those of the order `seq`. */
+  async #endSessions(seq: number | null): Promise<{ ended: number; pending: number }> {
+    const { name: tenant } = present(readTenant(this.#sql))
+    const asking = endDueSessions({ sql: this.#sql, env: this.env, tenant }, MOST_TOLD)
+    // Should this object die before they have answered, the alarm finds whom it has asked.
+    await this.#rearm()
+    const ended = await asking
+    await this.#rearm()
+    return seq === null
+      ? { ended: 0, pending: 0 }
+      : { ended: ended.get(seq) ?? 0, pending: pendingTargets(this.#sql, seq) }
   }
 
   /** Carries administrative changes to the audit database, and lets go what the tenant does not keep any longer. */

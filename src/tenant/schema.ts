@@ -281,6 +281,44 @@ const migrations: readonly string[] = [
   -- Whether its breaker was last announced as 'open' or 'closed'.
   ALTER TABLE servers ADD COLUMN breaker_told TEXT NOT NULL DEFAULT 'closed';
   `,
+  `
+  -- Which grants may have sessions of whom; written before such a session begins, kept until it must be over.
+  CREATE TABLE logins (
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    sid TEXT NOT NULL,                  -- the issuer's session, '': the token named none
+    grant_name TEXT NOT NULL,
+    keep_until INTEGER NOT NULL,
+    PRIMARY KEY (issuer, subject, sid, grant_name)
+  ) WITHOUT ROWID;
+  CREATE INDEX logins_sid ON logins (issuer, sid) WHERE sid <> '';
+  CREATE INDEX logins_keep ON logins (keep_until);
+
+  -- Orders to end sessions: of an account, by an administrator, or of a subject or its session, by an issuer.
+  CREATE TABLE logouts (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    account TEXT,
+    issuer TEXT,
+    subject TEXT,
+    sid TEXT,
+    issued_at INTEGER,                  -- seconds, by the issuer's clock
+    jti TEXT,
+    digest TEXT                         -- SHA-256 of the token that said so
+  );
+  CREATE UNIQUE INDEX logouts_jti ON logouts (issuer, jti) WHERE jti IS NOT NULL;
+  CREATE INDEX logouts_subject ON logouts (issuer, subject, issued_at) WHERE issuer IS NOT NULL;
+  CREATE INDEX logouts_at ON logouts (at);
+  -- Principals that have yet to be asked.
+  CREATE TABLE logout_targets (
+    seq INTEGER NOT NULL,
+    grant_name TEXT NOT NULL,
+    retry_at INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    PRIMARY KEY (seq, grant_name)
+  ) WITHOUT ROWID;
+  CREATE INDEX logout_targets_due ON logout_targets (retry_at);
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -156,7 +156,7 @@ describe('the settings of a tenant', () => {
       201,
       {
         name: 'acme',
-        identity: { trusted: true, jwt: [] },
+        identity: { trusted: true, jwt: [], magento: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
         audit: { retention_days: 400 },
         approvals: { expires_seconds: 900 },
@@ -168,7 +168,10 @@ describe('the settings of a tenant', () => {
       },
     ])
     const replaced = await admin('PUT', 'acme', { sessions: { idle_seconds: 60 } })
-    expect([replaced.status, replaced.body?.identity]).toEqual([200, { trusted: false, jwt: [] }])
+    expect([replaced.status, replaced.body?.identity]).toEqual([
+      200,
+      { trusted: false, jwt: [], magento: [] },
+    ])
     expect((await admin('GET', 'acme')).body).toMatchObject({ sessions: { idle_seconds: 60 } })
   })
 

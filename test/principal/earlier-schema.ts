@@ -1,6 +1,22 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+const WITHOUT_ISSUERS = `
+  DROP TABLE recent_logouts;
+  DROP TABLE revocations;
+  DROP INDEX sessions_live_account;
+  DROP INDEX sessions_live_subject;
+  DROP INDEX sessions_live_sid;
+  ALTER TABLE sessions DROP COLUMN issuer;
+  ALTER TABLE sessions DROP COLUMN subject;
+  ALTER TABLE sessions DROP COLUMN sid;
+  ALTER TABLE sessions DROP COLUMN known_logouts;
+  ALTER TABLE sessions DROP COLUMN store;
+  ALTER TABLE sessions DROP COLUMN store_token;
+  UPDATE schema_version SET version = 6;
+`
+
 const WITHOUT_APPROVALS = `
+  ${WITHOUT_ISSUERS}
   DROP TABLE approvals;
   DROP TABLE announcements;
   UPDATE schema_version SET version = 5;

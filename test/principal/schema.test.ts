@@ -7,7 +7,7 @@ import { WITHOUT_UPSTREAMS } from './earlier-schema.ts'
 
 beforeEach(fresh)
 
-const LATEST = 6
+const LATEST = 7
 
 test('an object from before there were upstream servers keeps its sessions and its audit rows', async () => {
   const client = await connect()

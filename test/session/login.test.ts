@@ -1,7 +1,7 @@
 /** Whose account an agent may act for, and how it shows. */
 import { SignJWT } from 'jose'
 import { beforeEach, describe, expect, inject, test } from 'vitest'
-import { fresh, installGrant, received, rows, settled, statelessCall } from '../support/gateway.ts'
+import { fresh, installGrant, received, rows, settled, stateless, statelessCall } from '../support/gateway.ts'
 
 beforeEach(fresh)
 
@@ -149,9 +149,32 @@ describe('provider trusted', () => {
   })
 })
 
+test('the arguments of auth_login are an object that every client understands', async () => {
+  const { body } = await stateless('tools/list')
+  const listed = body?.result as
+    | { tools: { name: string; inputSchema: Record<string, unknown> }[] }
+    | undefined
+  const schema = listed?.tools.find(({ name }) => name === 'auth_login')?.inputSchema
+  // No alternatives and no references: some clients and models take neither.
+  expect(Object.keys(schema ?? {}).sort()).toEqual(['additionalProperties', 'properties', 'required', 'type'])
+  expect(schema).toMatchObject({ type: 'object', required: ['provider'], additionalProperties: false })
+  const properties = Object.entries(
+    schema?.properties as Record<string, { type?: string; description?: string }>,
+  )
+  expect(properties.map(([name, { type }]) => [name, type])).toEqual(
+    ['provider', 'account_id', 'token', 'store', 'username', 'password', 'session'].map((name) => [
+      name,
+      'string',
+    ]),
+  )
+  for (const [, { description }] of properties) expect(description).toBeTruthy()
+})
+
 test('an unknown provider is told the known ones', async () => {
   const refused = await statelessCall('auth_login', { provider: 'ldap' })
-  expect(refused.text).toContain('/provider: found a string; allowed: "trusted", "jwt"')
+  expect(refused.text).toContain(
+    '/provider: found a string; allowed: "trusted", "jwt", "magento-customer", "magento-admin"',
+  )
 })
 
 test('a tenant’s configuration is checked as a whole before it counts', async () => {

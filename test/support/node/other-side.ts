@@ -12,12 +12,14 @@
  *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
  *   /asking/<x>/…   an MCP server that asks before it answers: asking-side.ts
  *   /keys           a JSON Web Key Set
+ *   /magento/…      stores: fake-magento.ts
  *   /dns/<a>/…      a resolver (DNS over HTTPS, JSON) that knows every name by the address <a>; "none" for no address
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { TestProject } from 'vitest/node'
 import { ask } from './asking-side.ts'
+import { answerMagento } from './fake-magento.ts'
 import { startMisbehaving } from './misbehaving.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -94,6 +96,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
     }
     case 'keys':
       return json(200, keys)
+    case 'magento':
+      return answerMagento(request, response, body)
     default:
       return json(404, {})
   }

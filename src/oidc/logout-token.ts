@@ -1,0 +1,93 @@
+/** Logout tokens: what an issuer says when sessions are to end (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6). */
+import { decodeProtectedHeader, type JWTPayload } from 'jose'
+import { accountId } from '../legiti/fields.ts'
+import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyJwt } from '../session/jwt.ts'
+import { isSid } from '../session/providers.ts'
+import type { TenantSettings } from '../tenant/config.ts'
+import type { IssuerLogout } from '../tenant/logouts.ts'
+
+export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+
+/** Older ones are not taken, however long they say that they are good for: as long ago, ids are surely remembered. */
+const OLDEST_SECONDS = 3_600
+const LONGEST_JTI = 512
+
+export type ReadLogout =
+  | { readonly ok: true; readonly logout: IssuerLogout }
+  /** `isPassing`: nothing is wrong with the token as far as anyone knows; the issuer's keys could not be had. */
+  | { readonly ok: false; readonly problem: string; readonly isPassing: boolean }
+
+/** The issuer that a token claims; or what is wrong with it, whoever it is from, so that it need not be verified. */
+export function claimedIssuer(token: string): { readonly issuer: string } | { readonly problem: string } {
+  const claims = claimsOf(token)
+  if (claims === null) return { problem: 'the logout_token is not a JWT' }
+  const problem = problemOf(claims, 0)
+  if (problem !== null) return { problem }
+  return typeof claims.iss === 'string' ? { issuer: claims.iss } : { problem: 'the claim "iss" is not one' }
+}
+
+/** Verifies a logout token for one of the tenant's issuers. Never throws. */
+export async function readLogoutToken(
+  token: string,
+  settings: TenantSettings,
+  nowMs: number,
+): Promise<ReadLogout> {
+  const typ = typeOf(token)
+  // A token of another kind may not pass for one (RFC 8725, 3.11); many issuers do not say which kind it is.
+  if (typ !== null && !/^(application\/)?(logout\+)?jwt$/i.test(typ))
+    return refused('the header "typ" is of another kind of token')
+  const verified = await verifyJwt(token, settings, ['iat', 'exp', 'jti', 'events'], nowMs)
+  if (!verified.ok) {
+    if (verified.kind === 'stranger') return refused('the token is not a JWT of a configured issuer')
+    return { ok: false, problem: verified.message, isPassing: verified.isPassing }
+  }
+  const { payload } = verified.result
+  const problem = problemOf(payload, nowMs)
+  if (problem !== null) return refused(problem)
+  const { sub, sid, iat = 0, jti = '' } = payload
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
+  return {
+    ok: true,
+    logout: {
+      issuer: verified.issuer.issuer,
+      subject: sub ?? null,
+      sid: isSid(sid) ? sid : null,
+      issuedAt: iat,
+      jti,
+      digest: new Uint8Array(digest).toHex(),
+    },
+  }
+}
+
+/** What is wrong with the claims besides what every JWT is checked for; times only where `nowMs` is not 0. */
+function problemOf({ events, nonce, sub, sid, jti, iat }: JWTPayload, nowMs: number): string | null {
+  if (!isObject(events) || !isObject(events[LOGOUT_EVENT]))
+    return `the claim "events" has no member ${LOGOUT_EVENT} that is an object`
+  // Or an ID token could pass for a logout token (2.4).
+  if (nonce !== undefined) return 'the claim "nonce" is there, which a logout token may not have'
+  if (sub === undefined && sid === undefined) return 'neither "sub" nor "sid" is there'
+  if (sub !== undefined && !accountId.safeParse(sub).success) return 'the claim "sub" is no account id'
+  if (sid !== undefined && !isSid(sid)) return 'the claim "sid" is not one'
+  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) return 'the claim "jti" is not one'
+  if (typeof iat !== 'number') return 'the claim "iat" is not one'
+  if (nowMs === 0) return null
+  const nowSeconds = nowMs / 1_000
+  if (iat > nowSeconds + CLOCK_TOLERANCE_SECONDS) return 'the claim "iat" is in the future'
+  return iat < nowSeconds - OLDEST_SECONDS ? 'the claim "iat" is too long ago' : null
+}
+
+function typeOf(token: string): string | null {
+  try {
+    return decodeProtectedHeader(token).typ ?? null
+  } catch {
+    return null
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function refused(problem: string): ReadLogout {
+  return { ok: false, problem, isPassing: false }
+}

@@ -1,0 +1,102 @@
+/**
+ * Tells stores that their tokens are done with. Best effort with a bound: a store that cannot be told lets its token
+ * expire by itself.
+ */
+import type { Env } from '../env.ts'
+import { log } from '../log.ts'
+import { open, SealedTextError, secretKeys } from '../secrets/seal.ts'
+import { revokeCustomerToken } from '../session/magento.ts'
+import type { MagentoStore } from '../tenant/config.ts'
+import { storeTokenContext } from './sessions-evidence.ts'
+
+export const MOST_REVOCATION_TRIES = 4
+export const REVOCATION_RETRY_MS = 60_000
+const CONCURRENCY = 6
+
+interface Revocation {
+  readonly seq: number
+  readonly store: string
+  readonly sealedToken: string
+  /** This one included. */
+  readonly tries: number
+}
+
+export interface RevokingContext {
+  readonly sql: SqlStorage
+  readonly env: Env
+  readonly tenant: string
+  readonly grant: string
+  readonly stores: readonly MagentoStore[]
+  /** Runs reads and writes as one transaction. */
+  readonly commit: <T>(work: () => T) => Promise<T>
+  readonly now: () => number
+}
+
+/** Tells stores until nobody is to be told now. Never throws for what goes wrong on the other side. */
+export async function revokeTokens(context: RevokingContext): Promise<void> {
+  const { sql, commit, now } = context
+  for (;;) {
+    const batch = await commit(() => take(sql, now()))
+    if (batch.length === 0) return
+    const told = await Promise.all(batch.map(async (it) => ({ it, failure: await tell(context, it) })))
+    await commit(() => {
+      for (const { it, failure } of told) settle(context, it, failure)
+    })
+  }
+}
+
+/** Whether `revokeTokens` would find any. Writes nothing. */
+export function hasRevocations(sql: SqlStorage, nowMs: number): boolean {
+  return sql.exec('SELECT 1 FROM revocations WHERE retry_at <= ? LIMIT 1', nowMs).toArray().length > 0
+}
+
+/** Whoever has not been told by now is not: the principal is about to be erased. */
+export function forgetRevocations(sql: SqlStorage): void {
+  sql.exec('DELETE FROM revocations')
+}
+
+/** When the next store is to be told, but not before `soonestMs`; null for never. */
+export function nextRevocationMs(sql: SqlStorage, soonestMs: number): number | null {
+  const { at } = sql.exec<{ at: number | null }>('SELECT min(retry_at) AS at FROM revocations').one()
+  return at === null ? null : Math.max(at, soonestMs)
+}
+
+/** None is taken again before its time, so a run that dies loses one try, no more. */
+function take(sql: SqlStorage, nowMs: number): Revocation[] {
+  return sql
+    .exec<{ seq: number; store: string; store_token: string; tries: number }>(
+      `UPDATE revocations SET tries = tries + 1, retry_at = ?1 WHERE seq IN (
+         SELECT seq FROM revocations WHERE retry_at <= ?2 ORDER BY retry_at LIMIT ?3
+       ) RETURNING seq, store, store_token, tries`,
+      ...[nowMs + REVOCATION_RETRY_MS, nowMs, CONCURRENCY],
+    )
+    .toArray()
+    .map(({ seq, store, store_token, tries }) => ({ seq, store, sealedToken: store_token, tries }))
+}
+
+function settle({ sql, tenant, grant }: RevokingContext, it: Revocation, failure: string | null): void {
+  const isOver = failure === null || it.tries >= MOST_REVOCATION_TRIES
+  if (isOver) sql.exec('DELETE FROM revocations WHERE seq = ?', it.seq)
+  if (isOver && failure !== null)
+    log('warn', 'magento.token_not_revoked', {
+      principal: `${tenant}/${grant}`,
+      store: it.store,
+      reason: failure,
+    })
+}
+
+/** Null when this is over and done with; otherwise why another try makes sense. */
+async function tell(context: RevokingContext, it: Revocation): Promise<string | null> {
+  const { env, tenant, grant } = context
+  const store = context.stores.find(({ name }) => name === it.store)
+  const keys = secretKeys(env)
+  // The store is no more, or the run that had the last try died.
+  if (store === undefined || keys === null || it.tries > MOST_REVOCATION_TRIES) return null
+  const place = storeTokenContext(tenant, grant, store.name, new URL(store.base_url).origin)
+  try {
+    return await revokeCustomerToken(env, store, await open(keys, it.sealedToken, place))
+  } catch (error) {
+    // What does not open now, because the store moved or its key is gone, never will.
+    return error instanceof SealedTextError ? null : 'failed'
+  }
+}

@@ -1,0 +1,122 @@
+/** Tokens that a tenant's issuers have signed: checked for signature, issuer, audience and times (RFC 7519; RFC 8725). */
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose'
+import type { JwtIssuer, TenantSettings } from '../tenant/config.ts'
+import { readBounded } from './bounded.ts'
+
+/** Public-key signatures only: a tenant's configuration holds no shared secret. */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+]
+export const CLOCK_TOLERANCE_SECONDS = 30
+const KEY_FETCH_TIMEOUT_MS = 5_000
+/** Hundreds of keys, with their certificates. */
+const MOST_KEY_SET_BYTES = 512 * 1024
+
+export type Verified =
+  | { readonly ok: true; readonly issuer: JwtIssuer; readonly result: JWTVerifyResult }
+  /** No issuer of this tenant is named: even what the token claims is worth nothing. */
+  | { readonly ok: false; readonly kind: 'stranger' }
+  /** `isPassing`: the issuer's keys could not be had, which may be otherwise in a while. */
+  | { readonly ok: false; readonly kind: 'refused'; readonly message: string; readonly isPassing: boolean }
+
+/** Verifies a token for one of the tenant's issuers. Never throws. */
+export async function verifyJwt(
+  token: string,
+  settings: TenantSettings,
+  requiredClaims: string[],
+  nowMs: number,
+): Promise<Verified> {
+  const named = claimsOf(token)?.iss
+  const candidates = settings.identity.jwt.filter(({ issuer }) => issuer === named)
+  let failed: Verified = { ok: false, kind: 'stranger' }
+  for (const issuer of candidates) {
+    try {
+      const result = await jwtVerify(token, keysOf(issuer), {
+        issuer: issuer.issuer,
+        audience: issuer.audience,
+        algorithms: ALGORITHMS,
+        requiredClaims,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(nowMs),
+      })
+      return { ok: true, issuer, result }
+    } catch (error) {
+      failed = { ok: false, kind: 'refused', ...describe(error) }
+    }
+  }
+  return failed
+}
+
+/** What an unverified token says of itself: good for choosing a key and for naming an attempt, for nothing else. */
+export function claimsOf(token: string): JWTPayload | null {
+  try {
+    return decodeJwt(token)
+  } catch {
+    return null
+  }
+}
+
+const keySets = new Map<string, JWTVerifyGetKey>()
+const MOST_KEY_SETS = 200
+
+/** The issuer's keys; fetched ones are kept, and fetched again for an unknown key at most every 30 seconds. */
+function keysOf(issuer: JwtIssuer): JWTVerifyGetKey {
+  if (issuer.jwks !== undefined)
+    return createLocalJWKSet(issuer.jwks as Parameters<typeof createLocalJWKSet>[0])
+  const url = issuer.jwks_uri ?? ''
+  let keys = keySets.get(url)
+  if (keys === undefined) {
+    keys = createRemoteJWKSet(new URL(url), {
+      timeoutDuration: KEY_FETCH_TIMEOUT_MS,
+      [customFetch]: fetchKeys,
+    })
+    if (keySets.size >= MOST_KEY_SETS) keySets.clear()
+    keySets.set(url, keys)
+  }
+  return keys
+}
+
+/** An issuer's answer is held in memory, so it has a bound. */
+async function fetchKeys(url: string, options: RequestInit): Promise<Response> {
+  const response = await fetch(url, { ...options, redirect: 'manual' })
+  const text = await readBounded(response, MOST_KEY_SET_BYTES)
+  if (text === null) throw new RangeError('the key set is too large')
+  // Some statuses may have no body (Fetch, 2.2.3 "null body status"); of none but 200 is anything read.
+  return new Response(response.status === 200 ? text : null, { status: response.status || 502 })
+}
+
+/** What to do about a token that was not accepted; names claims, never their values. */
+function describe(error: unknown): { message: string; isPassing: boolean } {
+  const lasting = (message: string) => ({ message, isPassing: false })
+  if (error instanceof errors.JWTExpired) return lasting('The token has expired; get a new one.')
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return lasting(`The token's claim "${error.claim}" is not acceptable.`)
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return lasting(`The token's algorithm is not one of ${ALGORITHMS.join(', ')}.`)
+  if (error instanceof errors.JWSSignatureVerificationFailed)
+    return lasting("The token's signature is not valid.")
+  if (error instanceof errors.JWKSNoMatchingKey) return lasting('The issuer has no such key.')
+  if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid)
+    return lasting('The token is not a valid JWT.')
+  return { message: "The issuer's keys could not be fetched; try again later.", isPassing: true }
+}
