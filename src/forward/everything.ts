@@ -49,7 +49,8 @@ export function requestToUpstreams(passage: Passage, message: RequestMessage): P
       return found === null ? null : pass(passage, message, found.server, { ...params, ref: found.ref })
     }
     case 'logging/setLevel':
-      return toEveryServer(passage, message)
+      // The stateless era has no such method: each request names its own level.
+      return message.era === 'session' ? toEveryServer(passage, message) : null
     default:
       return null
   }
