@@ -221,8 +221,8 @@ export class PrincipalObject extends DurableObject<Env> {
     if (schemaVersion(this.#sql) > 0) await this.#write(() => stopSending(this.#sql, Date.now()))
     await Promise.allSettled([this.#draining, this.#ending])
     closeAllFeeds(this.ctx)
-    await this.ctx.storage.deleteAll()
-    await this.ctx.storage.deleteAlarm()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     this.#grant = null
     this.#armedAtMs = null
   }
