@@ -10,6 +10,7 @@ import { isServerName } from '../upstream/names.ts'
 import { at, invalid, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import { answer, type Call, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+import { may, type Who } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/servers'
 
@@ -57,11 +58,13 @@ export const serverRoutes: readonly Route[] = [
       query: object({ ...pageQuery }),
       answers: { 200: answer('A page of servers', pageOf(shownSchema.extend({ status: statusSchema }))) },
     },
-    async ({ object, query: { after = null, limit } }) => {
+    async ({ object, who, query: { after = null, limit } }) => {
       const servers = await object.servers({ after, limit: limit + 1 })
       const { items, next } = page(servers, limit, ({ name }) => name)
       return Response.json({
-        items: items.map((server) => ({ ...shown(server), status: standing(server) })),
+        items: items
+          .map((server) => seenBy(who, server))
+          .map((server) => ({ ...shown(server), status: standing(server) })),
         next,
       })
     },
@@ -74,9 +77,9 @@ export const serverRoutes: readonly Route[] = [
       summary: 'An upstream server, without the values of its headers',
       answers: { 200: answer('The server', shownSchema) },
     },
-    async ({ object, params }) => {
+    async ({ object, who, params }) => {
       const server = await object.server(params.name)
-      return server === null ? notFound('server') : tagged(shown(server), server.tag)
+      return server === null ? notFound('server') : tagged(shown(seenBy(who, server)), server.tag)
     },
   ),
   route(
@@ -87,9 +90,9 @@ export const serverRoutes: readonly Route[] = [
       summary: 'How an upstream server stands',
       answers: { 200: answer('Its status', statusSchema) },
     },
-    async ({ object, params }) => {
+    async ({ object, who, params }) => {
       const server = await object.server(params.name)
-      return server === null ? notFound('server') : Response.json(standing(server))
+      return server === null ? notFound('server') : Response.json(standing(seenBy(who, server)))
     },
   ),
   route(
@@ -200,6 +203,14 @@ async function scan(
   if (config === null) return null
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
   return scanServer({ env, tenant, config, waitUntil })
+}
+
+/** A query may hold a key, which is for those alone who could have written it. */
+function seenBy(who: Who, server: ServerView): ServerView {
+  const { document } = server
+  const at = document.url.indexOf('?')
+  if (at < 0 || may(who, 'admin')) return server
+  return { ...server, document: { ...document, url: `${document.url.slice(0, at)}?${KEPT}` } }
 }
 
 function warningsOf({ url, enabled, headers }: ServerDocument): string[] {

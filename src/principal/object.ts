@@ -329,8 +329,8 @@ export class PrincipalObject extends DurableObject<Env> {
     const onTheirWay = [this.#draining, this.#ending, this.#revoking, this.#carrying, this.#telling.quiet()]
     await Promise.allSettled(onTheirWay)
     closeAllFeeds(this.ctx)
-    await this.ctx.storage.deleteAll()
-    await this.ctx.storage.deleteAlarm()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     this.#grant = null
     this.#armedAtMs = null
   }

@@ -959,8 +959,8 @@ export class TenantObject extends DurableObject<Env> {
       return went
     }
     this.#exists = false
-    await this.ctx.storage.deleteAll()
-    await this.ctx.storage.deleteAlarm()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     return went
   }
 
