@@ -710,8 +710,10 @@ export class TenantObject extends DurableObject<Env> {
       recordChange(this.#sql, { atMs, actor, action: 'webhook.replay', subject, detail: { message: id } })
       return true
     })
-    if (isReplayed) await this.#rearm()
-    if (isReplayed) this.#sendSoon()
+    if (isReplayed) {
+      await this.#rearm()
+      this.#sendSoon()
+    }
     return isReplayed
   }
 
@@ -786,6 +788,8 @@ export class TenantObject extends DurableObject<Env> {
       await this.#keeping
       await this.#rearm()
     } catch (error) {
+      // Of a tenant that has gone meanwhile nothing may be left.
+      if (!this.#exists) return
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
       await this.ctx.storage.setAlarm(Date.now() + LONGEST_RETRY_MS)
     }
@@ -809,7 +813,6 @@ export class TenantObject extends DurableObject<Env> {
       return refusedBy(error)
     }
     this.#exists = true
-    await this.#rearm()
     const pending = await this.#tell(done.touched)
     return { kind: 'done', created: done.created, now: done.now, pending }
   }
@@ -827,13 +830,15 @@ export class TenantObject extends DurableObject<Env> {
       return refusedBy(error)
     }
     if (touched === null) return { kind: 'absent' }
-    await this.#rearm()
     return { kind: 'removed', pending: await this.#tell(touched) }
   }
 
-  /** Tells the principals of these grants; whoever cannot be told is left to the alarm. */
+  /** Tells the principals of these grants; whoever cannot be told is left to the alarm, which is set anew in any case. */
   async #tell(touched: readonly string[], isRetry = false): Promise<number> {
-    if (touched.length === 0) return 0
+    if (touched.length === 0) {
+      await this.#rearm()
+      return 0
+    }
     // Before the first push: should this object die meanwhile, the alarm finds what was left.
     this.#tellAtMs = Date.now() + RETRY_MS
     await this.#rearm()
