@@ -19,6 +19,7 @@ import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { aliasOf } from './alias.ts'
 import { annotationsFor } from './annotations.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
@@ -107,7 +108,7 @@ async function plan(
   const handle = message.era === 'stateless' ? _meta?.[SESSION_META_KEY] : null
   const subject = {
     tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
-    alias: target?.tool,
+    alias: target === null ? undefined : aliasOf(target.tool),
     args,
     call: record(target, args),
     handle: typeof handle === 'string' ? handle : null,

@@ -7,6 +7,7 @@ import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
+import { aliasOf } from './alias.ts'
 import { allTools, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
@@ -70,7 +71,7 @@ export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstre
     .filter(
       ({ name }) =>
         name.length <= LONGEST_TOOL_NAME &&
-        isListed(policy, `${upstream.name}__${name}`, name) &&
+        isListed(policy, `${upstream.name}__${name}`, aliasOf(name)) &&
         withheldOf(upstream, name) !== 'hidden',
     )
     .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
