@@ -111,7 +111,7 @@ async function partOf(
   const reached = await reach(passage, upstream.name, message.era, own.body.params, message.id)
   if (!reached.ok) return missing(upstream, 'unavailable', 'could not be asked')
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), LONGEST_MS)
+  const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)
   const at: Reached = { ...reached.at, signal: abort.signal }
   try {
     const part = await listed(at, own, kind)
@@ -121,6 +121,11 @@ async function partOf(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The server's fault: nobody else hung up. */
+function tookTooLong(): DOMException {
+  return new DOMException('The server had its time to list', 'TimeoutError')
 }
 
 function withCursor(message: RequestMessage, cursor: string | undefined): RequestMessage {
