@@ -23,6 +23,7 @@ import { aliasOf } from './alias.ts'
 import { annotationsFor } from './annotations.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 import { inexactText, paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
@@ -204,16 +205,19 @@ function refund(passage: Passage, { charged }: Admitted, ofTenant: TenantCharge)
 }
 
 /** The fields of `params` that MCP knows: what the policy has not looked at must not mean anything to the tool. */
-const forwarded = ['arguments', 'task', 'inputResponses', 'requestState'] as const
+const forwarded = ['arguments', 'inputResponses', 'requestState'] as const
 
-function forwardedParams(tool: string, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function forwardedParams(
+  tool: string,
+  params: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
   const outgoing: Record<string, unknown> = { name: tool }
   for (const field of forwarded) if (params[field] !== undefined) outgoing[field] = params[field]
   if (isObject(params._meta)) {
     const { [SESSION_META_KEY]: _, ...meta } = params._meta
     outgoing._meta = meta
   }
-  return outgoing
+  return paramsWithoutTasks(outgoing)
 }
 
 /** A result of our own, in the form of the client's era. */

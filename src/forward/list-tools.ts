@@ -14,6 +14,7 @@ import { type Inquiry, inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
 import { compareWithPins } from './pinning.ts'
 import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 
 /** A page of a list, or the error that came instead. */
 export type Listed = Inquiry &
@@ -124,7 +125,7 @@ function textsOf(tools: readonly Tool[]): ReadonlySet<string> {
 
 /** All tools of a server that lists them in pages. Pins are of whole lists, and a client may read but a part. */
 async function scan(at: Reached, message: RequestMessage): Promise<Tool[]> {
-  const { cursor: _, ...rest } = message.body.params ?? {}
+  const { cursor: _, ...rest } = paramsWithoutTasks(message.body.params ?? {})
   const tools = await allTools(async (cursor) => {
     const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }
     return (await inquire(talkAt(at), asked, deliveryOf(at, message))).message
