@@ -3,6 +3,7 @@ import type { Era } from '../gateway/message.ts'
 import type { Admitted } from '../principal/contract.ts'
 import { isObject } from '../upstream/rpc.ts'
 import { gatewayProfile } from '../upstream/session.ts'
+import { capabilitiesWithoutTasks } from './tasks.ts'
 
 export const metaKeys = {
   protocolVersion: 'io.modelcontextprotocol/protocolVersion',
@@ -43,7 +44,7 @@ export function statelessClient(params: unknown): Client {
   return {
     era: 'stateless',
     protocolVersion: String(meta[metaKeys.protocolVersion] ?? ''),
-    capabilities: isObject(capabilities) ? capabilities : {},
+    capabilities: isObject(capabilities) ? capabilitiesWithoutTasks(capabilities) : {},
     clientInfo: isObject(clientInfo) ? clientInfo : gatewayProfile.clientInfo,
   }
 }
@@ -52,7 +53,7 @@ function readClient(text: string | null): Pick<Client, 'capabilities' | 'clientI
   const value: unknown = text === null ? null : JSON.parse(text)
   const { capabilities, clientInfo } = isObject(value) ? value : {}
   return {
-    capabilities: isObject(capabilities) ? capabilities : {},
+    capabilities: isObject(capabilities) ? capabilitiesWithoutTasks(capabilities) : {},
     clientInfo: isObject(clientInfo) ? clientInfo : gatewayProfile.clientInfo,
   }
 }

@@ -12,6 +12,7 @@ import { inquire } from './inquire.ts'
 import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
 import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 import { tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
 
@@ -87,7 +88,7 @@ async function pass(
   if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
   const { at } = reached
   const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server) }
-  return deliver(talkAt(at), { ...outgoing(message), params }, delivery)
+  return deliver(talkAt(at), { ...outgoing(message), params: paramsWithoutTasks(params) }, delivery)
 }
 
 function notFound({ era, id, method }: RequestMessage, server: string): Response {

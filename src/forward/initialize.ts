@@ -13,6 +13,7 @@ import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { bind } from './partner.ts'
 import { unreachable } from './single.ts'
+import { capabilitiesWithoutTasks, introductionWithoutTasks } from './tasks.ts'
 
 /** More of what a client says of itself is not kept. */
 const MOST_CLIENT_CHARS = 16 * 1024
@@ -56,27 +57,33 @@ export async function initializeUpstream(
     }
     const link = await linkTo(passage.env, tenant, upstream, (work) => passage.execution.waitUntil(work))
     if ('failure' in link) return give(link)
+    const capabilities = capabilitiesWithoutTasks(params.capabilities as Client['capabilities'])
     const client: Client = {
       era: 'session',
       protocolVersion,
-      capabilities: params.capabilities as Client['capabilities'],
+      capabilities,
       clientInfo: params.clientInfo as Client['clientInfo'],
     }
     const talk = { passage: within, client, link, known: null }
     const headers = { 'mcp-session-id': outcome.transport }
     if (erasOf(link).session !== false) {
-      const opened = await openSession(link, { ...params, protocolVersion: asked }, passage.http.headers)
+      const opened = await openSession(
+        link,
+        { ...params, capabilities, protocolVersion: asked },
+        passage.http.headers,
+      )
       if (opened.kind === 'failed') return give(opened.problem)
       if (opened.kind === 'opened') {
         learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })
         const bound = await bind(talk, { id: opened.id, protocolVersion: opened.protocolVersion }, undefined)
         if (!bound.ok) return give(bound.problem)
-        return Response.json({ ...opened.message, id: message.id }, { headers })
+        return Response.json({ ...introductionWithoutTasks(opened.message), id: message.id }, { headers })
       }
       learnEras(link, { session: false })
     }
     const introduced = await introduceInSession(talk, protocolVersion)
     if (!introduced.ok) return give(introduced.problem)
-    return Response.json({ jsonrpc: '2.0', id: message.id, result: introduced.result }, { headers })
+    const introduction = { jsonrpc: '2.0', id: message.id, result: introduced.result } as const
+    return Response.json(introductionWithoutTasks(introduction), { headers })
   })
 }

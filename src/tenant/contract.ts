@@ -1,5 +1,5 @@
 /** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
-import type { KnownEras, UpstreamFailure } from '../upstream/config.ts'
+import type { KnownEras, UpstreamConfig, UpstreamFailure } from '../upstream/config.ts'
 import type { ServerDocument } from './server-document.ts'
 
 /** What a change came to. Nothing of a change that was refused has happened. */
@@ -63,6 +63,9 @@ export interface ServerStatus {
   readonly renamed: Readonly<Record<string, string>>
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[]
 }
+
+/** What a listing may show, now that it has been compared with the pins. */
+export type Verdict = Pick<UpstreamConfig, 'withheld' | 'renamed'>
 
 /** A server's tools as they were last listed. */
 export interface Catalogue {

@@ -18,10 +18,11 @@ import {
   type Removal,
   type ServerView,
   type TenantView,
+  type Verdict,
 } from './contract.ts'
 import * as grants from './grants.ts'
 import { readListing, readTools } from './listings.ts'
-import { examine, type ObservedListing, observeListing } from './observation.ts'
+import { examine, heldServers, type ObservedListing, observeListing } from './observation.ts'
 import { acceptDrift, pinnedOfDrifted } from './pins.ts'
 import * as policies from './policies.ts'
 import { Pushes } from './pushes.ts'
@@ -62,6 +63,7 @@ export class TenantObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #pushes: Pushes
   readonly #restless = new Restless()
+  readonly #restlessEras = new Restless()
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -73,8 +75,8 @@ export class TenantObject extends DurableObject<Env> {
     ctx.storage.transactionSync(() => migrate(this.#sql))
     // An alarm that was lost must not silence what is pending.
     void ctx.blockConcurrencyWhile(async () => {
-      if (grants.pendingGrants(this.#sql).length > 0 && (await ctx.storage.getAlarm()) === null)
-        await ctx.storage.setAlarm(Date.now() + RETRY_MS)
+      const isLeft = grants.pendingGrants(this.#sql).length > 0 || heldServers(this.#sql).length > 0
+      if (isLeft && (await ctx.storage.getAlarm()) === null) await ctx.storage.setAlarm(Date.now() + RETRY_MS)
     })
   }
 
@@ -138,6 +140,7 @@ export class TenantObject extends DurableObject<Env> {
       grants.dropServer(this.#sql, name)
       servers.deleteServer(this.#sql, name)
       this.#restless.forget(name)
+      this.#restlessEras.forget(name)
       return touched
     })
   }
@@ -241,27 +244,30 @@ export class TenantObject extends DurableObject<Env> {
 
   /**
    * A complete listing of a server's tools that is not in its `seen`. Returns when every principal was told; of a server
-   * whose listing changes all the time they are told by alarm.
+   * whose listing changes all the time they are told by alarm. Answers what may be shown of it, whoever was told; null
+   * where there is no such server, or no list.
    */
-  async observe(server: string, listing: ObservedListing): Promise<void> {
-    if (!this.#exists || servers.readServer(this.#sql, server) === null) return
+  async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
+    if (!this.#exists || servers.readServer(this.#sql, server) === null) return null
     const examined = await examine(listing.toolsJson)
     if (examined === null) {
       log('warn', 'tenant.listing_unreadable', { server })
-      return
+      return null
     }
-    const { touched, isWorse } = this.ctx.storage.transactionSync(() => {
+    const isRestless = this.#restless.isRestless(server, Date.now())
+    const { touched, isWorse, verdict } = this.ctx.storage.transactionSync(() => {
       const before = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
-      const isNews = observeListing(this.#sql, server, listing, examined, Date.now())
-      const after = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
-      const isWorse = Object.keys(after).some((tool) => !Object.hasOwn(before, tool))
-      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse }
+      const isNews = observeListing(this.#sql, server, listing, examined, Date.now(), isRestless)
+      const after = servers.upstreamConfig(this.#sql, server)
+      const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
+      const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
+      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse, verdict }
     })
-    if (touched.length === 0) return
-    // What is withheld from now on is withheld at once, however restless the server.
+    if (touched.length === 0) return verdict
+    // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
     if (!this.#restless.count(server, Date.now()) || isWorse) await this.#tell(touched)
-    else if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
+    else await this.#leaveToAlarm()
+    return verdict
   }
 
   /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
@@ -284,13 +290,16 @@ export class TenantObject extends DurableObject<Env> {
     const touched = this.ctx.storage.transactionSync(() =>
       servers.mergeReport(this.#sql, server, report) ? grants.touchByServer(this.#sql, server) : [],
     )
-    await this.#tell(touched)
+    if (touched.length === 0) return
+    if (this.#restlessEras.count(server, Date.now())) await this.#leaveToAlarm()
+    else await this.#tell(touched)
   }
 
   /** Tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
     if (!this.#exists) return
     try {
+      for (const server of heldServers(this.#sql)) await this.#compareAnew(server)
       await this.#tell(grants.pendingGrants(this.#sql), true)
     } catch (error) {
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
@@ -341,9 +350,30 @@ export class TenantObject extends DurableObject<Env> {
     const pending = untold + (await this.#pushes.tell(touched.slice(0, MOST_TOLD)))
     const failures = pending === 0 ? 0 : (readTenant(this.#sql)?.pushFailures ?? 0) + (isRetry ? 1 : 0)
     writePushFailures(this.#sql, failures)
-    if (grants.pendingGrants(this.#sql).length === 0) await this.ctx.storage.deleteAlarm()
-    else await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+    if (grants.pendingGrants(this.#sql).length > 0)
+      await this.ctx.storage.setAlarm(Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+    else if (heldServers(this.#sql).length > 0) await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
+    else await this.ctx.storage.deleteAlarm()
     return pending
+  }
+
+  async #leaveToAlarm(): Promise<void> {
+    if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
+  }
+
+  /** Compares a server's last listing as if the server had not been restless: what is as pinned is let go. */
+  async #compareAnew(server: string): Promise<void> {
+    const toolsJson = readTools(this.#sql, server)
+    const examined = toolsJson === null ? null : await examine(toolsJson)
+    if (toolsJson === null || examined === null) return
+    this.ctx.storage.transactionSync(() => {
+      const listing = readListing(this.#sql, server)
+      // Another may have been listed while this one was read.
+      if (listing === null || readTools(this.#sql, server) !== toolsJson) return
+      observeListing(this.#sql, server, { digest: listing.digest, toolsJson }, examined, Date.now())
+      grants.touchByServer(this.#sql, server)
+    })
   }
 
   #refuseBuiltIn(tenant: string, grant: string): void {

@@ -152,8 +152,12 @@ function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | n
   } else if (nowMs - health.reportedAtMs >= REPORT_SUCCESS_MS) flush(link, health)
 }
 
-/** Whether the server is ill. One that refuses a request is well, and so is one whose answer was too large. */
-function isFault({ failure }: UpstreamProblem): boolean {
+/**
+ * Whether the server is ill: nothing came, or 5xx, or 200 with what is no answer. One that refuses a request is well, or
+ * a client with bad requests could take it from all others; and so is one whose answer was too large.
+ */
+function isFault({ failure, status }: UpstreamProblem): boolean {
+  if (status !== null && status !== 200 && status < 500) return false
   return (
     failure === 'refused' ||
     failure === 'timeout' ||

@@ -104,6 +104,24 @@ describe('the breaker', () => {
     },
   )
 
+  test.each([
+    ['http_error', 400, 'let'],
+    ['http_error', 413, 'let'],
+    ['not_mcp', 404, 'let'],
+    ['broken', 422, 'let'],
+    ['http_error', 202, 'let'],
+    ['http_error', 500, 'resting'],
+    ['not_mcp', 200, 'resting'],
+    ['wrong_id', 200, 'resting'],
+    ['refused', null, 'resting'],
+    ['timeout', null, 'resting'],
+  ] as const)('%s with status %s: then the next request is %s', async (failure, status, next) => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const link = await newLink({ breakerFailures: 1 })
+    place(link).leave(problemOf(failure, 'x', { status }))
+    expect(enter(link, false).kind).toBe(next)
+  })
+
   test('a try that nobody waited for gives way to the next', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const link = await newLink({ breakerFailures: 1, breakerSeconds: 30 })
