@@ -55,6 +55,49 @@ describe.skipIf(bareWorkerdMissing !== null)(`upstream sessions ${bareWorkerdMis
       expect(server.executions('after')).toBe(0)
     })
 
+    test.each([
+      [400, 'Card was charged, but the checkout session could not be confirmed'],
+      [400, 'Session not found'],
+      [404, 'There is no customer of this name'],
+    ])('an error of the call itself is no forgotten session: %i %s', async (status, message) => {
+      const { server, connect } = await world.add(`errs-${era}-${status}-${message.length}`, {}, sessionOnly)
+      const agent = await connect(era, 'one')
+      const behave = { kind: 'error', status, code: -32_000, message, isDone: true }
+      const { answer, status: seen } = await agent.send('tools/call', {
+        name: 'echo',
+        arguments: { text: 'pay', behave },
+      })
+      expect(answer?.error).toMatchObject({ code: -32_000, message })
+      expect(server.executions('pay')).toBe(1)
+      expect(server.sessions()).toHaveLength(1)
+      // To an agent of the session era 404 would say that its own session is dead.
+      expect(seen).toBe(200)
+    })
+
+    test('that the server does not know, by a 400 to nobody, is renewed', async () => {
+      const { server, connect } = await world.add(`says-400-${era}`, {}, sessionOnly)
+      const agent = await connect(era, 'one')
+      await agent.callBad({ text: 'before' })
+      const message = 'Bad Request: No valid session ID provided'
+      let isFirst = true
+      server.behave(({ rpc }) => {
+        if (rpc !== 'tools/call' || !isFirst) return { kind: 'ok' }
+        isFirst = false
+        return { kind: 'error', status: 400, code: -32_000, message, isOwn: false }
+      })
+      expect(await agent.callBad({ text: 'after' })).toMatchObject({ isError: false, text: 'after' })
+    })
+
+    test('forgotten by the server always, the agent still has its own', async () => {
+      const { server, connect } = await world.add(`keeps-own-${era}`, {}, sessionOnly)
+      const agent = await connect(era, 'all')
+      await agent.callBad({ text: 'before' })
+      server.behave({ 'tools/call': { kind: 'forgotten' } })
+      expect((await agent.send('tools/call', { name: `keeps-own-${era}__echo`, arguments: {} })).status).toBe(
+        200,
+      )
+    })
+
     test('agents of two grants never share one', async () => {
       const { server, connect, name } = await world.add(`apart-${era}`, {}, sessionOnly)
       const mine = await connect(era, 'one')
