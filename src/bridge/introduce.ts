@@ -42,7 +42,7 @@ export async function introduceInSession(talk: Conversation, protocolVersion: st
     const message = 'speaks no revision of MCP that the gateway knows'
     return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true }) }
   }
-  passage.execution.waitUntil(remember(passage, link.config.name, null))
+  passage.execution.waitUntil(remember(passage, link.config, null))
   const result = initialization(discovered.message.result ?? {}, protocolVersion, link.config.name)
   return { ok: true, result }
 }

@@ -115,6 +115,7 @@ export async function bind(
       transport: passage.transport,
       owner: ownerOf(client),
       server: link.config.name,
+      url: link.config.url,
       replaces,
       session: mine,
     })

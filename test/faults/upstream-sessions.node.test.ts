@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, eras } from '../support/node/mcp-agent.ts'
+import { startMisbehaving } from '../support/node/misbehaving.ts'
 import { until } from '../support/node/until.ts'
 import { entrances, startUpstreamWorld, type UpstreamWorld } from '../support/node/upstream-world.ts'
 import { within } from '../support/node/within.ts'
@@ -98,6 +99,22 @@ describe.skipIf(bareWorkerdMissing !== null)(`upstream sessions ${bareWorkerdMis
       )
     })
 
+    test('is not taken along when the server is registered with another URL', async () => {
+      const { server, connect, name } = await world.add(`moves-${era}`, {}, sessionOnly)
+      const agent = await connect(era, 'all')
+      await agent.callBad({ text: 'before' })
+      const known = server.sessions()
+      const next = await startMisbehaving(sessionOnly)
+      try {
+        await world.admin.putServer(name, { url: next.url })
+        expect(await agent.callBad({ text: 'after' })).toMatchObject({ isError: false, text: 'after' })
+        expect([server.executions('after'), next.executions('after')]).toEqual([0, 1])
+        for (const { headers } of next.requests) expect(known).not.toContain(headers['mcp-session-id'])
+      } finally {
+        await next.stop()
+      }
+    })
+
     test('agents of two grants never share one', async () => {
       const { server, connect, name } = await world.add(`apart-${era}`, {}, sessionOnly)
       const mine = await connect(era, 'one')
@@ -118,6 +135,32 @@ describe.skipIf(bareWorkerdMissing !== null)(`upstream sessions ${bareWorkerdMis
       expect([used('mine').size, used('theirs').size]).toEqual([1, 1])
       expect(used('mine').isDisjointFrom(used('theirs'))).toBe(true)
     })
+  })
+
+  test('is one for all that a client of the stateless era declares, but for what it can be asked', async () => {
+    const { server, name, token } = await world.add('declares', {}, sessionOnly)
+    for (let i = 0; i < 12; i++) {
+      const params = {
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'agent', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': { experimental: { [`n${i}`]: {} } },
+        },
+      }
+      const response = await fetch(`${world.gateway.url}/mcp/${name}`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': 'tools/list',
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: i, method: 'tools/list', params }),
+      })
+      expect(await response.json()).toMatchObject({ result: { tools: [{ name: 'echo' }] } })
+    }
+    expect(server.received('initialize')).toHaveLength(1)
   })
 
   test('ends with the session of the agent', async () => {
