@@ -41,7 +41,7 @@ serverRoutes.put('/:name', async (c) => {
   const name = c.req.param('name')
   if (!isServerName(name)) {
     const found = JSON.stringify(name.slice(0, 80))
-    const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
+    const allowed = `a letter and at most 30 of a-z, 0-9 and -, not - at the end, but not ${nativeServerNames.join(', ')}`
     return invalid([`the server's name: found ${found}; allowed: ${allowed}`])
   }
   const read = await readJson(c.req.raw)

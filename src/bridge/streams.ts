@@ -9,7 +9,8 @@ import { closeQuietly } from '../gateway/feed.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { sessionRefused } from '../upstream/opening.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
@@ -43,13 +44,13 @@ export async function listenAcross(
   }
   const opened = await openSession(link, profileOf(client), passage.http.headers)
   if (opened.kind === 'failed') return fail(opened.problem)
-  if (opened.kind === 'other_era') {
-    const changed = 'has changed the era that it speaks'
-    return fail(problemOf('not_mcp', changed, { isUndone: true, retryAfterSeconds: 1 }))
-  }
+  if (opened.kind === 'refused') return fail(sessionRefused(opened.message))
   const session = { id: opened.id, protocolVersion: opened.protocolVersion }
   const problem = await announce(link, session)
-  if (problem !== null) return fail(problem)
+  if (problem !== null) {
+    link.waitUntil(closeSession(link, session))
+    return fail(problem)
+  }
   const wishes = honoured(wishesOf(message.body.params), opened.message.result?.capabilities)
   const source = await sourceOf(link, session, message, wishes)
   return streamOf(feed, source, passage.http.signal, () => toolsChangedFor(message))

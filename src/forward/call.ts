@@ -181,7 +181,8 @@ async function perform(
     gone: passage.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
-      settleLater(passage, settledFrom(ending, startedAtMs))
+      const settled = settledFrom(ending, startedAtMs)
+      if (settled !== null) settleLater(passage, settled)
       if (ending.kind === 'failed' && isRefunded(ending.problem)) refund(passage, admitted, ofTenant)
     },
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),

@@ -146,6 +146,10 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN upstream_status INTEGER; -- HTTP status of the upstream, NULL: it sent none
   ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
   `,
+  `
+  -- Where the session was opened; NULL: it was opened before that was kept, and is not used any more.
+  ALTER TABLE upstream_sessions ADD COLUMN url TEXT;
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -11,6 +11,8 @@ import type { UpstreamProblem } from './problem.ts'
 /** Successes are no news: they are told once in so long. Failures are told sooner, many in one report. */
 const REPORT_SUCCESS_MS = 30_000
 const REPORT_FAILURE_MS = 2_000
+/** A server that seems to speak no era at all is asked anew, but not all the time. */
+const ASK_ANEW_MS = 10_000
 const MOST_SERVERS = 2_000
 
 interface Health {
@@ -21,6 +23,7 @@ interface Health {
   eras: Partial<KnownEras>
   /** What was configured then: what an administrator says anew counts. */
   configured: KnownEras
+  askedAnewAtMs: number
   /** Not yet reported. */
   successes: number
   failures: number
@@ -47,6 +50,7 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
     open: new Map(),
     eras: {},
     configured: config.eras,
+    askedAnewAtMs: 0,
     successes: 0,
     failures: 0,
     lastFailure: undefined,
@@ -71,14 +75,23 @@ export function erasOf(link: UpstreamLink): KnownEras {
   return { ...link.config.eras, ...eras }
 }
 
-/** Remembers an era that was found out, and tells the tenant's object. */
+/** A server cannot speak neither era: that is forgotten, so that the server is asked again, once in a while. */
+export function askAnew(link: UpstreamLink): void {
+  const { session, stateless } = erasOf(link)
+  const health = healthOf(link)
+  if (session !== false || stateless !== false || Date.now() - health.askedAnewAtMs < ASK_ANEW_MS) return
+  health.askedAnewAtMs = Date.now()
+  health.eras = { session: null, stateless: null }
+}
+
+/** Remembers an era that was found out, and tells the tenant's object; a doubt alone concerns this isolate only. */
 export function learnEras(link: UpstreamLink, found: Partial<KnownEras>, more: Partial<UpstreamReport> = {}) {
   const health = healthOf(link)
   const before = erasOf(link)
   health.eras = { ...health.eras, ...found }
   const eras = erasOf(link)
-  if (isSame(eras, before)) return
-  tell(link, { atMs: Date.now(), eras, ...more })
+  if (isSame(eras, before) || Object.values(found).every((flag) => flag === null)) return
+  tell(link, { atMs: Date.now(), eras: found, ...more })
 }
 
 /** A place among the server's open requests, or why there is none. */

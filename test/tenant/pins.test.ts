@@ -397,9 +397,11 @@ describe('a report', () => {
   test('of eras becomes part of every configuration, and is forgotten when the server moves', async () => {
     await register()
     expect((await upstream()).eras).toEqual({ session: null, stateless: null })
-    await report({ eras: { session: true, stateless: null } })
-    await report({ eras: { session: null, stateless: false } })
+    await report({ eras: { session: true } })
+    await report({ eras: { stateless: false } })
     expect((await upstream()).eras).toEqual({ session: true, stateless: false })
+    await report({ eras: { session: false, stateless: null } })
+    expect((await upstream()).eras).toEqual({ session: false, stateless: null })
     await admin('PUT', 'acme/servers/crm', { url: 'https://crm.example.com/v2' })
     expect((await upstream()).eras).toEqual({ session: null, stateless: null })
     await admin('PUT', 'acme/servers/crm', { url: 'https://crm.example.com/v2', era: 'session' })

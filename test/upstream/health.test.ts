@@ -1,7 +1,7 @@
 /** What an isolate knows of a server: the breaker, the cap, the eras, and what of it is told. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
-import { enter, erasOf, learnEras } from '../../src/upstream/health.ts'
+import { askAnew, enter, erasOf, learnEras } from '../../src/upstream/health.ts'
 import { problemOf } from '../../src/upstream/problem.ts'
 import { admin } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
@@ -180,6 +180,28 @@ describe('eras', () => {
     expect(erasOf(link)).toEqual(auto)
     learnEras(link, { stateless: false })
     expect(erasOf(link).stateless).toBe(false)
+  })
+
+  test('of a server that speaks neither are asked for again, once in ten seconds', async () => {
+    const link = await newLink({ eras: { session: false, stateless: false } })
+    askAnew(link)
+    expect(erasOf(link)).toEqual(auto)
+    learnEras(link, { session: false, stateless: false })
+    vi.setSystemTime(START + 9_999)
+    askAnew(link)
+    expect(erasOf(link)).toEqual({ session: false, stateless: false })
+    vi.setSystemTime(START + 10_000)
+    askAnew(link)
+    expect(erasOf(link)).toEqual(auto)
+    learnEras(link, { session: true })
+    askAnew(link)
+    expect(erasOf(link)).toEqual({ session: true, stateless: null })
+  })
+
+  test('a doubt alone is not told: it would change every configuration for nothing', async () => {
+    const link = await newLink({ eras: { session: true, stateless: true } })
+    learnEras(link, { stateless: null })
+    expect(link.behind).toHaveLength(0)
   })
 
   test('that an administrator sets go before what was found out', async () => {

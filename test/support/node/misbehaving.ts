@@ -185,7 +185,7 @@ export async function startMisbehaving(options: MisbehavingOptions = {}): Promis
       if (!sessions.has(session)) return refuse(404, -32001, 'Session not found')
     }
     if (body?.id === undefined) {
-      response.writeHead(202).end()
+      response.writeHead(behaviour.kind === 'status' ? behaviour.status : 202).end()
       return
     }
     const result = resultOf(method, body, isStateless)
