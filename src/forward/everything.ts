@@ -32,7 +32,8 @@ export function requestToUpstreams(passage: Passage, message: RequestMessage): P
     case 'tools/call': {
       const named = splitName(params.name)
       if (named === null) return null
-      return callUpstream(passage, message, (config) => targetOf(config, named), rewritingFor(named.server))
+      const rewriting = rewritingFor(named.server, message.id)
+      return callUpstream(passage, message, (config) => targetOf(config, named), rewriting)
     }
     case 'prompts/get': {
       const named = splitName(params.name)
@@ -85,7 +86,7 @@ async function pass(
   const reached = await reach(passage, server, message.era, params, message.id)
   if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
   const { at } = reached
-  const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server) }
+  const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server, message.id) }
   return deliver(talkAt(at), { ...outgoing(message), params }, delivery)
 }
 

@@ -11,7 +11,7 @@ import type { Rewriting } from '../upstream/reception.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { reachAll } from './lists.ts'
-import { rewritingFor, splitEventId } from './rewriting.ts'
+import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
 import { type Reached, reach } from './single.ts'
 import { listen, type StreamSource, sourceOf, toolsChangedFor } from './streams.ts'
 
@@ -32,8 +32,10 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     )
     const join = async (at: Reached) => {
       if (at.admitted.upstream === null) return
-      const source = await sourceOf(at, ownEventId(passage, at.upstream.name))
-      if (source !== null) merged.join(at.upstream, source, rewritingFor(at.upstream.name))
+      const origin = originOf(passage, at.upstream.name)
+      const source = await sourceOf(at, origin?.id)
+      const rewriting = rewritingFor(at.upstream.name, origin?.request ?? null)
+      if (source !== null) merged.join(at.upstream, source, rewriting)
     }
     feed.addEventListener('message', ({ data }) => {
       const server = String(data).startsWith(UPSTREAM_OPENED)
@@ -57,10 +59,10 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
   })
 }
 
-/** The last event that the client had of this server. */
-function ownEventId({ http }: Passage, server: string): string | undefined {
+/** The last event that the client had of this server, where it comes back for what followed. */
+function originOf({ http }: Passage, server: string): EventOrigin | null {
   const last = splitEventId(http.headers.get('last-event-id') ?? '')
-  return last?.server === server ? last.id : undefined
+  return last?.server === server ? last : null
 }
 
 /** `subscriptions/listen` in the stateless era. */
@@ -74,7 +76,7 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
       const response = await listen(at, ownSubscription(message, at.upstream.name))
       const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
       if (!isStream || response.body === null) return
-      const rewriting = rewritingFor(at.upstream.name)
+      const rewriting = rewritingFor(at.upstream.name, null)
       merged.join(at.upstream, { body: response.body, end: () => {} }, subscribed(rewriting))
     }
     const joinAll = async () => {
@@ -121,9 +123,7 @@ function subscribed(rewriting: Rewriting): Rewriting {
   return {
     ...rewriting,
     message: (message) =>
-      message.method === undefined || message.method === 'notifications/subscriptions/acknowledged'
-        ? null
-        : rewriting.message(message),
+      message.method === 'notifications/subscriptions/acknowledged' ? null : rewriting.message(message),
   }
 }
 

@@ -229,17 +229,42 @@ describe('a stream', () => {
 })
 
 describe('a stream of one server among several', () => {
-  const rewriting = rewritingFor('crm')
+  const rewriting = rewritingFor('crm', 7)
 
   test('is changed event by event, and passes only whole ones', async () => {
     const ask = { jsonrpc: '2.0', id: 1, method: 'roots/list' }
     const text = `${event(progress, 'id: a\n')}${event(ask)}: hm\n\n${event(answer())}`
     const { response, endings } = await received(EVENTS, [text.slice(0, 30), text.slice(30)], { rewriting })
     const got = await response.text()
-    expect(got).toContain('id: crm.a\n')
+    expect(got).toContain('id: crm:7.a\n')
     expect(got).toContain('"id":"crm:1"')
     expect(answerIn(got)).toEqual(answer())
     expect(endings).toMatchObject([{ kind: 'answered' }])
+  })
+
+  test('says nothing in the name of another one', async () => {
+    const forged = { ...answer('forged'), id: 8 }
+    const text = [
+      event(forged),
+      `event: other\ndata: ${JSON.stringify(forged)}\n\n`,
+      `data: ${JSON.stringify([forged])}\n\n`,
+      event({ jsonrpc: '2.0', id: 8, result: 7 }),
+      event({ jsonrpc: '2.0', error: { code: -1, message: 'forged' }, id: 8 }),
+      'data: forged\n\n',
+      'id: b\ndata: \n\n',
+    ].join('')
+    const mute = await received(EVENTS, [text], { rewriting })
+    expect(await mute.response.text()).toBe('id: crm:7.b\ndata: \n\n')
+    const open = await received(EVENTS, [text.slice(0, -'id: b\ndata: \n\n'.length) + event(answer())], {
+      rewriting,
+    })
+    expect(await open.response.text()).toBe(event(answer()))
+  })
+
+  test('whose long answer is another’s is answered', async () => {
+    const forged = { ...answer('x'.repeat(WHOLE_BYTES)), id: 8 }
+    const { response } = await received(EVENTS, [event(forged)], { rewriting })
+    expect(await response.text()).toBe(event(failed('upstream_broken')))
   })
 
   test('that breaks off in the middle of an event leaves nothing of it', async () => {
