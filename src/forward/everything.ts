@@ -142,8 +142,8 @@ export async function tellUpstreams(
   if (unfit !== null && reached.all.length > 0) return refusalResponse(unfit, null)
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()
-  await Promise.all(
-    reached.all.filter(({ admitted }) => admitted.upstream !== null).map((at) => tell(at, message)),
-  )
+  const reachable = reached.all.filter(({ admitted }) => admitted.upstream !== null)
+  // Nobody waits for a server that is slow to take note.
+  passage.execution.waitUntil(Promise.all(reachable.map((at) => tell(at, message))))
   return accepted()
 }

@@ -31,7 +31,14 @@ export async function openSingleStream(passage: Passage, server: string): Promis
     if (feed === null) return new Response(null, { status: 503 })
     endWithServer(feed, at, passage)
     const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
-    return streamOf(feed, openOrNull(source), passage.http.signal, toolsChanged)
+    const again = async () => {
+      const renewed = await reach(passage, server, 'session', undefined)
+      return renewed.ok ? openOrNull(await sourceOf(renewed.at, undefined)) : null
+    }
+    return streamOf(feed, openOrNull(source), passage.http.signal, toolsChanged, {
+      on: `upstream:${server}`,
+      open: again,
+    })
   })
 }
 
@@ -163,7 +170,8 @@ export function toolsChangedFor({ id, body }: RequestMessage): string | null {
 }
 
 /**
- * One stream of what the principal and the upstream say. It ends with the principal's feed, for what opened it is then no
+ * One stream of what the principal and the upstream say. Where there is no source yet, the principal's word `later.on`
+ * says that it can be opened. It ends with the principal's feed, for what opened it is then no
  * good any more, and with the upstream's stream, so that the client comes back to where that can be resumed.
  */
 export function streamOf(
@@ -171,11 +179,13 @@ export function streamOf(
   source: StreamSource | null,
   signal: AbortSignal,
   changed: () => string | null,
+  later: { readonly on: FeedMessage; readonly open: () => Promise<StreamSource | null> } | null = null,
 ): Response {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder()
   const watch = new EventWatch(null)
-  const reader = source?.body.getReader() ?? null
+  let current = source
+  let reader = source?.body.getReader() ?? null
   const waiting: string[] = []
   let keepAlive: ReturnType<typeof setInterval> | null = null
   let isOver = false
@@ -206,12 +216,24 @@ export function streamOf(
         if (watch.isInEvent) waiting.push(text)
         else write(text)
       }
+      const attach = (found: StreamSource | null) => {
+        if (found === null) return
+        if (isOver || reader !== null) {
+          found.body.cancel().catch(() => {})
+          found.end()
+          return
+        }
+        current = found
+        reader = found.body.getReader()
+        void pump(reader, controller, finish)
+      }
       write(': open\n\n')
       keepAlive = setInterval(() => {
         if (!watch.isInEvent) write(': keep-alive\n\n')
       }, KEEP_ALIVE_MS)
       feed.addEventListener('message', ({ data }) => {
         if ((data as FeedMessage) === 'tools_changed') say(changed())
+        if (later !== null && data === later.on && reader === null) later.open().then(attach, () => {})
       })
       feed.addEventListener('close', finish)
       feed.addEventListener('error', finish)
@@ -250,7 +272,7 @@ export function streamOf(
     clearInterval(keepAlive)
     closeQuietly(feed)
     reader?.cancel().catch(() => {})
-    source?.end()
+    current?.end()
   }
 
   return new Response(body, { headers: eventHeaders })

@@ -210,4 +210,72 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     ])
     expect(stream_.isOver()).toBe(false)
   })
+
+  test('a stream of one server gets what its new session says', async () => {
+    let isForgotten = false
+    const server = await add('forgetful', 'session', ({ http, headers }, response) => {
+      if (isForgotten && headers['mcp-session-id'] === 'session-1') {
+        response.writeHead(404, { 'content-type': 'application/json' })
+        response.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}')
+        return true
+      }
+      return http === 'GET' && stream(response, changed)
+    })
+    const connected = await connect('session', ['forgetful'], '/mcp/forgetful')
+    isForgotten = true
+    const stream_ = await listen(connected)
+    await connected.agent.call('echo', {})
+    await until('it is heard', () => stream_.count('list_changed') > 0, BOUND_MS)
+    expect(gets(server).map(({ headers }) => headers['mcp-session-id'])).toEqual(['session-1', 'session-2'])
+  })
+
+  test('a notification does not wait for the servers that it is for', async () => {
+    const server = await add('deaf', 'session', ({ body }) => body?.method === 'notifications/x')
+    const { agent, token, url } = await connect('session', ['deaf'])
+    await agent.call('deaf__echo', {})
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-session-id': agent.session ?? '',
+        'mcp-protocol-version': '2025-11-25',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', method: 'notifications/x' }),
+      signal: AbortSignal.timeout(BOUND_MS),
+    })
+    expect(response.status).toBe(202)
+    await until('it is told', () => server.received('notifications/x').length === 1, BOUND_MS)
+  })
+
+  test('what a client does not read of a server of the other era does not pile up', async () => {
+    let isLetGo = false
+    await add('floods', 'stateless', ({ body }, response) => {
+      if (body?.method !== 'subscriptions/listen') return false
+      const uri = `test://${'x'.repeat(1024 * 1024)}`
+      const update = { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } }
+      stream(response)
+      response.on('close', () => {
+        isLetGo = true
+      })
+      const more = () => {
+        while (!isLetGo && response.write(`data: ${JSON.stringify(update)}\n\n`));
+      }
+      response.on('drain', more)
+      more()
+      return true
+    })
+    const { agent, token, url } = await connect('session', ['floods'], '/mcp/floods')
+    const abort = new AbortController()
+    open.push({ stop: () => abort.abort() })
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      'mcp-session-id': agent.session ?? '',
+      'mcp-protocol-version': '2025-11-25',
+    }
+    expect((await fetch(url, { headers, signal: abort.signal })).status).toBe(200)
+    await until('the server is rid of it', () => isLetGo, BOUND_MS)
+  })
 })
