@@ -31,11 +31,17 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
   })
+  const idleMs = hold.link.config.idleSeconds * 1_000
+  /** The server may be silent while it waits for what it has asked: until it says something else. */
+  const allowSilence = (asked: number) =>
+    hold.watchdog.heard(watch.asked > asked ? Number.POSITIVE_INFINITY : idleMs)
   /** The next piece for the client, or null when there is none. */
   const next = async (): Promise<Uint8Array | null> => {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
       const text = decoder.decode(piece, { stream: true })
+      const { asked } = watch
       watch.push(text)
+      allowSilence(asked)
       if (rewriter === null) return piece
       const changed = rewriter.push(text)
       if (changed !== '') return encoder.encode(changed)

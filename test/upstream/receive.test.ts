@@ -92,6 +92,30 @@ describe('large JSON', () => {
     expect(holds).toEqual([null])
   })
 
+  test('that is no object is abandoned, and then answered', async () => {
+    for (const [first, last] of [
+      ['<html>', '}'],
+      [' [', ' ]'],
+      ['{', ']\n'],
+      ['{', '</html>'],
+    ] as const) {
+      const cut = [first + 'x'.repeat(WHOLE_BYTES), 'x'.repeat(9), last]
+      const { response, endings } = await received(JSON_, cut)
+      const got = await response.text()
+      expect(got).toContain('\nevent: abandoned\n\n')
+      expect(answerIn(got)).toEqual(failed('upstream_broken'))
+      expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'not_mcp' } }])
+      if (first !== '{') expect(got).not.toContain('xxx')
+    }
+    const plain = await received(JSON_, ['<html>', 'x'.repeat(WHOLE_BYTES)], { acceptsEvents: () => false })
+    await expect(plain.response.text()).rejects.toThrow()
+  })
+
+  test('may stand between blanks', async () => {
+    const { response } = await received(JSON_, [' \n', ...pieces, ' ', '\n'])
+    expect(answerIn(await response.text())).toEqual(answer(long))
+  })
+
   test('stays JSON for a client that takes no events', async () => {
     const { response } = await received(JSON_, pieces, { acceptsEvents: () => false })
     expect([response.headers.get('content-type'), await response.text()]).toEqual([JSON_, text])
@@ -198,6 +222,30 @@ describe('a stream', () => {
     expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
     expect(Date.now() - from).toBeGreaterThanOrEqual(300)
     expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
+  })
+
+  test('may be quiet while the client answers a question, until it says something again', async () => {
+    const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
+    const { response, source, endings } = await received(EVENTS, [event(ask)], {
+      ends: false,
+      config: { idleSeconds: 0.1 },
+    })
+    const from = Date.now()
+    setTimeout(() => source.send(event(progress)), 300)
+    expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
+    expect(Date.now() - from).toBeGreaterThanOrEqual(400)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
+  })
+
+  test('whose question is never answered ends when a call must', async () => {
+    const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
+    const { response } = await received(EVENTS, [event(ask)], {
+      ends: false,
+      config: { idleSeconds: 0.1, callSeconds: 0.4 },
+    })
+    const from = Date.now()
+    expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
+    expect(Date.now() - from).toBeGreaterThanOrEqual(390)
   })
 
   test('that lasts longer than a call may is answered, however busy it is', async () => {
