@@ -102,7 +102,8 @@ export type Entry =
 
 /**
  * Asks the breaker and the cap. Whoever is let must call `leave`, once, with what became of it. An endless stream takes
- * no place: it would keep it for hours.
+ * no place, which it would keep for hours, and says nothing to the breaker: it ends too late for a probe, and a server
+ * without streams may be well.
  */
 export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   const { config } = link
@@ -111,8 +112,9 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   if (!isEndless && !hasRoom(health, config.maxConcurrent, nowMs)) return { kind: 'busy' }
   const asked = admit(health.breaker, nowMs, breakerSettings(config))
   const before = health.breaker
-  health.breaker = asked.breaker
-  if (before.kind !== asked.breaker.kind) tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
+  if (!isEndless) health.breaker = asked.breaker
+  if (!isEndless && before.kind !== asked.breaker.kind)
+    tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
   if (!asked.let) return { kind: 'resting', retryAtMs: asked.retryAtMs }
   const place = Symbol()
   const longestMs = (config.responseSeconds + config.callSeconds) * 1_000
@@ -124,7 +126,7 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
       if (!isOpen) return
       isOpen = false
       health.open.delete(place)
-      settle(link, health, problem)
+      settle(link, health, problem, isEndless)
     },
   }
 }
@@ -135,10 +137,17 @@ function hasRoom({ open }: Health, most: number, nowMs: number): boolean {
   return open.size < most
 }
 
-function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | null): void {
+function settle(
+  link: UpstreamLink,
+  health: Health,
+  problem: UpstreamProblem | null,
+  isEndless: boolean,
+): void {
   const nowMs = Date.now()
   const before = health.breaker.kind
-  if (problem !== null && isFault(problem)) {
+  if (isEndless) {
+    // Said below, but not to the breaker.
+  } else if (problem !== null && isFault(problem)) {
     health.breaker = failed(health.breaker, nowMs, breakerSettings(link.config))
   } else if (problem?.failure === 'cancelled') {
     health.breaker = abandoned(health.breaker, nowMs)

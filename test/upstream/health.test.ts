@@ -72,6 +72,25 @@ describe('the cap', () => {
 })
 
 describe('the breaker', () => {
+  test('is not moved by streams without an end, which are no probe either', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const link = await newLink({ breakerFailures: 2, breakerSeconds: 30 })
+    place(link).leave(broken)
+    for (let i = 0; i < 5; i++) place(link, true).leave(broken)
+    const stream = place(link, true)
+    place(link).leave(broken)
+    stream.leave(null)
+    expect([enter(link, true).kind, enter(link, false).kind]).toEqual(['resting', 'resting'])
+    vi.setSystemTime(START + 30_000)
+    expect([enter(link, true).kind, enter(link, true).kind]).toEqual(['let', 'let'])
+    const probe = place(link)
+    expect([enter(link, true).kind, enter(link, false).kind]).toEqual(['resting', 'resting'])
+    probe.leave(null)
+    expect([enter(link, true).kind, enter(link, false).kind]).toEqual(['let', 'let'])
+    await vi.advanceTimersByTimeAsync(2_000)
+    await told(link)
+  })
+
   test('opens after failures in a row, lets one try, and says so in the status', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const link = await newLink({ breakerFailures: 2, breakerSeconds: 30 })
