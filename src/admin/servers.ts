@@ -115,7 +115,7 @@ export const serverRoutes: readonly Route[] = [
       const { name } = call.params
       if (!isServerName(name)) {
         const found = JSON.stringify(name.slice(0, 80))
-        const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
+        const allowed = `a letter and at most 30 of a-z, 0-9 and -, not - at the end, but not ${nativeServerNames.join(', ')}`
         return invalid([`the server's name: found ${found}; allowed: ${allowed}`])
       }
       const checked = readServerDocument(body, allowsPrivate(env))

@@ -135,7 +135,7 @@ export class Exchange {
       isEndless: true,
     })
     if (!sent.ok) return this.#finish({ kind: 'problem', problem: sent.problem })
-    if (await isForgotten(sent, session.id)) return this.#finish({ kind: 'forgotten' })
+    if (await isForgotten(sent, session.id, this.#id)) return this.#finish({ kind: 'forgotten' })
     const reader = new MessageReader(sent, (last) => resume(link, session, last, signal))
     reader.allowSilence(this.#idleMs)
     this.#reader = reader

@@ -98,7 +98,7 @@ async function* steps(
     })
   let { session } = partner
   let sent = await post(session)
-  if (sent.ok && (await isForgotten(sent, session.id))) {
+  if (sent.ok && (await isForgotten(sent, session.id, id))) {
     const renewed = await renew(talk, session.id)
     if (!renewed.ok) {
       over.resolve()

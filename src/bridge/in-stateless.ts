@@ -43,7 +43,7 @@ export async function inStateless(
 ): Promise<Response> {
   const { passage, link, known } = talk
   // Every request of the session, in whatever isolate, then knows what this one had to find out.
-  if (known === null) passage.execution.waitUntil(remember(passage, link.config.name, null))
+  if (known === null) passage.execution.waitUntil(remember(passage, link.config, null))
   const own = await answerHere(talk, request)
   if (own !== null) {
     delivery.onEnd({ kind: 'answered', message: own, status: 200 })
@@ -75,7 +75,7 @@ async function answerHere(
           codes.invalidParams,
           `params.level: found ${JSON.stringify(params?.level)}; allowed: ${logLevels.join(', ')}`,
         )
-      return (await remember(passage, link.config.name, level))
+      return (await remember(passage, link.config, level))
         ? done
         : refuse(codes.internalError, 'The level could not be kept; try again')
     }

@@ -3,6 +3,7 @@ import { type Client, ownerOf, profileOf } from '../forward/client.ts'
 import type { Conversation, Partner } from '../forward/partner.ts'
 import { discover } from '../upstream/discover.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
 import { discovery } from './for-session.ts'
@@ -35,12 +36,13 @@ export function keepIntroduction(link: UpstreamLink, client: Client, result: Jso
 export async function introduceInSession(talk: Conversation, protocolVersion: string): Promise<Introduction> {
   const { link, passage } = talk
   const discovered = await discover(link)
-  if (discovered.kind === 'failed') return { ok: false, problem: discovered.problem }
+  if (discovered.kind === 'failed' || discovered.kind === 'unclear')
+    return { ok: false, problem: discovered.problem }
   if (discovered.kind === 'other_era') {
     const message = 'speaks no revision of MCP that the gateway knows'
     return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true }) }
   }
-  passage.execution.waitUntil(remember(passage, link.config.name, null))
+  passage.execution.waitUntil(remember(passage, link.config, null))
   const result = initialization(discovered.message.result ?? {}, protocolVersion, link.config.name)
   return { ok: true, result }
 }
@@ -56,10 +58,7 @@ export async function introduceStateless(
   // The session that is in use was opened elsewhere, and what it began with is known there alone.
   const opened = await openSession(link, profileOf(client), passage.http.headers)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
-  if (opened.kind === 'other_era') {
-    const message = 'has changed the era that it speaks'
-    return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true, retryAfterSeconds: 1 }) }
-  }
+  if (opened.kind === 'refused') return { ok: false, problem: sessionRefused(opened.message) }
   link.waitUntil(closeSession(link, opened))
   keepIntroduction(link, client, opened.message.result)
   return { ok: true, result: discovery(opened.message.result ?? {}) }

@@ -1,15 +1,21 @@
 /** Has the principal keep what a session knows of a server of the stateless era. */
 import { type Passage, principalOf } from '../gateway/admission.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 import { markOf } from './mark.ts'
 
 /** Has the principal remember it. `logLevel` null: that the server is of this era, unless more is known already. */
-export async function remember(passage: Passage, server: string, logLevel: string | null): Promise<boolean> {
+export async function remember(
+  passage: Passage,
+  { name, url }: Pick<UpstreamConfig, 'name' | 'url'>,
+  logLevel: string | null,
+): Promise<boolean> {
   const bound = await principalOf(passage)
     .bindUpstream({
       secretHash: passage.claim.secretHash,
       transport: passage.transport,
       owner: null,
-      server,
+      server: name,
+      url,
       replaces: logLevel === null ? undefined : null,
       session: markOf(logLevel),
     })

@@ -1,15 +1,14 @@
 /** Event streams between the eras. */
 
 import { profileOf } from '../forward/client.ts'
-import { rpcFailure } from '../forward/deliver.ts'
-import { findPartner, type Partner } from '../forward/partner.ts'
+import { findPartner } from '../forward/partner.ts'
 import { type Reached, talkAt } from '../forward/single.ts'
-import { type StreamSource, streamOf, toolsChangedFor } from '../forward/streams.ts'
-import { closeQuietly } from '../gateway/feed.ts'
+import type { StreamSource } from '../forward/streams.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { sessionRefused } from '../upstream/opening.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
@@ -19,40 +18,33 @@ import { decline } from './in-session.ts'
 import { MessageReader } from './message-reader.ts'
 import { openWatch } from './watched.ts'
 
-/** For a GET of the session era: what a server of the stateless era says to a subscriber; null for nothing. */
-export async function streamAcross(at: Reached): Promise<StreamSource | null> {
+/** For a GET of the session era: what a server of the stateless era says to a subscriber. */
+export async function streamAcross(at: Reached): Promise<StreamSource | 'none' | 'failed'> {
   const found = await findPartner(talkAt(at))
-  if (!found.ok || found.partner.era === 'session') return null
-  return openWatch(at.passage, at.link, at.client)
+  if (!found.ok) return 'failed'
+  if (found.partner.era === 'session') return 'none'
+  return (await openWatch(at.passage, at.link, at.client)) ?? 'failed'
 }
 
 /**
  * `subscriptions/listen` for a server of the session era. It gets a session of its own: a server sends each message on
  * one stream of a session only (MCP 2025-11-25, multiple connections), and what is watched belongs to the session.
  */
-export async function listenAcross(
-  at: Reached,
+export async function subscribeAcross(
+  { link, passage, client }: Reached,
   message: RequestMessage,
-  _partner: Extract<Partner, { era: 'session' }>,
-  feed: WebSocket,
-): Promise<Response> {
-  const { link, passage, client } = at
-  const fail = (problem: UpstreamProblem) => {
-    closeQuietly(feed)
-    return Response.json(rpcFailure(message.id, at.upstream.name, problem))
-  }
+): Promise<StreamSource | UpstreamProblem> {
   const opened = await openSession(link, profileOf(client), passage.http.headers)
-  if (opened.kind === 'failed') return fail(opened.problem)
-  if (opened.kind === 'other_era') {
-    const changed = 'has changed the era that it speaks'
-    return fail(problemOf('not_mcp', changed, { isUndone: true, retryAfterSeconds: 1 }))
-  }
+  if (opened.kind === 'failed') return opened.problem
+  if (opened.kind === 'refused') return sessionRefused(opened.message)
   const session = { id: opened.id, protocolVersion: opened.protocolVersion }
   const problem = await announce(link, session)
-  if (problem !== null) return fail(problem)
+  if (problem !== null) {
+    link.waitUntil(closeSession(link, session))
+    return problem
+  }
   const wishes = honoured(wishesOf(message.body.params), opened.message.result?.capabilities)
-  const source = await sourceOf(link, session, message, wishes)
-  return streamOf(feed, source, passage.http.signal, () => toolsChangedFor(message))
+  return sourceOf(link, session, message, wishes)
 }
 
 /** What the session says, for this subscriber. It begins with the acknowledgement and ends with the session. */

@@ -13,6 +13,8 @@ import { MessageReader } from './message-reader.ts'
 import { type ClientFacts, changes, envelopeOf } from './meta.ts'
 
 const METHOD = 'subscriptions/listen'
+/** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */
+const MOST_WAITING_BYTES = 4 * 1024 * 1024
 
 /** One open stream of the client's. */
 export class Watcher {
@@ -29,12 +31,15 @@ export class Watcher {
     this.#link = link
     this.#client = client
     this.#onOver = onOver
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        cancel: () => this.#end(),
       },
-      cancel: () => this.#end(),
-    })
+      { highWaterMark: 0, size: (piece) => piece?.byteLength ?? 0 },
+    )
     signal.addEventListener('abort', () => this.#end())
   }
 
@@ -87,8 +92,7 @@ export class Watcher {
         before?.abort()
         for (const message of messages) {
           const change = changeForSession(message)
-          if (change !== null && !this.#isOver)
-            this.#controller.enqueue(new TextEncoder().encode(messageEvent(change)))
+          if (change !== null) this.#say(messageEvent(change))
         }
       }
     } catch (error) {
@@ -96,6 +100,12 @@ export class Watcher {
     }
     reader.close(problem.failure === 'cancelled' ? problem : null)
     if (isCurrent()) this.#end()
+  }
+
+  #say(text: string): void {
+    if (this.#isOver) return
+    this.#controller.enqueue(new TextEncoder().encode(text))
+    if ((this.#controller.desiredSize ?? 0) < -MOST_WAITING_BYTES) this.#end()
   }
 
   /** The server's stream is over, so the client's is: it comes back. */

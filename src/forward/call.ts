@@ -23,9 +23,11 @@ import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { aliasOf } from './alias.ts'
 import { annotationsFor } from './annotations.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 import { inexactText, paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
@@ -118,7 +120,7 @@ async function plan(
   const handle = message.era === 'stateless' ? _meta?.[SESSION_META_KEY] : null
   const subject = {
     tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
-    alias: target?.tool,
+    alias: target === null ? undefined : aliasOf(target.tool),
     args,
     call: await record(passage, target, args),
     handle: typeof handle === 'string' ? handle : null,
@@ -199,7 +201,8 @@ async function perform(
     gone: passage.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
-      settleLater(passage, settledFrom(ending, startedAtMs))
+      const settled = settledFrom(ending, startedAtMs)
+      if (settled !== null) settleLater(passage, settled)
       if (ending.kind === 'failed' && isRefunded(ending.problem)) refund(passage, admitted, ofTenant)
       // What was approved has not been done before its server has been told what it asks for.
       if (isApproved && isAsking(ending)) afterAnswer(passage, (to) => to.reopenApproval(passage.requestId))
@@ -233,9 +236,12 @@ function refund(passage: Passage, { charged }: Admitted, ofTenant: TenantCharge)
 }
 
 /** The fields of `params` that MCP knows: what the policy has not looked at must not mean anything to the tool. */
-const forwarded = ['arguments', 'task', 'inputResponses', 'requestState'] as const
+const forwarded = ['arguments', 'inputResponses', 'requestState'] as const
 
-function forwardedParams(tool: string, params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function forwardedParams(
+  tool: string,
+  params: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
   const outgoing: Record<string, unknown> = { name: tool }
   // What was said to a question of the gateway's own is not for the server.
   const isOwn = isOwnState(params.requestState)
@@ -247,7 +253,7 @@ function forwardedParams(tool: string, params: Readonly<Record<string, unknown>>
     const { [SESSION_META_KEY]: _, ...meta } = params._meta
     outgoing._meta = meta
   }
-  return outgoing
+  return paramsWithoutTasks(outgoing)
 }
 
 /** A result of our own, in the form of the client's era. */

@@ -3,6 +3,7 @@ import type { Era } from '../gateway/message.ts'
 import type { Admitted } from '../principal/contract.ts'
 import { isObject } from '../upstream/rpc.ts'
 import { gatewayProfile } from '../upstream/session.ts'
+import { capabilitiesWithoutTasks } from './tasks.ts'
 
 export const metaKeys = {
   protocolVersion: 'io.modelcontextprotocol/protocolVersion',
@@ -43,7 +44,7 @@ export function statelessClient(params: unknown): Client {
   return {
     era: 'stateless',
     protocolVersion: String(meta[metaKeys.protocolVersion] ?? ''),
-    capabilities: isObject(capabilities) ? capabilities : {},
+    capabilities: isObject(capabilities) ? capabilitiesWithoutTasks(capabilities) : {},
     clientInfo: isObject(clientInfo) ? clientInfo : gatewayProfile.clientInfo,
   }
 }
@@ -52,7 +53,7 @@ function readClient(text: string | null): Pick<Client, 'capabilities' | 'clientI
   const value: unknown = text === null ? null : JSON.parse(text)
   const { capabilities, clientInfo } = isObject(value) ? value : {}
   return {
-    capabilities: isObject(capabilities) ? capabilities : {},
+    capabilities: isObject(capabilities) ? capabilitiesWithoutTasks(capabilities) : {},
     clientInfo: isObject(clientInfo) ? clientInfo : gatewayProfile.clientInfo,
   }
 }
@@ -66,22 +67,42 @@ export function profileOf({
 }: Client): Record<string, unknown> {
   return {
     protocolVersion: era === 'session' ? protocolVersion : gatewayProfile.protocolVersion,
-    capabilities,
+    capabilities: era === 'session' ? capabilities : askableOnly(capabilities),
     clientInfo,
   }
 }
 
 /**
  * Whose upstream session it is: the gateway session's own (null), or, in the stateless era, one for all requests of
- * the principal that declare the same capabilities, because those are fixed when a session opens.
+ * the principal whose client can be asked the same, because that is fixed when a session opens.
  */
 export function ownerOf({ era, capabilities }: Client): string | null {
-  return era === 'session' ? null : `stateless:${fingerprint(JSON.stringify(capabilities))}`
+  return era === 'session' ? null : `stateless:${whatCanBeAsked(capabilities).join()}`
 }
 
-/** FNV-1a, 32 bits. Collisions within one principal would only share a session of its own. */
-function fingerprint(text: string): string {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0
-  return hash.toString(16).padStart(8, '0')
+/** Of all that a client declares what a server may ask it by, in a fixed order. A bare `elicitation` means forms. */
+function whatCanBeAsked({ elicitation, sampling, roots }: Client['capabilities']): string[] {
+  const forms = isObject(elicitation) && (isObject(elicitation.form) || elicitation.url === undefined)
+  const urls = isObject(elicitation) && isObject(elicitation.url)
+  const samples = isObject(sampling)
+  return [
+    ...(forms ? ['form'] : []),
+    ...(urls ? ['url'] : []),
+    ...(samples ? ['sampling'] : []),
+    ...(samples && isObject(sampling.tools) ? ['tools'] : []),
+    ...(samples && isObject(sampling.context) ? ['context'] : []),
+    ...(isObject(roots) ? ['roots'] : []),
+  ]
+}
+
+/** Just that as capabilities, so that who comes first does not decide what the others share. */
+function askableOnly(capabilities: Client['capabilities']): Record<string, unknown> {
+  const can = new Set(whatCanBeAsked(capabilities))
+  const some = (...names: string[]) =>
+    Object.fromEntries(names.filter((name) => can.has(name)).map((name) => [name, {}]))
+  return {
+    ...(can.has('form') || can.has('url') ? { elicitation: some('form', 'url') } : {}),
+    ...(can.has('sampling') ? { sampling: some('tools', 'context') } : {}),
+    ...(can.has('roots') ? { roots: {} } : {}),
+  }
 }

@@ -1,6 +1,7 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
 
 import { bridge } from '../bridge/bridge.ts'
+import type { Era } from '../gateway/message.ts'
 import type { Settled } from '../principal/contract.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { discard, isJson, type Sent, send } from '../upstream/http.ts'
@@ -9,7 +10,7 @@ import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
 import type { Ending, Reception } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
+import { parseRpc, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { type Conversation, findPartner, openFor, type Partner } from './partner.ts'
 
 /** A request as it goes to the upstream: what was parsed and decided, and nothing else. */
@@ -27,7 +28,18 @@ export type Delivery = Omit<Reception, 'id'>
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
   const found = await findPartner(talk)
   if (!found.ok) return refused(found.problem, delivery)
-  return deliverTo(talk, found.partner, request, delivery)
+  return asClientReads(talk.client.era, await deliverTo(talk, found.partner, request, delivery))
+}
+
+/**
+ * With the status that means to the client what it meant to the server. In the session era 404 says that the session
+ * is dead (MCP 2025-11-25, session management), and that is the gateway's to say; the stateless era has 400 and 404 for
+ * requests that cannot be understood.
+ */
+function asClientReads(era: Era, response: Response): Response {
+  const { status } = response
+  const isKept = status === 200 || (era === 'stateless' && (status === 400 || status === 404))
+  return isKept ? response : new Response(response.body, { status: 200, headers: response.headers })
 }
 
 async function deliverTo(
@@ -67,7 +79,8 @@ async function inSession(
 
   let sent = await post(partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
-  if (!(await isForgotten(sent, partner.session.id))) return receive(sent.response, sent.hold, reception)
+  if (!(await isForgotten(sent, partner.session.id, request.id)))
+    return receive(sent.response, sent.hold, reception)
 
   // A server that does not know the session has not done anything for it, so the request may be sent again, once.
   const renewed = await openFor(talk, partner.session.id)
@@ -82,21 +95,30 @@ async function inSession(
   return receive(sent.response, sent.hold, reception)
 }
 
+/** How servers say that they do not know a session: the whole message begins so, and is about nothing else. */
+const SAYS_FORGOTTEN =
+  /^(Bad Request: )?(No valid session|Session (not found|ID|required)|Server not initialized|Mcp-Session-Id)/i
+
 /**
  * Whether the upstream has forgotten the session: 404 says so (MCP 2025-11-25, session management), and many servers
- * answer 400 as if there had been none. Lets go of such an answer.
+ * answer 400 as if there had been none. Lets go of such an answer. An error under the id of request `id` was given by
+ * who has read the request, and perhaps carried it out: then it is none, unless it is a 404 in just these words.
  */
 export async function isForgotten(
   sent: Extract<Sent, { ok: true }>,
   sessionId: string | null,
+  id: RpcId,
 ): Promise<boolean> {
   const { response, hold } = sent
   const { status } = response
   if (sessionId === null || (status !== 404 && status !== 400)) return false
-  if (status === 400) {
-    if (!isJson(response)) return false
-    const text = await beginningOf(response.clone())
-    if (!/"message"\s*:\s*"[^"]*(session|not initialized)/i.test(text)) return false
+  if (!isJson(response)) {
+    if (status === 400) return false
+  } else {
+    const message = parseRpc(await beginningOf(response.clone()))
+    const isSaid = SAYS_FORGOTTEN.test(message?.error?.message ?? '')
+    const isNobodys = message?.id === undefined || message.id === null
+    if (status === 400 ? !isSaid || !isNobodys : message?.id === id && !isSaid) return false
   }
   discard(response)
   hold.end(null)
@@ -165,14 +187,14 @@ function isOfSessionEra({ error }: RpcMessage): boolean {
   return error !== undefined && (error.code === -32_000 || error.code === -32_022 || error.code === -32_001)
 }
 
-/** How a call ended, for its audit row. */
-export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> {
+/** How a call ended, for its audit row; null where nobody knows yet, because the client resumes the stream elsewhere. */
+export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> | null {
   const latencyMs = Date.now() - startedAtMs
   switch (ending.kind) {
     case 'failed':
       return { outcome: outcomeOf(ending.problem), upstreamStatus: ending.problem.status, latencyMs }
     case 'paused':
-      return { outcome: 'broken', upstreamStatus: ending.status, latencyMs }
+      return null
     case 'answered': {
       const { message, status } = ending
       const outcome =

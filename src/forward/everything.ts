@@ -12,6 +12,7 @@ import { inquire } from './inquire.ts'
 import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
 import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 import { tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
 
@@ -32,7 +33,8 @@ export function requestToUpstreams(passage: Passage, message: RequestMessage): P
     case 'tools/call': {
       const named = splitName(params.name)
       if (named === null) return null
-      return callUpstream(passage, message, (config) => targetOf(config, named), rewritingFor(named.server))
+      const rewriting = rewritingFor(named.server, message.id)
+      return callUpstream(passage, message, (config) => targetOf(config, named), rewriting)
     }
     case 'prompts/get': {
       const named = splitName(params.name)
@@ -86,8 +88,8 @@ async function pass(
   const reached = await reach(passage, server, message.era, params, message.id)
   if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
   const { at } = reached
-  const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server) }
-  return deliver(talkAt(at), { ...outgoing(message), params }, delivery)
+  const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server, message.id) }
+  return deliver(talkAt(at), { ...outgoing(message), params: paramsWithoutTasks(params) }, delivery)
 }
 
 function notFound({ era, id, method }: RequestMessage, server: string): Response {
@@ -142,8 +144,8 @@ export async function tellUpstreams(
   if (unfit !== null && reached.all.length > 0) return refusalResponse(unfit, null)
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()
-  await Promise.all(
-    reached.all.filter(({ admitted }) => admitted.upstream !== null).map((at) => tell(at, message)),
-  )
+  const reachable = reached.all.filter(({ admitted }) => admitted.upstream !== null)
+  // Nobody waits for a server that is slow to take note.
+  passage.execution.waitUntil(Promise.all(reachable.map((at) => tell(at, message))))
   return accepted()
 }

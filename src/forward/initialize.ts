@@ -5,14 +5,16 @@ import { afterAnswer, ask, askPlanned, type Passage } from '../gateway/admission
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { type RequestMessage, sessionEraVersions } from '../gateway/message.ts'
-import { erasOf, learnEras } from '../upstream/health.ts'
+import { askAnew, erasOf } from '../upstream/health.ts'
 import { linkTo } from '../upstream/link.ts'
+import { openForClient } from '../upstream/opening.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
-import { openSession } from '../upstream/session.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { bind } from './partner.ts'
 import { unreachable } from './single.ts'
+import { capabilitiesWithoutTasks, introductionWithoutTasks } from './tasks.ts'
 
 /** More of what a client says of itself is not kept. */
 const MOST_CLIENT_CHARS = 16 * 1024
@@ -49,34 +51,44 @@ export async function initializeUpstream(
     const upstream = config?.upstreams.get(server)
     if (upstream === undefined || outcome.kind !== 'opened') return unreachable()
     const within: Passage = { ...passage, transport: outcome.transport }
-    const give = (problem: UpstreamProblem) => {
+    const passOn = (refusal: RpcMessage) => {
       // Without its server the session is of no use, and the client does not know of it.
       afterAnswer(within, async () => void (await ask(within, { kind: 'close' })))
-      return Response.json(rpcFailure(message.id, server, problem))
+      return Response.json({ ...refusal, id: message.id })
     }
+    const give = (problem: UpstreamProblem) => passOn(rpcFailure(message.id, server, problem))
     const link = await linkTo(passage.env, tenant, upstream, (work) => passage.execution.waitUntil(work))
     if ('failure' in link) return give(link)
+    const capabilities = capabilitiesWithoutTasks(params.capabilities as Client['capabilities'])
     const client: Client = {
       era: 'session',
       protocolVersion,
-      capabilities: params.capabilities as Client['capabilities'],
+      capabilities,
       clientInfo: params.clientInfo as Client['clientInfo'],
     }
     const talk = { passage: within, client, link, known: null }
     const headers = { 'mcp-session-id': outcome.transport }
+    askAnew(link)
+    let refusal: RpcMessage | null = null
     if (erasOf(link).session !== false) {
-      const opened = await openSession(link, { ...params, protocolVersion: asked }, passage.http.headers)
+      const opened = await openForClient(
+        link,
+        { ...params, capabilities, protocolVersion: asked },
+        passage.http.headers,
+      )
       if (opened.kind === 'failed') return give(opened.problem)
       if (opened.kind === 'opened') {
-        learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })
         const bound = await bind(talk, { id: opened.id, protocolVersion: opened.protocolVersion }, undefined)
         if (!bound.ok) return give(bound.problem)
-        return Response.json({ ...opened.message, id: message.id }, { headers })
+        return Response.json({ ...introductionWithoutTasks(opened.message), id: message.id }, { headers })
       }
-      learnEras(link, { session: false })
+      if (opened.kind !== 'other_era') refusal = opened.message
+      // The server's own answer to this client, whatever others are told.
+      if (opened.kind === 'refused') return passOn(opened.message)
     }
     const introduced = await introduceInSession(talk, protocolVersion)
-    if (!introduced.ok) return give(introduced.problem)
-    return Response.json({ jsonrpc: '2.0', id: message.id, result: introduced.result }, { headers })
+    if (!introduced.ok) return refusal === null ? give(introduced.problem) : passOn(refusal)
+    const introduction = { jsonrpc: '2.0', id: message.id, result: introduced.result } as const
+    return Response.json(introductionWithoutTasks(introduction), { headers })
   })
 }

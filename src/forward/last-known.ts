@@ -9,6 +9,7 @@ import type { Tool } from './all-tools.ts'
 type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>
 
 interface Known {
+  readonly version: string
   readonly tools: readonly Tool[]
   /** What is pinned of the tools that have drifted; null where that is not kept. */
   readonly drifted: ReadonlyMap<string, unknown>
@@ -17,9 +18,17 @@ interface Known {
 const catalogues = new Map<string, Known>()
 const MOST_CATALOGUES = 200
 
-/** The last known tools, or null where there are none. */
+/** The last known tools, or null where there are none, or too many to be kept. */
 export async function lastKnownTools(of: Catalogued): Promise<readonly Tool[] | null> {
   return (await lastKnown(of))?.tools ?? null
+}
+
+/**
+ * The same, as far as they are those that the configuration speaks of: of newer ones it does not say what is withheld.
+ */
+export async function configuredTools(of: Catalogued): Promise<readonly Tool[] | null> {
+  const known = await lastKnown(of)
+  return known !== null && known.version === of.config.catalogue ? known.tools : null
 }
 
 /**
@@ -50,6 +59,7 @@ async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | n
     if (catalogue === null) return null
     const { version, toolsJson, driftedJson } = catalogue
     const known = {
+      version,
       tools: (JSON.parse(toolsJson) as unknown[]).filter(isTool),
       drifted: new Map(Object.entries(JSON.parse(driftedJson) as object)),
     }

@@ -7,12 +7,14 @@ import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
+import { aliasOf } from './alias.ts'
 import { allTools, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
-import { lastKnownTools } from './last-known.ts'
+import { configuredTools } from './last-known.ts'
 import { compareWithPins } from './pinning.ts'
-import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
+import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 
 /** A page of a list, or the error that came instead. */
 export type Listed = Inquiry &
@@ -21,7 +23,7 @@ export type Listed = Inquiry &
         readonly ok: true
         /** What may be shown, in the server's order. */
         readonly tools: readonly Tool[]
-        /** As it is now: a first listing changes it. */
+        /** As it is now: what was listed may have changed it. */
         readonly upstream: UpstreamConfig
       }
     | { readonly ok: false }
@@ -45,26 +47,23 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   if (answer.result === undefined) return { ok: false, ...inquiry }
   const tools = toolsIn(answer)
   if (tools === null) return wrong(at, message, 'listed something that is not a list of tools')
-  let { upstream, config } = at
+  let { upstream } = at
   let compared = tools
   try {
     const isWhole = message.body.params?.cursor === undefined && answer.result.nextCursor === undefined
     const all = isWhole ? tools : (await isKnown(at, tools)) ? null : await scan(at, message)
-    const isNew = all !== null && (await compareWithPins(at.link, upstream, all))
+    if (all !== null) {
+      const { withheld, renamed } = await compareWithPins(at.link, upstream, all)
+      upstream = { ...upstream, withheld, renamed }
+    }
     if (all !== null && !isWhole) {
       noteScan(at)
       compared = tools.filter((tool) => textsOf(all).has(toolText(tool)))
     }
-    if (isNew) {
-      const again = await reach(at.passage, upstream.name, message.era, message.body.params, message.id)
-      if (!again.ok) return wrong(at, message, 'is no longer reachable')
-      upstream = again.at.upstream
-      config = again.at.config
-    }
   } catch {
     return wrong(at, message, 'listed tools that could not be compared with what is known of them')
   }
-  return { ok: true, ...inquiry, tools: shown(compared, config, upstream), upstream }
+  return { ok: true, ...inquiry, tools: shown(compared, at.config, upstream), upstream }
 }
 
 /** What the policy and the pins let a client see. */
@@ -73,7 +72,7 @@ export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstre
     .filter(
       ({ name }) =>
         name.length <= LONGEST_TOOL_NAME &&
-        isListed(policy, `${upstream.name}__${name}`, name) &&
+        isListed(policy, `${upstream.name}__${name}`, aliasOf(name)) &&
         withheldOf(upstream, name) !== 'hidden',
     )
     .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
@@ -111,10 +110,9 @@ function noteScan(at: Reached): void {
 async function isKnown(at: Reached, tools: readonly Tool[]): Promise<boolean> {
   const { seen } = at.upstream
   if (seen.length === 0 || Date.now() - (scanned.get(scanKey(at)) ?? 0) >= RESCAN_MS) return false
-  const known = await lastKnownTools(at.link)
-  // A list that is too long to be kept is known by nothing but its scan.
-  if (known === null || known.length === 0) return known !== null
-  return tools.every((tool) => textsOf(known).has(toolText(tool)))
+  // One that is too long to be kept is not known, whatever was scanned of it.
+  const known = await configuredTools(at.link)
+  return known !== null && tools.every((tool) => textsOf(known).has(toolText(tool)))
 }
 
 const texts = new WeakMap<readonly Tool[], ReadonlySet<string>>()
@@ -127,7 +125,7 @@ function textsOf(tools: readonly Tool[]): ReadonlySet<string> {
 
 /** All tools of a server that lists them in pages. Pins are of whole lists, and a client may read but a part. */
 async function scan(at: Reached, message: RequestMessage): Promise<Tool[]> {
-  const { cursor: _, ...rest } = message.body.params ?? {}
+  const { cursor: _, ...rest } = paramsWithoutTasks(message.body.params ?? {})
   const tools = await allTools(async (cursor) => {
     const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }
     return (await inquire(talkAt(at), asked, deliveryOf(at, message))).message

@@ -16,7 +16,7 @@ import { exposedName, exposeUri } from '../upstream/names.ts'
 import { isObject, type RpcMessage } from '../upstream/rpc.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { inquire } from './inquire.ts'
-import { lastKnownTools } from './last-known.ts'
+import { configuredTools } from './last-known.ts'
 import { shown, toolsOf } from './list-tools.ts'
 import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
 import { inexactRefusal } from './unfit.ts'
@@ -111,7 +111,7 @@ async function partOf(
   const reached = await reach(passage, upstream.name, message.era, own.body.params, message.id)
   if (!reached.ok) return missing(upstream, 'unavailable', 'could not be asked')
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), LONGEST_MS)
+  const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)
   const at: Reached = { ...reached.at, signal: abort.signal }
   try {
     const part = await listed(at, own, kind)
@@ -121,6 +121,11 @@ async function partOf(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The server's fault: nobody else hung up. */
+function tookTooLong(): DOMException {
+  return new DOMException('The server had its time to list', 'TimeoutError')
 }
 
 function withCursor(message: RequestMessage, cursor: string | undefined): RequestMessage {
@@ -134,7 +139,7 @@ async function listed(at: Reached, message: RequestMessage, kind: ListKind): Pro
   if (kind === 'tools') {
     const page = await toolsOf(at, message)
     if (page.ok) return part(upstream, page.message, message, exposeTools(page.upstream, page.tools))
-    const known = message.body.params?.cursor === undefined ? await lastKnownTools(at.link) : null
+    const known = message.body.params?.cursor === undefined ? await configuredTools(at.link) : null
     const stale = known === null ? [] : shown(known, at.config, upstream)
     return { ...failed(upstream, page.message), entries: exposeTools(upstream, stale).map(markStale) }
   }

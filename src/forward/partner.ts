@@ -7,10 +7,11 @@ import { isMark, sessionAmong } from '../bridge/mark.ts'
 import { type Passage, principalOf } from '../gateway/admission.ts'
 import type { UpstreamSession } from '../principal/contract.ts'
 import { discover } from '../upstream/discover.ts'
-import { erasOf, learnEras } from '../upstream/health.ts'
+import { askAnew, erasOf } from '../upstream/health.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { openForClient, sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
-import { announce, closeSession, openSession } from '../upstream/session.ts'
+import { announce, closeSession } from '../upstream/session.ts'
 import { type Client, ownerOf, profileOf } from './client.ts'
 
 /** How an upstream is spoken to. */
@@ -20,7 +21,8 @@ export type Partner =
 
 export type Found =
   | { readonly ok: true; readonly partner: Partner }
-  | { readonly ok: false; readonly problem: UpstreamProblem }
+  /** `isUnclear`: it answered, but as neither era does; perhaps it speaks the other one. */
+  | { readonly ok: false; readonly problem: UpstreamProblem; readonly isUnclear?: boolean }
 
 /** One request of a client to one upstream. */
 export interface Conversation {
@@ -36,14 +38,24 @@ export interface Conversation {
 /** Finds out how to speak to the upstream, and opens a session with it where one is needed. */
 export async function findPartner(talk: Conversation): Promise<Found> {
   const { link, client, known } = talk
+  askAnew(link)
   if (client.era === 'session') {
     if (isMark(known) && erasOf(link).stateless !== false) return { ok: true, partner: { era: 'stateless' } }
     const session = sessionAmong(known)
     if (session !== null) return { ok: true, partner: { era: 'session', session } }
-    return (await trySession(talk)) ?? (await tryStateless(talk)) ?? neither()
+    return firstOf(talk, trySession, tryStateless)
   }
   // A server that is known for the older era alone is not asked again with every request.
-  return (await tryStateless(talk)) ?? (await trySession(talk)) ?? neither()
+  return firstOf(talk, tryStateless, trySession)
+}
+
+type Attempt = (talk: Conversation) => Promise<Found | null>
+
+async function firstOf(talk: Conversation, preferred: Attempt, other: Attempt): Promise<Found> {
+  const first = await preferred(talk)
+  if (first !== null && (first.ok || first.isUnclear !== true)) return first
+  const second = await other(talk)
+  return second?.ok === true ? second : (first ?? second ?? neither())
 }
 
 async function trySession(talk: Conversation): Promise<Found | null> {
@@ -61,6 +73,7 @@ async function tryStateless({ link, signal }: Conversation): Promise<Found | nul
   if (stateless === false) return null
   const discovered = await discover(link, signal)
   if (discovered.kind === 'failed') return { ok: false, problem: discovered.problem }
+  if (discovered.kind === 'unclear') return { ok: false, problem: discovered.problem, isUnclear: true }
   return discovered.kind === 'discovered' ? { ok: true, partner: { era: 'stateless' } } : null
 }
 
@@ -75,18 +88,18 @@ export async function openFor(
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
   const { link, client, passage, signal } = talk
-  const opened = await openSession(link, profileOf(client), passage.http.headers, signal)
+  const opened = await openForClient(link, profileOf(client), passage.http.headers, signal)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
-  if (opened.kind === 'other_era') {
-    // A server that has changed its era is asked again for the other one.
-    learnEras(link, { session: false, ...(erasOf(link).session === true ? { stateless: null } : {}) })
-    return 'other_era'
-  }
-  learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })
+  if (opened.kind === 'other_era') return 'other_era'
+  if (opened.kind !== 'opened')
+    return { ok: false, problem: sessionRefused(opened.message), isUnclear: opened.kind === 'unclear' }
   keepIntroduction(link, client, opened.message.result)
   const mine = { id: opened.id, protocolVersion: opened.protocolVersion }
   const refused = await announce(link, mine)
-  if (refused !== null) return { ok: false, problem: refused }
+  if (refused !== null) {
+    link.waitUntil(closeSession(link, mine))
+    return { ok: false, problem: refused }
+  }
   return bind(talk, mine, replaces)
 }
 
@@ -102,6 +115,7 @@ export async function bind(
       transport: passage.transport,
       owner: ownerOf(client),
       server: link.config.name,
+      url: link.config.url,
       replaces,
       session: mine,
     })

@@ -2,6 +2,7 @@
 
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
+import type { Verdict } from '../tenant/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { listingText } from '../upstream/pins.ts'
@@ -10,42 +11,57 @@ import { listingText } from '../upstream/pins.ts'
  * Listings that this isolate has had compared with the pins as they are: the tenant's object need not be asked while its
  * news is on the way. Any news of the pins may have made another comparison of it.
  */
-const compared = new Map<string, { readonly seen: string; readonly digests: Set<string> }>()
+const compared = new Map<string, Compared>()
 const MOST_SERVERS = 2_000
 const MOST_LISTINGS = 32
 
+interface Compared {
+  readonly seen: string
+  readonly verdict: Verdict
+  /** Of listings with this verdict. */
+  readonly digests: Set<string>
+}
+
 /**
- * Whether a complete listing is new; then the tenant's object has compared it by the time this returns. Throws when it
- * could not: a list that nobody has compared is not shown.
+ * Has a complete listing compared with the pins, where that has not been done, and says what may be shown of it:
+ * whoever is told of changes may not know yet. Throws when it could not: a list that nobody has compared is not shown.
  */
 export async function compareWithPins(
   { env, tenant }: UpstreamLink,
   upstream: UpstreamConfig,
   tools: readonly unknown[],
-): Promise<boolean> {
+): Promise<Verdict> {
   const digest = await digestOf(listingText(tools))
-  if (upstream.seen.includes(digest)) return false
+  if (upstream.seen.includes(digest)) return upstream
   const key = `${tenant}/${upstream.name} ${upstream.url}`
   const seen = upstream.seen.join()
   const before = compared.get(key)
-  if (before?.seen === seen && before.digests.has(digest)) return false
+  if (before?.seen === seen && before.digests.has(digest)) return before.verdict
+  let verdict: Verdict
   try {
-    await tenantObject(env, tenant).observe(upstream.name, { digest, toolsJson: JSON.stringify(tools) })
+    const listing = { digest, toolsJson: JSON.stringify(tools) }
+    const said = await tenantObject(env, tenant).observe(upstream.name, listing)
+    if (said === null) throw new Error('the server is not there, or its list is unreadable')
+    verdict = { withheld: said.withheld, renamed: said.renamed }
   } catch (error) {
     log('error', 'upstream.pins_unavailable', { tenant, server: upstream.name, error: errorName(error) })
     throw error
   }
-  remember(key, seen, digest)
-  return true
+  remember(key, seen, digest, verdict)
+  return verdict
 }
 
-function remember(key: string, seen: string, digest: string): void {
+function remember(key: string, seen: string, digest: string, verdict: Verdict): void {
   const before = compared.get(key)
-  const digests =
-    before?.seen === seen && before.digests.size < MOST_LISTINGS ? before.digests : new Set<string>()
+  const isAnother =
+    before === undefined ||
+    before.seen !== seen ||
+    before.digests.size >= MOST_LISTINGS ||
+    JSON.stringify(before.verdict) !== JSON.stringify(verdict)
+  const digests = isAnother ? new Set<string>() : before.digests
   digests.add(digest)
   if (compared.size >= MOST_SERVERS) compared.clear()
-  compared.set(key, { seen, digests })
+  compared.set(key, { seen, verdict, digests })
 }
 
 async function digestOf(text: string): Promise<string> {

@@ -4,20 +4,52 @@
  */
 import { exposeUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
-import { isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { answers, isAnswer, isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 
-/** For the server `server` behind a URL that serves several. */
-export function rewritingFor(server: string): Rewriting {
+/**
+ * For the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the
+ * stream is for, and none where that is null: any other would be taken for another server's.
+ */
+export function rewritingFor(server: string, request: RpcId | null): Rewriting {
+  // Whoever resumes the stream must still be told apart from whoever forges.
+  const stream = request === null ? server : `${server}:${inEventId(request)}`
   return {
-    message: (message) => outOf(server, message),
-    eventId: (id) => `${server}.${id}`,
+    message: (message) =>
+      isAnswer(message) && (request === null || !answers(message, request)) ? null : outOf(server, message),
+    eventId: (id) => `${stream}.${id}`,
   }
 }
 
-/** The server and its own id of an event that `eventId` made, or null. */
-export function splitEventId(text: string): { readonly server: string; readonly id: string } | null {
+/** Where an event comes from, by the id that `eventId` made. */
+export interface EventOrigin {
+  readonly server: string
+  /** As the server knows it. */
+  readonly id: string
+  /** The request whose answer was on its way; null for a stream that answers none. */
+  readonly request: RpcId | null
+}
+
+/** What `eventId` made, taken apart; null for an id that it did not make. */
+export function splitEventId(text: string): EventOrigin | null {
   const dot = text.indexOf('.')
-  return dot < 1 ? null : { server: text.slice(0, dot), id: text.slice(dot + 1) }
+  if (dot < 1) return null
+  const [stream, id] = [text.slice(0, dot), text.slice(dot + 1)]
+  if (!stream.includes(':')) return { server: stream, id, request: null }
+  const named = splitId(outOfEventId(stream))
+  return named === null ? null : { server: named.server, id, request: named.id }
+}
+
+/** Of characters that a header's value holds, and without a dot. */
+function inEventId(request: RpcId): string {
+  return encodeURIComponent(JSON.stringify(request)).replaceAll('.', '%2E')
+}
+
+function outOfEventId(stream: string): string | null {
+  try {
+    return decodeURIComponent(stream)
+  } catch {
+    return null
+  }
 }
 
 /** An id for a request of the server's own, so that its answer finds back. */
@@ -32,10 +64,14 @@ export function splitId(exposed: unknown): { readonly server: string; readonly i
   if (colon < 1) return null
   try {
     const id: unknown = JSON.parse(exposed.slice(colon + 1))
-    return typeof id === 'string' || typeof id === 'number' ? { server: exposed.slice(0, colon), id } : null
+    return isRpcId(id) ? { server: exposed.slice(0, colon), id } : null
   } catch {
     return null
   }
+}
+
+function isRpcId(value: unknown): value is RpcId {
+  return typeof value === 'string' || typeof value === 'number'
 }
 
 function outOf(server: string, message: RpcMessage): RpcMessage {
@@ -45,6 +81,12 @@ function outOf(server: string, message: RpcMessage): RpcMessage {
     return result === message.result ? message : { ...message, result }
   }
   if (message.id !== undefined && message.id !== null) return { ...message, id: exposeId(server, message.id) }
+  // It takes back a request of its own, which the client knows by another id.
+  if (message.method === 'notifications/cancelled' && isRpcId(message.params?.requestId))
+    return {
+      ...message,
+      params: { ...message.params, requestId: exposeId(server, message.params.requestId) },
+    }
   if (message.method === 'notifications/resources/updated' && typeof message.params?.uri === 'string')
     return { ...message, params: { ...message.params, uri: exposeUri(server, message.params.uri) } }
   return message

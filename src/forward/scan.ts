@@ -4,6 +4,7 @@ import { discover, STATELESS_VERSION } from '../upstream/discover.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import { sessionRefused } from '../upstream/opening.ts'
 import { describe, problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
@@ -15,6 +16,7 @@ import {
   openSession,
   type SessionNames,
 } from '../upstream/session.ts'
+import { learnOtherEra, verdictOf } from '../upstream/session-era.ts'
 import { allTools } from './all-tools.ts'
 import { metaKeys } from './client.ts'
 import { compareWithPins } from './pinning.ts'
@@ -56,10 +58,15 @@ export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Prom
 async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
   let way: Way | null = null
   let said: Introduction | null = null
+  let unclear: UpstreamProblem | null = null
+  // Whatever was found out last: a server cannot speak neither era.
+  const { session: had, stateless: other } = erasOf(link)
+  if (had === false && other === false) learnEras(link, { session: null, stateless: null })
   if (erasOf(link).stateless === true) way = 'stateless'
   else if (erasOf(link).stateless === null) {
     const discovered = await discover(link)
     if (discovered.kind === 'failed') return discovered.problem
+    if (discovered.kind === 'unclear') unclear = discovered.problem
     if (discovered.kind === 'discovered') {
       way = 'stateless'
       said = { protocolVersion: STATELESS_VERSION, serverInfo: infoIn(discovered.message) }
@@ -70,20 +77,25 @@ async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
   if (session === null || (session && way === null)) {
     const opened = await openSession(link, { ...gatewayProfile }, null)
     if (opened.kind === 'failed' && way === null) return opened.problem
-    if (opened.kind === 'other_era') learnEras(link, { session: false })
+    const verdict = verdictOf(opened)
+    if (verdict === 'other_era' || (verdict === 'perhaps_other' && way !== null)) learnOtherEra(link)
+    else if (opened.kind === 'refused') unclear ??= sessionRefused(opened.message)
     if (opened.kind === 'opened') {
       const { protocolVersion, message } = opened
       learnEras(link, { session: true })
       said ??= { protocolVersion, serverInfo: message.result?.serverInfo }
       if (way === null) {
         const refused = await announce(link, opened)
-        if (refused !== null) return refused
+        if (refused !== null) {
+          link.waitUntil(closeSession(link, opened))
+          return refused
+        }
         way = { session: opened }
       } else link.waitUntil(closeSession(link, opened))
     }
   }
   if (said !== null) await introduce(link, said)
-  if (way === null) return problemOf('not_mcp', 'speaks no revision of MCP that the gateway knows')
+  if (way === null) return unclear ?? problemOf('not_mcp', 'speaks no revision of MCP that the gateway knows')
   try {
     return await pin(link, way)
   } finally {

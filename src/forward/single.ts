@@ -17,6 +17,7 @@ import { discoverUpstream } from './introduce.ts'
 import { listTools } from './list-tools.ts'
 import type { Conversation } from './partner.ts'
 import { listen } from './streams.ts'
+import { paramsWithoutTasks } from './tasks.ts'
 import { tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
 
@@ -35,11 +36,6 @@ const passed: ReadonlySet<string> = new Set([
   'resources/unsubscribe',
   'completion/complete',
   'logging/setLevel',
-  'tasks/get',
-  'tasks/result',
-  'tasks/list',
-  'tasks/cancel',
-  'tasks/update',
 ])
 
 /** Answers one message to `server`. */
@@ -144,7 +140,12 @@ export function talkAt({ passage, client, link, admitted, signal }: Reached): Co
 
 export function outgoing({ id, method, body }: RequestMessage) {
   const { params } = body
-  return { jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) } as const
+  return {
+    jsonrpc: '2.0',
+    id,
+    method,
+    ...(params === undefined ? {} : { params: paramsWithoutTasks(params) }),
+  } as const
 }
 
 /** How a request that is no call is answered where its server gives no answer. */

@@ -1,15 +1,18 @@
 /** Event streams of one upstream server: its own events, and what the gateway itself has to say, in one. */
 
 import { sessionAmong } from '../bridge/mark.ts'
-import { listenAcross, streamAcross } from '../bridge/streams.ts'
+import { streamAcross, subscribeAcross } from '../bridge/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { FeedMessage } from '../principal/feeds.ts'
-import { discard, type Hold, isEventStream, type Sent, send } from '../upstream/http.ts'
+import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { readAnswer } from '../upstream/read-answer.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { rpcFailure } from './deliver.ts'
 import { findPartner } from './partner.ts'
@@ -26,10 +29,21 @@ export async function openSingleStream(passage: Passage, server: string): Promis
   const { admission, feed } = await openFeed(passage)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
     endWithServer(feed, at, passage)
-    return streamOf(feed, source, passage.http.signal, toolsChanged)
+    const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
+    const again = async () => {
+      const renewed = await reach(passage, server, 'session', undefined)
+      return renewed.ok ? openOrNull(await sourceOf(renewed.at, undefined)) : null
+    }
+    return streamOf(feed, openOrNull(source), passage.http.signal, toolsChanged, {
+      on: `upstream:${server}`,
+      open: again,
+    })
   })
+}
+
+function openOrNull(source: StreamSource | 'none' | 'failed'): StreamSource | null {
+  return typeof source === 'string' ? null : source
 }
 
 /** Closes the feed, and with it the stream, once the grant reaches the server no longer, or another one in its place. */
@@ -45,16 +59,26 @@ function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: 
   })
 }
 
-/** The server's own stream, or null where it has none. */
-export async function sourceOf(at: Reached, lastEventId: string | undefined): Promise<StreamSource | null> {
+/** The server's own stream. `none`: it has none; `failed`: it may have one later. */
+export async function sourceOf(
+  at: Reached,
+  lastEventId: string | undefined,
+): Promise<StreamSource | 'none' | 'failed'> {
   const session = sessionAmong(at.admitted.upstream)
   if (session === null) return streamAcross(at)
   const sent = await send(at.link, {
     method: 'GET',
     headers: requestHeaders({ client: at.passage.http.headers, session, lastEventId }),
     isEndless: true,
+    signal: at.signal,
   })
-  return sourceFrom(sent)
+  if (!sent.ok) return 'failed'
+  const source = sourceFrom(sent)
+  if (source !== null) return source
+  discard(sent.response)
+  sent.hold.end(null)
+  // A server without a stream answers 405, which is no fault (MCP 2025-11-25, listening for messages).
+  return sent.response.status >= 500 || sent.response.status === 429 ? 'failed' : 'none'
 }
 
 /** Events that come from an upstream. */
@@ -63,54 +87,74 @@ export interface StreamSource {
   readonly end: () => void
 }
 
-/** A server without a stream answers 405, which is no fault (MCP 2025-11-25, listening for messages). */
-export function sourceFrom(sent: Sent): StreamSource | null {
-  if (!sent.ok) return null
-  const { response, hold } = sent
-  if (!response.ok || !isEventStream(response) || response.body === null) {
-    discard(response)
-    hold.end(null)
-    return null
-  }
+function sourceFrom({ response, hold }: Extract<Sent, { ok: true }>): StreamSource | null {
+  if (!response.ok || !isEventStream(response) || response.body === null) return null
   return { body: response.body, end: () => hold.end(null) }
 }
 
+/** What becomes of a subscription at one server. */
+export type Subscription =
+  | { readonly kind: 'open'; readonly source: StreamSource }
+  | {
+      readonly kind: 'refused'
+      readonly message: RpcMessage
+      readonly status: number
+      /** It is the server's own word: there is no use in asking again. */
+      readonly isFinal: boolean
+    }
+
 /** `subscriptions/listen` in the stateless era. */
 export async function listen(at: Reached, message: RequestMessage): Promise<Response> {
-  const { passage, link } = at
-  const found = await findPartner(talkAt(at))
-  if (!found.ok) return Response.json(rpcFailure(message.id, at.upstream.name, found.problem))
+  const { passage } = at
   const { admission, feed } = await openFeed(passage)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    if (found.partner.era === 'session') return listenAcross(at, message, found.partner, feed)
-    const sent = await send(link, {
-      method: 'POST',
-      headers: requestHeaders({ client: passage.http.headers, stateless: { method: message.method } }),
-      body: JSON.stringify(outgoing(message)),
-      isEndless: true,
-      signal: passage.http.signal,
-    })
-    if (!sent.ok) {
-      closeQuietly(feed)
-      return Response.json(rpcFailure(message.id, at.upstream.name, sent.problem))
-    }
-    if (!isEventStream(sent.response)) {
-      closeQuietly(feed)
-      return passSmall(sent.response, sent.hold)
-    }
-    const source = sourceFrom(sent)
-    if (source === null) return new Response(null, { status: 502 })
     endWithServer(feed, at, passage)
-    return streamOf(feed, source, passage.http.signal, () => toolsChangedFor(message))
+    const subscription = await subscribe(at, message)
+    if (subscription.kind === 'open')
+      return streamOf(feed, subscription.source, passage.http.signal, () => toolsChangedFor(message))
+    closeQuietly(feed)
+    return Response.json(subscription.message, { status: subscription.status })
   })
 }
 
-/** A refusal of the stream: small, and the server's own. */
-async function passSmall(response: Response, hold: Hold): Promise<Response> {
-  const text = (await response.text().catch(() => '')).slice(0, 64 * 1024)
-  hold.end(null)
-  return new Response(text, { status: response.status, headers: { 'content-type': 'application/json' } })
+/** A refusal is small. */
+const MOST_REFUSAL_BYTES = 64 * 1024
+
+/** Subscribes at the server alone: what the gateway itself says is not in it. */
+export async function subscribe(at: Reached, message: RequestMessage): Promise<Subscription> {
+  const { passage, link } = at
+  const refused = (problem: UpstreamProblem): Subscription => ({
+    kind: 'refused',
+    message: rpcFailure(message.id, at.upstream.name, problem),
+    status: 200,
+    isFinal: false,
+  })
+  const found = await findPartner(talkAt(at))
+  if (!found.ok) return refused(found.problem)
+  if (found.partner.era === 'session') {
+    const across = await subscribeAcross(at, message)
+    return 'failure' in across ? refused(across) : { kind: 'open', source: across }
+  }
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: passage.http.headers, stateless: { method: message.method } }),
+    body: JSON.stringify(outgoing(message)),
+    isEndless: true,
+    signal: at.signal ?? passage.http.signal,
+  })
+  if (!sent.ok) return refused(sent.problem)
+  const source = sourceFrom(sent)
+  if (source !== null) return { kind: 'open', source }
+  // It is no stream, so it may not last as long as it likes.
+  const { hold, response } = sent
+  const { idleSeconds } = link.config
+  const late = problemOf('timeout', `took more than ${idleSeconds} seconds to refuse`)
+  const bound = setTimeout(() => hold.watchdog.stop(late), idleSeconds * 1_000)
+  const read = await readAnswer(response, hold, message.id, MOST_REFUSAL_BYTES)
+  clearTimeout(bound)
+  if (!read.ok) return refused(read.problem)
+  return { kind: 'refused', message: read.message, status: read.status, isFinal: true }
 }
 
 function toolsChanged(): string {
@@ -126,7 +170,8 @@ export function toolsChangedFor({ id, body }: RequestMessage): string | null {
 }
 
 /**
- * One stream of what the principal and the upstream say. It ends with the principal's feed, for what opened it is then no
+ * One stream of what the principal and the upstream say. Where there is no source yet, the principal's word `later.on`
+ * says that it can be opened. It ends with the principal's feed, for what opened it is then no
  * good any more, and with the upstream's stream, so that the client comes back to where that can be resumed.
  */
 export function streamOf(
@@ -134,11 +179,13 @@ export function streamOf(
   source: StreamSource | null,
   signal: AbortSignal,
   changed: () => string | null,
+  later: { readonly on: FeedMessage; readonly open: () => Promise<StreamSource | null> } | null = null,
 ): Response {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder()
   const watch = new EventWatch(null)
-  const reader = source?.body.getReader() ?? null
+  let current = source
+  let reader = source?.body.getReader() ?? null
   const waiting: string[] = []
   let keepAlive: ReturnType<typeof setInterval> | null = null
   let isOver = false
@@ -169,17 +216,31 @@ export function streamOf(
         if (watch.isInEvent) waiting.push(text)
         else write(text)
       }
+      const attach = (found: StreamSource | null) => {
+        if (found === null) return
+        if (isOver || reader !== null) {
+          found.body.cancel().catch(() => {})
+          found.end()
+          return
+        }
+        current = found
+        reader = found.body.getReader()
+        void pump(reader, controller, finish)
+      }
       write(': open\n\n')
       keepAlive = setInterval(() => {
         if (!watch.isInEvent) write(': keep-alive\n\n')
       }, KEEP_ALIVE_MS)
       feed.addEventListener('message', ({ data }) => {
         if ((data as FeedMessage) === 'tools_changed') say(changed())
+        if (later !== null && data === later.on && reader === null) later.open().then(attach, () => {})
       })
       feed.addEventListener('close', finish)
       feed.addEventListener('error', finish)
       signal.addEventListener('abort', finish)
       if (reader !== null) void pump(reader, controller, finish)
+      // It was closed while the server was asked.
+      if (feed.readyState !== WebSocket.READY_STATE_OPEN) finish()
     },
     pull: () => goOn?.(),
     cancel: () => stop(),
@@ -211,7 +272,7 @@ export function streamOf(
     clearInterval(keepAlive)
     closeQuietly(feed)
     reader?.cancel().catch(() => {})
-    source?.end()
+    current?.end()
   }
 
   return new Response(body, { headers: eventHeaders })

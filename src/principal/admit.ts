@@ -35,6 +35,7 @@ import {
   viewOf,
 } from './sessions.ts'
 import { isLoggedOut, keepEvidence } from './sessions-evidence.ts'
+import { upstreamsOf } from './upstream-ending.ts'
 import { useUpstream } from './upstream-sessions.ts'
 
 /** More live sessions than any one agent has use for; beyond it, no new one starts. */
@@ -64,10 +65,10 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
   const { server, owner: named } = request.upstream
   const owner = named ?? (request.transport === null ? null : (answer.admitted.session?.id ?? null))
   if (owner === null) return answer
-  return {
-    kind: 'admitted',
-    admitted: { ...answer.admitted, upstream: useUpstream(context.sql, owner, server, context.nowMs) },
-  }
+  const url = upstreamsOf(context.config).find(({ name }) => name === server)?.url
+  if (url === undefined) return answer
+  const upstream = useUpstream(context.sql, { owner, server, url }, context.nowMs)
+  return { kind: 'admitted', admitted: { ...answer.admitted, upstream } }
 }
 
 function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {

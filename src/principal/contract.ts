@@ -74,6 +74,8 @@ export interface BindRequest {
   readonly transport: string | null
   readonly owner: string | null
   readonly server: string
+  /** Where it was opened. */
+  readonly url: string
   /**
    * The id of the session that this one replaces, for the upstream forgot it (null: one without an id).
    * Undefined: none is known, so the new one counts only where there is none.

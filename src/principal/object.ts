@@ -47,13 +47,7 @@ import { liveByTransport, liveSessions } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { forgetRevocations, hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
 import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
-import {
-  bindUpstream,
-  endAllUpstreams,
-  hasEnding,
-  nextUpstreamEndMs,
-  STATELESS_IDLE_MS,
-} from './upstream-sessions.ts'
+import { bindUpstream, endAllUpstreams, hasEnding, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
@@ -157,7 +151,7 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
-    const { transport, server, replaces, session } = request
+    const { transport, server, url, replaces, session } = request
     const answer = await this.#write((): BindAnswer => {
       const nowMs = Date.now()
       if (!opens(this.#grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
@@ -165,8 +159,10 @@ export class PrincipalObject extends DurableObject<Env> {
       const owner = request.owner ?? own?.id
       if (owner === undefined || (transport !== null && own === null)) return { kind: 'dead_session' }
       const stateless = request.owner !== null
-      const bound = bindUpstream(this.#sql, { owner, stateless, server, replaces, session }, nowMs)
-      if (stateless) this.#arm(nowMs + STATELESS_IDLE_MS)
+      const bound = bindUpstream(this.#sql, { owner, stateless, server, url, replaces, session }, nowMs)
+      // What this one has ended is told to its server right away.
+      const nextMs = nextUpstreamEndMs(this.#sql, nowMs)
+      if (nextMs !== null) this.#arm(nextMs)
       return { kind: 'bound', session: bound }
     })
     const isOurs = answer.kind === 'bound' && answer.session.id === session.id

@@ -147,6 +147,10 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN latency_ms INTEGER;
   `,
   `
+  -- Where the session was opened; NULL: it was opened before that was kept, and is not used any more.
+  ALTER TABLE upstream_sessions ADD COLUMN url TEXT;
+  `,
+  `
   -- The secret before the present one, while it is good, too.
   ALTER TABLE grants ADD COLUMN older_hash BLOB;
   ALTER TABLE grants ADD COLUMN older_until INTEGER;

@@ -64,8 +64,10 @@ async function tell(context: UpstreamEndingContext, it: EndingUpstream): Promise
   const upstream = context.upstream(it.server)
   // Nobody to tell any more; or the run that had the last try died.
   if (upstream === null || it.tries > MOST_TRIES) return null
+  // Told is who opened it, and nobody else may see its headers: those of now are for where it is now.
+  if (it.url === null || new URL(it.url).origin !== new URL(upstream.url).origin) return null
   try {
-    return await sendDelete(upstream.url, {
+    return await sendDelete(it.url, {
       ...(await context.openHeaders(upstream)),
       'mcp-session-id': it.id,
       'mcp-protocol-version': it.protocolVersion,

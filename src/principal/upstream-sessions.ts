@@ -7,6 +7,9 @@ import type { UpstreamSession } from './contract.ts'
 /** A session upstream of a stateless owner that is not used for so long ends. */
 export const STATELESS_IDLE_MS = 30 * 60_000
 
+/** So many sessions that no session of the gateway holds may live with one server; of more the least used ends. */
+export const MOST_STATELESS = 8
+
 /** Using one is written down only so often. */
 const TOUCH_MS = 60_000
 
@@ -15,25 +18,28 @@ export const MOST_TRIES = 3
 export const RETRY_MS = 60_000
 
 /** The longest values that are stored; an id is a header's value, and longer ones are refused by many servers. */
-const MOST_CHARACTERS = { owner: 128, server: 64, id: 2_048, protocolVersion: 64 } as const
+const MOST_CHARACTERS = { owner: 128, server: 64, url: 8_192, id: 2_048, protocolVersion: 64 } as const
 
 interface UpstreamRow extends Record<string, SqlStorageValue> {
   seq: number
   upstream_id: string | null
+  url: string | null
   protocol_version: string
   stateless: number
   last_used_at: number
 }
 
-/** The live session that `owner` has with `server`, or null. Postpones its end. */
+/**
+ * The live session that `owner` has with `server`, or null. Postpones its end. One that was opened at another URL is
+ * none: a server that has moved may be a stranger, who must not learn of it.
+ */
 export function useUpstream(
   sql: SqlStorage,
-  owner: string,
-  server: string,
+  { owner, server, url }: Pick<Binding, 'owner' | 'server' | 'url'>,
   nowMs: number,
 ): UpstreamSession | null {
   const row = live(sql, owner, server)
-  if (row === null) return null
+  if (row === null || row.url !== url) return null
   if (row.stateless === 1 && nowMs - row.last_used_at >= TOUCH_MS)
     sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
   return viewOf(server, row)
@@ -44,6 +50,8 @@ export interface Binding {
   readonly owner: string
   readonly stateless: boolean
   readonly server: string
+  /** Where the session was opened. */
+  readonly url: string
   /** As in BindRequest. */
   readonly replaces: string | null | undefined
   readonly session: { readonly id: string | null; readonly protocolVersion: string }
@@ -55,22 +63,28 @@ export interface Binding {
  * @throws RangeError when a value is longer than anything that is stored
  */
 export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): UpstreamSession {
-  const { owner, server, replaces, session } = binding
-  checkLengths({ owner, server, ...session })
-  const stored = live(sql, owner, server)
+  const { owner, server, url, replaces, session } = binding
+  checkLengths({ owner, server, url, ...session })
+  let stored = live(sql, owner, server)
+  if (stored !== null && stored.url !== url) {
+    markEnded(sql, 'seq = ?', [stored.seq], nowMs)
+    stored = null
+  }
   if (stored !== null && (replaces === undefined || stored.upstream_id !== replaces))
     return viewOf(server, stored)
   if (stored === null) {
     sql.exec(
-      `INSERT INTO upstream_sessions (owner, stateless, server, upstream_id, protocol_version, last_used_at)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO upstream_sessions (owner, stateless, server, url, upstream_id, protocol_version, last_used_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       owner,
       binding.stateless ? 1 : 0,
       server,
+      url,
       session.id,
       session.protocolVersion,
       nowMs,
     )
+    if (binding.stateless) endLeastUsed(sql, server, nowMs)
   } else {
     sql.exec(
       'UPDATE upstream_sessions SET upstream_id = ?, protocol_version = ?, last_used_at = ? WHERE seq = ?',
@@ -81,6 +95,13 @@ export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): 
     )
   }
   return { server, ...session }
+}
+
+/** A client that declares other capabilities with every request must not fill the server with sessions. */
+function endLeastUsed(sql: SqlStorage, server: string, nowMs: number): void {
+  const beyond = `seq IN (SELECT seq FROM upstream_sessions WHERE server = ? AND ended_at IS NULL AND stateless = 1
+    ORDER BY last_used_at DESC, seq DESC LIMIT -1 OFFSET ?)`
+  markEnded(sql, beyond, [server, MOST_STATELESS], nowMs)
 }
 
 /** The sessions upstream of one owner end with it. Part of the transaction that ends the owner. */
@@ -119,6 +140,8 @@ function markEnded(sql: SqlStorage, which: string, values: SqlStorageValue[], no
 export interface EndingUpstream {
   readonly seq: number
   readonly server: string
+  /** Where it was opened; null where that is not known. */
+  readonly url: string | null
   readonly id: string
   readonly protocolVersion: string
   /** This one included. */
@@ -131,10 +154,17 @@ export interface EndingUpstream {
  */
 export function takeEnding(sql: SqlStorage, most: number, nowMs: number): EndingUpstream[] {
   return sql
-    .exec<{ seq: number; server: string; upstream_id: string; protocol_version: string; tries: number }>(
+    .exec<{
+      seq: number
+      server: string
+      url: string | null
+      upstream_id: string
+      protocol_version: string
+      tries: number
+    }>(
       `UPDATE upstream_sessions SET tries = tries + 1, retry_at = ?1 WHERE seq IN (
          SELECT seq FROM upstream_sessions WHERE ended_at IS NOT NULL AND retry_at <= ?2 ORDER BY retry_at LIMIT ?3
-       ) RETURNING seq, server, upstream_id, protocol_version, tries`,
+       ) RETURNING seq, server, url, upstream_id, protocol_version, tries`,
       nowMs + RETRY_MS,
       nowMs,
       most,
@@ -143,6 +173,7 @@ export function takeEnding(sql: SqlStorage, most: number, nowMs: number): Ending
     .map((row) => ({
       seq: row.seq,
       server: row.server,
+      url: row.url,
       id: row.upstream_id,
       protocolVersion: row.protocol_version,
       tries: row.tries,
@@ -194,7 +225,7 @@ export function nextUpstreamEndMs(sql: SqlStorage, soonestMs: number): number | 
 
 function live(sql: SqlStorage, owner: string, server: string): UpstreamRow | null {
   const rows = sql.exec<UpstreamRow>(
-    `SELECT seq, upstream_id, protocol_version, stateless, last_used_at FROM upstream_sessions
+    `SELECT seq, upstream_id, url, protocol_version, stateless, last_used_at FROM upstream_sessions
      WHERE owner = ? AND server = ? AND ended_at IS NULL`,
     owner,
     server,

@@ -1,7 +1,7 @@
 /** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
 
 import type { PersonRole } from '../admin/roles.ts'
-import type { KnownEras, UpstreamFailure } from '../upstream/config.ts'
+import type { KnownEras, UpstreamConfig, UpstreamFailure } from '../upstream/config.ts'
 import type { SecretHeader, ServerDocument } from './server-document.ts'
 
 /** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
@@ -129,6 +129,9 @@ export interface ServerStatus {
   readonly renamed: Readonly<Record<string, string>>
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[]
 }
+
+/** What a listing may show, now that it has been compared with the pins. */
+export type Verdict = Pick<UpstreamConfig, 'withheld' | 'renamed'>
 
 /** A server's tools as they were last listed. */
 export interface Catalogue {

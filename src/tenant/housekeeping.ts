@@ -19,6 +19,8 @@ const HOUR_MS = 3_600_000
 export interface Wakes {
   /** When principals are told again, where some have yet to be told. */
   readonly tellMs: number | null
+  /** When the listings of restless servers are compared anew. */
+  readonly compareMs: number | null
   /** When messages to webhooks can be sent. */
   readonly sendMs: number | null
   /** 'nowhere': there is no audit database; a time: a run carries rows, and is dead if it has not ended by then. */
@@ -28,12 +30,13 @@ export interface Wakes {
 /** When the tenant must wake up, in Unix milliseconds, or null for never: the soonest of all there is to wake up for. */
 export function nextWakeMs(
   sql: SqlStorage,
-  { tellMs, sendMs, carrying }: Wakes,
+  { tellMs, compareMs, sendMs, carrying }: Wakes,
   nowMs: number,
 ): number | null {
   if (readTenant(sql)?.deletion) return nowMs + DELETION_ROUND_MS
   const wakes = [
     pendingGrants(sql).length > 0 ? (tellMs ?? nowMs + RETRY_MS) : null,
+    compareMs,
     sendMs,
     nextTargetMs(sql),
     nextPurgeMs(sql, nowMs),

@@ -29,8 +29,13 @@ export function readListing(sql: SqlStorage, server: string): Listing | null {
   }
 }
 
-/** Keeps a listing in place of the one before. */
-export function writeListing(sql: SqlStorage, server: string, listing: Listing, toolsJson: string): void {
+/** Keeps a listing in place of the one before; `toolsJson` is null where its tools are too long to be kept. */
+export function writeListing(
+  sql: SqlStorage,
+  server: string,
+  listing: Listing,
+  toolsJson: string | null,
+): void {
   sql.exec(
     'INSERT OR REPLACE INTO listings (server, digest, listed_at, tools, renamed, left_out, flags) VALUES (?, ?, ?, ?, ?, ?, ?)',
     server,
@@ -42,7 +47,7 @@ export function writeListing(sql: SqlStorage, server: string, listing: Listing, 
     JSON.stringify(listing.flags),
   )
   sql.exec('DELETE FROM listing_parts WHERE server = ?', server)
-  const bytes = new TextEncoder().encode(toolsJson)
+  const bytes = new TextEncoder().encode(toolsJson ?? '')
   for (let part = 0; part * PART_BYTES < bytes.length; part++) {
     const piece = bytes.slice(part * PART_BYTES, (part + 1) * PART_BYTES)
     sql.exec(
@@ -54,7 +59,7 @@ export function writeListing(sql: SqlStorage, server: string, listing: Listing, 
   }
 }
 
-/** The tools of the last listing, as the JSON that came; null before the first. */
+/** The tools of the last listing, as the JSON that came; null before the first, and where they are not kept. */
 export function readTools(sql: SqlStorage, server: string): string | null {
   const parts = sql
     .exec<{ bytes: ArrayBuffer }>('SELECT bytes FROM listing_parts WHERE server = ? ORDER BY part', server)

@@ -33,10 +33,11 @@ import {
   type SecretView,
   type ServerView,
   type TenantView,
+  type Verdict,
 } from './contract.ts'
 import { deletionView, goOnDeleting, startDeletion } from './deletion.ts'
 import * as grants from './grants.ts'
-import { LONGEST_RETRY_MS, nextWakeMs, purge, RETRY_MS } from './housekeeping.ts'
+import { LONGEST_RETRY_MS, nextWakeMs, purge, RETRY_MS, type Wakes } from './housekeeping.ts'
 import { readListing, readTools } from './listings.ts'
 import {
   type ExpectedLogin,
@@ -47,7 +48,7 @@ import {
   recordAccountEnd,
   recordIssuerLogout,
 } from './logouts.ts'
-import { examine, type ObservedListing, observeListing } from './observation.ts'
+import { examine, heldServers, type ObservedListing, observeListing } from './observation.ts'
 import * as people from './people.ts'
 import { acceptDrift, pinnedOfDrifted } from './pins.ts'
 import * as policies from './policies.ts'
@@ -105,9 +106,12 @@ export class TenantObject extends DurableObject<Env> {
   readonly #sql: SqlStorage
   readonly #pushes: Pushes
   readonly #restless = new Restless()
+  readonly #restlessEras = new Restless()
   readonly #webhooks = new WebhookDelivery(() => this.#webhookContext())
   /** When principals are told again that could not be told; null: nobody has said. */
   #tellAtMs: number | null = null
+  /** When the last listing of servers that were restless is compared anew; null: nobody has said. */
+  #compareAtMs: number | null = null
   #keeping: Promise<void> = Promise.resolve()
   /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
   #keepingUntilMs: number | null = null
@@ -391,6 +395,7 @@ export class TenantObject extends DurableObject<Env> {
       grants.dropServer(this.#sql, name)
       servers.deleteServer(this.#sql, name)
       this.#restless.forget(name)
+      this.#restlessEras.forget(name)
       return touched
     })
   }
@@ -550,35 +555,38 @@ export class TenantObject extends DurableObject<Env> {
 
   /**
    * A complete listing of a server's tools that is not in its `seen`. Returns when every principal was told; of a server
-   * whose listing changes all the time they are told by alarm.
+   * whose listing changes all the time they are told by alarm. Answers what may be shown of it, whoever was told; null
+   * where there is no such server, or no list.
    */
-  async observe(server: string, listing: ObservedListing): Promise<void> {
-    if (!this.#exists || servers.readServer(this.#sql, server) === null) return
+  async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
+    if (!this.#exists || servers.readServer(this.#sql, server) === null) return null
     const examined = await examine(listing.toolsJson)
     if (examined === null) {
       log('warn', 'tenant.listing_unreadable', { server })
-      return
+      return null
     }
-    const { touched, isWorse, isRestless } = this.ctx.storage.transactionSync(() => {
+    const wasRestless = this.#restless.isRestless(server, Date.now())
+    const { touched, isWorse, isRestless, verdict } = this.ctx.storage.transactionSync(() => {
       const before = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
       const drifted = driftNow(this.#sql, server)
-      const isNews = observeListing(this.#sql, server, listing, examined, Date.now())
+      const isNews = observeListing(this.#sql, server, listing, examined, Date.now(), wasRestless)
       const isRestless = isNews && this.#restless.count(server, Date.now())
       if (isNews && !isRestless)
         announceDrift(this.#sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
-      const after = servers.upstreamConfig(this.#sql, server)?.withheld ?? {}
-      const isWorse = Object.keys(after).some((tool) => !Object.hasOwn(before, tool))
-      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse, isRestless }
+      const after = servers.upstreamConfig(this.#sql, server)
+      const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
+      const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
+      return { touched: isNews ? grants.touchByServer(this.#sql, server) : [], isWorse, isRestless, verdict }
     })
     this.#sendSoon()
-    if (touched.length === 0) return
-    // What is withheld from now on is withheld at once, however restless the server.
-    if (!isRestless || isWorse) {
-      await this.#tell(touched)
-      return
+    if (touched.length === 0) {
+      await this.#rearm()
+      return verdict
     }
-    this.#tellAtMs = Math.min(this.#tellAtMs ?? Number.POSITIVE_INFINITY, Date.now() + RESTLESS_MS)
-    await this.#rearm()
+    // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
+    if (!isRestless || isWorse) await this.#tell(touched)
+    else await this.#leaveToAlarm()
+    return verdict
   }
 
   /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
@@ -604,7 +612,8 @@ export class TenantObject extends DurableObject<Env> {
       return isNews ? grants.touchByServer(this.#sql, server) : []
     })
     this.#sendSoon()
-    await this.#tell(touched)
+    if (touched.length > 0 && this.#restlessEras.count(server, Date.now())) await this.#leaveToAlarm()
+    else await this.#tell(touched)
   }
 
   /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
@@ -782,6 +791,8 @@ export class TenantObject extends DurableObject<Env> {
       // Not awaited: a slow receiver must not make principals wait.
       this.#sendSoon()
       this.ctx.storage.transactionSync(() => purge(this.#sql, Date.now()))
+      this.#compareAtMs = null
+      for (const server of heldServers(this.#sql)) await this.#compareAnew(server)
       await this.#tell(grants.pendingGrants(this.#sql), true)
       if (nextTargetMs(this.#sql) !== null) await this.#endSessions(null)
       this.#keeping = this.#keepAudit()
@@ -852,6 +863,26 @@ export class TenantObject extends DurableObject<Env> {
     return pending
   }
 
+  /** Whom a restless server concerns is told by alarm, soon. */
+  async #leaveToAlarm(): Promise<void> {
+    this.#tellAtMs = Math.min(this.#tellAtMs ?? Number.POSITIVE_INFINITY, Date.now() + RESTLESS_MS)
+    await this.#rearm()
+  }
+
+  /** Compares a server's last listing as if the server had not been restless: what is as pinned is let go. */
+  async #compareAnew(server: string): Promise<void> {
+    const toolsJson = readTools(this.#sql, server)
+    const examined = toolsJson === null ? null : await examine(toolsJson)
+    if (toolsJson === null || examined === null) return
+    this.ctx.storage.transactionSync(() => {
+      const listing = readListing(this.#sql, server)
+      // Another may have been listed while this one was read.
+      if (listing === null || readTools(this.#sql, server) !== toolsJson) return
+      observeListing(this.#sql, server, { digest: listing.digest, toolsJson }, examined, Date.now())
+      grants.touchByServer(this.#sql, server)
+    })
+  }
+
   /** Sessions are no part of what an administrator has seen of a grant, so its stamp stays. */
   #recordEnd({ actor, reason }: By, subject: string, detail: Record<string, string>, atMs: number): void {
     const why = reason === null ? {} : { reason }
@@ -899,7 +930,9 @@ export class TenantObject extends DurableObject<Env> {
     const nowMs = Date.now()
     const carrying = this.env.AUDIT_DB === undefined ? 'nowhere' : (this.#keepingUntilMs ?? 'idle')
     const sendMs = this.#webhooks.nextMs(this.#sql, nowMs)
-    const wakeMs = nextWakeMs(this.#sql, { tellMs: this.#tellAtMs, sendMs, carrying }, nowMs)
+    this.#compareAtMs = heldServers(this.#sql).length > 0 ? (this.#compareAtMs ?? nowMs + RESTLESS_MS) : null
+    const known: Wakes = { tellMs: this.#tellAtMs, compareMs: this.#compareAtMs, sendMs, carrying }
+    const wakeMs = nextWakeMs(this.#sql, known, nowMs)
     if (wakeMs === armedMs) return
     if (wakeMs === null) await this.ctx.storage.deleteAlarm()
     else await this.ctx.storage.setAlarm(wakeMs)

@@ -71,6 +71,9 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
 /**
  * Compares a listing with the pins and keeps it as the last known one. True when the server's configuration is not
  * what it was; a listing that was compared already changes nothing.
+ *
+ * @param holds what has drifted stays so, even what is as pinned again; such a
+ *   listing is not seen, but to be compared anew; one that is not kept cannot be, so it is compared at once
  */
 export function observeListing(
   sql: SqlStorage,
@@ -78,9 +81,11 @@ export function observeListing(
   { digest, toolsJson }: ObservedListing,
   { tools, flags, names, tooLong }: ExaminedListing,
   nowMs: number,
+  holds = false,
 ): boolean {
   if (readServer(sql, server) === null || seenDigests(sql, server).includes(digest)) return false
-  const arePinsChanged = compareWithPins(sql, server, tools, nowMs)
+  const isKept = toolsJson.length <= LONGEST_KEPT
+  const { isChanged: arePinsChanged, isHeld } = compareWithPins(sql, server, tools, nowMs, holds && isKept)
   const before = readListing(sql, server)
   const { renamed, leftOut } = exposed(server, names, tooLong)
   const listing: Listing = {
@@ -91,11 +96,23 @@ export function observeListing(
     leftOut,
     flags,
   }
-  writeListing(sql, server, listing, toolsJson.length <= LONGEST_KEPT ? toolsJson : '[]')
+  writeListing(sql, server, listing, isKept ? toolsJson : null)
   const areNamesChanged = JSON.stringify(before?.renamed ?? {}) !== JSON.stringify(renamed)
-  if (arePinsChanged || areNamesChanged) clearSeen(sql, server)
-  addSeen(sql, server, digest)
+  if (arePinsChanged || areNamesChanged || isHeld) clearSeen(sql, server)
+  if (!isHeld) addSeen(sql, server, digest)
   return true
+}
+
+/** The servers of which drift is held, or may be: their last listing is to be compared anew. */
+export function heldServers(sql: SqlStorage): string[] {
+  return sql
+    .exec<{ server: string }>(
+      `SELECT DISTINCT server FROM drift JOIN listings USING (server)
+       WHERE EXISTS (SELECT 1 FROM listing_parts WHERE listing_parts.server = listings.server)
+         AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.server = listings.server AND seen.digest = listings.digest)`,
+    )
+    .toArray()
+    .map(({ server }) => server)
 }
 
 /** How the names of a listing are exposed, within what a configuration can carry. */

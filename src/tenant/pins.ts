@@ -27,19 +27,29 @@ interface PinRow extends Record<string, SqlStorageValue> {
   definition: string
 }
 
+/** What comparing a listing did. */
+export interface Comparison {
+  /** Pins or drift are not what they were. */
+  readonly isChanged: boolean
+  /** A tool that is as pinned again counts as drifted all the same, for now. */
+  readonly isHeld: boolean
+}
+
 /**
- * Compares a complete listing with the pins: what is new is pinned, what is as pinned has not drifted any more,
- * what differs has. True when pins or drift are not what they were.
+ * Compares a complete listing with the pins: what is new is pinned, what is as pinned has not drifted any more
+ * (unless `holds`: then drift is only added), what differs has.
  */
 export function compareWithPins(
   sql: SqlStorage,
   server: string,
   tools: readonly Examined[],
   nowMs: number,
-): boolean {
+  holds: boolean,
+): Comparison {
   const pins = byTool(sql.exec<PinRow>('SELECT * FROM pins WHERE server = ?', server).toArray())
   const drifted = byTool(sql.exec<PinRow>('SELECT * FROM drift WHERE server = ?', server).toArray())
   let isChanged = false
+  let isHeld = false
   for (const { tool, fingerprint, definition } of tools) {
     const pin = pins.get(tool)
     const drift = drifted.get(tool)
@@ -48,6 +58,10 @@ export function compareWithPins(
       sql.exec('INSERT INTO pins VALUES (?, ?, ?, ?, ?)', server, tool, fingerprint, kept, nowMs)
     } else if (pin.fingerprint === fingerprint) {
       if (drift === undefined) continue
+      if (holds) {
+        isHeld = true
+        continue
+      }
       sql.exec('DELETE FROM drift WHERE server = ? AND tool = ?', server, tool)
     } else {
       if (drift?.fingerprint === fingerprint) continue
@@ -61,7 +75,7 @@ export function compareWithPins(
     isChanged = true
   }
   if (isChanged) forgetOldest(sql, server, tools)
-  return isChanged
+  return { isChanged, isHeld }
 }
 
 /** Every tool that has drifted, by name. */

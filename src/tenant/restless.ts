@@ -18,11 +18,20 @@ export class Restless {
 
   /** Counts a change; true when the server has had so many that the next telling should wait. */
   count(server: string, nowMs: number): boolean {
+    const before = this.#current(server, nowMs)
+    this.#changes.set(server, { ...before, count: before.count + 1 })
+    return before.count >= MOST_CHANGES
+  }
+
+  /** Whether another change would be one too many. */
+  isRestless(server: string, nowMs: number): boolean {
+    return this.#current(server, nowMs).count >= MOST_CHANGES
+  }
+
+  #current(server: string, nowMs: number): Changes {
     const before = this.#changes.get(server)
     const isSame = before !== undefined && nowMs >= before.sinceMs && nowMs - before.sinceMs < WINDOW_MS
-    const now = isSame ? { ...before, count: before.count + 1 } : { sinceMs: nowMs, count: 1 }
-    this.#changes.set(server, now)
-    return now.count > MOST_CHANGES
+    return isSame ? before : { sinceMs: nowMs, count: 0 }
   }
 
   forget(server: string): void {

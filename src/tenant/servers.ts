@@ -116,8 +116,8 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     breaker,
     atMs,
   } = report
-  const session = eras?.session ?? flag(before.session_era)
-  const stateless = eras?.stateless ?? flag(before.stateless_era)
+  // Null is something that was found out: that what was known is not so.
+  const { session = flag(before.session_era), stateless = flag(before.stateless_era) } = eras ?? {}
   const info = serverInfo && {
     name: String(serverInfo.name).slice(0, LONGEST_NAME),
     version: String(serverInfo.version).slice(0, LONGEST_NAME),

@@ -3,6 +3,12 @@ import { BodyProblem, brokeOff, problemFrom, tooLarge } from './answer-problems.
 import type { Hold } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 
+/**
+ * After so much of a body others get their turn: while it is read as fast as it comes, the isolate looks at no other
+ * connection.
+ */
+const STRETCH_BYTES = 512 * 1024
+
 /** The pieces of one body. Reading throws only BodyProblem. */
 export class BodyReader {
   readonly #response: Response
@@ -10,6 +16,7 @@ export class BodyReader {
   readonly #hold: Hold
   readonly #status: number
   #bytes = 0
+  #pauseAt = STRETCH_BYTES
 
   constructor(response: Response, hold: Hold) {
     this.#response = response
@@ -22,6 +29,10 @@ export class BodyReader {
     const { watchdog, link } = this.#hold
     try {
       if (this.#response.body === null) return null
+      if (this.#bytes >= this.#pauseAt) {
+        this.#pauseAt = this.#bytes + STRETCH_BYTES
+        await new Promise<void>((resolve) => setTimeout(resolve, 0))
+      }
       this.#reader ??= this.#response.body.getReader()
       const read = await this.#reader.read()
       if (read.done) return null
@@ -48,7 +59,8 @@ export type ReadText =
   | { readonly kind: 'problem'; readonly problem: UpstreamProblem }
 
 /**
- * Reads a response whose length is declared, which it cannot exceed, at once; null where the pieces must be counted.
+ * Reads a response whose length is declared, which it cannot exceed, at once; null where the pieces must be counted. One
+ * that declares too much is not read at all: passing it on up to the bound would take from everybody's time.
  */
 export async function readDeclared(
   response: Response,
@@ -58,6 +70,11 @@ export async function readDeclared(
   const declared = response.headers.get('content-length')
   if (declared === null || !/^\d{1,15}$/.test(declared) || response.headers.has('content-encoding'))
     return null
+  const { maxResponseBytes } = hold.link.config
+  if (Number(declared) > maxResponseBytes) {
+    response.body?.cancel().catch(() => {})
+    return { kind: 'problem', problem: tooLarge(maxResponseBytes, response.status) }
+  }
   if (Number(declared) > mostBytes) return { kind: 'more', pieces: [] }
   try {
     return { kind: 'whole', text: await response.text() }

@@ -53,7 +53,8 @@ export type UpstreamFailure =
 /** What an isolate found out about a server; only what it found out is there. */
 export interface UpstreamReport {
   readonly atMs: number
-  readonly eras?: KnownEras
+  /** Null forgets what was known of an era. */
+  readonly eras?: Partial<KnownEras>
   readonly protocolVersion?: string
   readonly serverInfo?: { readonly name: string; readonly version: string }
   readonly successes?: number

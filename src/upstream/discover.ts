@@ -3,18 +3,22 @@ import { identity } from '../version.ts'
 import { learnEras } from './health.ts'
 import { discard, isJson, problemIn, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
-import type { UpstreamProblem } from './problem.ts'
+import { problemOf, type UpstreamProblem } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
 import type { RpcMessage } from './rpc.ts'
+import { askForSession } from './session-era.ts'
 
 export const STATELESS_VERSION = '2026-07-28'
 const MOST_BYTES = 1024 * 1024
+const noSign: ReadonlySet<number> = new Set([401, 403, 408, 429])
 
 export type Discovered =
   | { readonly kind: 'discovered'; readonly message: RpcMessage }
   /** It answered, but does not speak this era. */
   | { readonly kind: 'other_era' }
+  /** It answered something that says nothing of an era; nothing is learned. */
+  | { readonly kind: 'unclear'; readonly problem: UpstreamProblem }
   | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
 
 /** Sends `server/discover` in the gateway's own name. */
@@ -38,18 +42,42 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
   const { response, hold } = sent
   const { status } = response
   // Servers of the session era know neither the method nor a request without a session: they answer 4xx, in whatever
-  // form. What they say of credentials or load is no sign of an era.
-  const isOtherEra = status >= 400 && status < 500 && status !== 401 && status !== 403 && status !== 429
-  if (isOtherEra && (problemIn(response) !== null || !isJson(response))) {
+  // form. What they say of credentials, time or load is no sign of an era.
+  const isRefusal = status >= 400 && status < 500 && !noSign.has(status)
+  if (isRefusal && (problemIn(response) !== null || !isJson(response))) {
     discard(response)
     hold.end(null)
-    learnEras(link, { stateless: false })
-    return { kind: 'other_era' }
+    return refusedInProse(link, status, signal)
   }
   const answer = await readAnswer(response, hold, id, MOST_BYTES)
-  if (!answer.ok) return { kind: 'failed', problem: answer.problem }
-  const versions = answer.message.result?.supportedVersions
+  if (!answer.ok) {
+    const isProse = isRefusal && answer.problem.failure === 'not_mcp'
+    return isProse ? refusedInProse(link, status, signal) : { kind: 'failed', problem: answer.problem }
+  }
+  const { error, result } = answer.message
+  if (error !== undefined && !isRefusal && !saysUnknown(error.code)) {
+    const message = `answered server/discover with an error (${error.code})`
+    return { kind: 'unclear', problem: problemOf('not_mcp', message, { status, isUndone: true }) }
+  }
+  const versions = result?.supportedVersions
   const isStateless = Array.isArray(versions) && versions.includes(STATELESS_VERSION)
   learnEras(link, { stateless: isStateless })
   return isStateless ? { kind: 'discovered', message: answer.message } : { kind: 'other_era' }
+}
+
+/** Whether a server says by this error that it cannot make sense of the request: it will not later either. */
+function saysUnknown(code: number): boolean {
+  return (code >= -32_602 && code <= -32_600) || (code >= -32_099 && code <= -32_000)
+}
+
+/** A page says 404 also where nobody is at home: then it tells only of who speaks the other era at the same time. */
+async function refusedInProse(link: UpstreamLink, status: number, signal?: AbortSignal): Promise<Discovered> {
+  if (status === 404 && (await askForSession(link, signal)) !== 'speaks') {
+    return {
+      kind: 'unclear',
+      problem: problemOf('http_error', 'answered HTTP 404', { status, isUndone: true }),
+    }
+  }
+  learnEras(link, { stateless: false })
+  return { kind: 'other_era' }
 }

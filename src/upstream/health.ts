@@ -13,6 +13,8 @@ import type { UpstreamProblem } from './problem.ts'
 /** Successes are no news: they are told once in so long. Failures are told sooner, many in one report. */
 const REPORT_SUCCESS_MS = 30_000
 const REPORT_FAILURE_MS = 2_000
+/** A server that seems to speak no era at all is asked anew, but not all the time. */
+const ASK_ANEW_MS = 10_000
 const MOST_SERVERS = 2_000
 
 interface Health {
@@ -23,6 +25,7 @@ interface Health {
   eras: Partial<KnownEras>
   /** What was configured then: what an administrator says anew counts. */
   configured: KnownEras
+  askedAnewAtMs: number
   /** Not yet reported. */
   successes: number
   failures: number
@@ -49,6 +52,7 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
     open: new Map(),
     eras: {},
     configured: config.eras,
+    askedAnewAtMs: 0,
     successes: 0,
     failures: 0,
     lastFailure: undefined,
@@ -73,14 +77,23 @@ export function erasOf(link: UpstreamLink): KnownEras {
   return { ...link.config.eras, ...eras }
 }
 
-/** Remembers an era that was found out, and tells the tenant's object. */
+/** A server cannot speak neither era: that is forgotten, so that the server is asked again, once in a while. */
+export function askAnew(link: UpstreamLink): void {
+  const { session, stateless } = erasOf(link)
+  const health = healthOf(link)
+  if (session !== false || stateless !== false || Date.now() - health.askedAnewAtMs < ASK_ANEW_MS) return
+  health.askedAnewAtMs = Date.now()
+  health.eras = { session: null, stateless: null }
+}
+
+/** Remembers an era that was found out, and tells the tenant's object; a doubt alone concerns this isolate only. */
 export function learnEras(link: UpstreamLink, found: Partial<KnownEras>, more: Partial<UpstreamReport> = {}) {
   const health = healthOf(link)
   const before = erasOf(link)
   health.eras = { ...health.eras, ...found }
   const eras = erasOf(link)
-  if (isSame(eras, before)) return
-  tell(link, { atMs: Date.now(), eras, ...more })
+  if (isSame(eras, before) || Object.values(found).every((flag) => flag === null)) return
+  tell(link, { atMs: Date.now(), eras: found, ...more })
 }
 
 /** A place among the server's open requests, or why there is none. */
@@ -91,7 +104,8 @@ export type Entry =
 
 /**
  * Asks the breaker and the cap. Whoever is let must call `leave`, once, with what became of it. An endless stream takes
- * no place: it would keep it for hours.
+ * no place, which it would keep for hours, and says nothing to the breaker: it ends too late for a probe, and a server
+ * without streams may be well.
  */
 export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   const { config } = link
@@ -100,8 +114,9 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   if (!isEndless && !hasRoom(health, config.maxConcurrent, nowMs)) return { kind: 'busy' }
   const asked = admit(health.breaker, nowMs, breakerSettings(config))
   const before = health.breaker
-  health.breaker = asked.breaker
-  if (before.kind !== asked.breaker.kind) tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
+  if (!isEndless) health.breaker = asked.breaker
+  if (!isEndless && before.kind !== asked.breaker.kind)
+    tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
   if (!asked.let) return { kind: 'resting', retryAtMs: asked.retryAtMs }
   const place = Symbol()
   const longestMs = (config.responseSeconds + config.callSeconds) * 1_000
@@ -113,7 +128,7 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
       if (!isOpen) return
       isOpen = false
       health.open.delete(place)
-      settle(link, health, problem)
+      settle(link, health, problem, isEndless)
     },
   }
 }
@@ -124,10 +139,17 @@ function hasRoom({ open }: Health, most: number, nowMs: number): boolean {
   return open.size < most
 }
 
-function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | null): void {
+function settle(
+  link: UpstreamLink,
+  health: Health,
+  problem: UpstreamProblem | null,
+  isEndless: boolean,
+): void {
   const nowMs = Date.now()
   const before = health.breaker.kind
-  if (problem !== null && isFault(problem)) {
+  if (isEndless) {
+    // Said below, but not to the breaker.
+  } else if (problem !== null && isFault(problem)) {
     health.breaker = failed(health.breaker, nowMs, breakerSettings(link.config))
   } else if (problem?.failure === 'cancelled') {
     health.breaker = abandoned(health.breaker, nowMs)
@@ -154,8 +176,12 @@ function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | n
   } else if (nowMs - health.reportedAtMs >= REPORT_SUCCESS_MS) flush(link, health)
 }
 
-/** Whether the server is ill. One that refuses a request is well, and so is one whose answer was too large. */
-function isFault({ failure }: UpstreamProblem): boolean {
+/**
+ * Whether the server is ill: nothing came, or 5xx, or 200 with what is no answer. One that refuses a request is well, or
+ * a client with bad requests could take it from all others; and so is one whose answer was too large.
+ */
+function isFault({ failure, status }: UpstreamProblem): boolean {
+  if (status !== null && status !== 200 && status < 500) return false
   return (
     failure === 'refused' ||
     failure === 'timeout' ||

@@ -15,7 +15,7 @@ export interface UpstreamRequest {
   /** All but the configured ones, which are added here. */
   readonly headers: HeaderChoices
   readonly body?: string
-  /** Aborts when the client has cancelled. */
+  /** Aborts when the client has cancelled or, with a `TimeoutError`, when the server has had its time. */
   readonly signal?: AbortSignal | undefined
   /** An event stream that may be silent, and last, as long as it likes once it is open. */
   readonly isEndless?: boolean
@@ -54,7 +54,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
     config.responseSeconds * 1_000,
     request.isEndless === true ? Number.POSITIVE_INFINITY : config.callSeconds * 1_000,
   )
-  const cancel = () => watchdog.stop(problemOf('cancelled', 'was not waited for: the client hung up'))
+  const cancel = () => watchdog.stop(abandonment(request.signal))
   request.signal?.addEventListener('abort', cancel)
   const hold: Hold = {
     link,
@@ -89,6 +89,14 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   }
 }
 
+/** That a server is slow is its own fault, that nobody waits is not. */
+function abandonment(signal: AbortSignal | undefined): UpstreamProblem {
+  const reason: unknown = signal?.reason
+  return errorName(reason) === 'TimeoutError'
+    ? problemOf('timeout', 'did not answer within the time that it had beside other servers')
+    : problemOf('cancelled', 'was not waited for: the client hung up')
+}
+
 /**
  * Nothing came back. The runtime has the same words for a connection that never came about and for one that was cut
  * once the request was on it, so it is not known whether the call took effect.
@@ -97,8 +105,11 @@ function unreachable(error: unknown): UpstreamProblem {
   return problemOf('refused', `could not be reached, or broke the connection (${errorName(error)})`)
 }
 
-/** Cloudflare's own answers for an origin that no connection came about with: nothing was sent. */
-const neverReached: ReadonlySet<number> = new Set([521, 522, 523, 525, 526, 530])
+/**
+ * Cloudflare's own answers for an origin that no connection came about with: nothing was sent. Not 522: it is also said of
+ * an origin that took the request and then was silent.
+ */
+const neverReached: ReadonlySet<number> = new Set([521, 523, 525, 526, 530])
 
 /**
  * What an HTTP answer says that is no answer of MCP; null for one that may be. The body of a refusal is not
@@ -108,7 +119,8 @@ export function problemIn(response: Response): UpstreamProblem | null {
   const { status } = response
   if (status >= 300 && status < 400) {
     const message = `redirected the request (HTTP ${status}), which is not followed`
-    return problemOf('redirect', message, { status, isUndone: true })
+    // Some redirect after the deed (303), so that it is not known.
+    return problemOf('redirect', message, { status })
   }
   if (status === 401 || status === 403) {
     const message = `refused the gateway's credentials (HTTP ${status})`

@@ -26,9 +26,12 @@ export interface LeftOut {
   readonly reason: string
 }
 
-/** Whether an upstream server may have this name: a letter, then at most 30 of a-z, 0-9 and `-`; no native server's. */
+/**
+ * Whether an upstream server may have this name: a letter, then at most 30 of a-z, 0-9 and `-`, the last no `-`; no
+ * native server's.
+ */
 export function isServerName(text: string): boolean {
-  return /^[a-z][a-z0-9-]{0,30}$/.test(text) && !nativeServerNames.some((name) => name === text)
+  return /^[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?$/.test(text) && !nativeServerNames.some((name) => name === text)
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   type Reception,
   type Rewriting,
 } from './reception.ts'
-import { parseRpc } from './rpc.ts'
+import { isAnswer, parseRpc, type RpcMessage } from './rpc.ts'
 import { EventParser, formatEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
@@ -26,25 +26,32 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const reader = new BodyReader(response, hold)
   const watch = new EventWatch(reception.id)
   const rewriter = reception.rewriting === null ? null : new EventRewriter(reception.rewriting)
+  const found = () => (rewriter === null ? watch.answer : rewriter.answer)
   const end = once((ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
   })
+  const idleMs = hold.link.config.idleSeconds * 1_000
+  /** The server may be silent while it waits for what it has asked: until it says something else. */
+  const allowSilence = (asked: number) =>
+    hold.watchdog.heard(watch.asked > asked ? Number.POSITIVE_INFINITY : idleMs)
   /** The next piece for the client, or null when there is none. */
   const next = async (): Promise<Uint8Array | null> => {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
       const text = decoder.decode(piece, { stream: true })
+      const { asked } = watch
       watch.push(text)
+      allowSilence(asked)
       if (rewriter === null) return piece
       const changed = rewriter.push(text)
       if (changed !== '') return encoder.encode(changed)
     }
-    if (watch.answer === null && !watch.isResumable) throw new BodyProblem(endedEarly(status))
+    if (found() === null && !watch.isResumable) throw new BodyProblem(endedEarly(status))
     return null
   }
   /** What is said when nothing more comes from the upstream. */
   const conclude = (problem: UpstreamProblem | null): string => {
-    const { answer } = watch
+    const answer = found()
     if (answer !== null) end({ kind: 'answered', message: answer, status })
     else if (problem === null) end({ kind: 'paused', status })
     else {
@@ -82,10 +89,18 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   return new Response(body, { status, headers: { ...eventHeaders, ...reception.headers } })
 }
 
-/** Changes the messages of a stream, event by event; everything else passes as it is. */
+/**
+ * Changes the messages of a stream, event by event. What is said without data passes as it is; data that is no message
+ * does not pass: some clients would take it for messages of other servers.
+ */
 export class EventRewriter {
   readonly #rewriting: Rewriting
   readonly #parser = new EventParser(MOST_EVENT_CHARS)
+
+  /** The last answer that has passed. */
+  answer: RpcMessage | null = null
+  /** The server's own id of the last event that had one. */
+  lastEventId: string | null = null
 
   constructor(rewriting: Rewriting) {
     this.#rewriting = rewriting
@@ -96,9 +111,12 @@ export class EventRewriter {
     let out = ''
     for (const event of this.#parser.push(text)) {
       const { id, data } = event
+      if (id !== undefined && id !== '') this.lastEventId = id
       const message = data === null ? null : parseRpc(data)
       const changed = message === null ? null : this.#rewriting.message(message)
-      if (message !== null && changed === null) continue
+      // An event of an empty line of data is there for its id (MCP 2025-11-25, resumability).
+      if (changed === null && data !== null && data !== '') continue
+      if (message !== null && isAnswer(message)) this.answer = message
       out += formatEvent({
         ...event,
         ...(id === undefined ? {} : { id: this.#rewriting.eventId(id) }),

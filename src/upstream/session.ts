@@ -35,8 +35,8 @@ export type Opened =
       /** The whole answer, as it came. */
       readonly message: RpcMessage
     }
-  /** It answered, but not as a server of the session era does. */
-  | { readonly kind: 'other_era'; readonly message: RpcMessage }
+  /** It answered with an error, by itself no sign of an era (session-era.ts). */
+  | { readonly kind: 'refused'; readonly message: RpcMessage; readonly status: number }
   | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
 
 /** Initializes a session. `params` are the client's own where there is one. */
@@ -58,7 +58,7 @@ export async function openSession(
   const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES)
   if (!answer.ok) return { kind: 'failed', problem: answer.problem }
   const { message } = answer
-  if (message.result === undefined) return { kind: 'other_era', message }
+  if (message.result === undefined) return { kind: 'refused', message, status: answer.status }
   const { protocolVersion, capabilities } = message.result
   if (
     typeof protocolVersion !== 'string' ||

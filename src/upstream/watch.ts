@@ -21,6 +21,8 @@ export class EventWatch {
   answer: RpcMessage | 'cut' | null = null
   /** The upstream gives its events ids: a client may come back for what it missed. */
   isResumable = false
+  /** How many requests of its own the upstream has made. */
+  asked = 0
 
   /** `id` is the request's; null where the stream answers none. */
   constructor(id: RpcId | null, mostChars = MOST_CHARS) {
@@ -86,6 +88,8 @@ export class EventWatch {
       return
     }
     const message = parseRpc(this.#data)
-    if (message !== null && answers(message, id)) this.answer = message
+    if (message === null) return
+    if (answers(message, id)) this.answer = message
+    else if (message.method !== undefined && message.id !== undefined && message.id !== null) this.asked += 1
   }
 }

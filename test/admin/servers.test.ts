@@ -59,7 +59,7 @@ describe('names', () => {
       expect([answer.status, problemsOf(answer)]).toEqual([
         422,
         [
-          `the server's name: found ${JSON.stringify(decodeURIComponent(name))}; allowed: a letter and at most 30 of a-z, 0-9 and -, but not session, legiti`,
+          `the server's name: found ${JSON.stringify(decodeURIComponent(name))}; allowed: a letter and at most 30 of a-z, 0-9 and -, not - at the end, but not session, legiti`,
         ],
       ])
     },

@@ -191,6 +191,27 @@ describe.skipIf(bareWorkerdMissing !== null)(
       }
     })
 
+    test('while large answers pass, others are answered meanwhile, not afterwards', async () => {
+      const { server, connect } = await world.add('passes-much')
+      server.behave({ 'tools/call': { kind: 'large', bytes: HUNDRED_MB, in: 'json' } })
+      const agents = await Promise.all([0, 1, 2].map(() => connect('session', 'one')))
+      const good = await world.connectGood('session')
+      let passing = agents.length
+      const passed = agents.map(async (agent, i) => {
+        const { body } = await agent.open('tools/call', { name: 'echo', arguments: { text: `${i}` } })
+        for await (const _ of body ?? []) if (passing === 0) return
+        passing -= 1
+      })
+      let meanwhile = 0
+      while (passing === agents.length) {
+        expect(await good.call('echo', { text: 'meanwhile' })).toMatchObject({ text: 'meanwhile' })
+        meanwhile += 1
+      }
+      await Promise.all(passed)
+      // Without turns there are two at most: one that waits for the end, and the one after it.
+      expect(meanwhile).toBeGreaterThan(4)
+    })
+
     test.each(eras)('odd but proper answers pass, in the %s era', async (era) => {
       const { connect } = await world.add(`odd-${era}`)
       const odd: readonly Behaviour[] = [

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, eras } from '../support/node/mcp-agent.ts'
+import { startMisbehaving } from '../support/node/misbehaving.ts'
 import { until } from '../support/node/until.ts'
 import { entrances, startUpstreamWorld, type UpstreamWorld } from '../support/node/upstream-world.ts'
 import { within } from '../support/node/within.ts'
@@ -55,6 +56,65 @@ describe.skipIf(bareWorkerdMissing !== null)(`upstream sessions ${bareWorkerdMis
       expect(server.executions('after')).toBe(0)
     })
 
+    test.each([
+      [400, 'Card was charged, but the checkout session could not be confirmed'],
+      [400, 'Session not found'],
+      [404, 'There is no customer of this name'],
+    ])('an error of the call itself is no forgotten session: %i %s', async (status, message) => {
+      const { server, connect } = await world.add(`errs-${era}-${status}-${message.length}`, {}, sessionOnly)
+      const agent = await connect(era, 'one')
+      const behave = { kind: 'error', status, code: -32_000, message, isDone: true }
+      const { answer, status: seen } = await agent.send('tools/call', {
+        name: 'echo',
+        arguments: { text: 'pay', behave },
+      })
+      expect(answer?.error).toMatchObject({ code: -32_000, message })
+      expect(server.executions('pay')).toBe(1)
+      expect(server.sessions()).toHaveLength(1)
+      // To an agent of the session era 404 would say that its own session is dead.
+      expect(seen).toBe(200)
+    })
+
+    test('that the server does not know, by a 400 to nobody, is renewed', async () => {
+      const { server, connect } = await world.add(`says-400-${era}`, {}, sessionOnly)
+      const agent = await connect(era, 'one')
+      await agent.callBad({ text: 'before' })
+      const message = 'Bad Request: No valid session ID provided'
+      let isFirst = true
+      server.behave(({ rpc }) => {
+        if (rpc !== 'tools/call' || !isFirst) return { kind: 'ok' }
+        isFirst = false
+        return { kind: 'error', status: 400, code: -32_000, message, isOwn: false }
+      })
+      expect(await agent.callBad({ text: 'after' })).toMatchObject({ isError: false, text: 'after' })
+    })
+
+    test('forgotten by the server always, the agent still has its own', async () => {
+      const { server, connect } = await world.add(`keeps-own-${era}`, {}, sessionOnly)
+      const agent = await connect(era, 'all')
+      await agent.callBad({ text: 'before' })
+      server.behave({ 'tools/call': { kind: 'forgotten' } })
+      expect((await agent.send('tools/call', { name: `keeps-own-${era}__echo`, arguments: {} })).status).toBe(
+        200,
+      )
+    })
+
+    test('is not taken along when the server is registered with another URL', async () => {
+      const { server, connect, name } = await world.add(`moves-${era}`, {}, sessionOnly)
+      const agent = await connect(era, 'all')
+      await agent.callBad({ text: 'before' })
+      const known = server.sessions()
+      const next = await startMisbehaving(sessionOnly)
+      try {
+        await world.admin.putServer(name, { url: next.url })
+        expect(await agent.callBad({ text: 'after' })).toMatchObject({ isError: false, text: 'after' })
+        expect([server.executions('after'), next.executions('after')]).toEqual([0, 1])
+        for (const { headers } of next.requests) expect(known).not.toContain(headers['mcp-session-id'])
+      } finally {
+        await next.stop()
+      }
+    })
+
     test('agents of two grants never share one', async () => {
       const { server, connect, name } = await world.add(`apart-${era}`, {}, sessionOnly)
       const mine = await connect(era, 'one')
@@ -75,6 +135,32 @@ describe.skipIf(bareWorkerdMissing !== null)(`upstream sessions ${bareWorkerdMis
       expect([used('mine').size, used('theirs').size]).toEqual([1, 1])
       expect(used('mine').isDisjointFrom(used('theirs'))).toBe(true)
     })
+  })
+
+  test('is one for all that a client of the stateless era declares, but for what it can be asked', async () => {
+    const { server, name, token } = await world.add('declares', {}, sessionOnly)
+    for (let i = 0; i < 12; i++) {
+      const params = {
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'agent', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': { experimental: { [`n${i}`]: {} } },
+        },
+      }
+      const response = await fetch(`${world.gateway.url}/mcp/${name}`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': 'tools/list',
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: i, method: 'tools/list', params }),
+      })
+      expect(await response.json()).toMatchObject({ result: { tools: [{ name: 'echo' }] } })
+    }
+    expect(server.received('initialize')).toHaveLength(1)
   })
 
   test('ends with the session of the agent', async () => {

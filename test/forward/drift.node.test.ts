@@ -128,6 +128,16 @@ describe.skipIf(bareWorkerdMissing !== null).each(eras)(`in the %s era${missing}
     expect(await list()).toEqual([other])
   })
 
+  test('a list in pages that was empty for a while is compared all the same', async () => {
+    const { list, server } = await changed('pages-empty', 'one', 'hide')
+    server.list({ tools: [other, echoTool], pageSize: 1 })
+    expect(await list()).toEqual([other])
+    server.list({ tools: [], pageSize: 1 })
+    expect(await list()).toEqual([])
+    server.list({ tools: [louder, other], pageSize: 1 })
+    expect(await list()).toEqual([])
+  })
+
   test.each(entrances)(
     'an open stream is told, when it is withheld and when it is accepted (%s)',
     async (entrance) => {

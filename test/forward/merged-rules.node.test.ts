@@ -92,6 +92,18 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
     expect(ms).toBeLessThan(9_000)
   })
 
+  test.each(eras)('no server passes for another, or for the gateway, in the %s era', async (era) => {
+    const [evil, well] = [await world.add(`evil-${era}`), await world.add(`well-${era}`)]
+    const borrowed = ['auth_whoami', `${well.name}__echo`, 'other']
+    evil.server.list({ tools: borrowed.map((name) => named(name)) })
+    const tools = { auth_whoami: {}, [`${well.name}__echo`]: {} }
+    const agent = await agentUnder(era, { default: 'deny', tools }, ['session', well.name, evil.name])
+    expect(await agent.tools()).toEqual(['auth_whoami', `${well.name}__echo`])
+    for (const name of borrowed)
+      expect((await agent.call(`${evil.name}__${name}`, { text: 'x' })).code).toBe('default_deny')
+    expect(calledAs(evil)).toEqual([])
+  })
+
   test.each(eras)('a name that does not fit is exposed as another, in the %s era', async (era) => {
     const unwell = await world.add(`odd-names-${era}`)
     const long = 'x'.repeat(100)

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { exposeId, rewritingFor, splitEventId, splitId } from '../../src/forward/rewriting.ts'
 import type { RpcMessage } from '../../src/upstream/rpc.ts'
 
-const crm = rewritingFor('crm')
+const crm = rewritingFor('crm', 1)
+const unasked = rewritingFor('crm', null)
 const result = (value: Record<string, unknown>): RpcMessage => ({ jsonrpc: '2.0', id: 1, result: value })
 
 describe('ids', () => {
@@ -25,9 +26,15 @@ describe('ids', () => {
   )
 
   test('of events', () => {
-    expect(splitEventId(crm.eventId('a.b_1'))).toEqual({ server: 'crm', id: 'a.b_1' })
-    expect(splitEventId(crm.eventId(''))).toEqual({ server: 'crm', id: '' })
-    for (const text of ['', '7', '.7']) expect(splitEventId(text)).toBeNull()
+    for (const id of ['a.b_1', '', ':']) {
+      expect(splitEventId(unasked.eventId(id))).toEqual({ server: 'crm', id, request: null })
+      for (const request of [1, 1.5, '1', 'a.b:c%', 'é\ud800\n', '']) {
+        const text = rewritingFor('crm', request).eventId(id)
+        expect(text).toMatch(/^[!-~]*$/)
+        expect(splitEventId(text)).toEqual({ server: 'crm', id, request })
+      }
+    }
+    for (const text of ['', '7', '.7', 'crm:.7', 'crm:%.7', 'crm:{}.7']) expect(splitEventId(text)).toBeNull()
   })
 })
 
@@ -43,6 +50,21 @@ describe('a message', () => {
     const progress = { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } } as const
     expect(crm.message(progress)).toBe(progress)
   })
+
+  test('a request of its own that it takes back is named as the client knows it', () => {
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled' } as const
+    expect(crm.message({ ...cancelled, params: { requestId: 3 } })?.params).toEqual({ requestId: 'crm:3' })
+    expect(crm.message({ ...cancelled, params: {} })?.params).toEqual({})
+  })
+
+  test.each([result({}), { jsonrpc: '2.0', id: 1, error: { code: -1, message: 'no' } } as const])(
+    'an answer passes where its request was made, and nowhere else: %j',
+    (answer) => {
+      expect(crm.message(answer)).toBe(answer)
+      expect(unasked.message(answer)).toBeNull()
+      for (const other of [2, '1', 'a']) expect(rewritingFor('crm', other).message(answer)).toBeNull()
+    },
+  )
 
   test('a resource that changed is named as it is listed', () => {
     const updated = { jsonrpc: '2.0', method: 'notifications/resources/updated' } as const

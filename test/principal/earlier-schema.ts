@@ -12,21 +12,21 @@ const WITHOUT_ISSUERS = `
   ALTER TABLE sessions DROP COLUMN known_logouts;
   ALTER TABLE sessions DROP COLUMN store;
   ALTER TABLE sessions DROP COLUMN store_token;
-  UPDATE schema_version SET version = 6;
+  UPDATE schema_version SET version = 7;
 `
 
 const WITHOUT_APPROVALS = `
   ${WITHOUT_ISSUERS}
   DROP TABLE approvals;
   DROP TABLE announcements;
-  UPDATE schema_version SET version = 5;
+  UPDATE schema_version SET version = 6;
 `
 
 export const WITHOUT_CARRYING = `
   ${WITHOUT_APPROVALS}
   DROP TABLE audit_chain;
   ALTER TABLE audit DROP COLUMN arguments_hmac;
-  UPDATE schema_version SET version = 4;
+  UPDATE schema_version SET version = 5;
 `
 
 export const WITHOUT_UPSTREAMS = `

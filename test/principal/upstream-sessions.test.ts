@@ -54,10 +54,14 @@ function server(status: number | 'hang', more: Partial<UpstreamConfig> = {}): Up
   }
 }
 
+/** Where the servers are, by name. */
+const configured = new Map<string, string>()
+
 async function install(
   upstreams: readonly UpstreamConfig[] = [server(200)],
   expiresAtMs: number | null = null,
 ) {
+  for (const { name, url } of upstreams) configured.set(name, url)
   const config = await tenantConfig({ identity: { trusted: true } }, { version: '1', default: 'allow' })
   await principal(NAME).installGrant({
     tenant: 'acme',
@@ -89,6 +93,7 @@ async function bind(more: Partial<BindRequest> & { id?: string | null }) {
     transport: null,
     owner: null,
     server: 'crm',
+    url: configured.get(more.server ?? 'crm') ?? server(200).url,
     replaces: undefined,
     session: { id, protocolVersion: '2025-11-25' },
     ...rest,
@@ -230,6 +235,7 @@ describe('binding', () => {
           transport: null,
           owner: 'o',
           server: 'crm',
+          url: 'https://crm.example.com/mcp',
           replaces: undefined,
           ...more,
           session: { id: 'id' in more ? more.id : 'a', protocolVersion: '1' },
@@ -392,6 +398,50 @@ describe('ending', () => {
     await close(transport)
     await drain()
     expect([await heard(), await stored()]).toEqual([[], []])
+  })
+
+  test('a session is of no use where its server has moved to; told is the place where it was opened', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await install([{ ...server(200), url: `${server(200).url}/moved` }])
+    expect(await upstreamOf({ transport })).toBeNull()
+    expect(await bind({ transport, id: 'up-2' })).toEqual(bound('up-2'))
+    expect(await upstreamOf({ transport })).toEqual(bound('up-2').session)
+    await close(transport)
+    await drain()
+    const told = (await heard()).map(({ url, headers }) => [url, headers['mcp-session-id']])
+    expect(told.sort()).toEqual([
+      [`/heard/p${place}/200/mcp`, 'up-1'],
+      [`/heard/p${place}/200/mcp/moved`, 'up-2'],
+    ])
+    expect(await stored()).toEqual([])
+  })
+
+  test('nobody is told of a server that has moved to another origin: its headers of now are not for the old one', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await install([{ ...server(200), url: 'https://elsewhere.example.com/mcp' }])
+    await close(transport)
+    await drain()
+    expect([await heard(), await stored()]).toEqual([[], []])
+  })
+
+  test('of many clients of the stateless era eight have a session with a server; the one used least ends', async () => {
+    await install()
+    for (let i = 0; i < 10; i++) {
+      at(i * SECOND)
+      await bind({ owner: `stateless:${i}`, id: `up-${i}` })
+    }
+    const transport = await openTransport()
+    await bind({ transport, id: 'own' })
+    await ring()
+    expect((await heard()).map(({ headers }) => headers['mcp-session-id']).sort()).toEqual(['up-0', 'up-1'])
+    expect((await stored()).map(({ upstream_id }) => upstream_id)).toEqual([
+      ...[2, 3, 4, 5, 6, 7, 8, 9].map((i) => `up-${i}`),
+      'own',
+    ])
   })
 
   test('nobody is told of a server that is no longer configured', async () => {

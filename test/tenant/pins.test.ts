@@ -2,6 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TenantConfig } from '../../src/tenant/config.ts'
+import type { Verdict } from '../../src/tenant/contract.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import { fresh, type Json, rows } from '../support/gateway.ts'
 
@@ -30,7 +31,7 @@ let listings = 0
 function observe(
   tools: readonly Json[],
   digest = `${JSON.stringify(tools).length}-${listings++}`,
-): Promise<void> {
+): Promise<Verdict | null> {
   return tenantObject('acme').observe('crm', { digest, toolsJson: JSON.stringify(tools) })
 }
 
@@ -239,6 +240,27 @@ describe('a tool that changes', () => {
   })
 })
 
+describe('a list that is observed', () => {
+  test('is answered with what may be shown of it, also one that was compared before', async () => {
+    await register({ on_drift: 'hide' })
+    await observe([tool('find')])
+    const withheld = { find: 'hidden' }
+    expect(await observe([tool('find', 'other')], 'two')).toMatchObject({ withheld })
+    expect(await observe([tool('find', 'other')], 'two')).toMatchObject({ withheld })
+    expect(await tenantObject('acme').observe('nobody', { digest: 'x', toolsJson: '[]' })).toBeNull()
+  })
+
+  test('and empty is kept as that; one that is too long is not kept', async () => {
+    await register()
+    await observe([])
+    expect(await tenantObject('acme').catalogue('crm')).toMatchObject({ toolsJson: '[]' })
+    const many = Array.from({ length: 17 }, (_, i) => tool(`t${i}`, 'words '.repeat(180_000)))
+    await observe(many)
+    expect(await tenantObject('acme').catalogue('crm')).toBeNull()
+    expect(await status()).toMatchObject({ tools: 17 })
+  })
+})
+
 describe('accepting', () => {
   test('all drift at once; the listing that was accepted needs no second look', async () => {
     await register({ on_drift: 'hide' })
@@ -305,6 +327,40 @@ describe('a server whose listing changes all the time', () => {
     expect((await upstream()).withheld).toEqual({ find: 'blocked', pay: 'blocked' })
   })
 
+  test('withholds only ever more until the alarm, so that to and fro is no news', async () => {
+    await register({ on_drift: 'block' })
+    await observe([tool('a'), tool('b')], 'good')
+    const revision = async () =>
+      (await tenantRows<{ pushed: number }>('acme', "SELECT pushed FROM grants WHERE name = 'bot'"))[0]
+        ?.pushed
+    const toAndFro = async (i: number) =>
+      observe(i % 2 === 0 ? [tool('a', 'other'), tool('b')] : [tool('a'), tool('b', 'other')], `n${i}`)
+    for (let i = 0; i < 24; i++) await toAndFro(i)
+    const both = { a: 'blocked', b: 'blocked' }
+    const before = await revision()
+    // Whoever lists is told what is withheld, though no principal is.
+    for (let i = 24; i < 40; i++) expect((await toAndFro(i))?.withheld).toEqual(both)
+    expect([await revision(), (await upstream()).withheld]).toEqual([before, both])
+    await observe([tool('a'), tool('b')], 'good')
+    expect((await upstream()).withheld).toEqual(both)
+    await runDurableObjectAlarm(tenantObject('acme'))
+    expect(await upstream()).toMatchObject({ withheld: {}, seen: ['good'] })
+    const alarm = await runInDurableObject(tenantObject('acme'), (_, state) => state.storage.getAlarm())
+    expect([await drifted(), alarm]).toEqual([[], null])
+  })
+
+  test('or whose era does, is told of by alarm', async () => {
+    await register()
+    for (let i = 0; i < 25; i++)
+      await tenantObject('acme').report('crm', {
+        atMs: START,
+        eras: { session: i % 2 === 0, stateless: true },
+      })
+    expect((await upstream()).eras.session).toBe(false)
+    await runDurableObjectAlarm(tenantObject('acme'))
+    expect((await upstream()).eras.session).toBe(true)
+  })
+
   test('does not keep an administrator waiting', async () => {
     await register()
     for (let i = 1; i <= 25; i++) await observe([tool('find', `It is ${i} o’clock`)])
@@ -344,9 +400,11 @@ describe('a report', () => {
   test('of eras becomes part of every configuration, and is forgotten when the server moves', async () => {
     await register()
     expect((await upstream()).eras).toEqual({ session: null, stateless: null })
-    await report({ eras: { session: true, stateless: null } })
-    await report({ eras: { session: null, stateless: false } })
+    await report({ eras: { session: true } })
+    await report({ eras: { stateless: false } })
     expect((await upstream()).eras).toEqual({ session: true, stateless: false })
+    await report({ eras: { session: false, stateless: null } })
+    expect((await upstream()).eras).toEqual({ session: false, stateless: null })
     await admin('PUT', 'acme/servers/crm', { url: 'https://crm.example.com/v2' })
     expect((await upstream()).eras).toEqual({ session: null, stateless: null })
     await admin('PUT', 'acme/servers/crm', { url: 'https://crm.example.com/v2', era: 'session' })

@@ -1,7 +1,7 @@
 /** What an isolate knows of a server: the breaker, the cap, the eras, and what of it is told. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
-import { enter, erasOf, learnEras } from '../../src/upstream/health.ts'
+import { askAnew, enter, erasOf, learnEras } from '../../src/upstream/health.ts'
 import { problemOf } from '../../src/upstream/problem.ts'
 import { admin } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
@@ -72,6 +72,25 @@ describe('the cap', () => {
 })
 
 describe('the breaker', () => {
+  test('is not moved by streams without an end, which are no probe either', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const link = await newLink({ breakerFailures: 2, breakerSeconds: 30 })
+    place(link).leave(broken)
+    for (let i = 0; i < 5; i++) place(link, true).leave(broken)
+    const stream = place(link, true)
+    place(link).leave(broken)
+    stream.leave(null)
+    expect([enter(link, true).kind, enter(link, false).kind]).toEqual(['resting', 'resting'])
+    vi.setSystemTime(START + 30_000)
+    expect([enter(link, true).kind, enter(link, true).kind]).toEqual(['let', 'let'])
+    const probe = place(link)
+    expect([enter(link, true).kind, enter(link, false).kind]).toEqual(['resting', 'resting'])
+    probe.leave(null)
+    expect([enter(link, true).kind, enter(link, false).kind]).toEqual(['let', 'let'])
+    await vi.advanceTimersByTimeAsync(2_000)
+    await told(link)
+  })
+
   test('opens after failures in a row, lets one try, and says so in the status', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const link = await newLink({ breakerFailures: 2, breakerSeconds: 30 })
@@ -103,6 +122,24 @@ describe('the breaker', () => {
       expect(enter(link, false).kind).toBe('let')
     },
   )
+
+  test.each([
+    ['http_error', 400, 'let'],
+    ['http_error', 413, 'let'],
+    ['not_mcp', 404, 'let'],
+    ['broken', 422, 'let'],
+    ['http_error', 202, 'let'],
+    ['http_error', 500, 'resting'],
+    ['not_mcp', 200, 'resting'],
+    ['wrong_id', 200, 'resting'],
+    ['refused', null, 'resting'],
+    ['timeout', null, 'resting'],
+  ] as const)('%s with status %s: then the next request is %s', async (failure, status, next) => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const link = await newLink({ breakerFailures: 1 })
+    place(link).leave(problemOf(failure, 'x', { status }))
+    expect(enter(link, false).kind).toBe(next)
+  })
 
   test('a try that nobody waited for gives way to the next', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
@@ -162,6 +199,28 @@ describe('eras', () => {
     expect(erasOf(link)).toEqual(auto)
     learnEras(link, { stateless: false })
     expect(erasOf(link).stateless).toBe(false)
+  })
+
+  test('of a server that speaks neither are asked for again, once in ten seconds', async () => {
+    const link = await newLink({ eras: { session: false, stateless: false } })
+    askAnew(link)
+    expect(erasOf(link)).toEqual(auto)
+    learnEras(link, { session: false, stateless: false })
+    vi.setSystemTime(START + 9_999)
+    askAnew(link)
+    expect(erasOf(link)).toEqual({ session: false, stateless: false })
+    vi.setSystemTime(START + 10_000)
+    askAnew(link)
+    expect(erasOf(link)).toEqual(auto)
+    learnEras(link, { session: true })
+    askAnew(link)
+    expect(erasOf(link)).toEqual({ session: true, stateless: null })
+  })
+
+  test('a doubt alone is not told: it would change every configuration for nothing', async () => {
+    const link = await newLink({ eras: { session: true, stateless: true } })
+    learnEras(link, { stateless: null })
+    expect(link.behind).toHaveLength(0)
   })
 
   test('that an administrator sets go before what was found out', async () => {

@@ -18,10 +18,21 @@ describe('the name of a server', () => {
   test.each(['a', 'github', 'a-b-1', 'z'.repeat(31)])('may be %s', (name) => {
     expect(isServerName(name)).toBe(true)
   })
-  test.each(['', 'A', '1a', '-a', 'a_b', 'a.b', 'z'.repeat(32), 'session', 'legiti', 'a\n', 'ä'])(
-    'may not be %j',
-    (name) => expect(isServerName(name)).toBe(false),
-  )
+  test.each([
+    '',
+    'A',
+    '1a',
+    '-a',
+    'a_b',
+    'a.b',
+    'crm-',
+    'a-',
+    'z'.repeat(32),
+    'session',
+    'legiti',
+    'a\n',
+    'ä',
+  ])('may not be %j', (name) => expect(isServerName(name)).toBe(false))
 })
 
 describe('the exposed name of a tool', () => {

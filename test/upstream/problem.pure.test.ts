@@ -16,7 +16,7 @@ test.each([
   ['not_mcp', 'upstream_broken', 'broken', true],
   ['wrong_id', 'upstream_broken', 'broken', true],
   ['too_large', 'upstream_too_large', 'broken', true],
-  ['redirect', 'upstream_refused', 'broken', true],
+  ['redirect', 'upstream_refused', 'broken', false],
   ['unauthorized', 'upstream_refused', 'broken', true],
   ['rate_limited', 'upstream_rate_limited', 'broken', false],
   ['busy', 'upstream_busy', 'broken', true],

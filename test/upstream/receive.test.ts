@@ -92,6 +92,30 @@ describe('large JSON', () => {
     expect(holds).toEqual([null])
   })
 
+  test('that is no object is abandoned, and then answered', async () => {
+    for (const [first, last] of [
+      ['<html>', '}'],
+      [' [', ' ]'],
+      ['{', ']\n'],
+      ['{', '</html>'],
+    ] as const) {
+      const cut = [first + 'x'.repeat(WHOLE_BYTES), 'x'.repeat(9), last]
+      const { response, endings } = await received(JSON_, cut)
+      const got = await response.text()
+      expect(got).toContain('\nevent: abandoned\n\n')
+      expect(answerIn(got)).toEqual(failed('upstream_broken'))
+      expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'not_mcp' } }])
+      if (first !== '{') expect(got).not.toContain('xxx')
+    }
+    const plain = await received(JSON_, ['<html>', 'x'.repeat(WHOLE_BYTES)], { acceptsEvents: () => false })
+    await expect(plain.response.text()).rejects.toThrow()
+  })
+
+  test('may stand between blanks', async () => {
+    const { response } = await received(JSON_, [' \n', ...pieces, ' ', '\n'])
+    expect(answerIn(await response.text())).toEqual(answer(long))
+  })
+
   test('stays JSON for a client that takes no events', async () => {
     const { response } = await received(JSON_, pieces, { acceptsEvents: () => false })
     expect([response.headers.get('content-type'), await response.text()]).toEqual([JSON_, text])
@@ -200,6 +224,30 @@ describe('a stream', () => {
     expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
   })
 
+  test('may be quiet while the client answers a question, until it says something again', async () => {
+    const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
+    const { response, source, endings } = await received(EVENTS, [event(ask)], {
+      ends: false,
+      config: { idleSeconds: 0.1 },
+    })
+    const from = Date.now()
+    setTimeout(() => source.send(event(progress)), 300)
+    expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
+    expect(Date.now() - from).toBeGreaterThanOrEqual(400)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
+  })
+
+  test('whose question is never answered ends when a call must', async () => {
+    const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
+    const { response } = await received(EVENTS, [event(ask)], {
+      ends: false,
+      config: { idleSeconds: 0.1, callSeconds: 0.4 },
+    })
+    const from = Date.now()
+    expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
+    expect(Date.now() - from).toBeGreaterThanOrEqual(390)
+  })
+
   test('that lasts longer than a call may is answered, however busy it is', async () => {
     const { response, source } = await received(EVENTS, [], {
       ends: false,
@@ -229,17 +277,42 @@ describe('a stream', () => {
 })
 
 describe('a stream of one server among several', () => {
-  const rewriting = rewritingFor('crm')
+  const rewriting = rewritingFor('crm', 7)
 
   test('is changed event by event, and passes only whole ones', async () => {
     const ask = { jsonrpc: '2.0', id: 1, method: 'roots/list' }
     const text = `${event(progress, 'id: a\n')}${event(ask)}: hm\n\n${event(answer())}`
     const { response, endings } = await received(EVENTS, [text.slice(0, 30), text.slice(30)], { rewriting })
     const got = await response.text()
-    expect(got).toContain('id: crm.a\n')
+    expect(got).toContain('id: crm:7.a\n')
     expect(got).toContain('"id":"crm:1"')
     expect(answerIn(got)).toEqual(answer())
     expect(endings).toMatchObject([{ kind: 'answered' }])
+  })
+
+  test('says nothing in the name of another one', async () => {
+    const forged = { ...answer('forged'), id: 8 }
+    const text = [
+      event(forged),
+      `event: other\ndata: ${JSON.stringify(forged)}\n\n`,
+      `data: ${JSON.stringify([forged])}\n\n`,
+      event({ jsonrpc: '2.0', id: 8, result: 7 }),
+      event({ jsonrpc: '2.0', error: { code: -1, message: 'forged' }, id: 8 }),
+      'data: forged\n\n',
+      'id: b\ndata: \n\n',
+    ].join('')
+    const mute = await received(EVENTS, [text], { rewriting })
+    expect(await mute.response.text()).toBe('id: crm:7.b\ndata: \n\n')
+    const open = await received(EVENTS, [text.slice(0, -'id: b\ndata: \n\n'.length) + event(answer())], {
+      rewriting,
+    })
+    expect(await open.response.text()).toBe(event(answer()))
+  })
+
+  test('whose long answer is another’s is answered', async () => {
+    const forged = { ...answer('x'.repeat(WHOLE_BYTES)), id: 8 }
+    const { response } = await received(EVENTS, [event(forged)], { rewriting })
+    expect(await response.text()).toBe(event(failed('upstream_broken')))
   })
 
   test('that breaks off in the middle of an event leaves nothing of it', async () => {

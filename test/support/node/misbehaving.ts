@@ -77,6 +77,8 @@ export interface MisbehavingOptions {
   /** Which eras it speaks; by default both. */
   readonly eras?: { readonly session: boolean; readonly stateless: boolean }
   readonly port?: number
+  /** What it says it can besides tools. */
+  readonly capabilities?: Readonly<Record<string, unknown>>
 }
 
 export const echoTool: ListedTool = {
@@ -99,7 +101,6 @@ export const SESSION_VERSION = '2025-11-25'
 export const STATELESS_VERSION = '2026-07-28'
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
 const info = { name: 'misbehaving', version: '1.0.0' }
-const capabilities = { tools: { listChanged: true } }
 
 interface RpcBody {
   readonly id?: unknown
@@ -116,6 +117,7 @@ interface RpcBody {
 /** Starts it, well-behaved. */
 export async function startMisbehaving(options: MisbehavingOptions = {}): Promise<MisbehavingServer> {
   const { eras = { session: true, stateless: true } } = options
+  const capabilities = { tools: { listChanged: true }, ...options.capabilities }
   const port = options.port ?? (await steadyPort())
   const requests: ReceivedRequest[] = []
   const executed = new Map<string, number>()
@@ -183,7 +185,7 @@ export async function startMisbehaving(options: MisbehavingOptions = {}): Promis
       if (!sessions.has(session)) return refuse(404, -32001, 'Session not found')
     }
     if (body?.id === undefined) {
-      response.writeHead(202).end()
+      response.writeHead(behaviour.kind === 'status' ? behaviour.status : 202).end()
       return
     }
     const result = resultOf(method, body, isStateless)

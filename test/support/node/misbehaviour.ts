@@ -18,6 +18,7 @@ import { gzipSync } from 'node:zlib'
  * - `events`: a progress event every `everyMs`, `count` of them, and then the answer.
  * - `drip`: the JSON body in `pieces`, one every `everyMs`. `gzip`: the JSON body, compressed.
  * - `rate_limited`: 429, with Retry-After where there is one. `unauthorized`: 401 and a challenge.
+ * - `error`: that JSON-RPC error, under the request's own id or none; `isDone` where the work was done nevertheless.
  * - `redirect`: 307 to that place. `forgotten`: 404, as if the session had never been.
  */
 export type Behaviour =
@@ -28,6 +29,15 @@ export type Behaviour =
   | { readonly kind: 'drip'; readonly pieces: number; readonly everyMs: number }
   | { readonly kind: 'rate_limited'; readonly retryAfter: string | null }
   | { readonly kind: 'redirect'; readonly location: string }
+  | {
+      readonly kind: 'error'
+      readonly status: number
+      readonly code: number
+      readonly message: string
+      readonly data?: unknown
+      readonly isOwn?: boolean
+      readonly isDone?: boolean
+    }
 
 /** An event stream or a JSON body. */
 export type Form = 'stream' | 'json'
@@ -51,7 +61,9 @@ type Plain =
   | 'forgotten'
 
 /** Whether a request met with it has done its work, or may have: then nobody may try it a second time. */
-export function executes({ kind }: Behaviour): boolean {
+export function executes(behaviour: Behaviour): boolean {
+  const { kind } = behaviour
+  if (kind === 'error') return behaviour.isDone === true
   return !['rate_limited', 'unauthorized', 'redirect', 'forgotten', 'status', 'rpc_error'].includes(kind)
 }
 
@@ -112,6 +124,11 @@ export async function respond(response: ServerResponse, ready: Ready, behaviour:
     case 'status':
       json(behaviour.status, JSON.stringify(rpcError(id, -32603, `told to answer ${behaviour.status}`)))
       return
+    case 'error': {
+      const { status, code, message, data, isOwn = true } = behaviour
+      json(status, JSON.stringify(rpcError(isOwn ? id : null, code, message, data)))
+      return
+    }
     case 'invalid_json':
       json(200, `${body.slice(0, -1)},]`)
       return

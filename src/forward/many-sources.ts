@@ -1,0 +1,228 @@
+/** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
+import { closeQuietly } from '../gateway/feed.ts'
+import { EventRewriter } from '../upstream/receive-events.ts'
+import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
+import type { Reached } from './single.ts'
+import type { StreamSource } from './streams.ts'
+
+const KEEP_ALIVE_MS = 15_000
+/** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */
+export const MOST_WAITING_CHARS = 4 * 1024 * 1024
+/** How long a server whose stream ended is left alone: doubled each time, until one has lasted that long. */
+const SHORTEST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 60_000
+
+/** How a server's stream is opened, and what changes in it. */
+export interface Joining {
+  /** Behind the event of that id, where there is one. `none`: the server has no stream; `failed`: perhaps later. */
+  readonly open: (at: Reached, lastEventId: string | undefined) => Promise<StreamSource | 'none' | 'failed'>
+  readonly rewriting: Rewriting
+  /** The event behind which the client wants to go on. */
+  readonly lastEventId: string | undefined
+}
+
+/** It ends with the principal's feed. */
+export class MergedStream {
+  readonly #encoder = new TextEncoder()
+  readonly #feed: WebSocket
+  readonly #members = new Map<string, Member>()
+  /** The servers that may be joined, by name, with their addresses; null while that is not known. */
+  #reach: ReadonlyMap<string, string> | null = null
+  #held: string[] | null
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null
+  #keepAlive: ReturnType<typeof setInterval> | null = null
+  #changes = Promise.resolve()
+  #isOver = false
+
+  /** @param isHeld whether nothing is said before `begin` */
+  constructor(feed: WebSocket, signal: AbortSignal, isHeld: boolean, changed: () => string | null) {
+    this.#feed = feed
+    this.#held = isHeld ? [] : null
+    const finish = () => this.#finish()
+    this.hear((message) => {
+      if (message === 'tools_changed') this.say(changed())
+    })
+    feed.addEventListener('close', finish)
+    feed.addEventListener('error', finish)
+    signal.addEventListener('abort', finish)
+  }
+
+  /** Calls `listener` with what the principal says. */
+  hear(listener: (message: string) => void): void {
+    this.#feed.addEventListener('message', ({ data }) => {
+      if (!this.#isOver) listener(String(data))
+    })
+  }
+
+  /** Runs `work` whenever what the grant reaches may have changed, one after the other. */
+  onChange(work: () => Promise<void>): void {
+    this.hear((message) => {
+      if (message !== 'tools_changed') return
+      this.#changes = this.#changes.then(work).catch(() => this.#finish())
+    })
+  }
+
+  /** Joins a server, and joins it again whenever its stream ends. Settles when that was tried once. */
+  join(at: Reached, joining: Joining): Promise<void> {
+    const { name, url } = at.upstream
+    if (this.#isOver || (this.#reach !== null && this.#reach.get(name) !== url)) return Promise.resolve()
+    const known = this.#members.get(name)
+    if (known?.isOf(at)) return Promise.resolve()
+    known?.leave()
+    return new Promise((resolve) => {
+      const member: Member = new Member(at, joining, (text) => this.say(text), resolve)
+      this.#members.set(name, member)
+      void member.stay().then(() => {
+        if (this.#members.get(name) === member) this.#members.delete(name)
+      })
+    })
+  }
+
+  /** Leaves all servers but these, and joins no others. */
+  keep(reached: readonly Reached[]): void {
+    this.#reach = new Map(reached.map(({ upstream }) => [upstream.name, upstream.url]))
+    for (const [server, member] of this.#members) {
+      if (this.#reach.get(server) === member.url) continue
+      this.#members.delete(server)
+      member.leave()
+    }
+  }
+
+  /** Says this first, and what was held back. */
+  begin(text: string): void {
+    const held = this.#held ?? []
+    this.#held = null
+    for (const one of [text, ...held]) this.say(one)
+  }
+
+  say(text: string | null): void {
+    if (text === null || text === '' || this.#isOver) return
+    if (this.#held === null) this.#write(text)
+    else this.#held.push(text)
+  }
+
+  #write(text: string): void {
+    if (this.#controller === null) return
+    try {
+      this.#controller.enqueue(this.#encoder.encode(text))
+    } catch {
+      this.#finish()
+      return
+    }
+    if ((this.#controller.desiredSize ?? 0) < -MOST_WAITING_CHARS) this.#finish()
+  }
+
+  response(): Response {
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+          if (this.#isOver) {
+            controller.close()
+            return
+          }
+          this.#write(': open\n\n')
+          this.#keepAlive = setInterval(() => this.#write(': keep-alive\n\n'), KEEP_ALIVE_MS)
+        },
+        cancel: () => this.#finish(),
+      },
+      { highWaterMark: 0, size: (piece) => piece?.byteLength ?? 0 },
+    )
+    return new Response(body, { headers: eventHeaders })
+  }
+
+  #finish(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearInterval(this.#keepAlive)
+    closeQuietly(this.#feed)
+    for (const member of this.#members.values()) member.leave()
+    this.#members.clear()
+    try {
+      this.#controller?.close()
+    } catch {
+      // The client was first.
+    }
+  }
+}
+
+/** A server while it is part of the stream, whether its own stream is open or is to be opened again. */
+class Member {
+  readonly #at: Reached
+  readonly #joining: Joining
+  readonly #say: (text: string) => void
+  readonly #tried: () => void
+  readonly #left = new AbortController()
+
+  constructor(at: Reached, joining: Joining, say: (text: string) => void, tried: () => void) {
+    this.#at = at
+    this.#joining = joining
+    this.#say = say
+    this.#tried = tried
+  }
+
+  get url(): string {
+    return this.#at.upstream.url
+  }
+
+  /** Whether it is the same server, and the same session with it. */
+  isOf({ upstream, admitted }: Reached): boolean {
+    return upstream.url === this.url && admitted.upstream?.id === this.#at.admitted.upstream?.id
+  }
+
+  leave(): void {
+    this.#left.abort()
+    this.#tried()
+  }
+
+  /** Settles when it has been left, or has no stream. */
+  async stay(): Promise<void> {
+    const { signal } = this.#left
+    const at = { ...this.#at, signal }
+    let { lastEventId } = this.#joining
+    let pauseMs = SHORTEST_PAUSE_MS
+    while (!signal.aborted) {
+      const source = await this.#joining.open(at, lastEventId).catch(() => 'failed' as const)
+      this.#tried()
+      if (source === 'none') return
+      const fromMs = Date.now()
+      if (source !== 'failed') lastEventId = (await this.#pump(source)) ?? lastEventId
+      if (Date.now() - fromMs >= LONGEST_PAUSE_MS) pauseMs = SHORTEST_PAUSE_MS
+      await pause(pauseMs, signal)
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+    }
+  }
+
+  /** Passes the stream on until it ends or is left. Returns the id of its last event. */
+  async #pump({ body, end }: StreamSource): Promise<string | null> {
+    const { signal } = this.#left
+    const rewriter = new EventRewriter(this.#joining.rewriting)
+    const decoder = new TextDecoder()
+    const reader = body.getReader()
+    const cancel = () => void reader.cancel().catch(() => {})
+    signal.addEventListener('abort', cancel)
+    try {
+      for (let read = await reader.read(); !read.done && !signal.aborted; read = await reader.read())
+        this.#say(rewriter.push(decoder.decode(read.value, { stream: true })))
+    } catch {
+      // The server broke off; the others go on.
+    }
+    signal.removeEventListener('abort', cancel)
+    cancel()
+    end()
+    return rewriter.lastEventId
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const over = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', over)
+      resolve()
+    }
+    const timer = setTimeout(over, ms)
+    signal.addEventListener('abort', over)
+  })
+}

@@ -1,0 +1,48 @@
+/**
+ * Tasks are not passed on. A server tells them apart by who is authorised (MCP 2025-11-25, tasks, security; the tasks
+ * extension of 2026-07-28 likewise), and to it every grant is the gateway: whoever knew or could list a task's id would
+ * read the result of a call that another grant was allowed. So neither side is told that the other has them. PURE.
+ */
+import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+const EXTENSION = 'io.modelcontextprotocol/tasks'
+const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
+
+/** Capabilities of either side, without tasks. The same object where there are none. */
+export function capabilitiesWithoutTasks(declared: Json): Json {
+  const { extensions } = declared
+  const isExtended = isObject(extensions) && Object.hasOwn(extensions, EXTENSION)
+  if (declared.tasks === undefined && !isExtended) return declared
+  const { tasks: _, ...rest } = declared
+  if (!isExtended) return rest
+  const { [EXTENSION]: __, ...others } = extensions
+  return { ...rest, extensions: others }
+}
+
+/** Params of a request, without what asks for a task or of one. The same object where nothing does. */
+export function paramsWithoutTasks(params: Json): Json {
+  const { notifications, _meta: meta } = params
+  const declared = isObject(meta) ? meta[CAPABILITIES_KEY] : undefined
+  const capabilities = isObject(declared) ? capabilitiesWithoutTasks(declared) : declared
+  const isOfTasks = isObject(notifications) && notifications.taskIds !== undefined
+  if (params.task === undefined && capabilities === declared && !isOfTasks) return params
+  const { task: _, ...rest } = params
+  const changed: Record<string, unknown> = rest
+  if (isObject(meta) && capabilities !== declared)
+    changed._meta = { ...meta, [CAPABILITIES_KEY]: capabilities }
+  if (isOfTasks) {
+    const { taskIds: __, ...others } = notifications
+    changed.notifications = others
+  }
+  return changed
+}
+
+/** What a server says of itself, without tasks: the result of `initialize` or `server/discover`. */
+export function introductionWithoutTasks(message: RpcMessage): RpcMessage {
+  const { result } = message
+  if (!isObject(result?.capabilities)) return message
+  const capabilities = capabilitiesWithoutTasks(result.capabilities)
+  return capabilities === result.capabilities ? message : { ...message, result: { ...result, capabilities } }
+}

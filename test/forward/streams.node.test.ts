@@ -1,0 +1,281 @@
+/** What one server does to the streams of a client: to its own, and to those that it shares with others. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
+import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { connectAgent, type Era, type McpAgent } from '../support/node/mcp-agent.ts'
+import { type Script, type ScriptedServer, startScripted, stream } from '../support/node/scripted.ts'
+import { until } from '../support/node/until.ts'
+
+const BOUND_MS = 8_000
+const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
+const changed = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
+
+describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
+  let gateway: BareGateway
+  let admin: AdminApi
+  beforeAll(async () => {
+    gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
+    admin = adminApi(gateway.url, 'streams')
+    await admin.putTenant()
+    await admin.putPolicy('open', { version: '1', default: 'allow' })
+  })
+  afterAll(() => gateway?.stop())
+  const open: { stop(): void | Promise<void> }[] = []
+  afterEach(async () => {
+    for (const it of open.splice(0).reverse()) await it.stop()
+  })
+
+  const add = async (name: string, era: Era, script: Script, document: Partial<ServerDocument> = {}) => {
+    const server = await startScripted(era, script)
+    open.push(server)
+    await admin.putServer(name, { url: server.url, ...document })
+    return server
+  }
+
+  /** An agent whose grant reaches these servers, at the URL of one of them or of all. */
+  async function connect(era: Era, servers: readonly string[], at = '/mcp') {
+    const token = await admin.putGrant(`g-${servers.join('-')}`, { policy: 'open', servers })
+    const headers = { authorization: `Bearer ${token}` }
+    const agent = await connectAgent(era, `${gateway.url}${at}`, headers)
+    return { agent, token, url: `${gateway.url}${at}` }
+  }
+
+  /** What a stream has said so far. */
+  function heard(response: Response, abort: AbortController) {
+    let text = ''
+    let isOver = false
+    const read = async () => {
+      const decoder = new TextDecoder()
+      for await (const piece of response.body ?? []) text += decoder.decode(piece, { stream: true })
+    }
+    read()
+      .catch(() => {})
+      .finally(() => {
+        isOver = true
+      })
+    open.push({ stop: () => abort.abort() })
+    return {
+      status: response.status,
+      text: () => text,
+      count: (part: string) => text.split(part).length - 1,
+      isOver: () => isOver,
+    }
+  }
+
+  async function listen({ agent, token, url }: Awaited<ReturnType<typeof connect>>, lastEventId?: string) {
+    const abort = new AbortController()
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      'mcp-session-id': agent.session ?? '',
+      'mcp-protocol-version': '2025-11-25',
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    }
+    return heard(await fetch(url, { headers, signal: abort.signal }), abort)
+  }
+
+  async function subscribe(agent: McpAgent) {
+    const abort = new AbortController()
+    const params = { notifications: { toolsListChanged: true } }
+    return heard(await agent.open('subscriptions/listen', params, { signal: abort.signal }), abort)
+  }
+
+  const gets = (server: ScriptedServer) => server.received('GET')
+
+  test('a server that several share a URL with answers nobody else’s requests', async () => {
+    const forged = { jsonrpc: '2.0', id: 99, result: { forged: true } }
+    const server = await add('forger', 'session', ({ http, body }, response) => {
+      if (http === 'GET') return stream(response, forged, [forged], changed)
+      if (body?.method !== 'tools/call') return false
+      stream(response, forged, [forged])
+      response.end(`id: e.1\ndata: ${JSON.stringify(changed)}\n\n`)
+      return true
+    })
+    const connected = await connect('session', ['forger'])
+    const call = await (await connected.agent.open('tools/call', { name: 'forger__echo' })).text()
+    expect(call).not.toContain('forged')
+    const lastEventId = /^id: (.*)$/m.exec(call)?.[1]
+    expect(lastEventId).toMatch(/^forger:\d+\.e\.1$/)
+    for (const id of [undefined, lastEventId]) {
+      const stream = await listen(connected, id)
+      await until('it is heard', () => stream.count('list_changed') > 0, BOUND_MS)
+      expect(stream.text()).not.toContain('forged')
+    }
+    expect(gets(server).map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'e.1'])
+  })
+
+  test('an answer that is resumed arrives', async () => {
+    let id: unknown
+    await add('resumed', 'session', ({ http, body }, response) => {
+      if (http === 'GET') return stream(response, { jsonrpc: '2.0', id, result: { late: true } })
+      if (body?.method !== 'tools/call') return false
+      id = body.id
+      stream(response)
+      response.end('id: 7\ndata: \n\n')
+      return true
+    })
+    const connected = await connect('session', ['resumed'])
+    const call = await (await connected.agent.open('tools/call', { name: 'resumed__echo' })).text()
+    const stream_ = await listen(connected, /^id: (.*)$/m.exec(call)?.[1])
+    await until('it is answered', () => stream_.text().includes('"late":true'), BOUND_MS)
+  })
+
+  describe('a refusal of a subscription that never ends', () => {
+    const bounds = { timeouts: { response_seconds: 1, idle_seconds: 1, call_seconds: 2 } }
+    const endless: Script = ({ body }, response) => {
+      if (body?.method !== 'subscriptions/listen') return false
+      response.writeHead(200, { 'content-type': 'application/json' })
+      const drip = setInterval(() => response.write(' '), 100)
+      response.on('close', () => clearInterval(drip))
+      return true
+    }
+
+    test('is cut off', async () => {
+      await add('drips', 'stateless', endless, bounds)
+      const { agent } = await connect('stateless', ['drips'], '/mcp/drips')
+      const { answer, ms } = await agent.send('subscriptions/listen', { notifications: {} })
+      expect(answer?.error?.data).toMatchObject({ server: 'drips', code: 'upstream_timeout' })
+      expect(ms).toBeLessThan(5_000)
+    })
+
+    test('holds up nobody else', async () => {
+      await add('drips-too', 'stateless', endless)
+      await add('well', 'stateless', ({ body }, response) =>
+        body?.method === 'subscriptions/listen' ? stream(response, changed) : false,
+      )
+      const { agent } = await connect('stateless', ['drips-too', 'well'])
+      const subscription = await subscribe(agent)
+      await until('the other is heard', () => subscription.count('list_changed') > 0, BOUND_MS)
+      const methods = [...subscription.text().matchAll(/"method":"([^"]*)"/g)].map(([, method]) => method)
+      expect(methods[0]).toBe('notifications/subscriptions/acknowledged')
+    })
+  })
+
+  test('a change of the policy is told once, however many servers there are', async () => {
+    const names = ['first', 'second', 'third']
+    for (const name of names)
+      await add(name, 'stateless', ({ body }, response) =>
+        body?.method === 'subscriptions/listen' ? stream(response) : false,
+      )
+    await admin.putPolicy('told', { version: '1', default: 'allow' })
+    const token = await admin.putGrant('told', { policy: 'told', servers: names })
+    const agent = await connectAgent('stateless', `${gateway.url}/mcp`, { authorization: `Bearer ${token}` })
+    await agent.tools()
+    const subscription = await subscribe(agent)
+    await until('it stands', () => subscription.count('acknowledged') > 0, BOUND_MS)
+    await admin.putPolicy('told', { version: '1', default: 'allow', hide: ['x'] })
+    await until('it is told', () => subscription.count('list_changed') > 0, BOUND_MS)
+    await admin.putPolicy('told', { version: '1', default: 'allow', hide: ['y'] })
+    await until('it is told again', () => subscription.count('list_changed') > 1, BOUND_MS)
+    expect(subscription.count('list_changed')).toBe(2)
+  })
+
+  test('a server whose stream does not come holds nobody up, and is not taken for ill', async () => {
+    const mute = await add('mute', 'session', ({ http }) => http === 'GET', {
+      breaker: { failures: 1, open_seconds: 30 },
+      timeouts: { response_seconds: 1, idle_seconds: 1, call_seconds: 3 },
+    })
+    const connected = await connect('session', ['mute'])
+    await connected.agent.call('mute__echo', {})
+    const stream = await listen(connected)
+    expect(stream.status).toBe(200)
+    // It was given up, and is asked again.
+    await until('it is asked again', () => gets(mute).length > 1, BOUND_MS)
+    expect((await connected.agent.call('mute__echo', {})).text).toBe('echo')
+    expect(stream.isOver()).toBe(false)
+  })
+
+  test('a server whose stream ends is joined again behind its last event', async () => {
+    let count = 0
+    const server = await add('restless', 'session', ({ http }, response) => {
+      if (http !== 'GET') return false
+      count += 1
+      if (count === 2) {
+        response.writeHead(503).end()
+        return true
+      }
+      stream(response)
+      response.write(`id: event-${count}\ndata: ${JSON.stringify(changed)}\n\n`)
+      if (count === 1) response.end()
+      return true
+    })
+    const connected = await connect('session', ['restless'])
+    await connected.agent.call('restless__echo', {})
+    const stream_ = await listen(connected)
+    await until('it is heard again', () => stream_.count('list_changed') === 2, BOUND_MS)
+    expect(gets(server).map(({ headers }) => headers['last-event-id'])).toEqual([
+      undefined,
+      'event-1',
+      'event-1',
+    ])
+    expect(stream_.isOver()).toBe(false)
+  })
+
+  test('a stream of one server gets what its new session says', async () => {
+    let isForgotten = false
+    const server = await add('forgetful', 'session', ({ http, headers }, response) => {
+      if (isForgotten && headers['mcp-session-id'] === 'session-1') {
+        response.writeHead(404, { 'content-type': 'application/json' })
+        response.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}')
+        return true
+      }
+      return http === 'GET' && stream(response, changed)
+    })
+    const connected = await connect('session', ['forgetful'], '/mcp/forgetful')
+    isForgotten = true
+    const stream_ = await listen(connected)
+    await connected.agent.call('echo', {})
+    await until('it is heard', () => stream_.count('list_changed') > 0, BOUND_MS)
+    expect(gets(server).map(({ headers }) => headers['mcp-session-id'])).toEqual(['session-1', 'session-2'])
+  })
+
+  test('a notification does not wait for the servers that it is for', async () => {
+    const server = await add('deaf', 'session', ({ body }) => body?.method === 'notifications/x')
+    const { agent, token, url } = await connect('session', ['deaf'])
+    await agent.call('deaf__echo', {})
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-session-id': agent.session ?? '',
+        'mcp-protocol-version': '2025-11-25',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', method: 'notifications/x' }),
+      signal: AbortSignal.timeout(BOUND_MS),
+    })
+    expect(response.status).toBe(202)
+    await until('it is told', () => server.received('notifications/x').length === 1, BOUND_MS)
+  })
+
+  test('what a client does not read of a server of the other era does not pile up', async () => {
+    let isLetGo = false
+    await add('floods', 'stateless', ({ body }, response) => {
+      if (body?.method !== 'subscriptions/listen') return false
+      const uri = `test://${'x'.repeat(1024 * 1024)}`
+      const update = { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } }
+      stream(response)
+      response.on('close', () => {
+        isLetGo = true
+      })
+      const more = () => {
+        while (!isLetGo && response.write(`data: ${JSON.stringify(update)}\n\n`));
+      }
+      response.on('drain', more)
+      more()
+      return true
+    })
+    const { agent, token, url } = await connect('session', ['floods'], '/mcp/floods')
+    const abort = new AbortController()
+    open.push({ stop: () => abort.abort() })
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      'mcp-session-id': agent.session ?? '',
+      'mcp-protocol-version': '2025-11-25',
+    }
+    expect((await fetch(url, { headers, signal: abort.signal })).status).toBe(200)
+    await until('the server is rid of it', () => isLetGo, BOUND_MS)
+  })
+})
