@@ -132,7 +132,7 @@ export class Exchange {
       body: JSON.stringify(requestForSession(request, this.#id)),
       signal,
       // It may be silent while it waits for the client; how long otherwise is seen to here.
-      isEndless: true,
+      isUntimed: true,
     })
     if (!sent.ok) return this.#finish({ kind: 'problem', problem: sent.problem })
     if (await isForgotten(sent, session.id, this.#id)) return this.#finish({ kind: 'forgotten' })

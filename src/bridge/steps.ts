@@ -32,7 +32,10 @@ export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController)
   return {
     next: async () => {
       const { done, value } = await generator.next()
-      return done === true ? null : value
+      if (done === true) return null
+      // Nobody asks for more, so it would else keep its place at the server.
+      if (value.kind !== 'note') leave()
+      return value
     },
     gone: () => abort.abort(),
   }

@@ -201,6 +201,8 @@ class Member {
     const reader = body.getReader()
     const cancel = () => void reader.cancel().catch(() => {})
     signal.addEventListener('abort', cancel)
+    // It was left while the stream was opened.
+    if (signal.aborted) cancel()
     try {
       for (let read = await reader.read(); !read.done && !signal.aborted; read = await reader.read())
         this.#say(rewriter.push(decoder.decode(read.value, { stream: true })))

@@ -17,8 +17,10 @@ export interface UpstreamRequest {
   readonly body?: string
   /** Aborts when the client has cancelled or, with a `TimeoutError`, when the server has had its time. */
   readonly signal?: AbortSignal | undefined
-  /** An event stream that may be silent, and last, as long as it likes once it is open. */
+  /** An event stream that may be silent, and last, as long as it likes once it is open. It takes no place. */
   readonly isEndless?: boolean
+  /** The same, but it takes a place as any other: whoever sends it sees to its time. */
+  readonly isUntimed?: boolean
 }
 
 /** An open request. Whoever holds it must `end` it. */
@@ -50,9 +52,10 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
     }
   }
 
+  const isUntimed = request.isEndless === true || request.isUntimed === true
   const watchdog = new Watchdog(
     config.responseSeconds * 1_000,
-    request.isEndless === true ? Number.POSITIVE_INFINITY : config.callSeconds * 1_000,
+    isUntimed ? Number.POSITIVE_INFINITY : config.callSeconds * 1_000,
   )
   const cancel = () => watchdog.stop(abandonment(request.signal))
   request.signal?.addEventListener('abort', cancel)
@@ -80,7 +83,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       redirect: 'manual',
       signal: watchdog.signal,
     })
-    watchdog.heard(request.isEndless === true ? Number.POSITIVE_INFINITY : config.idleSeconds * 1_000)
+    watchdog.heard(isUntimed ? Number.POSITIVE_INFINITY : config.idleSeconds * 1_000)
     return { ok: true, response, hold }
   } catch (error) {
     const problem = watchdog.problem ?? unreachable(error)

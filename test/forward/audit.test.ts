@@ -83,7 +83,7 @@ describe('how a call ended', () => {
     ['html', { status: 404 }, 'not_delivered', 404],
     ['rate_limited', { retryAfter: '7' }, 'not_delivered', 429],
     ['unauthorized', {}, 'not_delivered', 401],
-    ['redirect', { location: '/' }, 'not_delivered', 307],
+    ['redirect', { location: '/' }, 'refused', 307],
   ])('%s %j', async (kind, more, outcome, status) => {
     await register()
     const client = await connect({ token })
@@ -98,8 +98,8 @@ describe('how a call ended', () => {
       argument_names: '["text","behave"]',
     })
     expect(row?.latency_ms).toBeGreaterThanOrEqual(kind.startsWith('hang') ? 990 : 0)
-    // A server that refuses the gateway's own credentials was not used; its 404 and 429 keep the charge.
-    expect(row?.refunded).toBe(kind === 'unauthorized' || kind === 'redirect' ? 1 : 0)
+    // A server that refuses the gateway's own credentials was not used; its redirect, 404 and 429 keep the charge.
+    expect(row?.refunded).toBe(kind === 'unauthorized' ? 1 : 0)
   })
 
   test('a tool that says that it failed', async () => {

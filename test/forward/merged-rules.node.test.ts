@@ -4,6 +4,7 @@ import { expose } from '../../src/upstream/names.ts'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
 import { echoTool, type ListedTool, manyTools } from '../support/node/misbehaving.ts'
+import { until } from '../support/node/until.ts'
 import { startUpstreamWorld, type Unwell, type UpstreamWorld } from '../support/node/upstream-world.ts'
 
 const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
@@ -90,6 +91,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
       ],
     })
     expect(ms).toBeLessThan(9_000)
+    const why = async () => (await world.admin.status(slow.name)).last_failure?.kind
+    await until('the status says why', async () => (await why()) === 'timeout', 5_000)
   })
 
   test.each(eras)('no server passes for another, or for the gateway, in the %s era', async (era) => {

@@ -278,4 +278,24 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     expect((await fetch(url, { headers, signal: abort.signal })).status).toBe(200)
     await until('the server is rid of it', () => isLetGo, BOUND_MS)
   })
+
+  test('a server that the grant loses while it is being joined is left', async () => {
+    let isLeft = false
+    const server = await add('leaving', 'session', ({ http }, response) => {
+      if (http !== 'GET') return false
+      response.on('close', () => {
+        isLeft = true
+      })
+      return true
+    })
+    await add('staying', 'session', ({ http }, response) => http === 'GET' && stream(response))
+    const connected = await connect('session', ['leaving', 'staying'])
+    await connected.agent.call('leaving__echo', {})
+    const stream_ = await listen(connected)
+    await until('it is being joined', () => gets(server).length === 1, BOUND_MS)
+    await admin.changeGrant('g-leaving-staying', { policy: 'open', servers: ['staying'] })
+    await until('it is left', () => isLeft, BOUND_MS)
+    expect(stream_.isOver()).toBe(false)
+    expect(gets(server)).toHaveLength(1)
+  })
 })

@@ -165,7 +165,7 @@ function withMeta(era: Era, params: Readonly<Record<string, unknown>>, progressT
       : {}),
   }
   if (Object.keys(meta).length === 0) return params
-  return { ...params, _meta: { ...(params._meta as object | undefined), ...meta } }
+  return { ...params, _meta: { ...meta, ...(params._meta as object | undefined) } }
 }
 
 async function readAnswer(response: Response, id: number, from: number): Promise<AgentAnswer> {
