@@ -181,7 +181,7 @@ describe('the settings of a tenant', () => {
     expect(answer.body?.problems).toEqual(
       expect.arrayContaining([
         expect.stringContaining(
-          '/servers: found the unknown name "servers"; allowed: identity, sessions, audit',
+          '/servers: found the unknown name "servers"; allowed: identity, sessions, approvals, audit',
         ),
         expect.stringContaining('did you mean "sessions"?'),
         expect.stringContaining('/sessions/idle_seconds: found 0'),
