@@ -31,12 +31,13 @@ describe('no deployment carries the demo', () => {
     expect(said).toContain('env.TENANT ')
     expect(said).not.toContain('DEMO')
     expect(said).not.toContain('ALLOW_PRIVATE_UPSTREAMS')
+    expect(said).not.toContain('IGNORE_JURISDICTION')
   })
 
   test('its switches stand in .dev.vars, which deployments do not read, and nowhere in wrangler.toml', async () => {
     const local = await readFile(join(root, '.dev.vars'), 'utf8')
     const deployed = await readFile(join(root, 'wrangler.toml'), 'utf8')
-    for (const name of ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS']) {
+    for (const name of ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS', 'IGNORE_JURISDICTION']) {
       expect(local).toContain(`${name}="true"`)
       expect(deployed).not.toMatch(new RegExp(`^\\s*${name}\\b`, 'm'))
     }

@@ -1,0 +1,139 @@
+/**
+ * Every operation that the API describes, asked for by everybody who may not: nobody, somebody of another tenant,
+ * somebody of a lower role. Made from the description, so that a new operation cannot be left out.
+ */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { api } from '../../src/admin/api.ts'
+import { type Operation, openApi } from '../../src/admin/openapi.ts'
+import { roles } from '../../src/admin/roles.ts'
+import { makeGrant, makePerson, ROOT, remains, tenantObject } from '../support/admin.ts'
+import { fresh, open } from '../support/gateway.ts'
+
+const operations = Object.entries(openApi(api).paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+)
+const closed = operations
+  .filter(({ operation }) => operation['x-gatehouse-role'] !== 'public')
+  .map((one) => [`${one.method} ${one.path}`, one] as const)
+
+interface Tokens {
+  readonly viewer: string
+  readonly policy_manager: string
+  readonly admin: string
+  readonly agent: string
+  readonly root: string
+}
+const tokens: Record<string, Tokens> = {}
+
+beforeAll(async () => {
+  await fresh()
+  for (const tenant of ['acme', 'globex']) {
+    tokens[tenant] = {
+      agent: await makeGrant(tenant, 'bot'),
+      viewer: await makePerson(tenant, 'vera', 'viewer'),
+      policy_manager: await makePerson(tenant, 'paul', 'policy_manager'),
+      admin: await makePerson(tenant, 'ana', 'admin'),
+      root: ROOT,
+    }
+  }
+})
+
+/** The path with its names: `names` for what is there, and others for what is not. */
+function fill(path: string, tenant: string, isThere: boolean): string {
+  return path.replaceAll(/{([a-z]+)}/g, (_, name: string) => {
+    if (name === 'tenant') return tenant
+    if (!isThere) return 'ghost'
+    return path.includes('/people/') ? 'ana' : 'bot'
+  })
+}
+
+interface Said {
+  readonly status: number
+  readonly headers: string
+  readonly body: string
+}
+
+/** Everything of an answer that could tell something. */
+async function ask(method: string, path: string, token: string | null, body: unknown): Promise<Said> {
+  const response = await open(
+    method,
+    path,
+    token,
+    body === undefined ? {} : { 'content-type': 'application/json' },
+    body,
+  )
+  return {
+    status: response.status,
+    headers: JSON.stringify([...response.headers].sort()),
+    body: await response.text(),
+  }
+}
+
+/** A body where one is taken, so that nothing is refused for the want of it. */
+const bodyOf = ({ requestBody }: Operation) => (requestBody === undefined ? undefined : {})
+
+const GHOST = `gha_ghost_ana_${'x'.repeat(43)}`
+
+describe.each(closed)('%s', (_, { method, path, operation }) => {
+  const body = bodyOf(operation)
+  const at = (tenant: string, isThere: boolean, token: string | null) =>
+    ask(method, fill(path, tenant, isThere), token, body)
+
+  test('refuses whoever is not of this tenant in the same bytes, whatever there is', async () => {
+    const acme = tokens.acme as Tokens
+    const globex = tokens.globex as Tokens
+    const strangers = path.includes('{tenant}')
+      ? [globex.admin, globex.viewer, globex.agent]
+      : [globex.viewer, acme.viewer, acme.agent]
+    const asked = [null, 'nonsense', acme.agent, `${acme.admin}x`, GHOST, ...strangers]
+    const answers = await Promise.all(
+      asked.flatMap((token) => [
+        at('acme', true, token),
+        at('acme', false, token),
+        // A tenant that is not there.
+        at('ghost', true, token),
+        at('ghost', false, token),
+      ]),
+    )
+    expect(answers[0]?.status).toBe(401)
+    expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1)
+    expect(await remains(tenantObject('ghost'))).toEqual({ tables: [], alarm: null })
+  })
+
+  const needed = operation['x-gatehouse-role']
+  const lower = roles.slice(0, roles.indexOf(needed as (typeof roles)[number]))
+  test.each(lower)('refuses the role %s, whether the thing is there or not', async (role) => {
+    if (!path.includes('{tenant}')) return
+    const token = (tokens.acme as Tokens)[role as keyof Tokens]
+    const [there, notThere] = [await at('acme', true, token), await at('acme', false, token)]
+    expect(there.status).toBe(403)
+    expect(there).toEqual(notThere)
+  })
+})
+
+test('every role is refused something, and there is something that everybody is refused', () => {
+  const needed = closed.map(([, { operation }]) => operation['x-gatehouse-role'])
+  expect(new Set(needed)).toEqual(new Set(roles))
+})
+
+test('a path that there is not is no better known than one that there is', async () => {
+  const answers = await Promise.all(
+    ['/api/v1/tenants/acme/nothing', '/api/v1/tenants/acme', '/api/v1/nothing', '/api/v1/tenants'].map(
+      (path) => ask('GET', path, (tokens.globex as Tokens).admin, undefined),
+    ),
+  )
+  expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1)
+  expect(answers[0]?.status).toBe(401)
+})
+
+test('what the matrix asked for has changed nothing', async () => {
+  for (const [tenant, { admin: token }] of Object.entries(tokens)) {
+    const asked = await ask('GET', `/api/v1/tenants/${tenant}/people`, token, undefined)
+    const { items } = JSON.parse(asked.body) as { items: { name: string; tokens: number }[] }
+    expect(items.map(({ name, tokens: n }) => [name, n])).toEqual([
+      ['ana', 1],
+      ['paul', 1],
+      ['vera', 1],
+    ])
+  }
+})
