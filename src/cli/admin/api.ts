@@ -177,9 +177,9 @@ function refusal(command: string, status: number, text: string): Outcome {
   const problems = Array.isArray(problem.problems) ? problem.problems.filter((it) => word(it) !== '') : []
   const head = [`${command}: ${status}`, title].filter((it) => it !== '').join(' ')
   const lines =
-    problems.length > 0
+    problems.length > 1
       ? [`${head}:`, ...problems.map((it) => `  ${it}`)]
-      : [detail === '' ? head : `${head}: ${detail}`]
+      : [[head, String(problems[0] ?? detail)].filter((it) => it !== '').join(': ')]
   return {
     code: answers.includes(status) ? PROBLEMS : MISUSE,
     lines: [],

@@ -21,7 +21,6 @@ export type Files = Record<string, string | Uint8Array>
 /** A world of these files, by name or by the end of a path; what is written is written there. */
 export function worldOf(files: Files, options: WorldOptions = {}): World {
   const { variables = {}, answer = null, asked = () => {}, send = sendRequest, print = () => {} } = options
-  let ids = 0
   return {
     nowMs: NOW_MS,
     read: async (file) => {
@@ -40,14 +39,14 @@ export function worldOf(files: Files, options: WorldOptions = {}): World {
       else files[file] = text
       return null
     },
-    variable: (name) => variables[name],
+    variable: (name) => variables[name] || undefined,
     send,
     print,
     ask: async (question) => {
       asked(question)
       return answer
     },
-    id: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`,
+    id: () => crypto.randomUUID(),
     wait: async () => {},
   }
 }
