@@ -1,6 +1,6 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
-export const WITHOUT_EVIDENCE = `
+export const WITHOUT_UPSTREAMS = `
   DROP TABLE recent_logouts;
   DROP TABLE revocations;
   DROP INDEX sessions_live_account;
@@ -12,10 +12,6 @@ export const WITHOUT_EVIDENCE = `
   ALTER TABLE sessions DROP COLUMN known_logouts;
   ALTER TABLE sessions DROP COLUMN store;
   ALTER TABLE sessions DROP COLUMN store_token;
-  UPDATE schema_version SET version = 4;
-`
-
-export const WITHOUT_UPSTREAMS = `
   ALTER TABLE grants DROP COLUMN older_hash;
   ALTER TABLE grants DROP COLUMN older_until;
   DROP TABLE upstream_sessions;
