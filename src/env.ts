@@ -1,3 +1,4 @@
+import type { ExchangeObject } from './bridge/exchange-object.ts'
 import type { LegitiStandIn } from './dev/stand-in.ts'
 import type { PrincipalObject } from './principal/object.ts'
 import type { TenantCounters } from './tenant/counters-object.ts'
@@ -10,6 +11,8 @@ export interface Env {
   readonly TENANT: DurableObjectNamespace<TenantObject>
   /** Counters of limits with scope `tenant`, one object a tenant. */
   readonly TENANT_COUNTERS: DurableObjectNamespace<TenantCounters>
+  /** What passes between the eras and lasts longer than a request, one object an exchange. */
+  readonly EXCHANGE: DurableObjectNamespace<ExchangeObject>
   readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
   readonly AUTH_FAILURES?: RateLimit

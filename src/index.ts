@@ -1,5 +1,6 @@
 import { app } from './app.ts'
 
+export { ExchangeObject } from './bridge/exchange-object.ts'
 export { LegitiStandIn } from './dev/stand-in.ts'
 export { PrincipalObject } from './principal/object.ts'
 export { TenantCounters } from './tenant/counters-object.ts'

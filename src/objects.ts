@@ -1,4 +1,5 @@
 /** Every Durable Object of a tenant is named, and so found, here. */
+import type { ExchangeObject } from './bridge/exchange-object.ts'
 import type { Env } from './env.ts'
 import type { PrincipalObject } from './principal/object.ts'
 import type { TenantCounters } from './tenant/counters-object.ts'
@@ -7,7 +8,7 @@ import type { TenantObject } from './tenant/object.ts'
 export type PrincipalStub = DurableObjectStub<PrincipalObject>
 export type TenantStub = DurableObjectStub<TenantObject>
 
-type Bindings<Name extends 'PRINCIPAL' | 'TENANT' | 'TENANT_COUNTERS'> = Pick<
+type Bindings<Name extends 'PRINCIPAL' | 'TENANT' | 'TENANT_COUNTERS' | 'EXCHANGE'> = Pick<
   Env,
   Name | 'IGNORE_JURISDICTION'
 >
@@ -37,9 +38,17 @@ export function tenantCounters(
   return placed(TENANT_COUNTERS, tenant, IGNORE_JURISDICTION).getByName(tenant)
 }
 
+/** Where the tenant's exchanges between the eras are; each is named, or has an id, of its own. */
+export function exchangeObjects(
+  { EXCHANGE, IGNORE_JURISDICTION }: Bindings<'EXCHANGE'>,
+  tenant: string,
+): DurableObjectNamespace<ExchangeObject> {
+  return placed(EXCHANGE, tenant, IGNORE_JURISDICTION)
+}
+
 /**
  * Where a tenant's objects are created and stay, or null for anywhere. It is part of the name, for it must be known
- * before any of them is asked: docs/decisions/0011-jurisdiction.md.
+ * before any of them is asked: docs/decisions/0020-jurisdiction.md.
  */
 export function jurisdictionOf(tenant: string): DurableObjectJurisdiction | null {
   return tenant.endsWith('--eu') ? 'eu' : null

@@ -2,7 +2,12 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import('./index.ts')
-    durableNamespaces: 'PrincipalObject' | 'LegitiStandIn' | 'TenantCounters' | 'TenantObject'
+    durableNamespaces:
+      | 'PrincipalObject'
+      | 'LegitiStandIn'
+      | 'TenantCounters'
+      | 'TenantObject'
+      | 'ExchangeObject'
   }
   interface Env extends Readonly<import('./env.ts').Env> {}
 }

@@ -26,6 +26,12 @@ const pure = [
   'upstream/headers.ts',
   'upstream/param-headers.ts',
   'upstream/sse.ts',
+  'bridge/capabilities.ts',
+  'bridge/for-session.ts',
+  'bridge/for-stateless.ts',
+  'bridge/mark.ts',
+  'bridge/meta.ts',
+  'bridge/names.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
 const given = ['principal/admit.ts', 'principal/counters.ts', 'principal/sessions.ts', 'principal/ending.ts']

@@ -1,6 +1,7 @@
 /** The administration API's upstream servers: what is registered, how they stand, and drift accepted. */
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
+import { type Scanned, scanServer } from '../forward/scan.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
@@ -8,7 +9,8 @@ import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../
 import { isServerName } from '../upstream/names.ts'
 import { at, invalid, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
-import { answer, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+import { answer, type Call, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+import { may, type Who } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/servers'
 
@@ -56,11 +58,13 @@ export const serverRoutes: readonly Route[] = [
       query: object({ ...pageQuery }),
       answers: { 200: answer('A page of servers', pageOf(shownSchema.extend({ status: statusSchema }))) },
     },
-    async ({ object, query: { after = null, limit } }) => {
+    async ({ object, who, query: { after = null, limit } }) => {
       const servers = await object.servers({ after, limit: limit + 1 })
       const { items, next } = page(servers, limit, ({ name }) => name)
       return Response.json({
-        items: items.map((server) => ({ ...shown(server), status: standing(server) })),
+        items: items
+          .map((server) => seenBy(who, server))
+          .map((server) => ({ ...shown(server), status: standing(server) })),
         next,
       })
     },
@@ -73,9 +77,9 @@ export const serverRoutes: readonly Route[] = [
       summary: 'An upstream server, without the values of its headers',
       answers: { 200: answer('The server', shownSchema) },
     },
-    async ({ object, params }) => {
+    async ({ object, who, params }) => {
       const server = await object.server(params.name)
-      return server === null ? notFound('server') : tagged(shown(server), server.tag)
+      return server === null ? notFound('server') : tagged(shown(seenBy(who, server)), server.tag)
     },
   ),
   route(
@@ -86,9 +90,9 @@ export const serverRoutes: readonly Route[] = [
       summary: 'How an upstream server stands',
       answers: { 200: answer('Its status', statusSchema) },
     },
-    async ({ object, params }) => {
+    async ({ object, who, params }) => {
       const server = await object.server(params.name)
-      return server === null ? notFound('server') : Response.json(standing(server))
+      return server === null ? notFound('server') : Response.json(standing(seenBy(who, server)))
     },
   ),
   route(
@@ -97,6 +101,7 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Registers an upstream server or replaces it',
+      query: object({ scan: z.enum(['true', 'false']).default('true') }),
       body: uncheckedBody(serverSchema),
       creates: true,
       versioned: true,
@@ -105,7 +110,9 @@ export const serverRoutes: readonly Route[] = [
         201: answer('The server was registered', changedSchema),
       },
     },
-    async ({ object, env, tenant, params: { name }, body, by }) => {
+    async (call) => {
+      const { object, env, tenant, query, body, by } = call
+      const { name } = call.params
       if (!isServerName(name)) {
         const found = JSON.stringify(name.slice(0, 80))
         const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
@@ -118,6 +125,9 @@ export const serverRoutes: readonly Route[] = [
       if (address.kind === 'refused') return invalid([address.problem])
       const put = await object.putServer(tenant, name, checked.document, by)
       if (put.kind !== 'done') return refusal(put)
+      // Behind the answer, so that tools are pinned as they are now and not as an agent first finds them.
+      if (put.created && checked.document.enabled && query.scan !== 'false')
+        call.c.executionCtx.waitUntil(scan(call, name))
       const now = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
@@ -132,6 +142,27 @@ export const serverRoutes: readonly Route[] = [
       answers: removed,
     },
     async ({ object, params, by }) => removal(await object.deleteServer(params.name, by), 'server'),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: `${PATH}/:name/scan`,
+      role: 'admin',
+      summary: 'Asks an upstream server for its tools now',
+      answers: {
+        200: answer('Its status, and what the scan found', statusSchema.extend({ scan: z.unknown() })),
+      },
+    },
+    async (call) => {
+      const { object, params } = call
+      const before = await object.server(params.name)
+      if (before === null) return notFound('server')
+      const scanned = await scan(call, params.name)
+      const server = await object.server(params.name)
+      if (scanned === null || server === null)
+        return problem(409, 'Conflict', 'The server is not enabled, so it is not asked for its tools.')
+      return Response.json({ ...standing(server), scan: scanned })
+    },
   ),
   route(
     {
@@ -162,6 +193,25 @@ export const serverRoutes: readonly Route[] = [
     },
   ),
 ]
+
+/** Null for a server that is not enabled. */
+async function scan(
+  { c, env, tenant, object }: Pick<Call, 'c' | 'env' | 'tenant' | 'object'>,
+  name: string,
+): Promise<Scanned | null> {
+  const config = await object.upstream(name)
+  if (config === null) return null
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+  return scanServer({ env, tenant, config, waitUntil })
+}
+
+/** A query may hold a key, which is for those alone who could have written it. */
+function seenBy(who: Who, server: ServerView): ServerView {
+  const { document } = server
+  const at = document.url.indexOf('?')
+  if (at < 0 || may(who, 'admin')) return server
+  return { ...server, document: { ...document, url: `${document.url.slice(0, at)}?${KEPT}` } }
+}
 
 function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   const warnings: string[] = []

@@ -1,23 +1,66 @@
 /** What a server says of itself, for a client of the other era. */
+import { type Client, ownerOf, profileOf } from '../forward/client.ts'
 import type { Conversation, Partner } from '../forward/partner.ts'
+import { discover } from '../upstream/discover.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { closeSession, openSession } from '../upstream/session.ts'
+import { discovery } from './for-session.ts'
+import { initialization } from './for-stateless.ts'
+import { remember } from './remember.ts'
 
 export type Introduction =
   | { readonly ok: true; readonly result: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly problem: UpstreamProblem }
 
+type Json = Readonly<Record<string, unknown>>
+
+/** What servers have said of themselves in sessions that this isolate has opened. A server may change it, so not for long. */
+const initialized = new Map<string, { readonly result: Json; readonly atMs: number }>()
+const FRESH_MS = 5 * 60_000
+const MOST_KEPT = 500
+
+function keyOf({ tenant, config }: UpstreamLink, client: Client): string {
+  return JSON.stringify([tenant, config.name, config.url, ownerOf(client)])
+}
+
+/** Keeps what a server has just answered to `initialize`, for a client of the stateless era. */
+export function keepIntroduction(link: UpstreamLink, client: Client, result: Json | undefined): void {
+  if (client.era === 'session' || result === undefined) return
+  if (initialized.size >= MOST_KEPT) initialized.clear()
+  initialized.set(keyOf(link, client), { result, atMs: Date.now() })
+}
+
 /** The answer to `initialize`, for a server of the stateless era. */
-export async function introduceInSession(
-  _talk: Conversation,
-  _protocolVersion: string,
-): Promise<Introduction> {
-  return { ok: false, problem: problemOf('not_mcp', 'speaks another era of MCP', { isUndone: true }) }
+export async function introduceInSession(talk: Conversation, protocolVersion: string): Promise<Introduction> {
+  const { link, passage } = talk
+  const discovered = await discover(link)
+  if (discovered.kind === 'failed') return { ok: false, problem: discovered.problem }
+  if (discovered.kind === 'other_era') {
+    const message = 'speaks no revision of MCP that the gateway knows'
+    return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true }) }
+  }
+  passage.execution.waitUntil(remember(passage, link.config.name, null))
+  const result = initialization(discovered.message.result ?? {}, protocolVersion, link.config.name)
+  return { ok: true, result }
 }
 
 /** The answer to `server/discover`, for a server of the session era. */
 export async function introduceStateless(
-  _talk: Conversation,
+  { link, client, passage }: Conversation,
   _partner: Extract<Partner, { era: 'session' }>,
 ): Promise<Introduction> {
-  return { ok: false, problem: problemOf('not_mcp', 'speaks another era of MCP', { isUndone: true }) }
+  const kept = initialized.get(keyOf(link, client))
+  if (kept !== undefined && Date.now() - kept.atMs < FRESH_MS)
+    return { ok: true, result: discovery(kept.result) }
+  // The session that is in use was opened elsewhere, and what it began with is known there alone.
+  const opened = await openSession(link, profileOf(client), passage.http.headers)
+  if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
+  if (opened.kind === 'other_era') {
+    const message = 'has changed the era that it speaks'
+    return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true, retryAfterSeconds: 1 }) }
+  }
+  link.waitUntil(closeSession(link, opened))
+  keepIntroduction(link, client, opened.message.result)
+  return { ok: true, result: discovery(opened.message.result ?? {}) }
 }

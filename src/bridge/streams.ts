@@ -1,22 +1,159 @@
 /** Event streams between the eras. */
 
-import type { Partner } from '../forward/partner.ts'
-import type { Reached } from '../forward/single.ts'
-import type { StreamSource } from '../forward/streams.ts'
+import { profileOf } from '../forward/client.ts'
+import { rpcFailure } from '../forward/deliver.ts'
+import { findPartner, type Partner } from '../forward/partner.ts'
+import { type Reached, talkAt } from '../forward/single.ts'
+import { type StreamSource, streamOf, toolsChangedFor } from '../forward/streams.ts'
+import { closeQuietly } from '../gateway/feed.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { isEventStream, send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { readAnswer } from '../upstream/read-answer.ts'
+import { messageEvent } from '../upstream/reception.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { announce, closeSession, openSession, type SessionNames } from '../upstream/session.ts'
+import { acknowledged, changeForStateless, honoured, type Wishes, wishesOf } from './for-session.ts'
+import { decline } from './in-session.ts'
+import { MessageReader } from './message-reader.ts'
+import { openWatch } from './watched.ts'
 
 /** For a GET of the session era: what a server of the stateless era says to a subscriber; null for nothing. */
-export async function streamAcross(_at: Reached): Promise<StreamSource | null> {
-  return null
+export async function streamAcross(at: Reached): Promise<StreamSource | null> {
+  const found = await findPartner(talkAt(at))
+  if (!found.ok || found.partner.era === 'session') return null
+  return openWatch(at.passage, at.link, at.client)
 }
 
-/** `subscriptions/listen` for a server of the session era. */
+/**
+ * `subscriptions/listen` for a server of the session era. It gets a session of its own: a server sends each message on
+ * one stream of a session only (MCP 2025-11-25, multiple connections), and what is watched belongs to the session.
+ */
 export async function listenAcross(
-  _at: Reached,
-  _message: RequestMessage,
+  at: Reached,
+  message: RequestMessage,
   _partner: Extract<Partner, { era: 'session' }>,
   feed: WebSocket,
 ): Promise<Response> {
-  feed.close(1000)
-  return new Response(null, { status: 501 })
+  const { link, passage, client } = at
+  const fail = (problem: UpstreamProblem) => {
+    closeQuietly(feed)
+    return Response.json(rpcFailure(message.id, at.upstream.name, problem))
+  }
+  const opened = await openSession(link, profileOf(client), passage.http.headers)
+  if (opened.kind === 'failed') return fail(opened.problem)
+  if (opened.kind === 'other_era') {
+    const changed = 'has changed the era that it speaks'
+    return fail(problemOf('not_mcp', changed, { isUndone: true, retryAfterSeconds: 1 }))
+  }
+  const session = { id: opened.id, protocolVersion: opened.protocolVersion }
+  const problem = await announce(link, session)
+  if (problem !== null) return fail(problem)
+  const wishes = honoured(wishesOf(message.body.params), opened.message.result?.capabilities)
+  const source = await sourceOf(link, session, message, wishes)
+  return streamOf(feed, source, passage.http.signal, () => toolsChangedFor(message))
+}
+
+/** What the session says, for this subscriber. It begins with the acknowledgement and ends with the session. */
+async function sourceOf(
+  link: UpstreamLink,
+  session: SessionNames,
+  { id }: RequestMessage,
+  wishes: Wishes,
+): Promise<StreamSource> {
+  const abort = new AbortController()
+  const open = (lastEventId?: string) =>
+    send(link, {
+      method: 'GET',
+      headers: requestHeaders({ client: null, session, lastEventId }),
+      isEndless: true,
+      signal: abort.signal,
+    })
+  const sent = await open()
+  const hasStream = sent.ok && sent.response.ok && isEventStream(sent.response)
+  const reader = sent.ok ? new MessageReader(sent, open) : null
+  // Watched only once the stream is there, so that nothing is missed.
+  const watched = hasStream ? await watch(link, session, wishes.resourceSubscriptions ?? []) : []
+  // What the gateway itself changes in the list of tools it can always tell.
+  const kept: Wishes = hasStream
+    ? { ...wishes, resourceSubscriptions: watched }
+    : wishes.toolsListChanged === true
+      ? { toolsListChanged: true }
+      : {}
+  const encoder = new TextEncoder()
+  let isOver = false
+  const end = () => {
+    if (isOver) return
+    isOver = true
+    abort.abort()
+    reader?.close(null)
+    link.waitUntil(leave(link, session, watched))
+  }
+  if (!hasStream) reader?.close(null)
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(encoder.encode(messageEvent(acknowledged(id, withoutEmpty(kept)))))
+    },
+    async pull(controller) {
+      // Without a stream of the server's there is what the gateway itself has to say.
+      if (!hasStream || reader === null) return
+      try {
+        // Until something was said: a pull that brings nothing is not repeated.
+        for (let isSaid = false; !isSaid; ) {
+          for (const message of await reader.next()) {
+            if (message.method !== undefined && message.id !== undefined)
+              link.waitUntil(decline(link, session, message))
+            const change = changeForStateless(message, id, kept)
+            if (change === null) continue
+            controller.enqueue(encoder.encode(messageEvent(change)))
+            isSaid = true
+          }
+        }
+      } catch {
+        // The server's stream is over, and so is the subscription: the client comes back.
+        end()
+        controller.close()
+      }
+    },
+    cancel: end,
+  })
+  return { body: stream, end }
+}
+
+function withoutEmpty({ resourceSubscriptions: uris, ...lists }: Wishes): Wishes {
+  return uris === undefined || uris.length === 0 ? lists : { ...lists, resourceSubscriptions: uris }
+}
+
+/** Asks for updates of resources. Returns those that the server has agreed to. */
+async function watch(
+  link: UpstreamLink,
+  session: SessionNames,
+  uris: readonly string[],
+): Promise<readonly string[]> {
+  const agreed = await Promise.all(uris.map((uri) => request(link, session, 'resources/subscribe', uri)))
+  return uris.filter((_, index) => agreed[index])
+}
+
+async function request(
+  link: UpstreamLink,
+  session: SessionNames,
+  method: string,
+  uri: string,
+): Promise<boolean> {
+  const id = crypto.randomUUID()
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: null, session }),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { uri } }),
+  })
+  if (!sent.ok) return false
+  const answer = await readAnswer(sent.response, sent.hold, id, 64 * 1024)
+  return answer.ok && answer.message.result !== undefined
+}
+
+/** Not every server lets a session be ended, so it is told twice that nobody listens any more. */
+async function leave(link: UpstreamLink, session: SessionNames, uris: readonly string[]): Promise<void> {
+  await Promise.all(uris.map((uri) => request(link, session, 'resources/unsubscribe', uri)))
+  await closeSession(link, session)
 }

@@ -1,9 +1,11 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { continueExchange } from '../bridge/exchange-call.ts'
+import { isOurState } from '../bridge/names.ts'
 import { type Admission, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
-import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { settleLater } from '../gateway/outcomes.ts'
@@ -13,11 +15,14 @@ import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { linkTo } from '../upstream/link.ts'
+import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { annotationsFor } from './annotations.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
+import { inexactText, paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
 export interface Target {
@@ -33,6 +38,8 @@ export const ERROR_META_KEY = 'gatehouse/error'
 
 type UpstreamPlan =
   | { readonly kind: 'unknown'; readonly intent: Intent }
+  /** Refused as HTTP. */
+  | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }
   | RefusedCall
   | {
       readonly kind: 'ready'
@@ -40,6 +47,8 @@ type UpstreamPlan =
       readonly upstream: { readonly server: string; readonly owner: string | null }
       readonly target: Target
       readonly ofTenant: TenantCharge
+      /** It goes on with a call that waits for input, in the gateway. */
+      readonly isContinued: boolean
       readonly abandon: () => Promise<void>
     }
 
@@ -52,7 +61,7 @@ export async function callUpstream(
 ): Promise<Response> {
   const { name } = message.body.params as { name: string }
   const { admission, planned } = await askPlanned(passage, (config) =>
-    plan(passage, message, find(config), config),
+    plan(passage, message, fitting(find(config)), config),
   )
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
@@ -67,6 +76,8 @@ export async function callUpstream(
         { status: 200, code: codes.invalidParams, message: `Unknown tool: ${name}` },
         message.id,
       )
+    case 'unfit':
+      return refusalResponse(planned.refusal, message.id)
     case 'refused':
       return say(planned.result, planned.headers)
     case 'ready':
@@ -101,8 +112,14 @@ async function plan(
     call: record(target, args),
     handle: typeof handle === 'string' ? handle : null,
   }
-  const judge = new Judge(passage, config, subject)
-  if (target === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
+  if (target === null) {
+    const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')
+    return { kind: 'unknown', intent }
+  }
+  const said = await annotationsFor(passage, config, target, subject)
+  if ('undecided' in said)
+    return new Judge(passage, config, subject).refuse('refuse', '(annotations)', said.undecided)
+  const judge = new Judge(passage, config, { ...subject, ...said })
   const refusedCall = judge.decide(Date.now())
   if (refusedCall !== null) return refusedCall
   const withheld = Object.hasOwn(target.upstream.withheld, target.tool)
@@ -115,12 +132,23 @@ async function plan(
       'so it is blocked until an administrator accepts the change.'
     return judge.refuse('deny', '(drift)', failure('tool_changed', text))
   }
-  const reserved = await judge.reserve({ kind: 'none' })
+  const { inexactNumber } = passage
+  if (inexactNumber !== null)
+    return judge.refuse('refuse', '(number)', failure('invalid_arguments', inexactText(inexactNumber)))
+  const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
+  if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
+  const isContinued = message.era === 'stateless' && isOurState(message.body.params?.requestState)
+  const reserved = isContinued ? judge.goOn() : await judge.reserve({ kind: 'none' })
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
   const upstream = { server: target.upstream.name, owner }
-  return { kind: 'ready', intent, upstream, target, ofTenant, abandon: ofTenant.abandon }
+  return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
+}
+
+/** A tool whose name is too long has no pin, so it is as good as not there. */
+function fitting(target: Target | null): Target | null {
+  return target !== null && target.tool.length <= LONGEST_TOOL_NAME ? target : null
 }
 
 /** What the audit row says: argument names as they were given, where they look like names at all. */
@@ -138,7 +166,7 @@ const MOST_NAME_CHARS = 256
 async function perform(
   passage: Passage,
   message: RequestMessage,
-  { target, ofTenant }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  { target, ofTenant, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
   rewriting: Rewriting | null,
 ): Promise<Response> {
@@ -147,7 +175,8 @@ async function perform(
   const client: Client =
     message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
   const delivery: Delivery = {
-    acceptsEvents: acceptsEvents(passage.http),
+    acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
       settleLater(passage, settledFrom(ending, startedAtMs))
@@ -162,7 +191,9 @@ async function perform(
   if ('failure' in link) return refused(link, delivery)
   const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
-  return deliver({ passage, client, link, known: admitted.upstream }, request, delivery)
+  const talk = { passage, client, link, known: admitted.upstream }
+  // Never to the server itself: nothing was charged.
+  return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }
 
 /** What surely did not happen is given back. */

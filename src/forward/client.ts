@@ -17,14 +17,22 @@ export interface Client {
   readonly clientInfo: Readonly<Record<string, unknown>>
 }
 
-/** The client of a session, as it introduced itself with `initialize`. */
+/** The client of a session, as it introduced itself with `initialize`; read only where a server is to be told. */
 export function sessionClient({ client, session }: Admitted): Client {
-  const { capabilities, clientInfo } = readClient(client)
+  let read: Pick<Client, 'capabilities' | 'clientInfo'> | null = null
+  const told = () => {
+    read ??= readClient(client)
+    return read
+  }
   return {
     era: 'session',
     protocolVersion: session?.protocolVersion ?? gatewayProfile.protocolVersion,
-    capabilities,
-    clientInfo,
+    get capabilities() {
+      return told().capabilities
+    },
+    get clientInfo() {
+      return told().clientInfo
+    },
   }
 }
 

@@ -86,7 +86,10 @@ async function inSession(
  * Whether the upstream has forgotten the session: 404 says so (MCP 2025-11-25, session management), and many servers
  * answer 400 as if there had been none. Lets go of such an answer.
  */
-async function isForgotten(sent: Extract<Sent, { ok: true }>, sessionId: string | null): Promise<boolean> {
+export async function isForgotten(
+  sent: Extract<Sent, { ok: true }>,
+  sessionId: string | null,
+): Promise<boolean> {
   const { response, hold } = sent
   const { status } = response
   if (sessionId === null || (status !== 404 && status !== 400)) return false
@@ -129,7 +132,10 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
   const answer = await readAnswer(sent.response, sent.hold, request.id, 1024 * 1024)
   if (!answer.ok) return refused(answer.problem, delivery)
   if (isOfSessionEra(answer.message) && erasOf(link).stateless === true) {
-    learnEras(link, { stateless: null })
+    learnEras(link, {
+      stateless: null,
+      session: erasOf(link).session === false ? null : erasOf(link).session,
+    })
     const found = await findPartner(talk)
     if (found.ok && found.partner.era === 'session') return deliverTo(talk, found.partner, request, delivery)
   }

@@ -1,5 +1,6 @@
 /** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
 import type { Passage } from '../gateway/admission.ts'
+import { refuse } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
@@ -11,6 +12,7 @@ import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
 import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
 import { tell } from './tell.ts'
+import { inexactRefusal } from './unfit.ts'
 
 const lists: Readonly<Record<string, ListKind>> = {
   'tools/list': 'tools',
@@ -77,6 +79,8 @@ async function pass(
   server: string,
   params: Readonly<Record<string, unknown>>,
 ): Promise<Response> {
+  const unfit = inexactRefusal(passage)
+  if (unfit !== null) return refuse(passage, unfit, message.id)
   const reached = await reach(passage, server, message.era, params, message.id)
   if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
   const { at } = reached
@@ -114,15 +118,18 @@ export async function tellUpstreams(
   message: Extract<Message, { kind: 'notification' | 'response' }>,
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
+  const unfit = inexactRefusal(passage, 400)
   if (message.kind === 'response') {
     const asked = splitId((message.body as { id?: unknown }).id)
     const reached = await reach(passage, asked?.server ?? '', message.era, undefined)
     // An answer to nobody is dropped, but only after the principal has been asked.
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
+    if (unfit !== null) return refusalResponse(unfit, null)
     return tell(reached.at, { ...message, body: { ...message.body, id: asked?.id } as typeof message.body })
   }
   const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null })
   if (!reached.ok) return reached.response
+  if (unfit !== null && reached.all.length > 0) return refusalResponse(unfit, null)
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()
   await Promise.all(

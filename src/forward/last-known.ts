@@ -1,16 +1,46 @@
-/** A server's tools as they were last listed, for when it cannot be asked. */
-
+/** A server's tools as they were last listed, for when it cannot be asked, and what is pinned of them. */
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { isObject } from '../upstream/rpc.ts'
-import type { Tool } from './list-tools.ts'
+import type { Tool } from './all-tools.ts'
 
-const catalogues = new Map<string, readonly Tool[]>()
+/** Whose tools. */
+type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>
+
+interface Known {
+  readonly tools: readonly Tool[]
+  /** What is pinned of the tools that have drifted; null where that is not kept. */
+  readonly drifted: ReadonlyMap<string, unknown>
+}
+
+const catalogues = new Map<string, Known>()
 const MOST_CATALOGUES = 200
 
-/** The last known tools, or null where there are none. A version never changes, so it is asked for once. */
-export async function lastKnownTools({ env, tenant, config }: UpstreamLink): Promise<readonly Tool[] | null> {
+/** The last known tools, or null where there are none. */
+export async function lastKnownTools(of: Catalogued): Promise<readonly Tool[] | null> {
+  return (await lastKnown(of))?.tools ?? null
+}
+
+/**
+ * What a tool says of itself according to its pin: what it says now, if that is something else, nobody has accepted.
+ * Null where it is not known.
+ */
+export async function pinnedAnnotations(
+  of: Catalogued,
+  name: string,
+): Promise<Readonly<Record<string, unknown>> | null> {
+  const known = await lastKnown(of)
+  if (known === null) return null
+  const tool = known.drifted.has(name)
+    ? known.drifted.get(name)
+    : known.tools.find((listed) => listed.name === name)
+  if (!isObject(tool)) return null
+  return isObject(tool.annotations) ? tool.annotations : {}
+}
+
+/** A version never changes, so it is asked for once. */
+async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | null> {
   if (config.catalogue === null) return null
   const key = `${tenant}/${config.name} ${config.catalogue}`
   const kept = catalogues.get(key)
@@ -18,11 +48,15 @@ export async function lastKnownTools({ env, tenant, config }: UpstreamLink): Pro
   try {
     const catalogue = await tenantObject(env, tenant).catalogue(config.name)
     if (catalogue === null) return null
-    const tools = (JSON.parse(catalogue.toolsJson) as unknown[]).filter(isTool)
+    const { version, toolsJson, driftedJson } = catalogue
+    const known = {
+      tools: (JSON.parse(toolsJson) as unknown[]).filter(isTool),
+      drifted: new Map(Object.entries(JSON.parse(driftedJson) as object)),
+    }
     if (catalogues.size >= MOST_CATALOGUES) catalogues.clear()
     // It may be newer than the version that was asked for, which is as good.
-    catalogues.set(`${tenant}/${config.name} ${catalogue.version}`, tools)
-    return tools
+    catalogues.set(`${tenant}/${config.name} ${version}`, known)
+    return known
   } catch (error) {
     log('warn', 'upstream.catalogue_unavailable', { tenant, server: config.name, error: errorName(error) })
     return null

@@ -3,17 +3,14 @@ import type { RequestMessage } from '../gateway/message.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
+import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
-import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { allTools, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
 import { compareWithPins } from './pinning.ts'
 import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
-
-/** More pages, or more tools, are not read: a cursor may lead in circles. */
-const MOST_PAGES = 100
-const MOST_TOOLS = 20_000
 
 /** A page of a list, or the error that came instead. */
 export type Listed = Inquiry &
@@ -27,9 +24,6 @@ export type Listed = Inquiry &
       }
     | { readonly ok: false }
   )
-
-/** A tool as its server lists it: whatever it is, it has a name. */
-export type Tool = Readonly<Record<string, unknown>> & { readonly name: string }
 
 export async function listTools(at: Reached, message: RequestMessage): Promise<Response> {
   const listed = await toolsOf(at, message)
@@ -65,18 +59,14 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   return { ok: true, ...inquiry, tools: shown(tools, config, upstream), upstream }
 }
 
-function toolsIn({ result }: RpcMessage): Tool[] | null {
-  const tools = result?.tools
-  if (!Array.isArray(tools)) return null
-  return tools.filter((tool): tool is Tool => isObject(tool) && typeof tool.name === 'string')
-}
-
 /** What the policy and the pins let a client see. */
 export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstream: UpstreamConfig): Tool[] {
   return tools
     .filter(
       ({ name }) =>
-        isListed(policy, `${upstream.name}__${name}`, name) && withheldOf(upstream, name) !== 'hidden',
+        name.length <= LONGEST_TOOL_NAME &&
+        isListed(policy, `${upstream.name}__${name}`, name) &&
+        withheldOf(upstream, name) !== 'hidden',
     )
     .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
 }
@@ -110,20 +100,12 @@ async function scan(at: Reached, message: RequestMessage): Promise<Tool[] | null
   if (at.upstream.seen.length > 0 && nowMs - (scanned.get(key) ?? 0) < RESCAN_MS) return null
   if (scanned.size >= MOST_SCANS) scanned.clear()
   scanned.set(key, nowMs)
-  const tools: Tool[] = []
-  let cursor: unknown
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const { params = {} } = message.body
-    const { cursor: _, ...rest } = params as Record<string, unknown>
+  const { cursor: _, ...rest } = message.body.params ?? {}
+  const tools = await allTools(async (cursor) => {
     const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }
-    const { message: answer } = await inquire(talkAt(at), asked, deliveryOf(at, message))
-    const found = answer.result === undefined ? null : toolsIn(answer)
-    if (found === null) throw new Error('a page of the list is missing')
-    tools.push(...found)
-    const next = answer.result?.nextCursor
-    if (next === undefined || next === cursor || tools.length >= MOST_TOOLS) break
-    cursor = next
-  }
+    return (await inquire(talkAt(at), asked, deliveryOf(at, message))).message
+  })
+  if (tools === null) throw new Error('a page of the list is missing')
   return tools
 }
 

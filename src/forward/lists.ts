@@ -19,6 +19,7 @@ import { inquire } from './inquire.ts'
 import { lastKnownTools } from './last-known.ts'
 import { shown, toolsOf } from './list-tools.ts'
 import { deliveryOf, outgoing, type Reached, reach, talkAt } from './single.ts'
+import { inexactRefusal } from './unfit.ts'
 
 export type ListKind = 'tools' | 'prompts' | 'resources' | 'resourceTemplates'
 
@@ -62,6 +63,8 @@ export async function listEverything(
       return refusalResponse(refusal, message.id)
     }
     if (config === null) return refusalResponse(undecided, message.id)
+    const unfit = config.upstreams.size === 0 ? null : inexactRefusal(passage)
+    if (unfit !== null) return refusalResponse(unfit, message.id)
     const asked = [...config.upstreams.values()].filter(({ name }) => cursors === null || cursors.has(name))
     const parts = await Promise.all(
       asked.map((upstream) => partOf(passage, upstream, message, kind, cursors?.get(upstream.name))),
@@ -169,9 +172,13 @@ function missing({ name }: UpstreamConfig, code: unknown, message: string): Part
 }
 
 function exposeTools({ name: server, renamed }: UpstreamConfig, tools: readonly Entry[]): Entry[] {
+  const taken = new Set<string>()
   return tools.flatMap((tool) => {
     const name = exposedName(server, String(tool.name), renamed)
-    return name === null ? [] : [{ ...tool, name }]
+    // Of a name that a server lists twice the first is kept: clients refuse a list with two of one name.
+    if (name === null || taken.has(name)) return []
+    taken.add(name)
+    return [{ ...tool, name }]
   })
 }
 

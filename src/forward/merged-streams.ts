@@ -4,6 +4,7 @@ import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 import { splitUri } from '../upstream/names.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import type { Rewriting } from '../upstream/reception.ts'
@@ -32,7 +33,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     const join = async (at: Reached) => {
       if (at.admitted.upstream === null) return
       const source = await sourceOf(at, ownEventId(passage, at.upstream.name))
-      if (source !== null) merged.join(at.upstream.name, source, rewritingFor(at.upstream.name))
+      if (source !== null) merged.join(at.upstream, source, rewritingFor(at.upstream.name))
     }
     feed.addEventListener('message', ({ data }) => {
       const server = String(data).startsWith(UPSTREAM_OPENED)
@@ -43,10 +44,15 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
         reached.ok ? join(reached.at) : undefined,
       )
     })
+    const joinAll = async () => {
+      const reached = await reachAll(passage, { era: 'session', params: undefined, id: null })
+      if (!reached.ok) return
+      merged.keep(reached.all)
+      await Promise.all(reached.all.filter(({ upstream }) => !merged.has(upstream.name)).map(join))
+    }
+    merged.onChange(joinAll)
     // Where there are no servers, nobody is asked. One that is added is said by the feed.
-    if (known(passage.claim.key)?.upstreams.size === 0) return merged.response()
-    const reached = await reachAll(passage, { era: 'session', params: undefined, id: null })
-    if (reached.ok) await Promise.all(reached.all.map(join))
+    if (known(passage.claim.key)?.upstreams.size !== 0) await joinAll()
     return merged.response()
   })
 }
@@ -64,17 +70,22 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
     if (feed === null) return new Response(null, { status: 503 })
     const merged = new MergedStream(feed, passage.http.signal, () => toolsChangedFor(message))
     merged.say(messageEvent(acknowledged(message)))
-    const reached = await reachAll(passage, { era: 'stateless', params: message.body.params, id: message.id })
-    const all = reached.ok ? reached.all : []
-    await Promise.all(
-      all.map(async (at) => {
-        const response = await listen(at, ownSubscription(message, at.upstream.name))
-        const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-        if (!isStream || response.body === null) return
-        const rewriting = rewritingFor(at.upstream.name)
-        merged.join(at.upstream.name, { body: response.body, end: () => {} }, subscribed(rewriting))
-      }),
-    )
+    const join = async (at: Reached) => {
+      const response = await listen(at, ownSubscription(message, at.upstream.name))
+      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+      if (!isStream || response.body === null) return
+      const rewriting = rewritingFor(at.upstream.name)
+      merged.join(at.upstream, { body: response.body, end: () => {} }, subscribed(rewriting))
+    }
+    const joinAll = async () => {
+      const { params } = message.body
+      const reached = await reachAll(passage, { era: 'stateless', params, id: message.id })
+      if (!reached.ok) return
+      merged.keep(reached.all)
+      await Promise.all(reached.all.filter(({ upstream }) => !merged.has(upstream.name)).map(join))
+    }
+    merged.onChange(joinAll)
+    await joinAll()
     return merged.response()
   })
 }
@@ -116,11 +127,19 @@ function subscribed(rewriting: Rewriting): Rewriting {
   }
 }
 
+/** A server's stream while it is part of the client's. */
+interface Joined {
+  readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  readonly end: () => void
+  /** The server as it was configured. */
+  readonly url: string
+}
+
 /** One stream to the client, made of whole events from several sources. It ends with the principal's feed. */
 class MergedStream {
   readonly #encoder = new TextEncoder()
   readonly #feed: WebSocket
-  readonly #sources = new Map<string, StreamSource>()
+  readonly #sources = new Map<string, Joined>()
   readonly #early: string[] = [': open\n\n']
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null
   #keepAlive: ReturnType<typeof setInterval> | null = null
@@ -141,15 +160,30 @@ class MergedStream {
     return this.#sources.has(server)
   }
 
+  /** Runs `work` whenever what the grant reaches may have changed. Servers that it no longer reaches must go. */
+  onChange(work: () => Promise<void>): void {
+    this.#feed.addEventListener('message', ({ data }) => {
+      if (data === 'tools_changed' && !this.#isOver) work().catch(() => this.#finish())
+    })
+  }
+
   /** Adds a server's stream. When that ends, the others go on. */
-  join(server: string, source: StreamSource, rewriting: Rewriting): void {
-    if (this.#isOver || this.#sources.has(server)) {
+  join({ name, url }: UpstreamConfig, source: StreamSource, rewriting: Rewriting): void {
+    if (this.#isOver || this.#sources.has(name)) {
       source.body.cancel().catch(() => {})
       source.end()
       return
     }
-    this.#sources.set(server, source)
-    void this.#pump(server, source, new EventRewriter(rewriting))
+    const joined = { reader: source.body.getReader(), end: source.end, url }
+    this.#sources.set(name, joined)
+    void this.#pump(name, joined, new EventRewriter(rewriting))
+  }
+
+  /** Leaves the streams of all servers but these. */
+  keep(reached: readonly Reached[]): void {
+    const urls = new Map(reached.map(({ upstream }) => [upstream.name, upstream.url]))
+    for (const [server, joined] of this.#sources)
+      if (urls.get(server) !== joined.url) this.#leave(server, joined)
   }
 
   say(text: string | null): void {
@@ -183,19 +217,24 @@ class MergedStream {
     return new Response(body, { headers: eventHeaders })
   }
 
-  async #pump(server: string, source: StreamSource, rewriter: EventRewriter): Promise<void> {
+  async #pump(server: string, joined: Joined, rewriter: EventRewriter): Promise<void> {
     const decoder = new TextDecoder()
-    const reader = source.body.getReader()
+    const { reader } = joined
+    const isJoined = () => this.#sources.get(server) === joined
     try {
-      for (let read = await reader.read(); !read.done && !this.#isOver; read = await reader.read()) {
+      for (let read = await reader.read(); !read.done && isJoined(); read = await reader.read()) {
         this.say(rewriter.push(decoder.decode(read.value, { stream: true })))
       }
     } catch {
       // The server broke off; the others go on.
     }
-    reader.cancel().catch(() => {})
-    source.end()
+    if (isJoined()) this.#leave(server, joined)
+  }
+
+  #leave(server: string, { reader, end }: Joined): void {
     this.#sources.delete(server)
+    reader.cancel().catch(() => {})
+    end()
   }
 
   #finish(): void {
@@ -203,7 +242,7 @@ class MergedStream {
     this.#isOver = true
     clearInterval(this.#keepAlive)
     closeQuietly(this.#feed)
-    for (const source of this.#sources.values()) source.end()
+    for (const [server, joined] of this.#sources) this.#leave(server, joined)
     try {
       this.#controller?.close()
     } catch {

@@ -2,6 +2,8 @@
  * In which era, and in which session, an upstream is spoken to: the client's own era where the upstream has it,
  * else the other one, with a bridge between.
  */
+import { keepIntroduction } from '../bridge/introduce.ts'
+import { isMark, sessionAmong } from '../bridge/mark.ts'
 import { type Passage, principalOf } from '../gateway/admission.ts'
 import type { UpstreamSession } from '../principal/contract.ts'
 import { discover } from '../upstream/discover.ts'
@@ -35,7 +37,9 @@ export interface Conversation {
 export async function findPartner(talk: Conversation): Promise<Found> {
   const { link, client, known } = talk
   if (client.era === 'session') {
-    if (known !== null) return { ok: true, partner: { era: 'session', session: known } }
+    if (isMark(known) && erasOf(link).stateless !== false) return { ok: true, partner: { era: 'stateless' } }
+    const session = sessionAmong(known)
+    if (session !== null) return { ok: true, partner: { era: 'session', session } }
     return (await trySession(talk)) ?? (await tryStateless(link)) ?? neither()
   }
   // A server that is known for the older era alone is not asked again with every request.
@@ -45,8 +49,9 @@ export async function findPartner(talk: Conversation): Promise<Found> {
 async function trySession(talk: Conversation): Promise<Found | null> {
   const { link, known } = talk
   if (erasOf(link).session === false) return null
-  if (known !== null) return { ok: true, partner: { era: 'session', session: known } }
-  const opened = await openFor(talk, undefined)
+  const session = sessionAmong(known)
+  if (session !== null) return { ok: true, partner: { era: 'session', session } }
+  const opened = await openFor(talk, known === null ? undefined : known.id)
   return opened === 'other_era' ? null : opened
 }
 
@@ -73,10 +78,12 @@ export async function openFor(
   const opened = await openSession(link, profileOf(client), passage.http.headers)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
   if (opened.kind === 'other_era') {
-    learnEras(link, { session: false })
+    // A server that has changed its era is asked again for the other one.
+    learnEras(link, { session: false, ...(erasOf(link).session === true ? { stateless: null } : {}) })
     return 'other_era'
   }
   learnEras(link, { session: true }, { protocolVersion: opened.protocolVersion })
+  keepIntroduction(link, client, opened.message.result)
   const mine = { id: opened.id, protocolVersion: opened.protocolVersion }
   const refused = await announce(link, mine)
   if (refused !== null) return { ok: false, problem: refused }

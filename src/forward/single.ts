@@ -18,6 +18,7 @@ import { listTools } from './list-tools.ts'
 import type { Conversation } from './partner.ts'
 import { listen } from './streams.ts'
 import { tell } from './tell.ts'
+import { inexactRefusal } from './unfit.ts'
 
 /**
  * What is passed on unread: reading, not acting. A method that is not here is not passed on, because nobody has
@@ -53,6 +54,8 @@ export async function dispatchSingle(
       return refuse(passage, message.refusal, id)
     case 'notification':
     case 'response': {
+      const unfit = inexactRefusal(passage, 400)
+      if (unfit !== null) return refuse(passage, unfit)
       const params = message.kind === 'notification' ? message.body.params : undefined
       const reached = await reach(passage, server, message.era, params)
       if (!reached.ok) return reached.response
@@ -73,6 +76,8 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
     }
     return callUpstream(passage, message, find, null)
   }
+  const unfit = inexactRefusal(passage)
+  if (unfit !== null) return refuse(passage, unfit, message.id)
   if (method === 'initialize' && era === 'session') return initializeUpstream(passage, server, message)
   const reached = await reach(passage, server, era, message.body.params, message.id)
   if (!reached.ok) return reached.response
@@ -145,7 +150,8 @@ export function outgoing({ id, method, body }: RequestMessage) {
 /** How a request that is no call is answered where its server gives no answer. */
 export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
   return {
-    acceptsEvents: acceptsEvents(passage.http),
+    acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
     failure: (why) => rpcFailure(id, upstream.name, why),
     onEnd: () => {},
     rewriting: null,

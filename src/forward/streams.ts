@@ -1,5 +1,6 @@
 /** Event streams of one upstream server: its own events, and what the gateway itself has to say, in one. */
 
+import { sessionAmong } from '../bridge/mark.ts'
 import { listenAcross, streamAcross } from '../bridge/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
@@ -26,13 +27,27 @@ export async function openSingleStream(passage: Passage, server: string): Promis
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
+    endWithServer(feed, at, passage)
     return streamOf(feed, source, passage.http.signal, toolsChanged)
+  })
+}
+
+/** Closes the feed, and with it the stream, once the grant reaches the server no longer, or another one in its place. */
+function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: Passage): void {
+  feed.addEventListener('message', ({ data }) => {
+    if ((data as FeedMessage) !== 'tools_changed') return
+    void reach(passage, upstream.name, client.era, undefined).then(
+      (again) => {
+        if (!again.ok || again.at.upstream.url !== upstream.url) closeQuietly(feed)
+      },
+      () => closeQuietly(feed),
+    )
   })
 }
 
 /** The server's own stream, or null where it has none. */
 export async function sourceOf(at: Reached, lastEventId: string | undefined): Promise<StreamSource | null> {
-  const session = at.admitted.upstream
+  const session = sessionAmong(at.admitted.upstream)
   if (session === null) return streamAcross(at)
   const sent = await send(at.link, {
     method: 'GET',
@@ -86,6 +101,7 @@ export async function listen(at: Reached, message: RequestMessage): Promise<Resp
     }
     const source = sourceFrom(sent)
     if (source === null) return new Response(null, { status: 502 })
+    endWithServer(feed, at, passage)
     return streamOf(feed, source, passage.http.signal, () => toolsChangedFor(message))
   })
 }

@@ -1,5 +1,6 @@
 /** Passes on what is not answered: a client's notifications, and its answers to requests of the server. */
 
+import { sessionAmong } from '../bridge/mark.ts'
 import { crossing } from '../bridge/notifications.ts'
 import type { Message } from '../gateway/message.ts'
 import { log } from '../log.ts'
@@ -13,7 +14,7 @@ export async function tell(
 ): Promise<Response> {
   const accepted = new Response(null, { status: 202 })
   const { link, admitted, passage } = at
-  const session = admitted.upstream
+  const session = sessionAmong(admitted.upstream)
   // Without a session in the upstream's own era there is nobody who would understand.
   if (session === null || at.client.era !== 'session') {
     await crossing(at, message)

@@ -24,6 +24,8 @@ export interface Passage {
   readonly requestId: string
   /** `Mcp-Session-Id`, in the session era. */
   readonly transport: string | null
+  /** A number in the body that cannot be passed on as it is, or null; upstream/exact.ts. */
+  readonly inexactNumber: string | null
 }
 
 /** The principal's answer, or that it could not be asked: then nothing goes on. */

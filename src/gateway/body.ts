@@ -1,5 +1,6 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import type { Env } from '../env.ts'
+import { inexactNumber } from '../upstream/exact.ts'
 import { isDeeperThan } from './depth.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 
@@ -11,7 +12,12 @@ const LARGEST_MAX_BODY_BYTES = 16 * 1024 * 1024
 export const MAX_JSON_DEPTH = 64
 
 export type Body =
-  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: true
+      readonly value: unknown
+      /** A number in it that would not be the same after it was parsed and written again, or null. */
+      readonly inexactNumber: string | null
+    }
   | { readonly ok: false; readonly refusal: Refusal }
 
 /** What is wrong with MAX_BODY_BYTES, or null. */
@@ -29,14 +35,15 @@ function maxBodyBytes(env: Env): number {
 /** Reads and parses the body of a POST, within the limits. Never throws. */
 export async function readBody(request: Request, env: Env): Promise<Body> {
   const maxBytes = maxBodyBytes(env)
-  if (!isJsonContentType(request.headers.get('content-type'))) {
+  const contentType = request.headers.get('content-type')
+  if (contentType !== 'application/json' && !isJsonContentType(contentType)) {
     return refuse(415, codes.transport, 'Content-Type must be application/json')
   }
   let text: string
   try {
-    const read = await readRequestBody(request, maxBytes)
-    if (read.tooLarge) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
-    text = read.text
+    const read = await readWithin(request, maxBytes)
+    if (read === null) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
+    text = read
   } catch {
     return refuse(400, codes.parseError, 'The body could not be read')
   }
@@ -44,10 +51,20 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
     return refuse(400, codes.invalidRequest, `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels`)
   }
   try {
-    return { ok: true, value: JSON.parse(text) as unknown }
+    return { ok: true, value: JSON.parse(text) as unknown, inexactNumber: inexactNumber(text) }
   } catch {
     return refuse(400, codes.parseError, 'The body is not valid JSON')
   }
+}
+
+/** The body as text, or null where it is larger. One whose length is declared, which it cannot exceed, is read at once. */
+async function readWithin(request: Request, maxBytes: number): Promise<string | null> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && /^\d{1,15}$/.test(declared)) {
+    return Number(declared) > maxBytes ? null : request.text()
+  }
+  const read = await readRequestBody(request, maxBytes)
+  return read.tooLarge ? null : read.text
 }
 
 function refuse(status: number, code: number, message: string): Body {

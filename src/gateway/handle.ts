@@ -37,7 +37,8 @@ export async function handle(
   const headers = messageHeaders(http)
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
-  const passage: Passage = { http, env, execution, claim, requestId: crypto.randomUUID(), transport }
+  const requestId = crypto.randomUUID()
+  const passage: Passage = { http, env, execution, claim, requestId, transport, inexactNumber: null }
 
   switch (http.method) {
     case 'POST':
@@ -51,9 +52,10 @@ export async function handle(
   }
 }
 
-async function post(passage: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
-  const body = await readBody(passage.http, passage.env)
-  if (!body.ok) return refuse(passage, body.refusal)
+async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
+  const body = await readBody(given.http, given.env)
+  if (!body.ok) return refuse(given, body.refusal)
+  const passage = { ...given, inexactNumber: body.inexactNumber }
   const message = readMessage(body.value, headers)
   const id = idOf(body.value)
   if (message.era === 'stateless') return dispatch({ ...passage, transport: null }, endpoint, message, id)

@@ -3,6 +3,7 @@
 import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { hostAllows } from './hosts.ts'
+import { known } from './known.ts'
 import { bearerToken, parseToken } from './token.ts'
 
 /** A well-formed token, not yet known to be any good. */
@@ -24,14 +25,36 @@ export async function readClaim(
   pathTenant: string | null,
   env: Env,
 ): Promise<Claim | null> {
-  const token = parseToken(bearerToken(request.headers.get('authorization')) ?? '')
+  const text = bearerToken(request.headers.get('authorization')) ?? ''
+  const claim = claims.get(text) ?? (await claimOf(text))
+  if (claim === null) return null
+  if (pathTenant !== null && pathTenant !== claim.tenant) return null
+  if (!hostAllows(env, new URL(request.url).hostname, claim.tenant)) return null
+  if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, new URL(request.url).hostname)) return null
+  return claim
+}
+
+async function claimOf(text: string): Promise<Claim | null> {
+  const token = parseToken(text)
   if (token === null) return null
   const { tenant, grant, secret } = token
-  if (pathTenant !== null && pathTenant !== tenant) return null
-  if (!hostAllows(env, new URL(request.url).hostname, tenant)) return null
-  if (tenant === DEMO_TENANT && !isLocalDemo(env, new URL(request.url).hostname)) return null
   const secretHash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret)))
-  return { tenant, grant, secretHash, key: `${tenant}/${grant}/${secretHash.toHex()}` }
+  const claim = { tenant, grant, secretHash, key: `${tenant}/${grant}/${secretHash.toHex()}` }
+  // Only of tokens that were good: a guesser must not push them out.
+  if (known(claim.key) !== undefined) rememberClaim(text, claim)
+  return claim
+}
+
+/**
+ * Claims of tokens that were good, so that an agent's every request need not wait for the digest. What a claim is worth
+ * the principal decides anew each time.
+ */
+const claims = new Map<string, Claim>()
+const MOST_CLAIMS = 2_000
+
+function rememberClaim(text: string, claim: Claim): void {
+  if (claims.size >= MOST_CLAIMS) claims.clear()
+  claims.set(text, claim)
 }
 
 /** The only answer to a token that is not good, whatever is wrong with it (RFC 6750, 3). */

@@ -97,6 +97,28 @@ export class Judge {
     return this.refuse(action === 'deny' ? 'deny' : 'approval', rule, result)
   }
 
+  /**
+   * Goes on with a call that was decided and charged when it began: nothing is charged again. Call it after `decide` has
+   * allowed.
+   */
+  goOn(): ReservedCall {
+    const { call, handle } = this.#subject
+    const [rule, charges, shadow] = ['(continued)', [], this.#shadow]
+    const work = { kind: 'none' } as const
+    const intent: Intent = {
+      kind: 'call',
+      call,
+      rule,
+      handle,
+      charges,
+      shadow,
+      assumed: this.#assumed,
+      work,
+    }
+    const taken = { ok: true, taken: [], standings: [], shadow: [] } as const
+    return { kind: 'reserved', intent, ofTenant: { taken, abandon: async () => {} } }
+  }
+
   /** Charges the tenant's counters, and says what the principal is to do. Call it after `decide` has allowed. */
   async reserve(work: Work): Promise<ReservedCall | RefusedCall> {
     const isOfTenant = ({ scope }: Charge) => scope === 'tenant'

@@ -4,11 +4,14 @@
  * to be refused after its work was done.
  */
 import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
   classifyInboundRequest,
   type InboundModernRoute,
   type JSONRPCNotification,
   type JSONRPCRequest,
   type JSONRPCResponse,
+  PROTOCOL_VERSION_META_KEY,
   SUPPORTED_PROTOCOL_VERSIONS,
   specTypeSchemas,
 } from '@modelcontextprotocol/server'
@@ -130,7 +133,7 @@ function paramsRefusal(method: string, params: unknown): Refusal | null {
       : method === 'initialize'
         ? specTypeSchemas.InitializeRequestParams
         : null
-  if (schema === null) return null
+  if (schema === null || (method === 'tools/call' && isPlainCall(params))) return null
   const result = schema['~standard'].validate(params)
   const issue = 'issues' in result ? result.issues?.[0] : undefined
   if (issue === undefined) return null
@@ -140,6 +143,43 @@ function paramsRefusal(method: string, params: unknown): Refusal | null {
     code: codes.invalidParams,
     message: `Invalid params of ${method}: ${path === '' ? 'params' : path}: ${issue.message}`,
   }
+}
+
+/**
+ * The shape that nearly all calls have, told without the schema, which would say the same at ten times the cost. What is
+ * not so plain the schema looks at.
+ */
+function isPlainCall(params: unknown): boolean {
+  if (!isObject(params) || typeof params.name !== 'string') return false
+  for (const key in params) {
+    const value = params[key]
+    if (key === 'name') continue
+    if (key === 'arguments' ? !isObject(value) : key !== '_meta' || !isPlainMeta(value)) return false
+  }
+  return true
+}
+
+/** What the classification has looked at already. */
+const envelopeKeys: ReadonlySet<string> = new Set([
+  PROTOCOL_VERSION_META_KEY,
+  CLIENT_INFO_META_KEY,
+  CLIENT_CAPABILITIES_META_KEY,
+])
+
+/** `_meta` whose values are all text or numbers where the protocol gives them a shape. */
+function isPlainMeta(meta: unknown): boolean {
+  if (!isObject(meta)) return false
+  for (const key in meta) {
+    if (key === 'progressToken') {
+      const token = meta[key]
+      if (typeof token !== 'string' && !Number.isInteger(token)) return false
+    } else if (key.includes('modelcontextprotocol') && !envelopeKeys.has(key)) return false
+  }
+  return true
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function refused(era: Era, refusal: Refusal): Message {

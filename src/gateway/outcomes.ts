@@ -13,6 +13,8 @@ const QUIET_MS = 500
 const MOST_WAITING = 1_000
 /** As many go with one question. */
 const MOST_AT_ONCE = 100
+/** Fewer wait for company: handing them over costs nearly the same for one as for many. */
+const FEWEST_AT_ONCE = 16
 
 const waiting = new Map<string, Settled[]>()
 const leaving = new Set<string>()
@@ -21,9 +23,13 @@ function keyOf({ claim }: Pick<Passage, 'claim'>): string {
   return `${claim.tenant}/${claim.grant}`
 }
 
-/** Takes what waits for a principal, to be sent along. */
+/** Takes what waits for a principal, to be sent along, once it is worth it. */
 export function takeOutcomes(passage: Pick<Passage, 'claim'>): readonly Settled[] {
   const key = keyOf(passage)
+  return (waiting.get(key)?.length ?? 0) < FEWEST_AT_ONCE ? [] : takeAll(key)
+}
+
+function takeAll(key: string): readonly Settled[] {
   const all = waiting.get(key)
   if (all === undefined) return []
   if (all.length > MOST_AT_ONCE) return all.splice(0, MOST_AT_ONCE)
@@ -56,7 +62,7 @@ async function leaveAfterAWhile(passage: Passage, key: string): Promise<void> {
   } finally {
     leaving.delete(key)
   }
-  for (let outcomes = takeOutcomes(passage); outcomes.length > 0; outcomes = takeOutcomes(passage)) {
+  for (let outcomes = takeAll(key); outcomes.length > 0; outcomes = takeAll(key)) {
     try {
       await principalOf(passage).settle(outcomes)
     } catch (error) {

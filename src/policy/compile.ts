@@ -41,6 +41,7 @@ interface Part {
   readonly approvals: readonly Check[]
   readonly limits: readonly Limit[]
   readonly usesContext: boolean
+  readonly usesAnnotations: boolean
 }
 
 /** A tool's own rules come before those on every call, and who denies comes before who asks. */
@@ -53,6 +54,7 @@ function rulesOf(rule: string, own: Part | null, every: Part): ToolRules {
     limits,
     charges: limits.every(({ from }) => from === null) ? limits.map(({ charge }) => charge) : null,
     usesContext: parts.some((part) => part.usesContext),
+    usesAnnotations: parts.some((part) => part.usesAnnotations),
   }
 }
 
@@ -66,6 +68,7 @@ function partOf(
 ): Part {
   const named: NamedLimit[] = limitsOf(rules, place, tool, origin)
   counted.push(...named)
+  const paths = [...usesOf(rules, place, origin)].map(({ path }) => path)
   return {
     denials: [
       ...(rules.deny_if ?? []).map((rule, i) => checkOf('deny', rule, `${place}/deny_if/${i}`, origin)),
@@ -75,7 +78,8 @@ function partOf(
       checkOf('approve', rule, `${place}/require_approval/${i}`, origin),
     ),
     limits: named.map((it) => withUnit(it, units)),
-    usesContext: [...usesOf(rules, place, origin)].some(({ path }) => /^(?:session|grant)\./.test(path)),
+    usesContext: paths.some((path) => /^(?:session|grant)\./.test(path)),
+    usesAnnotations: paths.some((path) => path.startsWith('tool.')),
   }
 }
 

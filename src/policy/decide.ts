@@ -48,6 +48,11 @@ export function usesContext(policy: Policy | null, tool: string, alias?: string)
   return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesContext
 }
 
+/** Whether a decision on this tool may depend on what the tool says of itself. */
+export function usesAnnotations(policy: Policy | null, tool: string, alias?: string): boolean {
+  return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesAnnotations
+}
+
 function enforce(policy: Policy, call: Call, context: Context): Decision {
   const { tool, alias } = call
   if (isHidden(policy, tool, alias)) return deny('hidden', '(hidden)', `The tool "${tool}" is not available.`)

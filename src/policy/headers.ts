@@ -25,6 +25,7 @@ export function rateLimitHeaders(standings: readonly Standing[]): Record<string,
 
 /** An RFC 9651 String holds printable ASCII only; the rest is written as in a URL. */
 function quoted(text: string): string {
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`
   const ascii = text.replaceAll(/[^\x20-\x7e]+/g, (part) => encodeURIComponent(part.toWellFormed()))
   return `"${ascii.replaceAll(/["\\]/g, '\\$&')}"`
 }
@@ -33,6 +34,7 @@ function quoted(text: string): string {
 const LARGEST = 999_999_999_999_999n
 
 function whole(text: string): string {
+  if (/^\d{1,15}$/.test(text)) return text
   const { units, scale } = parseDecimal(text) ?? ZERO
   const integer = units / 10n ** BigInt(scale)
   return String(integer > LARGEST ? LARGEST : integer)

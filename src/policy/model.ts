@@ -98,6 +98,8 @@ export interface ToolRules {
   readonly charges: readonly Charge[] | null
   /** Conditions look at the session's account or the grant's label. */
   readonly usesContext: boolean
+  /** Conditions look at what the tool says of itself. */
+  readonly usesAnnotations: boolean
 }
 
 export interface Policy {

@@ -143,7 +143,7 @@ function call(
     audit(context, request, onTransport, intent, 'refuse', '(session ended)')
     return { kind: 'dead_handle' }
   }
-  const session = touch(context, isDead ? null : (onTransport ?? named))
+  const session = touchSometimes(context, isDead ? null : (onTransport ?? named))
   if (intent.work.kind === 'login' && session === null && countLive(sql) >= MAX_LIVE_SESSIONS) {
     audit(context, request, null, intent, 'refuse', '(too many sessions)')
     return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }

@@ -10,11 +10,14 @@
  */
 export class Commits {
   readonly #storage: DurableObjectStorage
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: Waiting[] = []
+  readonly #remember: () => () => void
   #inFlight = false
 
-  constructor(storage: DurableObjectStorage) {
+  /** `remember` notes what memory holds of storage, and returns what puts it back when a transaction is undone. */
+  constructor(storage: DurableObjectStorage, remember: () => () => void = () => () => {}) {
     this.#storage = storage
+    this.#remember = remember
   }
 
   /**
@@ -23,22 +26,42 @@ export class Commits {
    */
   run<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push(() => {
-        try {
-          resolve(this.#storage.transactionSync(work))
-        } catch (error) {
-          reject(error)
-        }
+      let result: T
+      this.#waiting.push({
+        work: () => {
+          result = work()
+        },
+        resolve: () => resolve(result),
+        reject,
       })
       if (!this.#inFlight) void this.#commit()
     })
+  }
+
+  /**
+   * All in one transaction, because opening one costs as much as a statement. Should one of them throw, nothing of any
+   * has happened, and each is run again in a transaction of its own.
+   */
+  #runAll(all: readonly Waiting[]): void {
+    const restore = this.#remember()
+    try {
+      this.#storage.transactionSync(() => {
+        for (const { work } of all) work()
+      })
+    } catch (error) {
+      restore()
+      if (all.length === 1) all[0]?.reject(error)
+      else for (const one of all) this.#runAll([one])
+      return
+    }
+    for (const { resolve } of all) resolve()
   }
 
   async #commit(): Promise<void> {
     this.#inFlight = true
     try {
       while (this.#waiting.length > 0) {
-        for (const work of this.#waiting.splice(0)) work()
+        this.#runAll(this.#waiting.splice(0))
         // A disk that fails resets the object and breaks every call that waits at the gate: nothing to add here.
         await this.#storage.sync().catch(() => {})
         if (this.#waiting.length >= GATHER_FROM) await nextTurn()
@@ -47,6 +70,13 @@ export class Commits {
       this.#inFlight = false
     }
   }
+}
+
+/** Work that may be run twice, should another of its group have failed: only what the last run did counts. */
+interface Waiting {
+  readonly work: () => void
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
 
 /**

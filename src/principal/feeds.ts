@@ -9,8 +9,8 @@ interface Attachment {
   readonly transport: string | null
 }
 
-/** What a principal says over a feed. */
-export type FeedMessage = 'tools_changed'
+/** What a principal says over a feed: that tools may have changed, or that a session with an upstream was opened. */
+export type FeedMessage = 'tools_changed' | `upstream:${string}`
 
 const TAG_ALL = 'feed'
 
@@ -29,6 +29,11 @@ export function announce(ctx: DurableObjectState, message: FeedMessage): void {
     if (transport !== null) told.add(transport)
     socket.send(message)
   }
+}
+
+/** Says `message` on the streams of one transport. Each may be told: only one of them has the upstream's own stream. */
+export function announceTo(ctx: DurableObjectState, transport: string, message: FeedMessage): void {
+  for (const socket of ctx.getWebSockets(transportTag(transport))) socket.send(message)
 }
 
 /** Closes the streams of transports that have no live session any more. */

@@ -20,7 +20,7 @@ import {
 import { type DeliveryContext, deliver, LEASE_MS } from './delivery.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { end } from './ending.ts'
-import { acceptFeed, announce, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
+import { acceptFeed, announce, announceTo, asciiJson, closeAllFeeds, closeEndedFeeds } from './feeds.ts'
 import { type Grant, markRevoked, opens, readGrant, stillOpens, writeGrant } from './grants.ts'
 import { endOverdue, lastUsedMs, nextDeliveryMs, nextWakeMs, purge, soonestPurgeMs } from './housekeeping.ts'
 import { type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
@@ -71,7 +71,12 @@ export class PrincipalObject extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#sql = ctx.storage.sql
-    this.#commits = new Commits(ctx.storage)
+    this.#commits = new Commits(ctx.storage, () => {
+      const armedAtMs = this.#armedAtMs
+      return () => {
+        this.#armedAtMs = armedAtMs
+      }
+    })
     this.#reportLogins = legitiSettings(env).reportLogins
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
@@ -125,15 +130,15 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /**
    * Remembers a session that the Worker has opened upstream, unless another was first: then that one counts, and the
-   * Worker should end its own.
+   * Worker should end its own. Open streams of the transport hear of a new one.
    * @throws RangeError when a name or id is longer than anything that is stored
    */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
-    return this.#write(() => {
+    const { transport, server, replaces, session } = request
+    const answer = await this.#write((): BindAnswer => {
       const nowMs = Date.now()
       if (!opens(this.#grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
-      const { transport, server, replaces, session } = request
       const own = transport === null ? null : liveByTransport(this.#sql, transport, nowMs)
       const owner = request.owner ?? own?.id
       if (owner === undefined || (transport !== null && own === null)) return { kind: 'dead_session' }
@@ -142,6 +147,9 @@ export class PrincipalObject extends DurableObject<Env> {
       if (stateless) this.#arm(nowMs + STATELESS_IDLE_MS)
       return { kind: 'bound', session: bound }
     })
+    const isOurs = answer.kind === 'bound' && answer.session.id === session.id
+    if (isOurs && transport !== null) announceTo(this.ctx, transport, `upstream:${server}`)
+    return answer
   }
 
   /** Writes down how calls ended, for an isolate that has got quiet. At most MOST_SETTLED at once. */
@@ -247,8 +255,8 @@ export class PrincipalObject extends DurableObject<Env> {
       })
     await Promise.allSettled([this.#draining, this.#ending, this.#revoking])
     closeAllFeeds(this.ctx)
-    await this.ctx.storage.deleteAll()
-    await this.ctx.storage.deleteAlarm()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     this.#grant = null
     this.#armedAtMs = null
   }

@@ -130,6 +130,15 @@ export interface ServerStatus {
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[]
 }
 
+/** A server's tools as they were last listed. */
+export interface Catalogue {
+  readonly version: string
+  /** JSON array of tools. */
+  readonly toolsJson: string
+  /** JSON object: what is pinned of each tool that has drifted; null where that is too long to be kept. */
+  readonly driftedJson: string
+}
+
 export interface DriftView {
   readonly tool: string
   readonly sinceMs: number

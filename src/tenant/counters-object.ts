@@ -47,8 +47,8 @@ export class TenantCounters extends DurableObject<Env> {
   async erase(): Promise<void> {
     this.#exists = false
     this.#isArmed = false
-    await this.ctx.storage.deleteAll()
-    await this.ctx.storage.deleteAlarm()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
   }
 
   /** Drops what nothing asks for any more, and sleeps when nothing is left. */

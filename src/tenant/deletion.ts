@@ -2,7 +2,7 @@
  * A tenant that goes away, step by step: every principal ends its sessions, so that their logouts are queued; waits
  * until its outbox has been delivered, or the time for that is over; says what is lost; and is erased. Then the
  * counters, and last the tenant's own object. Each step can be repeated, and what has been done is written down, so
- * a crash anywhere is only a delay (docs/decisions/0013-deletion.md).
+ * a crash anywhere is only a delay (docs/decisions/0022-deletion.md).
  */
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'

@@ -5,11 +5,12 @@ import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { secretKeys } from '../secrets/seal.ts'
-import type { UpstreamReport } from '../upstream/config.ts'
+import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { type AdministrativeChange, recordChange } from './changes.ts'
 import { tenantDocument } from './config.ts'
 import {
   type By,
+  type Catalogue,
   type Change,
   type DeletionView,
   type GrantDocument,
@@ -39,7 +40,7 @@ import {
 } from './logouts.ts'
 import { examine, type ObservedListing, observeListing } from './observation.ts'
 import * as people from './people.ts'
-import { acceptDrift } from './pins.ts'
+import { acceptDrift, pinnedOfDrifted } from './pins.ts'
 import * as policies from './policies.ts'
 import { Pushes } from './pushes.ts'
 import { answerRepeat, claimRepeat, forgetRepeat, type Repeat } from './repeats.ts'
@@ -561,12 +562,18 @@ export class TenantObject extends DurableObject<Env> {
       await this.ctx.storage.setAlarm(Date.now() + RESTLESS_MS)
   }
 
-  /** The last known tools of a server, or null before the first listing. */
-  async catalogue(server: string): Promise<{ version: string; toolsJson: string } | null> {
+  /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
+  async catalogue(server: string): Promise<Catalogue | null> {
     if (!this.#exists) return null
-    const listing = readListing(this.#sql, server)
+    const version = servers.catalogueVersion(this.#sql, server)
     const toolsJson = readTools(this.#sql, server)
-    return listing === null || toolsJson === null ? null : { version: listing.digest, toolsJson }
+    if (version === null || toolsJson === null) return null
+    return { version, toolsJson, driftedJson: JSON.stringify(pinnedOfDrifted(this.#sql, server)) }
+  }
+
+  /** A server as requests see it; null where there is none, or where it is switched off. */
+  async upstream(server: string): Promise<UpstreamConfig | null> {
+    return this.#exists ? servers.upstreamConfig(this.#sql, server) : null
   }
 
   /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */
@@ -757,8 +764,8 @@ export class TenantObject extends DurableObject<Env> {
       return went
     }
     this.#exists = false
-    await this.ctx.storage.deleteAll()
-    await this.ctx.storage.deleteAlarm()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     return went
   }
 

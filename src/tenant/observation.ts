@@ -1,6 +1,6 @@
 /** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
 import { isObject } from '../policy/json.ts'
-import { exposures } from '../upstream/names.ts'
+import { exposures, LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { flagsOf, toolText } from '../upstream/pins.ts'
 import type { FlagView } from './contract.ts'
 import { type Listing, readListing, writeListing } from './listings.ts'
@@ -12,8 +12,6 @@ import { readServer } from './servers.ts'
 const LONGEST_KEPT = 16 * 1024 * 1024
 /** Of the status: flags, and names that are not shown. */
 const MOST_NOTED = 200
-/** In characters. A tool with a longer name has no pin, so that nobody lists or calls it (MCP: 128 should do). */
-export const LONGEST_TOOL_NAME = 256
 /** In characters: what is renamed travels with every grant's configuration. */
 const LONGEST_RENAMED = 256 * 1024
 

@@ -84,6 +84,30 @@ export function driftOf(sql: SqlStorage, server: string, most: number): DriftVie
     .map(({ tool, since, diff }) => ({ tool, sinceMs: since, diffJson: diff }))
 }
 
+/**
+ * Names what is pinned of the tools that have drifted: something else with every pin that is made or accepted. Null
+ * where nothing has drifted, for then the pins are what is listed.
+ */
+export function pinsVersion(sql: SqlStorage, server: string): string | null {
+  const count = (table: string, what: string) =>
+    Number(sql.exec(`SELECT ${what} AS n FROM ${table} WHERE server = ?`, server).one().n ?? 0)
+  const drifted = count('drift', 'count(*)')
+  return drifted === 0 ? null : `${drifted}.${count('pins', 'max(pinned_at)')}`
+}
+
+/** The pinned definitions of drifted tools, by name; null for one of which only the fingerprint is kept. */
+export function pinnedOfDrifted(sql: SqlStorage, server: string): Record<string, unknown> {
+  const rows = sql
+    .exec<{ tool: string; definition: string }>(
+      `SELECT tool, pins.definition FROM drift JOIN pins USING (server, tool) WHERE server = ?`,
+      server,
+    )
+    .toArray()
+  return Object.fromEntries(
+    rows.map(({ tool, definition }) => [tool, definition === '' ? null : JSON.parse(definition)]),
+  )
+}
+
 /** Pins what a drifted tool is now; all of them when `tool` is null. Answers which. */
 export function acceptDrift(sql: SqlStorage, server: string, tool: string | null, nowMs: number): string[] {
   const accepted = driftedTools(sql, server).filter((name) => tool === null || name === tool)

@@ -2,7 +2,7 @@
 import type { KnownEras, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { readListing } from './listings.ts'
-import { driftedTools, driftOf } from './pins.ts'
+import { driftedTools, driftOf, pinsVersion } from './pins.ts'
 import { secretHeadersOf } from './secrets.ts'
 import { clearSeen, seenDigests } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
@@ -172,8 +172,16 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
     withheld: Object.fromEntries(drifted.map((tool) => [tool, withheld])),
     renamed: listing?.renamed ?? {},
     seen: seenDigests(sql, name),
-    catalogue: listing?.digest ?? null,
+    catalogue: catalogueVersion(sql, name),
   }
+}
+
+/** Names what `catalogue` of the tenant's object answers; null before the first listing. */
+export function catalogueVersion(sql: SqlStorage, name: string): string | null {
+  const listing = readListing(sql, name)
+  if (listing === null) return null
+  const pins = pinsVersion(sql, name)
+  return pins === null ? listing.digest : `${listing.digest}+${pins}`
 }
 
 /** A server as an administrator sees it, or null. */

@@ -1,5 +1,6 @@
 /** What can be wrong with an upstream's answer. PURE. */
 import { problemOf, type UpstreamProblem } from './problem.ts'
+import { EventTooLargeError } from './sse.ts'
 
 /** Ends the reading of a body. */
 export class BodyProblem extends Error {
@@ -13,7 +14,10 @@ export class BodyProblem extends Error {
 }
 
 export function problemFrom(error: unknown): UpstreamProblem {
-  return error instanceof BodyProblem ? error.problem : problemOf('broken', 'answered something unreadable')
+  if (error instanceof BodyProblem) return error.problem
+  if (error instanceof EventTooLargeError)
+    return problemOf('too_large', `sent an event of more than ${error.limit} characters`)
+  return problemOf('broken', 'answered something unreadable')
 }
 
 export function notRpc(status: number): UpstreamProblem {

@@ -5,13 +5,14 @@ import type { UpstreamProblem } from './problem.ts'
 
 /** The pieces of one body. Reading throws only BodyProblem. */
 export class BodyReader {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null
+  readonly #response: Response
+  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null
   readonly #hold: Hold
   readonly #status: number
   #bytes = 0
 
   constructor(response: Response, hold: Hold) {
-    this.#reader = response.body?.getReader() ?? null
+    this.#response = response
     this.#hold = hold
     this.#status = response.status
   }
@@ -20,8 +21,10 @@ export class BodyReader {
   async next(): Promise<Uint8Array | null> {
     const { watchdog, link } = this.#hold
     try {
-      const read = await this.#reader?.read()
-      if (read === undefined || read.done) return null
+      if (this.#response.body === null) return null
+      this.#reader ??= this.#response.body.getReader()
+      const read = await this.#reader.read()
+      if (read.done) return null
       watchdog.heard()
       this.#bytes += read.value.byteLength
       if (this.#bytes <= link.config.maxResponseBytes) return read.value
@@ -33,7 +36,8 @@ export class BodyReader {
   }
 
   cancel(): void {
-    this.#reader?.cancel().catch(() => {})
+    const cancelled = this.#reader === null ? this.#response.body?.cancel() : this.#reader.cancel()
+    cancelled?.catch(() => {})
   }
 }
 
@@ -42,6 +46,25 @@ export type ReadText =
   /** There is more; what was read so far. */
   | { readonly kind: 'more'; readonly pieces: readonly Uint8Array[] }
   | { readonly kind: 'problem'; readonly problem: UpstreamProblem }
+
+/**
+ * Reads a response whose length is declared, which it cannot exceed, at once; null where the pieces must be counted.
+ */
+export async function readDeclared(
+  response: Response,
+  hold: Hold,
+  mostBytes: number,
+): Promise<ReadText | null> {
+  const declared = response.headers.get('content-length')
+  if (declared === null || !/^\d{1,15}$/.test(declared) || response.headers.has('content-encoding'))
+    return null
+  if (Number(declared) > mostBytes) return { kind: 'more', pieces: [] }
+  try {
+    return { kind: 'whole', text: await response.text() }
+  } catch {
+    return { kind: 'problem', problem: hold.watchdog.problem ?? brokeOff(response.status) }
+  }
+}
 
 /** Reads a body as text, unless it is larger than `mostBytes`. */
 export async function readUpTo(reader: BodyReader, mostBytes: number): Promise<ReadText> {

@@ -19,7 +19,10 @@ interface Health {
   breaker: Breaker
   /** When each open request is over at the latest: one whose client has gone may never say that it ended. */
   readonly open: Map<symbol, number>
-  eras: KnownEras
+  /** As found out here; null: to be found out again; absent: as configured. */
+  eras: Partial<KnownEras>
+  /** What was configured then: what an administrator says anew counts. */
+  configured: KnownEras
   /** Not yet reported. */
   successes: number
   failures: number
@@ -34,11 +37,18 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
   // A server that has moved is another one.
   const key = `${tenant}/${config.name} ${config.url}`
   const known = healths.get(key)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    if (!isSame(known.configured, config.eras)) {
+      known.configured = config.eras
+      known.eras = {}
+    }
+    return known
+  }
   const health: Health = {
     breaker: closed(),
     open: new Map(),
-    eras: config.eras,
+    eras: {},
+    configured: config.eras,
     successes: 0,
     failures: 0,
     lastFailure: undefined,
@@ -53,11 +63,14 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
   return health
 }
 
+function isSame(one: KnownEras, other: KnownEras): boolean {
+  return one.session === other.session && one.stateless === other.stateless
+}
+
 /** The eras as configured, and as found out by this isolate since. */
 export function erasOf(link: UpstreamLink): KnownEras {
   const { eras } = healthOf(link)
-  const { session, stateless } = link.config.eras
-  return { session: eras.session ?? session, stateless: eras.stateless ?? stateless }
+  return { ...link.config.eras, ...eras }
 }
 
 /** Remembers an era that was found out, and tells the tenant's object. */
@@ -66,7 +79,7 @@ export function learnEras(link: UpstreamLink, found: Partial<KnownEras>, more: P
   const before = erasOf(link)
   health.eras = { ...health.eras, ...found }
   const eras = erasOf(link)
-  if (eras.session === before.session && eras.stateless === before.stateless) return
+  if (isSame(eras, before)) return
   tell(link, { atMs: Date.now(), eras, ...more })
 }
 
@@ -154,9 +167,16 @@ function isFault({ failure }: UpstreamProblem): boolean {
 }
 
 function reported({ failure }: UpstreamProblem): NonNullable<UpstreamReport['lastFailure']>['kind'] | null {
-  return failure === 'busy' || failure === 'resting' || failure === 'misconfigured' || failure === 'cancelled'
-    ? null
-    : failure
+  switch (failure) {
+    case 'busy':
+    case 'resting':
+    case 'misconfigured':
+    case 'cancelled':
+    case 'unanswered':
+      return null
+    default:
+      return failure
+  }
 }
 
 function breakerSettings({ breakerFailures, breakerSeconds }: UpstreamConfig) {

@@ -8,6 +8,8 @@ import { nativeServerNames } from '../native/server-names.ts'
 const BETWEEN = '__'
 /** What clients accept in the name of a tool. */
 const LONGEST_NAME = 64
+/** In characters. A tool with a longer name has no pin, so nobody lists or calls it (MCP: 128 should do). */
+export const LONGEST_TOOL_NAME = 256
 const ACCEPTED = /^[A-Za-z0-9_-]+$/
 const HASH_DIGITS = 8
 

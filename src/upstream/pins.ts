@@ -114,7 +114,7 @@ function excerpt(value: unknown, from: number): unknown {
  * JSON with the names of every object in code-unit order and nothing between the tokens. Without recursion: what is
  * pinned was sent by a server, nested as deeply as it likes.
  */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   const out: string[] = []
   const left: ({ readonly text: string } | { readonly value: unknown })[] = [{ value }]
   for (let next = left.pop(); next !== undefined; next = left.pop()) {

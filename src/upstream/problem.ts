@@ -3,7 +3,14 @@ import type { CallOutcomeKind } from '../principal/contract.ts'
 import type { UpstreamFailure } from './config.ts'
 
 export interface UpstreamProblem {
-  readonly failure: UpstreamFailure | 'busy' | 'resting' | 'misconfigured' | 'cancelled'
+  readonly failure:
+    | UpstreamFailure
+    | 'busy'
+    | 'resting'
+    | 'misconfigured'
+    | 'cancelled'
+    /** It asked the client for something that the client could not or did not give. */
+    | 'unanswered'
   /** What happened, as the end of a sentence that begins with the server's name. */
   readonly message: string
   /** Nothing was sent, or what was sent was refused for our sake: the call surely did not happen. */
@@ -21,6 +28,7 @@ export type UpstreamErrorCode =
   | 'upstream_refused'
   | 'upstream_rate_limited'
   | 'upstream_busy'
+  | 'input_missing'
 
 export function problemOf(
   failure: UpstreamProblem['failure'],
@@ -54,6 +62,8 @@ export function codeOf({ failure }: UpstreamProblem): UpstreamErrorCode {
       return 'upstream_rate_limited'
     case 'busy':
       return 'upstream_busy'
+    case 'unanswered':
+      return 'input_missing'
   }
 }
 
@@ -61,6 +71,7 @@ export function codeOf({ failure }: UpstreamProblem): UpstreamErrorCode {
 export function outcomeOf(problem: UpstreamProblem): CallOutcomeKind {
   if (problem.failure === 'cancelled') return 'cancelled'
   if (problem.failure === 'timeout') return 'timeout'
+  if (problem.failure === 'unanswered') return 'refused'
   if (problem.isUndone) return 'not_delivered'
   return problem.status !== null && problem.status >= 300 && problem.status < 500 ? 'refused' : 'broken'
 }
@@ -80,5 +91,5 @@ export function describe(server: string, problem: UpstreamProblem, what = 'The c
  * own sake. A server's 429 or 404 keeps the charge, or an agent in a loop would never be limited.
  */
 export function isRefunded({ isUndone, failure }: UpstreamProblem): boolean {
-  return isUndone && failure !== 'rate_limited' && failure !== 'http_error'
+  return isUndone && failure !== 'rate_limited' && failure !== 'http_error' && failure !== 'unanswered'
 }

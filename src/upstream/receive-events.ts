@@ -8,6 +8,7 @@ import {
   type Ending,
   eventHeaders,
   messageEvent,
+  once,
   type Reception,
   type Rewriting,
 } from './reception.ts'
@@ -25,10 +26,10 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const reader = new BodyReader(response, hold)
   const watch = new EventWatch(reception.id)
   const rewriter = reception.rewriting === null ? null : new EventRewriter(reception.rewriting)
-  const end = (ending: Ending) => {
+  const end = once((ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
-  }
+  })
   /** The next piece for the client, or null when there is none. */
   const next = async (): Promise<Uint8Array | null> => {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
@@ -53,6 +54,12 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
     }
     return ''
   }
+  let isGone = false
+  const hangUp = () => {
+    isGone = true
+    reader.cancel()
+    conclude(hungUp(status))
+  }
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       let problem: UpstreamProblem | null = null
@@ -60,17 +67,18 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
         const piece = await next()
         if (piece !== null) return controller.enqueue(piece)
       } catch (error) {
+        // The client hung up while a piece was on its way.
+        if (isGone) return
+        reader.cancel()
         problem = problemFrom(error)
       }
       const last = conclude(problem)
       if (last !== '') controller.enqueue(encoder.encode(last))
       controller.close()
     },
-    cancel() {
-      reader.cancel()
-      conclude(hungUp(status))
-    },
+    cancel: hangUp,
   })
+  reception.gone?.addEventListener('abort', hangUp)
   return new Response(body, { status, headers: { ...eventHeaders, ...reception.headers } })
 }
 

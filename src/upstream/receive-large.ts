@@ -2,7 +2,7 @@
 import { hungUp, problemFrom } from './answer-problems.ts'
 import type { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
-import { ABANDONED, type Ending, eventHeaders, messageEvent, type Reception } from './reception.ts'
+import { ABANDONED, type Ending, eventHeaders, messageEvent, once, type Reception } from './reception.ts'
 
 /**
  * JSON too large to be held. It is sent as the data of one event, because a JSON body that breaks off cannot be
@@ -18,10 +18,16 @@ export function receiveLarge(
 ): Response {
   const encoder = new TextEncoder()
   const waiting = [...pieces]
-  const isEvent = reception.acceptsEvents
-  const end = (ending: Ending) => {
+  const isEvent = reception.acceptsEvents()
+  const end = once((ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
     reception.onEnd(ending)
+  })
+  let isGone = false
+  const hangUp = () => {
+    isGone = true
+    reader.cancel()
+    end({ kind: 'failed', problem: hungUp(status) })
   }
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -35,6 +41,8 @@ export function receiveLarge(
         controller.close()
         end({ kind: 'answered', message: 'cut', status })
       } catch (error) {
+        // The client hung up while a piece was on its way.
+        if (isGone) return
         const problem = problemFrom(error)
         end({ kind: 'failed', problem })
         if (!isEvent) return controller.error(error)
@@ -42,11 +50,9 @@ export function receiveLarge(
         controller.close()
       }
     },
-    cancel() {
-      reader.cancel()
-      end({ kind: 'failed', problem: hungUp(status) })
-    },
+    cancel: hangUp,
   })
+  reception.gone?.addEventListener('abort', hangUp)
   const headers = isEvent ? eventHeaders : { 'content-type': 'application/json' }
   return new Response(body, { status, headers: { ...headers, ...reception.headers } })
 }

@@ -3,7 +3,7 @@
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
 import { notRpc, wrongId } from './answer-problems.ts'
-import { BodyReader, readUpTo } from './body.ts'
+import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'
@@ -12,7 +12,7 @@ import type { Reception } from './reception.ts'
 import { answers, parseRpc } from './rpc.ts'
 
 /** JSON up to this size is read before it is passed on. */
-export const WHOLE_BYTES = 1024 * 1024
+export const WHOLE_BYTES = 256 * 1024
 
 /** Passes on the answer to a request. Never throws. */
 export async function receive(response: Response, hold: Hold, reception: Reception): Promise<Response> {
@@ -37,8 +37,9 @@ function json(text: string, status: number, { headers }: Reception): Response {
 
 async function receiveJson(response: Response, hold: Hold, reception: Reception): Promise<Response> {
   const { status } = response
+  const mostBytes = Math.min(WHOLE_BYTES, hold.link.config.maxResponseBytes)
   const reader = new BodyReader(response, hold)
-  const read = await readUpTo(reader, WHOLE_BYTES)
+  const read = (await readDeclared(response, hold, mostBytes)) ?? (await readUpTo(reader, WHOLE_BYTES))
   if (read.kind === 'problem') return fail(hold, reception, read.problem)
   if (read.kind === 'more') return receiveLarge(read.pieces, reader, hold, status, reception)
   const message = parseRpc(read.text)

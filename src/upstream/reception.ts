@@ -22,7 +22,7 @@ export interface Reception {
   /** The request's id, as it was sent. */
   readonly id: RpcId
   /** The client takes event streams, as every client of Streamable HTTP does. */
-  readonly acceptsEvents: boolean
+  readonly acceptsEvents: () => boolean
   /** The answer to give instead when there is a problem. */
   readonly failure: (problem: UpstreamProblem) => RpcMessage
   /** Called once, when the last byte has gone by or nothing more will come. */
@@ -30,6 +30,18 @@ export interface Reception {
   /** Null where the server's messages pass unchanged, and are not held. */
   readonly rewriting: Rewriting | null
   readonly headers?: Readonly<Record<string, string>>
+  /** Aborts when the client has gone: of a stream that nobody reads any more the runtime says nothing else. */
+  readonly gone?: AbortSignal
+}
+
+/** The same, which does something only the first time. */
+export function once<T>(work: (value: T) => void): (value: T) => void {
+  let isDone = false
+  return (value) => {
+    if (isDone) return
+    isDone = true
+    work(value)
+  }
 }
 
 export const eventHeaders = {

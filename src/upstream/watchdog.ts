@@ -35,9 +35,11 @@ export class Watchdog {
   heard(quietMs: number = this.#quietMs): void {
     this.#heardAtMs = Date.now()
     if (quietMs === this.#quietMs) return
+    const isShorter = quietMs < this.#quietMs
     this.#quietMs = quietMs
     this.#doing = 'stopped in the middle of its answer'
-    this.#arm(this.#heardAtMs)
+    // A timer that rings too early looks again; only one that would ring too late must be set anew.
+    if (isShorter || this.#timer === null) this.#arm(this.#heardAtMs)
   }
 
   stop(problem: UpstreamProblem | null = null): void {

@@ -63,6 +63,8 @@ describe('suspension', () => {
     expect(await stream.text()).toBeDefined()
     const other = await makeGrant('acme', 'other')
     expect((await pinging(other)).status).toBe(403)
+    const refused = await open('GET', '/mcp', token, { ...client.headers, accept: 'text/event-stream' })
+    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('is suspended')])
   })
 
   test('of a tenant that is not there is none', async () => {

@@ -80,6 +80,24 @@ describe('a token', () => {
     expect(await asked(tokens.admin)).toEqual([200, 422, 201, 200, 403])
   })
 
+  test('of a viewer or a policy manager shows nothing of a key in the URL of a server', async () => {
+    await admin('PUT', 'acme/servers/crm', { url: 'https://crm.example.com/mcp?key=hunter2' })
+    for (const [role, url] of [
+      ['viewer', 'https://crm.example.com/mcp?(set)'],
+      ['policy_manager', 'https://crm.example.com/mcp?(set)'],
+      ['admin', 'https://crm.example.com/mcp?key=hunter2'],
+    ] as const) {
+      const token = await makePerson('acme', 'vera', role)
+      const answers = await Promise.all(
+        ['acme/servers', 'acme/servers/crm', 'acme/servers/crm/status'].map((path) =>
+          admin('GET', path, undefined, token),
+        ),
+      )
+      expect(answers[1]?.body).toMatchObject({ url })
+      expect(JSON.stringify(answers).includes('hunter2')).toBe(role === 'admin')
+    }
+  })
+
   test('is kept as a hash alone, and shown once', async () => {
     const token = await makePerson('acme', 'ana', 'admin')
     expect(token).toMatch(/^gha_acme_ana_[A-Za-z0-9_-]{43}$/)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decide, isListed, usesContext } from '../../src/policy/decide.ts'
+import { decide, isListed, usesAnnotations, usesContext } from '../../src/policy/decide.ts'
 import { call, NOON, policyOf } from './support.ts'
 
 const big = { path: 'args.amount', op: 'gt', value: 100 }
@@ -147,4 +147,18 @@ test('a policy says whether it asks who calls', () => {
     all_tools: { deny_if: [{ conditions: [{ path: 'grant.label', op: 'eq', value: 'x' }] }] },
   })
   expect(usesContext(everywhere, 'unknown')).toBe(true)
+})
+
+test('a policy says whether it asks what a tool says of itself', () => {
+  const asks = (path: string) =>
+    policyOf({
+      version: '1',
+      default: 'allow',
+      tools: { t: { deny_if: [{ conditions: [{ not: { path, op: 'eq', value: true } }] }] }, u: {} },
+    })
+  expect(usesAnnotations(asks('tool.annotations.readOnlyHint'), 't')).toBe(true)
+  expect(usesAnnotations(asks('tool.annotations.readOnlyHint'), 's__t', 't')).toBe(true)
+  expect(usesAnnotations(asks('tool.annotations.readOnlyHint'), 'u')).toBe(false)
+  expect(usesAnnotations(asks('args.tool'), 't')).toBe(false)
+  expect(usesAnnotations(null, 't')).toBe(false)
 })

@@ -79,6 +79,31 @@ describe('grouped commit', () => {
     }),
   )
 
+  test('what memory held is put back before the others of a failed group run again', () =>
+    runInDurableObject(principal(), async (_, { storage }) => {
+      let armedAtMs: number | null = null
+      const commits = new Commits(storage, () => {
+        const before = armedAtMs
+        return () => {
+          armedAtMs = before
+        }
+      })
+      const runs: (number | null)[] = []
+      const arm = () => {
+        runs.push(armedAtMs)
+        armedAtMs = 5
+      }
+      const first = commits.run(() => {})
+      const all = [commits.run(arm), commits.run(fail), commits.run(arm)]
+      expect((await Promise.allSettled([first, ...all])).map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+      ])
+      expect(runs).toEqual([null, null, 5])
+    }))
+
   test('goes on after one that was alone threw', () =>
     withTable(async (commits, insert, _, rows) => {
       await expect(commits.run(fail)).rejects.toThrow('alone')

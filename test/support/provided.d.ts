@@ -4,6 +4,8 @@ import 'vitest'
 declare module 'vitest' {
   export interface ProvidedContext {
     otherSide: string
+    /** The MCP endpoint of a server that does what a call's argument `behave` says: misbehaving.ts. */
+    upstream: string
     /** The private half of the key that /keys publishes, as a JWK. */
     signingKey: string
   }

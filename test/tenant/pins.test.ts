@@ -63,6 +63,7 @@ describe('a first listing', () => {
     expect(await tenantObject('acme').catalogue('crm')).toEqual({
       version: 'one',
       toolsJson: JSON.stringify(tools),
+      driftedJson: '{}',
     })
     expect(await upstream()).toMatchObject({ seen: ['one'], catalogue: 'one', withheld: {}, renamed: {} })
     expect(await tenantRows('acme', 'SELECT tool, length(fingerprint) AS n FROM pins')).toEqual([
@@ -280,7 +281,7 @@ describe('listings that were compared', () => {
 describe('a server whose listing changes all the time', () => {
   test('is heard of twenty times a minute, then by alarm; what it lists is compared all the same', async () => {
     await register({ on_drift: 'block' })
-    const told = async () => Number(/^n(\d+)$/.exec((await upstream()).catalogue ?? '')?.[1])
+    const told = async () => Number(/^n(\d+)\+/.exec((await upstream()).catalogue ?? '')?.[1])
     for (let i = 1; i <= 25; i++) await observe([tool('find', `It is ${i} o’clock`)], `n${i}`)
     expect(await told()).toBe(20)
     const alarm = () => runInDurableObject(tenantObject('acme'), (_, state) => state.storage.getAlarm())

@@ -42,6 +42,13 @@ export interface ServerStanding {
   readonly last_failure: { readonly at: string; readonly kind: string; readonly message: string } | null
   readonly breaker: 'closed' | 'open' | 'half_open'
   readonly drift: readonly { readonly tool: string; readonly diff: unknown }[]
+  readonly tools: number
+  readonly protocol_version: string | null
+  readonly server_info: { readonly name: string; readonly version: string } | null
+  readonly names: {
+    readonly renamed: Readonly<Record<string, string>>
+    readonly left_out: readonly { readonly name: string; readonly reason: string }[]
+  }
 }
 
 /** A JSON object that the API answered; what a test wants of it, it names. */
@@ -52,10 +59,13 @@ export interface AdminApi {
   readonly tenant: string
   /** Creates the tenant, or changes its settings. */
   putTenant(document?: TenantDocument): Promise<Answer>
-  putServer(name: string, document: ServerDocument): Promise<Answer>
+  /** A new one is asked for its tools behind the answer only where `scan` is said: tests say when a server is spoken to. */
+  putServer(name: string, document: ServerDocument, options?: { readonly scan?: boolean }): Promise<Answer>
   getServer(name: string): Promise<Answer>
   deleteServer(name: string): Promise<void>
   listServers(): Promise<Answer>
+  /** Asks it for its tools now, and answers how it stands. */
+  scan(name: string): Promise<ServerStanding & { readonly scan: Answer }>
   /** Era, last success, failures, breaker, tools and drift of a server. */
   status(name: string): Promise<ServerStanding>
   /** Accepts what has changed of one tool, or of all. */
@@ -92,9 +102,11 @@ export function adminApi(gatewayUrl: string, tenant: string, token = ROOT_TOKEN)
   return {
     tenant,
     putTenant: (document = {}) => ask('PUT', '', document),
-    putServer: (name, document) => ask('PUT', named('servers', name), document),
+    putServer: (name, document, { scan = false } = {}) =>
+      ask('PUT', `${named('servers', name)}${scan ? '' : '?scan=false'}`, document),
     getServer: (name) => ask('GET', named('servers', name)),
     deleteServer: (name) => remove('servers', name),
+    scan: async (name) => (await ask('POST', `${named('servers', name)}/scan`)) as never,
     listServers: () => ask('GET', '/servers'),
     status: async (name) =>
       (await ask('GET', `${named('servers', name)}/status`)) as unknown as ServerStanding,

@@ -164,7 +164,8 @@ function withMeta(era: Era, params: Readonly<Record<string, unknown>>, progressT
         }
       : {}),
   }
-  return Object.keys(meta).length === 0 ? params : { ...params, _meta: meta }
+  if (Object.keys(meta).length === 0) return params
+  return { ...params, _meta: { ...(params._meta as object | undefined), ...meta } }
 }
 
 async function readAnswer(response: Response, id: number, from: number): Promise<AgentAnswer> {

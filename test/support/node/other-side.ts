@@ -10,6 +10,7 @@
  *   /html/…         something that is no JSON
  *   /echo/…         what it was sent
  *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
+ *   /asking/<x>/…   an MCP server that asks before it answers: asking-side.ts
  *   /keys           a JSON Web Key Set
  *   /magento/…      stores: fake-magento.ts
  *   /dns/<a>/…      a resolver (DNS over HTTPS, JSON) that knows every name by the address <a>; "none" for no address
@@ -17,7 +18,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { TestProject } from 'vitest/node'
+import { ask } from './asking-side.ts'
 import { answerMagento } from './fake-magento.ts'
+import { startMisbehaving } from './misbehaving.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -27,15 +30,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   project.provide('otherSide', `http://127.0.0.1:${address.port}`)
+  const upstream = await startMisbehaving()
+  project.provide('upstream', upstream.url)
   project.provide(
     'signingKey',
     JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }),
   )
-  return () =>
-    new Promise((resolve) => {
+  return async () => {
+    await upstream.stop()
+    await new Promise<void>((resolve) => {
       server.closeAllConnections()
       server.close(() => resolve())
     })
+  }
 }
 
 /** What came for each key of `/heard/<key>/…`. */
@@ -45,6 +52,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
   let body = ''
   for await (const chunk of request) body += String(chunk)
   const [, kind, status, more] = (request.url ?? '').split('/')
+  if (kind === 'asking') return ask(request, status ?? '', body, response)
   const json = (code: number, value: unknown, headers: Record<string, string> = {}) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers })
     response.end(JSON.stringify(value))

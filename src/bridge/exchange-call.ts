@@ -1,0 +1,174 @@
+/** The Worker's part of a call that an ExchangeObject holds: begins it, goes on with it, passes on what it says. */
+
+import type { Delivery, Outgoing } from '../forward/deliver.ts'
+import type { Conversation, Partner } from '../forward/partner.ts'
+import type { Claim } from '../gateway/identity.ts'
+import { codes } from '../gateway/jsonrpc.ts'
+import { errorName, log } from '../log.ts'
+import { exchangeObjects } from '../objects.ts'
+import { problemOf } from '../upstream/problem.ts'
+import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
+import { ANSWER_MS } from './exchange.ts'
+import { type Begin, type Continue, type ExchangeLine, paths, type Refusal } from './exchange-contract.ts'
+import { abortOf, renew } from './in-session.ts'
+import { LineReader } from './lines.ts'
+import { readRequestState } from './names.ts'
+import { respond, type Step, stepsOf } from './steps.ts'
+
+/** Headers of the client's that go on to the upstream. */
+const traceHeaders = ['traceparent', 'tracestate', 'baggage']
+
+export function ownerOf({ tenant, grant }: Pick<Claim, 'tenant' | 'grant'>): string {
+  return `${tenant}/${grant}`
+}
+
+/** Begins a call whose upstream may ask the client something. */
+export function exchange(
+  talk: Conversation,
+  partner: Extract<Partner, { era: 'session' }>,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const abort = abortOf(talk)
+  return respond(
+    stepsOf(beginning(talk, partner, request, abort.signal), abort),
+    'stateless',
+    delivery,
+    talk.passage.http.signal,
+  )
+}
+
+/** Goes on with one: the client's retry, with what it answered. */
+export function continueExchange(
+  talk: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const abort = abortOf(talk)
+  return respond(
+    stepsOf(continuing(talk, request, abort.signal), abort),
+    'stateless',
+    delivery,
+    talk.passage.http.signal,
+  )
+}
+
+async function* beginning(
+  talk: Conversation,
+  partner: Extract<Partner, { era: 'session' }>,
+  request: Outgoing,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  const { passage, client, link } = talk
+  let { session } = partner
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const begin: Begin = {
+      tenant: link.tenant,
+      config: link.config,
+      owner: ownerOf(passage.claim),
+      session: { id: session.id, protocolVersion: session.protocolVersion },
+      request,
+      capabilities: client.capabilities,
+      trace: traceHeaders.flatMap((name) => {
+        const value = passage.http.headers.get(name)
+        return value === null ? [] : [[name, value] as const]
+      }),
+    }
+    const id = exchangeObjects(link.env, link.tenant).newUniqueId()
+    const end = yield* said(talk, id, paths.begin, begin, request.id, signal)
+    if (end !== 'forgotten') return
+    const renewed = await renew(talk, session.id)
+    if (!renewed.ok) return yield { kind: 'problem', problem: renewed.problem }
+    session = renewed.partner.session
+  }
+  const message = 'forgets its sessions as soon as they are opened'
+  yield { kind: 'problem', problem: problemOf('not_mcp', message, { isUndone: true }) }
+}
+
+async function* continuing(talk: Conversation, request: Outgoing, signal: AbortSignal): AsyncGenerator<Step> {
+  const { passage, link } = talk
+  const EXCHANGE = exchangeObjects(link.env, link.tenant)
+  const name = readRequestState(String(request.params?.requestState))
+  const id = name === null ? null : objectId(EXCHANGE, name.object)
+  if (name === null || id === null) return yield refusal(request.id, 'unknown')
+  const goOn: Continue = {
+    owner: ownerOf(passage.claim),
+    server: link.config.name,
+    secret: name.secret,
+    request,
+  }
+  yield* said(talk, id, paths.goOn, goOn, request.id, signal)
+}
+
+/** The object's id, or null for one that this namespace did not make. */
+export function objectId(namespace: DurableObjectNamespace, hex: string): DurableObjectId | null {
+  try {
+    return namespace.idFromString(hex)
+  } catch {
+    return null
+  }
+}
+
+/** What the object says. */
+async function* said(
+  { link }: Conversation,
+  id: DurableObjectId,
+  path: string,
+  body: Begin | Continue,
+  requestId: RpcId,
+  signal: AbortSignal,
+): AsyncGenerator<Step, 'forgotten' | 'over'> {
+  let reader: LineReader<ExchangeLine> | null = null
+  let isOver = false
+  const leave = () => reader?.cancel()
+  signal.addEventListener('abort', leave)
+  try {
+    const response = await exchangeObjects(link.env, link.tenant)
+      .get(id)
+      .fetch(`http://exchange${path}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        signal,
+      })
+    if (response.body === null) throw new Error('The exchange said nothing')
+    reader = new LineReader(response.body)
+    if (signal.aborted) leave()
+    for (let line = await reader.next(); line !== null; line = await reader.next()) {
+      isOver = line.kind !== 'note'
+      if (line.kind === 'forgotten') return 'forgotten'
+      yield line.kind === 'refused' ? refusal(requestId, line.why) : line
+      if (isOver) return 'over'
+    }
+    throw new Error('The exchange ended without an answer')
+  } catch (error) {
+    log('warn', 'exchange.lost', {
+      tenant: link.tenant,
+      server: link.config.name,
+      error: errorName(error),
+    })
+    const message = 'could not be followed: the exchange with it was lost in the gateway'
+    yield { kind: 'problem', problem: problemOf(signal.aborted ? 'cancelled' : 'broken', message) }
+    return 'over'
+  } finally {
+    signal.removeEventListener('abort', leave)
+    if (!isOver) reader?.cancel()
+  }
+}
+
+const reasons: Readonly<Record<Refusal, string>> = {
+  unknown:
+    'params.requestState names no call of this client that waits for input: it may have been answered already, have ' +
+    `waited longer than ${ANSWER_MS / 60_000} minutes, or been lost when the gateway was restarted. Make the call again, without it.`,
+  changed:
+    'params.requestState belongs to a call with another method, name or arguments: repeat that call as it was, or make ' +
+    'a new one without it.',
+}
+
+function refusal(id: RpcId, why: Refusal): Step {
+  const message: RpcMessage = {
+    jsonrpc: '2.0',
+    id,
+    error: { code: codes.invalidParams, message: reasons[why] },
+  }
+  return { kind: 'answer', message, status: 200 }
+}

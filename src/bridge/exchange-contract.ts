@@ -1,0 +1,93 @@
+/** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
+import type { Outgoing } from '../forward/deliver.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
+import type { SessionNames } from '../upstream/session.ts'
+import type { Step } from './steps.ts'
+
+/** Paths of the object's `fetch`. */
+export const paths = {
+  begin: '/begin',
+  goOn: '/continue',
+  ask: '/ask',
+  answer: '/answer',
+  watch: '/watch',
+  subscribe: '/subscribe',
+} as const
+
+/** The server, with its credentials still sealed. */
+export interface Destination {
+  readonly tenant: string
+  readonly config: UpstreamConfig
+}
+
+/** Begins a call of a stateless-era client in a session of the upstream's. */
+export interface Begin extends Destination {
+  /** `<tenant>/<grant>`. */
+  readonly owner: string
+  readonly session: SessionNames
+  readonly request: Outgoing
+  readonly capabilities: Readonly<Record<string, unknown>>
+  /** Headers of the client's that are passed on. */
+  readonly trace: readonly (readonly [string, string])[]
+}
+
+/** Goes on with it: the client's retry. */
+export interface Continue {
+  readonly owner: string
+  readonly server: string
+  readonly secret: string
+  readonly request: Outgoing
+}
+
+/** What the object says of a call. */
+export type ExchangeLine =
+  | Step
+  /** The upstream does not know the session any more, and has done nothing. */
+  | { readonly kind: 'forgotten' }
+  /** A retry that is none of this call. */
+  | { readonly kind: 'refused'; readonly why: Refusal }
+
+export type Refusal =
+  /** Unknown, used, expired, lost, of somebody else: nobody is told which. */
+  | 'unknown'
+  /** The retry asks for something else than the call that it claims to go on with. */
+  | 'changed'
+
+/** Waits for a session-era client's answers to questions. */
+export interface Ask {
+  readonly owner: string
+  /** The session's transport: nobody else's answer counts. */
+  readonly transport: string
+  /** How many questions there are, counted from 0. */
+  readonly count: number
+}
+
+/** One answer, as it arrived. */
+export interface Answer {
+  readonly owner: string
+  readonly transport: string
+  readonly secret: string
+  readonly index: number
+  readonly message: RpcMessage
+}
+
+export type AskLine =
+  /** From now on answers are taken for this secret. */
+  | { readonly kind: 'ready'; readonly secret: string }
+  | { readonly kind: 'answered'; readonly index: number; readonly message: RpcMessage }
+  | { readonly kind: 'late' }
+
+/** Opens, for a session-era client's GET stream, a subscription at a server of the stateless era. */
+export interface WatchFor extends Destination {
+  readonly client: {
+    readonly capabilities: Readonly<Record<string, unknown>>
+    readonly clientInfo: Readonly<Record<string, unknown>>
+  }
+}
+
+/** Adds a resource to those that a session watches, or takes it out. */
+export interface Subscribe {
+  readonly uri: string
+  readonly isWatched: boolean
+}

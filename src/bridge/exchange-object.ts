@@ -1,0 +1,141 @@
+/**
+ * The Durable Object in which the eras meet where one request is not enough: it holds a call that waits for its
+ * client's input, collects a client's answers, or keeps what a session watches. An object of the first two kinds serves
+ * one exchange and stores nothing: should it die, the exchange is lost, and whoever comes back is told so.
+ */
+import { DurableObject } from 'cloudflare:workers'
+import type { Env } from '../env.ts'
+import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
+import { canonicalDigest } from './digest.ts'
+import { Exchange } from './exchange.ts'
+import {
+  type Answer,
+  type Ask,
+  type Begin,
+  type Continue,
+  type Destination,
+  type ExchangeLine,
+  paths,
+  type Refusal,
+  type Subscribe,
+  type WatchFor,
+} from './exchange-contract.ts'
+import { callOf, MOST_RESOURCES } from './for-session.ts'
+import { Mailbox } from './mailbox.ts'
+import { Watcher } from './subscriptions.ts'
+
+/**
+ * An object that nobody calls is evicted after a minute or two, whatever it waits for (Durable Objects, lifecycle). An
+ * alarm is a call.
+ */
+const HEARTBEAT_MS = 20_000
+/** What a session watches is forgotten when no stream of it was open for so long. */
+const FORGET_MS = 60 * 60_000
+const RESOURCES = 'resources'
+
+export class ExchangeObject extends DurableObject<Env> {
+  #exchange: Exchange | null = null
+  #mailbox: Mailbox | null = null
+  readonly #watchers = new Set<Watcher>()
+
+  override async fetch(request: Request): Promise<Response> {
+    const body: unknown = await request.json()
+    switch (new URL(request.url).pathname) {
+      case paths.begin:
+        return this.#begin(body as Begin, request.signal)
+      case paths.goOn:
+        return this.#goOn(body as Continue, request.signal)
+      case paths.ask:
+        return this.#ask(body as Ask, request.signal)
+      case paths.answer:
+        this.#mailbox?.take(body as Answer)
+        return new Response(null, { status: 204 })
+      case paths.watch:
+        return this.#watch(body as WatchFor, request.signal)
+      case paths.subscribe:
+        return this.#subscribe(body as Subscribe)
+      default:
+        return new Response(null, { status: 404 })
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    if (this.#exchange?.isWaiting === true) await this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS)
+    else if (this.#watchers.size > 0) await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
+    else await this.ctx.storage.deleteAll()
+  }
+
+  async #begin(terms: Begin, signal: AbortSignal): Promise<Response> {
+    const link = await this.#linkTo(terms)
+    if ('failure' in link) return line({ kind: 'problem', problem: link })
+    const digest = await canonicalDigest(callOf(terms.config.name, terms.request))
+    const host = {
+      id: this.ctx.id.toString(),
+      onWaiting: () => this.ctx.waitUntil(this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS)),
+      onOver: () => {
+        this.#exchange = null
+      },
+    }
+    this.#exchange = new Exchange(link, host, terms, digest)
+    return new Response(this.#exchange.begin(signal))
+  }
+
+  async #goOn(terms: Continue, signal: AbortSignal): Promise<Response> {
+    const digest = await canonicalDigest(callOf(terms.server, terms.request))
+    const exchange = this.#exchange
+    if (exchange === null || exchange.owner !== terms.owner) return refused('unknown')
+    // A state that was guessed at must not use up the true one.
+    if (!exchange.isOf(terms.secret)) return refused('unknown')
+    if (exchange.digest !== digest) return refused('changed')
+    const body = exchange.goOn(terms, signal)
+    return body === null ? refused('unknown') : new Response(body)
+  }
+
+  #ask(ask: Ask, signal: AbortSignal): Response {
+    this.#mailbox = new Mailbox(ask, signal, () => {
+      this.#mailbox = null
+    })
+    return new Response(this.#mailbox.body)
+  }
+
+  async #watch(terms: WatchFor, signal: AbortSignal): Promise<Response> {
+    const link = await this.#linkTo(terms)
+    if ('failure' in link) return new Response(null, { status: 503 })
+    const watcher: Watcher = new Watcher(link, terms.client, signal, () => {
+      this.#watchers.delete(watcher)
+    })
+    this.#watchers.add(watcher)
+    await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
+    this.ctx.waitUntil(watcher.watch(await this.#resources()))
+    return new Response(watcher.body)
+  }
+
+  async #subscribe({ uri, isWatched }: Subscribe): Promise<Response> {
+    const before = await this.#resources()
+    const others = before.filter((it) => it !== uri)
+    if (isWatched && others.length >= MOST_RESOURCES) return new Response(null, { status: 409 })
+    const after = isWatched ? [...others, uri] : others
+    if (after.length === before.length) return new Response(null, { status: 204 })
+    await this.ctx.storage.put(RESOURCES, after)
+    await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
+    await Promise.all([...this.#watchers].map((watcher) => watcher.watch(after)))
+    return new Response(null, { status: 204 })
+  }
+
+  async #resources(): Promise<readonly string[]> {
+    return (await this.ctx.storage.get<string[]>(RESOURCES)) ?? []
+  }
+
+  #linkTo({ tenant, config }: Destination): Promise<UpstreamLink | UpstreamProblem> {
+    return linkTo(this.env, tenant, config, (work) => this.ctx.waitUntil(work))
+  }
+}
+
+function refused(why: Refusal): Response {
+  return line({ kind: 'refused', why })
+}
+
+function line(it: ExchangeLine): Response {
+  return new Response(`${JSON.stringify(it)}\n`)
+}

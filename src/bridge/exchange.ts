@@ -1,0 +1,305 @@
+/**
+ * One call of a stateless-era client in a session of its upstream, while the upstream may ask the client for
+ * something. The upstream's stream stays open from the first request of the client through all of its retries.
+ */
+import type { Outgoing } from '../forward/deliver.ts'
+import { isForgotten } from '../forward/deliver.ts'
+import { codes } from '../gateway/jsonrpc.ts'
+import { hungUp, problemFrom } from '../upstream/answer-problems.ts'
+import { send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { answers, isAnswer, isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { notify } from '../upstream/session.ts'
+import { Allowance } from './allowance.ts'
+import { lacking, type Question } from './capabilities.ts'
+import type { Begin, Continue, ExchangeLine } from './exchange-contract.ts'
+import {
+  answerForStateless,
+  inputRequired,
+  type Leg,
+  legOf,
+  noteForStateless,
+  questionForStateless,
+  requestForSession,
+} from './for-session.ts'
+import { cancel, decline, resume } from './in-session.ts'
+import { LineWriter } from './lines.ts'
+import { MessageReader } from './message-reader.ts'
+import { requestStateOf, SECRET_BYTES } from './names.ts'
+
+/** How long a question waits for the client. */
+export const ANSWER_MS = 5 * 60_000
+/** Notifications that are kept while there is no request of the client's to tell them on. */
+const MOST_KEPT = 64
+const MOST_ROUNDS = 50
+const MOST_QUESTIONS = 64
+
+/** The end of a call; its answer still as the upstream gave it. */
+type Last = Extract<ExchangeLine, { kind: 'answer' | 'problem' | 'forgotten' }>
+
+/** Where an exchange lives. */
+export interface Host {
+  /** Of the object, as hex. */
+  readonly id: string
+  /** It waits for a client, for up to ANSWER_MS. */
+  readonly onWaiting: () => void
+  /** It is over, and nobody will come back for it. */
+  readonly onOver: () => void
+}
+
+export class Exchange {
+  readonly owner: string
+  /** Of the call that the policy decided on. */
+  readonly digest: string
+  readonly #link: UpstreamLink
+  readonly #host: Host
+  readonly #terms: Begin
+  readonly #id = crypto.randomUUID()
+  readonly #abort = new AbortController()
+  #leg: Leg
+  #out: LineWriter<ExchangeLine> | null = null
+  #reader: MessageReader | null = null
+  /** Questions of the upstream's, by the names that the client answers them under. */
+  readonly #questions = new Map<string, { readonly id: RpcId; readonly question: Question }>()
+  #questionCount = 0
+  #rounds = 0
+  #secret: string | null = null
+  #kept: RpcMessage[] = []
+  /** The last word, where it came while the client was away. */
+  #last: Last | null = null
+  #isOver = false
+  #deadline: ReturnType<typeof setTimeout> | null = null
+  /** The time that is the upstream's own: what the client takes does not count. */
+  readonly #whole: Allowance
+
+  constructor(link: UpstreamLink, host: Host, terms: Begin, digest: string) {
+    this.#link = link
+    this.#host = host
+    this.#terms = terms
+    this.owner = terms.owner
+    this.digest = digest
+    this.#leg = legOf(terms.request)
+    this.#whole = new Allowance(link.config.callSeconds * 1_000, () =>
+      this.#stop(problemOf('timeout', 'took longer than a whole call may take')),
+    )
+  }
+
+  get isWaiting(): boolean {
+    return this.#deadline !== null
+  }
+
+  /** Whether it waits for a retry with this secret. */
+  isOf(secret: string): boolean {
+    return this.#secret !== null && this.#secret === secret
+  }
+
+  /** Sends the request. What the client is told comes with the body. */
+  begin(signal: AbortSignal): ReadableStream<Uint8Array> {
+    const out = this.#open(signal)
+    this.#link.waitUntil(this.#run())
+    return out.body
+  }
+
+  /** Takes the client's answers and goes on. The caller has looked at owner and digest. */
+  goOn({ secret, request }: Continue, signal: AbortSignal): ReadableStream<Uint8Array> | null {
+    if (!this.isOf(secret)) return null
+    this.#secret = null
+    this.#stopWaiting()
+    this.#leg = legOf(request)
+    const out = this.#open(signal)
+    for (const message of this.#kept.splice(0)) this.#note(message)
+    if (this.#last !== null) this.#finish(this.#last)
+    else this.#link.waitUntil(this.#answer(request))
+    return out.body
+  }
+
+  #open(signal: AbortSignal): LineWriter<ExchangeLine> {
+    const out = new LineWriter<ExchangeLine>(signal, () => this.#hangUp())
+    this.#out = out
+    return out
+  }
+
+  async #run(): Promise<void> {
+    const { session, request, trace } = this.#terms
+    const link = this.#link
+    const { signal } = this.#abort
+    this.#whole.start()
+    const sent = await send(link, {
+      method: 'POST',
+      headers: requestHeaders({ client: new Headers(trace.map(([name, value]) => [name, value])), session }),
+      body: JSON.stringify(requestForSession(request, this.#id)),
+      signal,
+      // It may be silent while it waits for the client; how long otherwise is seen to here.
+      isEndless: true,
+    })
+    if (!sent.ok) return this.#finish({ kind: 'problem', problem: sent.problem })
+    if (await isForgotten(sent, session.id)) return this.#finish({ kind: 'forgotten' })
+    const reader = new MessageReader(sent, (last) => resume(link, session, last, signal))
+    reader.allowSilence(this.#idleMs)
+    this.#reader = reader
+    let problem: UpstreamProblem | null = null
+    try {
+      while (!this.#isOver) {
+        for (const message of await reader.next()) this.#take(message, reader.status)
+        if (this.#questions.size > 0 && this.#out !== null) this.#ask()
+        await this.#out?.room()
+      }
+    } catch (error) {
+      problem = problemFrom(error)
+      this.#finish({ kind: 'problem', problem })
+    }
+    reader.close(problem)
+  }
+
+  get #idleMs(): number {
+    return this.#link.config.idleSeconds * 1_000
+  }
+
+  #take(message: RpcMessage, status: number): void {
+    if (this.#isOver) return
+    if (answers(message, this.#id)) {
+      this.#finish({ kind: 'answer', message, status })
+    } else if (isAnswer(message)) return
+    else if (message.id !== undefined && message.id !== null) this.#takeQuestion(message, message.id)
+    else if (message.method === 'notifications/cancelled') this.#withdraw(message.params?.requestId)
+    else this.#note(message)
+  }
+
+  #takeQuestion(message: RpcMessage, id: RpcId): void {
+    const { capabilities, session } = this.#terms
+    const question = questionForStateless(message.method ?? '', message.params)
+    if (lacking(capabilities, question) !== null || this.#questions.size >= MOST_QUESTIONS) {
+      this.#link.waitUntil(decline(this.#link, session, message))
+      return
+    }
+    this.#questionCount += 1
+    this.#questions.set(`question${this.#questionCount}`, { id, question })
+  }
+
+  /** The upstream does not want to know any more. */
+  #withdraw(id: unknown): void {
+    for (const [name, question] of this.#questions) if (question.id === id) this.#questions.delete(name)
+  }
+
+  #note(message: RpcMessage): void {
+    if (this.#out === null) {
+      if (this.#kept.length < MOST_KEPT) this.#kept.push(message)
+      return
+    }
+    const note = noteForStateless(message, this.#id, this.#leg)
+    if (note !== null) this.#out.write({ kind: 'note', message: note })
+  }
+
+  /** Answers the client's request with what the upstream wants to know, and waits. */
+  #ask(): void {
+    this.#rounds += 1
+    if (this.#rounds > MOST_ROUNDS) {
+      const message = `asked the client for input more than ${MOST_ROUNDS} times`
+      this.#reader?.stop(problemOf('unanswered', message))
+      return
+    }
+    const secret = crypto
+      .getRandomValues(new Uint8Array(SECRET_BYTES))
+      .toBase64({ alphabet: 'base64url', omitPadding: true })
+    const requests = Object.fromEntries([...this.#questions].map(([name, { question }]) => [name, question]))
+    const state = requestStateOf({ object: this.#host.id, secret })
+    const message = inputRequired(this.#leg.id, requests, state)
+    this.#secret = secret
+    this.#whole.pause()
+    this.#reader?.allowSilence(Number.POSITIVE_INFINITY)
+    this.#deadline = setTimeout(() => this.#giveUp(), ANSWER_MS)
+    this.#host.onWaiting()
+    const out = this.#out
+    this.#out = null
+    out?.write({ kind: 'answer', message, status: this.#reader?.status ?? 200 })
+    out?.end()
+  }
+
+  #stopWaiting(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline)
+    this.#deadline = null
+    if (this.#isOver) return
+    this.#whole.start()
+    this.#reader?.allowSilence(this.#idleMs)
+  }
+
+  /** Sends on what the client answered; what it left open it is asked again. */
+  async #answer({ params }: Outgoing): Promise<void> {
+    const responses = isObject(params?.inputResponses) ? params.inputResponses : {}
+    const answered = [...this.#questions].filter(
+      ([name]) => Object.hasOwn(responses, name) && isObject(responses[name]),
+    )
+    for (const [name] of answered) this.#questions.delete(name)
+    if (this.#questions.size > 0) this.#ask()
+    const problems = await Promise.all(
+      answered.map(([name, { id }]) => this.#tell({ jsonrpc: '2.0', id, result: responses[name] })),
+    )
+    const problem = problems.find((it) => it !== null)
+    if (problem !== undefined) this.#reader?.stop(problem)
+  }
+
+  #tell(message: object): Promise<UpstreamProblem | null> {
+    return notify(this.#link, this.#terms.session, message, null)
+  }
+
+  /** As the request that waits for it now is answered. */
+  #inWords(last: Last): ExchangeLine {
+    if (last.kind !== 'answer') return last
+    return { ...last, message: answerForStateless(last.message, this.#leg, this.#terms.capabilities) }
+  }
+
+  /** The client did not come back in time. */
+  #giveUp(): void {
+    this.#deadline = null
+    this.#secret = null
+    if (!this.#isOver) {
+      const error = {
+        code: codes.internalError,
+        message: `The client did not answer within ${ANSWER_MS / 60_000} minutes`,
+      }
+      for (const { id } of this.#questions.values())
+        this.#link.waitUntil(this.#tell({ jsonrpc: '2.0', id, error }))
+      this.#cancelUpstream(problemOf('unanswered', error.message))
+    }
+    this.#host.onOver()
+  }
+
+  /** The client hung up while its call was on its way: in its era that is the cancel. */
+  #hangUp(): void {
+    this.#out = null
+    if (this.#isOver) return
+    this.#cancelUpstream(hungUp(200))
+    this.#host.onOver()
+  }
+
+  #cancelUpstream(problem: UpstreamProblem): void {
+    this.#isOver = true
+    this.#whole.pause()
+    this.#link.waitUntil(cancel(this.#link, this.#terms.session, this.#id))
+    this.#stop(problem)
+  }
+
+  /** Makes the reading end with `problem`. Before there is a reader, the request itself is aborted. */
+  #stop(problem: UpstreamProblem): void {
+    if (this.#reader === null) this.#abort.abort()
+    else this.#reader.stop(problem)
+  }
+
+  /** The last word. It waits for the client where that is away. */
+  #finish(last: Last): void {
+    if (this.#isOver && this.#last === null) return
+    this.#isOver = true
+    this.#whole.pause()
+    this.#questions.clear()
+    if (this.#out === null) {
+      this.#last = last
+      return
+    }
+    this.#out.write(this.#inWords(last))
+    this.#out.end()
+    this.#out = null
+    this.#host.onOver()
+  }
+}

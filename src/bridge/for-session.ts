@@ -1,0 +1,216 @@
+/**
+ * A client of the stateless era and a server of the session era: what the one's requests become for the other, and
+ * what comes back. PURE.
+ */
+import { codes } from '../gateway/jsonrpc.ts'
+import { isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { lacking, type Question, serverCapabilities } from './capabilities.ts'
+import {
+  changes,
+  LOG_LEVEL_KEY,
+  logLevels,
+  metaOf,
+  RESOURCE_UPDATED,
+  type RpcRequest,
+  SERVER_INFO_KEY,
+  STATELESS_VERSION,
+  SUBSCRIPTION_KEY,
+  withMeta,
+} from './meta.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The requests of the stateless era that a server answers; another one is none that its clients know. */
+export const statelessMethods: ReadonlySet<string> = new Set([
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'completion/complete',
+])
+
+/** Those whose answer may be that input is required (MCP 2026-07-28, multi round-trip requests). */
+export const askingMethods: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+/** Those whose answer says how long it may be kept. */
+const cacheable: ReadonlySet<string> = new Set([
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+])
+
+/** MCP 2025-11-25, elicitation, URL mode: the call waits for pages that the user has to visit. */
+const URL_ELICITATION_REQUIRED = -32_042
+
+/** One request of the client's, as far as what comes back depends on it. A call that is continued has several. */
+export interface Leg {
+  readonly id: RpcId
+  readonly method: string
+  /** Null: it wants to hear of no progress. */
+  readonly progressToken: RpcId | null
+  /** Null: it wants to hear of no log messages. */
+  readonly logLevel: string | null
+}
+
+export function legOf({ id, method, params }: RpcRequest): Leg {
+  const { progressToken, [LOG_LEVEL_KEY]: level } = metaOf(params)
+  const hasToken = typeof progressToken === 'string' || typeof progressToken === 'number'
+  return {
+    id,
+    method,
+    progressToken: hasToken ? progressToken : null,
+    logLevel: typeof level === 'string' && logLevels.includes(level) ? level : null,
+  }
+}
+
+/**
+ * The request as the server gets it. Requests of one client share a session, so the id is ours; it also serves as the
+ * token of its progress.
+ */
+export function requestForSession({ method, params = {} }: RpcRequest, id: string): RpcRequest {
+  const { inputResponses: _, requestState: __, task: ___, ...rest } = params
+  const wantsProgress = metaOf(params).progressToken !== undefined
+  return { jsonrpc: '2.0', id, method, params: withMeta(rest, wantsProgress ? { progressToken: id } : {}) }
+}
+
+/** What makes two requests the same call: everything but how it is spoken of. */
+export function callOf(server: string, { method, params = {} }: RpcRequest): Json {
+  const { inputResponses: _, requestState: __, _meta, ...rest } = params
+  return { server, method, params: rest }
+}
+
+/** The server's answer as the client gets it. */
+export function answerForStateless(message: RpcMessage, { id, method }: Leg, capabilities: Json): RpcMessage {
+  const { result, error } = message
+  if (error !== undefined) {
+    const pages = error.code === URL_ELICITATION_REQUIRED ? pagesToVisit(error.data) : null
+    if (pages !== null && askingMethods.has(method) && lacking(capabilities, pages[0] as Question) === null)
+      // Without a state of ours: to call again is all that is left to do.
+      return inputRequired(id, Object.fromEntries(pages.map((page, i) => [`page${i + 1}`, page])), null)
+    const code = error.code === codes.resourceNotFound ? codes.invalidParams : error.code
+    return { jsonrpc: '2.0', id, error: { ...error, code } }
+  }
+  const cache = cacheable.has(method) ? { ttlMs: 0, cacheScope: 'private' } : {}
+  return {
+    jsonrpc: '2.0',
+    id,
+    result: { ...withoutEnvelope(result ?? {}), ...cache, resultType: 'complete' },
+  }
+}
+
+function withoutEnvelope(result: Json): Json {
+  return result._meta === undefined ? result : withMeta(result, {})
+}
+
+function pagesToVisit(data: unknown): Question[] | null {
+  const { elicitations } = isObject(data) ? data : {}
+  if (!Array.isArray(elicitations) || elicitations.length === 0) return null
+  const pages = elicitations.map((params) =>
+    isObject(params) ? questionForStateless('elicitation/create', { ...params, mode: 'url' }) : null,
+  )
+  return pages.every((page) => page !== null) ? pages : null
+}
+
+/** The answer that asks for input. */
+export function inputRequired(
+  id: RpcId,
+  inputRequests: Readonly<Record<string, Question>>,
+  requestState: string | null,
+): RpcMessage {
+  const state = requestState === null ? {} : { requestState }
+  return { jsonrpc: '2.0', id, result: { resultType: 'input_required', inputRequests, ...state } }
+}
+
+/** A question as it stands in a result. */
+export function questionForStateless(method: string, params: Json | undefined): Question {
+  if (params === undefined) return { method }
+  const { task: _, elicitationId, ...rest } = params
+  const { progressToken: __, ...meta } = metaOf(params)
+  // Only pages have that id, and in the stateless era not even those.
+  const kept = method === 'elicitation/create' || elicitationId === undefined ? {} : { elicitationId }
+  return { method, params: withMeta({ ...rest, ...kept, _meta: undefined }, meta) }
+}
+
+/** A notification on the way to the answer of `ownId`; null where this client is not to hear it. */
+export function noteForStateless(message: RpcMessage, ownId: string, leg: Leg): RpcMessage | null {
+  const { method, params = {} } = message
+  if (method === 'notifications/progress') {
+    if (params.progressToken !== ownId || leg.progressToken === null) return null
+    return { jsonrpc: '2.0', method, params: { ...params, progressToken: leg.progressToken } }
+  }
+  if (method !== 'notifications/message' || leg.logLevel === null) return null
+  const level = logLevels.indexOf(String(params.level))
+  return level >= 0 && level >= logLevels.indexOf(leg.logLevel) ? { jsonrpc: '2.0', method, params } : null
+}
+
+/** What the server says of itself in its answer to `initialize`, as the answer to `server/discover`. */
+export function discovery({ capabilities, serverInfo, instructions }: Json): Json {
+  return {
+    resultType: 'complete',
+    supportedVersions: [STATELESS_VERSION],
+    capabilities: isObject(capabilities) ? serverCapabilities(capabilities) : {},
+    ...(typeof instructions === 'string' ? { instructions } : {}),
+    ttlMs: 0,
+    cacheScope: 'private',
+    ...(isObject(serverInfo) ? { _meta: { [SERVER_INFO_KEY]: serverInfo } } : {}),
+  }
+}
+
+/** What a subscriber wants to hear of. */
+export interface Wishes {
+  readonly toolsListChanged?: true
+  readonly promptsListChanged?: true
+  readonly resourcesListChanged?: true
+  readonly resourceSubscriptions?: readonly string[]
+}
+
+/** More resources than this are not watched in one subscription. */
+export const MOST_RESOURCES = 256
+
+export function wishesOf(params: unknown): Wishes {
+  const { notifications } = isObject(params) ? params : {}
+  if (!isObject(notifications)) return {}
+  const { resourceSubscriptions: uris } = notifications
+  const lists = Object.values(changes).filter((name) => notifications[name] === true)
+  const strings = Array.isArray(uris) ? uris.filter((uri): uri is string => typeof uri === 'string') : []
+  return {
+    ...Object.fromEntries(lists.map((name) => [name, true])),
+    ...(strings.length > 0 ? { resourceSubscriptions: [...new Set(strings)].slice(0, MOST_RESOURCES) } : {}),
+  }
+}
+
+/** The wishes that the server can fulfil. What the gateway itself changes in the list of tools it always tells. */
+export function honoured(wishes: Wishes, capabilities: unknown): Wishes {
+  const { prompts, resources } = isObject(capabilities) ? capabilities : {}
+  const can = (capability: unknown, what: string) => isObject(capability) && capability[what] === true
+  const { toolsListChanged, promptsListChanged, resourcesListChanged, resourceSubscriptions } = wishes
+  return {
+    ...(toolsListChanged === true ? { toolsListChanged } : {}),
+    ...(promptsListChanged === true && can(prompts, 'listChanged') ? { promptsListChanged } : {}),
+    ...(resourcesListChanged === true && can(resources, 'listChanged') ? { resourcesListChanged } : {}),
+    ...(resourceSubscriptions !== undefined && can(resources, 'subscribe') ? { resourceSubscriptions } : {}),
+  }
+}
+
+/** The first word of a subscription: what will be told of (MCP 2026-07-28, subscriptions). */
+export function acknowledged(id: RpcId, wishes: Wishes): RpcMessage {
+  const params = { notifications: wishes, _meta: { [SUBSCRIPTION_KEY]: id } }
+  return { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
+}
+
+/** A notification as this subscriber hears it; null where it did not ask for it. */
+export function changeForStateless(message: RpcMessage, id: RpcId, wishes: Wishes): RpcMessage | null {
+  const { method = '', params = {} } = message
+  const wish = Object.hasOwn(changes, method) ? changes[method] : undefined
+  const isWanted =
+    wish !== undefined
+      ? wish in wishes
+      : method === RESOURCE_UPDATED && (wishes.resourceSubscriptions ?? []).includes(String(params.uri))
+  if (!isWanted) return null
+  return { jsonrpc: '2.0', method, params: withMeta(params, { [SUBSCRIPTION_KEY]: id }) }
+}

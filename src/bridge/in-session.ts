@@ -1,0 +1,185 @@
+/** A request of the stateless era in a session of its server: read here where the server has nothing to ask. */
+import { type Delivery, isForgotten, type Outgoing } from '../forward/deliver.ts'
+import { lastKnownTools } from '../forward/last-known.ts'
+import { type Conversation, openFor, type Partner } from '../forward/partner.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import { problemFrom } from '../upstream/answer-problems.ts'
+import { type Sent, send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { paramHeaderProblem } from '../upstream/param-headers.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { answers, isAnswer, type RpcMessage } from '../upstream/rpc.ts'
+import { notify, type SessionNames } from '../upstream/session.ts'
+import { canBeAsked } from './capabilities.ts'
+import { continueExchange, exchange } from './exchange-call.ts'
+import {
+  answerForStateless,
+  askingMethods,
+  legOf,
+  noteForStateless,
+  requestForSession,
+  statelessMethods,
+} from './for-session.ts'
+import { MessageReader } from './message-reader.ts'
+import { respond, type Step, stepsOf } from './steps.ts'
+
+type SessionPartner = Extract<Partner, { era: 'session' }>
+
+export async function inSession(
+  talk: Conversation,
+  partner: SessionPartner,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const { method, params, id } = request
+  const refuse = (status: number, code: number, message: string) => {
+    delivery.onEnd({ kind: 'answered', message: { jsonrpc: '2.0', id, error: { code, message } }, status })
+    return refusalResponse({ status, code, message }, id)
+  }
+  if (!statelessMethods.has(method)) return refuse(404, codes.methodNotFound, `Method not found: ${method}`)
+  const mismatch = await headerMismatch(talk, request)
+  if (mismatch !== null) return refuse(400, codes.headerMismatch, `Headers and body disagree: ${mismatch}`)
+  // A server of the session era makes no such states, so it is ours or nobody's.
+  if (params?.requestState !== undefined) return continueExchange(talk, request, delivery)
+  if (askingMethods.has(method) && canBeAsked(talk.client.capabilities))
+    return exchange(talk, partner, request, delivery)
+  const abort = abortOf(talk)
+  return respond(
+    stepsOf(steps(talk, partner, request, abort.signal), abort),
+    'stateless',
+    delivery,
+    talk.passage.http.signal,
+  )
+}
+
+/**
+ * What is wrong between the arguments of a call and the headers that repeat them, or null. The server, which knows no
+ * such headers, cannot look (MCP 2026-07-28, Streamable HTTP, custom headers); tools that were never listed have none.
+ */
+async function headerMismatch(
+  { passage, link }: Conversation,
+  { method, params }: Outgoing,
+): Promise<string | null> {
+  if (method !== 'tools/call') return null
+  const tool = (await lastKnownTools(link))?.find(({ name }) => name === params?.name)
+  if (tool === undefined) return null
+  return paramHeaderProblem(tool.inputSchema, params?.arguments, passage.http.headers)
+}
+
+/** In the stateless era to hang up is to cancel. */
+export function abortOf({ passage, signal }: Conversation): AbortController {
+  const abort = new AbortController()
+  const waits = signal ?? passage.http.signal
+  if (waits.aborted) abort.abort()
+  else waits.addEventListener('abort', () => abort.abort())
+  return abort
+}
+
+async function* steps(
+  talk: Conversation,
+  partner: SessionPartner,
+  request: Outgoing,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  const { link, passage, client } = talk
+  const id = crypto.randomUUID()
+  const leg = legOf(request)
+  // Said beforehand: whoever hangs up ends the request, and with it whatever has not been promised.
+  const over = Promise.withResolvers<void>()
+  link.waitUntil(over.promise)
+  const body = JSON.stringify(requestForSession(request, id))
+  const post = (session: SessionNames) =>
+    send(link, {
+      method: 'POST',
+      headers: requestHeaders({ client: passage.http.headers, session }),
+      body,
+      signal,
+    })
+  let { session } = partner
+  let sent = await post(session)
+  if (sent.ok && (await isForgotten(sent, session.id))) {
+    const renewed = await renew(talk, session.id)
+    if (!renewed.ok) {
+      over.resolve()
+      return yield { kind: 'problem', problem: renewed.problem }
+    }
+    session = renewed.partner.session
+    sent = await post(session)
+  }
+  if (!sent.ok) {
+    over.resolve(signal.aborted ? cancel(link, session, id) : undefined)
+    return yield { kind: 'problem', problem: sent.problem }
+  }
+
+  const reader = new MessageReader(sent, (lastEventId) => resume(link, session, lastEventId, signal))
+  let problem: UpstreamProblem | null = null
+  let isAnswered = false
+  try {
+    for (;;) {
+      for (const message of await reader.next()) {
+        if (answers(message, id)) {
+          isAnswered = true
+          const answer = answerForStateless(message, leg, client.capabilities)
+          return yield { kind: 'answer', message: answer, status: reader.status }
+        }
+        if (isAnswer(message)) continue
+        if (message.id !== undefined && message.id !== null) link.waitUntil(decline(link, session, message))
+        else {
+          const note = noteForStateless(message, id, leg)
+          if (note !== null) yield { kind: 'note', message: note }
+        }
+      }
+    }
+  } catch (error) {
+    problem = problemFrom(error)
+    yield { kind: 'problem', problem }
+  } finally {
+    reader.close(problem)
+    over.resolve(signal.aborted && !isAnswered ? cancel(link, session, id) : undefined)
+  }
+}
+
+/** Opens another session for one that its server has forgotten. */
+export async function renew(
+  talk: Conversation,
+  forgotten: string | null,
+): Promise<
+  | { readonly ok: true; readonly partner: SessionPartner }
+  | { readonly ok: false; readonly problem: UpstreamProblem }
+> {
+  const renewed = await openFor(talk, forgotten)
+  if (renewed !== 'other_era' && !renewed.ok) return renewed
+  if (renewed !== 'other_era' && renewed.partner.era === 'session')
+    return { ok: true, partner: renewed.partner }
+  const message = 'has changed the era that it speaks'
+  return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true, retryAfterSeconds: 1 }) }
+}
+
+/** The rest of a stream that ended early. */
+export function resume(
+  link: UpstreamLink,
+  session: SessionNames,
+  lastEventId: string,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const headers = requestHeaders({ client: null, session, lastEventId })
+  return send(link, { method: 'GET', headers, signal })
+}
+
+/** Answers a request of the server's that this client is not to see. */
+export async function decline(
+  link: UpstreamLink,
+  session: SessionNames,
+  { id, method }: RpcMessage,
+): Promise<void> {
+  const error = { code: codes.methodNotFound, message: `The client cannot be asked for ${method} here` }
+  const answer = method === 'ping' ? { result: {} } : { error }
+  await notify(link, session, { jsonrpc: '2.0', id, ...answer }, null)
+}
+
+/** Tells the server that nobody waits for the answer (MCP 2025-11-25, cancellation). */
+export async function cancel(link: UpstreamLink, session: SessionNames, requestId: string): Promise<void> {
+  const params = { requestId, reason: 'The client hung up' }
+  await notify(link, session, { jsonrpc: '2.0', method: 'notifications/cancelled', params }, null)
+}

@@ -1,0 +1,249 @@
+/** A request of the session era at a server of the stateless era. */
+import type { Delivery, Outgoing } from '../forward/deliver.ts'
+import { nameOf } from '../forward/deliver.ts'
+import type { Conversation } from '../forward/partner.ts'
+import { codes } from '../gateway/jsonrpc.ts'
+import { problemFrom } from '../upstream/answer-problems.ts'
+import { send } from '../upstream/http.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { answers, isAnswer, isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { lacking } from './capabilities.ts'
+import { statelessMethods } from './for-session.ts'
+import {
+  answerForSession,
+  type InputWish,
+  inputWish,
+  noteForSession,
+  type Round,
+  requestForStateless,
+} from './for-stateless.ts'
+import { logLevelOf } from './mark.ts'
+import { MessageReader } from './message-reader.ts'
+import { logLevels } from './meta.ts'
+import { paramHeadersOf } from './param-headers.ts'
+import { askClient } from './questions.ts'
+import { remember } from './remember.ts'
+import { untilCancelled } from './running.ts'
+import { respond, type Step, stepsOf } from './steps.ts'
+import { watchResource } from './watched.ts'
+
+/** How often a server may ask for input before it answers one request. */
+const MOST_ROUNDS = 10
+/** Before a server that only wanted its state back is asked again. */
+const PAUSE_MS = 250
+/** MCP 2026-07-28: HeaderMismatch and MissingRequiredClientCapability. */
+const MISSING_CAPABILITY = -32_021
+
+/** Answers with what the server says, or with what such a server is not asked. */
+export async function inStateless(
+  talk: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const { passage, link, known } = talk
+  // Every request of the session, in whatever isolate, then knows what this one had to find out.
+  if (known === null) passage.execution.waitUntil(remember(passage, link.config.name, null))
+  const own = await answerHere(talk, request)
+  if (own !== null) {
+    delivery.onEnd({ kind: 'answered', message: own, status: 200 })
+    return Response.json(own)
+  }
+  const running = untilCancelled(talk, request.id)
+  const generator = steps(talk, request, delivery.acceptsEvents(), running.abort.signal, running.end)
+  return respond(stepsOf(generator, running.abort), 'session', delivery, passage.http.signal)
+}
+
+/** The requests that the stateless era has no counterpart of. Null for all others. */
+async function answerHere(
+  { passage, link }: Conversation,
+  { id, method, params }: Outgoing,
+): Promise<RpcMessage | null> {
+  const done: RpcMessage = { jsonrpc: '2.0', id, result: {} }
+  const refuse = (code: number, message: string): RpcMessage => ({
+    jsonrpc: '2.0',
+    id,
+    error: { code, message },
+  })
+  switch (method) {
+    case 'ping':
+      return done
+    case 'logging/setLevel': {
+      const level = String(params?.level)
+      if (!logLevels.includes(level))
+        return refuse(
+          codes.invalidParams,
+          `params.level: found ${JSON.stringify(params?.level)}; allowed: ${logLevels.join(', ')}`,
+        )
+      return (await remember(passage, link.config.name, level))
+        ? done
+        : refuse(codes.internalError, 'The level could not be kept; try again')
+    }
+    case 'resources/subscribe':
+    case 'resources/unsubscribe': {
+      if (typeof params?.uri !== 'string')
+        return refuse(codes.invalidParams, 'params.uri: found nothing; allowed: string')
+      const problem = await watchResource(passage, link, params.uri, method === 'resources/subscribe')
+      return problem === null ? done : refuse(codes.invalidParams, problem)
+    }
+    default:
+      return statelessMethods.has(method) ? null : refuse(codes.methodNotFound, `Method not found: ${method}`)
+  }
+}
+
+async function* steps(
+  talk: Conversation,
+  request: Outgoing,
+  acceptsEvents: boolean,
+  signal: AbortSignal,
+  end: () => void,
+): AsyncGenerator<Step> {
+  let round: Round = {}
+  try {
+    for (let rounds = 0; ; rounds++) {
+      const answer = yield* ask(talk, request, round, signal)
+      if (answer === null) return
+      const wish = inputWish(answer.message)
+      if (wish === null) {
+        yield last(answer.message, request, answer.status)
+        return
+      }
+      const next = rounds < MOST_ROUNDS ? yield* fulfil(talk, wish, acceptsEvents, signal) : tooManyRounds()
+      if ('failure' in next) {
+        yield { kind: 'problem', problem: next }
+        return
+      }
+      round = next
+    }
+  } finally {
+    end()
+  }
+}
+
+/** The last step. What the client would need to be able to do is said in words that an agent reads. */
+function last(message: RpcMessage, { id, method }: Outgoing, status: number): Step {
+  const { result, error } = message
+  if (error?.code === MISSING_CAPABILITY) {
+    const { requiredCapabilities: required } = isObject(error.data) ? error.data : {}
+    return { kind: 'problem', problem: cannot(namesOf(required).join(', ')) }
+  }
+  if (result?.resultType !== undefined && result.resultType !== 'complete') {
+    const what = `answered with a result of type ${JSON.stringify(result.resultType).slice(0, 64)}, which this client's revision of MCP does not have`
+    return { kind: 'problem', problem: problemOf('unanswered', what, { status }) }
+  }
+  return { kind: 'answer', message: answerForSession(message, id, method), status }
+}
+
+/** The names of capabilities that stand in one another. */
+function namesOf(required: unknown): string[] {
+  if (!isObject(required)) return ['(not said)']
+  return Object.entries(required)
+    .slice(0, 16)
+    .flatMap(([name, inner]) => {
+      const within = isObject(inner) ? Object.keys(inner).slice(0, 16) : []
+      return within.length === 0 ? [name] : within.map((more) => `${name}.${more}`)
+    })
+}
+
+function cannot(what: string): UpstreamProblem {
+  const message = `needs a client that declares the capability ${what}, which this client does not`
+  return problemOf('unanswered', message, { isUndone: true })
+}
+
+function tooManyRounds(): UpstreamProblem {
+  return problemOf('unanswered', `still asked for input after ${MOST_ROUNDS} rounds`)
+}
+
+/** Sends the request once and says what comes on the way; returns the answer, or null where a problem was said. */
+async function* ask(
+  talk: Conversation,
+  request: Outgoing,
+  round: Round,
+  signal: AbortSignal,
+): AsyncGenerator<Step, { readonly message: RpcMessage; readonly status: number } | null> {
+  for (let attempt = 0; ; attempt++) {
+    const answer = yield* askOnce(talk, request, round, signal, attempt > 0)
+    const isMismatch = answer?.message.error?.code === codes.headerMismatch
+    // The server has done nothing but compare: what it wants repeated has changed since it was last listed.
+    if (attempt > 0 || !isMismatch || request.method !== 'tools/call') return answer
+  }
+}
+
+async function* askOnce(
+  { link, passage, client, known }: Conversation,
+  request: Outgoing,
+  round: Round,
+  signal: AbortSignal,
+  isFresh: boolean,
+): AsyncGenerator<Step, { readonly message: RpcMessage; readonly status: number } | null> {
+  const { method, params } = request
+  const id = crypto.randomUUID()
+  const isCall = method === 'tools/call' && typeof params?.name === 'string'
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({
+      client: passage.http.headers,
+      stateless: { method, name: nameOf(request) },
+      params: isCall ? await paramHeadersOf(link, String(params?.name), params?.arguments, isFresh) : {},
+    }),
+    body: JSON.stringify(requestForStateless(request, id, client, logLevelOf(known), round)),
+    signal,
+  })
+  if (!sent.ok) {
+    yield { kind: 'problem', problem: sent.problem }
+    return null
+  }
+  const reader = new MessageReader(sent, null)
+  let problem: UpstreamProblem | null = null
+  try {
+    for (;;) {
+      for (const message of await reader.next()) {
+        if (answers(message, id)) return { message, status: reader.status }
+        const note = isAnswer(message) ? null : noteForSession(message)
+        if (note !== null) yield { kind: 'note', message: note }
+      }
+    }
+  } catch (error) {
+    problem = problemFrom(error)
+    yield { kind: 'problem', problem }
+    return null
+  } finally {
+    reader.close(problem)
+  }
+}
+
+/** Has the client answer, and makes the next round of it. */
+async function* fulfil(
+  talk: Conversation,
+  wish: InputWish | 'malformed',
+  acceptsEvents: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Step, Round | UpstreamProblem> {
+  if (wish === 'malformed') return problemOf('not_mcp', 'asked for input in a form that cannot be read')
+  const { questions, requestState } = wish
+  const state = requestState === null ? {} : { requestState }
+  if (questions.size === 0) {
+    await pause(signal)
+    return state
+  }
+  for (const question of questions.values()) {
+    const missing = lacking(talk.client.capabilities, question)
+    if (missing !== null) return cannot(missing)
+  }
+  if (!acceptsEvents)
+    return problemOf('unanswered', 'asked the client for input, but the client takes no event stream', {
+      isUndone: true,
+    })
+  const answered = yield* askClient(talk, questions, signal)
+  return 'failure' in answered ? answered : { inputResponses: answered.responses, ...state }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, PAUSE_MS)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

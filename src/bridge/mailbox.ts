@@ -1,0 +1,48 @@
+/** Where the answers of a session-era client arrive, for the request that waits for them in another isolate. */
+
+import { ANSWER_MS } from './exchange.ts'
+import type { Answer, Ask, AskLine } from './exchange-contract.ts'
+import { LineWriter } from './lines.ts'
+import { SECRET_BYTES } from './names.ts'
+
+export class Mailbox {
+  readonly #ask: Ask
+  readonly #secret = crypto
+    .getRandomValues(new Uint8Array(SECRET_BYTES))
+    .toBase64({ alphabet: 'base64url', omitPadding: true })
+  readonly #open: Set<number>
+  readonly #out: LineWriter<AskLine>
+  readonly #late: ReturnType<typeof setTimeout>
+  readonly #onOver: () => void
+
+  constructor(ask: Ask, signal: AbortSignal, onOver: () => void) {
+    this.#ask = ask
+    this.#onOver = onOver
+    this.#open = new Set(Array.from({ length: ask.count }, (_, index) => index))
+    this.#out = new LineWriter<AskLine>(signal, () => this.#end())
+    this.#out.write({ kind: 'ready', secret: this.#secret })
+    this.#late = setTimeout(() => {
+      this.#out.write({ kind: 'late' })
+      this.#end()
+    }, ANSWER_MS)
+  }
+
+  /** The answers, as they arrive; it ends with the last. */
+  get body(): ReadableStream<Uint8Array> {
+    return this.#out.body
+  }
+
+  /** Takes an answer, once, from whom it is expected. Anything else is dropped. */
+  take({ owner, transport, secret, index, message }: Answer): void {
+    const isFrom = owner === this.#ask.owner && transport === this.#ask.transport
+    if (!isFrom || secret !== this.#secret || !this.#open.delete(index)) return
+    this.#out.write({ kind: 'answered', index, message })
+    if (this.#open.size === 0) this.#end()
+  }
+
+  #end(): void {
+    clearTimeout(this.#late)
+    this.#out.end()
+    this.#onOver()
+  }
+}

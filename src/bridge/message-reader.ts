@@ -1,0 +1,149 @@
+/** The messages of an upstream's answer, whether it comes as JSON or as an event stream, even one in pieces. */
+import { BodyProblem, endedEarly, notRpc, tooLarge } from '../upstream/answer-problems.ts'
+import { BodyReader, readUpTo } from '../upstream/body.ts'
+import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
+import { parseRpc, type RpcMessage } from '../upstream/rpc.ts'
+import { EventParser, EventTooLargeError } from '../upstream/sse.ts'
+
+/** What is changed on its way must be held. */
+export const MOST_MESSAGE_BYTES = 8 * 1024 * 1024
+/** How often in a row a stream may end without having said anything new. */
+const MOST_RESUMPTIONS = 5
+/** Where the server does not say how long it wants to be left alone, and the longest that it may say. */
+const RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 10_000
+
+type Open = Extract<Sent, { ok: true }>
+
+/** Asks for the rest of a stream, behind the event of that id. */
+export type Resume = (lastEventId: string) => Promise<Sent>
+
+export class MessageReader {
+  #open: Open
+  #body: BodyReader
+  #parser = new EventParser(MOST_MESSAGE_BYTES)
+  #decoder = new TextDecoder()
+  readonly #resume: Resume | null
+  /** Undefined: the hold's own. */
+  #quietMs: number | undefined
+  #lastEventId: string | null = null
+  #retryMs = RETRY_MS
+  #resumptions = 0
+  #hasJson = false
+  #stopped: UpstreamProblem | null = null
+  #wake: (() => void) | null = null
+
+  /** @param resume null where a stream that ends is over */
+  constructor(open: Open, resume: Resume | null) {
+    this.#open = open
+    this.#body = new BodyReader(open.response, open.hold)
+    this.#resume = resume
+  }
+
+  get #hold(): Hold {
+    return this.#open.hold
+  }
+
+  get status(): number {
+    return this.#open.response.status
+  }
+
+  /** Bounds how long the server may be silent from now on. */
+  allowSilence(ms: number): void {
+    this.#quietMs = ms
+    this.#hold.watchdog.heard(ms)
+  }
+
+  /** The messages that came next, at least one. Throws BodyProblem, also when the stream ends. */
+  async next(): Promise<readonly RpcMessage[]> {
+    const { response } = this.#open
+    const problem = problemIn(response)
+    if (problem !== null) {
+      discard(response)
+      throw new BodyProblem(problem)
+    }
+    if (isJson(response)) return [await this.#json()]
+    for (;;) {
+      const piece = await this.#body.next()
+      if (piece === null) {
+        await this.#goOn()
+        continue
+      }
+      const messages = this.#messagesIn(this.#decoder.decode(piece, { stream: true }))
+      if (messages.length > 0) return messages
+    }
+  }
+
+  async #json(): Promise<RpcMessage> {
+    if (this.#hasJson) throw new BodyProblem(endedEarly(this.status))
+    this.#hasJson = true
+    const read = await readUpTo(this.#body, MOST_MESSAGE_BYTES)
+    if (read.kind === 'problem') throw new BodyProblem(read.problem)
+    if (read.kind === 'more') throw new BodyProblem(tooLarge(MOST_MESSAGE_BYTES, this.status))
+    const message = parseRpc(read.text)
+    if (message === null) throw new BodyProblem(notRpc(this.status))
+    return message
+  }
+
+  #messagesIn(text: string): readonly RpcMessage[] {
+    const messages: RpcMessage[] = []
+    try {
+      for (const { event = 'message', id, retry, data } of this.#parser.push(text)) {
+        if (id !== undefined && id !== '') this.#lastEventId = id
+        if (retry !== undefined) this.#retryMs = Math.min(retry, LONGEST_RETRY_MS)
+        const message = event === 'message' && data !== null && data !== '' ? parseRpc(data) : null
+        if (message !== null) messages.push(message)
+      }
+    } catch (error) {
+      if (!(error instanceof EventTooLargeError)) throw error
+      throw new BodyProblem(tooLarge(MOST_MESSAGE_BYTES, this.status))
+    }
+    if (messages.length > 0) this.#resumptions = 0
+    return messages
+  }
+
+  /** A stream whose events have ids may end at any time, to be taken up again (MCP 2025-11-25, resumability). */
+  async #goOn(): Promise<void> {
+    const { status } = this
+    if (this.#resume === null || this.#lastEventId === null || this.#resumptions >= MOST_RESUMPTIONS)
+      throw new BodyProblem(endedEarly(status))
+    this.#resumptions += 1
+    this.#hold.end(null)
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#retryMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
+    if (this.#stopped !== null) throw new BodyProblem(this.#stopped)
+    const sent = await this.#resume(this.#lastEventId)
+    if (!sent.ok) throw new BodyProblem(sent.problem)
+    const refusal = problemIn(sent.response)
+    if (refusal !== null || isJson(sent.response)) {
+      discard(sent.response)
+      sent.hold.end(refusal)
+      throw new BodyProblem(refusal ?? endedEarly(status))
+    }
+    this.#open = sent
+    this.#body = new BodyReader(sent.response, sent.hold)
+    this.#parser = new EventParser(MOST_MESSAGE_BYTES)
+    this.#decoder = new TextDecoder()
+    if (this.#quietMs !== undefined) sent.hold.watchdog.heard(this.#quietMs)
+  }
+
+  /** Makes whoever reads throw `problem`. */
+  stop(problem: UpstreamProblem): void {
+    this.#stopped ??= problem
+    this.#hold.watchdog.stop(problem)
+    this.#wake?.()
+  }
+
+  /** Lets go of the request, and says how it went. */
+  close(problem: UpstreamProblem | null): void {
+    this.#body.cancel()
+    this.#hold.end(problem)
+  }
+}

@@ -1,0 +1,78 @@
+/** What the stateless era says in `_meta` and the session era elsewhere, or not at all. PURE. */
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+} from '@modelcontextprotocol/server'
+import { isObject, type RpcId } from '../upstream/rpc.ts'
+
+export const STATELESS_VERSION = '2026-07-28'
+export const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel'
+export const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo'
+export const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
+
+/** From the least to the most urgent (RFC 5424, 6.2.1, as MCP has it). */
+export const logLevels: readonly string[] = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+]
+
+type Json = Readonly<Record<string, unknown>>
+
+/** A request, whichever era it is of. */
+export interface RpcRequest {
+  readonly jsonrpc: '2.0'
+  readonly id: RpcId
+  readonly method: string
+  readonly params?: Json
+}
+
+/** What a client says of itself. */
+export interface ClientFacts {
+  readonly capabilities: Json
+  readonly clientInfo: Json
+}
+
+/** What every request of the stateless era says of its client. */
+export function envelopeOf({ capabilities, clientInfo }: ClientFacts): Json {
+  return {
+    [PROTOCOL_VERSION_META_KEY]: STATELESS_VERSION,
+    [CLIENT_INFO_META_KEY]: clientInfo,
+    [CLIENT_CAPABILITIES_META_KEY]: capabilities,
+  }
+}
+
+const envelope: ReadonlySet<string> = new Set([
+  PROTOCOL_VERSION_META_KEY,
+  CLIENT_INFO_META_KEY,
+  CLIENT_CAPABILITIES_META_KEY,
+  LOG_LEVEL_KEY,
+  SERVER_INFO_KEY,
+  SUBSCRIPTION_KEY,
+])
+
+export function metaOf(params: unknown): Json {
+  return isObject(params) && isObject(params._meta) ? params._meta : {}
+}
+
+/** `it` with what the envelope says taken out of its `_meta`, and `more` put in; without `_meta` if nothing is left. */
+export function withMeta(it: Json, more: Json): Json {
+  const { _meta, ...rest } = it
+  const kept = isObject(_meta) ? Object.entries(_meta).filter(([key]) => !envelope.has(key)) : []
+  const meta = { ...Object.fromEntries(kept), ...more }
+  return Object.keys(meta).length === 0 ? rest : { ...rest, _meta: meta }
+}
+
+/** What changes are told of in a subscription, by what a client asks for them with. */
+export const changes: Readonly<Record<string, string>> = {
+  'notifications/tools/list_changed': 'toolsListChanged',
+  'notifications/prompts/list_changed': 'promptsListChanged',
+  'notifications/resources/list_changed': 'resourcesListChanged',
+}
+export const RESOURCE_UPDATED = 'notifications/resources/updated'

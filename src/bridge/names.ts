@@ -1,0 +1,41 @@
+/**
+ * Names by which a client finds back to an exchange: `requestState` of a call that waits for input, and ids of
+ * questions. Each names an object and a secret that only its client was told. PURE.
+ */
+
+/** The whole prefix is ours: an upstream that makes such states itself is not understood. */
+const STATE = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})$/
+const QUESTION = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})\.(0|[1-9]\d{0,2})$/
+
+/** 192 bits, as base64url. */
+export const SECRET_BYTES = 24
+
+export interface ExchangeName {
+  /** Of the Durable Object, as hex. */
+  readonly object: string
+  readonly secret: string
+}
+
+export function requestStateOf({ object, secret }: ExchangeName): string {
+  return `gatehouse1.${object}.${secret}`
+}
+
+/** Whether a state claims to be ours, whatever it is worth. */
+export function isOurState(state: unknown): state is string {
+  return typeof state === 'string' && state.startsWith('gatehouse1.')
+}
+
+export function readRequestState(state: string): ExchangeName | null {
+  const [, object, secret] = STATE.exec(state) ?? []
+  return object === undefined || secret === undefined ? null : { object, secret }
+}
+
+export function questionId({ object, secret }: ExchangeName, index: number): string {
+  return `gatehouse1.${object}.${secret}.${index}`
+}
+
+export function readQuestionId(id: unknown): (ExchangeName & { readonly index: number }) | null {
+  const [, object, secret, index] = (typeof id === 'string' ? QUESTION.exec(id) : null) ?? []
+  if (object === undefined || secret === undefined || index === undefined) return null
+  return { object, secret, index: Number(index) }
+}

@@ -1,0 +1,159 @@
+/** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
+import type { Delivery } from '../forward/deliver.ts'
+import { codes } from '../gateway/jsonrpc.ts'
+import type { Era } from '../gateway/message.ts'
+import { endedEarly, hungUp } from '../upstream/answer-problems.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
+import { type Ending, eventHeaders, messageEvent } from '../upstream/reception.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
+
+/** One step, already in the client's own words. */
+export type Step =
+  /** A notification, or a question of the server's. */
+  | { readonly kind: 'note'; readonly message: RpcMessage }
+  /** The last but for nothing; `status` is the HTTP status of the upstream. */
+  | { readonly kind: 'answer'; readonly message: RpcMessage; readonly status: number }
+  | { readonly kind: 'problem'; readonly problem: UpstreamProblem }
+
+/** A client that has heard nothing for so long gets the beginning of a stream, so that nothing between us gives up. */
+const PATIENCE_MS = 5_000
+const KEEP_ALIVE_MS = 15_000
+
+/** Whoever makes steps, and how they are told that nobody waits any more. */
+export interface Steps {
+  readonly next: () => Promise<Step | null>
+  readonly gone: () => void
+}
+
+/** Steps of a generator, which is left, clearing up, once `abort` has been called: wherever it stands. */
+export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController): Steps {
+  const leave = () => void generator.return(undefined).catch(() => {})
+  abort.signal.addEventListener('abort', leave)
+  return {
+    next: async () => {
+      const { done, value } = await generator.next()
+      return done === true ? null : value
+    },
+    gone: () => abort.abort(),
+  }
+}
+
+/**
+ * Answers with JSON where the answer is the first step, else with a stream of all.
+ * @param signal of the client's request: a stream whose client has gone is not always cancelled
+ */
+export async function respond(
+  steps: Steps,
+  era: Era,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<Response> {
+  const ending = once(delivery)
+  let pending = nextOf(steps)
+  for (;;) {
+    const first = delivery.acceptsEvents() ? await orTimeout(pending) : await pending
+    if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents()))
+      return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending, signal)
+    if (first.kind !== 'note') return json(first, era, delivery, ending)
+    pending = nextOf(steps)
+  }
+}
+
+type Last = Exclude<Step, { kind: 'note' }>
+
+async function nextOf(steps: Steps): Promise<Step> {
+  return (await steps.next()) ?? { kind: 'problem', problem: endedEarly(200) }
+}
+
+async function orTimeout(pending: Promise<Step>): Promise<Step | 'timeout'> {
+  let timer: ReturnType<typeof setTimeout> | null = null
+  const late = new Promise<'timeout'>((resolve) => {
+    timer = setTimeout(() => resolve('timeout'), PATIENCE_MS)
+  })
+  try {
+    return await Promise.race([pending, late])
+  } finally {
+    if (timer !== null) clearTimeout(timer)
+  }
+}
+
+function once({ onEnd }: Delivery): (ending: Ending) => void {
+  let isOver = false
+  return (ending) => {
+    if (isOver) return
+    isOver = true
+    onEnd(ending)
+  }
+}
+
+function endingOf(step: Last): Ending {
+  return step.kind === 'problem'
+    ? { kind: 'failed', problem: step.problem }
+    : { kind: 'answered', message: step.message, status: step.status }
+}
+
+function messageOf(step: Step, { failure, rewriting }: Delivery): RpcMessage | null {
+  if (step.kind === 'problem') return failure(step.problem)
+  return rewriting === null ? step.message : rewriting.message(step.message)
+}
+
+function json(step: Last, era: Era, delivery: Delivery, ending: (ending: Ending) => void): Response {
+  ending(endingOf(step))
+  const message = messageOf(step, delivery)
+  // MCP 2026-07-28, Streamable HTTP: a method that the server does not know is HTTP 404.
+  const isUnknown = era === 'stateless' && message?.error?.code === codes.methodNotFound
+  const headers = { 'content-type': 'application/json', ...delivery.headers }
+  return new Response(JSON.stringify(message), { status: isUnknown ? 404 : 200, headers })
+}
+
+function stream(
+  steps: Steps,
+  first: Promise<Step>,
+  delivery: Delivery,
+  ending: (ending: Ending) => void,
+  signal: AbortSignal,
+): Response {
+  const encoder = new TextEncoder()
+  let pending: Promise<Step> | null = first
+  let keepAlive: ReturnType<typeof setInterval> | null = null
+  let isOver = false
+  const stop = () => {
+    isOver = true
+    clearInterval(keepAlive)
+    signal.removeEventListener('abort', leave)
+  }
+  const leave = () => {
+    if (isOver) return
+    stop()
+    steps.gone()
+    ending({ kind: 'failed', problem: hungUp(200) })
+  }
+  signal.addEventListener('abort', leave)
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      keepAlive = setInterval(() => {
+        // A client that does not read needs no reminder.
+        if (!isOver && (controller.desiredSize ?? 0) > 0)
+          controller.enqueue(encoder.encode(': keep-alive\n\n'))
+      }, KEEP_ALIVE_MS)
+    },
+    async pull(controller) {
+      // Until something was said: a pull that brings nothing is not repeated.
+      for (let isSaid = false; !isSaid; ) {
+        const step = await (pending ?? nextOf(steps))
+        pending = null
+        if (isOver) return
+        const message = messageOf(step, delivery)
+        if (message !== null) controller.enqueue(encoder.encode(messageEvent(message)))
+        isSaid = message !== null
+        if (step.kind === 'note') continue
+        stop()
+        ending(endingOf(step))
+        controller.close()
+        return
+      }
+    },
+    cancel: leave,
+  })
+  return new Response(body, { headers: { ...eventHeaders, ...delivery.headers } })
+}

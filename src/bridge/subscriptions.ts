@@ -1,0 +1,113 @@
+/**
+ * What one session of a session-era client wants to hear from a server of the stateless era: the streams that are
+ * open for it, and the resources that it watches, which such a server wants to be told all at once.
+ */
+import { problemFrom } from '../upstream/answer-problems.ts'
+import { isEventStream, send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { messageEvent } from '../upstream/reception.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { clientCapabilities } from './capabilities.ts'
+import { changeForSession } from './for-stateless.ts'
+import { MessageReader } from './message-reader.ts'
+import { type ClientFacts, changes, envelopeOf } from './meta.ts'
+
+const METHOD = 'subscriptions/listen'
+
+/** One open stream of the client's. */
+export class Watcher {
+  readonly body: ReadableStream<Uint8Array>
+  readonly #link: UpstreamLink
+  readonly #client: ClientFacts
+  readonly #onOver: () => void
+  #controller!: ReadableStreamDefaultController<Uint8Array>
+  /** The subscription at the server that counts; one that is replaced goes on until the next one stands. */
+  #current: AbortController | null = null
+  #isOver = false
+
+  constructor(link: UpstreamLink, client: ClientFacts, signal: AbortSignal, onOver: () => void) {
+    this.#link = link
+    this.#client = client
+    this.#onOver = onOver
+    this.body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller
+      },
+      cancel: () => this.#end(),
+    })
+    signal.addEventListener('abort', () => this.#end())
+  }
+
+  /** Subscribes to all lists and to these resources, instead of what was subscribed to before. */
+  async watch(uris: readonly string[]): Promise<void> {
+    const before = this.#current
+    const abort = new AbortController()
+    this.#current = abort
+    const isCurrent = () => this.#current === abort && !this.#isOver
+    const lists = Object.fromEntries(Object.values(changes).map((name) => [name, true]))
+    const notifications = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
+    const params = {
+      notifications,
+      _meta: envelopeOf({
+        ...this.#client,
+        capabilities: clientCapabilities(this.#client.capabilities),
+      }),
+    }
+    const sent = await send(this.#link, {
+      method: 'POST',
+      headers: requestHeaders({ client: null, stateless: { method: METHOD } }),
+      body: JSON.stringify({ jsonrpc: '2.0', id: crypto.randomUUID(), method: METHOD, params }),
+      isEndless: true,
+      signal: abort.signal,
+    })
+    if (!sent.ok) {
+      if (isCurrent()) this.#end()
+      return
+    }
+    const reader = new MessageReader(sent, null)
+    if (!isEventStream(sent.response)) {
+      // It does not offer this. The stream stays open for what the gateway has to say.
+      reader.close(null)
+      before?.abort()
+      return
+    }
+    this.#link.waitUntil(this.#pump(reader, before, isCurrent))
+  }
+
+  async #pump(
+    reader: MessageReader,
+    before: AbortController | null,
+    isCurrent: () => boolean,
+  ): Promise<void> {
+    let problem = null
+    try {
+      for (;;) {
+        const messages = await reader.next()
+        // It stands: nothing is missed in between, at worst something is heard twice.
+        before?.abort()
+        for (const message of messages) {
+          const change = changeForSession(message)
+          if (change !== null && !this.#isOver)
+            this.#controller.enqueue(new TextEncoder().encode(messageEvent(change)))
+        }
+      }
+    } catch (error) {
+      problem = problemFrom(error)
+    }
+    reader.close(problem.failure === 'cancelled' ? problem : null)
+    if (isCurrent()) this.#end()
+  }
+
+  /** The server's stream is over, so the client's is: it comes back. */
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#current?.abort()
+    try {
+      this.#controller.close()
+    } catch {
+      // The client was first.
+    }
+    this.#onOver()
+  }
+}

@@ -1,0 +1,61 @@
+/** The Worker's part of what a session-era client hears from a server of the stateless era unasked. */
+
+import type { Client } from '../forward/client.ts'
+import type { StreamSource } from '../forward/streams.ts'
+import type { Passage } from '../gateway/admission.ts'
+import { errorName, log } from '../log.ts'
+import { exchangeObjects } from '../objects.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { ownerOf } from './exchange-call.ts'
+import { paths, type Subscribe, type WatchFor } from './exchange-contract.ts'
+import { MOST_RESOURCES } from './for-session.ts'
+
+const LONGEST_URI = 2_048
+
+/** One object for all that a session hears from one server. */
+function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
+  return exchangeObjects(env, claim.tenant).getByName(
+    JSON.stringify([ownerOf(claim), transport, config.name]),
+  )
+}
+
+/** Opens the stream, or returns null where that cannot be. */
+export async function openWatch(
+  passage: Passage,
+  link: UpstreamLink,
+  { capabilities, clientInfo }: Client,
+): Promise<StreamSource | null> {
+  const terms: WatchFor = { tenant: link.tenant, config: link.config, client: { capabilities, clientInfo } }
+  // A body that is let go of does not tell the object so; the signal does.
+  const abort = new AbortController()
+  try {
+    const { ok, body } = await objectOf(passage, link).fetch(`http://exchange${paths.watch}`, {
+      method: 'POST',
+      body: JSON.stringify(terms),
+      signal: abort.signal,
+    })
+    return ok && body !== null ? { body, end: () => abort.abort() } : null
+  } catch (error) {
+    log('warn', 'exchange.lost', { tenant: link.tenant, server: link.config.name, error: errorName(error) })
+    return null
+  }
+}
+
+/** Watches a resource, or no longer. Returns why not, or null. */
+export async function watchResource(
+  passage: Passage,
+  link: UpstreamLink,
+  uri: string,
+  isWatched: boolean,
+): Promise<string | null> {
+  if (uri.length > LONGEST_URI)
+    return `params.uri: found ${uri.length} characters; allowed: at most ${LONGEST_URI}`
+  const subscribe: Subscribe = { uri, isWatched }
+  const response = await objectOf(passage, link).fetch(`http://exchange${paths.subscribe}`, {
+    method: 'POST',
+    body: JSON.stringify(subscribe),
+  })
+  return response.ok
+    ? null
+    : `A session can watch ${MOST_RESOURCES} resources of a server at once; unsubscribe from some`
+}

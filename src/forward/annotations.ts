@@ -1,0 +1,30 @@
+/** What an upstream's tool says of itself, where a policy asks for it. */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import type { Passage } from '../gateway/admission.ts'
+import type { Subject } from '../gateway/judge.ts'
+import { failure } from '../native/result.ts'
+import { isListed, usesAnnotations } from '../policy/decide.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { Target } from './call.ts'
+import { pinnedAnnotations } from './last-known.ts'
+
+/**
+ * The pinned annotations of the tool, undefined where the decision does not turn on them; or what to say of a call
+ * that cannot be decided because they are not known.
+ */
+export async function annotationsFor(
+  { env, claim }: Passage,
+  { policy }: CompiledConfig,
+  { upstream, tool }: Target,
+  { tool: named, alias }: Pick<Subject, 'tool' | 'alias'>,
+): Promise<{ readonly annotations: Subject['annotations'] } | { readonly undecided: CallToolResult }> {
+  if (!usesAnnotations(policy, named, alias)) return { annotations: undefined }
+  const annotations = await pinnedAnnotations({ env, tenant: claim.tenant, config: upstream }, tool)
+  if (annotations !== null) return { annotations }
+  // A tool that is hidden is refused without them, and a policy that only watches refuses nothing.
+  if (policy?.shadow !== false || !isListed(policy, named, alias)) return { annotations: undefined }
+  const text =
+    `The policy asks what the tool "${tool}" of the server "${upstream.name}" says of itself, which is not known. ` +
+    'The call was not carried out. List the tools, then try again.'
+  return { undecided: failure('unavailable', text) }
+}

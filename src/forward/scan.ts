@@ -1,0 +1,150 @@
+/** Lists a server's tools when no client asks: its eras are found out, and its tools pinned, before an agent is there. */
+import { tenantObject } from '../objects.ts'
+import { discover, STATELESS_VERSION } from '../upstream/discover.ts'
+import { erasOf, learnEras } from '../upstream/health.ts'
+import { send } from '../upstream/http.ts'
+import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import { describe, problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { readAnswer } from '../upstream/read-answer.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import {
+  announce,
+  closeSession,
+  gatewayProfile,
+  openSession,
+  type SessionNames,
+} from '../upstream/session.ts'
+import { allTools } from './all-tools.ts'
+import { metaKeys } from './client.ts'
+import { compareWithPins } from './pinning.ts'
+
+export type Scanned =
+  | { readonly ok: true; readonly tools: number }
+  /** Why there is no list, in words. */
+  | { readonly ok: false; readonly problem: string }
+
+/** What a server says of itself when it is first spoken to. */
+interface Introduction {
+  readonly protocolVersion: string
+  readonly serverInfo: unknown
+}
+
+/** In which era it is listed. */
+type Way = { readonly session: SessionNames } | 'stateless'
+
+/**
+ * Finds out what a server speaks, lists all of its tools and has them compared with the pins. When it returns, its
+ * status says what was found.
+ */
+export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Promise<Scanned> {
+  const told: Promise<unknown>[] = []
+  const waitUntil = (work: Promise<unknown>) => {
+    told.push(work)
+    given.waitUntil(work)
+  }
+  const { env, tenant, config } = given
+  const link = await linkTo(env, tenant, config, waitUntil)
+  const problem = 'failure' in link ? link : await scan(link)
+  await Promise.all(told)
+  return typeof problem === 'number'
+    ? { ok: true, tools: problem }
+    : { ok: false, problem: describe(config.name, problem, 'The listing') }
+}
+
+/** How many tools there are, or what went wrong. */
+async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
+  let way: Way | null = null
+  let said: Introduction | null = null
+  if (erasOf(link).stateless === true) way = 'stateless'
+  else if (erasOf(link).stateless === null) {
+    const discovered = await discover(link)
+    if (discovered.kind === 'failed') return discovered.problem
+    if (discovered.kind === 'discovered') {
+      way = 'stateless'
+      said = { protocolVersion: STATELESS_VERSION, serverInfo: infoIn(discovered.message) }
+    }
+  }
+  const { session } = erasOf(link)
+  // Both eras are found out, for clients of either will come.
+  if (session === null || (session && way === null)) {
+    const opened = await openSession(link, { ...gatewayProfile }, null)
+    if (opened.kind === 'failed' && way === null) return opened.problem
+    if (opened.kind === 'other_era') learnEras(link, { session: false })
+    if (opened.kind === 'opened') {
+      const { protocolVersion, message } = opened
+      learnEras(link, { session: true })
+      said ??= { protocolVersion, serverInfo: message.result?.serverInfo }
+      if (way === null) {
+        const refused = await announce(link, opened)
+        if (refused !== null) return refused
+        way = { session: opened }
+      } else link.waitUntil(closeSession(link, opened))
+    }
+  }
+  if (said !== null) await introduce(link, said)
+  if (way === null) return problemOf('not_mcp', 'speaks no revision of MCP that the gateway knows')
+  try {
+    return await pin(link, way)
+  } finally {
+    if (way !== 'stateless') link.waitUntil(closeSession(link, way.session))
+  }
+}
+
+async function pin(link: UpstreamLink, way: Way): Promise<number | UpstreamProblem> {
+  let problem = problemOf('not_mcp', 'listed something that is not a list of tools')
+  const tools = await allTools(async (cursor) => {
+    const answer = await ask(link, way, cursor)
+    if ('failure' in answer) problem = answer
+    else if (answer.error !== undefined)
+      problem = problemOf('not_mcp', `refused to list its tools (${answer.error.code})`)
+    return 'failure' in answer ? { jsonrpc: '2.0' } : answer
+  })
+  if (tools === null) return problem
+  try {
+    await compareWithPins(link, link.config, tools)
+    return tools.length
+  } catch {
+    return problemOf('misconfigured', 'listed tools that could not be compared with what is known of them')
+  }
+}
+
+async function ask(
+  link: UpstreamLink,
+  way: Way,
+  cursor: string | undefined,
+): Promise<RpcMessage | UpstreamProblem> {
+  const id = 'gatehouse-scan'
+  const method = 'tools/list'
+  const page = cursor === undefined ? {} : { cursor }
+  const params = way === 'stateless' ? { ...page, _meta: envelope } : page
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: null, ...(way === 'stateless' ? { stateless: { method } } : way) }),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+  })
+  if (!sent.ok) return sent.problem
+  const answer = await readAnswer(sent.response, sent.hold, id, link.config.maxResponseBytes)
+  return answer.ok ? answer.message : answer.problem
+}
+
+const envelope = {
+  [metaKeys.protocolVersion]: STATELESS_VERSION,
+  [metaKeys.clientInfo]: gatewayProfile.clientInfo,
+  [metaKeys.clientCapabilities]: {},
+}
+
+function infoIn({ result }: RpcMessage): unknown {
+  return isObject(result?._meta) ? result._meta['io.modelcontextprotocol/serverInfo'] : undefined
+}
+
+async function introduce({ env, tenant, config }: UpstreamLink, said: Introduction): Promise<void> {
+  const { protocolVersion, serverInfo: info } = said
+  const isInfo = isObject(info) && typeof info.name === 'string' && typeof info.version === 'string'
+  const serverInfo = isInfo ? { name: String(info.name), version: String(info.version) } : undefined
+  const report = { atMs: Date.now(), protocolVersion, ...(serverInfo === undefined ? {} : { serverInfo }) }
+  // That the status does not say it is no reason not to list.
+  await tenantObject(env, tenant)
+    .report(config.name, report)
+    .catch(() => {})
+}

@@ -1,0 +1,43 @@
+/** Requests that would not arrive at an upstream as their client meant them. */
+import type { Passage } from '../gateway/admission.ts'
+import { codes, type Refusal } from '../gateway/jsonrpc.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { paramHeaderProblem } from '../upstream/headers.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { lastKnownTools } from './last-known.ts'
+
+/** What is said of a number that would arrive as another one. */
+export function inexactText(number: string): string {
+  return `The number ${number} cannot be passed on exactly: JSON parsers round it. Send it as a string.`
+}
+
+/** Refuses a request, other than a call, with such a number in it; null where there is none. */
+export function inexactRefusal({ inexactNumber }: Passage, status = 200): Refusal | null {
+  if (inexactNumber === null) return null
+  return { status, code: codes.invalidParams, message: inexactText(inexactNumber) }
+}
+
+/**
+ * Refuses a call whose `Mcp-Param-*` headers do not say what its arguments do (MCP 2026-07-28, Streamable HTTP, custom
+ * headers): whoever routes by the header and the tool itself would go by different values. Whether one is missing is
+ * for the server to say; only a call that has some is looked at.
+ */
+export async function paramHeaderRefusal(
+  { http, env, claim }: Passage,
+  { era }: RequestMessage,
+  config: UpstreamLink['config'],
+  tool: string,
+  args: unknown,
+): Promise<Refusal | null> {
+  if (era !== 'stateless' || !hasParamHeaders(http.headers)) return null
+  const tools = await lastKnownTools({ env, tenant: claim.tenant, config })
+  const known = tools?.find(({ name }) => name === tool)
+  const problem = known === undefined ? null : paramHeaderProblem(known.inputSchema, args, http.headers)
+  if (problem === null) return null
+  return { status: 400, code: codes.headerMismatch, message: `Headers and body disagree: ${problem}` }
+}
+
+function hasParamHeaders(headers: Headers): boolean {
+  for (const name of headers.keys()) if (name.startsWith('mcp-param-')) return true
+  return false
+}

@@ -1,0 +1,117 @@
+/** A server is asked for its tools when it is registered, and whenever its operator wants. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
+import { echoTool, manyTools, startMisbehaving } from '../support/node/misbehaving.ts'
+import { until } from '../support/node/until.ts'
+import { startUpstreamWorld, type UpstreamWorld } from '../support/node/upstream-world.ts'
+
+const BOUND_MS = 5_000
+const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
+const kinds = [
+  { name: 'both', eras: { session: true, stateless: true }, version: '2026-07-28' },
+  { name: 'session', eras: { session: true, stateless: false }, version: '2025-11-25' },
+  { name: 'stateless', eras: { session: false, stateless: true }, version: '2026-07-28' },
+] as const
+
+describe.skipIf(bareWorkerdMissing !== null)(`a scan${missing}`, () => {
+  let world: UpstreamWorld
+  beforeAll(async () => {
+    world = await startUpstreamWorld()
+  })
+  afterAll(() => world.stop())
+
+  test.each(kinds)('finds out eras and tools of a server of this kind: $name', async (kind) => {
+    const { name, server } = await world.add(`scanned-${kind.name}`, {}, { eras: kind.eras })
+    server.list({ tools: manyTools(25), pageSize: 10 })
+    const status = await world.admin.scan(name)
+    expect(status).toMatchObject({
+      scan: { ok: true, tools: 25 },
+      eras: kind.eras,
+      protocol_version: kind.version,
+      server_info: { name: 'misbehaving', version: '1.0.0' },
+      tools: 25,
+      drift: [],
+    })
+    expect(server.received('tools/list')).toHaveLength(3)
+    await until('its session is ended', () => server.sessions().length === 0, BOUND_MS)
+    // What is known is not found out again.
+    await world.admin.scan(name)
+    expect(server.received('server/discover')).toHaveLength(1)
+  })
+
+  test('compares with the pins', async () => {
+    const { name, server } = await world.add('scanned-twice', { on_drift: 'hide' })
+    await world.admin.scan(name)
+    server.list({ tools: [{ ...echoTool, description: 'Says it louder.' }] })
+    expect((await world.admin.scan(name)).drift).toMatchObject([{ tool: 'echo' }])
+  })
+
+  test.each([
+    ['is down', null, /could not be reached/],
+    ['is ill', { kind: 'html', status: 502 }, /HTTP 502/],
+    ['refuses', { kind: 'unauthorized' }, /credentials/],
+    ['lists nothing', { kind: 'rpc_error' }, /refused to list/],
+  ] as const)('of a server that %s says so', async (what, behaviour, says) => {
+    const { name, server } = await world.add(`scanned-${what.replaceAll(' ', '-')}`)
+    if (behaviour === null) await server.down()
+    else server.behave(behaviour.kind === 'rpc_error' ? { 'tools/list': behaviour } : () => behaviour)
+    const { scan } = await world.admin.scan(name)
+    expect(scan).toMatchObject({ ok: false, problem: expect.stringMatching(says) })
+  })
+
+  test('of a server that is not there is 404, of one that is not enabled 409', async () => {
+    await expect(world.admin.scan('nobody')).rejects.toThrow('answered 404')
+    const { name, server } = await world.add('not-enabled', { enabled: false })
+    await expect(world.admin.scan(name)).rejects.toThrow('answered 409')
+    expect(server.requests).toEqual([])
+  })
+
+  test('needs the root token', async () => {
+    const response = await fetch(`${world.gateway.url}/api/v1/tenants/faulty/servers/good/scan`, {
+      method: 'POST',
+    })
+    expect(response.status).toBe(401)
+  })
+
+  test('is made of a new server by itself, and with its credentials; of one that is changed it is not', async () => {
+    const server = await startMisbehaving()
+    try {
+      const document = { url: server.url, headers: { 'x-api-key': 'k-123' } }
+      await world.admin.putServer('by-itself', document, { scan: true })
+      const tools = async () => (await world.admin.status('by-itself')).tools
+      await until('its tools are pinned', async () => (await tools()) === 1, BOUND_MS)
+      expect(server.requests.every(({ headers }) => headers['x-api-key'] === 'k-123')).toBe(true)
+      const before = server.received('tools/list').length
+      await world.admin.putServer('by-itself', { ...document, on_drift: 'hide' }, { scan: true })
+      server.list({ tools: [{ ...echoTool, description: 'Says it louder.' }] })
+      // Pinned at its registration, the change is seen by the first agent that lists.
+      const token = await world.admin.putGrant('by-itself', { policy: 'open', servers: ['by-itself'] })
+      const response = await fetch(`${world.gateway.url}/mcp`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': 'tools/list',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/list',
+          params: {
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+              'io.modelcontextprotocol/clientInfo': { name: 'agent', version: '1' },
+              'io.modelcontextprotocol/clientCapabilities': {},
+            },
+          },
+        }),
+      })
+      expect(await response.json()).toMatchObject({ result: { tools: [] } })
+      expect(server.received('tools/list').length).toBe(before + 1)
+    } finally {
+      await server.stop()
+    }
+  })
+})

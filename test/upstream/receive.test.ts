@@ -1,0 +1,264 @@
+/** Answers of upstreams on their way to the client: whatever goes wrong, its last word is a JSON-RPC answer. */
+import { describe, expect, test } from 'vitest'
+import { rewritingFor } from '../../src/forward/rewriting.ts'
+import { WHOLE_BYTES } from '../../src/upstream/receive.ts'
+import { EventWatch } from '../../src/upstream/watch.ts'
+import { received } from '../support/reception.ts'
+
+const JSON_ = 'application/json'
+const EVENTS = 'text/event-stream'
+const answer = (text = 'ok') => ({ jsonrpc: '2.0', id: 7, result: { content: [{ type: 'text', text }] } })
+const event = (message: object, lines = '') => `${lines}event: message\ndata: ${JSON.stringify(message)}\n\n`
+const progress = { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } }
+const failed = (code: string) => ({ jsonrpc: '2.0', id: 7, error: { code: -1, message: code } })
+
+/** The answer as a client finds it in a stream. */
+function answerIn(text: string): unknown {
+  const watch = new EventWatch(7, text.length)
+  watch.push(text)
+  return watch.answer
+}
+
+describe('small JSON', () => {
+  test('passes byte by byte, with the headers of limits', async () => {
+    const text = `{ "jsonrpc":"2.0",\n "id": 7, "result": {} }`
+    const { response, endings, holds } = await received(JSON_, [text.slice(0, 9), text.slice(9)], {
+      headers: { ratelimit: '"x";r=1' },
+    })
+    expect([await response.text(), response.headers.get('ratelimit')]).toEqual([text, '"x";r=1'])
+    expect(response.headers.get('content-type')).toBe(JSON_)
+    expect(endings).toMatchObject([{ kind: 'answered', status: 200 }])
+    expect(holds).toEqual([null])
+  })
+
+  test.each([
+    ['{"jsonrpc"', 'upstream_broken'],
+    ['[]', 'upstream_broken'],
+    [JSON.stringify({ ...answer(), id: 8 }), 'upstream_broken'],
+    ['', 'upstream_broken'],
+  ])('%j is a failure', async (text, code) => {
+    const { response, endings, holds } = await received(JSON_, [text])
+    expect([response.status, await response.json()]).toEqual([200, failed(code)])
+    expect([endings.length, holds.length]).toEqual([1, 1])
+    expect(endings[0]?.kind).toBe('failed')
+  })
+
+  test('that breaks off is a failure', async () => {
+    const { response, endings } = await received(JSON_, ['{"jsonrpc":'], { ends: 'broken' })
+    expect(await response.json()).toEqual(failed('upstream_broken'))
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
+  })
+
+  test('that stops is a failure once it has been quiet for too long', async () => {
+    const { response, endings } = await received(JSON_, ['{"jsonrpc":'], {
+      ends: false,
+      config: { idleSeconds: 0.05 },
+    })
+    expect(await response.json()).toEqual(failed('upstream_timeout'))
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
+  })
+
+  test.each([
+    [302, 'upstream_refused'],
+    [401, 'upstream_refused'],
+    [429, 'upstream_rate_limited'],
+    [502, 'upstream_unavailable'],
+    [522, 'upstream_unavailable'],
+  ])('HTTP %i is a failure, whatever its body says', async (status, code) => {
+    const { response, source } = await received(JSON_, ['{"secret":'], { status, ends: false })
+    expect([response.status, await response.json()]).toEqual([200, failed(code)])
+    expect(source.isCancelled()).toBe(true)
+  })
+
+  test('of an error of the protocol keeps its status', async () => {
+    const error = failed('no such method')
+    const { response } = await received(JSON_, [JSON.stringify(error)], { status: 404 })
+    expect([response.status, await response.json()]).toEqual([404, error])
+  })
+})
+
+describe('large JSON', () => {
+  const long = 'x'.repeat(WHOLE_BYTES)
+  const text = JSON.stringify(answer(long), null, 1)
+  const pieces = [text.slice(0, 1_000), text.slice(1_000, WHOLE_BYTES), text.slice(WHOLE_BYTES)]
+
+  test('becomes one event, its line breaks blanks', async () => {
+    const { response, endings, holds } = await received(JSON_, pieces)
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, EVENTS])
+    const got = await response.text()
+    expect(answerIn(got)).toEqual(answer(long))
+    expect(got.split('\n')).toHaveLength(4)
+    expect(endings).toEqual([{ kind: 'answered', message: 'cut', status: 200 }])
+    expect(holds).toEqual([null])
+  })
+
+  test('stays JSON for a client that takes no events', async () => {
+    const { response } = await received(JSON_, pieces, { acceptsEvents: () => false })
+    expect([response.headers.get('content-type'), await response.text()]).toEqual([JSON_, text])
+  })
+
+  test('that breaks off is abandoned, and then answered', async () => {
+    const { response, source, endings, holds } = await received(
+      JSON_,
+      pieces.slice(0, 2).concat('x'.repeat(99)),
+      {
+        ends: false,
+      },
+    )
+    source.break()
+    const got = await response.text()
+    expect(got).toContain('\nevent: abandoned\n\n')
+    expect(answerIn(got)).toEqual(failed('upstream_broken'))
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
+    expect(holds).toMatchObject([{ failure: 'broken' }])
+  })
+
+  test('that breaks off breaks off for a client that takes no events', async () => {
+    const cut = pieces.slice(0, 2).concat('x'.repeat(99))
+    const { response, source, endings } = await received(JSON_, cut, {
+      ends: false,
+      acceptsEvents: () => false,
+    })
+    source.break()
+    await expect(response.text()).rejects.toThrow()
+    expect(endings).toMatchObject([{ kind: 'failed' }])
+  })
+
+  test('that is larger than it may be is cut off, and the server rid of it', async () => {
+    const { response, source, endings } = await received(JSON_, [...pieces, 'x'.repeat(WHOLE_BYTES)], {
+      ends: false,
+      config: { maxResponseBytes: WHOLE_BYTES + 5_000 },
+    })
+    expect(answerIn(await response.text())).toEqual(failed('upstream_too_large'))
+    expect(source.isCancelled()).toBe(true)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'too_large' } }])
+  })
+
+  test('that nobody waits for any more is not read any more', async () => {
+    const { response, source, endings, holds } = await received(JSON_, pieces, { ends: false })
+    const reader = response.body?.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    expect(source.isCancelled()).toBe(true)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'cancelled' } }])
+    expect(holds).toMatchObject([{ failure: 'cancelled' }])
+  })
+})
+
+describe('a stream', () => {
+  test('passes as it is, in the pieces that it comes in', async () => {
+    const { response, source, endings } = await received(EVENTS, [': open\n\n'], { ends: false })
+    const reader = response.body?.getReader()
+    const next = async () => new TextDecoder().decode((await reader?.read())?.value)
+    expect(await next()).toBe(': open\n\n')
+    source.send('event: mess')
+    expect(await next()).toBe('event: mess')
+    source.send(`age\ndata: ${JSON.stringify(answer())}\n\n`)
+    await next()
+    expect(endings).toEqual([])
+    source.end()
+    expect((await reader?.read())?.done).toBe(true)
+    expect(endings).toEqual([{ kind: 'answered', message: answer(), status: 200 }])
+  })
+
+  test.each([
+    ['between two events', event(progress), ''],
+    ['in the middle of one', `${event(progress)}event: message\ndata: {"jsonrpc"`, '\nevent: abandoned\n\n'],
+  ])('that breaks off %s is answered', async (_, text, closing) => {
+    const { response, source, endings } = await received(EVENTS, [text], { ends: false })
+    setTimeout(() => source.break(), 5)
+    const got = await response.text()
+    expect(got).toBe(`${text}${closing}${event(failed('upstream_broken'))}`)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
+  })
+
+  test('that breaks off behind its answer was answered', async () => {
+    const { response, source, endings } = await received(EVENTS, [event(answer())], { ends: false })
+    setTimeout(() => source.break(), 5)
+    expect(await response.text()).toBe(event(answer()))
+    expect(endings).toMatchObject([{ kind: 'answered' }])
+  })
+
+  test('that ends without an answer is answered, unless the client can come back for it', async () => {
+    const lost = await received(EVENTS, [event(progress)])
+    expect(answerIn(await lost.response.text())).toEqual(failed('upstream_broken'))
+    const resumable = await received(EVENTS, [event(progress, 'id: 1\n')])
+    expect(await resumable.response.text()).toBe(event(progress, 'id: 1\n'))
+    expect(resumable.endings).toEqual([{ kind: 'paused', status: 200 }])
+    expect(resumable.holds).toEqual([null])
+  })
+
+  test('that is quiet for too long is answered; a comment is a sign of life', async () => {
+    const { response, source, endings } = await received(EVENTS, [event(progress)], {
+      ends: false,
+      config: { idleSeconds: 0.2 },
+    })
+    const from = Date.now()
+    setTimeout(() => source.send(': still here\n\n'), 120)
+    expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
+    expect(Date.now() - from).toBeGreaterThanOrEqual(300)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
+  })
+
+  test('that lasts longer than a call may is answered, however busy it is', async () => {
+    const { response, source } = await received(EVENTS, [], {
+      ends: false,
+      config: { idleSeconds: 10, callSeconds: 0.2 },
+    })
+    const busy = setInterval(() => source.send(event(progress)), 20)
+    const got = await response.text()
+    clearInterval(busy)
+    expect(answerIn(got)).toEqual(failed('upstream_timeout'))
+  })
+
+  test('that is larger than it may be is answered, and the server rid of it', async () => {
+    const { response, source } = await received(EVENTS, [event(progress).repeat(20)], {
+      ends: false,
+      config: { maxResponseBytes: 1_000 },
+    })
+    expect(answerIn(await response.text())).toEqual(failed('upstream_too_large'))
+    expect(source.isCancelled()).toBe(true)
+  })
+
+  test('that nobody waits for any more is not read any more', async () => {
+    const { response, source, endings } = await received(EVENTS, [event(progress)], { ends: false })
+    await response.body?.cancel()
+    expect(source.isCancelled()).toBe(true)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'cancelled' } }])
+  })
+})
+
+describe('a stream of one server among several', () => {
+  const rewriting = rewritingFor('crm')
+
+  test('is changed event by event, and passes only whole ones', async () => {
+    const ask = { jsonrpc: '2.0', id: 1, method: 'roots/list' }
+    const text = `${event(progress, 'id: a\n')}${event(ask)}: hm\n\n${event(answer())}`
+    const { response, endings } = await received(EVENTS, [text.slice(0, 30), text.slice(30)], { rewriting })
+    const got = await response.text()
+    expect(got).toContain('id: crm.a\n')
+    expect(got).toContain('"id":"crm:1"')
+    expect(answerIn(got)).toEqual(answer())
+    expect(endings).toMatchObject([{ kind: 'answered' }])
+  })
+
+  test('that breaks off in the middle of an event leaves nothing of it', async () => {
+    const { response, source } = await received(EVENTS, [`${event(progress)}event: message\ndata: {"x`], {
+      rewriting,
+      ends: false,
+    })
+    setTimeout(() => source.break(), 5)
+    expect(await response.text()).toBe(event(progress) + event(failed('upstream_broken')))
+  })
+
+  test('with an event that is too large to be held is answered, and the server rid of it', async () => {
+    const { response, source, endings } = await received(
+      EVENTS,
+      Array.from({ length: 10 }, (_, i) => `${i === 0 ? 'data: ' : ''}${'x'.repeat(1024 * 1024)}`),
+      { rewriting, ends: false, config: { maxResponseBytes: 64 * 1024 * 1024 } },
+    )
+    expect(answerIn(await response.text())).toEqual(failed('upstream_too_large'))
+    expect(source.isCancelled()).toBe(true)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'too_large' } }])
+  })
+})
