@@ -101,7 +101,12 @@ export const connectCommand: Command = {
       value: 'URL',
       help: 'the gateway, or a tenant of it: …/t/acme; GATEHOUSE_URL where absent',
     },
-    { name: 'grant-token', value: 'TOKEN', help: `to have it in there; ${VARIABLE} where absent` },
+    {
+      name: 'grant-token',
+      value: 'TOKEN',
+      help: `to have it in there; ${VARIABLE} where absent`,
+      isSecret: true,
+    },
     { name: 'no-token', value: null, help: 'let the client take the token from where it keeps secrets' },
     {
       name: 'server',

@@ -8,7 +8,8 @@ import { run } from './run.ts'
 
 // Whoever reads the output may stop reading: `gatehouse … | head` is no mistake.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') return process.exit()
+  // It may be in the middle of something that has no end.
+  if (error.code === 'EPIPE') process.exit()
   stderr.write(`gatehouse: cannot write: ${error.message}\n`)
   process.exitCode = MISUSE
 })
@@ -26,9 +27,9 @@ try {
     id: () => crypto.randomUUID(),
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   })
+  process.exitCode = code
   await new Promise((resolve) => stdout.write(out, resolve))
   stderr.write(err)
-  process.exitCode = code
   await after?.()
 } catch (error) {
   // Not 1, which would pass for an answer.

@@ -56,6 +56,10 @@ describe('a command line that is not understood', () => {
       'gatehouse policy convert: found --to "--hosted"; allowed: --to hosted, or --to=-…',
     ],
     [
+      'grant list --token -s3cret',
+      'gatehouse grant list: found --token -…; allowed: --token TOKEN, or --token=-…',
+    ],
+    [
       'policy convert a --to hosted --to hosted',
       'gatehouse policy convert: found --to again; allowed: --to once',
     ],

@@ -14,7 +14,12 @@ export interface Link {
 /** What every command that asks the gateway understands. */
 export const connection: readonly Option[] = [
   { name: 'url', value: 'URL', help: 'the gateway; GATEHOUSE_URL where absent' },
-  { name: 'token', value: 'TOKEN', help: 'the root token or a person’s; GATEHOUSE_TOKEN where absent' },
+  {
+    name: 'token',
+    value: 'TOKEN',
+    help: 'the root token or a person’s; GATEHOUSE_TOKEN where absent',
+    isSecret: true,
+  },
   { name: 'tenant', value: 'T', help: 'GATEHOUSE_TENANT, or the tenant of the person’s token, where absent' },
 ]
 
