@@ -3,7 +3,7 @@ import { type Answer, type Api, Ended, type Json, Refused } from '../admin/api.t
 import { administer, unlessAgreed, yes } from '../admin/command.ts'
 import { readLink } from '../admin/link.ts'
 import type { Given } from '../arguments.ts'
-import { FINE, fine, MISUSE, type Outcome, PROBLEMS, visible, type World } from '../outcome.ts'
+import { FINE, fine, MISUSE, type Outcome, PROBLEMS, unreadable, visible, type World } from '../outcome.ts'
 import { type Journal, openJournal, type Unfinished } from './journal.ts'
 import { grantDifferences, planOf, type Step } from './plan.ts'
 import { readWanted, type Wanted } from './wanted.ts'
@@ -37,6 +37,7 @@ export const applyCommand = administer({
 
 async function apply(api: Api, given: Given, world: World): Promise<Outcome> {
   const [folder = '.'] = given.operands
+  if ((await world.list(folder)) === null) return unreadable([{ file: folder, reason: 'no such folder' }])
   const wanted = await readWanted(folder, world)
   if ('problems' in wanted) return wrong(wanted.problems)
   const link = readLink(given, world)
