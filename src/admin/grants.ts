@@ -5,6 +5,7 @@ import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { GrantDocument, GrantView } from '../tenant/contract.ts'
+import { grantSchema } from '../tenant/grant-document.ts'
 import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { secretOf } from './secret-of.ts'
@@ -12,19 +13,6 @@ import { secretOf } from './secret-of.ts'
 const PATH = '/api/v1/tenants/:tenant/grants'
 const MOST_OVERLAP = 30 * 24 * 3_600
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
-const NAMES = 'a list of at most 200 names of servers, or "*"'
-
-const grantSchema = object({
-  label: z.string().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
-  policy: z.string().nullable().default(null),
-  servers: z
-    .union([z.literal('*'), z.array(z.string().max(63, NAMES)).max(200, NAMES)], { error: NAMES })
-    .default('*'),
-  expires_at: z.iso
-    .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
-    .nullable()
-    .default(null),
-})
 
 const shownSchema = z.object({
   name: z.string(),

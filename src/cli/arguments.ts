@@ -11,6 +11,8 @@ export interface Option {
   readonly value: string | null
   readonly help: string
   readonly required?: boolean
+  /** Its value is never quoted. */
+  readonly isSecret?: boolean
 }
 
 /** What a command takes beside options. */
@@ -96,7 +98,7 @@ function unknown(rawName: string, options: readonly Option[]): Misuse {
 }
 
 function misfit(
-  { name, value: placeholder }: Option,
+  { name, value: placeholder, isSecret = false }: Option,
   { value, inlineValue }: { value?: string | undefined; inlineValue?: boolean | undefined },
   values: ReadonlyMap<string, string>,
   switches: ReadonlySet<string>,
@@ -112,7 +114,10 @@ function misfit(
   // The value was forgotten, and the next option would be taken for it.
   const isOption = inlineValue !== true && value.length > 1 && value.startsWith('-')
   return isOption
-    ? { found: `--${name} ${describeValue(value)}`, allowed: `--${name} ${placeholder}, or --${name}=-…` }
+    ? {
+        found: `--${name} ${isSecret ? '-…' : describeValue(value)}`,
+        allowed: `--${name} ${placeholder}, or --${name}=-…`,
+      }
     : null
 }
 

@@ -1,5 +1,10 @@
 /** Every command, and what help says of it. */
+import { adminCommands } from './admin/commands.ts'
+import { connection } from './admin/link.ts'
+import { policyAdminCommands } from './admin/policies.ts'
+import { applyCommand } from './apply/command.ts'
 import type { Given, Operands, Option } from './arguments.ts'
+import { connectCommand } from './connect.ts'
 import { convert } from './convert.ts'
 import { diff } from './diff.ts'
 import { explain } from './explain.ts'
@@ -9,6 +14,8 @@ import { test } from './test.ts'
 import { validate } from './validate.ts'
 
 export interface Command {
+  /** The word before its name, or null for none. */
+  readonly group: string | null
   readonly name: string
   readonly summary: string
   readonly operands: Operands
@@ -28,7 +35,7 @@ const ONE_FILE: Operands = { names: 'FILE', least: 1, most: 1 }
 const FILES: Operands = { names: 'FILE…', least: 1, most: Number.POSITIVE_INFINITY }
 const UNUSABLE = '2 not understood, or a file cannot be read'
 
-export const commands: readonly Command[] = [
+const localCommands: readonly Omit<Command, 'group'>[] = [
   {
     name: 'validate',
     summary: 'Say whether files hold policies, and everything that is wrong with them',
@@ -74,13 +81,18 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'diff',
-    summary: 'Say which tools two policies treat differently',
+    summary: 'Say which tools two policies treat differently; @NAME and @NAME:VERSION are the gateway’s',
     operands: { names: 'A B', least: 2, most: 2 },
-    options: [{ name: 'tools', value: 'T1,T2', help: 'compare these; all that either names where absent' }],
+    options: [
+      { name: 'tools', value: 'T1,T2', help: 'compare these; all that either names where absent' },
+      ...connection,
+    ],
     exitCodes: '0 no change; 1 a change; 2 not understood, or a file cannot be read or is no policy',
     examples: [
       'gatehouse policy diff old.yaml new.yaml',
       'git show HEAD:policy.json | gatehouse policy diff - policy.json --tools pay,refund',
+      'gatehouse policy diff @readers readers.yaml',
+      'gatehouse policy diff @readers:3 @readers',
     ],
     run: diff,
   },
@@ -103,3 +115,21 @@ export const commands: readonly Command[] = [
     run: schema,
   },
 ]
+
+export const commands: readonly Command[] = [
+  ...localCommands.map((command) => ({ ...command, group: 'policy' })),
+  ...policyAdminCommands,
+  ...adminCommands,
+  connectCommand,
+  applyCommand,
+]
+
+/** The words that come before a command's name. */
+export const groups: readonly string[] = [
+  ...new Set(commands.flatMap(({ group }) => (group === null ? [] : [group]))),
+]
+
+/** A command as it is typed. */
+export function nameOf({ group, name }: Pick<Command, 'group' | 'name'>): string {
+  return group === null ? `gatehouse ${name}` : `gatehouse ${group} ${name}`
+}

@@ -1,22 +1,27 @@
 /** `policy diff`: which tools two policies treat differently. */
+import { deployedPolicy, isDeployed } from './admin/deployed.ts'
 import type { Given } from './arguments.ts'
 import { type Change, changesBetween } from './changes.ts'
 import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from './outcome.ts'
 import { policyIn } from './source.ts'
+import { table } from './table.ts'
+
+const COMMAND = 'gatehouse policy diff'
 
 /** Prints the differences. Exit code 1 is for a change, so what is wrong with a policy is a 2, as in diff(1). */
-export async function diff(
-  { operands: [fileA = '-', fileB = '-'], values }: Given,
-  world: World,
-): Promise<Outcome> {
+export async function diff(given: Given, world: World): Promise<Outcome> {
+  const {
+    operands: [fileA = '-', fileB = '-'],
+    values,
+  } = given
   const only = values.get('tools')?.split(',')
   if (only?.includes('')) {
-    return misuse('gatehouse policy diff', [
-      { found: '--tools with an empty name', allowed: '--tools t1,t2' },
-    ])
+    return misuse(COMMAND, [{ found: '--tools with an empty name', allowed: '--tools t1,t2' }])
   }
-  const a = await policyIn(fileA, world)
-  const b = await policyIn(fileB, world)
+  const policy = (file: string) =>
+    isDeployed(file) ? deployedPolicy(COMMAND, file, given, world) : policyIn(file, world)
+  const a = await policy(fileA)
+  const b = await policy(fileB)
   const failures = [a, b].flatMap((one) => ('failed' in one ? [one.failed] : []))
   if ('failed' in a || 'failed' in b) {
     return {
@@ -28,15 +33,19 @@ export async function diff(
   }
   const changes = changesBetween(a, b, only)
   const code = changes.length === 0 ? FINE : PROBLEMS
-  const lines = changes.length === 0 ? ['no change'] : table(changes, fileA, fileB)
-  return { code, lines, errors: [], data: { same: code === FINE, changes } }
+  return {
+    code,
+    lines: changeLines(changes, fileA, fileB),
+    errors: [],
+    data: { same: code === FINE, changes },
+  }
 }
 
-function table(changes: readonly Change[], fileA: string, fileB: string): string[] {
-  const rows = [
-    ['tool', 'what', fileA, fileB],
+/** The changes for people: one a line, under the names of the two policies. */
+export function changeLines(changes: readonly Change[], nameA: string, nameB: string): string[] {
+  if (changes.length === 0) return ['no change']
+  return table([
+    ['tool', 'what', nameA, nameB],
     ...changes.map(({ tool, what, a, b }) => [tool, what, a ?? '—', b ?? '—']),
-  ]
-  const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => (row[i] ?? '').length)))
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '))
+  ])
 }

@@ -1,32 +1,37 @@
 /** What `--help` prints. */
 import type { Option } from './arguments.ts'
-import { type Command, commands, everywhere } from './commands.ts'
+import { type Command, commands, everywhere, nameOf } from './commands.ts'
 
-/** Of the program. */
-export function programHelp(): string[] {
-  const widest = Math.max(...commands.map(({ name }) => name.length))
+/** Of the program, or of one group of its commands. */
+export function programHelp(group: string | null): string[] {
+  const shown = group === null ? commands : commands.filter((command) => command.group === group)
+  const word = (command: Command) =>
+    group === null ? nameOf(command).replace('gatehouse ', '') : command.name
+  const widest = Math.max(...shown.map((command) => word(command).length))
   return [
-    'Usage: gatehouse policy COMMAND …',
+    `Usage: gatehouse ${group ?? '[GROUP]'} COMMAND …`,
     '',
     'Commands:',
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(widest)}  ${summary}`),
+    ...shown.map((command) => `  ${word(command).padEnd(widest)}  ${command.summary}`),
     '',
     'Options:',
     ...optionLines([...everywhere, { name: 'version', value: null, help: 'print the version' }]),
     '',
-    'A policy is JSON or YAML, in any of its dialects; - is standard input.',
-    '',
-    'Examples:',
-    ...commands.flatMap(({ examples }) => examples.slice(0, 1)).map((example) => `  ${example}`),
+    'A policy is JSON or YAML, in any of its dialects; - is standard input. What asks the gateway takes',
+    '--url, --token and --tenant, or GATEHOUSE_URL, GATEHOUSE_TOKEN and GATEHOUSE_TENANT.',
+    ...(group === null
+      ? []
+      : ['', 'Examples:', ...shown.flatMap(({ examples }) => examples.slice(0, 1)).map((it) => `  ${it}`)]),
   ]
 }
 
 /** Of one command. */
-export function commandHelp({ name, summary, operands, options, exitCodes, examples }: Command): string[] {
+export function commandHelp(command: Command): string[] {
+  const { summary, operands, options, exitCodes, examples } = command
   const needed = options.filter((option) => option.required === true).map(spelling)
   const rest = options.length > needed.length ? ['[OPTION…]'] : []
   return [
-    ['Usage: gatehouse policy', name, operands.names, ...needed, ...rest].join(' '),
+    [`Usage: ${nameOf(command)}`, operands.names, ...needed, ...rest].filter((it) => it !== '').join(' '),
     '',
     `${summary}.`,
     '',

@@ -13,8 +13,10 @@ export interface Outcome {
   readonly lines: readonly string[]
   /** For standard error. */
   readonly errors: readonly string[]
-  /** With `--json`, the one thing that is printed. */
+  /** With `--json`, the one thing that is printed; undefined where all has been printed already. */
   readonly data: unknown
+  /** What is left to do once everything has been printed. */
+  readonly after?: () => Promise<void>
 }
 
 /** What a command sees of the world: passed in, so that a command is a function of it. */
@@ -23,7 +25,39 @@ export interface World {
   readonly nowMs: number
   /** The content of a file; `-` is standard input. Never rejects. */
   readonly read: (file: string) => Promise<Content>
+  /** The names of what is in a folder; null where there is no such folder. Never rejects. */
+  readonly list: (folder: string) => Promise<readonly string[] | null>
+  /** Puts a file there, with the folder that it is in, or takes it away; why it could not, or null. */
+  readonly write: (file: string, text: string | null) => Promise<string | null>
+  /** An environment variable; undefined where it is not set, or empty. */
+  readonly variable: (name: string) => string | undefined
+  /** One HTTP request; no redirect is followed. Never rejects. */
+  readonly send: (request: HttpRequest) => Promise<HttpReply>
+  /** Puts text on standard output now. */
+  readonly print: (text: string) => void
+  /** Asks a person yes or no; null where nobody can be asked. */
+  readonly ask: (question: string) => Promise<boolean | null>
+  /** A random UUID. */
+  readonly id: () => string
+  readonly wait: (ms: number) => Promise<void>
 }
+
+export interface HttpRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+export type HttpReply =
+  | {
+      readonly ok: true
+      readonly status: number
+      readonly header: (name: string) => string | null
+      /** The body as it comes. Throws where it breaks off. */
+      readonly pieces: AsyncIterable<string>
+    }
+  | { readonly ok: false; readonly reason: string }
 
 export type Content =
   | { readonly ok: true; readonly bytes: Uint8Array }

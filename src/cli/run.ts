@@ -3,7 +3,7 @@ import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
 import { identity } from '../version.ts'
 import { type Operands, type Option, readArguments } from './arguments.ts'
-import { commands, everywhere } from './commands.ts'
+import { commands, everywhere, groups, nameOf } from './commands.ts'
 import { commandHelp, programHelp } from './help.ts'
 import { fine, type Misuse, misuse, type Outcome, visible, type World } from './outcome.ts'
 
@@ -12,6 +12,8 @@ export interface Printed {
   readonly code: Outcome['code']
   readonly out: string
   readonly err: string
+  /** What is left to do once it is written. */
+  readonly after?: () => Promise<void>
 }
 
 /** Runs a command line. Rejects only where the program itself is wrong. */
@@ -19,23 +21,39 @@ export async function run(words: readonly string[], world: World): Promise<Print
   const outcome = await outcomeOf(words, world)
   // After `--` it is no option, so it is not looked for there.
   const options = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
-  if (options.includes('--json')) return { code: outcome.code, out: text([json(outcome.data)]), err: '' }
-  const { code, lines, errors } = outcome
-  return { code, out: text(lines.map(visible)), err: text(errors.map(visible)) }
+  const { code, lines, errors, data, after } = outcome
+  const rest = after === undefined ? {} : { after }
+  if (options.includes('--json'))
+    return data === undefined
+      ? { code, out: '', err: text(errors.map(visible)), ...rest }
+      : { code, out: text([json(data)]), err: '', ...rest }
+  return { code, out: text(lines.map(visible)), err: text(errors.map(visible)), ...rest }
 }
 
 async function outcomeOf(words: readonly string[], world: World): Promise<Outcome> {
-  const [group, verb, ...rest] = words
-  if (group === undefined || group.startsWith('-')) return program('gatehouse', words, 'policy')
-  if (group !== 'policy') return misuse('gatehouse', [unknown(group, ['policy'])])
-  const names = commands.map(({ name }) => name)
-  if (verb === undefined || verb.startsWith('-')) {
-    return program('gatehouse policy', words.slice(1), names.join(', '))
-  }
-  const command = commands.find(({ name }) => name === verb)
-  if (command === undefined) return misuse('gatehouse policy', [unknown(verb, names)])
-  const given = readArguments(rest, [...command.options, ...everywhere], command.operands)
-  if (!('operands' in given)) return misuse(`gatehouse policy ${command.name}`, given)
+  const [first, ...rest] = words
+  const alone = commands.filter(({ group }) => group === null)
+  const known = [...groups, ...alone.map(({ name }) => name)]
+  if (first === undefined || first.startsWith('-')) return program(null, words, known)
+  const single = alone.find(({ name }) => name === first)
+  if (single !== undefined) return perform(single, rest, world)
+  if (!groups.includes(first)) return misuse('gatehouse', [unknown(first, known)])
+  const inGroup = commands.filter(({ group }) => group === first)
+  const names = inGroup.map(({ name }) => name)
+  const [verb, ...more] = rest
+  if (verb === undefined || verb.startsWith('-')) return program(first, rest, names)
+  const command = inGroup.find(({ name }) => name === verb)
+  if (command === undefined) return misuse(`gatehouse ${first}`, [unknown(verb, names)])
+  return perform(command, more, world)
+}
+
+function perform(
+  command: (typeof commands)[number],
+  words: readonly string[],
+  world: World,
+): Outcome | Promise<Outcome> {
+  const given = readArguments(words, [...command.options, ...everywhere], command.operands)
+  if (!('operands' in given)) return misuse(nameOf(command), given)
   return given.switches.has('help') ? help(commandHelp(command)) : command.run(given, world)
 }
 
@@ -43,12 +61,13 @@ const version: Option = { name: 'version', value: null, help: '' }
 const NOTHING: Operands = { names: '', least: 0, most: 0 }
 
 /** Options without a command. */
-function program(name: string, words: readonly string[], allowed: string): Outcome {
+function program(group: string | null, words: readonly string[], allowed: readonly string[]): Outcome {
+  const name = group === null ? 'gatehouse' : `gatehouse ${group}`
   const given = readArguments(words, [...everywhere, version], NOTHING)
   if (!('operands' in given)) return misuse(name, given)
-  if (given.switches.has('help')) return help(programHelp())
+  if (given.switches.has('help')) return help(programHelp(group))
   if (given.switches.has('version')) return fine([identity.version], { version: identity.version })
-  return misuse(name, [{ found: 'no command', allowed }])
+  return misuse(name, [{ found: 'no command', allowed: allowed.join(', ') }])
 }
 
 function help(lines: readonly string[]): Outcome {

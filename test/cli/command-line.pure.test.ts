@@ -2,26 +2,31 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { commands } from '../../src/cli/commands.ts'
+import { commands, groups, nameOf } from '../../src/cli/commands.ts'
 import { visible } from '../../src/cli/outcome.ts'
 import { gatehouse } from '../support/node/cli.ts'
 
 const words = (line: string) => line.split(' ').filter((word) => word !== '')
 const allow = '{"version":"1","default":"allow"}'
 
+const first =
+  'policy, tenant, server, grant, person, secret, session, approval, webhook, audit, outbox, connect, apply'
+const ofPolicies = 'validate, explain, test, diff, convert, schema, push, rollback, list, show, remove'
+
 describe('a command line that is not understood', () => {
   test.each([
-    ['', 'gatehouse: found no command; allowed: policy'],
-    ['polcy', 'gatehouse: found the unknown command "polcy"; allowed: policy; did you mean "policy"?'],
+    ['', `gatehouse: found no command; allowed: ${first}`],
+    ['polcy', `gatehouse: found the unknown command "polcy"; allowed: ${first}; did you mean "policy"?`],
+    ['grant', 'gatehouse grant: found no command; allowed: issue, set, list, show, rotate, revoke'],
     [
       '--jsn',
       'gatehouse: found the unknown option "--jsn"; allowed: --json, --help, --version; did you mean "--json"?',
     ],
-    ['policy', 'gatehouse policy: found no command; allowed: validate, explain, test, diff, convert, schema'],
+    ['policy', `gatehouse policy: found no command; allowed: ${ofPolicies}`],
     [
       'policy valdate x',
       'gatehouse policy: found the unknown command "valdate"; ' +
-        'allowed: validate, explain, test, diff, convert, schema; did you mean "validate"?',
+        `allowed: ${ofPolicies}; did you mean "validate"?`,
     ],
     ['policy validate', 'gatehouse policy validate: found nothing to work on; allowed: FILE…'],
     ['policy diff a', 'gatehouse policy diff: found 1 operand; allowed: A B'],
@@ -49,6 +54,10 @@ describe('a command line that is not understood', () => {
     [
       'policy convert a --to --hosted',
       'gatehouse policy convert: found --to "--hosted"; allowed: --to hosted, or --to=-…',
+    ],
+    [
+      'grant list --token -s3cret',
+      'gatehouse grant list: found --token -…; allowed: --token TOKEN, or --token=-…',
     ],
     [
       'policy convert a --to hosted --to hosted',
@@ -123,10 +132,19 @@ describe('a command line that is not understood', () => {
       ),
       fc.string(),
     )
-    const verb = fc.constantFrom(...commands.map(({ name }) => name))
+    const typed = fc.constantFrom(
+      ...commands.map(({ group, name }) => (group === null ? [name] : [group, name])),
+    )
+    const variables = {
+      GATEHOUSE_URL: 'https://gate.example',
+      GATEHOUSE_TOKEN: 't',
+      GATEHOUSE_TENANT: 'acme',
+    }
+    const send = async () => ({ ok: false, reason: 'nobody is there' }) as const
     await fc.assert(
-      fc.asyncProperty(verb, fc.array(word, { maxLength: 6 }), async (name, more) => {
-        expect([0, 1, 2]).toContain((await gatehouse(['policy', name, ...more], { a: allow })).code)
+      fc.asyncProperty(typed, fc.array(word, { maxLength: 6 }), async (start, more) => {
+        const { code } = await gatehouse([...start, ...more], { a: allow }, { variables, send })
+        expect([0, 1, 2]).toContain(code)
       }),
       { numRuns: 500 },
     )
@@ -139,18 +157,23 @@ describe('help', () => {
     async (line) => {
       const { code, out } = await gatehouse(words(line))
       expect(code).toBe(0)
-      for (const { name, summary } of commands) expect(out).toContain(`  ${name.padEnd(8)}  ${summary}\n`)
+      for (const { group, name, summary } of commands) {
+        if (group !== 'policy' && line.startsWith('policy')) continue
+        const typed = line.startsWith('policy') || group === null ? name : `${group} ${name}`
+        expect(out).toMatch(new RegExp(`^  ${typed} +${RegExp.escape(summary)}$`, 'm'))
+      }
+      for (const group of groups) expect((await gatehouse([group, '-h'])).code).toBe(0)
     },
   )
 
   test.each(commands)(
-    '$name says options, exit codes and examples, and asks for nothing else',
+    '$group $name says options, exit codes and examples, and asks for nothing else',
     async (command) => {
-      const { code, out, err } = await gatehouse(['policy', command.name, '-h'])
+      const { code, out, err } = await gatehouse([...nameOf(command).split(' ').slice(1), '-h'])
       expect({ code, err }).toEqual({ code: 0, err: '' })
-      expect(out).toMatch(new RegExp(`^Usage: gatehouse policy ${command.name} `))
+      expect(out).toMatch(new RegExp(`^Usage: ${nameOf(command)} `))
       for (const { name, help } of command.options)
-        expect(out).toMatch(new RegExp(`--${name} .*${help.slice(0, 9)}`))
+        expect(out).toMatch(new RegExp(`--${name} .*${RegExp.escape(help.slice(0, 9))}`))
       for (const example of command.examples) expect(out).toContain(`\n  ${example}\n`)
       expect(out).toContain(`Exit codes: ${command.exitCodes}.\n`)
       expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThan(120)

@@ -1,12 +1,26 @@
-/** The command line, run in this process on files that are not there. */
-import type { World } from '../../../src/cli/outcome.ts'
+/** The command line, run in this process on files that are not there, or against a gateway that is. */
+import { sendRequest } from '../../../src/cli/edge.ts'
+import type { HttpReply, HttpRequest, World } from '../../../src/cli/outcome.ts'
 import { type Printed, run } from '../../../src/cli/run.ts'
 
 /** A Tuesday noon. */
 const NOW_MS = Date.parse('2030-01-01T12:00:00Z')
 
-/** A world of these files, by name or by the end of a path. */
-export function worldOf(files: Readonly<Record<string, string | Uint8Array>>): World {
+export interface WorldOptions {
+  readonly variables?: Readonly<Record<string, string>>
+  /** What a person answers; null: nobody is there. */
+  readonly answer?: boolean | null
+  /** Called with every question that is asked. */
+  readonly asked?: (question: string) => void
+  readonly send?: (request: HttpRequest) => Promise<HttpReply>
+  readonly print?: (text: string) => void
+}
+
+export type Files = Record<string, string | Uint8Array>
+
+/** A world of these files, by name or by the end of a path; what is written is written there. */
+export function worldOf(files: Files, options: WorldOptions = {}): World {
+  const { variables = {}, answer = null, asked = () => {}, send = sendRequest, print = () => {} } = options
   return {
     nowMs: NOW_MS,
     read: async (file) => {
@@ -15,13 +29,39 @@ export function worldOf(files: Readonly<Record<string, string | Uint8Array>>): W
       if (content === undefined) return { ok: false, reason: 'no such file or directory' }
       return { ok: true, bytes: typeof content === 'string' ? new TextEncoder().encode(content) : content }
     },
+    list: async (folder) => {
+      const inside = Object.keys(files).filter((file) => file.startsWith(`${folder}/`))
+      if (inside.length === 0) return null
+      return [...new Set(inside.map((file) => file.slice(folder.length + 1).split('/')[0] ?? ''))]
+    },
+    write: async (file, text) => {
+      if (text === null) delete files[file]
+      else files[file] = text
+      return null
+    },
+    variable: (name) => variables[name] || undefined,
+    send,
+    print,
+    ask: async (question) => {
+      asked(question)
+      return answer
+    },
+    id: () => crypto.randomUUID(),
+    wait: async () => {},
   }
 }
 
-/** Runs `gatehouse …words`. */
-export function gatehouse(
+/** Runs `gatehouse …words`, to the very end; what it prints before its end is part of `out`. */
+export async function gatehouse(
   words: readonly string[],
-  files: Readonly<Record<string, string | Uint8Array>> = {},
+  files: Files = {},
+  options: WorldOptions = {},
 ): Promise<Printed> {
-  return run(words, worldOf(files))
+  let printed = ''
+  const print = (text: string) => {
+    printed += text
+  }
+  const { code, out, err, after } = await run(words, worldOf(files, { print, ...options }))
+  await after?.()
+  return { code, out: printed + out, err }
 }

@@ -1,0 +1,161 @@
+/** `audit …`: what was decided and changed. */
+import type { Given, Option } from '../arguments.ts'
+import type { Command } from '../commands.ts'
+import { FINE, fine, type Outcome, PROBLEMS, visible, type World } from '../outcome.ts'
+import { type Api, Ended, type Json, type Query } from './api.ts'
+import { administer, wholeNumber } from './command.ts'
+import { type Column, member, shownList } from './shown.ts'
+
+const PATH = '/audit'
+
+/** Fields that rows are asked for by; each matches exactly. */
+const fields = [
+  ...['kind', 'grant', 'request-id', 'session', 'account', 'server', 'method', 'tool', 'decision', 'rule'],
+  ...[
+    'config-version',
+    'argument',
+    'arguments-hmac',
+    'outcome',
+    'upstream-status',
+    'actor',
+    'action',
+    'subject',
+  ],
+]
+const filters: readonly Option[] = [
+  ...fields.map((name) => ({ name, value: 'X', help: `only rows of this ${name.replaceAll('-', ' ')}` })),
+  { name: 'from', value: 'TIME', help: 'from then on, such as 2030-01-31T12:00:00Z' },
+  { name: 'to', value: 'TIME', help: 'before then' },
+]
+
+/** One line a row, with what tells most. */
+const columns: readonly Column[] = [
+  member('at'),
+  member('grant'),
+  ['who', ({ account, actor }) => account ?? actor],
+  ['what', ({ tool, action, method, kind }) => tool ?? action ?? method ?? kind],
+  ['server', ({ server, subject }) => server ?? subject],
+  member('decision'),
+  member('rule'),
+  member('outcome'),
+]
+
+export const auditCommands: readonly Command[] = [
+  administer({
+    group: 'audit',
+    name: 'query',
+    summary: 'Show rows of the audit trail, the youngest first',
+    options: [
+      ...filters,
+      { name: 'limit', value: 'N', help: 'at most so many; 100 where absent' },
+      { name: 'order', value: 'ORDER', help: 'newest or oldest first' },
+    ],
+    examples: ['gatehouse audit query --decision deny --from 2030-01-31T00:00:00Z'],
+    run: async (api, given) => {
+      const limit = wholeNumber(api, given, 'limit') ?? 100
+      const query = { ...filterOf(given), order: given.values.get('order') }
+      return shownList(await api.all(PATH, query, Math.max(1, limit)), columns)
+    },
+  }),
+  administer({
+    group: 'audit',
+    name: 'tail',
+    summary: 'Show rows as they happen, until it is stopped; --json prints each whole, one a line',
+    options: filters,
+    examples: ['gatehouse audit tail --decision deny'],
+    run: tail,
+  }),
+  administer({
+    group: 'audit',
+    name: 'export',
+    summary: 'Print all rows as lines of JSON, in the order in which they came',
+    options: [
+      ...filters,
+      { name: 'after', value: 'LAST', help: 'only what came after an earlier export’s last' },
+    ],
+    exitCodes: '0 all of it; 2 not understood, or the export is not whole',
+    examples: [
+      'gatehouse audit export > audit.ndjson',
+      'gatehouse audit export --after 4711 >> audit.ndjson',
+    ],
+    run: exportAll,
+  }),
+  administer({
+    group: 'audit',
+    name: 'verify',
+    summary: 'Prove that no row was removed or altered',
+    exitCodes: '0 intact; 1 something is missing or altered; 2 not understood, or no answer',
+    examples: ['gatehouse audit verify'],
+    run: verify,
+  }),
+]
+
+function filterOf({ values }: Given): Query {
+  return Object.fromEntries(filters.map(({ name }) => [name.replaceAll('-', '_'), values.get(name)]))
+}
+
+const RECONNECT_MS = 1_000
+
+/** The gateway ends it after a while; whoever comes again with the last id misses nothing. */
+async function tail(api: Api, given: Given, world: World): Promise<never> {
+  const isJson = given.switches.has('json')
+  let last: string | null = null
+  for (;;) {
+    const headers: Record<string, string> = last === null ? {} : { 'last-event-id': last }
+    for await (const line of api.lines(`${PATH}/tail`, filterOf(given), headers)) {
+      const [, name = '', value = ''] = /^([a-z]+): ?(.*?)\r?$/.exec(line) ?? []
+      if (name === 'id') last = value
+      if (name === 'data') world.print(`${isJson ? value : tailLine(value)}\n`)
+    }
+    await world.wait(RECONNECT_MS)
+  }
+}
+
+function tailLine(data: string): string {
+  const row = JSON.parse(data) as Json
+  return visible(columns.map(([, of]) => String(of(row) ?? '—')).join('  '))
+}
+
+/** The last line says that it is whole, or where to go on; so does what is printed. */
+async function exportAll(api: Api, given: Given, world: World) {
+  let after: string | undefined = given.values.get('after')
+  for (;;) {
+    let end: Json | null = null
+    for await (const line of api.lines(`${PATH}/export`, { ...filterOf(given), after })) {
+      if (line === '') continue
+      const row = JSON.parse(line) as Json
+      if (row.end === true) end = row
+      if (row.end !== true || row.next === null) world.print(`${line}\n`)
+    }
+    if (end === null) {
+      const errors = [`${api.command}: the export is not whole: its last line did not come`]
+      throw new Ended({ code: 2, lines: [], errors, data: undefined })
+    }
+    if (typeof end.next !== 'string') return fine([], undefined)
+    after = end.next
+  }
+}
+
+async function verify(api: Api): Promise<Outcome> {
+  const findings: Json[] = []
+  let rows = 0
+  let logs = 0
+  let after: unknown
+  do {
+    const { body } = await api.post(`${PATH}/verify`, { body: after === undefined ? {} : { after } })
+    findings.push(...(body.findings as Json[]))
+    rows += Number(body.rows)
+    logs += Number(body.logs)
+    after = body.next ?? undefined
+  } while (after !== undefined)
+  const intact = findings.length === 0
+  const found = findings.map(
+    ({ grant, chain, seq, problem }) => `${problem}: grant ${grant}, chain ${chain}, row ${seq}`,
+  )
+  return {
+    code: intact ? FINE : PROBLEMS,
+    lines: [...found, `${intact ? 'intact' : 'NOT intact'}: ${rows} rows of ${logs} logs`],
+    errors: [],
+    data: { intact, rows, logs, findings },
+  }
+}

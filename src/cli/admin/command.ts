@@ -1,0 +1,141 @@
+/** How a command that asks the administration API is written down. */
+import { describeValue } from '../../policy/problem.ts'
+import { readText } from '../../policy/text.ts'
+import type { Given, Operands, Option } from '../arguments.ts'
+import type { Command } from '../commands.ts'
+import { type Misuse, misuse, type Outcome, PROBLEMS, unreadable, visible, type World } from '../outcome.ts'
+import { broken } from '../source.ts'
+import { type Api, Ended, openApi } from './api.ts'
+import { connection, readLink } from './link.ts'
+
+export interface AdminCommand {
+  readonly group: string | null
+  readonly name: string
+  readonly summary: string
+  readonly operands?: Operands
+  readonly options?: readonly Option[]
+  readonly examples: readonly string[]
+  readonly exitCodes?: string
+  /** The first operand names the tenant. */
+  readonly namesTenant?: boolean
+  /** It changes something: it takes a reason, for the record. */
+  readonly changes?: boolean
+  /** It makes something with an `Idempotency-Key`. */
+  readonly creates?: boolean
+  readonly run: (api: Api, given: Given, world: World) => Promise<Outcome>
+}
+
+/** Which one is meant. */
+export const ONE: Operands = { names: 'NAME', least: 1, most: 1 }
+export const NONE: Operands = { names: '', least: 0, most: 0 }
+
+export const yes: Option = { name: 'yes', value: null, help: 'do it without asking' }
+export const file: Option = { name: 'file', value: 'FILE', help: 'the document, in YAML or JSON' }
+
+const recorded: Option = { name: 'reason', value: 'TEXT', help: 'why, for the record' }
+const key: Option = {
+  name: 'key',
+  value: 'KEY',
+  help: 'its Idempotency-Key: the same again has the same answer, for a day; "none" for none',
+}
+
+/** The `Idempotency-Key` to send, where there is one: what was typed, or else the usual one. */
+export function keyOf({ values }: Given, usual?: string): { readonly key?: string } {
+  const key = values.get('key') ?? usual
+  return key === undefined || key === 'none' ? {} : { key }
+}
+
+/** Makes a command of it. */
+export function administer(spec: AdminCommand): Command {
+  const { group, name, summary, operands = NONE, options = [], examples, changes = false } = spec
+  const called = group === null ? `gatehouse ${name}` : `gatehouse ${group} ${name}`
+  return {
+    group,
+    name,
+    summary,
+    operands,
+    examples,
+    exitCodes: spec.exitCodes ?? '0 done; 1 the gateway will not; 2 not understood, or no answer',
+    options: [
+      ...options,
+      ...(changes ? [recorded] : []),
+      ...(spec.creates === true ? [key] : []),
+      ...connection,
+    ],
+    run: async (given, world) => {
+      const tenant = spec.namesTenant === true ? (given.operands[0] ?? null) : null
+      const link = readLink(given, world, tenant)
+      if (!('origin' in link)) return misuse(called, link)
+      try {
+        const reason = changes ? (given.values.get('reason') ?? null) : null
+        const api = openApi(called, link, world, { reason })
+        return await spec.run(api, given, world)
+      } catch (error) {
+        if (error instanceof Ended) return error.outcome
+        throw error
+      }
+    },
+  }
+}
+
+/** Ends the command: what was typed cannot be meant. */
+export function mistaken({ command }: Pick<Api, 'command'>, ...problems: readonly Misuse[]): Ended {
+  return new Ended(misuse(command, problems))
+}
+
+/** What a file in YAML or JSON says. */
+export async function documentIn(name: string, world: World): Promise<unknown> {
+  const content = await world.read(name)
+  if (!content.ok) throw new Ended(unreadable([{ file: name, reason: content.reason }]))
+  const { value, problems } = readText(content.bytes)
+  if (problems.length > 0) throw new Ended(broken(name, problems))
+  return value
+}
+
+/** The same, for a document that has names. */
+export async function objectIn(api: Api, name: string, world: World): Promise<Record<string, unknown>> {
+  const value = await documentIn(name, world)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw mistaken(api, { found: `${describeValue(value)} in ${name}`, allowed: 'an object' })
+}
+
+/** A whole number that was typed. */
+export function wholeNumber(api: Api, { values }: Given, option: string): number | undefined {
+  const text = values.get(option)
+  if (text === undefined || /^\d{1,15}$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw mistaken(api, { found: `--${option} ${describeValue(text)}`, allowed: 'a whole number' })
+}
+
+/** `a,b` as a list. */
+export function listed(text: string): string[] {
+  return text.split(',').map((one) => one.trim())
+}
+
+/**
+ * Goes on only where somebody says so: `--yes`, or a person at a terminal, who sees the lines first.
+ *
+ * @returns what the command comes to where nobody does, or null
+ */
+export async function unlessAgreed(
+  { command }: Pick<Api, 'command'>,
+  { switches }: Given,
+  world: World,
+  lines: readonly string[],
+  question: string,
+  data: unknown,
+): Promise<Outcome | null> {
+  if (switches.has('yes')) return null
+  const refused = (errors: string[], shown: readonly string[]): Outcome => ({
+    code: PROBLEMS,
+    lines: shown,
+    errors,
+    data,
+  })
+  const unasked = refused([`${command}: nothing was done; with --yes it is`], lines)
+  if (switches.has('json')) return unasked
+  // Shown only to whoever can answer: otherwise it is what the command prints at its end.
+  const answer = await world.ask([...lines, question].map(visible).join('\n'))
+  if (answer === null) return unasked
+  return answer ? null : refused([`${command}: nothing was done`], [])
+}

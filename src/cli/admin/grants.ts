@@ -1,0 +1,127 @@
+/** `grant …`: what agents present, and what it reaches. */
+import type { Given, Option } from '../arguments.ts'
+import type { Command } from '../commands.ts'
+import { type Answer, changed, part } from './api.ts'
+import { administer, keyOf, listed, ONE, wholeNumber } from './command.ts'
+import { member, shownList, shownThing } from './shown.ts'
+
+const PATH = '/grants'
+const of = (name: string) => `${PATH}/${part(name)}`
+
+const described: readonly Option[] = [
+  { name: 'label', value: 'TEXT', help: 'what policies and people know it by; its name where absent' },
+  { name: 'policy', value: 'P', help: 'the policy that it is under; without one everything is denied' },
+  { name: 'servers', value: 'S1,S2', help: 'the servers that it reaches; all ("*") where absent' },
+  { name: 'expires', value: 'TIME', help: 'such as 2030-01-31T12:00:00Z; never ("never") where absent' },
+]
+
+export const grantCommands: readonly Command[] = [
+  administer({
+    group: 'grant',
+    name: 'issue',
+    summary: 'Make a grant; its token is printed, this once',
+    operands: ONE,
+    options: described,
+    changes: true,
+    creates: true,
+    examples: ['gatehouse grant issue bot --policy readers --servers session,crm --label "Support bot"'],
+    run: async (api, given, world) => {
+      const [name = ''] = given.operands
+      return withToken(
+        `grant ${name} made`,
+        await api.put(of(name), { body: saidOf(given), absent: true, ...keyOf(given, world.id()) }),
+      )
+    },
+  }),
+  administer({
+    group: 'grant',
+    name: 'set',
+    summary: 'Change a grant, all but its token; what is not said stays',
+    operands: ONE,
+    options: described,
+    changes: true,
+    examples: ['gatehouse grant set bot --policy writers', 'gatehouse grant set bot --expires never'],
+    run: async (api, given) => {
+      const [name = ''] = given.operands
+      const { body, tag } = await api.get(of(name))
+      const { label, policy, servers, expires_at } = body
+      const next = { label, policy, servers, expires_at, ...saidOf(given) }
+      return changed(`grant ${name} changed`, await api.put(of(name), { body: next, match: tag }))
+    },
+  }),
+  administer({
+    group: 'grant',
+    name: 'list',
+    summary: 'List the grants',
+    examples: ['gatehouse grant list'],
+    run: async (api) =>
+      shownList(await api.all(PATH), [
+        member('name'),
+        member('label'),
+        member('policy'),
+        member('servers'),
+        member('expires_at', 'expires'),
+        member('last_used_at', 'last used'),
+      ]),
+  }),
+  administer({
+    group: 'grant',
+    name: 'show',
+    summary: 'Show a grant, without its token',
+    operands: ONE,
+    examples: ['gatehouse grant show bot'],
+    run: async (api, { operands: [name = ''] }) => shownThing((await api.get(of(name))).body),
+  }),
+  administer({
+    group: 'grant',
+    name: 'rotate',
+    summary: 'Give a grant another token; it is printed, this once',
+    operands: ONE,
+    options: [
+      { name: 'overlap', value: 'SECONDS', help: 'how long the token before it stays good; 0 if absent' },
+    ],
+    changes: true,
+    creates: true,
+    examples: ['gatehouse grant rotate bot --overlap 3600'],
+    run: async (api, given, world) => {
+      const [name = ''] = given.operands
+      const overlap = wholeNumber(api, given, 'overlap')
+      const body = overlap === undefined ? {} : { overlap_seconds: overlap }
+      return withToken(
+        `grant ${name} rotated`,
+        await api.post(`${of(name)}/rotate`, { body, ...keyOf(given, world.id()) }),
+      )
+    },
+  }),
+  administer({
+    group: 'grant',
+    name: 'revoke',
+    summary: 'Revoke a grant, for the next request and for good',
+    operands: ONE,
+    changes: true,
+    examples: ['gatehouse grant revoke bot --reason "laptop lost"'],
+    run: async (api, { operands: [name = ''] }) =>
+      changed(`grant ${name} revoked`, await api.delete(of(name))),
+  }),
+]
+
+/** A token, on a line of its own. */
+export function withToken(line: string, answer: Answer) {
+  return changed(line, answer, [`token: ${answer.body.token}`])
+}
+
+/** What the options say, and nothing else. */
+function saidOf({ values }: Given): Record<string, unknown> {
+  const policy = values.get('policy')
+  const servers = values.get('servers')
+  const expires = values.get('expires')
+  const label = values.get('label')
+  return {
+    ...(label === undefined ? {} : { label }),
+    ...(policy === undefined ? {} : { policy: policy === '' ? null : policy }),
+    ...(servers === undefined
+      ? {}
+      : { servers: servers === '*' ? '*' : listed(servers).filter((it) => it !== '') }),
+    ...(expires === undefined ? {} : { expires_at: expires === 'never' ? null : expires }),
+  }
+}

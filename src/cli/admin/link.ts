@@ -1,0 +1,64 @@
+/** Which gateway a command asks, of which tenant, and with which token. */
+import { isLoopback } from '../../loopback.ts'
+import type { Given, Option } from '../arguments.ts'
+import type { Misuse, World } from '../outcome.ts'
+
+export interface Link {
+  /** Such as `https://gate.example`. */
+  readonly origin: string
+  /** Never part of anything that is printed. */
+  readonly token: string
+  readonly tenant: string
+}
+
+/** What every command that asks the gateway understands. */
+export const connection: readonly Option[] = [
+  { name: 'url', value: 'URL', help: 'the gateway; GATEHOUSE_URL where absent' },
+  {
+    name: 'token',
+    value: 'TOKEN',
+    help: 'the root token or a person’s; GATEHOUSE_TOKEN where absent',
+    isSecret: true,
+  },
+  { name: 'tenant', value: 'T', help: 'GATEHOUSE_TENANT, or the tenant of the person’s token, where absent' },
+]
+
+/**
+ * Reads it, or says what is missing.
+ *
+ * @param tenant of the command's own words, before all others
+ */
+export function readLink(given: Given, world: World, tenant: string | null = null): Link | readonly Misuse[] {
+  const problems: Misuse[] = []
+  const of = (option: string, variable: string) => given.values.get(option) ?? world.variable(variable)
+  const url = of('url', 'GATEHOUSE_URL')
+  const origin = url === undefined ? null : originOf(url)
+  if (url === undefined) problems.push({ found: 'no URL', allowed: '--url URL, or GATEHOUSE_URL' })
+  else if (origin === null)
+    problems.push({
+      found: 'another URL',
+      allowed: 'https://HOST, or http on this machine, with no path, user name or query',
+    })
+  const token = of('token', 'GATEHOUSE_TOKEN')
+  if (token === undefined) problems.push({ found: 'no token', allowed: 'GATEHOUSE_TOKEN, or --token TOKEN' })
+  else if (!/^[\x21-\x7e]+$/.test(token))
+    problems.push({ found: 'a token with other characters', allowed: 'visible ASCII characters' })
+  const name = tenant ?? of('tenant', 'GATEHOUSE_TENANT') ?? tenantOf(token)
+  if (name === null) problems.push({ found: 'no tenant', allowed: '--tenant T, or GATEHOUSE_TENANT' })
+  if (problems.length > 0 || origin === null || token === undefined || name === null) return problems
+  return { origin, token, tenant: name }
+}
+
+/** A token is never sent in the clear to another machine. */
+export function originOf(text: string): string | null {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    return null
+  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+  return isSafe && url.pathname === '/' ? url.origin : null
+}
+
+/** A person's token says whose it is: `gha_<tenant>_<person>_<secret>`. */
+function tenantOf(token: string | undefined): string | null {
+  return /^gha_([a-z0-9-]+)_/.exec(token ?? '')?.[1] ?? null
+}

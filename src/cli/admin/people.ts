@@ -1,0 +1,116 @@
+/** `person …`: who may administer a tenant. */
+import type { Option } from '../arguments.ts'
+import type { Command } from '../commands.ts'
+import { changed, part } from './api.ts'
+import { administer, keyOf, ONE, wholeNumber } from './command.ts'
+import { withToken } from './grants.ts'
+import { member, shownList, shownThing } from './shown.ts'
+
+const PATH = '/people'
+const of = (name: string) => `${PATH}/${part(name)}`
+const role: Option = { name: 'role', value: 'ROLE', help: 'admin, policy_manager or viewer' }
+const email: Option = {
+  name: 'email',
+  value: 'ADDRESS',
+  help: 'who Cloudflare Access says they are; none where absent',
+}
+
+export const personCommands: readonly Command[] = [
+  administer({
+    group: 'person',
+    name: 'add',
+    summary: 'Add a person',
+    operands: ONE,
+    options: [{ ...role, required: true }, email],
+    changes: true,
+    creates: true,
+    examples: ['gatehouse person add ana --role admin --email ana@acme.example'],
+    run: async (api, given) => {
+      const {
+        operands: [name = ''],
+        values,
+      } = given
+      const body = { role: values.get('role'), email: values.get('email') }
+      const made = await api.put(of(name), { body, absent: true, ...keyOf(given) })
+      return changed(`person ${name} added`, made)
+    },
+  }),
+  administer({
+    group: 'person',
+    name: 'set',
+    summary: 'Change a person’s role or address; what is not said stays',
+    operands: ONE,
+    options: [role, { ...email, help: 'who Cloudflare Access says they are; "" for nobody' }],
+    changes: true,
+    examples: ['gatehouse person set ana --role viewer'],
+    run: async (api, { operands: [name = ''], values }) => {
+      const before = await api.get(of(name))
+      const address = values.get('email')
+      const body = {
+        role: values.get('role') ?? before.body.role,
+        email: address === undefined ? before.body.email : address === '' ? null : address,
+      }
+      return changed(`person ${name} changed`, await api.put(of(name), { body, match: before.tag }))
+    },
+  }),
+  administer({
+    group: 'person',
+    name: 'list',
+    summary: 'List the people',
+    examples: ['gatehouse person list'],
+    run: async (api) =>
+      shownList(await api.all(PATH), [member('name'), member('role'), member('email'), member('tokens')]),
+  }),
+  administer({
+    group: 'person',
+    name: 'show',
+    summary: 'Show a person',
+    operands: ONE,
+    examples: ['gatehouse person show ana'],
+    run: async (api, { operands: [name = ''] }) => shownThing((await api.get(of(name))).body),
+  }),
+  administer({
+    group: 'person',
+    name: 'token',
+    summary: 'Give a person a token in place of those before it; it is printed, this once',
+    operands: ONE,
+    options: [
+      { name: 'expires', value: 'TIME', help: 'such as 2030-01-31T12:00:00Z; never where absent' },
+      { name: 'overlap', value: 'SECONDS', help: 'how long those before it stay good; 0 if absent' },
+    ],
+    changes: true,
+    creates: true,
+    examples: ['gatehouse person token ana --expires 2030-01-31T12:00:00Z'],
+    run: async (api, given, world) => {
+      const [name = ''] = given.operands
+      const body = {
+        expires_at: given.values.get('expires'),
+        overlap_seconds: wholeNumber(api, given, 'overlap'),
+      }
+      return withToken(
+        `person ${name} has a token`,
+        await api.post(`${of(name)}/token`, { body, ...keyOf(given, world.id()) }),
+      )
+    },
+  }),
+  administer({
+    group: 'person',
+    name: 'revoke-token',
+    summary: 'Revoke a person’s tokens',
+    operands: ONE,
+    changes: true,
+    examples: ['gatehouse person revoke-token ana'],
+    run: async (api, { operands: [name = ''] }) =>
+      changed(`tokens of ${name} revoked`, await api.delete(`${of(name)}/token`)),
+  }),
+  administer({
+    group: 'person',
+    name: 'remove',
+    summary: 'Remove a person, and with them their tokens',
+    operands: ONE,
+    changes: true,
+    examples: ['gatehouse person remove ana'],
+    run: async (api, { operands: [name = ''] }) =>
+      changed(`person ${name} removed`, await api.delete(of(name))),
+  }),
+]

@@ -1,0 +1,144 @@
+/** `policy push` and whatever else is done to policies that a gateway has. */
+import { canonical } from '../apply/canonical.ts'
+import type { Given } from '../arguments.ts'
+import { changesBetween } from '../changes.ts'
+import type { Command } from '../commands.ts'
+import { changeLines } from '../diff.ts'
+import { FINE, fine, type Outcome, visible, type World } from '../outcome.ts'
+import { type LoadedPolicy, policyIn } from '../source.ts'
+import { type Answer, type Api, changed, Ended, part } from './api.ts'
+import { administer, documentIn, keyOf, mistaken, ONE, unlessAgreed, yes } from './command.ts'
+import { loaded } from './deployed.ts'
+import { member, shownList } from './shown.ts'
+
+const PATH = '/policies'
+const of = (name: string) => `${PATH}/${part(name)}`
+const versionColumns = [
+  member('version'),
+  member('current'),
+  member('created_at', 'made at'),
+  member('created_by', 'by'),
+  member('reason'),
+]
+
+export const policyAdminCommands: readonly Command[] = [
+  administer({
+    group: 'policy',
+    name: 'push',
+    summary: 'Make a policy of the gateway what a file says, after showing what that changes',
+    operands: { names: 'NAME FILE', least: 2, most: 2 },
+    options: [yes],
+    changes: true,
+    creates: true,
+    examples: [
+      'gatehouse policy push readers readers.yaml',
+      'gatehouse policy push readers readers.yaml --yes',
+    ],
+    run: push,
+  }),
+  administer({
+    group: 'policy',
+    name: 'rollback',
+    summary: 'Make an earlier version of a policy the current one, after showing what that changes',
+    operands: { names: 'NAME VERSION', least: 2, most: 2 },
+    options: [yes],
+    changes: true,
+    examples: ['gatehouse policy rollback readers 3 --reason "too strict"'],
+    run: rollBack,
+  }),
+  administer({
+    group: 'policy',
+    name: 'list',
+    summary: 'List the policies of the gateway, or the versions of one',
+    operands: { names: '[NAME]', least: 0, most: 1 },
+    examples: ['gatehouse policy list', 'gatehouse policy list readers'],
+    run: async (api, { operands: [name] }) =>
+      name === undefined
+        ? shownList(await api.all(PATH), [
+            member('name'),
+            ...versionColumns.filter(([head]) => head !== 'current'),
+          ])
+        : shownList(await api.all(`${of(name)}/versions`), versionColumns),
+  }),
+  administer({
+    group: 'policy',
+    name: 'show',
+    summary: 'Print a policy of the gateway, as JSON',
+    operands: ONE,
+    options: [{ name: 'version', value: 'N', help: 'an earlier one; the current one where absent' }],
+    examples: ['gatehouse policy show readers > readers.json'],
+    run: async (api, { operands: [name = ''], values }) => {
+      const { body } = await api.get(of(name), { version: values.get('version') })
+      return fine(JSON.stringify(body.policy, null, 2).split('\n'), body)
+    },
+  }),
+  administer({
+    group: 'policy',
+    name: 'remove',
+    summary: 'Forget a policy with all its versions',
+    operands: ONE,
+    changes: true,
+    examples: ['gatehouse policy remove readers'],
+    run: async (api, { operands: [name = ''] }) =>
+      changed(`policy ${name} removed`, await api.delete(of(name))),
+  }),
+]
+
+async function push(api: Api, given: Given, world: World): Promise<Outcome> {
+  const [name = '', from = ''] = given.operands
+  const { policy: next, document } = await readOnce(from, world)
+  const before = await api.find(of(name))
+  if (before !== null && canonical(before.body.policy) === canonical(document))
+    return fine(['nothing to do'], { changed: false, ...before.body })
+  const was = `@${name}`
+  const changes = before === null ? [] : changesBetween(loaded(api, before), next)
+  const lines = before === null ? [`policy ${name} is new`] : changeLines(changes, was, from)
+  const refused = await unlessAgreed(api, given, world, lines, `Push it as ${name}?`, {
+    changed: false,
+    changes,
+  })
+  if (refused !== null) return refused
+  const pushed = await api.put(of(name), {
+    body: document,
+    ...(before === null ? { absent: true } : { match: before.tag }),
+    ...keyOf(given),
+  })
+  return done(given, lines, `policy ${name} is now version ${pushed.body.version}`, pushed)
+}
+
+/** Standard input can be read once only. */
+async function readOnce(
+  from: string,
+  world: World,
+): Promise<{ readonly policy: LoadedPolicy; readonly document: unknown }> {
+  const content = await world.read(from)
+  const once: World = { ...world, read: async () => content }
+  const policy = await policyIn(from, once)
+  if ('failed' in policy) throw new Ended(policy.failed)
+  return { policy, document: await documentIn(from, once) }
+}
+
+async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> {
+  const [name = '', text = ''] = given.operands
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw mistaken(api, { found: visible(text), allowed: 'a version, from 1' })
+  const version = Number(text)
+  const now = await api.get(of(name))
+  if (now.body.version === version) return fine(['nothing to do'], { changed: false, ...now.body })
+  // Asked of the gateway, which knows both.
+  const { body } = await api.get(`${of(name)}/diff`, { from: String(now.body.version), to: version })
+  const changes = body.changes as Parameters<typeof changeLines>[0]
+  const lines = changeLines(changes, `@${name}:${now.body.version}`, `@${name}:${version}`)
+  const question = `Roll ${name} back to version ${version}?`
+  const refused = await unlessAgreed(api, given, world, lines, question, { changed: false, changes })
+  if (refused !== null) return refused
+  const rolled = await api.post(`${of(name)}/rollback`, { body: { version }, match: now.tag })
+  return done(given, lines, `policy ${name} is now version ${rolled.body.version}`, rolled)
+}
+
+/** What was shown to whoever was asked is not shown again. */
+function done({ switches }: Given, lines: readonly string[], line: string, answer: Answer): Outcome {
+  const outcome = changed(line, answer)
+  const shown = switches.has('yes') ? [...lines, ...outcome.lines] : outcome.lines
+  return { ...outcome, lines: shown, code: FINE }
+}

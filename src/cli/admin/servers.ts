@@ -1,0 +1,149 @@
+/** `server …`: upstream servers. */
+import { withVariables } from '../apply/variables.ts'
+import type { Command } from '../commands.ts'
+import { fine, type World } from '../outcome.ts'
+import { type Api, changed, Ended, type Json, part } from './api.ts'
+import { administer, file, keyOf, mistaken, ONE, objectIn } from './command.ts'
+import { shownList, shownThing, yamlLines } from './shown.ts'
+
+const PATH = '/servers'
+const of = (name: string) => `${PATH}/${part(name)}`
+
+export const serverCommands: readonly Command[] = [
+  administer({
+    group: 'server',
+    name: 'add',
+    summary: 'Register an upstream server, or replace one',
+    operands: ONE,
+    options: [
+      { name: 'at', value: 'URL', help: 'where the server is, if nothing else is to be said of it' },
+      file,
+      { name: 'replace', value: null, help: 'replace the one of that name' },
+      { name: 'no-scan', value: null, help: 'do not ask it for its tools yet' },
+    ],
+    changes: true,
+    creates: true,
+    examples: [
+      'gatehouse server add crm --at https://crm.example/mcp',
+      'gatehouse server add crm --file crm.yaml --replace',
+    ],
+    run: async (api, given, world) => {
+      const {
+        operands: [name = ''],
+        values,
+        switches,
+      } = given
+      const body = await serverDocument(api, values.get('at'), values.get('file'), world)
+      const query = switches.has('no-scan') ? { scan: 'false' } : {}
+      if (switches.has('replace')) {
+        const { tag } = await api.get(of(name))
+        return changed(`server ${name} replaced`, await api.put(of(name), { body, query, match: tag }))
+      }
+      const made = { body, query, absent: true, ...keyOf(given) }
+      return changed(`server ${name} added`, await api.put(of(name), made))
+    },
+  }),
+  administer({
+    group: 'server',
+    name: 'list',
+    summary: 'List the upstream servers and how they stand',
+    examples: ['gatehouse server list'],
+    run: async (api) =>
+      shownList(await api.all(PATH), [
+        ['name', (it) => it.name],
+        ['url', (it) => it.url],
+        ['enabled', (it) => it.enabled],
+        ['breaker', (it) => standing(it).breaker],
+        ['tools', (it) => standing(it).tools],
+        ['drift', (it) => standing(it).drift_total],
+        ['last success', (it) => standing(it).last_success_at],
+      ]),
+  }),
+  administer({
+    group: 'server',
+    name: 'show',
+    summary: 'Show an upstream server, without the values of its headers',
+    operands: ONE,
+    examples: ['gatehouse server show crm'],
+    run: async (api, { operands: [name = ''] }) => shownThing((await api.get(of(name))).body),
+  }),
+  administer({
+    group: 'server',
+    name: 'status',
+    summary: 'Show how an upstream server stands: health, tools, drift',
+    operands: ONE,
+    examples: ['gatehouse server status crm'],
+    run: async (api, { operands: [name = ''] }) => shownThing((await api.get(`${of(name)}/status`)).body),
+  }),
+  administer({
+    group: 'server',
+    name: 'scan',
+    summary: 'Ask an upstream server for its tools now, and compare them with the pins',
+    operands: ONE,
+    changes: true,
+    examples: ['gatehouse server scan crm'],
+    run: async (api, { operands: [name = ''] }) => {
+      const { body } = await api.post(`${of(name)}/scan`)
+      const { scan, tools, drift_total } = body
+      return fine([...yamlLines({ scan, tools, drift: drift_total })], body)
+    },
+  }),
+  administer({
+    group: 'server',
+    name: 'accept',
+    summary: 'Take tools that have changed as what they are now',
+    operands: ONE,
+    options: [{ name: 'tool', value: 'TOOL', help: 'this one; all where absent' }],
+    changes: true,
+    examples: ['gatehouse server accept crm --tool lookup', 'gatehouse server accept crm'],
+    run: async (api, { operands: [name = ''], values }) => {
+      const tool = values.get('tool')
+      const path = tool === undefined ? of(name) : `${of(name)}/tools/${part(tool)}`
+      const answer = await api.post(`${path}/accept`)
+      const accepted = answer.body.accepted as string[]
+      const what = accepted.length === 0 ? 'nothing had changed' : `accepted: ${accepted.join(', ')}`
+      return changed(what, answer)
+    },
+  }),
+  administer({
+    group: 'server',
+    name: 'remove',
+    summary: 'Forget an upstream server, its pins included',
+    operands: ONE,
+    changes: true,
+    examples: ['gatehouse server remove crm'],
+    run: async (api, { operands: [name = ''] }) =>
+      changed(`server ${name} removed`, await api.delete(of(name))),
+  }),
+]
+
+function standing(server: Json): Json {
+  return (server.status ?? {}) as Json
+}
+
+/** `--at`, or the file with the values of its `${…}`. */
+async function serverDocument(
+  api: Api,
+  at: string | undefined,
+  from: string | undefined,
+  world: World,
+): Promise<Json> {
+  if ((at === undefined) === (from === undefined))
+    throw mistaken(api, {
+      found: at === undefined ? 'no document' : '--at and --file',
+      allowed: '--at URL, or --file FILE',
+    })
+  if (from === undefined) return { url: at }
+  const document = await objectIn(api, from, world)
+  const { headers, problems } = withVariables(document.headers, world)
+  if (problems.length > 0) {
+    const errors = problems.map((problem) => `${from}: ${problem}`)
+    throw new Ended({
+      code: 1,
+      lines: [],
+      errors,
+      data: { errors: problems.map((problem) => ({ file: from, problem })) },
+    })
+  }
+  return { ...document, ...(document.headers === undefined ? {} : { headers }) }
+}

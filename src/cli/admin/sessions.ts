@@ -1,0 +1,64 @@
+/** `session …`: who is logged in where. */
+import type { Given, Option } from '../arguments.ts'
+import type { Command } from '../commands.ts'
+import { type Answer, type Api, changed, part } from './api.ts'
+import { administer, mistaken } from './command.ts'
+import { member, shownList } from './shown.ts'
+
+const grantOption: Option = { name: 'grant', value: 'G', help: 'those of this grant' }
+const accountOption: Option = { name: 'account', value: 'A', help: 'those of this account' }
+const ofGrant = (grant: string) => `/grants/${part(grant)}/sessions`
+
+export const sessionCommands: readonly Command[] = [
+  administer({
+    group: 'session',
+    name: 'list',
+    summary: 'List live sessions',
+    options: [grantOption, accountOption],
+    examples: ['gatehouse session list', 'gatehouse session list --grant bot --account ana'],
+    run: async (api, { values }) => {
+      const grant = values.get('grant')
+      const path = grant === undefined ? '/sessions' : ofGrant(grant)
+      return shownList(await api.all(path, { account: values.get('account') }), [
+        member('id'),
+        member('grant'),
+        member('account'),
+        member('provider'),
+        member('started_at', 'started'),
+        member('last_seen_at', 'last seen'),
+        member('expires_at', 'expires'),
+      ])
+    },
+  }),
+  administer({
+    group: 'session',
+    name: 'end',
+    summary: 'End one session of a grant, all of a grant, or all of an account',
+    operands: { names: '[SESSION]', least: 0, most: 1 },
+    options: [grantOption, accountOption],
+    changes: true,
+    examples: [
+      'gatehouse session end 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed --grant bot',
+      'gatehouse session end --grant bot --account ana',
+      'gatehouse session end --account ana',
+    ],
+    run: async (api, given) => {
+      const answer = await end(api, given)
+      return changed(`sessions ended: ${answer.body.ended}`, answer)
+    },
+  }),
+]
+
+function end(api: Api, { operands: [session], values }: Given): Promise<Answer> {
+  const grant = values.get('grant')
+  const account = values.get('account')
+  const body = account === undefined ? {} : { account }
+  if (grant !== undefined && session !== undefined && account === undefined)
+    return api.delete(`${ofGrant(grant)}/${part(session)}`)
+  if (grant !== undefined && session === undefined) return api.post(`${ofGrant(grant)}/end`, { body })
+  if (account !== undefined && session === undefined) return api.post('/sessions/end', { body })
+  throw mistaken(api, {
+    found: session === undefined ? 'nothing to end' : 'a session without its grant, or with an account',
+    allowed: 'SESSION --grant G, --grant G, --grant G --account A, --account A',
+  })
+}

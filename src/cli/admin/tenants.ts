@@ -1,0 +1,123 @@
+/** `tenant …`: the tenant itself. */
+import type { Command } from '../commands.ts'
+import { fine } from '../outcome.ts'
+import { changed } from './api.ts'
+import {
+  administer,
+  file,
+  keyOf,
+  mistaken,
+  ONE,
+  objectIn,
+  unlessAgreed,
+  wholeNumber,
+  yes,
+} from './command.ts'
+import { shownThing } from './shown.ts'
+
+const OWN = { names: '[NAME]', least: 0, most: 1 }
+
+export const tenantCommands: readonly Command[] = [
+  administer({
+    group: 'tenant',
+    name: 'create',
+    summary: 'Create a tenant (with the root token)',
+    operands: ONE,
+    options: [file],
+    namesTenant: true,
+    changes: true,
+    creates: true,
+    examples: ['gatehouse tenant create acme', 'gatehouse tenant create acme --file tenant.yaml'],
+    run: async (api, given, world) => {
+      const { values } = given
+      const from = values.get('file')
+      const body = from === undefined ? {} : await objectIn(api, from, world)
+      const made = await api.put('', { body, absent: true, ...keyOf(given) })
+      return changed(`tenant ${api.tenant} created`, made)
+    },
+  }),
+  administer({
+    group: 'tenant',
+    name: 'set',
+    summary: 'Replace a tenant’s settings',
+    operands: OWN,
+    options: [{ ...file, required: true }],
+    namesTenant: true,
+    changes: true,
+    examples: ['gatehouse tenant set acme --file tenant.yaml'],
+    run: async (api, { values }, world) => {
+      const body = await objectIn(api, values.get('file') ?? '-', world)
+      const { tag } = await api.get('')
+      return changed(`tenant ${api.tenant} changed`, await api.put('', { body, match: tag }))
+    },
+  }),
+  administer({
+    group: 'tenant',
+    name: 'show',
+    summary: 'Show a tenant and its settings',
+    operands: OWN,
+    namesTenant: true,
+    examples: ['gatehouse tenant show acme'],
+    run: async (api) => shownThing((await api.get('')).body),
+  }),
+  administer({
+    group: 'tenant',
+    name: 'suspend',
+    summary: 'Refuse a tenant’s agents from the next request on (with the root token)',
+    operands: ONE,
+    namesTenant: true,
+    changes: true,
+    examples: ['gatehouse tenant suspend acme --reason "unpaid"'],
+    run: async (api) => changed(`tenant ${api.tenant} suspended`, await api.post('/suspend')),
+  }),
+  administer({
+    group: 'tenant',
+    name: 'resume',
+    summary: 'End a tenant’s suspension (with the root token)',
+    operands: ONE,
+    namesTenant: true,
+    changes: true,
+    examples: ['gatehouse tenant resume acme'],
+    run: async (api) => changed(`tenant ${api.tenant} resumed`, await api.post('/resume')),
+  }),
+  administer({
+    group: 'tenant',
+    name: 'delete',
+    summary:
+      'Delete a tenant with everything that it has (with the root token); ask again to see how far it is',
+    operands: ONE,
+    options: [
+      {
+        name: 'wait',
+        value: 'SECONDS',
+        help: 'what Legiti does not take by then is lost; three days if absent',
+      },
+      yes,
+    ],
+    namesTenant: true,
+    changes: true,
+    examples: ['gatehouse tenant delete acme', 'gatehouse tenant delete acme --wait 0 --yes'],
+    run: async (api, given, world) => {
+      const wait = wholeNumber(api, given, 'wait')
+      if (given.operands[0] === undefined) throw mistaken(api, { found: 'no tenant', allowed: 'NAME' })
+      const question = `Delete the tenant ${api.tenant} with everything that it has?`
+      const refused = await unlessAgreed(api, given, world, [], question, { deleted: false })
+      if (refused !== null) return refused
+      const { body } = await api.delete('', { query: { wait_seconds: wait } })
+      if (body.deleted === true) {
+        const lost = Number(body.events_lost)
+        return fine(
+          [
+            `tenant ${api.tenant} is gone${lost > 0 ? `; ${lost} events that nobody was told of are lost` : ''}`,
+          ],
+          body,
+        )
+      }
+      const { by, principals } = body.deletion as { by: string; principals: number }
+      return fine(
+        [`tenant ${api.tenant} is on the way out: ${principals} grants left, by ${by} at the latest`],
+        body,
+      )
+    },
+  }),
+]

@@ -1,0 +1,170 @@
+/** `connect`: what a client has to be told so that it reaches the gateway. Formats: docs/cli.md names their sources. */
+import { parseToken } from '../gateway/token.ts'
+import { isLoopback } from '../loopback.ts'
+import { nearest } from '../policy/spelling.ts'
+import type { Given } from './arguments.ts'
+import type { Command } from './commands.ts'
+import { FINE, type Misuse, misuse, type Outcome, type World } from './outcome.ts'
+
+const COMMAND = 'gatehouse connect'
+const VARIABLE = 'GATEHOUSE_GRANT_TOKEN'
+
+interface Target {
+  /** What the client calls the gateway. */
+  readonly name: string
+  readonly url: string
+  /** Null: the client is to take it from where it keeps secrets. */
+  readonly token: string | null
+}
+
+interface Configuration {
+  /** What there is to do with it, for people. */
+  readonly hints: readonly string[]
+  /** A configuration file's JSON, or lines of another kind. */
+  readonly config: object | readonly string[]
+}
+
+type Client = (target: Target) => Configuration
+
+const bearer = ({ token }: Target, reference: string) => `Bearer ${token ?? reference}`
+const entry = ({ name }: Target, server: object) => ({ mcpServers: { [name]: server } })
+const fromEnvironment = ({ token }: Target) =>
+  token === null ? [`It takes the token from the environment: ${VARIABLE}.`] : []
+
+const clients: Readonly<Record<string, Client>> = {
+  'claude-code': (target) => {
+    const authorization = bearer(target, `\${${VARIABLE}}`)
+    return {
+      hints: ['In .mcp.json, at the root of the project.', ...fromEnvironment(target)],
+      config: entry(target, { type: 'http', url: target.url, headers: { Authorization: authorization } }),
+    }
+  },
+  // Its configuration file takes local programs alone; remote servers are connectors, which Claude's own servers reach.
+  'claude-desktop': (target) => ({
+    hints: [
+      'Claude Desktop connects to remote servers as connectors, from the servers of Claude: the URL must be public.',
+      'Request headers are not offered to every account. Without them it cannot send a grant’s token.',
+    ],
+    config: [
+      'Settings > Connectors > Add custom connector',
+      `  Name             ${target.name}`,
+      `  URL              ${target.url}`,
+      '  Request headers',
+      `    Authorization  ${bearer(target, '<the token of the grant>')}`,
+    ],
+  }),
+  cursor: (target) => ({
+    hints: ['In ~/.cursor/mcp.json, or .cursor/mcp.json of a project.', ...fromEnvironment(target)],
+    config: entry(target, {
+      url: target.url,
+      headers: { Authorization: bearer(target, `\${env:${VARIABLE}}`) },
+    }),
+  }),
+  vscode: (target) => {
+    const id = `${target.name}-token`
+    const ask = { type: 'promptString', id, description: 'Token of the Gatehouse grant', password: true }
+    const authorization = bearer(target, `\${input:${id}}`)
+    return {
+      hints: [
+        'In .vscode/mcp.json, or in the profile: "MCP: Open User Configuration".',
+        ...(target.token === null ? ['It asks for the token once, and keeps it.'] : []),
+      ],
+      config: {
+        ...(target.token === null ? { inputs: [ask] } : {}),
+        servers: {
+          [target.name]: { type: 'http', url: target.url, headers: { Authorization: authorization } },
+        },
+      },
+    }
+  },
+  windsurf: (target) => ({
+    hints: ['In ~/.codeium/windsurf/mcp_config.json.', ...fromEnvironment(target)],
+    config: entry(target, {
+      serverUrl: target.url,
+      headers: { Authorization: bearer(target, `\${env:${VARIABLE}}`) },
+    }),
+  }),
+  plain: (target) => ({
+    hints: ['Streamable HTTP; every request has this header.', ...fromEnvironment(target)],
+    config: { url: target.url, headers: { Authorization: bearer(target, `\${${VARIABLE}}`) } },
+  }),
+}
+
+export const connectCommand: Command = {
+  group: null,
+  name: 'connect',
+  summary: 'Print the configuration with which a client reaches the gateway',
+  operands: { names: Object.keys(clients).join('|'), least: 1, most: 1 },
+  options: [
+    {
+      name: 'url',
+      value: 'URL',
+      help: 'the gateway, or a tenant of it: …/t/acme; GATEHOUSE_URL where absent',
+    },
+    {
+      name: 'grant-token',
+      value: 'TOKEN',
+      help: `to have it in there; ${VARIABLE} where absent`,
+      isSecret: true,
+    },
+    { name: 'no-token', value: null, help: 'let the client take the token from where it keeps secrets' },
+    {
+      name: 'server',
+      value: 'S',
+      help: 'this upstream server alone; all that the grant reaches where absent',
+    },
+    { name: 'name', value: 'NAME', help: 'what the client calls it; gatehouse where absent' },
+  ],
+  exitCodes: '0 printed; 2 not understood',
+  examples: [
+    `gatehouse connect claude-code --url https://gate.example --grant-token "$TOKEN"`,
+    'gatehouse connect vscode --url https://gate.example --no-token > .vscode/mcp.json',
+  ],
+  run: connect,
+}
+
+async function connect(given: Given, world: World): Promise<Outcome> {
+  const { operands, values, switches } = given
+  const [called = ''] = operands
+  const client = Object.hasOwn(clients, called) ? clients[called] : undefined
+  const problems: Misuse[] = []
+  if (client === undefined) {
+    const names = Object.keys(clients)
+    problems.push({
+      found: `the unknown client ${JSON.stringify(called)}`,
+      allowed: names.join(', '),
+      nearest: nearest(called, names),
+    })
+  }
+  const url = endpoint(values.get('url') ?? world.variable('GATEHOUSE_URL') ?? '', values.get('server'))
+  if (url === null)
+    problems.push({ found: 'no URL, or another', allowed: '--url https://HOST, or https://HOST/t/TENANT' })
+  const offered = values.get('grant-token') ?? world.variable(VARIABLE) ?? null
+  const token = switches.has('no-token') ? null : offered
+  if (token === null && !switches.has('no-token'))
+    problems.push({ found: 'no token', allowed: `--grant-token TOKEN, ${VARIABLE}, or --no-token` })
+  if (token !== null && parseToken(token) === null)
+    problems.push({ found: 'a token that is not of a grant', allowed: 'gh_<tenant>_<grant>_…' })
+  const name = values.get('name') ?? 'gatehouse'
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name))
+    problems.push({
+      found: `--name ${JSON.stringify(name)}`,
+      allowed: 'a letter and at most 63 of A-Z a-z 0-9 _ -',
+    })
+  if (problems.length > 0 || client === undefined || url === null) return misuse(COMMAND, problems)
+  const { hints, config } = client({ name, url, token })
+  const lines = Array.isArray(config) ? (config as string[]) : JSON.stringify(config, null, 2).split('\n')
+  // The configuration alone goes to standard output, so that it can be written to a file.
+  return { code: FINE, lines, errors: hints, data: { client: called, url, hints, config } }
+}
+
+/** Where agents connect; null for what is no gateway's URL. */
+function endpoint(text: string, server: string | undefined): string | null {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    return null
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) return null
+  const path = url.pathname.replace(/\/$/, '')
+  if (path !== '' && !/^\/t\/[a-z0-9-]+$/.test(path)) return null
+  return `${url.origin}${path}/mcp${server === undefined ? '' : `/${encodeURIComponent(server)}`}`
+}

@@ -1,0 +1,149 @@
+/** Answers that a gateway rarely gives. */
+import { describe, expect, test } from 'vitest'
+import type { HttpReply, HttpRequest } from '../../src/cli/outcome.ts'
+import { gatehouse } from '../support/node/cli.ts'
+
+const variables = {
+  GATEHOUSE_URL: 'https://gate.example',
+  GATEHOUSE_TOKEN: 'secret-token',
+  GATEHOUSE_TENANT: 'acme',
+}
+
+type Reply = string | Partial<Extract<HttpReply, { ok: true }>>
+
+/** Gives these answers, one after the other; then nobody is there. */
+function gateway(...replies: readonly Reply[]) {
+  const requests: HttpRequest[] = []
+  const send = async (request: HttpRequest): Promise<HttpReply> => {
+    const reply = replies[requests.length]
+    requests.push(request)
+    if (reply === undefined) return { ok: false, reason: 'nobody is there' }
+    const given = typeof reply === 'string' ? { pieces: piecesOf(reply) } : reply
+    return { ok: true, status: 200, header: () => null, pieces: piecesOf(''), ...given }
+  }
+  return { requests, run: (line: string) => gatehouse(line.split(' '), {}, { variables, send }) }
+}
+
+async function* piecesOf(...texts: readonly string[]): AsyncGenerator<string> {
+  yield* texts
+}
+
+async function* broken(text: string): AsyncGenerator<string> {
+  yield text
+  throw new Error('terminated')
+}
+
+describe('an answer', () => {
+  test.each<[string, Reply, number, string]>([
+    [
+      'that is a page',
+      '<html>',
+      2,
+      'no answer from https://gate.example: 200 with something that is no JSON object',
+    ],
+    [
+      'that breaks off',
+      { pieces: broken('{"items":') },
+      2,
+      'no answer from https://gate.example: the answer broke off',
+    ],
+    ['that leads elsewhere', { status: 302 }, 2, 'gatehouse grant list: 302'],
+    ['of a proxy', { status: 502, pieces: piecesOf('Bad gateway') }, 2, 'gatehouse grant list: 502'],
+    [
+      'that refuses',
+      { status: 404, pieces: piecesOf('{"title":"Not found","detail":"There is no tenant."}') },
+      1,
+      'gatehouse grant list: 404 Not found: There is no tenant.',
+    ],
+    [
+      'with characters that steer a terminal',
+      { status: 409, pieces: piecesOf('{"title":"\\u001b[2J","problems":["a\\nb"]}') },
+      1,
+      'gatehouse grant list: 409 \\u001b[2J: a\\u000ab',
+    ],
+  ])('%s', async (_, reply, code, said) => {
+    const { run } = gateway(reply)
+    const result = await run('grant list')
+    expect(result).toMatchObject({ code, out: '' })
+    expect(result.err.trimEnd()).toContain(said)
+  })
+
+  test('in pages is asked for to its end', async () => {
+    const { run, requests } = gateway(
+      '{"items":[{"name":"a"}],"next":"a"}',
+      '{"items":[],"next":"m"}',
+      '{"items":[{"name":"z"}],"next":null}',
+    )
+    expect((await run('grant list')).out.trimEnd().split('\n')).toHaveLength(3)
+    expect(requests.map(({ url }) => new URL(url).searchParams.get('after'))).toEqual([null, 'a', 'm'])
+  })
+})
+
+describe('the audit trail', () => {
+  test('is followed on from the last row that came', async () => {
+    const { run, requests } = gateway(
+      { pieces: piecesOf('id: 7\ndata: {"at":"t1","grant":"bot","tool":"pa', 'y"}\n\n: quiet\n\n') },
+      { pieces: piecesOf('id: 9\r\ndata: {"at":"t2","grant":"bot","tool":"refund"}\r\n\r\n') },
+    )
+    const { code, out, err } = await run('audit tail --tool pay')
+    expect(out).toBe('t1  bot  —  pay  —  —  —  —\nt2  bot  —  refund  —  —  —  —\n')
+    expect(requests.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '7', '9'])
+    expect(requests.every(({ url }) => url.endsWith('/audit/tail?tool=pay'))).toBe(true)
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: 'gatehouse audit tail: no answer from https://gate.example: nobody is there\n',
+    })
+  })
+
+  test('is followed in JSON, a row a line', async () => {
+    const { run } = gateway({ pieces: piecesOf('id: 7\ndata: {"at":"t1"}\n\n') })
+    expect((await run('audit tail --json')).out).toMatch(/^{"at":"t1"}\n{\n {2}"errors": /)
+  })
+
+  test('is exported in several requests, and says at its end that it is whole', async () => {
+    const { run, requests } = gateway(
+      '{"seq":1}\n{"end":true,"rows":1,"next":"5","last":"5"}\n',
+      '{"seq":2}\n{"end":true,"rows":1,"next":null,"last":"6"}\n',
+    )
+    const { code, out } = await run('audit export --tool pay')
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: '{"seq":1}\n{"seq":2}\n{"end":true,"rows":1,"next":null,"last":"6"}\n',
+    })
+    expect(requests.map(({ url }) => new URL(url).searchParams.get('after'))).toEqual([null, '5'])
+  })
+
+  test.each([
+    ['ends early', piecesOf('{"seq":1}\n')],
+    ['breaks off', broken('{"seq":1}\n')],
+  ])('an export that %s is not taken for whole', async (_, pieces) => {
+    const { run } = gateway({ pieces })
+    const { code, err } = await run('audit export')
+    expect(code).toBe(2)
+    expect(err).toMatch(/not whole|broke off/)
+  })
+
+  test('is verified piece by piece', async () => {
+    const piece = (rows: number, next: string | null, findings: unknown[] = []) =>
+      JSON.stringify({ intact: findings.length === 0, rows, logs: 1, findings, next })
+    const finding = { grant: 'bot', chain: 'c', seq: 3, problem: 'missing' }
+    const { run, requests } = gateway(piece(5, 'x'), piece(7, null, [finding]))
+    expect(await run('audit verify')).toEqual({
+      code: 1,
+      out: 'missing: grant bot, chain c, row 3\nNOT intact: 12 rows of 2 logs\n',
+      err: '',
+    })
+    expect(requests.map(({ body }) => body)).toEqual(['{}', '{"after":"x"}'])
+  })
+})
+
+test('secrets are sealed anew until nothing is left but what is stuck', async () => {
+  const round = (resealed: number, left: number, stuck = 0) =>
+    JSON.stringify({ key: 'k2', resealed, left, stuck, pending: 0 })
+  const { run } = gateway(round(20, 5), round(4, 1, 1))
+  expect(await run('secret rotate')).toEqual({
+    code: 1,
+    out: 'sealed anew with k2: 24; left: 1\n1 are sealed with a key that is not there: write them again\n',
+    err: '',
+  })
+})

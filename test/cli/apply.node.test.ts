@@ -1,0 +1,404 @@
+/** A tenant as files: what it says, how often it is said, and what becomes of it when the program is killed. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROOT_TOKEN } from '../support/node/admin-api.ts'
+import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { type CliAt, cliAt } from '../support/node/cli-gateway.ts'
+import { root } from '../support/node/wrangler-dev.ts'
+
+const KEY = 'value-of-a-header-never-to-be-seen'
+
+/** A tenant with one of everything. */
+const files = {
+  't/tenant.yaml': 'identity: { trusted: true }\n',
+  't/servers/crm.yaml': `url: http://127.0.0.1:9/mcp\nheaders: { X-Api-Key: "\${CRM_KEY}" }\n`,
+  't/servers/erp.json': '{"url": "http://127.0.0.1:9/erp", "enabled": false}',
+  't/policies/readers.yaml': 'version: "1"\ndefault: allow\nhide: [crm__delete]\n',
+  't/policies/readers.test.yaml': 'policy: readers.yaml\ncases: []\n',
+  't/policies/nobody.json': '{"version": "1"}',
+  't/grants/bot.yaml': 'label: Support bot\npolicy: readers\nservers: [session, crm]\n',
+  't/grants/ops.yaml': 'policy: readers\nexpires_at: 2099-01-01T00:00:00+01:00\n',
+  't/README.md': 'what this is',
+}
+const more = {
+  't/servers/wms.yaml': 'url: http://127.0.0.1:9/wms\n',
+  't/grants/late.yaml': 'policy: nobody\n',
+}
+const variables = { CRM_KEY: KEY }
+
+describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`, () => {
+  let gateway: BareGateway
+  let folder = ''
+
+  beforeAll(async () => {
+    gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
+    folder = mkdtempSync(join(tmpdir(), 'gatehouse-apply-'))
+  })
+  afterAll(async () => {
+    await gateway?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Everything that was applied, without what is of its own time. */
+  async function stateOf(cli: CliAt) {
+    const items = async (line: string) => {
+      const { items: all } = (await cli.json(line)).data as { items: Record<string, unknown>[] }
+      return all.map(
+        ({ created_at, updated_at, last_used_at, status, version, created_by, reason, ...rest }) => rest,
+      )
+    }
+    const policies = (await items('policy list')) as { name: string }[]
+    const texts = await Promise.all(policies.map(async ({ name }) => (await cli(`policy show ${name}`)).out))
+    const { identity, sessions } = (await cli.json('tenant show')).data
+    return {
+      identity,
+      sessions,
+      servers: await items('server list'),
+      policies,
+      texts,
+      grants: await items('grant list'),
+    }
+  }
+
+  test('everything is made, shown before, and a second run has nothing to do', async () => {
+    const cli = cliAt(gateway.url, 'first')
+    const planned = await cli('apply t', { ...files }, { variables })
+    const plan = [
+      'tenant first',
+      '  create tenant first',
+      '  create server crm',
+      '  create server erp',
+      '  create policy nobody',
+      '  create policy readers',
+      '  create grant bot',
+      '  create grant ops',
+      '',
+    ].join('\n')
+    expect(planned).toEqual({
+      code: 1,
+      out: plan,
+      err: 'gatehouse apply: nothing was done; with --yes it is\n',
+    })
+    expect(cli.requests.every(({ method }) => method === 'GET')).toBe(true)
+
+    const there = { ...files }
+    const made = await cli('apply t --yes --reason first', there, { variables })
+    expect(made.code).toBe(0)
+    expect(made.out.startsWith(plan)).toBe(true)
+    expect(made.out).toMatch(/\ncreated grant bot\ntoken of bot: gh_first_bot_\S+\ncreated grant ops\n/)
+    expect(made.out + made.err).not.toContain(KEY)
+    expect(Object.keys(there).toSorted()).toEqual(Object.keys(files).toSorted())
+    expect(await cli('apply t', there, { variables })).toEqual({ code: 0, out: 'nothing to do\n', err: '' })
+    expect(await cli('apply t --prune --yes', there, { variables })).toMatchObject({ out: 'nothing to do\n' })
+    expect(await cli.json('apply t --headers', { ...files })).toMatchObject({ code: 1 })
+    const again = await cli('apply t --headers', there, { variables })
+    expect(again.out).toContain('\n  change server crm: header values\n')
+  })
+
+  test('what differs is changed, and what is gone goes last, and only with --prune', async () => {
+    const cli = cliAt(gateway.url, 'second')
+    await cli('apply t --yes', { ...files, ...more }, { variables })
+    const { 't/servers/erp.json': _, 't/policies/nobody.json': __, ...rest } = files
+    const changed = {
+      ...rest,
+      't/tenant.yaml': 'sessions: { idle_seconds: 60 }\n',
+      't/servers/crm.yaml': `url: http://127.0.0.1:9/mcp\non_drift: hide\nheaders: { X-Api-Key: "\${CRM_KEY}" }\n`,
+      't/policies/readers.yaml': 'version: "1"\ndefault: allow\n',
+      't/grants/bot.yaml': 'label: Support bot\npolicy: readers\nservers: "*"\n',
+    }
+    const kept = await cli('apply t', changed, { variables })
+    expect(kept.out.split('\n').filter((line) => /^ {2}\w/.test(line))).toEqual([
+      '  change tenant second: identity, sessions',
+      '  change server crm: on_drift',
+      '  change policy readers',
+      '  change grant bot: servers',
+    ])
+    expect(kept.out).toMatch(
+      /\n {6}tool +what +@readers +t\/policies\/readers\.yaml\n {6}crm__delete +listed +no +yes\n/,
+    )
+    const { code, data } = await cli.json('apply t --prune --yes', { ...changed })
+    expect({ code, data }).toMatchObject({
+      code: 1,
+      data: { problems: [expect.stringContaining('CRM_KEY')] },
+    })
+    const pruned = await cli('apply t --prune --yes', changed, { variables })
+    expect(pruned.out.split('\n').filter((line) => line.startsWith('deleted'))).toEqual([
+      'deleted grant late',
+      'deleted policy nobody',
+      'deleted server erp',
+      'deleted server wms',
+    ])
+    expect((await cli('apply t --prune', changed, { variables })).out).toBe('nothing to do\n')
+    // Of what there is no folder for, nothing is said.
+    expect((await cli('apply t --prune', { 't/tenant.yaml': changed['t/tenant.yaml'] })).out).toBe(
+      'nothing to do\n',
+    )
+  })
+
+  test('all that is wrong is said before anything is touched', async () => {
+    const cli = cliAt(gateway.url, 'third')
+    await cli('tenant create third')
+    cli.requests.length = 0
+    const wrong = {
+      't/tenant.yaml': 'identity: { trustd: true }',
+      't/servers/Crm.yaml': 'url: http://127.0.0.1:9/mcp',
+      't/servers/a.yaml': `url: nowhere\nheaders: { X-Key: "\${UNSET}" }`,
+      't/policies/p.yaml': 'version: "1"\nhidden: [x]',
+      't/grants/g.yaml': 'servers: all',
+      't/grants/g.json': '{}',
+      't/grants/x.txt': '',
+      't/server/crm.yaml': '',
+    }
+    const refused = await cli('apply t --yes', wrong)
+    expect(refused.err.trimEnd().split('\n')).toEqual([
+      't: found "server"; allowed: tenant.yaml, servers, policies, grants',
+      expect.stringMatching(
+        /^t\/tenant\.yaml:1:13 \/identity\/trustd: found the unknown name "trustd"; allowed: .*"trusted"\?$/,
+      ),
+      expect.stringMatching(/^t\/servers\/Crm\.yaml: found the name "Crm"; allowed: /),
+      expect.stringMatching(/^t\/servers\/a\.yaml: \/headers\/X-Key: found \$\{UNSET\}; allowed: /),
+      't/servers/a.yaml: /url: found text that is no absolute URL; allowed: an http or https URL',
+      expect.stringMatching(/^t\/policies\/p\.yaml:2:1 \/hidden: found the unknown name "hidden"; /),
+      't/grants/g.yaml: found g again; allowed: one file each',
+      't/grants/x.txt: found another kind of file; allowed: *.yaml, *.yml, *.json',
+    ])
+    expect(refused.code).toBe(1)
+    expect(cli.requests).toEqual([])
+    const unmet = {
+      't/servers/a.yaml':
+        'url: http://127.0.0.1:9/a\nheaders: { Authorization: { secret: crm, prefix: "Bearer " } }',
+      't/grants/g.yaml': 'policy: nowhere\nservers: [a, b]',
+    }
+    expect((await cli('apply t --yes', unmet)).err.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(
+        /^t\/servers\/a\.yaml: .*found the secret "crm", which the tenant does not have; allowed: none yet/,
+      ),
+      't/grants/g.yaml: found the policy "nowhere"; allowed: none: there is none',
+      't/grants/g.yaml: found the server "b"; allowed: session, legiti, a',
+    ])
+    expect(cli.requests.every(({ method }) => method === 'GET')).toBe(true)
+  })
+
+  test('headers of secrets are compared, and need no value here', async () => {
+    const cli = cliAt(gateway.url, 'secrets')
+    await cli('tenant create secrets')
+    await cli('secret set crm --from -', { '-': KEY })
+    const there = {
+      't/servers/a.yaml':
+        'url: http://127.0.0.1:9/a\nheaders: { Authorization: { secret: crm, prefix: "Bearer " } }',
+    }
+    expect((await cli('apply t --yes', there)).code).toBe(0)
+    expect((await cli('apply t', there)).out).toBe('nothing to do\n')
+    const other = {
+      't/servers/a.yaml': 'url: http://127.0.0.1:9/a\nheaders: { Authorization: { secret: crm } }',
+    }
+    expect((await cli('apply t', other)).out).toContain('change server a: headers')
+  })
+
+  test('a change by somebody else stops it, and the next run goes on', async () => {
+    const cli = cliAt(gateway.url, 'fourth')
+    const there: Record<string, string> = { ...files }
+    await cli('apply t --yes', there, { variables })
+    there['t/grants/bot.yaml'] = 'label: Bot\npolicy: readers\n'
+    there['t/grants/ops.yaml'] = 'policy: nobody\nexpires_at: 2099-01-01T00:00:00+01:00\n'
+    const { sendRequest } = await import('../../src/cli/edge.ts')
+    const other = cliAt(gateway.url, 'fourth')
+    const stopped = await cli('apply t --yes', there, {
+      variables,
+      send: async (request) => {
+        if (request.method === 'PUT' && request.url.includes('/ops'))
+          await other('grant set ops --label theirs')
+        return sendRequest(request)
+      },
+    })
+    expect(stopped.code).toBe(1)
+    expect(stopped.out).toMatch(/changed grant bot\n$/)
+    expect(stopped.err).toMatch(
+      /^gatehouse apply: 412 .*\n1 of 2 changes were made; the same command again makes the others\n$/,
+    )
+    const next = await cli('apply t --yes', there, { variables })
+    expect(next.out).toMatch(/ {2}change grant ops: label, policy\nchanged grant ops\n$/)
+  })
+
+  describe('killed', () => {
+    interface Proxy {
+      readonly url: string
+      /** Called with each request; false: it goes no further. */
+      before: (method: string) => Promise<boolean>
+      /** Called with each request that has been answered; its answer goes on once this is over. */
+      after: () => Promise<void>
+      count: number
+      server: Server
+    }
+    let proxy: Proxy
+
+    beforeAll(async () => {
+      const server = createServer((incoming, outgoing) => {
+        void (async () => {
+          const chunks: Buffer[] = []
+          for await (const chunk of incoming) chunks.push(chunk as Buffer)
+          if (!(await proxy.before(incoming.method ?? ''))) return
+          const { host, connection, ...headers } = incoming.headers
+          const answer = await fetch(`${gateway.url}${incoming.url}`, {
+            method: incoming.method ?? 'GET',
+            headers: headers as Record<string, string>,
+            ...(chunks.length === 0 ? {} : { body: Buffer.concat(chunks) }),
+          })
+          const body = Buffer.from(await answer.arrayBuffer())
+          proxy.count += 1
+          await proxy.after()
+          const etag = answer.headers.get('etag')
+          outgoing.writeHead(answer.status, {
+            'content-type': answer.headers.get('content-type') ?? '',
+            ...(etag === null ? {} : { etag }),
+          })
+          outgoing.end(body)
+        })().catch(() => outgoing.destroy())
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      proxy = { url, before: async () => true, after: async () => {}, count: 0, server }
+    })
+    afterAll(() => new Promise((resolve) => proxy.server.close(resolve)))
+
+    /**
+     * Runs the program itself. It is killed once so many requests were answered, before it hears of the last; or as its
+     * so manieth change is on its way, which then never arrives.
+     */
+    async function run(tenant: string, dir: string, kill: { after?: number; before?: number } = {}) {
+      const child: ChildProcess = spawn(
+        process.execPath,
+        [join(root, 'src/cli/main.ts'), 'apply', dir, '--prune', '--yes'],
+        {
+          env: {
+            ...process.env,
+            ...variables,
+            GATEHOUSE_URL: proxy.url,
+            GATEHOUSE_TOKEN: ROOT_TOKEN,
+            GATEHOUSE_TENANT: tenant,
+          },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      )
+      let output = ''
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (it) => (output += String(it)))
+      const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+      proxy.count = 0
+      let changes = 0
+      let reads = 0
+      proxy.before = async (method) => {
+        if (method === 'GET' && changes === 0) reads += 1
+        if (method === 'GET' || ++changes !== kill.before) return true
+        child.kill('SIGKILL')
+        await ended
+        return false
+      }
+      proxy.after = async () => {
+        if (proxy.count !== kill.after) return
+        child.kill('SIGKILL')
+        await ended
+      }
+      const code = await ended
+      return { code, output, requests: proxy.count, reads, changes }
+    }
+
+    function layOut(dir: string, what: Readonly<Record<string, string>>): void {
+      rmSync(join(dir, 't'), { recursive: true, force: true })
+      for (const [name, text] of Object.entries(what)) {
+        mkdirSync(dirname(join(dir, name)), { recursive: true })
+        writeFileSync(join(dir, name), text)
+      }
+    }
+
+    /** A tenant that is what `before` says is to be what `after` says, of which `grants` are new. */
+    async function survives(
+      phase: string,
+      before: Readonly<Record<string, string>> | null,
+      after: Readonly<Record<string, string>>,
+      grants: readonly string[],
+    ) {
+      const prepared = async (tenant: string) => {
+        const cli = cliAt(gateway.url, tenant)
+        if (before !== null)
+          expect((await cli('apply t --yes', { ...before }, { variables })).code, tenant).toBe(0)
+        const own = join(folder, tenant)
+        layOut(own, after)
+        return { cli, own }
+      }
+      const stateIn = async (cli: CliAt, tenant: string) =>
+        JSON.stringify(await stateOf(cli)).replaceAll(tenant, 'TENANT')
+      const { cli: undisturbed, own: all } = await prepared(phase)
+      const whole = await run(phase, join(all, 't'))
+      expect(whole).toMatchObject({ code: 0 })
+      const expected = await stateIn(undisturbed, phase)
+      // Reading leaves nothing behind, so once is enough that it is killed after every single read.
+      const firstChange = before === null ? 0 : whole.reads
+      const kills = [
+        ...Array.from({ length: whole.requests - firstChange }, (_, i) => ({ after: firstChange + i + 1 })),
+        ...Array.from({ length: whole.changes }, (_, i) => ({ before: i + 1 })),
+      ]
+      expect(kills.length).toBeGreaterThan(12)
+      for (const [i, kill] of kills.entries()) {
+        const tenant = `${phase}-${i}`
+        const what = `${phase} ${JSON.stringify(kill)}`
+        const { cli, own } = await prepared(tenant)
+        const first = await run(tenant, join(own, 't'), kill)
+        expect(first.code, what).toBeNull()
+        const second = await run(tenant, join(own, 't'))
+        expect(second.code, `${what}: ${second.output}`).toBe(0)
+        expect(await stateIn(cli, tenant), what).toBe(expected)
+        const printed = first.output + second.output
+        for (const grant of grants) {
+          const token = new RegExp(`token of ${grant}: (\\S+)`).exec(printed)?.[1]
+          expect(await isOpen(token), `${grant}, ${what}: ${printed}`).toBe(true)
+        }
+        expect(existsSync(join(own, 't/.gatehouse')) ? readdirSync(join(own, 't/.gatehouse')) : []).toEqual(
+          [],
+        )
+        for (const file of readdirSync(own, { recursive: true, withFileTypes: true }))
+          if (file.isFile()) expect(readFileSync(join(file.parentPath, file.name), 'utf8')).not.toContain(KEY)
+        expect((await cli('apply t --prune', { ...after }, { variables })).out, what).toBe('nothing to do\n')
+      }
+    }
+
+    test('while all is made, the next run comes to the same, and no token is lost', async () => {
+      await survives('made', null, { ...files, ...more }, ['bot', 'ops', 'late'])
+    }, 300_000)
+
+    test('while much is changed and deleted, it does so, too', async () => {
+      const {
+        't/servers/erp.json': _,
+        't/policies/nobody.json': __,
+        't/grants/ops.yaml': ___,
+        ...rest
+      } = files
+      const after = {
+        ...rest,
+        't/tenant.yaml': 'sessions: { idle_seconds: 60 }\n',
+        't/servers/crm.yaml': `${files['t/servers/crm.yaml']}on_drift: block\n`,
+        't/policies/readers.yaml': 'version: "1"\n',
+        't/grants/bot.yaml': 'policy: readers\n',
+        't/grants/new.yaml': 'policy: readers\n',
+      }
+      await survives('changed', { ...files, ...more }, after, ['new'])
+    }, 300_000)
+
+    async function isOpen(token: string | undefined): Promise<boolean> {
+      const { status } = await fetch(`${gateway.url}/mcp`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+        },
+        body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+      })
+      return status !== 401
+    }
+  })
+})

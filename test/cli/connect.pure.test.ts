@@ -1,0 +1,78 @@
+/** What clients are told. */
+import { describe, expect, test } from 'vitest'
+import { gatehouse, type WorldOptions } from '../support/node/cli.ts'
+
+const TOKEN = 'gh_acme_bot_0123456789abcdef'
+const variables = { GATEHOUSE_URL: 'https://gate.example/' }
+
+function connect(line: string, options: WorldOptions = { variables }) {
+  return gatehouse(['connect', ...line.split(' ')], {}, options)
+}
+
+const configOf = async (line: string) => JSON.parse((await connect(line)).out) as unknown
+
+describe('with its token, a client’s configuration is ready', () => {
+  const url = 'https://gate.example/mcp'
+  const headers = { Authorization: `Bearer ${TOKEN}` }
+
+  test.each<[string, object]>([
+    ['claude-code', { mcpServers: { gatehouse: { type: 'http', url, headers } } }],
+    ['cursor', { mcpServers: { gatehouse: { url, headers } } }],
+    ['vscode', { servers: { gatehouse: { type: 'http', url, headers } } }],
+    ['windsurf', { mcpServers: { gatehouse: { serverUrl: url, headers } } }],
+    ['plain', { url, headers }],
+  ])('%s', async (client, config) => {
+    expect(await configOf(`${client} --grant-token ${TOKEN}`)).toEqual(config)
+    const { code, err } = await connect(client, { variables: { ...variables, GATEHOUSE_GRANT_TOKEN: TOKEN } })
+    expect(code).toBe(0)
+    expect(err).not.toContain(TOKEN)
+  })
+
+  test('Claude Desktop has connectors, and no file', async () => {
+    const { out } = await connect(`claude-desktop --grant-token ${TOKEN}`)
+    expect(out).toContain(`URL              ${url}\n`)
+    expect(out).toContain(`Authorization  Bearer ${TOKEN}\n`)
+  })
+})
+
+test.each<[string, string]>([
+  ['claude-code', `Bearer \${GATEHOUSE_GRANT_TOKEN}`],
+  ['cursor', `Bearer \${env:GATEHOUSE_GRANT_TOKEN}`],
+  ['windsurf', `Bearer \${env:GATEHOUSE_GRANT_TOKEN}`],
+  ['vscode', `Bearer \${input:gatehouse-token}`],
+])('without it, %s takes it from where it keeps secrets', async (client, authorization) => {
+  const with_ = { variables: { ...variables, GATEHOUSE_GRANT_TOKEN: TOKEN } }
+  const { out } = await connect(`${client} --no-token`, with_)
+  expect(out).toContain(`"Authorization": "${authorization}"`)
+  expect(out).not.toContain(TOKEN)
+})
+
+test('VS Code asks for what it refers to', async () => {
+  const config = (await configOf('vscode --no-token')) as { inputs: unknown[] }
+  expect(config.inputs).toEqual([expect.objectContaining({ id: 'gatehouse-token', password: true })])
+})
+
+test('one server, one tenant, another name', async () => {
+  expect(
+    await configOf('cursor --no-token --server crm --name crm --url https://gate.example/t/acme'),
+  ).toEqual({
+    mcpServers: { crm: { url: 'https://gate.example/t/acme/mcp/crm', headers: expect.anything() } },
+  })
+})
+
+test.each([
+  ['emacs --no-token', 'found the unknown client "emacs"; allowed: claude-code, claude-desktop, cursor,'],
+  ['cursr --no-token', 'did you mean "cursor"?'],
+  ['cursor', 'found no token; allowed: --grant-token TOKEN, GATEHOUSE_GRANT_TOKEN, or --no-token'],
+  [
+    'cursor --grant-token gha_acme_ana_0123456789abcdef',
+    'found a token that is not of a grant; allowed: gh_',
+  ],
+  ['cursor --no-token --url http://gate.example', 'found no URL, or another; allowed: --url https://HOST'],
+  ['cursor --no-token --url https://gate.example/mcp', 'found no URL, or another'],
+  ['cursor --no-token --name a.b', 'found --name "a.b"; allowed: a letter and'],
+])('%s', async (line, said) => {
+  const { code, out, err } = await connect(line)
+  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect(err).toContain(said)
+})

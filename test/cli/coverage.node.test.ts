@@ -1,0 +1,256 @@
+/** The command line can do whatever the API can, and the other way round: both are compared by what is asked. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commands, nameOf } from '../../src/cli/commands.ts'
+import type { HttpRequest } from '../../src/cli/outcome.ts'
+import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { type CliAt, cliAt } from '../support/node/cli-gateway.ts'
+import { root } from '../support/node/wrangler-dev.ts'
+
+const files = {
+  'thing.yaml': 'url: http://127.0.0.1:9/mcp\n',
+  'empty.yaml': '{}',
+  'p.json': '{"version":"1"}',
+  'q.json': '{"version":"1","default":"allow"}',
+  '-': 'value',
+  't/grants/applied.yaml': '{}',
+}
+
+/**
+ * Every command with every option that it has. What is asked is all that counts here; a 404 is an answer like
+ * another, but what is asked for only after something else was found needs that to be there.
+ */
+const lines: readonly string[] = [
+  'tenant create acme --file empty.yaml --key k1 --reason r',
+  'tenant set acme --file empty.yaml --reason r',
+  'tenant show acme',
+  'tenant suspend acme --reason r',
+  'tenant resume acme --reason r',
+  'server add crm --at http://127.0.0.1:9/mcp --no-scan --key k2 --reason r',
+  'server add crm --file thing.yaml --replace --reason r',
+  'server list',
+  'server show crm',
+  'server status crm',
+  'server scan crm --reason r',
+  'server accept crm --reason r',
+  'server accept crm --tool t --reason r',
+  'policy push readers p.json --yes --key k3 --reason r',
+  'policy push readers q.json --yes --reason r',
+  'policy diff @readers:1 @readers --tools t',
+  'policy rollback readers 1 --yes --reason r',
+  'policy list',
+  'policy list readers',
+  'policy show readers --version 1',
+  'grant issue bot --label l --policy readers --servers crm --expires 2099-01-01T00:00:00Z --key k4 --reason r',
+  'grant set bot --label l --policy readers --servers crm --expires never --reason r',
+  'grant list',
+  'grant show bot',
+  'grant rotate bot --overlap 0 --key k5 --reason r',
+  'person add ana --role viewer --email a@acme.example --key k6 --reason r',
+  'person set ana --role viewer --email a@acme.example --reason r',
+  'person list',
+  'person show ana',
+  'person token ana --expires 2099-01-01T00:00:00Z --overlap 0 --key k7 --reason r',
+  'person revoke-token ana --reason r',
+  'person remove ana --reason r',
+  'secret set s --from - --key k8 --reason r',
+  'secret set s --env KEY --reason r',
+  'secret list',
+  'secret rotate --reason r',
+  'secret remove s --reason r',
+  'session list --account a',
+  'session list --grant bot --account a',
+  'session end s1 --grant bot --reason r',
+  'session end --grant bot --account a --reason r',
+  'session end --account a --reason r',
+  'approval list --state pending',
+  'approval show apr_bot_x',
+  'approval approve apr_bot_x --reason r',
+  'approval deny apr_bot_x --reason r',
+  'webhook add hook --at http://127.0.0.1:9/hook --events tool.drift --enabled yes --key k9 --reason r',
+  'webhook set hook --at http://127.0.0.1:9/hook --events tool.drift --enabled no --reason r',
+  'webhook list',
+  'webhook show hook',
+  'webhook messages hook --state dead',
+  'webhook replay hook m1 --reason r',
+  'webhook remove hook --reason r',
+  `audit query FILTERS --limit 1 --order oldest`,
+  `audit tail FILTERS`,
+  `audit export FILTERS --after 1`,
+  'audit verify',
+  'outbox status bot',
+  'outbox list bot --state dead',
+  'outbox replay bot e1 --reason r',
+  'apply t --yes --prune --headers --reason r',
+  'grant revoke bot --reason r',
+  'policy remove readers --reason r',
+  'server remove crm --reason r',
+  'tenant delete acme --wait 0 --yes --reason r',
+]
+
+/** Commands that ask the gateway nothing, and why that is right. */
+const local: Readonly<Record<string, string>> = {
+  'gatehouse policy validate': 'reads files',
+  'gatehouse policy explain': 'reads files',
+  'gatehouse policy test': 'reads files',
+  'gatehouse policy convert': 'reads files',
+  'gatehouse policy schema': 'prints what is built in',
+  'gatehouse connect': 'prints what an agent’s side is to be told',
+}
+
+/** Operations that no command reaches, and why. */
+const exceptions: Readonly<Record<string, string>> = {
+  get_openapi_json_all: 'the description of the API, which is for programs',
+  get_docs_all: 'the same as a page, which is for browsers',
+}
+
+/** Parameters that no option gives: commands read lists to their end, and set conditions by themselves. */
+const unsaid = ['after', 'limit']
+
+/** Parts of the API that this gateway does not have. */
+const unserved = ['sessions', 'approvals', 'webhooks', 'audit'].filter(
+  (name) => !existsSync(join(root, 'src/admin', `${name}.ts`)),
+)
+
+interface Operation {
+  readonly operationId: string
+  readonly method: string
+  readonly pattern: RegExp
+  readonly query: readonly string[]
+  readonly body: readonly string[]
+}
+
+interface Described {
+  readonly operationId: string
+  readonly parameters: readonly { readonly name: string; readonly in: string }[]
+  readonly requestBody?: {
+    readonly content: Record<string, { readonly schema: { readonly properties?: Record<string, unknown> } }>
+  }
+}
+
+describe.skipIf(bareWorkerdMissing !== null)(
+  `the API and the command line ${bareWorkerdMissing ?? ''}`,
+  () => {
+    let gateway: BareGateway
+    let cli: CliAt
+    let operations: readonly Operation[]
+    let asked: readonly HttpRequest[]
+
+    beforeAll(async () => {
+      gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
+      cli = cliAt(gateway.url, 'acme')
+      const response = await fetch(`${gateway.url}/api/v1/openapi.json`)
+      const { paths } = (await response.json()) as { paths: Record<string, Record<string, Described>> }
+      operations = Object.entries(paths).flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, described]) => ({
+          operationId: described.operationId,
+          method: method.toUpperCase(),
+          pattern: new RegExp(`^${RegExp.escape(path).replaceAll(/\\\{[a-z]+\\\}/g, '[^/]+')}$`),
+          query: described.parameters.flatMap((it) => (it.in === 'query' ? [it.name] : [])),
+          body: Object.keys(described.requestBody?.content['application/json']?.schema.properties ?? {}),
+        })),
+      )
+      const filters = optionsOf('gatehouse audit tail')
+        .filter((name) => !['url', 'token', 'tenant'].includes(name))
+        .map((name) => `--${name} ${name === 'from' || name === 'to' ? '2030-01-01T00:00:00Z' : '1'}`)
+        .join(' ')
+      for (const line of lines) {
+        const words = line.replace('FILTERS', filters)
+        // It would go on for ever.
+        const isTail = words.startsWith('audit tail')
+        const send = async () => ({ ok: false, reason: 'enough' }) as const
+        const { code, err } = await cli(words, files, {
+          variables: { KEY: 'v' },
+          ...(isTail ? { send } : {}),
+        })
+        expect([0, 1, 2], line).toContain(code)
+        expect(err, line).not.toMatch(/: found .*; allowed: .*\nTry: /)
+      }
+      asked = cli.requests
+    })
+    afterAll(() => gateway?.stop())
+
+    function optionsOf(name: string): string[] {
+      const command = commands.find((it) => nameOf(it) === name)
+      return (command?.options ?? []).map((it) => it.name)
+    }
+
+    const requestsOf = ({ method, pattern }: Operation) =>
+      asked.filter((it) => it.method === method && pattern.test(decodeURI(new URL(it.url).pathname)))
+
+    test('every operation is reached by a command', () => {
+      const unreached = operations.filter((it) => requestsOf(it).length === 0).map((it) => it.operationId)
+      expect(unreached.toSorted()).toEqual(Object.keys(exceptions).toSorted())
+    })
+
+    test.skipIf(unserved.length > 0)(
+      `every request is one that the API describes ${unserved.join(', ')}`,
+      () => {
+        const unknown = asked.filter(
+          (it) =>
+            !operations.some(
+              ({ method, pattern }) =>
+                it.method === method && pattern.test(decodeURI(new URL(it.url).pathname)),
+            ),
+        )
+        expect([...new Set(unknown.map(({ method, url }) => `${method} ${new URL(url).pathname}`))]).toEqual(
+          [],
+        )
+      },
+    )
+
+    test('every query parameter of every operation is said by some option, and no other', () => {
+      for (const operation of operations) {
+        if (operation.operationId in exceptions) continue
+        const requests = requestsOf(operation)
+        const said = new Set(requests.flatMap(({ url }) => [...new URL(url).searchParams.keys()]))
+        // Of a decision the reason is part of it.
+        const inBody = requests.some(({ body }) => 'reason' in (JSON.parse(body ?? '{}') as object))
+        const isOpen = (name: string) =>
+          !unsaid.includes(name) && !said.has(name) && !(name === 'reason' && inBody)
+        const open = operation.query.filter(isOpen)
+        expect(open, operation.operationId).toEqual([])
+        expect(
+          [...said].filter((name) => !operation.query.includes(name)),
+          operation.operationId,
+        ).toEqual([])
+      }
+    })
+
+    test('every member of every body is said by some option, or in a file', () => {
+      // Documents come out of files, whatever is in them.
+      const whole = [
+        'put_tenants_tenant',
+        'put_tenants_tenant_servers_name',
+        'put_tenants_tenant_policies_name',
+      ]
+      for (const operation of operations) {
+        if (whole.includes(operation.operationId)) continue
+        const said = requestsOf(operation).flatMap(({ body }) =>
+          Object.keys(JSON.parse(body ?? '{}') as object),
+        )
+        // The place to go on from is taken from the answer before.
+        const open = operation.body.filter((name) => name !== 'after' && !said.includes(name))
+        expect(open, operation.operationId).toEqual([])
+      }
+    })
+
+    test('every command is tried here with every option, or asks nothing', () => {
+      for (const command of commands) {
+        const name = nameOf(command)
+        const tried = lines.filter((line) => `gatehouse ${line} `.startsWith(`${name} `))
+        if (name in local) {
+          expect(tried, name).toEqual([])
+          continue
+        }
+        expect(tried.length, name).toBeGreaterThan(0)
+        const untried = command.options
+          .map((it) => it.name)
+          .filter((it) => !['url', 'token', 'tenant'].includes(it))
+          .filter((it) => !tried.some((line) => line.includes(`--${it}`) || line.includes('FILTERS')))
+        expect(untried, name).toEqual([])
+      }
+    })
+  },
+)
