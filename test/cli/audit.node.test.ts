@@ -1,0 +1,101 @@
+/** The audit commands, against a real gateway and its database. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { adminApi } from '../support/node/admin-api.ts'
+import { type AuditDatabase, startAuditDatabase } from '../support/node/audit-database.ts'
+import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { type CliAt, cliAt } from '../support/node/cli-gateway.ts'
+import { openSession, type SessionClient } from '../support/node/session-client.ts'
+import { until } from '../support/node/until.ts'
+
+/** Rows gather for ten seconds. */
+const CARRIED_WITHIN_MS = 40_000
+
+describe.skipIf(bareWorkerdMissing !== null)(`the audit trail ${bareWorkerdMissing ?? ''}`, () => {
+  let database: AuditDatabase
+  let gateway: BareGateway
+  let client: SessionClient
+  let cli: CliAt
+
+  beforeAll(async () => {
+    database = await startAuditDatabase()
+    gateway = await startBare({ DEMO: 'true', LEGITI_REPORT_LOGINS: 'false' }, { auditDb: database.address })
+    const api = adminApi(gateway.url, 'acme')
+    await api.putTenant()
+    await api.putPolicy('some', { version: '1', default: 'allow', hide: ['track_logout'] })
+    client = await openSession(gateway.url, await api.putGrant('bot', { policy: 'some' }))
+    for (let i = 0; i < 3; i++) await client.call('auth_whoami', {})
+    cli = cliAt(gateway.url, 'acme')
+    const rows = () => Number(database.db.prepare('SELECT count(*) AS n FROM audit').get()?.n)
+    await until('rows', () => rows() >= 6, CARRIED_WITHIN_MS)
+  })
+  afterAll(async () => {
+    await client?.close()
+    await gateway?.stop()
+    await database?.stop()
+  })
+
+  test('is queried by any field, as a table or whole', async () => {
+    const { code, out } = await cli('audit query --tool auth_whoami --grant bot')
+    expect(code).toBe(0)
+    const [head = '', ...rows] = out.trimEnd().split('\n')
+    expect(head).toMatch(/^at +grant +who +what +server +decision +rule +outcome$/)
+    expect(rows).toHaveLength(3)
+    for (const row of rows) expect(row).toMatch(/^\d{4}-.*Z +bot +— +auth_whoami +session +allow /)
+    expect((await cli('audit query --grant bot --limit 2')).out.trimEnd().split('\n')).toHaveLength(3)
+    const { data } = await cli.json('audit query --kind change --actor root --order oldest')
+    const actions = (data.items as { action: string }[]).map(({ action }) => action)
+    expect(actions.length).toBeGreaterThanOrEqual(3)
+    expect((await cli('audit query --from yesterday')).err).toMatch(
+      /^gatehouse audit query: 400 Invalid query: /,
+    )
+  })
+
+  test('is exported whole, and went on with from where it ended', async () => {
+    const whole = await cli('audit export')
+    expect(whole).toMatchObject({ code: 0, err: '' })
+    const lines = whole.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const end = lines.at(-1)
+    expect(end).toMatchObject({ end: true, rows: lines.length - 1, next: null })
+    const later = await cli(`audit export --after ${end?.last}`)
+    expect(JSON.parse(later.out)).toMatchObject({ end: true, rows: 0 })
+  })
+
+  test('is verified, and what was altered is found', async () => {
+    expect(await cli('audit verify')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^intact: \d+ rows of 2 logs\n$/),
+    })
+    database.db.exec("UPDATE audit SET tool = 'other' WHERE principal = 'bot' AND seq = 2")
+    const altered = await cli('audit verify')
+    expect(altered.code).toBe(1)
+    expect(altered.out).toMatch(/^altered: grant bot, chain \S+, row 2\nNOT intact: /)
+    database.db.exec("UPDATE audit SET tool = 'auth_whoami' WHERE principal = 'bot' AND seq = 2")
+  })
+
+  test('is followed', async () => {
+    const printed: string[] = []
+    const tail = cli(
+      'audit tail --tool auth_whoami',
+      {},
+      {
+        print: (text) => printed.push(text),
+      },
+    )
+    await until(
+      'a row',
+      async () => {
+        await client.call('auth_whoami', {})
+        return printed.length > 0
+      },
+      CARRIED_WITHIN_MS,
+    )
+    expect(printed[0]).toMatch(/^\d{4}-.*Z {2}bot {2}— {2}auth_whoami {2}session {2}allow {2}.*\n$/)
+    // The stream ends with the gateway, and coming again finds nobody.
+    await gateway.kill9()
+    expect(await tail).toMatchObject({ code: 2 })
+    await gateway.start()
+  })
+})
