@@ -149,7 +149,8 @@ async function record(
   const given = Object.keys(args)
   const known = given.filter((name) => Object.hasOwn(tool.input.shape, name))
   const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
-  const hmac = await argumentsHmac(env, claim.tenant, args)
+  // What logs in may be a password: nothing is kept that a guess at it could be compared with.
+  const hmac = tool.definition.name === 'auth_login' ? null : await argumentsHmac(env, claim.tenant, args)
   return { server: tool.server, tool: tool.definition.name, argumentNames, argumentsHmac: hmac }
 }
 
