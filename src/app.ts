@@ -8,6 +8,7 @@ import { mount } from './admin/serve.ts'
 import { grantOfApproval } from './approvals/id.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
 import { approvalPage } from './approvals/page.ts'
+import { StoreError } from './audit/store.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env } from './env.ts'
@@ -112,10 +113,20 @@ app.route('/dev', devRoutes)
 app.notFound(notFound)
 
 app.onError((error) => {
+  if (error instanceof StoreError) return auditUnavailable(error)
   // Never the message: it may quote what a client sent.
   log('error', 'request.failed', { error: error.name })
   return problem(503, 'Unavailable', 'The request could not be completed.', { 'retry-after': '1' })
 })
+
+function auditUnavailable({ code }: StoreError): Response {
+  log('error', 'audit.unavailable', { reason: code })
+  const detail =
+    code === 'no_table'
+      ? 'It has no tables: npx wrangler d1 migrations apply AUDIT_DB, with --local or --remote (docs/audit.md).'
+      : 'It did not answer as it should; try again.'
+  return problem(503, 'The audit database is not available', detail, { 'retry-after': '5' })
+}
 
 function notFound(): Response {
   return problem(404, 'Not found', 'There is nothing here.')

@@ -96,6 +96,15 @@ describe('a query', () => {
     expect(after?.complete_until).toBe(new Date(Date.now()).toISOString())
   })
 
+  test('of a database without tables says how to make them', async () => {
+    await makeGrant('acme', 'agent')
+    await auditDb().exec('ALTER TABLE audit RENAME TO elsewhere')
+    const answer = await admin('GET', 'acme/audit')
+    await auditDb().exec('ALTER TABLE elsewhere RENAME TO audit')
+    expect(answer.status).toBe(503)
+    expect(answer.body).toMatchObject({ detail: expect.stringContaining('d1 migrations apply AUDIT_DB') })
+  })
+
   test('without a database is answered 503', async () => {
     const answer = await adminWith({ AUDIT_DB: undefined } as never, 'GET', 'acme/audit')
     expect(answer.status).toBe(503)
