@@ -328,6 +328,24 @@ describe('verification', () => {
     expect(await verified()).toMatchObject({ intact: false })
   })
 
+  test.each([3, 5])('finds that the first %i rows went with times and hashes of their own', async (count) => {
+    const all = await carriedRows<StoredRow>("principal = 'bot'")
+    const [first] = all
+    if (first === undefined) throw new Error('nothing')
+    const forged = await chainRows(
+      GENESIS,
+      first,
+      all.slice(0, count).map((row) => ({ ...row, at: 0 })),
+    )
+    for (const { seq, hash } of forged)
+      await meddle(`UPDATE audit SET at = 0, hash = '${hash}' WHERE principal = 'bot' AND seq = ${seq}`)
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    await retained(DAY, 30)
+    expect((await verified()).findings).toContainEqual(
+      expect.objectContaining({ grant: 'bot', seq: count === 5 ? 5 : 4, problem: 'altered' }),
+    )
+  })
+
   test('retention cuts a long log piece by piece, up to the first row that is not old', async () => {
     const [first] = await carriedRows<StoredRow>("principal = 'bot'")
     if (first === undefined) throw new Error('nothing')
