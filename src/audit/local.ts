@@ -54,6 +54,8 @@ export interface Cut {
   readonly chain: string
   readonly seq: number
   readonly hash: string
+  /** Rows up to here are gone from the audit database for sure. */
+  readonly removedSeq: number
 }
 
 export function readTenantLogs(sql: SqlStorage, source: Source): TenantLogs {
@@ -62,7 +64,9 @@ export function readTenantLogs(sql: SqlStorage, source: Source): TenantLogs {
     .toArray()
     .map(({ name }) => name)
   const cuts = sql
-    .exec<Record<string, SqlStorageValue>>('SELECT principal, chain, seq, hash FROM audit_cuts')
+    .exec<Record<string, SqlStorageValue>>(
+      'SELECT principal, chain, seq, hash, removed_seq AS removedSeq FROM audit_cuts',
+    )
     .toArray() as unknown as Cut[]
   return { principals, cuts, own: readHead(sql, source) }
 }

@@ -1,6 +1,6 @@
 /** Reads the audit trail of one tenant: pages by time, and everything in the order in which it came. */
 import { type Filter, type Where, whereOf } from './filter.ts'
-import type { StoredRow } from './row.ts'
+import type { Log, StoredRow } from './row.ts'
 import { asked } from './store.ts'
 
 export type Order = 'newest' | 'oldest'
@@ -77,29 +77,52 @@ export async function readLog(
   })
 }
 
-/** Everyone of a tenant whose rows the database has. Reads all of the tenant's index. */
-export async function storedPrincipals(db: D1Database, tenant: string): Promise<readonly string[]> {
+/** Everyone of a tenant whose rows the database has, from a name on. Reads all of the tenant's index from there. */
+export async function storedPrincipals(
+  db: D1Database,
+  tenant: string,
+  from: string,
+): Promise<readonly string[]> {
   const { results } = await asked(() =>
     db
-      .prepare('SELECT DISTINCT principal FROM audit WHERE tenant = ?1')
-      .bind(tenant)
+      .prepare('SELECT DISTINCT principal FROM audit WHERE tenant = ?1 AND principal >= ?2')
+      .bind(tenant, from)
       .all<{ principal: string }>(),
   )
   return results.map(({ principal }) => principal)
 }
 
-/** Logs under the name of a principal other than `chain`; ten at most. */
+/** The first row of a log up to `seq`, or null. */
+export async function firstUpTo(
+  db: D1Database,
+  { tenant, principal, chain }: Log,
+  seq: number,
+): Promise<number | null> {
+  const { results } = await asked(() =>
+    db
+      .prepare(
+        `SELECT seq FROM audit WHERE tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq <= ?4
+         ORDER BY seq LIMIT 1`,
+      )
+      .bind(tenant, principal, chain, seq)
+      .all<{ seq: number }>(),
+  )
+  return results[0]?.seq ?? null
+}
+
+/** Logs under the name of a principal other than `chain`, null for all; ten at most. */
 export async function otherLogs(
   db: D1Database,
   tenant: string,
   principal: string,
-  chain: string,
+  chain: string | null,
 ): Promise<readonly string[]> {
+  const others = chain === null ? '?3 IS NULL' : '(chain < ?3 OR chain > ?3)'
   const { results } = await asked(() =>
     db
       .prepare(
         `SELECT DISTINCT chain FROM audit
-         WHERE tenant = ?1 AND principal = ?2 AND (chain < ?3 OR chain > ?3) LIMIT 10`,
+         WHERE tenant = ?1 AND principal = ?2 AND ${others} LIMIT 10`,
       )
       .bind(tenant, principal, chain)
       .all<{ chain: string }>(),

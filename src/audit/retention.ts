@@ -3,7 +3,9 @@
  * the hash of the last row that goes: so what is left can still be verified, and nobody can pass a removal off as this.
  */
 import { errorName, log } from '../log.ts'
-import type { Cut } from './local.ts'
+import { GENESIS, linkHash } from './chain.ts'
+import { readLog } from './query.ts'
+import type { Log } from './row.ts'
 import { asked, StoreError } from './store.ts'
 
 export interface RetentionContext {
@@ -22,6 +24,9 @@ const AGAIN_MS = 15 * 60_000
 const MOST_LOGS = 100
 const MOST_ROWS = 5_000
 const MOST_STATEMENTS = 300
+/** Rows that are hashed, cut and removed at a time, and how often in one run. */
+const PIECE = 1_000
+const MOST_PIECES = 200
 
 /** When old rows are to be looked for: of a tenant that is new, not before there can be any. */
 export function nextRetentionMs(sql: SqlStorage): number {
@@ -50,81 +55,120 @@ export async function retain(context: RetentionContext): Promise<void> {
   await commit(() => sql.exec('UPDATE audit_retention SET next_at = ? WHERE id = 1', nextMs).rowsWritten)
 }
 
-async function cutAll({ sql, db, tenant, days, commit, now }: RetentionContext): Promise<boolean> {
+async function cutAll(context: RetentionContext): Promise<boolean> {
+  const { db, tenant, days, now } = context
   const beforeMs = now() - days * DAY_MS
   const { results: old } = await asked(() =>
     db
-      .prepare(
-        `SELECT principal, chain, max(seq) AS seq, hash FROM audit WHERE tenant = ?1 AND at < ?2
-         GROUP BY principal, chain LIMIT ${MOST_LOGS}`,
-      )
+      .prepare(`SELECT DISTINCT principal, chain FROM audit WHERE tenant = ?1 AND at < ?2 LIMIT ${MOST_LOGS}`)
       .bind(tenant, beforeMs)
-      .all<Cut>(),
+      .all<Pick<Log, 'principal' | 'chain'>>(),
   )
-  let statements = 0
-  for (const candidate of old) {
-    const cut = await lastOf(db, tenant, candidate, beforeMs)
-    if (cut === null) continue
-    await commit(() =>
-      sql.exec(
-        `INSERT INTO audit_cuts (principal, chain, seq, hash) VALUES (?, ?, ?, ?)
-         ON CONFLICT (principal, chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
-         WHERE excluded.seq > seq`,
-        cut.principal,
-        cut.chain,
-        cut.seq,
-        cut.hash,
-      ),
-    )
-    for (let removed = MOST_ROWS; removed === MOST_ROWS; statements++) {
-      if (statements >= MOST_STATEMENTS) return false
-      removed = await removeTo(db, tenant, cut)
+  let pieces = 0
+  for (const { principal, chain } of old) {
+    const log = { tenant, principal, chain }
+    let cut = readCut(context.sql, log)
+    // What an earlier run has cut and not removed goes first.
+    if (cut !== null && !(await removeTo(context, log, cut))) return false
+    for (let isMore = true; isMore; pieces++) {
+      if (pieces >= MOST_PIECES) return false
+      const next = await nextCut(context, log, cut, beforeMs)
+      if (next === null) break
+      await writeCut(context, log, next)
+      if (!(await removeTo(context, log, next))) return false
+      isMore = next.isMore
+      cut = next
     }
   }
   return old.length < MOST_LOGS
 }
 
-/** A log goes from its beginning: a row whose time is later keeps all that follow it. */
-async function lastOf(
-  db: D1Database,
-  tenant: string,
-  { principal, chain, seq, hash }: Cut,
-  beforeMs: number,
-) {
-  const row = await asked(() =>
-    db
-      .prepare(
-        `SELECT seq, hash FROM audit WHERE tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq < (
-           SELECT min(seq) FROM audit WHERE tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq <= ?4 AND at >= ?5)
-         ORDER BY seq DESC LIMIT 1`,
-      )
-      .bind(tenant, principal, chain, seq, beforeMs)
-      .all<{ seq: number; hash: string }>(),
-  )
-  const [earlier] = row.results
-  if (earlier !== undefined) return { principal, chain, ...earlier }
-  const first = await asked(() =>
-    db
-      .prepare(
-        `SELECT at FROM audit WHERE tenant = ?1 AND principal = ?2 AND chain = ?3 ORDER BY seq LIMIT 1`,
-      )
-      .bind(tenant, principal, chain)
-      .all<{ at: number }>(),
-  )
-  return (first.results[0]?.at ?? beforeMs) < beforeMs ? { principal, chain, seq, hash } : null
+interface Place {
+  readonly seq: number
+  readonly hash: string
 }
 
-async function removeTo(db: D1Database, tenant: string, { principal, chain, seq }: Cut): Promise<number> {
+/**
+ * How far the next piece of a log may go. Nothing that the database says is believed: its rows are hashed again, from
+ * the last cut to the row that stays. Null: nothing is old enough, or these are not the rows that were written.
+ */
+async function nextCut(
+  { db, tenant }: RetentionContext,
+  of: Log,
+  last: Place | null,
+  beforeMs: number,
+): Promise<(Place & { readonly isMore: boolean }) | null> {
+  const rows = await readLog(db, of, last?.seq ?? 0, PIECE + 1)
+  let before = last
+  let cut: Place | null = null
+  for (const [i, row] of rows.entries()) {
+    const follows = before === null || row.seq === before.seq + 1
+    if (!follows || (await linkHash(before?.hash ?? GENESIS, of, row)) !== row.hash) {
+      const { principal, chain } = of
+      log('error', 'audit.not_cut', { tenant, grant: principal, chain, seq: row.seq, error: 'altered' })
+      return null
+    }
+    // A log goes from its beginning: a row whose time is later keeps all that follow it.
+    if (row.at >= beforeMs || i === PIECE) break
+    before = { seq: row.seq, hash: row.hash }
+    cut = before
+  }
+  return cut === null ? null : { ...cut, isMore: rows.length > PIECE && cut.seq === rows[PIECE - 1]?.seq }
+}
+
+function readCut(sql: SqlStorage, { principal, chain }: Log): Place | null {
+  const [cut] = sql
+    .exec<{ seq: number; hash: string }>(
+      'SELECT seq, hash FROM audit_cuts WHERE principal = ? AND chain = ?',
+      principal,
+      chain,
+    )
+    .toArray()
+  return cut ?? null
+}
+
+async function writeCut({ sql, commit }: RetentionContext, log: Log, { seq, hash }: Place): Promise<void> {
+  await commit(() =>
+    sql.exec(
+      `INSERT INTO audit_cuts (principal, chain, seq, hash) VALUES (?, ?, ?, ?)
+       ON CONFLICT (principal, chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+       WHERE excluded.seq > seq`,
+      log.principal,
+      log.chain,
+      seq,
+      hash,
+    ),
+  )
+}
+
+/**
+ * Removes what is cut, and writes down that it is gone: from then on no such row may be there. False: there is more than
+ * a piece can have left, for the next run.
+ */
+async function removeTo(
+  { sql, db, commit }: RetentionContext,
+  { tenant, principal, chain }: Log,
+  { seq }: Place,
+): Promise<boolean> {
   const { meta } = await asked(() =>
     db
       .prepare(
         `DELETE FROM audit WHERE arrived IN (SELECT arrived FROM audit
-           WHERE tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq <= ?4 ORDER BY seq LIMIT ${MOST_ROWS})`,
+             WHERE tenant = ?1 AND principal = ?2 AND chain = ?3 AND seq <= ?4 ORDER BY seq LIMIT ${MOST_ROWS})`,
       )
       .bind(tenant, principal, chain, seq)
       .run(),
   )
-  return meta.changes
+  if (meta.changes === MOST_ROWS) return false
+  await commit(() =>
+    sql.exec(
+      'UPDATE audit_cuts SET removed_seq = max(removed_seq, ?1) WHERE principal = ?2 AND chain = ?3',
+      seq,
+      principal,
+      chain,
+    ),
+  )
+  return true
 }
 
 /** Removes all that there is of a tenant, for one that is deleted. True when nothing is left; call it again until then. */

@@ -319,6 +319,10 @@ const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX logout_targets_due ON logout_targets (retry_at);
   `,
+  `
+  -- What retention has cut is gone from the audit database up to here: no row may be there any more.
+  ALTER TABLE audit_cuts ADD COLUMN removed_seq INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

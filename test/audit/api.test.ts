@@ -2,6 +2,9 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { chainRows, GENESIS } from '../../src/audit/chain.ts'
+import type { StoredRow } from '../../src/audit/row.ts'
+import { putRows } from '../../src/audit/store.ts'
 import { Tail } from '../../src/audit/tail.ts'
 import { recordChange } from '../../src/tenant/changes.ts'
 import { admin, adminWith, makeGrant, ROOT, tenantObject } from '../support/admin.ts'
@@ -225,6 +228,12 @@ describe('verification', () => {
   })
 
   const meddle = (query: string) => auditDb().prepare(query).run()
+  const retained = async (afterMs = 2 * DAY, days = 1) => {
+    await admin('PUT', 'acme', { audit: { retention_days: days } })
+    vi.setSystemTime(Date.now() + afterMs)
+    await runInDurableObject(tenantObject('acme'), (_, { storage }) => storage.setAlarm(Date.now()))
+    await runDurableObjectAlarm(tenantObject('acme'))
+  }
 
   test('finds nothing in what nobody touched', async () => {
     expect(await verified()).toMatchObject({ intact: true, logs: 2, findings: [], next: null })
@@ -257,6 +266,109 @@ describe('verification', () => {
     expect((await verified()).findings).toContainEqual(
       expect.objectContaining({ grant: '(tenant)', problem: 'cut_short' }),
     )
+  })
+
+  test('finds rows that were put in where retention had removed, or before the beginning', async () => {
+    await meddle(`INSERT INTO audit (tenant, principal, chain, seq, at, kind, hash)
+      SELECT tenant, principal, chain, 0, at, kind, hash FROM audit WHERE principal = 'bot' AND seq = 1`)
+    expect((await verified()).findings).toMatchObject([{ grant: 'bot', seq: 0, problem: 'made_up' }])
+    await meddle('DELETE FROM audit WHERE seq = 0')
+    const [row] = await carriedRows<{ chain: string }>("principal = 'bot'")
+    await retained()
+    expect(await carriedRows("principal = 'bot'")).toEqual([])
+    expect(await verified()).toMatchObject({ intact: true })
+    await meddle(`INSERT INTO audit (tenant, principal, chain, seq, at, kind, hash)
+      VALUES ('acme', 'bot', '${row?.chain}', 3, ${Date.now()}, 'decision', 'x')`)
+    expect((await verified()).findings).toMatchObject([{ grant: 'bot', seq: 3, problem: 'made_up' }])
+  })
+
+  test('finds a log of nobody on any page, even one without a name', async () => {
+    await meddle(`INSERT INTO audit (tenant, principal, chain, seq, at, kind, hash)
+      VALUES ('acme', 'zed', '', 1, 1, 'decision', 'x')`)
+    const after = JSON.stringify(['bot', '', 0, ''])
+    const { body } = await admin('POST', 'acme/audit/verify', { after })
+    expect(body?.findings).toMatchObject([{ grant: 'zed', problem: 'unknown_log' }])
+  })
+
+  test('finds a cut at the head that is not the head', async () => {
+    await retained()
+    await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
+      storage.sql.exec("UPDATE audit_cuts SET hash = 'x' WHERE principal = 'bot'")
+    })
+    expect((await verified()).findings).toMatchObject([{ grant: 'bot', seq: 5, problem: 'altered' }])
+  })
+
+  test('does not take rows that retention has yet to remove for made up', async () => {
+    const [first, last] = await carriedRows<{ chain: string; hash: string }>(
+      "principal = 'bot' AND seq IN (1, 5)",
+    )
+    await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
+      storage.sql.exec(
+        "INSERT INTO audit_cuts (principal, chain, seq, hash) VALUES ('bot', ?, 5, ?)",
+        first?.chain,
+        last?.hash,
+      )
+    })
+    expect(await verified()).toMatchObject({ intact: true })
+    await retained()
+    expect(await carriedRows("principal = 'bot'")).toEqual([])
+    expect(await verified()).toMatchObject({ intact: true })
+  })
+
+  test.each<[string, string, number]>([
+    ['times', 'UPDATE audit SET at = 0 WHERE seq <= 3', 5],
+    ['a field', "UPDATE audit SET decision = 'deny' WHERE seq = 2", 5],
+    ['a hash', "UPDATE audit SET hash = 'x' WHERE seq = 3", 5],
+    ['a gap', 'DELETE FROM audit WHERE seq = 2', 4],
+  ])('retention keeps what was meddled with: %s', async (_, query, count) => {
+    const errors = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await meddle(`${query} AND principal = 'bot'`)
+    await retained()
+    expect(await carriedRows("principal = 'bot'")).toHaveLength(count)
+    expect(errors.mock.calls.flat().join()).toContain('audit.not_cut')
+    expect(await verified()).toMatchObject({ intact: false })
+  })
+
+  test('retention takes no row for old whose time was changed, though nothing is old', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    await meddle("UPDATE audit SET at = 0 WHERE principal = 'bot'")
+    await retained(DAY, 30)
+    expect(await carriedRows("principal = 'bot'")).toHaveLength(5)
+    expect(await verified()).toMatchObject({ intact: false })
+  })
+
+  test.each([3, 5])('finds that the first %i rows went with times and hashes of their own', async (count) => {
+    const all = await carriedRows<StoredRow>("principal = 'bot'")
+    const [first] = all
+    if (first === undefined) throw new Error('nothing')
+    const forged = await chainRows(
+      GENESIS,
+      first,
+      all.slice(0, count).map((row) => ({ ...row, at: 0 })),
+    )
+    for (const { seq, hash } of forged)
+      await meddle(`UPDATE audit SET at = 0, hash = '${hash}' WHERE principal = 'bot' AND seq = ${seq}`)
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    await retained(DAY, 30)
+    expect((await verified()).findings).toContainEqual(
+      expect.objectContaining({ grant: 'bot', seq: count === 5 ? 5 : 4, problem: 'altered' }),
+    )
+  })
+
+  test('retention cuts a long log piece by piece, up to the first row that is not old', async () => {
+    const [first] = await carriedRows<StoredRow>("principal = 'bot'")
+    if (first === undefined) throw new Error('nothing')
+    const log = { ...first, principal: 'long' }
+    const made = Array.from({ length: 2_005 }, (_, i) => ({
+      ...log,
+      seq: i + 1,
+      at: i < 2_002 ? START : START + 3 * DAY,
+    }))
+    await putRows(auditDb(), log, await chainRows(GENESIS, log, made))
+    await retained()
+    expect((await carriedRows<StoredRow>("principal = 'long'")).map(({ seq }) => seq)).toEqual([
+      2_003, 2_004, 2_005,
+    ])
   })
 
   test('goes on where retention has cut, and only there', async () => {
