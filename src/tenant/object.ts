@@ -182,7 +182,7 @@ export class TenantObject extends DurableObject<Env> {
         const nowMs = Date.now()
         demand(this.#sql, by.expected, 'tenant', true)
         this.#record(by, 'tenant.delete', 'tenant', {}, nowMs)
-        startDeletion(this.#sql, nowMs, nowMs + patienceMs)
+        startDeletion(this.#sql, nowMs, nowMs + patienceMs, by)
       })
     } catch (error) {
       return refusedBy(error)

@@ -319,6 +319,11 @@ const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX logout_targets_due ON logout_targets (retry_at);
   `,
+  `
+  -- Who asked first for the tenant to be deleted, and whether they said why; the change itself may long be carried.
+  ALTER TABLE tenant ADD COLUMN deleted_by TEXT;
+  ALTER TABLE tenant ADD COLUMN deleted_with_reason INTEGER;
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */
