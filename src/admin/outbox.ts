@@ -104,11 +104,12 @@ export const outboxRoutes: readonly Route[] = [
         202: answer('It is queued', z.object({ event: z.string(), state: z.literal('pending') })),
       },
     },
-    async ({ c, env, tenant, params: { grant, event } }) => {
+    async ({ c, env, object, tenant, params: { grant, event }, by }) => {
       const principal = isName(grant) ? principalObject(env, tenant, grant) : null
-      if (principal === null || !(await principal.replayEvent(event))) {
-        return problem(404, 'No such dead letter', 'This principal has no dead letter of that id.')
-      }
+      if (principal === null || !(await principal.isDeadLetter(event))) return noSuchLetter()
+      // On record before it happens: nothing is sent again that nobody can be found for.
+      await object.recordReplay(grant, by, event)
+      if (!(await principal.replayEvent(event))) return noSuchLetter()
       c.executionCtx.waitUntil(principal.drain())
       return Response.json({ event, state: 'pending' }, { status: 202 })
     },
@@ -125,6 +126,10 @@ function listed({ id, tool, state, occurredAtMs, settledAtMs, attempts, lastErro
     attempts,
     last_error: lastError,
   }
+}
+
+function noSuchLetter(): Response {
+  return problem(404, 'No such dead letter', 'This principal has no dead letter of that id.')
 }
 
 function noSuchGrant(): Response {

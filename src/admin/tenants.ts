@@ -2,7 +2,7 @@
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
 import { object } from '../policy/fragments.ts'
-import { checkStoreAddresses } from '../session/addresses.ts'
+import { checkIdentityAddresses } from '../session/addresses.ts'
 import { type TenantDocument, tenantDocument } from '../tenant/config.ts'
 import type { DeletionView, TenantView } from '../tenant/contract.ts'
 import { at, demoKeeps, invalid, refusal, tagged } from './answers.ts'
@@ -67,9 +67,9 @@ export const tenantRoutes: readonly Route[] = [
       const { env, object, tenant, body, by } = call
       const wrong = newTenantProblem(tenant)
       if (wrong !== null) return invalid([wrong])
-      const stores = await checkStoreAddresses(body, env)
-      if (stores.kind === 'unknown') return problem(503, 'Resolver unavailable', stores.problem)
-      if (stores.kind === 'refused') return invalid([stores.problem])
+      const addresses = await checkIdentityAddresses(body, env)
+      if (addresses.kind === 'unknown') return problem(503, 'Resolver unavailable', addresses.problem)
+      if (addresses.kind === 'refused') return invalid([addresses.problem])
       const put = await object.putTenant(tenant, JSON.stringify(body), by)
       if (put.kind !== 'done') return refusal(put)
       const now = { ...shown(tenant, put.now), warnings: demoKeeps(call, 'settings'), pending: put.pending }

@@ -50,7 +50,7 @@ async function end(
   if (view === null) return stranger(http, env)
   const document = JSON.parse(view.settingsJson) as TenantDocument
   if (!document.identity.jwt.some((it) => it.issuer === issuer)) return stranger(http, env)
-  const checked = await readLogoutToken(token, { ...document, servers: [] }, Date.now())
+  const checked = await readLogoutToken(env, token, { ...document, servers: [] }, Date.now())
   if (!checked.ok) {
     log('warn', 'oidc.logout_refused', { tenant, reason: checked.problem })
     if (checked.isPassing) return refusal(checked.problem, 400, {}, 'temporarily_unavailable')

@@ -1,5 +1,6 @@
 /** Logout tokens: what an issuer says when sessions are to end (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6). */
 import { decodeProtectedHeader, type JWTPayload } from 'jose'
+import type { Env } from '../env.ts'
 import { accountId } from '../legiti/fields.ts'
 import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyJwt } from '../session/jwt.ts'
 import { isSid } from '../session/providers.ts'
@@ -28,6 +29,7 @@ export function claimedIssuer(token: string): { readonly issuer: string } | { re
 
 /** Verifies a logout token for one of the tenant's issuers. Never throws. */
 export async function readLogoutToken(
+  env: Env,
   token: string,
   settings: TenantSettings,
   nowMs: number,
@@ -36,7 +38,7 @@ export async function readLogoutToken(
   // A token of another kind may not pass for one (RFC 8725, 3.11); many issuers do not say which kind it is.
   if (typ !== null && !/^(application\/)?(logout\+)?jwt$/i.test(typ))
     return refused('the header "typ" is of another kind of token')
-  const verified = await verifyJwt(token, settings, ['iat', 'exp', 'jti', 'events'], nowMs)
+  const verified = await verifyJwt(env, token, settings, ['iat', 'exp', 'jti', 'events'], nowMs)
   if (!verified.ok) {
     if (verified.kind === 'stranger') return refused('the token is not a JWT of a configured issuer')
     return { ok: false, problem: verified.message, isPassing: verified.isPassing }

@@ -41,7 +41,7 @@ import {
   purge,
   soonestPurgeMs,
 } from './housekeeping.ts'
-import { type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
+import { isDead, type ListedEvent, listEvents, outboxStatus, replay, stopSending } from './outbox.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
@@ -346,6 +346,11 @@ export class PrincipalObject extends DurableObject<Env> {
   async outboxEvents(state: ListedEvent['state'], after: number, most: number) {
     if (this.#grant === null) return null
     return listEvents(this.#sql, state, after, most)
+  }
+
+  /** Whether there is a dead letter of that id. */
+  async isDeadLetter(id: string): Promise<boolean> {
+    return this.#grant !== null && isDead(this.#sql, id)
   }
 
   /** Queues a dead letter again and tries Legiti at once. False when there is no such letter. */

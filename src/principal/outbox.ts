@@ -185,6 +185,11 @@ export function stopSending(sql: SqlStorage, nowMs: number): void {
   )
 }
 
+/** Whether there is a dead letter of that id. */
+export function isDead(sql: SqlStorage, id: string): boolean {
+  return sql.exec("SELECT 1 FROM outbox WHERE id = ? AND state = 'dead'", id).toArray().length > 0
+}
+
 /** Makes a dead letter pending again, behind what is already queued. False when there is no such letter. */
 export function replay(sql: SqlStorage, id: string, nowMs: number): boolean {
   const letter = sql

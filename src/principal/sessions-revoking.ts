@@ -4,7 +4,7 @@
  */
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
-import { open, SealedTextError, secretKeys } from '../secrets/seal.ts'
+import { type OpenFailure, open, SealedTextError, secretKeys } from '../secrets/seal.ts'
 import { revokeCustomerToken } from '../session/magento.ts'
 import type { MagentoStore } from '../tenant/config.ts'
 import { storeTokenContext } from './sessions-evidence.ts'
@@ -77,12 +77,11 @@ function take(sql: SqlStorage, nowMs: number): Revocation[] {
 function settle({ sql, tenant, grant }: RevokingContext, it: Revocation, failure: string | null): void {
   const isOver = failure === null || it.tries >= MOST_REVOCATION_TRIES
   if (isOver) sql.exec('DELETE FROM revocations WHERE seq = ?', it.seq)
-  if (isOver && failure !== null)
-    log('warn', 'magento.token_not_revoked', {
-      principal: `${tenant}/${grant}`,
-      store: it.store,
-      reason: failure,
-    })
+  if (isOver && failure !== null) logNotRevoked(tenant, grant, it.store, failure)
+}
+
+function logNotRevoked(tenant: string, grant: string, store: string, reason: string): void {
+  log('warn', 'magento.token_not_revoked', { principal: `${tenant}/${grant}`, store, reason })
 }
 
 /** Null when this is over and done with; otherwise why another try makes sense. */
@@ -91,12 +90,19 @@ async function tell(context: RevokingContext, it: Revocation): Promise<string | 
   const store = context.stores.find(({ name }) => name === it.store)
   const keys = secretKeys(env)
   // The store is no more, or the run that had the last try died.
-  if (store === undefined || keys === null || it.tries > MOST_REVOCATION_TRIES) return null
+  if (store === undefined || it.tries > MOST_REVOCATION_TRIES) return null
+  if (keys === null) return unreadable(context, it, 'unknown_key')
   const place = storeTokenContext(tenant, grant, store.name, new URL(store.base_url).origin)
   try {
     return await revokeCustomerToken(env, store, await open(keys, it.sealedToken, place))
   } catch (error) {
     // What does not open now, because the store moved or its key is gone, never will.
-    return error instanceof SealedTextError ? null : 'failed'
+    return error instanceof SealedTextError ? unreadable(context, it, error.code) : 'failed'
   }
+}
+
+/** Over and done with, but the store goes on taking a token that nobody can name any more. */
+function unreadable({ tenant, grant }: RevokingContext, it: Revocation, why: OpenFailure): null {
+  logNotRevoked(tenant, grant, it.store, why)
+  return null
 }

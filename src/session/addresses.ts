@@ -1,4 +1,4 @@
-/** Where credentials of people may be sent: the same addresses that upstream servers may have. */
+/** Where credentials of people may be sent, and issuers' keys be fetched: where upstream servers may be, too. */
 import { allowsPrivate, checkAddress } from '../admin/resolve.ts'
 import type { Env } from '../env.ts'
 import type { TenantDocument } from '../tenant/config.ts'
@@ -10,16 +10,23 @@ export function isPrivateHost(url: URL, env: Env): boolean {
   return url.protocol !== 'https:' || addressProblem(url) !== null
 }
 
-export type StoreAddresses =
+export type IdentityAddresses =
   | { readonly kind: 'fine' }
   /** `unknown`: a name could not be looked up, so nothing is known against it, nor for it. */
   | { readonly kind: 'refused' | 'unknown'; readonly problem: string }
 
-/** Checks where the stores of a tenant's settings are, before the settings count. */
-export async function checkStoreAddresses({ identity }: TenantDocument, env: Env): Promise<StoreAddresses> {
-  for (const [i, { base_url }] of identity.magento.entries()) {
-    const pointer = `/identity/magento/${i}/base_url`
-    const url = new URL(base_url)
+/** Checks where the stores of a tenant's settings, and the keys of its issuers, are, before the settings count. */
+export async function checkIdentityAddresses(
+  { identity }: TenantDocument,
+  env: Env,
+): Promise<IdentityAddresses> {
+  const addresses = [
+    ...identity.magento.map(({ base_url }, i) => [`/identity/magento/${i}/base_url`, base_url] as const),
+    ...identity.jwt.map(({ jwks_uri }, i) => [`/identity/jwt/${i}/jwks_uri`, jwks_uri] as const),
+  ]
+  for (const [pointer, address] of addresses) {
+    if (address === undefined) continue
+    const url = new URL(address)
     if (url.protocol !== 'https:' && !allowsPrivate(env)) {
       const problem = `${pointer}: found http; allowed: https, unless ALLOW_PRIVATE_UPSTREAMS is "true"`
       return { kind: 'refused', problem }

@@ -10,7 +10,9 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose'
+import type { Env } from '../env.ts'
 import type { JwtIssuer, TenantSettings } from '../tenant/config.ts'
+import { isPrivateHost } from './addresses.ts'
 import { readBounded } from './bounded.ts'
 
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */
@@ -41,6 +43,7 @@ export type Verified =
 
 /** Verifies a token for one of the tenant's issuers. Never throws. */
 export async function verifyJwt(
+  env: Env,
   token: string,
   settings: TenantSettings,
   requiredClaims: string[],
@@ -51,7 +54,7 @@ export async function verifyJwt(
   let failed: Verified = { ok: false, kind: 'stranger' }
   for (const issuer of candidates) {
     try {
-      const result = await jwtVerify(token, keysOf(issuer), {
+      const result = await jwtVerify(token, keysOf(env, issuer), {
         issuer: issuer.issuer,
         audience: issuer.audience,
         algorithms: ALGORITHMS,
@@ -80,10 +83,12 @@ const keySets = new Map<string, JWTVerifyGetKey>()
 const MOST_KEY_SETS = 200
 
 /** The issuer's keys; fetched ones are kept, and fetched again for an unknown key at most every 30 seconds. */
-function keysOf(issuer: JwtIssuer): JWTVerifyGetKey {
+function keysOf(env: Env, issuer: JwtIssuer): JWTVerifyGetKey {
   if (issuer.jwks !== undefined)
     return createLocalJWKSet(issuer.jwks as Parameters<typeof createLocalJWKSet>[0])
   const url = issuer.jwks_uri ?? ''
+  // Checked when it was configured; whatever was stored since, nothing is asked of this network.
+  if (isPrivateHost(new URL(url), env)) throw new RangeError('the key set is at a private address')
   let keys = keySets.get(url)
   if (keys === undefined) {
     keys = createRemoteJWKSet(new URL(url), {

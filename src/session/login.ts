@@ -49,7 +49,7 @@ export async function prepareLogin(
     case 'trusted':
       return proven(trustedProof(args.account_id ?? '', settings), args.provider, null, complete)
     case 'jwt': {
-      const proof = await jwtProof(args.token ?? '', settings, context.nowMs)
+      const proof = await jwtProof(context.env, args.token ?? '', settings, context.nowMs)
       const evidence = proof.ok && proof.subject !== undefined ? await expect(context, proof.subject) : null
       if (evidence !== null && 'ok' in evidence) return proven(evidence, args.provider, null, complete)
       return proven(proof, args.provider, evidence, complete)

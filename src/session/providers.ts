@@ -1,4 +1,5 @@
 /** How an agent proves, or may assert, whose account it acts for. */
+import type { Env } from '../env.ts'
 import { accountId } from '../legiti/fields.ts'
 import type { LoginEvidence } from '../principal/contract.ts'
 import type { TenantSettings } from '../tenant/config.ts'
@@ -34,10 +35,15 @@ export function trustedProof(account: string, settings: TenantSettings): Proof {
  * The account of a signed JWT: its `sub`. Issuer, audience, signature and times must all be right for one of
  * the tenant's issuers.
  */
-export async function jwtProof(token: string, settings: TenantSettings, nowMs: number): Promise<Proof> {
+export async function jwtProof(
+  env: Env,
+  token: string,
+  settings: TenantSettings,
+  nowMs: number,
+): Promise<Proof> {
   if (settings.identity.jwt.length === 0)
     return fail('This tenant has no issuer configured for the provider "jwt".')
-  const verified = await verifyJwt(token, settings, ['sub', 'exp'], nowMs)
+  const verified = await verifyJwt(env, token, settings, ['sub', 'exp'], nowMs)
   if (!verified.ok) {
     if (verified.kind === 'stranger') return fail('The token is not a JWT of a configured issuer.')
     return fail(verified.message, accountId.safeParse(claimsOf(token)?.sub).data ?? null)

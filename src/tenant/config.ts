@@ -23,7 +23,7 @@ const jwtIssuer = object({
   issuer: z.string().min(1).max(512),
   /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
   audience: z.array(z.string().min(1).max(512)).min(1).max(16),
-  /** Where the issuer publishes its keys; fetched over https (or from loopback) and cached. */
+  /** Where the issuer publishes its keys; fetched over https (or, where private addresses are allowed, from loopback) and cached. */
   jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
   /** The keys themselves (RFC 7517), for issuers that publish none. */
   jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),

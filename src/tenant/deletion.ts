@@ -8,7 +8,7 @@ import { forgetTenant } from '../audit/retention.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { principalObject, tenantCounters } from '../objects.ts'
-import type { DeletionView } from './contract.ts'
+import type { By, DeletionView } from './contract.ts'
 import { readTenant } from './settings.ts'
 
 /** Between two rounds. */
@@ -17,13 +17,16 @@ export const DELETION_ROUND_MS = 5_000
 const AT_ONCE = 16
 const MOST_A_ROUND = 400
 
-/** Marks the tenant; asked again, it can only get shorter. The tables must exist. */
-export function startDeletion(sql: SqlStorage, nowMs: number, byMs: number): void {
+/** Marks the tenant; asked again, it can only get shorter, and remains whose it was. The tables must exist. */
+export function startDeletion(sql: SqlStorage, nowMs: number, byMs: number, { actor, reason }: By): void {
   sql.exec(
-    `UPDATE tenant SET deleting_at = coalesce(deleting_at, ?1), delete_by = min(coalesce(delete_by, ?2), ?2)
+    `UPDATE tenant SET deleting_at = coalesce(deleting_at, ?1), delete_by = min(coalesce(delete_by, ?2), ?2),
+       deleted_by = coalesce(deleted_by, ?3), deleted_with_reason = coalesce(deleted_with_reason, ?4)
      WHERE id = 1`,
     nowMs,
     byMs,
+    actor,
+    reason === null ? 0 : 1,
   )
   sql.exec('INSERT OR IGNORE INTO leaving (principal) SELECT name FROM audit_principals')
 }
@@ -63,7 +66,14 @@ export async function goOnDeleting(sql: SqlStorage, env: Env, nowMs: number): Pr
     return remaining
   }
   const { lost } = sql.exec<{ lost: number }>('SELECT coalesce(sum(lost), 0) AS lost FROM leaving').one()
-  log('info', 'tenant.deleted', { tenant: tenant.name, events_lost: lost })
+  const { actor, has_reason } = sql
+    .exec<{ actor: string | null; has_reason: number | null }>(
+      'SELECT deleted_by AS actor, deleted_with_reason AS has_reason FROM tenant',
+    )
+    .one()
+  // A reason is a person's own words: that there was one is enough.
+  const who = { actor, reason_given: has_reason === 1 }
+  log('info', 'tenant.deleted', { tenant: tenant.name, ...who, events_lost: lost })
   return { kind: 'gone', lost }
 }
 

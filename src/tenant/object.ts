@@ -72,7 +72,14 @@ import { KEPT, type ServerDocument } from './server-document.ts'
 import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
 import * as servers from './servers.ts'
 import { endDueSessions } from './session-ends.ts'
-import { readTenant, sizeProblem, writePushFailures, writeSuspended, writeTenant } from './settings.ts'
+import {
+  changedSettings,
+  readTenant,
+  sizeProblem,
+  writePushFailures,
+  writeSuspended,
+  writeTenant,
+} from './settings.ts'
 import { demand, dropStamp, stamp } from './stamps.ts'
 import { sealHeaders } from './static-secrets.ts'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
@@ -138,8 +145,15 @@ export class TenantObject extends DurableObject<Env> {
     const created = !this.#exists
     return this.#change(tenant, (nowMs) => {
       demand(this.#sql, by.expected, 'tenant', !created)
+      const before = readTenant(this.#sql)?.settings ?? null
       writeTenant(this.#sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), nowMs)
-      this.#record(by, created ? 'tenant.create' : 'tenant.put', 'tenant', {}, nowMs)
+      this.#record(
+        by,
+        created ? 'tenant.create' : 'tenant.put',
+        'tenant',
+        changedSettings(this.#sql, before),
+        nowMs,
+      )
       return { created, touched: grants.touchAll(this.#sql), now: this.#view() }
     })
   }
@@ -168,7 +182,7 @@ export class TenantObject extends DurableObject<Env> {
         const nowMs = Date.now()
         demand(this.#sql, by.expected, 'tenant', true)
         this.#record(by, 'tenant.delete', 'tenant', {}, nowMs)
-        startDeletion(this.#sql, nowMs, nowMs + patienceMs)
+        startDeletion(this.#sql, nowMs, nowMs + patienceMs, by)
       })
     } catch (error) {
       return refusedBy(error)
@@ -375,7 +389,13 @@ export class TenantObject extends DurableObject<Env> {
       }
       servers.writeServer(this.#sql, name, plain, headers, nowMs)
       secrets.writeSecretHeaders(this.#sql, name, given, KEPT)
-      this.#record(by, 'server.put', `server/${name}`, { created: before === null }, nowMs)
+      this.#record(
+        by,
+        'server.put',
+        `server/${name}`,
+        { created: before === null, origin: new URL(plain.url).origin },
+        nowMs,
+      )
       if (demoHash !== null && grants.readGrant(this.#sql, DEMO_GRANT) === null) {
         const builtIn = { label: DEMO_LABEL, policy: null, servers: '*', expiresAtMs: null } as const
         grants.writeGrant(this.#sql, DEMO_GRANT, builtIn, demoHash, 'demo', nowMs)
@@ -768,6 +788,15 @@ export class TenantObject extends DurableObject<Env> {
   async recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void> {
     if (!this.#exists) return
     this.ctx.storage.transactionSync(() => this.#recordEnd(by, `grant/${grant}`, detail, Date.now()))
+    await this.#rearm()
+  }
+
+  /** Puts on record that an event of a grant that Legiti did not take is to be sent again. */
+  async recordReplay(grant: string, { actor, reason }: By, event: string): Promise<void> {
+    if (!this.#exists) return
+    const detail = { event, ...(reason === null ? {} : { reason }) }
+    const change = { atMs: Date.now(), actor, action: 'outbox.replay', subject: `grant/${grant}`, detail }
+    this.ctx.storage.transactionSync(() => recordChange(this.#sql, change))
     await this.#rearm()
   }
 

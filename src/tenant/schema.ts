@@ -323,6 +323,11 @@ const migrations: readonly string[] = [
   -- What retention has cut is gone from the audit database up to here: no row may be there any more.
   ALTER TABLE audit_cuts ADD COLUMN removed_seq INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Who asked first for the tenant to be deleted, and whether they said why; the change itself may long be carried.
+  ALTER TABLE tenant ADD COLUMN deleted_by TEXT;
+  ALTER TABLE tenant ADD COLUMN deleted_with_reason INTEGER;
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -1,5 +1,6 @@
 /** The tenant's own row: its name and settings. */
-import type { TenantDocument } from './config.ts'
+import type { AdministrativeChange } from './changes.ts'
+import { retentionDays, type TenantDocument } from './config.ts'
 import type { TenantView } from './contract.ts'
 import { stampOf } from './stamps.ts'
 
@@ -54,6 +55,32 @@ export function writeTenant(sql: SqlStorage, name: string, settings: TenantDocum
     nowMs,
     nowMs,
   )
+}
+
+/**
+ * What of the settings is another now than `before`, for the record: names alone, and how long audit rows are kept,
+ * because a shorter time lets evidence go. A new tenant's are compared with the defaults that it began with.
+ */
+export function changedSettings(
+  sql: SqlStorage,
+  before: TenantDocument | null,
+): AdministrativeChange['detail'] {
+  const now = readTenant(sql)?.settings ?? null
+  if (before === null || now === null) return {}
+  const [old, present] = [members(before), members(now)]
+  const names = [...new Set([...old.keys(), ...present.keys()])]
+  const changed = names.filter((name) => old.get(name) !== present.get(name))
+  const [from, to] = [retentionDays(before), retentionDays(now)]
+  const retention = from === to ? {} : { retention_days_from: from, retention_days_to: to }
+  return { changed: changed.join(' '), ...retention }
+}
+
+/** By name, as `sessions.idle_seconds`: each value as JSON. */
+function members(settings: TenantDocument): Map<string, string> {
+  const all = Object.entries(settings).flatMap(([part, inner]) =>
+    Object.entries(inner).map(([name, value]) => [`${part}.${name}`, JSON.stringify(value)] as const),
+  )
+  return new Map(all)
 }
 
 /** Suspends the tenant, or resumes it with null. */

@@ -163,9 +163,24 @@ describe('deletion', () => {
     const went = await admin('DELETE', 'acme?wait_seconds=0')
     expect([went.status, went.body]).toEqual([200, { deleted: true, events_lost: 1 }])
     expect(info.mock.calls.map(String)).toEqual([
-      expect.stringContaining('"tenant":"acme","events_lost":1,"level":"info","event":"tenant.deleted"'),
+      expect.stringContaining(
+        '"tenant":"acme","actor":"root","reason_given":false,"events_lost":1,"level":"info","event":"tenant.deleted"',
+      ),
     ])
     expect(await allGone()).toEqual([NOTHING, NOTHING, NOTHING, NOTHING])
+  })
+
+  test('whoever asked for it first is named, even when it takes until later; their reason is not', async () => {
+    const info = vi.spyOn(console, 'info').mockImplementation(() => {})
+    await tenant()
+    await principal('acme/bot').drain()
+    await behave('fail')
+    expect((await admin('DELETE', 'acme?reason=left-us')).status).toBe(202)
+    await evictDurableObject(tenantObject('acme'))
+    expect((await admin('DELETE', 'acme?wait_seconds=0')).status).toBe(200)
+    const said = info.mock.calls.map(String).filter((line) => line.includes('tenant.deleted'))
+    expect(said).toEqual([expect.stringContaining('"actor":"root","reason_given":true')])
+    expect(said.join()).not.toContain('left-us')
   })
 
   /** Where the tenant's object can die: before and after each thing that it asks of another object. */

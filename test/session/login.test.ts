@@ -1,9 +1,17 @@
 /** Whose account an agent may act for, and how it shows. */
+
+import { env } from 'cloudflare:workers'
 import { SignJWT } from 'jose'
-import { beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { jwtProof } from '../../src/session/providers.ts'
+import { tenantConfig } from '../../src/tenant/config.ts'
+import { admin, adminWith } from '../support/admin.ts'
 import { fresh, installGrant, received, rows, settled, stateless, statelessCall } from '../support/gateway.ts'
 
 beforeEach(fresh)
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 const ISSUER = 'https://id.acme.example'
 const AUDIENCE = 'gatehouse'
@@ -189,6 +197,62 @@ test('a tenant’s configuration is checked as a whole before it counts', async 
   ]) {
     await expect(installGrant('acme', 'bot', { settings })).rejects.toThrow('invalid tenant settings')
   }
+})
+
+describe('where keys are', () => {
+  const strict = { ALLOW_PRIVATE_UPSTREAMS: 'false', RESOLVER_URL: '' }
+  const issuer = (jwks_uri: string) => ({
+    identity: { jwt: [{ issuer: ISSUER, audience: [AUDIENCE], jwks_uri }] },
+  })
+  const refusal = ({ status, body }: Awaited<ReturnType<typeof admin>>) => [status, body?.detail]
+
+  test.each([
+    ['http', 'http://127.0.0.1/keys', '/identity/jwt/0/jwks_uri: found http; allowed: https'],
+    [
+      'a private address',
+      'https://10.0.0.1/keys',
+      '/identity/jwt/0/jwks_uri: found that 10.0.0.1 is a private',
+    ],
+    ['the metadata of a cloud', 'https://169.254.169.254/keys', 'the metadata service of a cloud'],
+    ['this machine', 'https://localhost/keys', 'a name of this machine'],
+  ])('a tenant may not name %s, unless private addresses are allowed', async (_, jwks_uri, words) => {
+    const refused = await adminWith(strict, 'PUT', 'acme', issuer(jwks_uri))
+    expect(refusal(refused)).toEqual([422, expect.stringContaining(words)])
+    expect((await admin('PUT', 'acme', issuer(jwks_uri))).status).toBe(201)
+  })
+
+  test('a name counts for what it resolves to', async () => {
+    const put = (path: string) =>
+      adminWith(
+        { ...strict, RESOLVER_URL: `${inject('otherSide')}/${path}` },
+        'PUT',
+        'acme',
+        issuer('https://id.example.com/keys'),
+      )
+    expect(refusal(await put('dns/10.0.0.1/q'))).toEqual([
+      422,
+      expect.stringContaining('/identity/jwt/0/jwks_uri: found that id.example.com resolves to 10.0.0.1'),
+    ])
+    expect(refusal(await put('status/500/q'))).toEqual([
+      503,
+      expect.stringContaining('/identity/jwt/0/jwks_uri'),
+    ])
+    expect((await put('dns/93.184.216.34/q')).status).toBe(201)
+  })
+
+  test('what was stored before is not fetched from a private address, not even when it was before', async () => {
+    const { settings } = await tenantConfig(withKeysAt('keys'), null)
+    const prove = async (bindings: object) =>
+      jwtProof({ ...env, ...bindings }, await sign(), settings, Date.now())
+    expect(await prove({})).toMatchObject({ ok: true, account: 'ana' })
+    const fetched = vi.spyOn(globalThis, 'fetch')
+    expect(await prove(strict)).toEqual({
+      ok: false,
+      account: 'ana',
+      message: "The issuer's keys could not be fetched; try again later.",
+    })
+    expect(fetched).not.toHaveBeenCalled()
+  })
 })
 
 function tampered(jwt: string): string {

@@ -1,5 +1,5 @@
 /** Accounts of Magento 2 stores: who may log in, what becomes of the store's token, and stores that are not well. */
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { PrincipalObject } from '../../src/principal/object.ts'
 import { REVOCATION_RETRY_MS } from '../../src/principal/sessions-revoking.ts'
@@ -264,6 +264,23 @@ describe('what is kept', () => {
     await vi.waitFor(async () =>
       expect((await paths()).filter((path) => path.endsWith('revoke-customer-token'))).toHaveLength(1),
     )
+  })
+
+  test('a token that does not open any more is logged, and never in words', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const client = await connect({ token: await withStores(store()) })
+    await client.call('auth_login', ana)
+    await runInDurableObject(principal(PRINCIPAL), (_, { storage }) => {
+      storage.sql.exec(`UPDATE sessions SET store_token = replace(store_token, 'v1.', 'v1.gone-')`)
+    })
+    await client.call('auth_logout')
+    await settled(PRINCIPAL)
+    expect((await paths()).filter((path) => path.endsWith('revoke-customer-token'))).toEqual([])
+    expect(await rows('SELECT * FROM revocations', PRINCIPAL)).toEqual([])
+    const said = warn.mock.calls.map(String).filter((line) => line.includes('token_not_revoked'))
+    expect(said).toEqual([
+      '{"principal":"acme/bot","store":"main","reason":"unknown_key","level":"warn","event":"magento.token_not_revoked"}',
+    ])
   })
 
   test('a store that has moved does not get the token of the one before', async () => {
