@@ -115,6 +115,8 @@ export class TenantObject extends DurableObject<Env> {
   #keeping: Promise<void> = Promise.resolve()
   /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
   #keepingUntilMs: number | null = null
+  /** The round of the deletion that is running. */
+  #deleting: Promise<DeletionView> | null = null
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -173,7 +175,6 @@ export class TenantObject extends DurableObject<Env> {
     } catch (error) {
       return refusedBy(error)
     }
-    await this.#rearm()
     return this.#goOnDeleting()
   }
 
@@ -986,12 +987,27 @@ export class TenantObject extends DurableObject<Env> {
       ])
   }
 
-  /** Goes as far as it gets; while something is left, the alarm goes on. */
-  async #goOnDeleting(): Promise<DeletionView> {
+  /** Goes as far as it gets; while something is left, the alarm goes on. One round at a time: who comes meanwhile joins it. */
+  #goOnDeleting(): Promise<DeletionView> {
+    this.#deleting ??= this.#deletionRound().finally(() => {
+      this.#deleting = null
+    })
+    return this.#deleting
+  }
+
+  async #deletionRound(): Promise<DeletionView> {
+    const sinceMs = readTenant(this.#sql)?.deletion?.sinceMs ?? null
+    // A tenant that was made anew meanwhile is another one.
+    const isStill = () =>
+      this.#exists && sinceMs !== null && readTenant(this.#sql)?.deletion?.sinceMs === sinceMs
+    // Should this object die on its way, the alarm goes on.
+    await this.#rearm()
     await this.#pushes.quiet()
     // What is on its way to the audit database arrives before all of it goes.
     await this.#keeping.catch(() => {})
-    const went = await goOnDeleting(this.#sql, this.env, Date.now())
+    if (!isStill()) return { kind: 'absent' }
+    const went = await goOnDeleting(this.#sql, this.env, Date.now(), isStill)
+    if (!isStill()) return { kind: 'absent' }
     if (went.kind !== 'gone') {
       await this.#rearm()
       return went
