@@ -39,7 +39,8 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   const seed = seedHex === null ? call.seed : Uint8Array.fromHex(seedHex)
   const response = await route.handle({ ...call, seed })
   if (!response.ok) {
-    await object.answerRepeat(actor, key, null)
+    // An earlier request's claim stays: that one may have done its work, and its seed is what the secrets are made of.
+    if (before === null) await object.forgetRepeat(actor, key, sealedSeed)
     return response
   }
   const answer: StoredAnswer = {

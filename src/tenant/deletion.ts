@@ -39,8 +39,18 @@ export function deletionView(sql: SqlStorage): DeletionView | null {
   return { kind: 'going', ...deletion, principals: n }
 }
 
-/** Goes one round further. `gone`: of the tenant nothing is left but its own object. */
-export async function goOnDeleting(sql: SqlStorage, env: Env, nowMs: number): Promise<DeletionView> {
+/**
+ * Goes one round further. `gone`: of the tenant nothing is left but its own object.
+ *
+ * @param isStill whether the tenant is there and this is its deletion; asked after every wait, and once it is false
+ *   nothing more is done
+ */
+export async function goOnDeleting(
+  sql: SqlStorage,
+  env: Env,
+  nowMs: number,
+  isStill: () => boolean,
+): Promise<DeletionView> {
   const tenant = readTenant(sql)
   if (tenant === null || tenant.deletion === null) return { kind: 'absent' }
   const isOver = nowMs >= tenant.deletion.byMs
@@ -51,20 +61,23 @@ export async function goOnDeleting(sql: SqlStorage, env: Env, nowMs: number): Pr
     .toArray()
     .map(({ principal }) => principal)
   const work = async () => {
-    for (let name = left.shift(); name !== undefined; name = left.shift())
-      await leave(sql, env, tenant.name, name, isOver)
+    for (let name = left.shift(); name !== undefined && isStill(); name = left.shift())
+      await leave(sql, env, tenant.name, name, isOver, isStill)
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, left.length) }, work))
+  if (!isStill()) return { kind: 'absent' }
   const remaining = deletionView(sql) ?? { kind: 'absent' }
   if (remaining.kind === 'going' && remaining.principals > 0) return remaining
   try {
     // After the last log that could still have sent something.
     if (env.AUDIT_DB !== undefined && !(await forgetTenant(env.AUDIT_DB, tenant.name))) return remaining
+    if (!isStill()) return { kind: 'absent' }
     await tenantCounters(env, tenant.name).erase()
   } catch (error) {
     log('warn', 'tenant.delete_delayed', { tenant: tenant.name, error: errorName(error) })
     return remaining
   }
+  if (!isStill()) return { kind: 'absent' }
   const { lost } = sql.exec<{ lost: number }>('SELECT coalesce(sum(lost), 0) AS lost FROM leaving').one()
   const { actor, has_reason } = sql
     .exec<{ actor: string | null; has_reason: number | null }>(
@@ -84,14 +97,16 @@ async function leave(
   tenant: string,
   name: string,
   isOver: boolean,
+  isStill: () => boolean,
 ): Promise<void> {
   try {
     const principal = principalObject(env, tenant, name)
     const { undelivered, dead } = await principal.leave(isOver)
-    if (undelivered > 0 && !isOver) return
+    if (!isStill() || (undelivered > 0 && !isOver)) return
     // Written down before the erasure: asked after a crash, an empty principal has lost nothing.
     sql.exec('UPDATE leaving SET lost = max(lost, ?) WHERE principal = ?', undelivered + dead, name)
     await principal.erase()
+    if (!isStill()) return
     sql.exec('UPDATE leaving SET gone = 1 WHERE principal = ?', name)
   } catch (error) {
     log('warn', 'tenant.delete_delayed', { tenant, grant: name, error: errorName(error) })

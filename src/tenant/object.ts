@@ -122,6 +122,8 @@ export class TenantObject extends DurableObject<Env> {
   #keeping: Promise<void> = Promise.resolve()
   /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
   #keepingUntilMs: number | null = null
+  /** The round of the deletion that is running. */
+  #deleting: Promise<DeletionView> | null = null
   #exists: boolean
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -187,7 +189,6 @@ export class TenantObject extends DurableObject<Env> {
     } catch (error) {
       return refusedBy(error)
     }
-    await this.#rearm()
     return this.#goOnDeleting()
   }
 
@@ -345,11 +346,14 @@ export class TenantObject extends DurableObject<Env> {
     return this.ctx.storage.transactionSync(() => claimRepeat(this.#sql, actor, key, mine, Date.now()))
   }
 
-  /** The answer to a request that has such a key; null: it was refused, so that the key is free again. */
-  async answerRepeat(actor: string, key: string, sealedAnswer: string | null): Promise<void> {
-    if (!this.#exists) return
-    if (sealedAnswer === null) forgetRepeat(this.#sql, actor, key)
-    else answerRepeat(this.#sql, actor, key, sealedAnswer)
+  /** The answer to a request that has such a key. */
+  async answerRepeat(actor: string, key: string, sealedAnswer: string): Promise<void> {
+    if (this.#exists) answerRepeat(this.#sql, actor, key, sealedAnswer)
+  }
+
+  /** The request that claimed the key with this seed was refused, so that it is free again. */
+  async forgetRepeat(actor: string, key: string, sealedSeed: string): Promise<void> {
+    if (this.#exists) forgetRepeat(this.#sql, actor, key, sealedSeed)
   }
 
   async servers(page: Page): Promise<readonly ServerView[]> {
@@ -525,13 +529,14 @@ export class TenantObject extends DurableObject<Env> {
     return this.#change(tenant, (nowMs) => {
       this.#refuseBuiltIn(tenant, name)
       const before = grants.readGrant(this.#sql, name)
+      // Made by the same request, whose answer was lost: it is told the token again, and nothing is done twice.
+      if (before?.isDeleted === false && isSame(before.secretHash, secretHash))
+        return { created: true, touched: [name], now: present(grants.viewGrant(this.#sql, name)) }
       demand(this.#sql, by.expected, `grant/${name}`, before?.isDeleted === false)
       const known = [...nativeServerNames, ...servers.serverNames(this.#sql)]
       const problems = unknownNames(document, policies.policyNames(this.#sql), known)
       if (problems.length > 0) throw new Refusal('invalid', problems)
-      // Made by the same request, whose answer was lost: it is told the token again.
-      const isRepeated = before?.isDeleted === false && isSame(before.secretHash, secretHash)
-      const created = before?.isDeleted !== false || isRepeated
+      const created = before?.isDeleted !== false
       grants.writeGrant(this.#sql, name, document, secretHash, 'tenant', nowMs)
       const detail = { policy: document.policy, expires: document.expiresAtMs }
       this.#record(by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
@@ -549,7 +554,10 @@ export class TenantObject extends DurableObject<Env> {
     if (!this.#exists || grants.viewGrant(this.#sql, name) === null) return null
     return this.#change('', (nowMs) => {
       this.#refuseBuiltIn(readTenant(this.#sql)?.name ?? '', name)
-      demand(this.#sql, by.expected, `grant/${name}`, true)
+      const before = grants.readGrant(this.#sql, name)
+      // As in putGrant: what the same request has done already asks nothing of what is there now.
+      const isRepeated = before?.isDeleted === false && isSame(before.secretHash, secretHash)
+      if (!isRepeated) demand(this.#sql, by.expected, `grant/${name}`, true)
       const isNew = grants.rotateSecret(this.#sql, name, secretHash, nowMs + overlapMs, nowMs)
       if (isNew) this.#record(by, 'grant.rotate', `grant/${name}`, { overlap_ms: overlapMs }, nowMs)
       return { created: true, touched: [name], now: present(grants.viewGrant(this.#sql, name)) }
@@ -685,9 +693,12 @@ export class TenantObject extends DurableObject<Env> {
     by: By,
   ): Promise<Change<webhooks.WebhookView>> {
     const stored = this.#exists ? webhooks.sealedSecret(this.#sql, name) : null
+    const keys = secretKeys(this.env)
+    let isRepeated: boolean
     let sealed: string
     try {
-      sealed = await sealSecret(secretKeys(this.env), tenant, name, secret, stored)
+      isRepeated = stored !== null && (await openSecret(keys, tenant, name, stored)) === secret
+      sealed = await sealSecret(keys, tenant, name, secret, stored)
     } catch (error) {
       return refusedBy(error)
     }
@@ -695,6 +706,9 @@ export class TenantObject extends DurableObject<Env> {
       const before = webhooks.sealedSecret(this.#sql, name)
       if (before !== stored)
         throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+      // As in putGrant: made by the same request, whose answer was lost.
+      if (isRepeated)
+        return { created: true, touched: [], now: present(webhooks.viewWebhook(this.#sql, name)) }
       demand(this.#sql, by.expected, `webhook/${name}`, before !== null)
       if (before === null && webhooks.webhookNames(this.#sql).length >= MOST_WEBHOOKS)
         throw new Refusal('conflict', [`found ${MOST_WEBHOOKS} webhooks; allowed: as many of a tenant`])
@@ -1015,12 +1029,27 @@ export class TenantObject extends DurableObject<Env> {
       ])
   }
 
-  /** Goes as far as it gets; while something is left, the alarm goes on. */
-  async #goOnDeleting(): Promise<DeletionView> {
+  /** Goes as far as it gets; while something is left, the alarm goes on. One round at a time: who comes meanwhile joins it. */
+  #goOnDeleting(): Promise<DeletionView> {
+    this.#deleting ??= this.#deletionRound().finally(() => {
+      this.#deleting = null
+    })
+    return this.#deleting
+  }
+
+  async #deletionRound(): Promise<DeletionView> {
+    const sinceMs = readTenant(this.#sql)?.deletion?.sinceMs ?? null
+    // A tenant that was made anew meanwhile is another one.
+    const isStill = () =>
+      this.#exists && sinceMs !== null && readTenant(this.#sql)?.deletion?.sinceMs === sinceMs
+    // Should this object die on its way, the alarm goes on.
+    await this.#rearm()
     await this.#pushes.quiet()
     // What is on its way to the audit database arrives before all of it goes.
     await this.#keeping.catch(() => {})
-    const went = await goOnDeleting(this.#sql, this.env, Date.now())
+    if (!isStill()) return { kind: 'absent' }
+    const went = await goOnDeleting(this.#sql, this.env, Date.now(), isStill)
+    if (!isStill()) return { kind: 'absent' }
     if (went.kind !== 'gone') {
       await this.#rearm()
       return went

@@ -43,7 +43,10 @@ export function answerRepeat(sql: SqlStorage, actor: string, key: string, sealed
   sql.exec('UPDATE repeats SET sealed_answer = ? WHERE actor = ? AND key = ?', sealedAnswer, actor, key)
 }
 
-/** A request that was refused leaves its key free. */
-export function forgetRepeat(sql: SqlStorage, actor: string, key: string): void {
-  sql.exec('DELETE FROM repeats WHERE actor = ? AND key = ? AND sealed_answer IS NULL', actor, key)
+/** A request that was refused leaves its key free, if it was the one that claimed it. */
+export function forgetRepeat(sql: SqlStorage, actor: string, key: string, sealedSeed: string): void {
+  sql.exec(
+    'DELETE FROM repeats WHERE actor = ? AND key = ? AND sealed_seed = ? AND sealed_answer IS NULL',
+    ...[actor, key, sealedSeed],
+  )
 }

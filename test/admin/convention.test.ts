@@ -1,6 +1,6 @@
 /** What holds for every route: pages, versions of things, creations that are repeated. */
 import { env } from 'cloudflare:workers'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { admin, adminWith, makePerson, tenantRows } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
 
@@ -151,6 +151,43 @@ describe('an Idempotency-Key', () => {
     await withHeaders(KEY, 'PUT', 'acme/grants/bot', {})
     vi.setSystemTime(Date.now() + 24 * 3_600_000)
     expect((await withHeaders(KEY, 'PUT', 'acme/grants/bot', {})).status).toBe(200)
+  })
+
+  const hook = () => ({ url: `${inject('otherSide')}/heard/convention/200` })
+  const creations: [string, string, string, () => unknown, 'token' | 'secret', Record<string, string>][] = [
+    ['a grant', 'PUT', 'acme/grants/new', () => ({}), 'token', { 'if-none-match': '*' }],
+    ['a rotation', 'POST', 'acme/grants/bot/rotate', () => ({}), 'token', {}],
+    ['a webhook', 'PUT', 'acme/webhooks/ops', hook, 'secret', { 'if-none-match': '*' }],
+  ]
+
+  test.each(creations)('of %s whose answer was lost gives it in spite of its condition', async (...of) => {
+    const [, method, path, body, what, condition] = of
+    const made = await admin('PUT', 'acme/grants/bot', {})
+    const wants = path.endsWith('rotate') ? { 'if-match': made.headers.get('etag') ?? '' } : condition
+    const ask = () => withHeaders({ ...KEY, ...wants }, method, path, body())
+    const first = await ask()
+    expect(first.status).toBe(201)
+    const changes = "SELECT action FROM changes WHERE action <> 'tenant.create'"
+    const before = await tenantRows('acme', changes)
+    await tenantRows('acme', 'UPDATE repeats SET sealed_answer = NULL')
+    const again = await ask()
+    expect([again.status, again.body?.[what], again.headers.get('etag')]).toEqual([
+      201,
+      first.body?.[what],
+      first.headers.get('etag'),
+    ])
+    expect(await tenantRows('acme', changes)).toEqual(before)
+    expect((await withHeaders(wants, method, path, body())).status).toBe(412)
+  })
+
+  test('stays that of the request that claimed it, also when its repetition is refused', async () => {
+    await admin('PUT', 'acme', {})
+    await withHeaders({ ...KEY, 'if-none-match': '*' }, 'PUT', 'acme/grants/bot', {})
+    await tenantRows('acme', 'UPDATE repeats SET sealed_answer = NULL')
+    await admin('POST', 'acme/grants/bot/rotate', {})
+    const again = await withHeaders({ ...KEY, 'if-none-match': '*' }, 'PUT', 'acme/grants/bot', {})
+    expect(again.status).toBe(412)
+    expect(await tenantRows('acme', 'SELECT key FROM repeats')).toEqual([{ key: 'k-1' }])
   })
 
   test('two at once come to one token', async () => {

@@ -240,6 +240,82 @@ describe('deletion', () => {
     expect(await remains(counters('acme'))).toEqual(NOTHING)
   })
 
+  /** Answers of the tenant's object wait where it erases what `what` names, until `go` is called. */
+  async function waiting(what: 'principal' | 'counters') {
+    const asked: string[] = []
+    let go = () => {}
+    const gate = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    await runInDurableObject(tenantObject('acme'), (instance) => {
+      const slow = (name: string, stub: DurableObjectStub, waits: boolean) =>
+        new Proxy(stub, {
+          get(target, property) {
+            const member = Reflect.get(target, property) as (...args: unknown[]) => Promise<unknown>
+            return async (...args: unknown[]) => {
+              asked.push(`${String(property)} ${name}`)
+              if (waits) await gate
+              return Reflect.apply(member, target, args)
+            }
+          },
+        })
+      Object.assign(instance, {
+        env: {
+          ...env,
+          PRINCIPAL: {
+            getByName: (name: string) => slow(name, env.PRINCIPAL.getByName(name), what === 'principal'),
+          },
+          TENANT_COUNTERS: {
+            getByName: (name: string) => slow('counters', counters(name), what === 'counters'),
+          },
+        },
+      })
+    })
+    return { asked, go: () => runInDurableObject(tenantObject('acme'), () => go()) }
+  }
+
+  test('that is asked for twice at once, and by alarm, runs once', async () => {
+    await tenant()
+    const { asked, go } = await waiting('counters')
+    const first = admin('DELETE', 'acme')
+    while (!asked.includes('erase counters')) await scheduler.wait(1)
+    const second = admin('DELETE', 'acme')
+    const alarm = runDurableObjectAlarm(tenantObject('acme'))
+    while ((await tenantRows('acme', "SELECT 1 FROM changes WHERE action = 'tenant.delete'")).length < 2)
+      await scheduler.wait(1)
+    await go()
+    const answers = await Promise.all([first, second])
+    await alarm
+    expect(answers.map(({ body }) => body)).toEqual(Array(2).fill({ deleted: true, events_lost: 0 }))
+    expect(asked.toSorted()).toEqual([
+      'erase acme/bot',
+      'erase acme/gone',
+      'erase counters',
+      'leave acme/bot',
+      'leave acme/gone',
+    ])
+    expect(await allGone()).toEqual([NOTHING, NOTHING, NOTHING, NOTHING])
+  })
+
+  test.each(['principal', 'counters'] as const)(
+    'that waits for a %s does not touch a tenant that was made meanwhile',
+    async (what) => {
+      await tenant()
+      const { asked, go } = await waiting(what)
+      const went = admin('DELETE', 'acme')
+      while (!asked.some((it) => what === 'principal' || it === 'erase counters')) await scheduler.wait(1)
+      await runInDurableObject(tenantObject('acme'), (_, { storage: { sql } }) => {
+        sql.exec('DELETE FROM leaving')
+        sql.exec('UPDATE tenant SET deleting_at = NULL, delete_by = NULL')
+      })
+      await go()
+      expect((await went).status).toBe(404)
+      expect((await admin('GET', 'acme')).body).not.toHaveProperty('deletion.state')
+      expect((await remains(tenantObject('acme'))).tables).not.toEqual([])
+      if (what === 'principal') expect(asked.filter((it) => it.startsWith('erase'))).toEqual([])
+    },
+  )
+
   test('is for root alone, and wants the state that was seen', async () => {
     const { person } = await tenant()
     expect((await admin('DELETE', 'acme', undefined, person)).status).toBe(403)
