@@ -17,7 +17,12 @@ const MOST_AT_ONCE = 100
 const FEWEST_AT_ONCE = 16
 
 const waiting = new Map<string, Settled[]>()
-const leaving = new Set<string>()
+/**
+ * Principals whose outcomes somebody will take away, and until when that is believed: a request that was stopped before
+ * it did must not keep the others waiting for ever.
+ */
+const leaving = new Map<string, number>()
+const BELIEVED_MS = 4 * QUIET_MS
 
 function keyOf({ claim }: Pick<Passage, 'claim'>): string {
   return `${claim.tenant}/${claim.grant}`
@@ -51,17 +56,15 @@ export function settleLater(passage: Passage, outcome: Omit<Settled, 'requestId'
   const all = waiting.get(key)
   if (all === undefined) waiting.set(key, [settled])
   else if (all.length < MOST_WAITING) all.push(settled)
-  if (leaving.has(key)) return
-  leaving.add(key)
+  const nowMs = Date.now()
+  if (nowMs < (leaving.get(key) ?? 0)) return
+  leaving.set(key, nowMs + BELIEVED_MS)
   passage.execution.waitUntil(leaveAfterAWhile(passage, key))
 }
 
 async function leaveAfterAWhile(passage: Passage, key: string): Promise<void> {
-  try {
-    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
-  } finally {
-    leaving.delete(key)
-  }
+  await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+  leaving.delete(key)
   for (let outcomes = takeAll(key); outcomes.length > 0; outcomes = takeAll(key)) {
     try {
       await principalOf(passage).settle(outcomes)

@@ -30,7 +30,8 @@ interface Health {
   successes: number
   failures: number
   lastFailure: UpstreamReport['lastFailure']
-  isReporting: boolean
+  /** Until then a report is on its way; one whose request was stopped before it left is not waited for. */
+  reportingUntilMs: number
   reportedAtMs: number
 }
 
@@ -56,7 +57,7 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
     successes: 0,
     failures: 0,
     lastFailure: undefined,
-    isReporting: false,
+    reportingUntilMs: 0,
     reportedAtMs: 0,
   }
   if (healths.size >= MOST_SERVERS) {
@@ -210,12 +211,13 @@ function breakerSettings({ breakerFailures, breakerSeconds }: UpstreamConfig) {
 }
 
 function later(link: UpstreamLink, health: Health, ms: number): void {
-  if (health.isReporting) return
-  health.isReporting = true
+  const nowMs = Date.now()
+  if (nowMs < health.reportingUntilMs) return
+  health.reportingUntilMs = nowMs + 2 * ms
   const wait = new Promise<void>((resolve) => setTimeout(resolve, ms))
   link.waitUntil(
     wait.then(() => {
-      health.isReporting = false
+      health.reportingUntilMs = 0
       flush(link, health)
     }),
   )

@@ -173,6 +173,20 @@ describe('what is told', () => {
     await told(link)
     expect(await status(link)).toMatchObject({ failures: 5, breaker: 'closed' })
   })
+
+  test('failures that a request had taken on which was stopped before it told them', async () => {
+    const link = await newLink({ breakerFailures: 100 })
+    place(link).leave(broken)
+    expect(link.behind).toHaveLength(1)
+    // The timers of a stopped request never ring.
+    vi.clearAllTimers()
+    vi.setSystemTime(START + 10_000)
+    place(link).leave(broken)
+    expect(link.behind).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(2_000)
+    await link.behind[1]
+    expect(await status(link)).toMatchObject({ failures: 2 })
+  })
 })
 
 describe('eras', () => {
