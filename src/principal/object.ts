@@ -8,6 +8,7 @@ import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import type { TenantConfig } from '../tenant/config.ts'
+import { openHeaders } from '../upstream/credentials.ts'
 import { admit } from './admit.ts'
 import { Telling } from './announcements.ts'
 import { decideApproval, giveBackApproval, readApproval } from './approvals.ts'
@@ -46,7 +47,7 @@ import { migrate, schemaVersion } from './schema.ts'
 import { liveByTransport, liveSessions } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { forgetRevocations, hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
-import { endUpstreams, openHeaders, upstreamsOf } from './upstream-ending.ts'
+import { endUpstreams, upstreamsOf } from './upstream-ending.ts'
 import { bindUpstream, endAllUpstreams, hasEnding, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
@@ -247,10 +248,10 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async installGrant(grant: NewGrant): Promise<void> {
     const before = this.#grant
-    await this.#write(() =>
-      this.#install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null }),
-    )
-    if (grant.olderSecret) this.#arm(grant.olderSecret.untilMs)
+    await this.#write(() => {
+      this.#install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null })
+      if (grant.olderSecret) this.#arm(grant.olderSecret.untilMs)
+    })
     if (before === null) return
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
@@ -414,9 +415,8 @@ export class PrincipalObject extends DurableObject<Env> {
     const grant = this.#grant
     if (!opens(grant, request.secretHash, Date.now())) return null
     if (grant.origin === 'tenant') return grant.config
-    // Stored before there were upstream servers, it has none.
     if (!isDemoGrant) return null
-    const config = await demoConfig(grant.config.upstreams ?? [])
+    const config = await demoConfig(upstreamsOf(grant.config))
     return grant.config.suspended ? { ...config, suspended: true } : config
   }
 

@@ -2,9 +2,7 @@
  * Tells upstream servers that sessions are over: one HTTP DELETE each (MCP 2025-11-25, transports, session
  * management). Best effort with a bound: an upstream that cannot be told lets its session expire by itself.
  */
-import type { Env } from '../env.ts'
 import { log } from '../log.ts'
-import { headerContext, open, secretKeys } from '../secrets/seal.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import {
@@ -94,21 +92,4 @@ async function sendDelete(url: string, headers: Readonly<Record<string, string>>
 /** Grants that were installed before there were upstream servers have none. */
 export function upstreamsOf(config: TenantConfig): readonly UpstreamConfig[] {
   return (config as { upstreams?: readonly UpstreamConfig[] }).upstreams ?? []
-}
-
-/** The headers configured for a server, opened right before they are sent. Throws where they do not open. */
-export async function openHeaders(
-  env: Env,
-  tenant: string,
-  { name, headers }: UpstreamConfig,
-): Promise<Readonly<Record<string, string>>> {
-  const sealed = Object.entries(headers)
-  if (sealed.length === 0) return {}
-  const keys = secretKeys(env)
-  if (keys === null) throw new Error('ENCRYPTION_KEYS is not set')
-  const opened = sealed.map(
-    async ([header, value]) =>
-      [header, await open(keys, value, headerContext(tenant, name, header))] as const,
-  )
-  return Object.fromEntries(await Promise.all(opened))
 }
