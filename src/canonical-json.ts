@@ -1,4 +1,5 @@
 /** JSON that is the same text for the same content. Pure. */
+import { isObject } from './json.ts'
 
 /**
  * JSON with the names of every object in code-unit order and nothing between the tokens. Without recursion: it may be
@@ -44,8 +45,4 @@ export function canonicalJson(value: unknown, most = Number.POSITIVE_INFINITY): 
   }
   const text = out.join('')
   return text.length > most ? null : text
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }

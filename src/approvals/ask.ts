@@ -1,8 +1,8 @@
 /** Asks the principal for a call that a person may have to approve. */
 import { askPlanned, type Passage, type Planned, principalOf } from '../gateway/admission.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
-import { isObject } from '../policy/json.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { ApprovalView } from './contract.ts'
 import { grantOfApproval } from './id.ts'

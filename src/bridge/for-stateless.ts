@@ -3,7 +3,8 @@
  * what comes back. PURE.
  */
 import { codes } from '../gateway/jsonrpc.ts'
-import { isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { isObject } from '../json.ts'
+import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import { clientCapabilities, type Question, serverCapabilities } from './capabilities.ts'
 import {
   type ClientFacts,

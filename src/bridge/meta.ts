@@ -4,7 +4,8 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
-import { isObject, type RpcId } from '../upstream/rpc.ts'
+import { isObject } from '../json.ts'
+import type { RpcId } from '../upstream/rpc.ts'
 
 export const STATELESS_VERSION = '2026-07-28'
 export const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel'

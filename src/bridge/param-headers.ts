@@ -1,12 +1,12 @@
 /** The headers in which a server of the stateless era wants arguments of a tool repeated. */
 import { lastKnownTools } from '../forward/last-known.ts'
+import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { paramHeaders } from '../upstream/param-headers.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { isObject } from '../upstream/rpc.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { requestForStateless } from './for-stateless.ts'
 import { MOST_MESSAGE_BYTES } from './message-reader.ts'

@@ -1,10 +1,9 @@
 /** Asks a session-era client on the stream of its own request, and collects what it answers in requests of its own. */
-
 import type { Conversation } from '../forward/partner.ts'
+import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
-import { isObject } from '../upstream/rpc.ts'
 import type { Question } from './capabilities.ts'
 import { ANSWER_MS } from './exchange.ts'
 import { ownerOf } from './exchange-call.ts'

@@ -1,8 +1,8 @@
 /** Files of cases: what a policy is expected to decide. Read as strictly as policies are. */
 import * as z from 'zod/v4'
+import { notJson } from '../json.ts'
 import { name, object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
-import { notJson } from '../policy/json.ts'
 import { type Problem, pointer } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import { moment } from './moment.ts'

@@ -1,9 +1,9 @@
 /** `policy explain`: one call, and how it would be decided. */
+import { isObject } from '../json.ts'
 import { type CounterStore, prospectsOf, reserve, type Subject } from '../policy/counting.ts'
 import { decide } from '../policy/decide.ts'
 import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
 import { explain as explainCall } from '../policy/explain.ts'
-import { isObject } from '../policy/json.ts'
 import type { Call, Charge, Context, Policy } from '../policy/model.ts'
 import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'

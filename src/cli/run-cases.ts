@@ -1,5 +1,5 @@
 /** Plays cases against a policy. */
-import { sameJson } from '../policy/json.ts'
+import { sameJson } from '../json.ts'
 import type { Policy } from '../policy/model.ts'
 import type { Case, Expected } from './cases.ts'
 import { memoryCounters } from './memory.ts'

@@ -2,10 +2,10 @@
  * Parts of a policy in words. The same meaning has the same words, however a document writes it: so words are
  * what `diff` compares.
  */
+import { isObject } from '../json.ts'
 import type { ConditionDocument } from '../policy/condition.ts'
 import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
 import type { HostedCount, HostedLimit, HostedTool } from '../policy/hosted.ts'
-import { isObject } from '../policy/json.ts'
 import type { WindowName } from '../policy/model.ts'
 import { parsePath, type Step } from '../policy/path.ts'
 import { describeWindow, windowOf } from '../policy/window.ts'

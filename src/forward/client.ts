@@ -1,7 +1,7 @@
 /** The client of a forwarded request: its era, and what it said of itself, which the upstream is told. PURE. */
 import type { Era } from '../gateway/message.ts'
+import { isObject } from '../json.ts'
 import type { Admitted } from '../principal/contract.ts'
-import { isObject } from '../upstream/rpc.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { capabilitiesWithoutTasks } from './tasks.ts'
 

@@ -1,5 +1,5 @@
 /** The cursor of a merged list: where each server that has more goes on. PURE. */
-import { isObject } from '../upstream/rpc.ts'
+import { isObject } from '../json.ts'
 
 /** In characters. It holds one of each server that has more, and theirs may be long. */
 const LONGEST = 256 * 1024

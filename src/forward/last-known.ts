@@ -1,8 +1,8 @@
 /** A server's tools as they were last listed, for when it cannot be asked, and what is pinned of them. */
+import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { isObject } from '../upstream/rpc.ts'
 import type { Tool } from './all-tools.ts'
 
 /** Whose tools. */

@@ -2,9 +2,10 @@
  * What changes in the answers of a server that is one of several behind one URL: its names get the server's prefix,
  * and its own requests get ids that lead back to it. PURE.
  */
+import { isObject } from '../json.ts'
 import { exposeUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
-import { answers, isAnswer, isObject, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { answers, isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 
 /**
  * For the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the

@@ -1,4 +1,5 @@
 /** Lists a server's tools when no client asks: its eras are found out, and its tools pinned, before an agent is there. */
+import { isObject } from '../json.ts'
 import { tenantObject } from '../objects.ts'
 import { discover, STATELESS_VERSION } from '../upstream/discover.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
@@ -8,7 +9,7 @@ import { sessionRefused } from '../upstream/opening.ts'
 import { describe, problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
 import {
   announce,
   closeSession,

@@ -3,7 +3,8 @@
  * extension of 2026-07-28 likewise), and to it every grant is the gateway: whoever knew or could list a task's id would
  * read the result of a call that another grant was allowed. So neither side is told that the other has them. PURE.
  */
-import { isObject, type RpcMessage } from '../upstream/rpc.ts'
+import { isObject } from '../json.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

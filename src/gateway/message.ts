@@ -15,6 +15,7 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   specTypeSchemas,
 } from '@modelcontextprotocol/server'
+import { isObject } from '../json.ts'
 import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
 import { standardHeaderRefusal } from './standard-headers.ts'
 
@@ -176,10 +177,6 @@ function isPlainMeta(meta: unknown): boolean {
     } else if (key.includes('modelcontextprotocol') && !envelopeKeys.has(key)) return false
   }
   return true
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function refused(era: Era, refusal: Refusal): Message {

@@ -1,5 +1,6 @@
 /** The native server `legiti`: what each of its tools does with good arguments. */
 import * as z from 'zod/v4'
+import { isObject } from '../json.ts'
 import { failure, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
 import {
@@ -143,8 +144,4 @@ function legitiError(body: unknown): { message: string | null; code: string | nu
   const text = (value: unknown) =>
     typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 500) : null
   return { message: text(body.error_message) ?? text(body.message), code: text(body.error_code) }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

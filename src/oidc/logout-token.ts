@@ -1,6 +1,7 @@
 /** Logout tokens: what an issuer says when sessions are to end (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6). */
 import { decodeProtectedHeader, type JWTPayload } from 'jose'
 import type { Env } from '../env.ts'
+import { isObject } from '../json.ts'
 import { accountId } from '../legiti/fields.ts'
 import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyJwt } from '../session/jwt.ts'
 import { isSid } from '../session/providers.ts'
@@ -84,10 +85,6 @@ function typeOf(token: string): string | null {
   } catch {
     return null
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function refused(problem: string): ReadLogout {

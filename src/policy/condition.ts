@@ -5,8 +5,8 @@
  * A missing value fails `eq`, `in`, `contains`, `regex` and the comparisons: it is surely none of what they ask
  * for. For `neq` and `not_in` it is unknown: nobody can say that what the tool will use instead is different.
  */
+import { jsonType, sameJson } from '../json.ts'
 import { compareDecimals, type Decimal, exactNumber, formatDecimal, parseDecimal } from './decimal.ts'
-import { jsonType, sameJson } from './json.ts'
 import { Each, type Look, lookFor, MISSING, UNFIT } from './look.ts'
 import type { Call, Context, Sight, Truth } from './model.ts'
 import { parsePath } from './path.ts'

@@ -4,11 +4,11 @@
  * is worse than no rule.
  */
 import type * as z from 'zod/v4'
+import { isObject, notJson } from '../json.ts'
 import { compile } from './compile.ts'
 import { type Dialect, dialectOf } from './dialect.ts'
 import { type HostedDocument, hostedDocument, hostedTool } from './hosted.ts'
 import { problemsOf } from './issues.ts'
-import { isObject, notJson } from './json.ts'
 import type { Policy } from './model.ts'
 import { describeValue, type Problem, pointer } from './problem.ts'
 import { type RuleDocument, ruleDocument, ruleTool } from './rules.ts'

@@ -1,5 +1,5 @@
 /** Reads what a path names from a call and its surroundings. */
-import { isObject } from './json.ts'
+import { isObject } from '../json.ts'
 import type { Call, Context } from './model.ts'
 import type { Fact, Path, Step } from './path.ts'
 

@@ -14,8 +14,8 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml'
+import { DEEPEST } from '../json.ts'
 import { compareDecimals, parseDecimal } from './decimal.ts'
-import { DEEPEST } from './json.ts'
 import { describeValue, type Position, type Problem, pointer } from './problem.ts'
 
 /** In characters: ten thousand tools with a limit each. The parser takes some seconds for as much at its worst. */

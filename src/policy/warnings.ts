@@ -1,5 +1,5 @@
 /** What a document may say, but its author can hardly mean. */
-import { isObject } from './json.ts'
+import { isObject } from '../json.ts'
 import { parsePath, type Step } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'

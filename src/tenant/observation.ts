@@ -1,5 +1,5 @@
 /** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
-import { isObject } from '../policy/json.ts'
+import { isObject } from '../json.ts'
 import { exposures, LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { flagsOf, toolText } from '../upstream/pins.ts'
 import type { FlagView } from './contract.ts'

@@ -3,9 +3,9 @@
  * what a host name resolves to is looked up by whoever registers it.
  */
 import * as z from 'zod/v4'
+import { isObject, jsonType } from '../json.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
-import { isObject, jsonType } from '../policy/json.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 import { type DriftAction, driftActions } from '../upstream/config.ts'
 import {

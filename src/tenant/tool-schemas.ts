@@ -1,5 +1,5 @@
 /** What the tenant's upstream servers were last seen to list, as far as a policy can be checked against it. */
-import { isObject } from '../policy/json.ts'
+import { isObject } from '../json.ts'
 import { readTools } from './listings.ts'
 import { serverNames } from './servers.ts'
 

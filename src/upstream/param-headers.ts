@@ -3,7 +3,7 @@
  * (MCP 2026-07-28, Streamable HTTP, "Custom headers from tool parameters"). PURE.
  */
 import { decodeHeaderValue } from '../gateway/standard-headers.ts'
-import { isObject } from '../policy/json.ts'
+import { isObject } from '../json.ts'
 import { pointer } from '../policy/problem.ts'
 
 const PREFIX = 'Mcp-Param-'

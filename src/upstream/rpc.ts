@@ -1,4 +1,5 @@
 /** JSON-RPC messages as an upstream sends them: data of a stranger, looked at before it is used. PURE. */
+import { isObject } from '../json.ts'
 
 export type RpcId = string | number
 
@@ -47,8 +48,4 @@ export function answers(message: RpcMessage, id: RpcId): boolean {
   return (
     message.id === id || (message.error !== undefined && (message.id === null || message.id === undefined))
   )
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,11 +1,12 @@
 /** Sessions with upstream servers of the session era: opened, announced, ended. */
+import { isObject } from '../json.ts'
 import { identity } from '../version.ts'
 import { discard, rejection, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
-import { isObject, type RpcMessage } from './rpc.ts'
+import type { RpcMessage } from './rpc.ts'
 
 /** What `initialize` answers is small, instructions included. */
 const MOST_BYTES = 1024 * 1024

@@ -1,4 +1,5 @@
 /** The administration API of one tenant, for commands: what is refused is thrown, as what the command comes to. */
+import { isObject } from '../../json.ts'
 import { fine, MISUSE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import type { Link } from './link.ts'
 
@@ -210,7 +211,7 @@ async function textOf(pieces: AsyncIterable<string>): Promise<string> {
 function jsonObject(text: string): Json | null {
   try {
     const value = JSON.parse(text) as unknown
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null
+    return isObject(value) ? (value as Json) : null
   } catch {
     return null
   }

@@ -1,4 +1,5 @@
 /** How a command that asks the administration API is written down. */
+import { isObject } from '../../json.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../arguments.ts'
@@ -95,8 +96,7 @@ export async function documentIn(name: string, world: World): Promise<unknown> {
 /** The same, for a document that has names. */
 export async function objectIn(api: Api, name: string, world: World): Promise<Record<string, unknown>> {
   const value = await documentIn(name, world)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>
+  if (isObject(value)) return value
   throw mistaken(api, { found: `${describeValue(value)} in ${name}`, allowed: 'an object' })
 }
 
