@@ -2,22 +2,17 @@
  * A client of the stateless era and a server of the session era: what the one's requests become for the other, and
  * what comes back. PURE.
  */
+import {
+  LOG_LEVEL_META_KEY,
+  SERVER_INFO_META_KEY,
+  SUBSCRIPTION_ID_META_KEY,
+} from '@modelcontextprotocol/server'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
+import { STATELESS_VERSION } from '../revisions.ts'
 import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import { lacking, type Question, serverCapabilities } from './capabilities.ts'
-import {
-  changes,
-  LOG_LEVEL_KEY,
-  logLevels,
-  metaOf,
-  RESOURCE_UPDATED,
-  type RpcRequest,
-  SERVER_INFO_KEY,
-  STATELESS_VERSION,
-  SUBSCRIPTION_KEY,
-  withMeta,
-} from './meta.ts'
+import { changes, logLevels, metaOf, RESOURCE_UPDATED, type RpcRequest, withMeta } from './meta.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -59,7 +54,7 @@ export interface Leg {
 }
 
 export function legOf({ id, method, params }: RpcRequest): Leg {
-  const { progressToken, [LOG_LEVEL_KEY]: level } = metaOf(params)
+  const { progressToken, [LOG_LEVEL_META_KEY]: level } = metaOf(params)
   const hasToken = typeof progressToken === 'string' || typeof progressToken === 'number'
   return {
     id,
@@ -158,7 +153,7 @@ export function discovery({ capabilities, serverInfo, instructions }: Json): Jso
     ...(typeof instructions === 'string' ? { instructions } : {}),
     ttlMs: 0,
     cacheScope: 'private',
-    ...(isObject(serverInfo) ? { _meta: { [SERVER_INFO_KEY]: serverInfo } } : {}),
+    ...(isObject(serverInfo) ? { _meta: { [SERVER_INFO_META_KEY]: serverInfo } } : {}),
   }
 }
 
@@ -200,7 +195,7 @@ export function honoured(wishes: Wishes, capabilities: unknown): Wishes {
 
 /** The first word of a subscription: what will be told of (MCP 2026-07-28, subscriptions). */
 export function acknowledged(id: RpcId, wishes: Wishes): RpcMessage {
-  const params = { notifications: wishes, _meta: { [SUBSCRIPTION_KEY]: id } }
+  const params = { notifications: wishes, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
   return { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
 }
 
@@ -213,5 +208,5 @@ export function changeForStateless(message: RpcMessage, id: RpcId, wishes: Wishe
       ? wish in wishes
       : method === RESOURCE_UPDATED && (wishes.resourceSubscriptions ?? []).includes(String(params.uri))
   if (!isWanted) return null
-  return { jsonrpc: '2.0', method, params: withMeta(params, { [SUBSCRIPTION_KEY]: id }) }
+  return { jsonrpc: '2.0', method, params: withMeta(params, { [SUBSCRIPTION_ID_META_KEY]: id }) }
 }

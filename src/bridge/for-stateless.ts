@@ -2,21 +2,13 @@
  * A client of the session era and a server of the stateless era: what the one's requests become for the other, and
  * what comes back. PURE.
  */
+import { LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
+import { type ClientFacts, envelopeOf } from '../revisions.ts'
 import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import { clientCapabilities, type Question, serverCapabilities } from './capabilities.ts'
-import {
-  type ClientFacts,
-  changes,
-  envelopeOf,
-  LOG_LEVEL_KEY,
-  metaOf,
-  RESOURCE_UPDATED,
-  type RpcRequest,
-  SERVER_INFO_KEY,
-  withMeta,
-} from './meta.ts'
+import { changes, metaOf, RESOURCE_UPDATED, type RpcRequest, withMeta } from './meta.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -40,7 +32,7 @@ export function requestForStateless(
   const envelope = {
     ...(progressToken === undefined ? {} : { progressToken }),
     ...envelopeOf({ ...client, capabilities: clientCapabilities(client.capabilities) }),
-    ...(logLevel === null ? {} : { [LOG_LEVEL_KEY]: logLevel }),
+    ...(logLevel === null ? {} : { [LOG_LEVEL_META_KEY]: logLevel }),
   }
   return { jsonrpc: '2.0', id, method, params: withMeta({ ...rest, ...round }, envelope) }
 }
@@ -110,7 +102,7 @@ function bare({ method = '', params }: RpcMessage): RpcMessage {
 /** What the server says of itself in its answer to `server/discover`, as the answer to `initialize`. */
 export function initialization(discovered: Json, protocolVersion: string, server: string): Json {
   const { capabilities, instructions } = discovered
-  const info = metaOf(discovered)[SERVER_INFO_KEY]
+  const info = metaOf(discovered)[SERVER_INFO_META_KEY]
   return {
     protocolVersion,
     capabilities: isObject(capabilities) ? serverCapabilities(capabilities) : {},

@@ -4,7 +4,8 @@
  * tells it with every request, and has nobody to tell when it ends, because it has no id. PURE.
  */
 import type { UpstreamSession } from '../principal/contract.ts'
-import { logLevels, STATELESS_VERSION } from './meta.ts'
+import { STATELESS_VERSION } from '../revisions.ts'
+import { logLevels } from './meta.ts'
 
 type Known = Pick<UpstreamSession, 'id' | 'protocolVersion'> | null
 

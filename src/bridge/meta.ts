@@ -2,15 +2,13 @@
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
+  LOG_LEVEL_META_KEY,
   PROTOCOL_VERSION_META_KEY,
+  SERVER_INFO_META_KEY,
+  SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server'
 import { isObject } from '../json.ts'
 import type { RpcId } from '../upstream/rpc.ts'
-
-export const STATELESS_VERSION = '2026-07-28'
-export const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel'
-export const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo'
-export const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
 
 /** From the least to the most urgent (RFC 5424, 6.2.1, as MCP has it). */
 export const logLevels: readonly string[] = [
@@ -34,28 +32,13 @@ export interface RpcRequest {
   readonly params?: Json
 }
 
-/** What a client says of itself. */
-export interface ClientFacts {
-  readonly capabilities: Json
-  readonly clientInfo: Json
-}
-
-/** What every request of the stateless era says of its client. */
-export function envelopeOf({ capabilities, clientInfo }: ClientFacts): Json {
-  return {
-    [PROTOCOL_VERSION_META_KEY]: STATELESS_VERSION,
-    [CLIENT_INFO_META_KEY]: clientInfo,
-    [CLIENT_CAPABILITIES_META_KEY]: capabilities,
-  }
-}
-
 const envelope: ReadonlySet<string> = new Set([
   PROTOCOL_VERSION_META_KEY,
   CLIENT_INFO_META_KEY,
   CLIENT_CAPABILITIES_META_KEY,
-  LOG_LEVEL_KEY,
-  SERVER_INFO_KEY,
-  SUBSCRIPTION_KEY,
+  LOG_LEVEL_META_KEY,
+  SERVER_INFO_META_KEY,
+  SUBSCRIPTION_ID_META_KEY,
 ])
 
 export function metaOf(params: unknown): Json {

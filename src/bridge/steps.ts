@@ -1,7 +1,7 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
 import type { Delivery } from '../forward/deliver.ts'
 import { codes } from '../gateway/jsonrpc.ts'
-import type { Era } from '../gateway/message.ts'
+import type { Era } from '../revisions.ts'
 import { endedEarly, hungUp } from '../upstream/answer-problems.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { type Ending, eventHeaders, messageEvent } from '../upstream/reception.ts'

@@ -2,6 +2,7 @@
  * What one session of a session-era client wants to hear from a server of the stateless era: the streams that are
  * open for it, and the resources that it watches, which such a server wants to be told all at once.
  */
+import { type ClientFacts, envelopeOf } from '../revisions.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -10,7 +11,7 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import { clientCapabilities } from './capabilities.ts'
 import { changeForSession } from './for-stateless.ts'
 import { MessageReader } from './message-reader.ts'
-import { type ClientFacts, changes, envelopeOf } from './meta.ts'
+import { changes } from './meta.ts'
 
 const METHOD = 'subscriptions/listen'
 /** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */

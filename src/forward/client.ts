@@ -1,15 +1,14 @@
 /** The client of a forwarded request: its era, and what it said of itself, which the upstream is told. PURE. */
-import type { Era } from '../gateway/message.ts'
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+} from '@modelcontextprotocol/server'
 import { isObject } from '../json.ts'
 import type { Admitted } from '../principal/contract.ts'
+import type { Era } from '../revisions.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { capabilitiesWithoutTasks } from './tasks.ts'
-
-export const metaKeys = {
-  protocolVersion: 'io.modelcontextprotocol/protocolVersion',
-  clientInfo: 'io.modelcontextprotocol/clientInfo',
-  clientCapabilities: 'io.modelcontextprotocol/clientCapabilities',
-} as const
 
 export interface Client {
   readonly era: Era
@@ -40,10 +39,10 @@ export function sessionClient({ client, session }: Admitted): Client {
 /** The client of a stateless request, from the envelope in its `_meta`. */
 export function statelessClient(params: unknown): Client {
   const meta = isObject(params) && isObject(params._meta) ? params._meta : {}
-  const { [metaKeys.clientCapabilities]: capabilities, [metaKeys.clientInfo]: clientInfo } = meta
+  const { [CLIENT_CAPABILITIES_META_KEY]: capabilities, [CLIENT_INFO_META_KEY]: clientInfo } = meta
   return {
     era: 'stateless',
-    protocolVersion: String(meta[metaKeys.protocolVersion] ?? ''),
+    protocolVersion: String(meta[PROTOCOL_VERSION_META_KEY] ?? ''),
     capabilities: isObject(capabilities) ? capabilitiesWithoutTasks(capabilities) : {},
     clientInfo: isObject(clientInfo) ? clientInfo : gatewayProfile.clientInfo,
   }

@@ -1,8 +1,7 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
-
 import { bridge } from '../bridge/bridge.ts'
-import type { Era } from '../gateway/message.ts'
 import type { Settled } from '../principal/contract.ts'
+import type { Era } from '../revisions.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { discard, isJson, type Sent, send } from '../upstream/http.ts'
 import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'

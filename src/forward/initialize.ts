@@ -1,10 +1,10 @@
 /** `initialize` at one upstream server: a session here, a session there, and the server's own answer. */
-
 import { introduceInSession } from '../bridge/introduce.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
-import { type RequestMessage, sessionEraVersions } from '../gateway/message.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { sessionEraVersions } from '../revisions.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import { linkTo } from '../upstream/link.ts'
 import { openForClient } from '../upstream/opening.ts'

@@ -1,4 +1,5 @@
 /** Event streams of everything that a grant reaches: what the gateway says, and what each server says, in one. */
+import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
@@ -106,11 +107,9 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
 /** The notifications that this client is promised: those that it asked for and that somebody here may send. */
 function acknowledged({ id, body }: RequestMessage): RpcMessage {
   const { notifications } = (body.params ?? {}) as { notifications?: Record<string, unknown> }
-  const params = { notifications: notifications ?? {}, _meta: { [SUBSCRIPTION_META_KEY]: id } }
+  const params = { notifications: notifications ?? {}, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
   return { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
 }
-
-const SUBSCRIPTION_META_KEY = 'io.modelcontextprotocol/subscriptionId'
 
 /** The part of a subscription that one server can serve: its own resources, by its own URIs. */
 function ownSubscription(message: RequestMessage, server: string): RequestMessage {

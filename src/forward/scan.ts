@@ -1,7 +1,9 @@
 /** Lists a server's tools when no client asks: its eras are found out, and its tools pinned, before an agent is there. */
+import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../json.ts'
 import { tenantObject } from '../objects.ts'
-import { discover, STATELESS_VERSION } from '../upstream/discover.ts'
+import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
+import { discover } from '../upstream/discover.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
@@ -19,7 +21,6 @@ import {
 } from '../upstream/session.ts'
 import { learnOtherEra, verdictOf } from '../upstream/session-era.ts'
 import { allTools } from './all-tools.ts'
-import { metaKeys } from './client.ts'
 import { compareWithPins } from './pinning.ts'
 
 export type Scanned =
@@ -141,14 +142,10 @@ async function ask(
   return answer.ok ? answer.message : answer.problem
 }
 
-const envelope = {
-  [metaKeys.protocolVersion]: STATELESS_VERSION,
-  [metaKeys.clientInfo]: gatewayProfile.clientInfo,
-  [metaKeys.clientCapabilities]: {},
-}
+const envelope = envelopeOf(gatewayProfile)
 
 function infoIn({ result }: RpcMessage): unknown {
-  return isObject(result?._meta) ? result._meta['io.modelcontextprotocol/serverInfo'] : undefined
+  return isObject(result?._meta) ? result._meta[SERVER_INFO_META_KEY] : undefined
 }
 
 async function introduce({ env, tenant, config }: UpstreamLink, said: Introduction): Promise<void> {

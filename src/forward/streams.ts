@@ -1,5 +1,5 @@
 /** Event streams of one upstream server: its own events, and what the gateway itself has to say, in one. */
-
+import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { sessionAmong } from '../bridge/mark.ts'
 import { streamAcross, subscribeAcross } from '../bridge/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
@@ -165,7 +165,7 @@ function toolsChanged(): string {
 export function toolsChangedFor({ id, body }: RequestMessage): string | null {
   const { notifications } = (body.params ?? {}) as { notifications?: { toolsListChanged?: unknown } }
   if (notifications?.toolsListChanged !== true) return null
-  const params = { _meta: { 'io.modelcontextprotocol/subscriptionId': id } }
+  const params = { _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
   return messageEvent({ jsonrpc: '2.0', method: 'notifications/tools/list_changed', params })
 }
 

@@ -3,13 +3,13 @@
  * extension of 2026-07-28 likewise), and to it every grant is the gateway: whoever knew or could list a task's id would
  * read the result of a call that another grant was allowed. So neither side is told that the other has them. PURE.
  */
+import { CLIENT_CAPABILITIES_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../json.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
 const EXTENSION = 'io.modelcontextprotocol/tasks'
-const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
 
 /** Capabilities of either side, without tasks. The same object where there are none. */
 export function capabilitiesWithoutTasks(declared: Json): Json {
@@ -25,14 +25,14 @@ export function capabilitiesWithoutTasks(declared: Json): Json {
 /** Params of a request, without what asks for a task or of one. The same object where nothing does. */
 export function paramsWithoutTasks(params: Json): Json {
   const { notifications, _meta: meta } = params
-  const declared = isObject(meta) ? meta[CAPABILITIES_KEY] : undefined
+  const declared = isObject(meta) ? meta[CLIENT_CAPABILITIES_META_KEY] : undefined
   const capabilities = isObject(declared) ? capabilitiesWithoutTasks(declared) : declared
   const isOfTasks = isObject(notifications) && notifications.taskIds !== undefined
   if (params.task === undefined && capabilities === declared && !isOfTasks) return params
   const { task: _, ...rest } = params
   const changed: Record<string, unknown> = rest
   if (isObject(meta) && capabilities !== declared)
-    changed._meta = { ...meta, [CAPABILITIES_KEY]: capabilities }
+    changed._meta = { ...meta, [CLIENT_CAPABILITIES_META_KEY]: capabilities }
   if (isOfTasks) {
     const { taskIds: __, ...others } = notifications
     changed.notifications = others

@@ -1,5 +1,4 @@
 /** From a message to the answer of whoever it is for. */
-
 import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
 import { clientOf, tooMuchClient } from '../forward/initialize.ts'
 import { listenToAll } from '../forward/merged-streams.ts'
@@ -7,13 +6,14 @@ import { dispatchSingle } from '../forward/single.ts'
 import { type Reach, reachableTools } from '../native/catalogue.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
+import { sessionEraVersions } from '../revisions.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'
 import { runCall } from './call.ts'
 import { codes, type RequestId, refusalResponse } from './jsonrpc.ts'
-import { type Message, type RequestMessage, sessionEraVersions } from './message.ts'
+import type { Message, RequestMessage } from './message.ts'
 import { type Supplies, serveRequest } from './serve.ts'
 import { openSubscription } from './stream.ts'
 

@@ -4,6 +4,7 @@
 import type { Env } from '../env.ts'
 import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
+import { sessionEraVersions } from '../revisions.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
 import { readBody } from './body.ts'
@@ -13,7 +14,7 @@ import { guard } from './guard.ts'
 import { readClaim, unauthorized } from './identity.ts'
 import { codes, idOf, type Refusal, refusalResponse } from './jsonrpc.ts'
 import { known } from './known.ts'
-import { eraOfHeaders, type MessageHeaders, readMessage, sessionEraVersions } from './message.ts'
+import { eraOfHeaders, type MessageHeaders, readMessage } from './message.ts'
 import { openStream } from './stream.ts'
 
 export async function handle(

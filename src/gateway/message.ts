@@ -12,21 +12,15 @@ import {
   type JSONRPCRequest,
   type JSONRPCResponse,
   PROTOCOL_VERSION_META_KEY,
-  SUPPORTED_PROTOCOL_VERSIONS,
   specTypeSchemas,
 } from '@modelcontextprotocol/server'
 import { isObject } from '../json.ts'
+import { type Era, sessionEraVersions, statelessEraVersions } from '../revisions.ts'
 import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
 import { standardHeaderRefusal } from './standard-headers.ts'
 
-/** Revisions of the session era, newest first. */
-export const sessionEraVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS
-/** Revisions of the stateless era. */
-export const statelessEraVersions: readonly string[] = ['2026-07-28']
 /** What a session-era request without the header means (MCP 2025-06-18, transports). */
 const ASSUMED_VERSION = '2025-03-26'
-
-export type Era = 'session' | 'stateless'
 
 /** The headers that say something about the message. */
 export interface MessageHeaders {

@@ -16,8 +16,9 @@ import {
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
+import type { Era } from '../revisions.ts'
 import { identity, instructions } from '../version.ts'
-import type { Era, RequestMessage } from './message.ts'
+import type { RequestMessage } from './message.ts'
 
 /** What the answer may be made of. */
 export interface Supplies {

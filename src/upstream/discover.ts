@@ -1,5 +1,5 @@
 /** Asks an upstream whether it speaks the stateless era. */
-import { identity } from '../version.ts'
+import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
 import { learnEras } from './health.ts'
 import { discard, isJson, problemIn, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
@@ -7,9 +7,9 @@ import { problemOf, type UpstreamProblem } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
 import type { RpcMessage } from './rpc.ts'
+import { gatewayProfile } from './session.ts'
 import { askForSession } from './session-era.ts'
 
-export const STATELESS_VERSION = '2026-07-28'
 const MOST_BYTES = 1024 * 1024
 const noSign: ReadonlySet<number> = new Set([401, 403, 408, 429])
 
@@ -25,13 +25,7 @@ export type Discovered =
 export async function discover(link: UpstreamLink, signal?: AbortSignal): Promise<Discovered> {
   const id = 'gatehouse-discover'
   const method = 'server/discover'
-  const params = {
-    _meta: {
-      'io.modelcontextprotocol/protocolVersion': STATELESS_VERSION,
-      'io.modelcontextprotocol/clientInfo': { name: identity.name, version: identity.version },
-      'io.modelcontextprotocol/clientCapabilities': {},
-    },
-  }
+  const params = { _meta: envelopeOf(gatewayProfile) }
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client: null, stateless: { method } }),

@@ -1,4 +1,5 @@
 /** What the headers of a request to an upstream are to say, by the kind of request. PURE. */
+import { STATELESS_VERSION } from '../revisions.ts'
 import type { UpstreamHeaders } from './headers.ts'
 
 /** All but what the request itself and the server's configuration add. */
@@ -16,8 +17,6 @@ export interface RequestHeaders {
   /** For GET: where the client wants to go on. */
   readonly lastEventId?: string | undefined
 }
-
-const STATELESS_VERSION = '2026-07-28'
 
 export function requestHeaders(request: RequestHeaders): HeaderChoices {
   const { client, session, stateless, params, lastEventId } = request

@@ -1,0 +1,31 @@
+/** The revisions of MCP that the gateway speaks, in two eras, and what the stateless one says of a client. PURE. */
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/server'
+
+export type Era = 'session' | 'stateless'
+
+/** Revisions of the session era, newest first. */
+export const sessionEraVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS
+/** The revision of the stateless era. */
+export const STATELESS_VERSION = '2026-07-28'
+/** All of them: so far there is one. */
+export const statelessEraVersions: readonly string[] = [STATELESS_VERSION]
+
+/** What a client says of itself. */
+export interface ClientFacts {
+  readonly capabilities: Readonly<Record<string, unknown>>
+  readonly clientInfo: Readonly<Record<string, unknown>>
+}
+
+/** What every request of the stateless era says of its client, in `_meta` (MCP 2026-07-28, basic, `_meta`). */
+export function envelopeOf({ capabilities, clientInfo }: ClientFacts): Readonly<Record<string, unknown>> {
+  return {
+    [PROTOCOL_VERSION_META_KEY]: STATELESS_VERSION,
+    [CLIENT_INFO_META_KEY]: clientInfo,
+    [CLIENT_CAPABILITIES_META_KEY]: capabilities,
+  }
+}
