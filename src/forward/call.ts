@@ -5,6 +5,7 @@ import { askApproved, isOwnState } from '../approvals/ask.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import { isOurState } from '../bridge/names.ts'
+import { acceptsEvents } from '../gateway/accept.ts'
 import { type Admission, afterAnswer, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { unknownCall } from '../gateway/call.ts'
@@ -28,6 +29,7 @@ import { aliasOf } from './alias.ts'
 import { annotationsFor } from './annotations.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
+import { withheldOf } from './list-tools.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { inexactText, paramHeaderRefusal } from './unfit.ts'
 
@@ -137,9 +139,7 @@ async function plan(
   const judge = new Judge(passage, config, { ...subject, ...said })
   const refusedCall = judge.decide(Date.now())
   if (refusedCall !== null) return refusedCall
-  const withheld = Object.hasOwn(target.upstream.withheld, target.tool)
-    ? target.upstream.withheld[target.tool]
-    : undefined
+  const withheld = withheldOf(target.upstream, target.tool)
   if (withheld === 'hidden') return { kind: 'unknown', intent: judge.refusal('deny', '(drift)') }
   if (withheld === 'blocked') {
     const text =
@@ -177,12 +177,10 @@ async function record(
   const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
   const argumentNames = plain.length === names.length ? plain : [...plain, '(other)']
   const hmac = await argumentsHmac(env, claim.tenant, args)
-  const tool = target.tool.slice(0, MOST_NAME_CHARS)
-  return { server: target.upstream.name, tool, argumentNames, argumentsHmac: hmac }
+  return { server: target.upstream.name, tool: target.tool, argumentNames, argumentsHmac: hmac }
 }
 
 const MOST_NAMES = 64
-const MOST_NAME_CHARS = 256
 
 async function perform(
   passage: Passage,
@@ -276,9 +274,4 @@ function failed(message: RequestMessage, server: string, problem: UpstreamProble
 function withoutStructure({ structuredContent, ...result }: CallToolResult): CallToolResult {
   const error = isObject(structuredContent) ? structuredContent.error : undefined
   return error === undefined ? result : { ...result, _meta: { ...result._meta, [ERROR_META_KEY]: error } }
-}
-
-/** Whether the client takes event streams: every client of Streamable HTTP must (MCP, transports). */
-export function acceptsEvents(http: Request): boolean {
-  return /text\/event-stream|text\/\*|\*\/\*/.test(http.headers.get('accept') ?? '')
 }

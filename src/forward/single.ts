@@ -1,6 +1,7 @@
 /** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
 
 import { problem } from '../errors.ts'
+import { acceptsEvents } from '../gateway/accept.ts'
 import { askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer, refuse } from '../gateway/answer.ts'
 import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
@@ -9,7 +10,7 @@ import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
-import { acceptsEvents, callUpstream } from './call.ts'
+import { callUpstream } from './call.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, rpcFailure } from './deliver.ts'
 import { initializeUpstream } from './initialize.ts'

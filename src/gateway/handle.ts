@@ -5,6 +5,7 @@ import type { Env } from '../env.ts'
 import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
 import { sessionEraVersions } from '../revisions.ts'
+import { acceptsEvents } from './accept.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
 import { readBody } from './body.ts'
@@ -104,8 +105,7 @@ function versionRefusal({ protocolVersion }: MessageHeaders): Refusal | null {
 }
 
 function acceptRefusal(http: Request): Refusal | null {
-  const accept = http.headers.get('accept') ?? ''
-  if (/text\/(event-stream|\*)|\*\/\*/.test(accept)) return null
+  if (acceptsEvents(http)) return null
   return {
     status: 406,
     code: codes.transport,

@@ -51,6 +51,7 @@ export interface ReservedCall {
   readonly ofTenant: TenantCharge
 }
 
+type CallIntent = Extract<Intent, { kind: 'call' }>
 type RefusalKind = Extract<Intent, { kind: 'refuse' }>['decision']
 
 /** A call that is being judged: refuse it for a reason of the tool's own, or ask the policy. */
@@ -109,21 +110,8 @@ export class Judge {
    * allowed.
    */
   goOn(): ReservedCall {
-    const { call, handle } = this.#subject
-    const [rule, charges, shadow] = ['(continued)', [], this.#shadow]
-    const work = { kind: 'none' } as const
-    const intent: Intent = {
-      kind: 'call',
-      call,
-      rule,
-      handle,
-      charges,
-      shadow,
-      assumed: this.#assumed,
-      // Whoever had to approve it has done so before it began.
-      approval: null,
-      work,
-    }
+    // Whoever had to approve it has done so before it began.
+    const intent = this.#intent({ rule: '(continued)', charges: [], approval: null, work: { kind: 'none' } })
     const taken = { ok: true, taken: [], standings: [], shadow: [] } as const
     return { kind: 'reserved', intent, ofTenant: { taken, abandon: async () => {} } }
   }
@@ -143,20 +131,15 @@ export class Judge {
       return { kind: 'refused', intent, result: limitedResult(limited), headers: limitedHeaders(limited) }
     }
     this.#shadow = [...this.#shadow, ...taken.shadow]
-    const { call, handle } = this.#subject
-    const intent: Intent = {
-      kind: 'call',
-      call,
-      rule: this.#rule,
-      handle,
-      charges: this.#charges.filter((charge) => !isOfTenant(charge)),
-      shadow: this.#shadow,
-      assumed: this.#assumed,
-      approval: await this.#asked(),
-      work,
-    }
+    const charges = this.#charges.filter((charge) => !isOfTenant(charge))
+    const intent = this.#intent({ rule: this.#rule, charges, approval: await this.#asked(), work })
     const abandon = () => refundTenant(this.#passage, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
+  }
+
+  #intent(said: Pick<CallIntent, 'rule' | 'charges' | 'approval' | 'work'>): CallIntent {
+    const { call, handle } = this.#subject
+    return { kind: 'call', call, handle, shadow: this.#shadow, assumed: this.#assumed, ...said }
   }
 
   async #asked(): Promise<ApprovalAsked | null> {
