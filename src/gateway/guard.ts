@@ -10,7 +10,9 @@ export const MAX_HEADER_BYTES = 16 * 1024
 
 export function guard(request: Request, env: Env): Refusal | null {
   let bytes = 0
-  for (const [name, value] of request.headers) bytes += name.length + value.length
+  request.headers.forEach((value, name) => {
+    bytes += name.length + value.length
+  })
   if (bytes > MAX_HEADER_BYTES) {
     return {
       status: 431,

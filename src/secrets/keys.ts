@@ -89,13 +89,17 @@ function imported(keys: ReadonlyMap<string, Uint8Array>): SecretKeys {
 }
 
 function theDemoKeys(): SecretKeys {
+  demoKeys ??= makeDemoKeys()
+  return demoKeys
+}
+
+function makeDemoKeys(): SecretKeys {
   const bytes = crypto.subtle.digest('SHA-256', new TextEncoder().encode(DEMO_KEY_TEXT))
-  demoKeys ??= {
+  return {
     current: DEMO_KEY_ID,
     byId: new Map([[DEMO_KEY_ID, bytes.then(importKey)]]),
     derivation: bytes.then(importForDerivation),
   }
-  return demoKeys
 }
 
 function importForDerivation(bytes: BufferSource): Promise<CryptoKey> {
