@@ -38,21 +38,23 @@ export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
   return principalObject(env, claim.tenant, claim.grant)
 }
 
-export function admitRequest(
+/** A question for the principal, without what only travels along. */
+export type Question = Omit<AdmitRequest, 'settled'>
+
+export function question(
   passage: Passage,
   intent: Intent,
   configVersion: string | null,
   upstream: AdmitRequest['upstream'] = null,
-): AdmitRequest {
+): Question {
   const { claim, requestId, transport } = passage
   const { tenant, grant, secretHash } = claim
-  const settled = takeOutcomes(passage)
-  return { tenant, grant, secretHash, requestId, transport, configVersion, upstream, settled, intent }
+  return { tenant, grant, secretHash, requestId, transport, configVersion, upstream, intent }
 }
 
 /** Asks for something that no configuration has a say in. */
 export async function ask(passage: Passage, intent: Intent): Promise<Admission> {
-  return put(passage, admitRequest(passage, intent, null))
+  return put(passage, question(passage, intent, null))
 }
 
 /** What was made of a configuration: the question to ask, and whatever the answer will need. */
@@ -75,7 +77,7 @@ export async function askPlanned<P extends Planned>(
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
     const admission = await put(
       passage,
-      admitRequest(passage, intent, config?.version ?? null, planned?.upstream),
+      question(passage, intent, config?.version ?? null, planned?.upstream),
     )
     // Where no answer came, the call may have been admitted: then what was taken stays taken.
     const isRefused = admission.kind !== 'admitted' && admission.kind !== 'unavailable'
@@ -95,13 +97,15 @@ function sessionOf({ transport }: Passage, intent: Intent): string | null {
   return transport ?? assumed?.handle ?? null
 }
 
-async function put(passage: Passage, request: AdmitRequest): Promise<Admission> {
+/** Puts a question, and sends along how earlier calls ended; what of that may not have arrived waits for the next. */
+async function put(passage: Passage, asked: Question): Promise<Admission> {
+  const settled = takeOutcomes(passage)
   try {
-    const answer = await learn(passage, await principalOf(passage).admit(request))
-    if (answer.kind === 'unauthorized') putBackOutcomes(passage, request.settled)
+    const answer = await learn(passage, await principalOf(passage).admit({ ...asked, settled }))
+    if (answer.kind === 'unauthorized') putBackOutcomes(passage, settled)
     return answer
   } catch (error) {
-    putBackOutcomes(passage, request.settled)
+    putBackOutcomes(passage, settled)
     log('error', 'principal.unavailable', {
       request: passage.requestId,
       error: errorName(error),

@@ -1,16 +1,14 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
 import { errorName, log } from '../log.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../principal/contract.ts'
-import { type Admission, admitRequest, learn, type Passage, principalOf } from './admission.ts'
-import { putBackOutcomes } from './outcomes.ts'
+import { type Admission, learn, type Passage, principalOf, question } from './admission.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
 export async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
-  const { secretHash, settled, ...rest } = admitRequest(passage, { kind: 'check' }, null)
-  // They would not fit into a header.
-  putBackOutcomes(passage, settled)
+  const { secretHash, ...rest } = question(passage, { kind: 'check' }, null)
   const headers = {
     upgrade: 'websocket',
+    // How earlier calls ended would not fit into a header.
     [FEED_HEADER]: JSON.stringify({ ...rest, settled: [], secretHash: secretHash.toHex() }),
   }
   try {

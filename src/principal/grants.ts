@@ -82,6 +82,11 @@ export function markRevoked(sql: SqlStorage, nowMs: number): boolean {
   )
 }
 
+/** The secret before the present one has had its time. */
+export function forgetOlderSecret(sql: SqlStorage): void {
+  sql.exec('UPDATE grants SET older_hash = NULL, older_until = NULL WHERE id = 1')
+}
+
 /** Whether the secret that opened `before` opens the grant as it is `now`. */
 export function stillOpens(before: Grant, now: Grant | null): boolean {
   const hash = before.secretHash.toHex()

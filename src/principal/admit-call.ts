@@ -1,0 +1,96 @@
+/** The steps of one call: its session, room for what it adds, a person's approval, the counters, the work, the record. */
+import { APPROVAL_SECONDS, MOST_PENDING_APPROVALS } from '../approvals/contract.ts'
+import { type Reservation, reserve } from '../policy/counting.ts'
+import type { Charge } from '../policy/model.ts'
+import type { AdmitContext } from './admit-context.ts'
+import { admitted, record } from './admit-record.ts'
+import { isCrowded, MAX_LIVE_SESSIONS, touchSometimes } from './admit-session.ts'
+import { outcomeAtOnce, perform, toleratesDeadHandle } from './admit-work.ts'
+import { type Held, holdCall, useApproval } from './approvals.ts'
+import type { AdmitAnswer, AdmitRequest, Intent } from './contract.ts'
+import { counterStore } from './counters.ts'
+import { isFull } from './outbox.ts'
+import { liveById, type Session } from './sessions.ts'
+
+/** Answers a call. `onTransport`: the session that its transport is of. */
+export function admitCall(
+  context: AdmitContext,
+  request: AdmitRequest,
+  intent: Extract<Intent, { kind: 'call' }>,
+  onTransport: Session | null,
+): AdmitAnswer {
+  const { sql, nowMs } = context
+  const named = intent.handle === null ? null : liveById(sql, intent.handle, nowMs)
+  // On a transport its own session is meant: a handle that names another is a mistake, whatever the tool.
+  const isDead = intent.handle !== null && (named === null || (onTransport ?? named).id !== named.id)
+  if (isDead && (onTransport !== null || !toleratesDeadHandle(intent.work))) {
+    record(context, request, onTransport, intent, 'refuse', '(session ended)')
+    return { kind: 'dead_handle' }
+  }
+  const session = touchSometimes(context, isDead ? null : (onTransport ?? named))
+  if (intent.work.kind === 'login' && session === null && isCrowded(context)) {
+    record(context, request, null, intent, 'refuse', '(too many sessions)')
+    return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
+  }
+
+  if (intent.work.kind === 'notify' && isFull(sql)) {
+    record(context, request, session, intent, 'refuse', '(outbox full)')
+    return { kind: 'outbox_full' }
+  }
+
+  const approval = approvalFor(context, intent, session)
+  if (approval.kind === 'full') {
+    record(context, request, session, intent, 'refuse', '(too many approvals)')
+    return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
+  }
+  if (approval.kind === 'held') {
+    const { state, revision } = approval.approval
+    record(context, request, session, intent, state === 'denied' ? 'deny' : 'approval', intent.rule)
+    const ofClient = { client: session?.client ?? null, protocolVersion: session?.protocolVersion ?? null }
+    return { kind: 'approval', approval: approval.approval, ...ofClient, drain: revision === 1 }
+  }
+
+  const reservation = count(context, intent.charges, session)
+  if (!reservation.ok) {
+    record(context, request, session, intent, 'limit', reservation.limited.rule)
+    return { kind: 'limited', limited: reservation.limited }
+  }
+  // With the charges and the work, or not at all: an approved call is made once.
+  if (approval.kind === 'approved')
+    useApproval(sql, approval.id, request.requestId, context.grant.name, nowMs)
+  const { taken, standings } = reservation
+  const shadow = [...intent.shadow, ...reservation.shadow]
+  const done = perform(context, intent.work, session)
+  // A login's row names the session that it started, a logout's the one that it ended.
+  const outcome = outcomeAtOnce(intent.work)
+  const row = { call: intent.call, shadow, ...(outcome === null ? {} : { outcome }) }
+  record(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
+  return admitted(context, done.session, done.outcome, {
+    drain: done.drain || approval.kind === 'approved',
+    // An approval that was used for nothing is given back like a charge.
+    charged: taken.length > 0 || approval.kind === 'approved',
+    standings,
+  })
+}
+
+/** Whether a person must be asked before this call is made, and what that person has said. */
+function approvalFor(
+  { sql, grant, config, nowMs, newId }: AdmitContext,
+  { approval, call, rule }: Extract<Intent, { kind: 'call' }>,
+  session: Session | null,
+): Held | { readonly kind: 'unasked' } {
+  if (approval === null) return { kind: 'unasked' }
+  // Settings that were stored before there were approvals do not have them.
+  const seconds = config.settings.approvals?.expires_seconds ?? APPROVAL_SECONDS
+  const ofGrant = { sql, grant: grant.name, configVersion: config.version }
+  return holdCall(
+    { ...ofGrant, expiresInMs: seconds * 1_000, nowMs, newId },
+    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval, rule },
+  )
+}
+
+/** Takes what the call is charged from its counters, or nothing at all. */
+function count(context: AdmitContext, charges: readonly Charge[], session: Session | null): Reservation {
+  const subject = { session: session?.id ?? null, account: session?.account ?? null }
+  return reserve(counterStore(context.sql), charges, subject, context.nowMs)
+}

@@ -1,0 +1,15 @@
+/** What the steps of an admission share. */
+import type { TenantConfig } from '../tenant/config.ts'
+import type { Grant } from './grants.ts'
+
+/** What the transaction needs from outside: it has no clock and no randomness of its own. */
+export interface AdmitContext {
+  readonly sql: SqlStorage
+  readonly grant: Grant
+  /** The tenant's current configuration for this grant. */
+  readonly config: TenantConfig
+  readonly nowMs: number
+  readonly newId: () => string
+  /** Tell Legiti of logins. */
+  readonly reportLogins: boolean
+}

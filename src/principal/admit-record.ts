@@ -1,0 +1,45 @@
+/** The record step: what the audit and the answer say of a decision. */
+import type { Standing, Taken } from '../policy/counting.ts'
+import type { AdmitContext } from './admit-context.ts'
+import { type AuditEntry, writeAudit } from './audit.ts'
+import type { AdmitAnswer, AdmitRequest, SessionView, WorkOutcome } from './contract.ts'
+import { type Session, viewOf } from './sessions.ts'
+
+/** Writes a decided call down, in the transaction of what it decides. */
+export function record(
+  context: AdmitContext,
+  request: AdmitRequest,
+  session: Session | null,
+  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome'>,
+  decision: AuditEntry['decision'],
+  rule: string,
+  taken: readonly Taken[] = [],
+): void {
+  writeAudit(context.sql, {
+    atMs: context.nowMs,
+    requestId: request.requestId,
+    sessionId: session?.id ?? null,
+    account: session?.account ?? null,
+    call: row.call,
+    decision,
+    rule,
+    configVersion: context.config.version,
+    taken,
+    shadow: row.shadow,
+    ...(row.outcome === undefined ? {} : { outcome: row.outcome }),
+  })
+}
+
+/** The answer to a request that may go on. */
+export function admitted(
+  context: AdmitContext,
+  session: Session | null,
+  outcome: WorkOutcome,
+  { drain = false, charged = false, standings = [] as readonly Standing[] } = {},
+): AdmitAnswer {
+  const view: SessionView | null = session === null ? null : viewOf(session)
+  const { label, tenant } = context.grant
+  const standing = { session: view, outcome, drain, charged, standings }
+  const client = session?.client ?? null
+  return { kind: 'admitted', admitted: { label, tenant, ...standing, upstream: null, client } }
+}

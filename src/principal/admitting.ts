@@ -1,0 +1,45 @@
+/** One admission in its transaction: what `admit` decides, and the wake-ups that follow from it. */
+import { GATHER_MS } from '../audit/carry.ts'
+import type { TenantConfig } from '../tenant/config.ts'
+import { admit } from './admit.ts'
+import type { AdmitAnswer, AdmitRequest } from './contract.ts'
+import { opens } from './grants.ts'
+import { DRAIN_GRACE_MS, nextDeliveryMs, soonestPurgeMs } from './housekeeping.ts'
+import type { PrincipalState } from './state.ts'
+
+/** Whether the request reads alone, so that it need not queue for the disk; should it write after all, the output gate still waits. */
+export function onlyReads({ intent: { kind }, settled }: AdmitRequest): boolean {
+  return (kind === 'check' || kind === 'configure') && settled.length === 0
+}
+
+/**
+ * Answers a request that has been authenticated.
+ * @param reportLogins tell Legiti of logins
+ */
+export function admitAndArm(
+  principal: PrincipalState,
+  request: AdmitRequest,
+  config: TenantConfig,
+  reportLogins: boolean,
+): AdmitAnswer {
+  const { sql, grant, alarm, carries, incarnation } = principal
+  const nowMs = Date.now()
+  // Between authentication and this transaction another may have revoked the grant.
+  if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
+  const newId = () => crypto.randomUUID()
+  const answer = admit({ sql, grant, config, nowMs, newId, reportLogins }, request)
+  alarm.by(soonestPurgeMs(nowMs))
+  if (carries && isOnRecord(request)) alarm.by(nowMs + GATHER_MS)
+  if (answer.kind === 'approval' && answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
+  if (answer.kind === 'admitted') {
+    const { session, drain } = answer.admitted
+    if (session !== null) alarm.by(session.idleExpiresAtMs)
+    if (drain) alarm.by(nextDeliveryMs(sql, incarnation, nowMs) ?? nowMs)
+  }
+  return answer
+}
+
+/** Whether this request writes an audit row, whatever becomes of it. */
+function isOnRecord({ intent: { kind } }: AdmitRequest): boolean {
+  return kind === 'call' || kind === 'refuse' || kind === 'close'
+}

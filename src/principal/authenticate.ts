@@ -1,0 +1,41 @@
+/** Who asks: the token's secret against the grant, and the configuration that then counts. */
+import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
+import type { TenantConfig } from '../tenant/config.ts'
+import type { AdmitRequest } from './contract.ts'
+import { type Grant, opens } from './grants.ts'
+import type { PrincipalState } from './state.ts'
+import { upstreamsOf } from './upstream-ending.ts'
+
+/** The current configuration when the token opens this principal's grant, else null. Writes nothing but the demo's grant. */
+export async function authenticate(
+  principal: PrincipalState,
+  request: AdmitRequest,
+): Promise<TenantConfig | null> {
+  const isDemoGrant = isDemo(principal.env) && request.tenant === DEMO_TENANT && request.grant === DEMO_GRANT
+  if (principal.grant === null && isDemoGrant) await seedDemo(principal, request)
+  const { grant } = principal
+  if (!opens(grant, request.secretHash, Date.now())) return null
+  if (grant.origin === 'tenant') return grant.config
+  if (!isDemoGrant) return null
+  const config = await demoConfig(upstreamsOf(grant.config))
+  return grant.config.suspended ? { ...config, suspended: true } : config
+}
+
+/** The demo's grant is installed by its first use, so that a wrong token stores nothing here either. */
+async function seedDemo(principal: PrincipalState, request: AdmitRequest): Promise<void> {
+  const grant: Grant = {
+    tenant: DEMO_TENANT,
+    name: DEMO_GRANT,
+    label: DEMO_LABEL,
+    secretHash: await demoSecretHash(),
+    olderSecret: null,
+    origin: 'demo',
+    config: await demoConfig(),
+    expiresAtMs: null,
+    revokedAtMs: null,
+  }
+  if (!opens(grant, request.secretHash, Date.now())) return
+  await principal.write(() => {
+    if (principal.grant === null) principal.install(grant)
+  })
+}

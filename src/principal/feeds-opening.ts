@@ -1,0 +1,34 @@
+/** The principal's side of `admit` and an event feed in one call. */
+import { ADMITTED_HEADER, type AdmitAnswer, type AdmitRequest, FEED_HEADER } from './contract.ts'
+import { acceptFeed, asciiJson } from './feeds.ts'
+import { liveByTransport } from './sessions.ts'
+
+/** The question that comes with a WebSocket, or null: it asks for none. */
+export function feedRequest(http: Request): AdmitRequest | null {
+  const header = http.headers.get(FEED_HEADER)
+  if (header === null || http.headers.get('upgrade') !== 'websocket') return null
+  const { secretHash, ...rest } = JSON.parse(header) as Omit<AdmitRequest, 'secretHash'> & {
+    secretHash: string
+  }
+  return { ...rest, secretHash: Uint8Array.fromHex(secretHash) }
+}
+
+/** The answer: a WebSocket where the request was admitted, otherwise the AdmitAnswer as JSON. */
+export function feedAnswer(
+  ctx: DurableObjectState,
+  transport: string | null,
+  configVersion: string,
+  answer: AdmitAnswer,
+): Response {
+  if (answer.kind !== 'admitted') return Response.json(answer)
+  const { 0: client, 1: server } = new WebSocketPair()
+  acceptFeed(ctx, server, transport)
+  const listed = transport === null ? null : liveByTransport(ctx.storage.sql, transport, Date.now())
+  // The tools may have changed while the client had no stream open.
+  if (listed?.listedVersion && listed.listedVersion !== configVersion) server.send('tools_changed')
+  return new Response(null, {
+    status: 101,
+    webSocket: client,
+    headers: { [ADMITTED_HEADER]: asciiJson(answer.admitted) },
+  })
+}

@@ -1,0 +1,41 @@
+/** How a principal goes for good: its grant revoked, what is due sent for a while, and everything forgotten. */
+
+import { end } from './ending.ts'
+import type { Errands } from './errands.ts'
+import { markRevoked } from './grants.ts'
+import { stopSending } from './outbox.ts'
+import { schemaVersion } from './schema.ts'
+import { liveSessions } from './sessions.ts'
+import { forgetRevocations } from './sessions-revoking.ts'
+import type { PrincipalState } from './state.ts'
+import { endAllUpstreams } from './upstream-sessions.ts'
+
+/** Revokes the grant and ends its sessions. False when it was revoked before. */
+export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
+  const { sql, alarm } = principal
+  if (principal.grant === null) return false
+  return principal.write(() => {
+    const nowMs = Date.now()
+    if (!markRevoked(sql, nowMs)) return false
+    for (const session of liveSessions(sql)) end(sql, session, 'revoked', nowMs)
+    endAllUpstreams(sql, nowMs)
+    alarm.by(nowMs)
+    principal.reread()
+    return true
+  })
+}
+
+/** Has everything that is on its way come to its end, and nothing begin, so that its rows can go. */
+export async function stopEverything(principal: PrincipalState, errands: Errands): Promise<void> {
+  const { sql } = principal
+  if (principal.grant !== null && principal.grant.revokedAtMs === null)
+    throw new Error('erased before it has left')
+  // From here on nothing begins, and what is on its way to somebody ends before its rows go.
+  principal.grant = null
+  if (schemaVersion(sql) > 0)
+    await principal.write(() => {
+      stopSending(sql, Date.now())
+      forgetRevocations(sql)
+    })
+  await errands.quiet()
+}

@@ -1,0 +1,65 @@
+/** What a run of a PrincipalObject holds, and the one way in which it writes. */
+import type { Env } from '../env.ts'
+import { Alarm } from './alarm.ts'
+import { Commits } from './commits.ts'
+import { type Grant, readGrant, writeGrant } from './grants.ts'
+import { migrate, schemaVersion } from './schema.ts'
+
+/** Storage, and what memory knows of it: a cache, for everything that matters is read back after an eviction. */
+export class PrincipalState {
+  readonly sql: SqlStorage
+  readonly storage: DurableObjectStorage
+  readonly alarm: Alarm
+  /** Leases of another run of this object are void. */
+  readonly incarnation = crypto.randomUUID()
+  /** Null: none was ever installed, or everything was forgotten, maybe while somebody waited. */
+  grant: Grant | null = null
+  readonly #commits: Commits
+  readonly #env: () => Env
+
+  /** @param env asked anew every time */
+  constructor(storage: DurableObjectStorage, env: () => Env) {
+    this.storage = storage
+    this.sql = storage.sql
+    this.alarm = new Alarm(storage)
+    this.#commits = new Commits(storage, () => this.alarm.remember())
+    this.#env = env
+  }
+
+  get env(): Env {
+    return this.#env()
+  }
+
+  /** Audit rows have somewhere to go. The demo's, too; without a database they stay here. */
+  get carries(): boolean {
+    return this.env.AUDIT_DB !== undefined
+  }
+
+  /** What the log calls this principal; empty where there is no grant. */
+  get name(): string {
+    return this.grant === null ? '' : `${this.grant.tenant}/${this.grant.name}`
+  }
+
+  /** Runs reads and writes as one transaction. Should it fail, what memory holds of it is read again. */
+  async write<T>(work: () => T): Promise<T> {
+    try {
+      return await this.#commits.run(work)
+    } catch (error) {
+      this.grant = schemaVersion(this.sql) === 0 ? null : readGrant(this.sql)
+      await this.alarm.read()
+      throw error
+    }
+  }
+
+  /** Writes the grant down, and the tables before it. Call inside a transaction. */
+  install(grant: Grant): void {
+    migrate(this.sql)
+    writeGrant(this.sql, grant, Date.now())
+    this.reread()
+  }
+
+  /** Reads the grant again after a statement has changed it. */
+  reread(): void {
+    this.grant = readGrant(this.sql)
+  }
+}
