@@ -1,3 +1,5 @@
+import { runMigrations } from '../storage/migrate.ts'
+
 /**
  * Everything a TenantObject stores. Migrations are numbered, only ever appended, and run at a tenant's first PUT or
  * when an object that has tables wakes up; the object of a tenant that was never set up has no table at all.
@@ -330,21 +332,7 @@ const migrations: readonly string[] = [
   `,
 ]
 
-/** How far this object's tables are, 0 for none at all. Writes nothing. */
-export function schemaVersion(sql: SqlStorage): number {
-  const known = sql
-    .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'")
-    .toArray()
-  if (known.length === 0) return 0
-  return sql.exec<{ version: number }>('SELECT version FROM schema_version').one().version
-}
-
 /** Brings the tables up to date. Call inside a transaction. */
 export function migrate(sql: SqlStorage): void {
-  const from = schemaVersion(sql)
-  if (from === migrations.length) return
-  if (from === 0)
-    sql.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (0)')
-  for (const migration of migrations.slice(from)) sql.exec(migration)
-  sql.exec('UPDATE schema_version SET version = ?', migrations.length)
+  runMigrations(sql, migrations)
 }

@@ -1,46 +1,84 @@
-/** Webhooks set up and removed: the parts of it that await. */
-import { open, SealedTextError, type SecretKeys, seal, webhookContext } from '../secrets/seal.ts'
-import { Refusal } from './contract.ts'
+/** Webhooks, changed: registered, removed, and a dead letter sent again. */
+import { recordChange } from './changes.ts'
+import { type By, type Change, Refusal, type Removal } from './contract.ts'
+import { present } from './present.ts'
+import { record, recordGone } from './recording.ts'
+import { demand } from './stamps.ts'
+import { refusedBy, type Tenancy } from './tenancy.ts'
+import { openSecret, sealSecret } from './webhook-secrets.ts'
+import * as webhooks from './webhooks.ts'
 
-/**
- * The sealed secret of a webhook: the stored one sealed anew, so that a rotated key comes into use, or else the one that
- * is given. Throws a Refusal where nothing can be sealed, or the stored one does not open.
- */
-export async function sealSecret(
-  keys: SecretKeys | null,
+const MOST_WEBHOOKS = 50
+
+/** Registers a webhook, with this secret, or changes it: then it keeps the secret that it has. */
+export async function putWebhook(
+  tenancy: Tenancy,
   tenant: string,
   name: string,
-  given: string,
-  stored: string | null,
-): Promise<string> {
-  if (keys === null) {
-    throw new Refusal('conflict', [
-      'found no ENCRYPTION_KEYS to seal the secret with; allowed: no webhook until that secret is set',
-    ])
+  document: webhooks.WebhookDocument,
+  secret: string,
+  by: By,
+): Promise<Change<webhooks.WebhookView>> {
+  const { sql } = tenancy
+  const stored = tenancy.isThere ? webhooks.sealedSecret(sql, name) : null
+  const keys = tenancy.keys()
+  let isRepeated: boolean
+  let sealed: string
+  try {
+    isRepeated = stored !== null && (await openSecret(keys, tenant, name, stored)) === secret
+    sealed = await sealSecret(keys, tenant, name, secret, stored)
+  } catch (error) {
+    return refusedBy(error)
   }
-  const context = webhookContext(tenant, name)
-  if (stored === null) return seal(keys, given, context)
-  const secret = await openSecret(keys, tenant, name, stored)
-  if (secret === null) {
-    throw new Refusal('conflict', [
-      'found that none of ENCRYPTION_KEYS opens the stored secret; allowed: to delete the webhook and make it anew',
-    ])
-  }
-  return seal(keys, secret, context)
+  const put = await tenancy.change(tenant, (nowMs) => {
+    const before = webhooks.sealedSecret(sql, name)
+    if (before !== stored)
+      throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+    // As in putGrant: made by the same request, whose answer was lost.
+    if (isRepeated) return { created: true, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
+    demand(sql, by.expected, `webhook/${name}`, before !== null)
+    if (before === null && webhooks.webhookNames(sql).length >= MOST_WEBHOOKS)
+      throw new Refusal('conflict', [`found ${MOST_WEBHOOKS} webhooks; allowed: as many of a tenant`])
+    webhooks.writeWebhook(sql, name, document, sealed, nowMs)
+    const detail = { events: document.events.join(' '), enabled: document.enabled }
+    record(sql, by, 'webhook.put', `webhook/${name}`, detail, nowMs)
+    return { created: before === null, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
+  })
+  tenancy.sendSoon()
+  return put
 }
 
-/** The secret, or null: it does not open. */
-export async function openSecret(
-  keys: SecretKeys | null,
-  tenant: string,
+/** Forgets a webhook and what waits for it. */
+export async function deleteWebhook(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+  const { sql } = tenancy
+  return tenancy.remove((nowMs) => {
+    if (webhooks.viewWebhook(sql, name) === null) return null
+    demand(sql, by.expected, `webhook/${name}`, true)
+    webhooks.deleteWebhook(sql, name)
+    recordGone(sql, by, 'webhook.delete', `webhook/${name}`, nowMs)
+    return []
+  })
+}
+
+/** Sends a dead letter again. False where there is no such letter. */
+export async function replayMessage(
+  tenancy: Tenancy,
   name: string,
-  sealed: string,
-): Promise<string | null> {
-  if (keys === null) return null
-  try {
-    return await open(keys, sealed, webhookContext(tenant, name))
-  } catch (error) {
-    if (error instanceof SealedTextError) return null
-    throw error
+  id: string,
+  actor: string,
+): Promise<boolean> {
+  const { sql } = tenancy
+  if (!tenancy.isThere) return false
+  const isReplayed = tenancy.commit(() => {
+    const atMs = Date.now()
+    if (!webhooks.replayMessage(sql, name, id, atMs)) return false
+    const subject = `webhook/${name}`
+    recordChange(sql, { atMs, actor, action: 'webhook.replay', subject, detail: { message: id } })
+    return true
+  })
+  if (isReplayed) {
+    await tenancy.wake.rearm()
+    tenancy.sendSoon()
   }
+  return isReplayed
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vites
 import type { Env } from '../../src/env.ts'
 import { type SecretKeys, secretKeys } from '../../src/secrets/seal.ts'
 import { commitReseal, leftToReseal, prepareReseal } from '../../src/tenant/resealing.ts'
-import { openSecret, sealSecret } from '../../src/tenant/webhook-changes.ts'
+import { openSecret, sealSecret } from '../../src/tenant/webhook-secrets.ts'
 import { sealedSecret } from '../../src/tenant/webhooks.ts'
 import { webhookEvents } from '../../src/webhooks/events.ts'
 import { signedHeaders } from '../../src/webhooks/signature.ts'

@@ -1,0 +1,47 @@
+/** Carries administrative changes to the audit database, and lets go what the tenant does not keep any longer. */
+import { carry } from '../audit/carry.ts'
+import { retain } from '../audit/retention.ts'
+import { TENANT_LOG } from '../audit/row.ts'
+import { changesLog } from './changes.ts'
+import { retentionDays } from './config.ts'
+import { LONGEST_RETRY_MS } from './housekeeping.ts'
+import { readTenant } from './settings.ts'
+import type { Tenancy } from './tenancy.ts'
+
+export class AuditKeeping {
+  readonly #tenancy: Tenancy
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(tenancy: Tenancy) {
+    this.#tenancy = tenancy
+  }
+
+  run(): Promise<void> {
+    this.#running = this.#run()
+    return this.#running
+  }
+
+  /** Waits until a run that is on its way has ended, however. */
+  async quiet(): Promise<void> {
+    await this.#running.catch(() => {})
+  }
+
+  async #run(): Promise<void> {
+    const { sql, env, wake } = this.#tenancy
+    const { AUDIT_DB: db } = env
+    const tenant = readTenant(sql)
+    if (db === undefined || tenant === null) return
+    const { name, settings } = tenant
+    const commit = async <T>(work: () => T) => this.#tenancy.commit(work)
+    const now = () => Date.now()
+    // Should this run die on its way, the alarm takes over.
+    wake.keepingUntilMs = now() + LONGEST_RETRY_MS
+    await wake.rearm()
+    try {
+      await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
+      await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
+    } finally {
+      wake.keepingUntilMs = null
+    }
+  }
+}

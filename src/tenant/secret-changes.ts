@@ -1,0 +1,90 @@
+/** Named secrets, stored and forgotten, and everything sealed anew under the current key. */
+import type { By, Change, RefusedChange, Removal, SecretView } from './contract.ts'
+import { Refusal } from './contract.ts'
+import { pendingGrants, touchByServer } from './grants.ts'
+import { present } from './present.ts'
+import { record, recordGone } from './recording.ts'
+import {
+  commitReseal,
+  leftToReseal,
+  type MadeSecret,
+  makeSecret,
+  prepareReseal,
+  putHeaders,
+  type Resealed,
+  type ResealRound,
+} from './resealing.ts'
+import * as secrets from './secrets.ts'
+import { readTenant } from './settings.ts'
+import { demand } from './stamps.ts'
+import { refusedBy, type Tenancy } from './tenancy.ts'
+
+/** Stores a secret, sealed, and makes the headers anew that are made of it. */
+export async function putSecret(
+  tenancy: Tenancy,
+  tenant: string,
+  name: string,
+  value: string,
+  by: By,
+): Promise<Change<SecretView>> {
+  const { sql } = tenancy
+  let made: MadeSecret
+  try {
+    made = await makeSecret(tenancy.keys(), tenant, name, value, tenancy.isThere ? sql : null)
+  } catch (error) {
+    return refusedBy(error)
+  }
+  return tenancy.change(tenant, (nowMs) => {
+    const before = secrets.viewSecret(sql, name)
+    demand(sql, by.expected, `secret/${name}`, before !== null)
+    secrets.writeSecret(sql, name, made.sealed, nowMs)
+    const changed = putHeaders(sql, name, made)
+    record(sql, by, 'secret.put', `secret/${name}`, { servers: changed.length }, nowMs)
+    const touched = new Set(changed.flatMap((server) => touchByServer(sql, server)))
+    return {
+      created: before === null,
+      touched: [...touched],
+      now: present(secrets.viewSecret(sql, name)),
+    }
+  })
+}
+
+/** Forgets a secret. Refused while a server's header is made of it. */
+export async function deleteSecret(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+  const { sql } = tenancy
+  return tenancy.remove((nowMs) => {
+    const secret = secrets.viewSecret(sql, name)
+    if (secret === null) return null
+    demand(sql, by.expected, `secret/${name}`, true)
+    if (secret.servers.length > 0) {
+      const which = secret.servers.slice(0, 10).join(', ')
+      throw new Refusal('conflict', [
+        `found headers of ${secret.servers.length} servers that are made of it (${which}); allowed: to delete a secret that no header is made of`,
+      ])
+    }
+    secrets.deleteSecret(sql, name)
+    recordGone(sql, by, 'secret.delete', `secret/${name}`, nowMs)
+    return []
+  })
+}
+
+/** Seals some of what is sealed with another key than the current one anew: call it until nothing is left. */
+export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | RefusedChange> {
+  const { sql } = tenancy
+  if (!tenancy.isThere) return { kind: 'resealed', key: '', resealed: 0, left: 0, pending: 0 }
+  let round: ResealRound
+  try {
+    round = await prepareReseal(tenancy.keys(), present(readTenant(sql)).name, sql)
+  } catch (error) {
+    return refusedBy(error)
+  }
+  const { touched, resealed } = tenancy.commit(() => {
+    const { servers: changed, resealed } = commitReseal(sql, round)
+    if (resealed > 0) record(sql, by, 'secrets.rotate', 'secrets', { key: round.key, resealed }, Date.now())
+    return { touched: changed.flatMap((server) => touchByServer(sql, server)), resealed }
+  })
+  await tenancy.telling.tell([...new Set(touched)])
+  const pending = pendingGrants(sql).length
+  const { left, stuck } = leftToReseal(sql, round)
+  return { kind: 'resealed', key: round.key, resealed, left, pending, ...(stuck === 0 ? {} : { stuck }) }
+}

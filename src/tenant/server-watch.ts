@@ -1,0 +1,95 @@
+/** What upstream servers turn out to list and to speak: compared, kept, announced, and told to whom it concerns. */
+import { log } from '../log.ts'
+import type { UpstreamReport } from '../upstream/config.ts'
+import type { Verdict } from './contract.ts'
+import { touchByServer } from './grants.ts'
+import { readListing, readTools } from './listings.ts'
+import { examine, heldServers, type ObservedListing, observeListing } from './observation.ts'
+import { Restless } from './restless.ts'
+import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
+import { mergeReport, readServer, upstreamConfig } from './servers.ts'
+import type { Tenancy } from './tenancy.ts'
+
+export class ServerWatch {
+  readonly #tenancy: Tenancy
+  readonly #restless = new Restless()
+  readonly #restlessEras = new Restless()
+
+  constructor(tenancy: Tenancy) {
+    this.#tenancy = tenancy
+  }
+
+  /**
+   * A complete listing of a server's tools that is not in its `seen`. Returns when every principal was told; of a server
+   * whose listing changes all the time they are told by alarm. Answers what may be shown of it, whoever was told; null
+   * where there is no such server, or no list.
+   */
+  async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
+    const { sql, telling, wake } = this.#tenancy
+    if (!this.#tenancy.isThere || readServer(sql, server) === null) return null
+    const examined = await examine(listing.toolsJson)
+    if (examined === null) {
+      log('warn', 'tenant.listing_unreadable', { server })
+      return null
+    }
+    const wasRestless = this.#restless.isRestless(server, Date.now())
+    const { touched, isWorse, isRestless, verdict } = this.#tenancy.commit(() => {
+      const before = upstreamConfig(sql, server)?.withheld ?? {}
+      const drifted = driftNow(sql, server)
+      const isNews = observeListing(sql, server, listing, examined, Date.now(), wasRestless)
+      const isRestless = isNews && this.#restless.count(server, Date.now())
+      if (isNews && !isRestless)
+        announceDrift(sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
+      const after = upstreamConfig(sql, server)
+      const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
+      const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
+      return { touched: isNews ? touchByServer(sql, server) : [], isWorse, isRestless, verdict }
+    })
+    this.#tenancy.sendSoon()
+    if (touched.length === 0) await wake.rearm()
+    // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
+    else if (!isRestless || isWorse) await telling.tell(touched)
+    else await telling.leaveToAlarm()
+    return verdict
+  }
+
+  /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */
+  async report(server: string, report: UpstreamReport): Promise<void> {
+    const { sql, telling } = this.#tenancy
+    if (!this.#tenancy.isThere) return
+    const touched = this.#tenancy.commit(() => {
+      const isNews = mergeReport(sql, server, report)
+      announceBreaker(sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
+      return isNews ? touchByServer(sql, server) : []
+    })
+    this.#tenancy.sendSoon()
+    if (touched.length > 0 && this.#restlessEras.count(server, Date.now())) await telling.leaveToAlarm()
+    else await telling.tell(touched)
+  }
+
+  /** Compares the last listings of servers that were restless as if they had not been: what is as pinned is let go. */
+  async compareHeld(): Promise<void> {
+    this.#tenancy.wake.compareAtMs = null
+    for (const server of heldServers(this.#tenancy.sql)) await this.#compareAnew(server)
+  }
+
+  /** A server of this name that is registered again is another one. */
+  forget(server: string): void {
+    this.#restless.forget(server)
+    this.#restlessEras.forget(server)
+  }
+
+  async #compareAnew(server: string): Promise<void> {
+    const { sql } = this.#tenancy
+    const toolsJson = readTools(sql, server)
+    const examined = toolsJson === null ? null : await examine(toolsJson)
+    if (toolsJson === null || examined === null) return
+    this.#tenancy.commit(() => {
+      const listing = readListing(sql, server)
+      // Another may have been listed while this one was read.
+      if (listing === null || readTools(sql, server) !== toolsJson) return
+      observeListing(sql, server, { digest: listing.digest, toolsJson }, examined, Date.now())
+      touchByServer(sql, server)
+    })
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What every operation of a TenantObject works on: its database, its keys, its alarm, and the one way to change
+ * something, which is a transaction whose outcome is told to the principals that it concerns.
+ */
+import { allowsPrivate } from '../admin/resolve.ts'
+import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
+import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
+import { schemaVersion } from '../storage/migrate.ts'
+import { addressProblem } from '../upstream/address.ts'
+import { tenantDocument } from './config.ts'
+import { type Change, Refusal, type RefusedChange, type Removal } from './contract.ts'
+import { migrate } from './schema.ts'
+import { readTenant, sizeProblem, writeTenant } from './settings.ts'
+import { Telling } from './telling.ts'
+import { Wake } from './wake.ts'
+import { WebhookDelivery } from './webhook-delivery.ts'
+import { openSecret } from './webhook-secrets.ts'
+
+/** What a transaction came to: whom it concerns, and what is there now. */
+export interface Done<T> {
+  readonly created: boolean
+  /** Grants whose principals must be told. */
+  readonly touched: readonly string[]
+  readonly now: T
+}
+
+export class Tenancy {
+  readonly #ctx: DurableObjectState
+  readonly sql: SqlStorage
+  readonly #env: () => Env
+  readonly wake: Wake
+  readonly telling: Telling
+  readonly webhooks: WebhookDelivery
+  /** Whether there is a tenant. An object without one has no table. */
+  isThere: boolean
+
+  /** @param env asked anew whenever it is used */
+  constructor(ctx: DurableObjectState, env: () => Env) {
+    this.#ctx = ctx
+    this.#env = env
+    this.sql = ctx.storage.sql
+    this.isThere = schemaVersion(this.sql) > 0
+    this.webhooks = new WebhookDelivery(() => this.#webhookContext())
+    this.wake = new Wake({
+      storage: ctx.storage,
+      env,
+      isThere: () => this.isThere,
+      sendMs: (nowMs) => this.webhooks.nextMs(this.sql, nowMs),
+    })
+    this.telling = new Telling(this.sql, env, this.wake)
+    if (this.isThere) this.commit(() => migrate(this.sql))
+  }
+
+  get env(): Env {
+    return this.#env()
+  }
+
+  /** The deployment's keys, or null where it has none. */
+  keys(): SecretKeys | null {
+    return secretKeys(this.env)
+  }
+
+  /** What `work` reads of the tenant's tables; `otherwise`, where there is no tenant. */
+  read<T>(work: (sql: SqlStorage) => T, otherwise: T): T {
+    return this.isThere ? work(this.sql) : otherwise
+  }
+
+  /** Runs reads and writes as one transaction. */
+  commit<T>(work: () => T): T {
+    return this.#ctx.storage.transactionSync(work)
+  }
+
+  /** Runs `work` as one transaction, which creates the tenant if need be, and tells the principals it touched. */
+  async change<T>(tenant: string, work: (nowMs: number) => Done<T>): Promise<Change<T>> {
+    let done: Done<T>
+    try {
+      done = this.commit(() => {
+        const nowMs = Date.now()
+        migrate(this.sql)
+        this.#refuseLeaving()
+        if (readTenant(this.sql) === null) writeTenant(this.sql, tenant, tenantDocument.parse({}), nowMs)
+        const result = work(nowMs)
+        const tooMuch = sizeProblem(this.sql)
+        if (tooMuch !== null) throw new Refusal('conflict', [tooMuch])
+        return result
+      })
+    } catch (error) {
+      return refusedBy(error)
+    }
+    this.isThere = true
+    const pending = await this.telling.tell(done.touched)
+    return { kind: 'done', created: done.created, now: done.now, pending }
+  }
+
+  /** Runs `work` as one transaction; it answers which grants it touched, or null where there is nothing to remove. */
+  async remove(work: (nowMs: number) => readonly string[] | null): Promise<Removal> {
+    if (!this.isThere) return { kind: 'absent' }
+    let touched: readonly string[] | null
+    try {
+      touched = this.commit(() => {
+        this.#refuseLeaving()
+        return work(Date.now())
+      })
+    } catch (error) {
+      return refusedBy(error)
+    }
+    if (touched === null) return { kind: 'absent' }
+    return { kind: 'removed', pending: await this.telling.tell(touched) }
+  }
+
+  /** Sends what is due to webhooks, behind whatever goes on. */
+  sendSoon(): void {
+    if (!this.isThere) return
+    this.#ctx.waitUntil(
+      this.webhooks.run().catch((error: unknown) => {
+        log('error', 'tenant.webhooks_failed', { error: errorName(error) })
+      }),
+    )
+  }
+
+  /** Forgets everything, the alarm included. */
+  async erase(): Promise<void> {
+    this.isThere = false
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.#ctx.storage.deleteAlarm(), this.#ctx.storage.deleteAll()])
+  }
+
+  #refuseLeaving(): void {
+    if (readTenant(this.sql)?.deletion)
+      throw new Refusal('conflict', [
+        'found that the tenant is being deleted; allowed: to wait until it is gone',
+      ])
+  }
+
+  #webhookContext() {
+    const tenant = readTenant(this.sql)?.name ?? ''
+    return {
+      sql: this.sql,
+      tenant,
+      commit: <T>(work: () => T) => this.commit(work),
+      openSecret: (webhook: string, sealed: string) => openSecret(this.keys(), tenant, webhook, sealed),
+      addressProblem: (url: string) => (allowsPrivate(this.env) ? null : addressProblem(new URL(url))),
+      rearm: () => this.wake.rearm(),
+      isGone: () => !this.isThere,
+      now: () => Date.now(),
+      random: () => Math.random(),
+    }
+  }
+}
+
+/** A Refusal as an answer; any other error stays one. */
+export function refusedBy(error: unknown): RefusedChange {
+  if (error instanceof Refusal) return { kind: error.kind, problems: error.problems }
+  throw error
+}
