@@ -2,6 +2,7 @@ import type { ExchangeObject } from './bridge/exchange-object.ts'
 import type { LegitiStandIn } from './dev/stand-in.ts'
 import type { PrincipalObject } from './principal/object.ts'
 import type { TenantCounters } from './tenant/counters-object.ts'
+import type { TenantDirectory } from './tenant/directory-object.ts'
 import type { TenantObject } from './tenant/object.ts'
 
 /** The bindings of `wrangler.toml`, its variables and the deployment's secrets. */
@@ -9,6 +10,8 @@ export interface Env {
   readonly PRINCIPAL: DurableObjectNamespace<PrincipalObject>
   /** What an administrator has set up, one object a tenant. */
   readonly TENANT: DurableObjectNamespace<TenantObject>
+  /** Which tenants there are, one object for all. */
+  readonly DIRECTORY: DurableObjectNamespace<TenantDirectory>
   /** Counters of limits with scope `tenant`, one object a tenant. */
   readonly TENANT_COUNTERS: DurableObjectNamespace<TenantCounters>
   /** What passes between the eras and lasts longer than a request, one object an exchange. */

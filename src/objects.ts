@@ -3,6 +3,7 @@ import type { ExchangeObject } from './bridge/exchange-object.ts'
 import type { Env } from './env.ts'
 import type { PrincipalObject } from './principal/object.ts'
 import type { TenantCounters } from './tenant/counters-object.ts'
+import type { TenantDirectory } from './tenant/directory-object.ts'
 import type { TenantObject } from './tenant/object.ts'
 
 export type PrincipalStub = DurableObjectStub<PrincipalObject>
@@ -28,6 +29,11 @@ export function tenantObject(
   tenant: string,
 ): TenantStub {
   return placed(TENANT, tenant, IGNORE_JURISDICTION).getByName(tenant)
+}
+
+/** Which tenants there are: one object for all of them, with nothing but their names. */
+export function tenantDirectory({ DIRECTORY }: Pick<Env, 'DIRECTORY'>): DurableObjectStub<TenantDirectory> {
+  return DIRECTORY.getByName('tenants')
 }
 
 /** Counters of limits with scope `tenant`. */

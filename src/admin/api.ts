@@ -2,6 +2,7 @@
 import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { descriptionRoutes } from './description.ts'
+import { directoryRoutes } from './directory.ts'
 import { grantRoutes } from './grants.ts'
 import { outboxRoutes } from './outbox.ts'
 import { peopleRoutes } from './people.ts'
@@ -14,6 +15,7 @@ import { tenantRoutes } from './tenants.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export const api: readonly Route[] = [
+  ...directoryRoutes,
   ...tenantRoutes,
   ...peopleRoutes,
   ...secretRoutes,

@@ -24,6 +24,7 @@ const files = {
 const lines: readonly string[] = [
   'tenant create acme --file empty.yaml --key k1 --reason r',
   'tenant set acme --file empty.yaml --reason r',
+  'tenant list',
   'tenant show acme',
   'tenant suspend acme --reason r',
   'tenant resume acme --reason r',

@@ -71,8 +71,10 @@ export interface Recorded {
 }
 
 const LONGEST_PAGE = 100
+/** In place of a tenant's name: what is asked is of the deployment. */
+export const NO_TENANT = ''
 
-/** The API behind a link. Paths are those of the tenant: '' is the tenant itself. */
+/** The API behind a link. Paths are those of the tenant: '' is the tenant itself, or the list of all where none is named. */
 export function openApi(command: string, link: Link, world: World, { reason }: Recorded): Api {
   const { origin, token, tenant } = link
 
@@ -82,7 +84,8 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     { body, query = {}, match = null, absent = false, key }: Change,
     more: Readonly<Record<string, string>> = {},
   ) => {
-    const url = new URL(`${origin}/api/v1/tenants/${encodeURIComponent(tenant)}${path}`)
+    const base = tenant === NO_TENANT ? '' : `/${encodeURIComponent(tenant)}`
+    const url = new URL(`${origin}/api/v1/tenants${base}${path}`)
     // One that is given with the change is part of what its key stands for.
     const said: Query = method === 'GET' ? query : { reason, ...query }
     for (const [name, value] of Object.entries(said))

@@ -6,7 +6,7 @@ import type { Given, Operands, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { type Misuse, misuse, type Outcome, PROBLEMS, unreadable, visible, type World } from '../outcome.ts'
 import { broken } from '../source.ts'
-import { type Api, Ended, openApi } from './api.ts'
+import { type Api, Ended, NO_TENANT, openApi } from './api.ts'
 import { connection, readLink } from './link.ts'
 
 export interface AdminCommand {
@@ -19,6 +19,8 @@ export interface AdminCommand {
   readonly exitCodes?: string
   /** The first operand names the tenant. */
   readonly namesTenant?: boolean
+  /** It asks of no tenant, but of the deployment. */
+  readonly ofDeployment?: boolean
   /** It changes something: it takes a reason, for the record. */
   readonly changes?: boolean
   /** It makes something with an `Idempotency-Key`. */
@@ -61,10 +63,11 @@ export function administer(spec: AdminCommand): Command {
       ...options,
       ...(changes ? [recorded] : []),
       ...(spec.creates === true ? [key] : []),
-      ...connection,
+      ...connection.filter(({ name }) => spec.ofDeployment !== true || name !== 'tenant'),
     ],
     run: async (given, world) => {
-      const tenant = spec.namesTenant === true ? (given.operands[0] ?? null) : null
+      const named = spec.namesTenant === true ? (given.operands[0] ?? null) : null
+      const tenant = spec.ofDeployment === true ? NO_TENANT : named
       const link = readLink(given, world, tenant)
       if (!('origin' in link)) return misuse(called, link)
       try {

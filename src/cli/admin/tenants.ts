@@ -13,7 +13,7 @@ import {
   wholeNumber,
   yes,
 } from './command.ts'
-import { shownThing } from './shown.ts'
+import { member, shownList, shownThing } from './shown.ts'
 
 const OWN = { names: '[NAME]', least: 0, most: 1 }
 
@@ -50,6 +50,15 @@ export const tenantCommands: readonly Command[] = [
       const { tag } = await api.get('')
       return changed(`tenant ${api.tenant} changed`, await api.put('', { body, match: tag }))
     },
+  }),
+  administer({
+    group: 'tenant',
+    name: 'list',
+    summary: 'List all tenants (with the root token)',
+    ofDeployment: true,
+    examples: ['gatehouse tenant list'],
+    run: async (api) =>
+      shownList(await api.all(''), [member('name'), member('state'), member('created_at', 'created')]),
   }),
   administer({
     group: 'tenant',
