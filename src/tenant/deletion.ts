@@ -1,13 +1,13 @@
 /**
  * A tenant that goes away, step by step: every principal ends its sessions, so that their logouts are queued; waits
  * until its outbox has been delivered, or the time for that is over; says what is lost; and is erased. Then the
- * audit trail, the counters, and last the tenant's own object. Each step can be repeated, and what has been done is
+ * audit trail, the counters, its name in the directory, and last the tenant's own object. Each step can be repeated, and what has been done is
  * written down, so a crash anywhere is only a delay (docs/decisions/0022-deletion.md).
  */
 import { forgetTenant } from '../audit/retention.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
-import { principalObject, tenantCounters } from '../objects.ts'
+import { principalObject, tenantCounters, tenantDirectory } from '../objects.ts'
 import type { By, DeletionView } from './contract.ts'
 import { readTenant } from './settings.ts'
 
@@ -73,6 +73,8 @@ export async function goOnDeleting(
     if (env.AUDIT_DB !== undefined && !(await forgetTenant(env.AUDIT_DB, tenant.name))) return remaining
     if (!isStill()) return { kind: 'absent' }
     await tenantCounters(env, tenant.name).erase()
+    if (!isStill()) return { kind: 'absent' }
+    await tenantDirectory(env).remove(tenant.name)
   } catch (error) {
     log('warn', 'tenant.delete_delayed', { tenant: tenant.name, error: errorName(error) })
     return remaining

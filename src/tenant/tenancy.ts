@@ -5,6 +5,7 @@
 import { allowsPrivate } from '../admin/resolve.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
+import { tenantDirectory } from '../objects.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 import { schemaVersion } from '../storage/migrate.ts'
 import { addressProblem } from '../upstream/address.ts'
@@ -73,6 +74,8 @@ export class Tenancy {
 
   /** Runs `work` as one transaction, which creates the tenant if need be, and tells the principals it touched. */
   async change<T>(tenant: string, work: (nowMs: number) => Done<T>): Promise<Change<T>> {
+    // Should this object die next, the directory has a name too many; never is one missing.
+    if (!this.isThere) await tenantDirectory(this.env).add(tenant)
     let done: Done<T>
     try {
       done = this.commit(() => {

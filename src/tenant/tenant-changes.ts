@@ -16,8 +16,8 @@ export async function putTenant(
   by: By,
 ): Promise<Change<TenantView>> {
   const { sql } = tenancy
-  const created = !tenancy.isThere
   return tenancy.change(tenant, (nowMs) => {
+    const created = !tenancy.isThere
     demand(sql, by.expected, 'tenant', !created)
     const before = readTenant(sql)?.settings ?? null
     writeTenant(sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), nowMs)

@@ -13,7 +13,7 @@ afterEach(async () => {
   vi.restoreAllMocks()
 })
 
-const directory = env.DIRECTORY.getByName('tenants')
+const directory = () => env.DIRECTORY.getByName('tenants')
 const list = async (query = '') => {
   const { status, body } = await send('GET', `/api/v1/tenants${query}`, ROOT, {})
   expect(status).toBe(200)
@@ -24,7 +24,7 @@ const states = async () => (await list()).items.map(({ name, state }) => [name, 
 describe('the list of tenants', () => {
   test('is empty before there is one, and nothing is stored for it', async () => {
     expect(await list()).toEqual({ items: [], next: null })
-    expect(await remains(directory)).toEqual({ tables: [], alarm: null })
+    expect(await remains(directory())).toEqual({ tables: [], alarm: null })
   })
 
   test('names each by its state, whatever made it', async () => {
@@ -59,7 +59,7 @@ describe('the list of tenants', () => {
     await admin('GET', 'ghost')
     await admin('DELETE', 'ghost')
     await admin('PUT', 'ghost', { nonsense: true })
-    expect(await directory.names({ after: null, limit: 100 })).toEqual([])
+    expect(await directory().names({ after: null, limit: 100 })).toEqual([])
   })
 })
 
@@ -117,10 +117,10 @@ describe('a tenant that is being made', () => {
   })
 
   test('and never was, because everything died in between, is not listed, and struck off after an hour', async () => {
-    await directory.add('half')
+    await directory().add('half')
     await admin('PUT', 'acme', {})
     expect(await states()).toEqual([['acme', 'active']])
-    const names = () => directory.names({ after: null, limit: 100 })
+    const names = () => directory().names({ after: null, limit: 100 })
     expect(await names()).toEqual(['acme', 'half'])
     vi.useFakeTimers({ now: Date.now() + 3_600_001, toFake: ['Date'] })
     expect(await states()).toEqual([['acme', 'active']])
