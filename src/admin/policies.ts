@@ -10,7 +10,18 @@ import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
 import type { PolicySummary, PolicyView } from '../tenant/contract.ts'
 import type { ToolSchemas } from '../tenant/tool-schemas.ts'
-import { at, demoKeeps, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import {
+  at,
+  demoKeeps,
+  invalid,
+  nameProblem,
+  notFound,
+  page,
+  refusal,
+  removal,
+  tagged,
+  toldOf,
+} from './answers.ts'
 import {
   answer,
   jsonBody,
@@ -21,6 +32,7 @@ import {
   removed,
   route,
   textBody,
+  toldMembers,
 } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/policies'
@@ -40,7 +52,7 @@ const differenceSchema = z.object({
   b: z.string().nullable(),
 })
 const policySchema = summarySchema.extend({ policy: z.unknown() })
-const changedSchema = policySchema.extend({ warnings: z.array(z.string()), pending: z.int() })
+const changedSchema = policySchema.extend({ warnings: z.array(z.string()), ...toldMembers })
 
 const VERSION = 'a whole number from 1'
 const versionNumber = z.int(VERSION).min(1, VERSION).max(999_999_999, VERSION)
@@ -111,7 +123,7 @@ export const policyRoutes: readonly Route[] = [
         ...unchecked(schemas),
         ...demoKeeps(call, 'policy'),
       ]
-      const now = { ...shown(put.now), warnings, pending: put.pending }
+      const now = { ...shown(put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -184,7 +196,7 @@ export const policyRoutes: readonly Route[] = [
       const put = await object.rollBackPolicy(params.name, body.version, by)
       if (put === null) return notFound('policy, or no such version of it,')
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: demoKeeps(call, 'policy'), pending: put.pending }
+      const now = { ...shown(put.now), warnings: demoKeeps(call, 'policy'), ...toldOf(put) }
       return tagged(now, put.now.tag)
     },
   ),

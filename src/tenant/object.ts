@@ -26,7 +26,8 @@ import { deletionView } from './deletion.ts'
 import { DeletionRounds } from './deletion-rounds.ts'
 import * as grantChanges from './grant-changes.ts'
 import * as grants from './grants.ts'
-import { LONGEST_RETRY_MS, purge } from './housekeeping.ts'
+import { countPending, LONGEST_RETRY_MS } from './grants-told.ts'
+import { purge } from './housekeeping.ts'
 import { readTools } from './listings.ts'
 import { type ExpectedLogin, expectLogin, type IssuerLogout, nextTargetMs } from './logouts.ts'
 import type { ObservedListing } from './observation.ts'
@@ -262,6 +263,16 @@ export class TenantObject extends DurableObject<Env> {
     return grantChanges.deleteGrant(this.#tenancy, name, by)
   }
 
+  /** A round of telling: those that are due, as many as one invocation may. Answers whether more are. */
+  async tellDue(untilMs: number): Promise<boolean> {
+    return this.#tenancy.isThere && this.#tenancy.telling.tellDue(untilMs)
+  }
+
+  /** How many principals have yet to be told of what their grant is now. */
+  async pending(): Promise<number> {
+    return this.#tenancy.read((sql) => countPending(sql), 0)
+  }
+
   /** Argument schemas of what the tenant's servers list, for checking policies. */
   async toolSchemas(): Promise<ToolSchemas> {
     return this.#tenancy.read(toolSchemas, { toolsJson: '[]', unlisted: [] })
@@ -400,7 +411,7 @@ export class TenantObject extends DurableObject<Env> {
       this.#tenancy.sendSoon()
       this.#tenancy.commit(() => purge(sql, Date.now()))
       await this.#watch.compareHeld()
-      await telling.tell(grants.pendingGrants(sql), true)
+      await telling.tellByAlarm()
       if (nextTargetMs(sql) !== null) await sessionOrders.endSessions(this.#tenancy, null)
       await this.#keeping.run()
       await wake.rearm()

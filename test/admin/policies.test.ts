@@ -16,7 +16,7 @@ describe('a policy', () => {
       201,
       {
         ...{ name: 'main', version: 1, current: true, created_at: expect.any(String), created_by: 'root' },
-        ...{ reason: null, policy: ALLOW, warnings: [], pending: 0 },
+        ...{ reason: null, policy: ALLOW, warnings: [], told: 0, pending: 0 },
       },
     ])
     const second = await put(DENY)
@@ -106,7 +106,7 @@ describe('a policy', () => {
       'found 1 grants under this policy (bot); allowed: to delete a policy that no grant is under',
     ])
     await admin('DELETE', 'acme/grants/bot')
-    expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({ deleted: true, pending: 0 })
+    expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({ deleted: true, told: 0, pending: 0 })
     expect((await admin('GET', 'acme/policies/bot')).status).toBe(404)
   })
 
@@ -164,6 +164,7 @@ describe('the settings of a tenant', () => {
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
+        told: 0,
         pending: 0,
       },
     ])

@@ -7,6 +7,7 @@ import { type Misuse, misuse, type Outcome, PROBLEMS, unreadable, visible, type 
 import { broken } from '../source.ts'
 import { type Api, Ended, openApi } from './api.ts'
 import { connection, readLink } from './link.ts'
+import { untilTold, wait } from './waiting.ts'
 
 export interface AdminCommand {
   readonly group: string | null
@@ -20,6 +21,8 @@ export interface AdminCommand {
   readonly namesTenant?: boolean
   /** It changes something: it takes a reason, for the record. */
   readonly changes?: boolean
+  /** What it changes concerns grants, whose principals are told: it takes `--wait`. */
+  readonly tells?: boolean
   /** It makes something with an `Idempotency-Key`. */
   readonly creates?: boolean
   readonly run: (api: Api, given: Given, world: World) => Promise<Outcome>
@@ -60,6 +63,7 @@ export function administer(spec: AdminCommand): Command {
       ...options,
       ...(changes ? [recorded] : []),
       ...(spec.creates === true ? [key] : []),
+      ...(spec.tells === true ? [wait] : []),
       ...connection,
     ],
     run: async (given, world) => {
@@ -69,7 +73,9 @@ export function administer(spec: AdminCommand): Command {
       try {
         const reason = changes ? (given.values.get('reason') ?? null) : null
         const api = openApi(called, link, world, { reason })
-        return await spec.run(api, given, world)
+        const outcome = await spec.run(api, given, world)
+        const waits = spec.tells === true && given.switches.has('wait')
+        return waits ? await untilTold(api, outcome, world) : outcome
       } catch (error) {
         if (error instanceof Ended) return error.outcome
         throw error

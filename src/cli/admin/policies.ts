@@ -29,6 +29,7 @@ export const policyAdminCommands: readonly Command[] = [
     operands: { names: 'NAME FILE', least: 2, most: 2 },
     options: [yes],
     changes: true,
+    tells: true,
     creates: true,
     examples: [
       'gatehouse policy push readers readers.yaml',
@@ -43,6 +44,7 @@ export const policyAdminCommands: readonly Command[] = [
     operands: { names: 'NAME VERSION', least: 2, most: 2 },
     options: [yes],
     changes: true,
+    tells: true,
     examples: ['gatehouse policy rollback readers 3 --reason "too strict"'],
     run: rollBack,
   }),
