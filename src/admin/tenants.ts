@@ -25,6 +25,7 @@ const shownSchema = z.object({
   identity: z.unknown(),
   sessions: z.unknown(),
   audit: z.unknown(),
+  access: z.unknown().describe('The tenant’s own application of Cloudflare Access, or null'),
   approvals: z.unknown(),
   suspended_at: z.string().nullable(),
   created_at: z.string(),
@@ -164,10 +165,12 @@ function noSuchTenant(): Response {
 }
 
 function shown(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {
-  const settings = JSON.parse(settingsJson) as TenantDocument
+  // Settings from before there was `access` say nothing of it.
+  const { access = null, ...settings } = JSON.parse(settingsJson) as Partial<TenantDocument>
   return {
     name,
     ...settings,
+    access,
     suspended_at: at(suspendedAtMs),
     created_at: at(createdAtMs),
     updated_at: at(updatedAtMs),

@@ -8,6 +8,7 @@ import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { type ApprovalCursor, hear, listApprovals } from './approvals.ts'
 import { AuditKeeping } from './audit-keeping.ts'
 import { changesLog } from './changes.ts'
+import type { AccessApplication } from './config.ts'
 import type {
   By,
   Catalogue,
@@ -95,6 +96,11 @@ export class TenantObject extends DurableObject<Env> {
   /** How far the deletion is; null while nobody has asked for one. */
   async deletion(): Promise<DeletionView | null> {
     return this.#tenancy.read(deletionView, null)
+  }
+
+  /** The tenant's own application of Cloudflare Access; null: it has none. Settings from before there was one say nothing. */
+  async access(): Promise<AccessApplication | null> {
+    return this.#tenancy.read((sql) => readTenant(sql)?.settings.access ?? null, null)
   }
 
   async people(page: Page): Promise<readonly PersonView[]> {

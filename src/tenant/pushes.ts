@@ -126,8 +126,8 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
     (server) => grant.servers === '*' || grant.servers.includes(server),
   )
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
-  // How long the audit is kept concerns no principal.
-  const { audit: _, ...rest } = settings
+  // How long the audit is kept, and who vouches for administrators, concerns no principal.
+  const { audit: _, access: __, ...rest } = settings
   const config = await versioned({ ...rest, servers }, document, upstreams)
   return { ...held, config: { ...config, ...suspended } }
 }

@@ -75,7 +75,7 @@ export function changedSettings(
 /** By name, as `sessions.idle_seconds`: each value as JSON. */
 function members(settings: TenantDocument): Map<string, string> {
   const all = Object.entries(settings).flatMap(([part, inner]) =>
-    Object.entries(inner).map(([name, value]) => [`${part}.${name}`, JSON.stringify(value)] as const),
+    Object.entries(inner ?? {}).map(([name, value]) => [`${part}.${name}`, JSON.stringify(value)] as const),
   )
   return new Map(all)
 }

@@ -159,6 +159,7 @@ describe('the settings of a tenant', () => {
         identity: { trusted: true, jwt: [], magento: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
         audit: { retention_days: 400 },
+        access: null,
         approvals: { expires_seconds: 900 },
         suspended_at: null,
         created_at: expect.any(String),
