@@ -170,6 +170,12 @@ export interface PolicySummary {
   /** Of the policy as it is now, whatever version this is. */
   readonly tag: string
   readonly isCurrent: boolean
+  /** The policy was deleted, once, while this version was the current one; it may be there again. */
+  readonly deletion: {
+    readonly atMs: number
+    readonly by: string
+    readonly reason: string | null
+  } | null
 }
 
 export interface PolicyView extends PolicySummary {

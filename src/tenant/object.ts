@@ -208,11 +208,13 @@ export class TenantObject extends DurableObject<Env> {
     return serverChanges.accept(this.#tenancy, server, tool, by)
   }
 
-  async policies(page: Page): Promise<readonly PolicySummary[]> {
-    return this.#tenancy.read((sql) => pageOf(policies.listPolicies(sql), page), [])
+  /** Those that are there, or those that are deleted and still on record. */
+  async policies(page: Page, deleted = false): Promise<readonly PolicySummary[]> {
+    const list = deleted ? policies.listDeleted : policies.listPolicies
+    return this.#tenancy.read((sql) => pageOf(list(sql), page), [])
   }
 
-  /** A version of a policy, the current one when `version` is null. */
+  /** A version of a policy, the current one when `version` is null. Of a deleted policy that is none. */
   async policy(name: string, version: number | null): Promise<PolicyView | null> {
     return this.#tenancy.read((sql) => policies.readPolicy(sql, name, version), null)
   }

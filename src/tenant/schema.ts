@@ -337,6 +337,13 @@ const migrations: readonly string[] = [
   CREATE INDEX grants_due ON grants (due_at, tries, name) WHERE pushed < revision;
   DROP INDEX grants_pending;
   `,
+  `
+  -- Which version was the current one when its policy was deleted: by whom, when and why. A policy that has versions and
+  -- no row in 'policies' is deleted.
+  ALTER TABLE policy_versions ADD COLUMN deleted_at INTEGER;
+  ALTER TABLE policy_versions ADD COLUMN deleted_by TEXT;
+  ALTER TABLE policy_versions ADD COLUMN deleted_reason TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -40,6 +40,7 @@ const lines: readonly string[] = [
   'policy diff @readers:1 @readers --tools t',
   'policy rollback readers 1 --yes --reason r --wait',
   'policy list',
+  'policy list --deleted',
   'policy list readers',
   'policy show readers --version 1',
   'grant issue bot --label l --policy readers --servers crm --expires 2099-01-01T00:00:00Z --key k4 --reason r',
