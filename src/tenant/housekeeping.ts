@@ -8,6 +8,7 @@ import { nextDueMs, RETRY_MS } from './grants-told.ts'
 import { nextTargetMs } from './logouts.ts'
 import { readTenant } from './settings.ts'
 import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
+import { nextOlderSecretMs, purgeOlderSecrets } from './webhooks.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -47,10 +48,12 @@ export function nextWakeMs(
 export function purge(sql: SqlStorage, nowMs: number): void {
   purgeMessages(sql, nowMs)
   purgeApprovals(sql, nowMs)
+  purgeOlderSecrets(sql, nowMs)
 }
 
 /** On the hour, so that what comes one after the other goes together. */
 function nextPurgeMs(sql: SqlStorage, nowMs: number): number | null {
-  const dues = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql)].filter((at) => at !== null)
+  const all = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql), nextOlderSecretMs(sql)]
+  const dues = all.filter((at) => at !== null)
   return dues.length === 0 ? null : Math.ceil(Math.max(Math.min(...dues), nowMs) / HOUR_MS) * HOUR_MS
 }

@@ -353,6 +353,10 @@ export class TenantObject extends DurableObject<Env> {
     return webhookChanges.putWebhook(this.#tenancy, tenant, name, document, secret, by)
   }
 
+  async rotateWebhook(tenant: string, name: string, secret: string, overlapMs: number, by: By) {
+    return webhookChanges.rotateWebhook(this.#tenancy, tenant, name, secret, overlapMs, by)
+  }
+
   async deleteWebhook(name: string, by: By) {
     return webhookChanges.deleteWebhook(this.#tenancy, name, by)
   }

@@ -344,6 +344,11 @@ const migrations: readonly string[] = [
   ALTER TABLE policy_versions ADD COLUMN deleted_by TEXT;
   ALTER TABLE policy_versions ADD COLUMN deleted_reason TEXT;
   `,
+  `
+  -- The signing secret before this one, sealed: messages are signed with it as well until then.
+  ALTER TABLE webhooks ADD COLUMN older_secret TEXT;
+  ALTER TABLE webhooks ADD COLUMN older_until INTEGER;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -70,6 +70,7 @@ const lines: readonly string[] = [
   'approval approve apr_bot_x --reason r',
   'approval deny apr_bot_x --reason r',
   'webhook add hook --at http://127.0.0.1:9/hook --events tool.drift --enabled yes --key k9 --reason r',
+  'webhook rotate hook --overlap 0 --key k9r --reason r',
   'webhook set hook --at http://127.0.0.1:9/hook --events tool.drift --enabled no --reason r',
   'webhook list',
   'webhook show hook',
