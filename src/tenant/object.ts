@@ -25,6 +25,7 @@ import type {
 } from './contract.ts'
 import { deletionView } from './deletion.ts'
 import { DeletionRounds } from './deletion-rounds.ts'
+import { dropExchange, keepExchange } from './exchanges.ts'
 import * as grantChanges from './grant-changes.ts'
 import * as grants from './grants.ts'
 import { countPending, LONGEST_RETRY_MS } from './grants-told.ts'
@@ -307,6 +308,20 @@ export class TenantObject extends DurableObject<Env> {
   /** A server as requests see it; null where there is none, or where it is switched off. */
   async upstream(server: string): Promise<UpstreamConfig | null> {
     return this.#tenancy.read((sql) => servers.upstreamConfig(sql, server), null)
+  }
+
+  /** Before an exchange object stores something of this tenant; false: the tenant is going away, so it must not. */
+  async keepExchange(id: string): Promise<boolean> {
+    return this.#tenancy.read((sql) => {
+      if (readTenant(sql)?.deletion) return false
+      keepExchange(sql, id)
+      return true
+    }, true)
+  }
+
+  /** An exchange object stores nothing any more. */
+  async dropExchange(id: string): Promise<void> {
+    this.#tenancy.read((sql) => dropExchange(sql, id), undefined)
   }
 
   /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */

@@ -349,6 +349,10 @@ const migrations: readonly string[] = [
   ALTER TABLE webhooks ADD COLUMN older_secret TEXT;
   ALTER TABLE webhooks ADD COLUMN older_until INTEGER;
   `,
+  `
+  -- ExchangeObjects that store something: what a session watches. They are erased with the tenant.
+  CREATE TABLE exchanges (id TEXT PRIMARY KEY) WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */
