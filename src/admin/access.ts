@@ -1,7 +1,9 @@
 /** Who Cloudflare Access says is there: its JWT, checked as its documentation asks. */
-import { createRemoteJWKSet, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
+import type { AccessApplication } from '../tenant/config.ts'
 
 const HEADER = 'cf-access-jwt-assertion'
 const LONGEST_JWT = 16 * 1024
@@ -9,19 +11,45 @@ const KEY_FETCH_TIMEOUT_MS = 5_000
 const CLOCK_TOLERANCE_SECONDS = 30
 const LONGEST_EMAIL = 254
 
+/** Tenants name teams, too: the one asked for longest ago goes. */
+const MOST_TEAMS = 500
+
 /** By team; an isolate fetches its keys once, and again for an unknown key at most every 30 seconds. */
 const keySets = new Map<string, JWTVerifyGetKey>()
 
-/** The address, in lower case; null for no assertion, one that is not good, or where Access is not configured. */
-export async function accessEmail(http: Request, env: Env, nowMs: number): Promise<string | null> {
+/** Who is believed: a team, and applications of it. */
+interface Trusted {
+  /** The team's URL. */
+  readonly issuer: string
+  readonly audience: readonly string[]
+}
+
+/** Whether the request carries an assertion that is worth checking. */
+export function hasAssertion(http: Request): boolean {
   const jwt = http.headers.get(HEADER)
+  return jwt !== null && jwt.length <= LONGEST_JWT
+}
+
+/** Whom assertions are believed of: the tenant's own application alone, where it has one, or else the deployment's; or nobody. */
+export function trustedIn(env: Env, own: AccessApplication | null): Trusted | null {
+  if (own !== null) return { issuer: `https://${own.team_domain}`, audience: own.audience }
   const issuer = issuerOf(env)
   const audience = audiences(env)
-  if (jwt === null || jwt.length > LONGEST_JWT || issuer === null || audience.length === 0) return null
+  return issuer === null || audience.length === 0 ? null : { issuer, audience }
+}
+
+/** The address, in lower case; null for no assertion, or one that is not good. */
+export async function accessEmail(
+  http: Request,
+  { issuer, audience }: Trusted,
+  nowMs: number,
+): Promise<string | null> {
+  const jwt = http.headers.get(HEADER)
+  if (jwt === null) return null
   try {
     const { payload } = await jwtVerify(jwt, keysOf(issuer), {
       issuer,
-      audience,
+      audience: [...audience],
       algorithms: ['RS256', 'ES256'],
       requiredClaims: ['exp', 'email'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -30,9 +58,21 @@ export async function accessEmail(http: Request, env: Env, nowMs: number): Promi
     const { email } = payload
     if (typeof email !== 'string' || email === '' || email.length > LONGEST_EMAIL) return null
     return email.toLowerCase()
-  } catch {
+  } catch (error) {
+    if (isUnavailable(error))
+      log('warn', 'admin.access_keys_unavailable', { team: issuer, error: errorName(error) })
     return null
   }
+}
+
+/** Whether the keys could not be had; whatever else is wrong, is wrong with the assertion. */
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return true
+  return (
+    error.code === 'ERR_JWKS_TIMEOUT' ||
+    error.code === 'ERR_JWKS_INVALID' ||
+    error.code === 'ERR_JOSE_GENERIC'
+  )
 }
 
 /** What is wrong with ACCESS_TEAM_DOMAIN and ACCESS_AUD, or null; having neither is nothing wrong. */
@@ -59,12 +99,13 @@ function audiences({ ACCESS_AUD = '' }: Env): string[] {
 }
 
 function keysOf(issuer: string): JWTVerifyGetKey {
-  let keys = keySets.get(issuer)
-  if (keys === undefined) {
-    keys = createRemoteJWKSet(new URL(`${issuer}/cdn-cgi/access/certs`), {
-      timeoutDuration: KEY_FETCH_TIMEOUT_MS,
-    })
-    keySets.set(issuer, keys)
-  }
+  const known = keySets.get(issuer)
+  const keys =
+    known ??
+    createRemoteJWKSet(new URL(`${issuer}/cdn-cgi/access/certs`), { timeoutDuration: KEY_FETCH_TIMEOUT_MS })
+  keySets.delete(issuer)
+  const oldest = keySets.keys().next().value
+  if (keySets.size >= MOST_TEAMS && oldest !== undefined) keySets.delete(oldest)
+  keySets.set(issuer, keys)
   return keys
 }

@@ -4,7 +4,7 @@ import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
-import type { RefusedChange, Removal } from '../tenant/contract.ts'
+import type { RefusedChange, Removal, Told } from '../tenant/contract.ts'
 import type { Call } from './route.ts'
 
 export type AdminContext = Context<{ Bindings: Env }>
@@ -42,11 +42,16 @@ export function tagged(value: object, tag: string, status = 200): Response {
   return Response.json(value, { status, headers: { etag: `"${tag}"` } })
 }
 
+/** How far a change has come, for its answer (`toldMembers` of route.ts). */
+export function toldOf({ told, pending }: Told): Told {
+  return { told, pending }
+}
+
 /** The answer to a DELETE. */
 export function removal(removed: Removal, what: string): Response {
   if (removed.kind === 'absent') return notFound(what)
   if (removed.kind !== 'removed') return refusal(removed)
-  return Response.json({ deleted: true, pending: removed.pending })
+  return Response.json({ deleted: true, ...toldOf(removed) })
 }
 
 /** Why a name cannot be given to something, or null. */

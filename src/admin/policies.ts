@@ -10,7 +10,18 @@ import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
 import type { PolicySummary, PolicyView } from '../tenant/contract.ts'
 import type { ToolSchemas } from '../tenant/tool-schemas.ts'
-import { at, demoKeeps, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import {
+  at,
+  demoKeeps,
+  invalid,
+  nameProblem,
+  notFound,
+  page,
+  refusal,
+  removal,
+  tagged,
+  toldOf,
+} from './answers.ts'
 import {
   answer,
   jsonBody,
@@ -21,6 +32,7 @@ import {
   removed,
   route,
   textBody,
+  toldMembers,
 } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/policies'
@@ -32,6 +44,14 @@ const summarySchema = z.object({
   created_at: z.string(),
   created_by: z.string().describe('root, or person:<name>; empty where it is not known'),
   reason: z.string().nullable(),
+  deleted_at: z
+    .string()
+    .nullable()
+    .describe(
+      'The policy was deleted then, while this was its current version; a later version is of one made anew',
+    ),
+  deleted_by: z.string().nullable(),
+  deleted_reason: z.string().nullable(),
 })
 const differenceSchema = z.object({
   tool: z.string(),
@@ -40,7 +60,7 @@ const differenceSchema = z.object({
   b: z.string().nullable(),
 })
 const policySchema = summarySchema.extend({ policy: z.unknown() })
-const changedSchema = policySchema.extend({ warnings: z.array(z.string()), pending: z.int() })
+const changedSchema = policySchema.extend({ warnings: z.array(z.string()), ...toldMembers })
 
 const VERSION = 'a whole number from 1'
 const versionNumber = z.int(VERSION).min(1, VERSION).max(999_999_999, VERSION)
@@ -56,11 +76,14 @@ export const policyRoutes: readonly Route[] = [
       path: PATH,
       role: 'viewer',
       summary: 'All policies, by name',
-      query: object({ ...pageQuery }),
+      query: object({
+        ...pageQuery,
+        deleted: z.enum(['true', 'false']).default('false').describe('true: those that were deleted instead'),
+      }),
       answers: { 200: answer('A page of policies', pageOf(summarySchema)) },
     },
-    async ({ object, query: { after = null, limit } }) => {
-      const policies = await object.policies({ after, limit: limit + 1 })
+    async ({ object, query: { after = null, limit, deleted } }) => {
+      const policies = await object.policies({ after, limit: limit + 1 }, deleted === 'true')
       const { items, next } = page(policies, limit, ({ name }) => name)
       return Response.json({ items: items.map(summary), next })
     },
@@ -72,7 +95,9 @@ export const policyRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'A policy',
       query: object({
-        version: versionQuery.optional().describe('An earlier version; else the current one'),
+        version: versionQuery
+          .optional()
+          .describe('An earlier version, of a deleted policy as well; else the current one'),
       }),
       answers: { 200: answer('The policy', policySchema) },
     },
@@ -111,7 +136,7 @@ export const policyRoutes: readonly Route[] = [
         ...unchecked(schemas),
         ...demoKeeps(call, 'policy'),
       ]
-      const now = { ...shown(put.now), warnings, pending: put.pending }
+      const now = { ...shown(put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -120,7 +145,9 @@ export const policyRoutes: readonly Route[] = [
       method: 'DELETE',
       path: `${PATH}/:name`,
       role: 'policy_manager',
-      summary: 'Forgets a policy with all its versions',
+      summary: 'Deletes a policy',
+      description:
+        'Its versions stay on record, and one that is made in its place goes on with their numbers.',
       versioned: true,
       answers: removed,
     },
@@ -175,6 +202,7 @@ export const policyRoutes: readonly Route[] = [
       path: `${PATH}/:name/rollback`,
       role: 'policy_manager',
       summary: 'Makes an earlier version of a policy the current one',
+      description: 'A deleted policy is there again.',
       versioned: true,
       body: jsonBody(object({ version: versionNumber })),
       answers: { 200: answer('The policy as it is now', changedSchema) },
@@ -184,7 +212,7 @@ export const policyRoutes: readonly Route[] = [
       const put = await object.rollBackPolicy(params.name, body.version, by)
       if (put === null) return notFound('policy, or no such version of it,')
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: demoKeeps(call, 'policy'), pending: put.pending }
+      const now = { ...shown(put.now), warnings: demoKeeps(call, 'policy'), ...toldOf(put) }
       return tagged(now, put.now.tag)
     },
   ),
@@ -211,8 +239,18 @@ function unchecked({ unlisted }: ToolSchemas): string[] {
   ]
 }
 
-function summary({ name, version, isCurrent, createdAtMs, createdBy, reason }: PolicySummary) {
-  return { name, version, current: isCurrent, created_at: at(createdAtMs), created_by: createdBy, reason }
+function summary({ name, version, isCurrent, createdAtMs, createdBy, reason, deletion }: PolicySummary) {
+  return {
+    name,
+    version,
+    current: isCurrent,
+    created_at: at(createdAtMs),
+    created_by: createdBy,
+    reason,
+    deleted_at: at(deletion?.atMs ?? null),
+    deleted_by: deletion?.by ?? null,
+    deleted_reason: deletion?.reason ?? null,
+  }
 }
 
 function sourceOf({ documentJson }: PolicyView): Source {

@@ -152,15 +152,13 @@ export function pageOf(item: z.ZodType) {
   })
 }
 
+/** How far a change has come when it is answered. */
+export const toldMembers = {
+  told: z.int().describe('Grants that the change concerns and that go by it already'),
+  pending: z.int().describe('Grants that could not be told of it yet; they are told as soon as they can be'),
+}
+
 /** The answers of a DELETE. */
 export const removed = {
-  200: answer(
-    'It is gone',
-    z.object({
-      deleted: z.literal(true),
-      pending: z
-        .int()
-        .describe('Principals that could not be told yet; they are told as soon as they can be'),
-    }),
-  ),
+  200: answer('It is gone', z.object({ deleted: z.literal(true), ...toldMembers })),
 } as const

@@ -3,8 +3,8 @@ import * as z from 'zod/v4'
 import { object } from '../policy/fragments.ts'
 import type { SecretView } from '../tenant/contract.ts'
 import { headerValueProblem } from '../tenant/static-headers.ts'
-import { at, invalid, nameProblem, page, refusal, removal, tagged } from './answers.ts'
-import { answer, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+import { at, invalid, nameProblem, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import { answer, pageOf, pageQuery, type Route, removed, route, toldMembers, uncheckedBody } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/secrets'
 /** Rounds of one request; whoever is told that something is left asks again. */
@@ -43,8 +43,8 @@ export const secretRoutes: readonly Route[] = [
       // Checked by hand, for no problem may quote the value.
       body: uncheckedBody(object({ value: z.string() })),
       answers: {
-        200: answer('It was replaced', shownSchema.extend({ pending: z.int() })),
-        201: answer('It is stored', shownSchema.extend({ pending: z.int() })),
+        200: answer('It was replaced', shownSchema.extend(toldMembers)),
+        201: answer('It is stored', shownSchema.extend(toldMembers)),
       },
       creates: true,
       versioned: true,
@@ -59,7 +59,7 @@ export const secretRoutes: readonly Route[] = [
       if (Object.keys(more).length > 0) return invalid(['found names beside value; allowed: value'])
       const put = await object.putSecret(tenant, name, String(value), by)
       if (put.kind !== 'done') return refusal(put)
-      return tagged({ ...shown(put.now), pending: put.pending }, put.now.tag, put.created ? 201 : 200)
+      return tagged({ ...shown(put.now), ...toldOf(put) }, put.now.tag, put.created ? 201 : 200)
     },
   ),
   route(

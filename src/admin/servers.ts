@@ -7,9 +7,19 @@ import { object } from '../policy/fragments.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
 import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../tenant/server-document.ts'
 import { isServerName } from '../upstream/names.ts'
-import { at, invalid, notFound, page, refusal, removal, tagged } from './answers.ts'
+import { at, invalid, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
-import { answer, type Call, pageOf, pageQuery, type Route, removed, route, uncheckedBody } from './route.ts'
+import {
+  answer,
+  type Call,
+  pageOf,
+  pageQuery,
+  type Route,
+  removed,
+  route,
+  toldMembers,
+  uncheckedBody,
+} from './route.ts'
 import { may, type Who } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/servers'
@@ -20,7 +30,7 @@ const shownSchema = serverSchema.extend({
   created_at: z.string(),
   updated_at: z.string(),
 })
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), pending: z.int() })
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...toldMembers })
 const time = z.string().nullable()
 const statusSchema = z.object({
   name: z.string(),
@@ -46,7 +56,7 @@ const statusSchema = z.object({
     left_out: z.array(z.object({ name: z.string(), reason: z.string() })),
   }),
 })
-const acceptedSchema = z.object({ accepted: z.array(z.string()), pending: z.int() })
+const acceptedSchema = z.object({ accepted: z.array(z.string()), ...toldMembers })
 
 export const serverRoutes: readonly Route[] = [
   route(
@@ -128,7 +138,7 @@ export const serverRoutes: readonly Route[] = [
       // Behind the answer, so that tools are pinned as they are now and not as an agent first finds them.
       if (put.created && checked.document.enabled && query.scan !== 'false')
         call.c.executionCtx.waitUntil(scan(call, name))
-      const now = { ...shown(put.now), warnings: warningsOf(checked.document), pending: put.pending }
+      const now = { ...shown(put.now), warnings: warningsOf(checked.document), ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),

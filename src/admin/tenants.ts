@@ -5,8 +5,8 @@ import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../session/addresses.ts'
 import { type TenantDocument, tenantDocument } from '../tenant/config.ts'
 import type { DeletionView, TenantView } from '../tenant/contract.ts'
-import { at, demoKeeps, invalid, refusal, tagged } from './answers.ts'
-import { answer, type Call, jsonBody, type Route, route } from './route.ts'
+import { at, demoKeeps, invalid, refusal, tagged, toldOf } from './answers.ts'
+import { answer, type Call, jsonBody, type Route, route, toldMembers } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant'
 /** As long as the outbox itself would try. */
@@ -25,13 +25,15 @@ const shownSchema = z.object({
   identity: z.unknown(),
   sessions: z.unknown(),
   audit: z.unknown(),
+  access: z.unknown().describe('The tenant’s own application of Cloudflare Access, or null'),
   approvals: z.unknown(),
   suspended_at: z.string().nullable(),
   created_at: z.string(),
   updated_at: z.string(),
   deletion: deletionSchema.nullable().optional(),
 })
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), pending: z.int() })
+const withPending = shownSchema.extend({ pending: toldMembers.pending })
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...toldMembers })
 
 export const tenantRoutes: readonly Route[] = [
   route(
@@ -40,13 +42,13 @@ export const tenantRoutes: readonly Route[] = [
       path: PATH,
       role: 'viewer',
       summary: 'A tenant and its settings',
-      answers: { 200: answer('The tenant', shownSchema) },
+      answers: { 200: answer('The tenant', withPending) },
     },
     async ({ object, tenant }) => {
       const view = await object.tenant()
-      return view === null
-        ? noSuchTenant()
-        : tagged({ ...shown(tenant, view), deletion: deletionShown(await object.deletion()) }, view.tag)
+      if (view === null) return noSuchTenant()
+      const [deletion, pending] = await Promise.all([object.deletion(), object.pending()])
+      return tagged({ ...shown(tenant, view), deletion: deletionShown(deletion), pending }, view.tag)
     },
   ),
   route(
@@ -72,7 +74,7 @@ export const tenantRoutes: readonly Route[] = [
       if (addresses.kind === 'refused') return invalid([addresses.problem])
       const put = await object.putTenant(tenant, JSON.stringify(body), by)
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(tenant, put.now), warnings: demoKeeps(call, 'settings'), pending: put.pending }
+      const now = { ...shown(tenant, put.now), warnings: demoKeeps(call, 'settings'), ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -150,7 +152,7 @@ async function suspension({ object, tenant, by }: Call, isSuspended: boolean): P
   const put = await object.suspend(isSuspended, by)
   if (put === null) return noSuchTenant()
   if (put.kind !== 'done') return refusal(put)
-  return tagged({ ...shown(tenant, put.now), warnings: [], pending: put.pending }, put.now.tag)
+  return tagged({ ...shown(tenant, put.now), warnings: [], ...toldOf(put) }, put.now.tag)
 }
 
 function deletionShown(view: DeletionView | null) {
@@ -163,10 +165,12 @@ function noSuchTenant(): Response {
 }
 
 function shown(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {
-  const settings = JSON.parse(settingsJson) as TenantDocument
+  // Settings from before there was `access` say nothing of it.
+  const { access = null, ...settings } = JSON.parse(settingsJson) as Partial<TenantDocument>
   return {
     name,
     ...settings,
+    access,
     suspended_at: at(suspendedAtMs),
     created_at: at(createdAtMs),
     updated_at: at(updatedAtMs),

@@ -11,6 +11,10 @@ import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, r
 import { may, type Who } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/webhooks'
+/** A day: long enough to tell a receiver. Whoever has lost a secret says 0. */
+const OVERLAP = 24 * 3_600
+const MOST_OVERLAP = 30 * OVERLAP
+const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 const LONGEST_URL = 2_000
 
 const documentSchema = object({
@@ -35,6 +39,10 @@ const shownSchema = z.object({
   last_success_at: z.string().nullable(),
   pending: z.int(),
   dead: z.int(),
+  older_secret_until: z
+    .string()
+    .nullable()
+    .describe('Messages are signed with the secret before this one as well until then'),
   created_at: z.string(),
   updated_at: z.string(),
 })
@@ -119,6 +127,32 @@ export const webhookRoutes: readonly Route[] = [
   ),
   route(
     {
+      method: 'POST',
+      path: `${PATH}/:name/rotate`,
+      role: 'admin',
+      summary: 'Gives a webhook another secret',
+      description:
+        'Messages are signed with the new one at once, and with the one before it as well for `overlap_seconds` more, so that a ' +
+        'receiver that knows either takes them. One before that signs no longer.',
+      body: jsonBody(
+        object({
+          overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(OVERLAP),
+        }),
+      ),
+      answers: { 201: answer('The webhook with its new secret', shownSchema.extend({ secret: z.string() })) },
+      creates: true,
+      versioned: true,
+    },
+    async ({ object, tenant, params: { name }, body, seed, who, by }) => {
+      const secret = webhookSecret(seed)
+      const put = await object.rotateWebhook(tenant, name, secret, body.overlap_seconds * 1_000, by)
+      if (put === null) return notFound('webhook')
+      if (put.kind !== 'done') return refusal(put)
+      return tagged({ ...shown(put.now, who), secret }, put.now.tag, 201)
+    },
+  ),
+  route(
+    {
       method: 'DELETE',
       path: `${PATH}/:name`,
       role: 'admin',
@@ -179,7 +213,7 @@ function urlProblem(url: URL | null, isPrivateAllowed: boolean): string | null {
 
 /** A receiver's URL is often all that one needs to write to it: whoever may not set it sees where it leads alone. */
 function shown(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {
-  const { name, url, events, enabled, failures, retryAtMs, lastError, pending, dead } = webhook
+  const { name, url, events, enabled, failures, retryAtMs, lastError, pending, dead, olderUntilMs } = webhook
   return {
     name,
     url: may(who, 'admin') ? url : `${new URL(url).origin}/…`,
@@ -192,6 +226,7 @@ function shown(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {
     last_success_at: at(webhook.lastSuccessAtMs),
     pending,
     dead,
+    older_secret_until: at(olderUntilMs !== null && olderUntilMs > Date.now() ? olderUntilMs : null),
     created_at: at(webhook.createdAtMs),
     updated_at: at(webhook.updatedAtMs),
   }

@@ -5,7 +5,8 @@ import { countFailure, slowDown } from '../gateway/failures.ts'
 import { hostAllows } from '../gateway/hosts.ts'
 import { bearerToken, isName } from '../gateway/token.ts'
 import { tenantObject } from '../objects.ts'
-import { accessEmail } from './access.ts'
+import type { PersonView } from '../tenant/contract.ts'
+import { accessEmail, hasAssertion, trustedIn } from './access.ts'
 import type { AdminContext } from './answers.ts'
 import { type PersonRole, type Role, roles } from './roles.ts'
 
@@ -64,9 +65,19 @@ async function byAccess(c: AdminContext, tenant: string): Promise<Who | null> {
   if (page !== undefined && page !== here) return null
   if (c.req.method !== 'GET' && page === undefined && c.req.header('sec-fetch-site') !== undefined)
     return null
-  const email = await accessEmail(c.req.raw, c.env, Date.now())
-  const person = email === null ? null : await tenantObject(c.env, tenant).personByEmail(email)
-  return person === null ? null : whoOf(tenant, person)
+  if (!hasAssertion(c.req.raw)) return null
+  await slowDown(c.req.raw, Date.now())
+  const person = await vouchedFor(c, tenant)
+  if (person !== null) return whoOf(tenant, person)
+  await countFailure(c.req.raw, c.env, Date.now())
+  return null
+}
+
+async function vouchedFor(c: AdminContext, tenant: string): Promise<PersonView | null> {
+  const object = tenantObject(c.env, tenant)
+  const trusted = trustedIn(c.env, await object.access())
+  const email = trusted === null ? null : await accessEmail(c.req.raw, trusted, Date.now())
+  return email === null ? null : object.personByEmail(email)
 }
 
 function whoOf(

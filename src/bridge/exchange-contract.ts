@@ -13,6 +13,7 @@ export const paths = {
   answer: '/answer',
   watch: '/watch',
   subscribe: '/subscribe',
+  erase: '/erase',
 } as const
 
 /** The server, with its credentials still sealed. */
@@ -88,6 +89,7 @@ export interface WatchFor extends Destination {
 
 /** Adds a resource to those that a session watches, or takes it out. */
 export interface Subscribe {
+  readonly tenant: string
   readonly uri: string
   readonly isWatched: boolean
 }

@@ -6,6 +6,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../canonical-digest.ts'
 import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { Exchange } from './exchange.ts'
@@ -33,6 +35,8 @@ const HEARTBEAT_MS = 20_000
 /** What a session watches is forgotten when no stream of it was open for so long. */
 const FORGET_MS = 60 * 60_000
 const RESOURCES = 'resources'
+/** Whose tenant knows that something is stored here. */
+const TENANT = 'tenant'
 
 export class ExchangeObject extends DurableObject<Env> {
   #exchange: Exchange | null = null
@@ -55,6 +59,8 @@ export class ExchangeObject extends DurableObject<Env> {
         return this.#watch(body as WatchFor, request.signal)
       case paths.subscribe:
         return this.#subscribe(body as Subscribe)
+      case paths.erase:
+        return this.#eraseNow()
       default:
         return new Response(null, { status: 404 })
     }
@@ -63,7 +69,27 @@ export class ExchangeObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     if (this.#exchange?.isWaiting === true) await this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS)
     else if (this.#watchers.size > 0) await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
-    else await this.ctx.storage.deleteAll()
+    else await this.ctx.blockConcurrencyWhile(() => this.#forget())
+  }
+
+  /** Forgets what is watched, and tells the tenant so; while that cannot be told, nothing is forgotten. */
+  async #forget(): Promise<void> {
+    try {
+      const tenant = await this.ctx.storage.get<string>(TENANT)
+      if (tenant !== undefined) await tenantObject(this.env, tenant).dropExchange(this.ctx.id.toString())
+      await this.ctx.storage.deleteAll()
+    } catch (error) {
+      log('warn', 'exchange.not_forgotten', { error: errorName(error) })
+      await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
+    }
+  }
+
+  /** The tenant is deleted. */
+  async #eraseNow(): Promise<Response> {
+    for (const watcher of this.#watchers) watcher.close()
+    // In one turn, so that neither is ever without the other.
+    await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
+    return new Response(null, { status: 204 })
   }
 
   async #begin(terms: Begin, signal: AbortSignal): Promise<Response> {
@@ -111,7 +137,8 @@ export class ExchangeObject extends DurableObject<Env> {
     return new Response(watcher.body)
   }
 
-  async #subscribe({ uri, isWatched }: Subscribe): Promise<Response> {
+  async #subscribe({ tenant, uri, isWatched }: Subscribe): Promise<Response> {
+    if (isWatched && !(await this.#isKnownTo(tenant))) return new Response(null, { status: 503 })
     const before = await this.#resources()
     const others = before.filter((it) => it !== uri)
     if (isWatched && others.length >= MOST_RESOURCES) return new Response(null, { status: 409 })
@@ -121,6 +148,20 @@ export class ExchangeObject extends DurableObject<Env> {
     await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
     await Promise.all([...this.#watchers].map((watcher) => watcher.watch(after)))
     return new Response(null, { status: 204 })
+  }
+
+  /** Whoever deletes the tenant must find what is stored of it here; so nothing is, where the tenant cannot be told. */
+  async #isKnownTo(tenant: string): Promise<boolean> {
+    if ((await this.ctx.storage.get(TENANT)) !== undefined) return true
+    try {
+      if (!(await tenantObject(this.env, tenant).keepExchange(this.ctx.id.toString()))) return false
+    } catch (error) {
+      log('warn', 'exchange.not_kept', { tenant, error: errorName(error) })
+      return false
+    }
+    await this.ctx.storage.put(TENANT, tenant)
+    await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
+    return true
   }
 
   async #resources(): Promise<readonly string[]> {

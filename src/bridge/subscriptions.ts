@@ -44,6 +44,11 @@ export class Watcher {
     signal.addEventListener('abort', () => this.#end())
   }
 
+  /** Ends the stream. */
+  close(): void {
+    this.#end()
+  }
+
   /** Subscribes to all lists and to these resources, instead of what was subscribed to before. */
   async watch(uris: readonly string[]): Promise<void> {
     const before = this.#current

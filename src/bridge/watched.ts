@@ -50,11 +50,12 @@ export async function watchResource(
 ): Promise<string | null> {
   if (uri.length > LONGEST_URI)
     return `params.uri: found ${uri.length} characters; allowed: at most ${LONGEST_URI}`
-  const subscribe: Subscribe = { uri, isWatched }
+  const subscribe: Subscribe = { tenant: link.tenant, uri, isWatched }
   const response = await objectOf(passage, link).fetch(`http://exchange${paths.subscribe}`, {
     method: 'POST',
     body: JSON.stringify(subscribe),
   })
+  if (response.status === 503) return 'What a session watches cannot be kept now; try again later'
   return response.ok
     ? null
     : `A session can watch ${MOST_RESOURCES} resources of a server at once; unsubscribe from some`

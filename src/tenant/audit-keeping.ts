@@ -4,7 +4,7 @@ import { retain } from '../audit/retention.ts'
 import { TENANT_LOG } from '../audit/row.ts'
 import { changesLog } from './changes.ts'
 import { retentionDays } from './config.ts'
-import { LONGEST_RETRY_MS } from './housekeeping.ts'
+import { LONGEST_RETRY_MS } from './grants-told.ts'
 import { readTenant } from './settings.ts'
 import type { Tenancy } from './tenancy.ts'
 

@@ -71,6 +71,19 @@ const common = {
   }).prefault({}),
 }
 
+/** The application of Cloudflare Access that stands before this tenant's administration. */
+const accessApplication = object({
+  /** Its keys are fetched from there: a name of Access, so that it leads nowhere else. */
+  team_domain: z
+    .string()
+    .regex(
+      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.cloudflareaccess\.com$/,
+      'a team domain, such as acme.cloudflareaccess.com',
+    ),
+  /** At least one must be among the assertion's `aud`: the application's audience tag. */
+  audience: z.array(z.string().min(1).max(512)).min(1).max(16),
+})
+
 const settingsSchema = object({
   ...common,
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
@@ -83,6 +96,8 @@ export const tenantDocument = object({
     /** Audit rows go so long after what they tell of. */
     retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
   }).prefault({}),
+  /** In place of the deployment's; null: the deployment's counts. */
+  access: accessApplication.nullable().default(null),
 })
 
 /** How long audit rows are kept. Settings from before there was an audit database say nothing of it. */
@@ -93,6 +108,7 @@ export function retentionDays(settings: TenantDocument): number {
 
 export type TenantSettings = z.infer<typeof settingsSchema>
 export type TenantDocument = z.infer<typeof tenantDocument>
+export type AccessApplication = z.infer<typeof accessApplication>
 export type JwtIssuer = z.infer<typeof jwtIssuer>
 export type MagentoStore = z.infer<typeof magentoStore>
 

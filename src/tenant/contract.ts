@@ -28,16 +28,22 @@ export interface Page {
   readonly limit: number
 }
 
+/** How far a change has come. */
+export interface Told {
+  /** Principals that know of it. */
+  readonly told: number
+  /** Principals that could not be told yet; the object goes on trying. */
+  readonly pending: number
+}
+
 /** What a change came to. Nothing of a change that was refused has happened. */
 export type Change<T> =
-  | {
+  | ({
       readonly kind: 'done'
       readonly created: boolean
       /** What is there now. */
       readonly now: T
-      /** Principals that could not be told yet; the object goes on trying. */
-      readonly pending: number
-    }
+    } & Told)
   | RefusedChange
 
 export interface RefusedChange {
@@ -46,10 +52,7 @@ export interface RefusedChange {
   readonly problems: readonly string[]
 }
 
-export type Removal =
-  | { readonly kind: 'removed'; readonly pending: number }
-  | { readonly kind: 'absent' }
-  | RefusedChange
+export type Removal = ({ readonly kind: 'removed' } & Told) | { readonly kind: 'absent' } | RefusedChange
 
 export interface TenantView {
   readonly tag: string
@@ -167,6 +170,12 @@ export interface PolicySummary {
   /** Of the policy as it is now, whatever version this is. */
   readonly tag: string
   readonly isCurrent: boolean
+  /** The policy was deleted, once, while this version was the current one; it may be there again. */
+  readonly deletion: {
+    readonly atMs: number
+    readonly by: string
+    readonly reason: string | null
+  } | null
 }
 
 export interface PolicyView extends PolicySummary {

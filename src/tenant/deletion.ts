@@ -1,14 +1,16 @@
 /**
  * A tenant that goes away, step by step: every principal ends its sessions, so that their logouts are queued; waits
- * until its outbox has been delivered, or the time for that is over; says what is lost; and is erased. Then the
- * audit trail, the counters, its name in the directory, and last the tenant's own object. Each step can be repeated, and what has been done is
- * written down, so a crash anywhere is only a delay (docs/decisions/0022-deletion.md).
+ * until its outbox has been delivered, or the time for that is over; says what is lost; and is erased. Then what its
+ * sessions watched, the audit trail, the counters, its name in the directory, and last the tenant's own object. Each
+ * step can be repeated, and what has been done is written down, so a crash anywhere is only a delay
+ * (docs/decisions/0022-deletion.md).
  */
 import { forgetTenant } from '../audit/retention.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { principalObject, tenantCounters, tenantDirectory } from '../objects.ts'
 import type { By, DeletionView } from './contract.ts'
+import { eraseExchanges } from './exchanges.ts'
 import { readTenant } from './settings.ts'
 
 /** Between two rounds. */
@@ -68,6 +70,9 @@ export async function goOnDeleting(
   if (!isStill()) return { kind: 'absent' }
   const remaining = deletionView(sql) ?? { kind: 'absent' }
   if (remaining.kind === 'going' && remaining.principals > 0) return remaining
+  // After the last session that could still watch something.
+  if (!(await eraseExchanges(sql, env, tenant.name, isStill)))
+    return isStill() ? remaining : { kind: 'absent' }
   try {
     // After the last log that could still have sent something.
     if (env.AUDIT_DB !== undefined && !(await forgetTenant(env.AUDIT_DB, tenant.name))) return remaining

@@ -5,7 +5,7 @@
 import { type GrantDocument, type GrantView, Refusal } from './contract.ts'
 import { stampOf } from './stamps.ts'
 
-const MOST_GRANTS = 1_000
+const MOST_GRANTS = 5_000
 
 /** A grant as stored, deleted ones included until their principal knows. */
 export interface StoredGrant extends GrantView {
@@ -90,7 +90,7 @@ export function writeGrant(
   if (before !== null) {
     sql.exec(
       `UPDATE grants SET label = ?, policy = ?, servers = ?, expires_at = ?, updated_at = ?,
-         revision = revision + 1 WHERE name = ?`,
+         revision = revision + 1, due_at = 0 WHERE name = ?`,
       ...[label, policy, servers, expiresAtMs, nowMs, name],
     )
     return
@@ -101,7 +101,7 @@ export function writeGrant(
      ON CONFLICT (name) DO UPDATE SET label = excluded.label, policy = excluded.policy, servers = excluded.servers,
        secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
        updated_at = excluded.updated_at, expires_at = excluded.expires_at, deleted_at = NULL,
-       revision = revision + 1`,
+       revision = revision + 1, due_at = 0`,
     ...[name, label, policy, servers],
     secretHash.slice().buffer,
     ...[origin, nowMs, nowMs, expiresAtMs],
@@ -127,7 +127,7 @@ export function rotateSecret(
     sql.exec('INSERT INTO older_secrets VALUES (?, ?, ?)', name, older, olderUntilMs)
   }
   sql.exec(
-    'UPDATE grants SET secret_hash = ?, updated_at = ?, revision = revision + 1 WHERE name = ?',
+    'UPDATE grants SET secret_hash = ?, updated_at = ?, revision = revision + 1, due_at = 0 WHERE name = ?',
     secretHash.slice().buffer,
     nowMs,
     name,
@@ -138,18 +138,22 @@ export function rotateSecret(
 /** Marks a grant deleted, so that its principal is told. */
 export function markDeleted(sql: SqlStorage, name: string, nowMs: number): void {
   sql.exec('DELETE FROM older_secrets WHERE grant_name = ?', name)
-  sql.exec('UPDATE grants SET deleted_at = ?, revision = revision + 1 WHERE name = ?', nowMs, name)
+  sql.exec(
+    'UPDATE grants SET deleted_at = ?, revision = revision + 1, due_at = 0 WHERE name = ?',
+    nowMs,
+    name,
+  )
 }
 
-/** Touches every grant that reaches `server`. Answers their names. */
-export function touchByServer(sql: SqlStorage, server: string): string[] {
+/** Touches every grant that reaches `server`; their principals are due at `dueMs`, or before, if they are. Answers their names. */
+export function touchByServer(sql: SqlStorage, server: string, dueMs = 0): string[] {
   const reaches = "EXISTS (SELECT 1 FROM json_each(grants.servers) WHERE value = ? OR value = '*')"
-  return touch(sql, reaches, server)
+  return touch(sql, reaches, [server], dueMs)
 }
 
 /** Touches every grant that is under `policy`. Answers their names. */
 export function touchByPolicy(sql: SqlStorage, policy: string): string[] {
-  return touch(sql, 'policy = ?', policy)
+  return touch(sql, 'policy = ?', [policy])
 }
 
 /** Touches every grant that the tenant's settings are for. Answers their names. */
@@ -176,26 +180,16 @@ export function grantsUnderPolicy(sql: SqlStorage, policy: string): string[] {
   return names(sql, 'SELECT name FROM grants WHERE deleted_at IS NULL AND policy = ? ORDER BY name', policy)
 }
 
-/** Grants whose principals have yet to be told. */
-export function pendingGrants(sql: SqlStorage): string[] {
-  return names(sql, 'SELECT name FROM grants WHERE pushed < revision ORDER BY name')
-}
-
-/** The principal knows of `revision`. A deleted grant is gone for good, if nothing came after. */
-export function markPushed(sql: SqlStorage, name: string, revision: number): void {
-  sql.exec('UPDATE grants SET pushed = max(pushed, ?) WHERE name = ?', revision, name)
-  sql.exec('DELETE FROM grants WHERE name = ? AND deleted_at IS NOT NULL AND pushed = revision', name)
-}
-
-function touch(sql: SqlStorage, which: string, ...bindings: string[]): string[] {
+function touch(sql: SqlStorage, which: string, bindings: readonly string[] = [], dueMs = 0): string[] {
   return names(
     sql,
-    `UPDATE grants SET revision = revision + 1 WHERE deleted_at IS NULL AND ${which} RETURNING name`,
-    ...bindings,
+    `UPDATE grants SET revision = revision + 1, due_at = CASE WHEN pushed < revision THEN min(due_at, ?) ELSE ? END
+     WHERE deleted_at IS NULL AND ${which} RETURNING name`,
+    ...[dueMs, dueMs, ...bindings],
   )
 }
 
-function names(sql: SqlStorage, query: string, ...bindings: string[]): string[] {
+function names(sql: SqlStorage, query: string, ...bindings: (string | number)[]): string[] {
   return sql
     .exec<{ name: string }>(query, ...bindings)
     .toArray()

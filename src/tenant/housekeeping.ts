@@ -4,21 +4,18 @@ import { nextRetentionMs } from '../audit/retention.ts'
 import { nextApprovalPurgeMs, purgeApprovals } from './approvals.ts'
 import { changesLog } from './changes.ts'
 import { DELETION_ROUND_MS } from './deletion.ts'
-import { pendingGrants } from './grants.ts'
+import { nextDueMs, RETRY_MS } from './grants-told.ts'
 import { nextTargetMs } from './logouts.ts'
 import { readTenant } from './settings.ts'
 import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
-
-/** After a principal could not be told: twice as long with every round, up to the longest. */
-export const RETRY_MS = 5_000
-export const LONGEST_RETRY_MS = 5 * 60_000
+import { nextOlderSecretMs, purgeOlderSecrets } from './webhooks.ts'
 
 const HOUR_MS = 3_600_000
 
 /** What is not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
 export interface Wakes {
-  /** When principals are told again, where some have yet to be told. */
-  readonly tellMs: number | null
+  /** A request tells principals right now; the alarm comes for the rest, or in its place should it die. */
+  readonly isTelling: boolean
   /** When the listings of restless servers are compared anew. */
   readonly compareMs: number | null
   /** When messages to webhooks can be sent. */
@@ -30,12 +27,13 @@ export interface Wakes {
 /** When the tenant must wake up, in Unix milliseconds, or null for never: the soonest of all there is to wake up for. */
 export function nextWakeMs(
   sql: SqlStorage,
-  { tellMs, compareMs, sendMs, carrying }: Wakes,
+  { isTelling, compareMs, sendMs, carrying }: Wakes,
   nowMs: number,
 ): number | null {
   if (readTenant(sql)?.deletion) return nowMs + DELETION_ROUND_MS
+  const dueMs = nextDueMs(sql)
   const wakes = [
-    pendingGrants(sql).length > 0 ? (tellMs ?? nowMs + RETRY_MS) : null,
+    dueMs !== null && isTelling ? Math.max(dueMs, nowMs + RETRY_MS) : dueMs,
     compareMs,
     sendMs,
     nextTargetMs(sql),
@@ -50,10 +48,12 @@ export function nextWakeMs(
 export function purge(sql: SqlStorage, nowMs: number): void {
   purgeMessages(sql, nowMs)
   purgeApprovals(sql, nowMs)
+  purgeOlderSecrets(sql, nowMs)
 }
 
 /** On the hour, so that what comes one after the other goes together. */
 function nextPurgeMs(sql: SqlStorage, nowMs: number): number | null {
-  const dues = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql)].filter((at) => at !== null)
+  const all = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql), nextOlderSecretMs(sql)]
+  const dues = all.filter((at) => at !== null)
   return dues.length === 0 ? null : Math.ceil(Math.max(Math.min(...dues), nowMs) / HOUR_MS) * HOUR_MS
 }

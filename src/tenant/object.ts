@@ -8,6 +8,7 @@ import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { type ApprovalCursor, hear, listApprovals } from './approvals.ts'
 import { AuditKeeping } from './audit-keeping.ts'
 import { changesLog } from './changes.ts'
+import type { AccessApplication } from './config.ts'
 import type {
   By,
   Catalogue,
@@ -24,9 +25,11 @@ import type {
 } from './contract.ts'
 import { deletionView } from './deletion.ts'
 import { DeletionRounds } from './deletion-rounds.ts'
+import { dropExchange, keepExchange } from './exchanges.ts'
 import * as grantChanges from './grant-changes.ts'
 import * as grants from './grants.ts'
-import { LONGEST_RETRY_MS, purge } from './housekeeping.ts'
+import { countPending, LONGEST_RETRY_MS } from './grants-told.ts'
+import { purge } from './housekeeping.ts'
 import { readTools } from './listings.ts'
 import { type ExpectedLogin, expectLogin, type IssuerLogout, nextTargetMs } from './logouts.ts'
 import type { ObservedListing } from './observation.ts'
@@ -94,6 +97,11 @@ export class TenantObject extends DurableObject<Env> {
   /** How far the deletion is; null while nobody has asked for one. */
   async deletion(): Promise<DeletionView | null> {
     return this.#tenancy.read(deletionView, null)
+  }
+
+  /** The tenant's own application of Cloudflare Access; null: it has none. Settings from before there was one say nothing. */
+  async access(): Promise<AccessApplication | null> {
+    return this.#tenancy.read((sql) => readTenant(sql)?.settings.access ?? null, null)
   }
 
   async people(page: Page): Promise<readonly PersonView[]> {
@@ -201,11 +209,13 @@ export class TenantObject extends DurableObject<Env> {
     return serverChanges.accept(this.#tenancy, server, tool, by)
   }
 
-  async policies(page: Page): Promise<readonly PolicySummary[]> {
-    return this.#tenancy.read((sql) => pageOf(policies.listPolicies(sql), page), [])
+  /** Those that are there, or those that are deleted and still on record. */
+  async policies(page: Page, deleted = false): Promise<readonly PolicySummary[]> {
+    const list = deleted ? policies.listDeleted : policies.listPolicies
+    return this.#tenancy.read((sql) => pageOf(list(sql), page), [])
   }
 
-  /** A version of a policy, the current one when `version` is null. */
+  /** A version of a policy, the current one when `version` is null. Of a deleted policy that is none. */
   async policy(name: string, version: number | null): Promise<PolicyView | null> {
     return this.#tenancy.read((sql) => policies.readPolicy(sql, name, version), null)
   }
@@ -262,6 +272,16 @@ export class TenantObject extends DurableObject<Env> {
     return grantChanges.deleteGrant(this.#tenancy, name, by)
   }
 
+  /** A round of telling: those that are due, as many as one invocation may. Answers whether more are. */
+  async tellDue(untilMs: number): Promise<boolean> {
+    return this.#tenancy.isThere && this.#tenancy.telling.tellDue(untilMs)
+  }
+
+  /** How many principals have yet to be told of what their grant is now. */
+  async pending(): Promise<number> {
+    return this.#tenancy.read((sql) => countPending(sql), 0)
+  }
+
   /** Argument schemas of what the tenant's servers list, for checking policies. */
   async toolSchemas(): Promise<ToolSchemas> {
     return this.#tenancy.read(toolSchemas, { toolsJson: '[]', unlisted: [] })
@@ -288,6 +308,20 @@ export class TenantObject extends DurableObject<Env> {
   /** A server as requests see it; null where there is none, or where it is switched off. */
   async upstream(server: string): Promise<UpstreamConfig | null> {
     return this.#tenancy.read((sql) => servers.upstreamConfig(sql, server), null)
+  }
+
+  /** Before an exchange object stores something of this tenant; false: the tenant is going away, so it must not. */
+  async keepExchange(id: string): Promise<boolean> {
+    return this.#tenancy.read((sql) => {
+      if (readTenant(sql)?.deletion) return false
+      keepExchange(sql, id)
+      return true
+    }, true)
+  }
+
+  /** An exchange object stores nothing any more. */
+  async dropExchange(id: string): Promise<void> {
+    this.#tenancy.read((sql) => dropExchange(sql, id), undefined)
   }
 
   /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
@@ -332,6 +366,10 @@ export class TenantObject extends DurableObject<Env> {
 
   async putWebhook(tenant: string, name: string, document: webhooks.WebhookDocument, secret: string, by: By) {
     return webhookChanges.putWebhook(this.#tenancy, tenant, name, document, secret, by)
+  }
+
+  async rotateWebhook(tenant: string, name: string, secret: string, overlapMs: number, by: By) {
+    return webhookChanges.rotateWebhook(this.#tenancy, tenant, name, secret, overlapMs, by)
   }
 
   async deleteWebhook(name: string, by: By) {
@@ -400,7 +438,7 @@ export class TenantObject extends DurableObject<Env> {
       this.#tenancy.sendSoon()
       this.#tenancy.commit(() => purge(sql, Date.now()))
       await this.#watch.compareHeld()
-      await telling.tell(grants.pendingGrants(sql), true)
+      await telling.tellByAlarm()
       if (nextTargetMs(sql) !== null) await sessionOrders.endSessions(this.#tenancy, null)
       await this.#keeping.run()
       await wake.rearm()

@@ -28,7 +28,7 @@ export async function putPolicy(
   })
 }
 
-/** Makes an earlier version the current one. Null: there is no such policy, or no such version of it. */
+/** Makes an earlier version the current one, of a deleted policy as well. Null: no such version is on record. */
 export async function rollBackPolicy(
   tenancy: Tenancy,
   name: string,
@@ -38,17 +38,24 @@ export async function rollBackPolicy(
   const { sql } = tenancy
   if (!tenancy.isThere || policies.readPolicy(sql, name, version) === null) return null
   return tenancy.change('', (nowMs) => {
-    demand(sql, by.expected, `policy/${name}`, true)
-    const before = present(policies.readPolicy(sql, name))
-    if (before.version === version) return { created: false, touched: [], now: before }
+    const before = policies.readPolicy(sql, name)
+    demand(sql, by.expected, `policy/${name}`, before !== null)
+    if (before?.version === version) return { created: false, touched: [], now: before }
     policies.pointTo(sql, name, version)
-    record(sql, by, 'policy.rollback', `policy/${name}`, { from: before.version, to: version }, nowMs)
+    record(
+      sql,
+      by,
+      'policy.rollback',
+      `policy/${name}`,
+      { from: before?.version ?? null, to: version },
+      nowMs,
+    )
     const touched = touchByPolicy(sql, name)
     return { created: false, touched, now: present(policies.readPolicy(sql, name)) }
   })
 }
 
-/** Forgets a policy with all its versions. Refused while a grant is under it. */
+/** Deletes a policy; its versions stay on record. Refused while a grant is under it. */
 export async function deletePolicy(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
   const { sql } = tenancy
   return tenancy.remove((nowMs) => {
@@ -61,7 +68,7 @@ export async function deletePolicy(tenancy: Tenancy, name: string, by: By): Prom
         `found ${under.length} grants under this policy (${which}); allowed: to delete a policy that no grant is under`,
       ])
     }
-    policies.deletePolicy(sql, name)
+    policies.deletePolicy(sql, name, by, nowMs)
     recordGone(sql, by, 'policy.delete', `policy/${name}`, nowMs)
     return []
   })

@@ -11,13 +11,16 @@ import { principalObject } from '../objects.ts'
 import type { NewGrant } from '../principal/object.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { type TenantDocument, versioned } from './config.ts'
-import { markPushed, readGrant, type StoredGrant } from './grants.ts'
+import { readGrant, type StoredGrant } from './grants.ts'
+import { markFailed, markPushed } from './grants-told.ts'
 import { readPolicy } from './policies.ts'
 import { serverNames, upstreamConfig } from './servers.ts'
 import { MOST_CONFIG_BYTES, policyAndSettingsBytes } from './settings.ts'
 
 /** Principals that are told at the same time. */
 const AT_ONCE = 16
+/** So long one is waited for before the next is told beside it: those that are slow keep nobody else waiting. */
+const SLOW_MS = 1_000
 /** What a change waits for a principal before it answers that one is pending; the push itself goes on. */
 const PATIENCE_MS = 10_000
 
@@ -30,28 +33,35 @@ export interface PushContext {
   readonly isSuspended: boolean
   /** The tenant is being deleted. */
   readonly isLeaving: boolean
+  /** Whether there is a tenant still. */
+  readonly isThere: () => boolean
 }
 
 export class Pushes {
-  readonly #context: () => PushContext
-  readonly #running = new Map<string, Promise<boolean>>()
+  readonly #context: () => PushContext | null
+  readonly #running = new Map<string, Promise<void>>()
 
-  /** @param context asked anew for every push */
-  constructor(context: () => PushContext) {
+  /** @param context asked anew for every push; null: there is no tenant any more, and nobody is told */
+  constructor(context: () => PushContext | null) {
     this.#context = context
   }
 
-  /** Tells the principals of these grants. Answers how many could not be told (yet). */
-  async tell(grants: readonly string[]): Promise<number> {
+  /**
+   * Tells the principals of these grants, in this order. Whoever could not be told, or has not answered in time, is marked so;
+   * whoever was not begun with by `untilMs` is as before.
+   */
+  async tell(grants: readonly string[], untilMs: number): Promise<void> {
     const left = [...grants]
-    let pending = 0
+    const slow: Promise<void>[] = []
     const worker = async () => {
-      for (let name = left.shift(); name !== undefined; name = left.shift()) {
-        if (!(await patiently(this.#tell(name)))) pending += 1
+      for (let name = left.shift(); name !== undefined && Date.now() < untilMs; name = left.shift()) {
+        const revision = this.#revision(name)
+        const mine = this.#tell(name)
+        if (!(await isSettled(mine, SLOW_MS))) slow.push(this.#patiently(name, revision, mine))
       }
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, grants.length) }, worker))
-    return pending
+    await Promise.all(slow)
   }
 
   /** Waits until no push is on its way. */
@@ -59,9 +69,9 @@ export class Pushes {
     while (this.#running.size > 0) await Promise.allSettled(this.#running.values())
   }
 
-  #tell(name: string): Promise<boolean> {
-    const before = this.#running.get(name) ?? Promise.resolve(true)
-    const mine: Promise<boolean> = before
+  #tell(name: string): Promise<void> {
+    const before = this.#running.get(name) ?? Promise.resolve()
+    const mine: Promise<void> = before
       .then(() => push(this.#context(), name))
       .finally(() => {
         if (this.#running.get(name) === mine) this.#running.delete(name)
@@ -69,25 +79,37 @@ export class Pushes {
     this.#running.set(name, mine)
     return mine
   }
+
+  async #patiently(name: string, revision: number, push: Promise<void>): Promise<void> {
+    if (await isSettled(push, PATIENCE_MS - SLOW_MS)) return
+    const sql = this.#context()?.sql
+    if (sql !== undefined) markFailed(sql, name, revision, Date.now())
+  }
+
+  /** What the grant is now, by number. */
+  #revision(name: string): number {
+    const sql = this.#context()?.sql
+    return (sql === undefined ? null : readGrant(sql, name)?.revision) ?? 0
+  }
 }
 
-/** Tells one principal; false when it could not be reached. */
-async function push(context: PushContext, name: string): Promise<boolean> {
-  const { sql, env, tenant } = context
-  const grant = readGrant(sql, name)
-  if (grant === null || !grant.isPending) return true
+/** Tells one principal, or marks that it could not be reached. */
+async function push(context: PushContext | null, name: string): Promise<void> {
   // Whoever is on the way out is told by its deletion, and must not be brought back.
-  if (context.isLeaving) return true
+  if (context === null || context.isLeaving) return
+  const { sql, env, tenant, isThere } = context
+  const grant = readGrant(sql, name)
+  if (grant === null || !grant.isPending) return
   const principal = principalObject(env, tenant, name)
   try {
     if (grant.isDeleted) await principal.revoke()
     else await principal.installGrant(await compose(context, grant))
   } catch (error) {
     log('warn', 'tenant.push_failed', { tenant, grant: name, error: errorName(error) })
-    return false
+    if (isThere()) markFailed(sql, name, grant.revision, Date.now())
+    return
   }
-  markPushed(sql, name, grant.revision)
-  return true
+  if (isThere()) markPushed(sql, name, grant.revision)
 }
 
 /** The grant as its principal is to hold it. Reads all that is stored before it awaits anything. */
@@ -104,8 +126,8 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
     (server) => grant.servers === '*' || grant.servers.includes(server),
   )
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
-  // How long the audit is kept concerns no principal.
-  const { audit: _, ...rest } = settings
+  // How long the audit is kept, and who vouches for administrators, concerns no principal.
+  const { audit: _, access: __, ...rest } = settings
   const config = await versioned({ ...rest, servers }, document, upstreams)
   return { ...held, config: { ...config, ...suspended } }
 }
@@ -135,13 +157,14 @@ function upstreamsOf({ sql, tenant }: PushContext, { name: grant, servers }: Sto
   return all.map(({ upstream }) => upstream)
 }
 
-async function patiently(work: Promise<boolean>): Promise<boolean> {
+/** Whether `work` has ended, however, before so long. */
+async function isSettled(work: Promise<void>, withinMs: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | null = null
   const tooLong = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), PATIENCE_MS)
+    timer = setTimeout(() => resolve(false), withinMs)
   })
   try {
-    return await Promise.race([work, tooLong])
+    return await Promise.race([work.then(() => true), tooLong])
   } finally {
     clearTimeout(timer)
   }

@@ -11,7 +11,7 @@ import { Refusal } from './contract.ts'
 import { keyIdOf, type SecretUse, sealedSecrets, secretContext, usesOf } from './secrets.ts'
 import { readServer, serverNames, writeHeaders } from './servers.ts'
 import { madeOfSecret } from './static-secrets.ts'
-import { replaceSealed, sealedSecret, webhookNames } from './webhooks.ts'
+import { allSecrets, replaceSealed } from './webhooks.ts'
 
 /** So many a call, for one invocation has only so much time. */
 const MOST_A_ROUND = 500
@@ -181,9 +181,7 @@ function notUnder(sql: SqlStorage, key: string) {
   const secrets = [...sealedSecrets(sql)]
     .filter(([, sealed]) => keyIdOf(sealed) !== key)
     .map(([name, before]) => ({ name, before }))
-  const webhooks = webhookNames(sql)
-    .map((name) => ({ name, before: sealedSecret(sql, name) ?? '' }))
-    .filter(({ before }) => keyIdOf(before) !== key)
+  const webhooks = allSecrets(sql).filter(({ before }) => keyIdOf(before) !== key)
   return { headers, secrets, webhooks }
 }
 

@@ -15,7 +15,7 @@ const migrations: readonly string[] = [
     settings TEXT NOT NULL,             -- TenantDocument as JSON
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    push_failures INTEGER NOT NULL      -- rounds in a row in which a principal could not be told
+    push_failures INTEGER NOT NULL      -- not used any more
   );
 
   -- Upstream servers, as registered, and what was found out about them.
@@ -329,6 +329,29 @@ const migrations: readonly string[] = [
   -- Who asked first for the tenant to be deleted, and whether they said why; the change itself may long be carried.
   ALTER TABLE tenant ADD COLUMN deleted_by TEXT;
   ALTER TABLE tenant ADD COLUMN deleted_with_reason INTEGER;
+  `,
+  `
+  -- When a principal that has yet to be told is told, 0: at once; and how often in a row that failed.
+  ALTER TABLE grants ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE grants ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX grants_due ON grants (due_at, tries, name) WHERE pushed < revision;
+  DROP INDEX grants_pending;
+  `,
+  `
+  -- Which version was the current one when its policy was deleted: by whom, when and why. A policy that has versions and
+  -- no row in 'policies' is deleted.
+  ALTER TABLE policy_versions ADD COLUMN deleted_at INTEGER;
+  ALTER TABLE policy_versions ADD COLUMN deleted_by TEXT;
+  ALTER TABLE policy_versions ADD COLUMN deleted_reason TEXT;
+  `,
+  `
+  -- The signing secret before this one, sealed: messages are signed with it as well until then.
+  ALTER TABLE webhooks ADD COLUMN older_secret TEXT;
+  ALTER TABLE webhooks ADD COLUMN older_until INTEGER;
+  `,
+  `
+  -- ExchangeObjects that store something: what a session watches. They are erased with the tenant.
+  CREATE TABLE exchanges (id TEXT PRIMARY KEY) WITHOUT ROWID;
   `,
 ]
 

@@ -1,7 +1,8 @@
 /** Named secrets, stored and forgotten, and everything sealed anew under the current key. */
 import type { By, Change, RefusedChange, Removal, SecretView } from './contract.ts'
 import { Refusal } from './contract.ts'
-import { pendingGrants, touchByServer } from './grants.ts'
+import { touchByServer } from './grants.ts'
+import { countPending } from './grants-told.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
 import {
@@ -84,7 +85,7 @@ export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | Refus
     return { touched: changed.flatMap((server) => touchByServer(sql, server)), resealed }
   })
   await tenancy.telling.tell([...new Set(touched)])
-  const pending = pendingGrants(sql).length
+  const pending = countPending(sql)
   const { left, stuck } = leftToReseal(sql, round)
   return { kind: 'resealed', key: round.key, resealed, left, pending, ...(stuck === 0 ? {} : { stuck }) }
 }

@@ -1,7 +1,7 @@
 /** Upstream servers, registered and removed, and tools of theirs taken as they are now. */
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
 import { recordChange } from './changes.ts'
-import { type By, type Change, Refusal, type Removal, type ServerView } from './contract.ts'
+import { type By, type Change, Refusal, type Removal, type ServerView, type Told } from './contract.ts'
 import * as grants from './grants.ts'
 import { readListing } from './listings.ts'
 import { acceptDrift } from './pins.ts'
@@ -81,7 +81,7 @@ export async function accept(
   server: string,
   tool: string | null,
   { actor, reason }: By,
-): Promise<{ accepted: readonly string[]; pending: number } | null> {
+): Promise<({ readonly accepted: readonly string[] } & Told) | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || servers.readServer(sql, server) === null) return null
   const { accepted, touched } = tenancy.commit(() => {
@@ -95,5 +95,5 @@ export async function accept(
     if (listing !== null) addSeen(sql, server, listing.digest)
     return { accepted, touched: grants.touchByServer(sql, server) }
   })
-  return { accepted, pending: await tenancy.telling.tell(touched) }
+  return { accepted, ...(await tenancy.telling.tell(touched)) }
 }

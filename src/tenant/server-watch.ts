@@ -9,6 +9,7 @@ import { Restless } from './restless.ts'
 import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
 import { mergeReport, readServer, upstreamConfig } from './servers.ts'
 import type { Tenancy } from './tenancy.ts'
+import { RESTLESS_MS } from './wake.ts'
 
 export class ServerWatch {
   readonly #tenancy: Tenancy
@@ -25,7 +26,7 @@ export class ServerWatch {
    * where there is no such server, or no list.
    */
   async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
-    const { sql, telling, wake } = this.#tenancy
+    const { sql, telling } = this.#tenancy
     if (!this.#tenancy.isThere || readServer(sql, server) === null) return null
     const examined = await examine(listing.toolsJson)
     if (examined === null) {
@@ -33,7 +34,7 @@ export class ServerWatch {
       return null
     }
     const wasRestless = this.#restless.isRestless(server, Date.now())
-    const { touched, isWorse, isRestless, verdict } = this.#tenancy.commit(() => {
+    const { touched, verdict } = this.#tenancy.commit(() => {
       const before = upstreamConfig(sql, server)?.withheld ?? {}
       const drifted = driftNow(sql, server)
       const isNews = observeListing(sql, server, listing, examined, Date.now(), wasRestless)
@@ -43,13 +44,14 @@ export class ServerWatch {
       const after = upstreamConfig(sql, server)
       const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
       const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
-      return { touched: isNews ? touchByServer(sql, server) : [], isWorse, isRestless, verdict }
+      if (!isNews) return { touched: [], verdict }
+      // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
+      const waits = isRestless && !isWorse
+      const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
+      return { touched: waits ? [] : touched, verdict }
     })
     this.#tenancy.sendSoon()
-    if (touched.length === 0) await wake.rearm()
-    // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
-    else if (!isRestless || isWorse) await telling.tell(touched)
-    else await telling.leaveToAlarm()
+    await telling.tell(touched)
     return verdict
   }
 
@@ -60,11 +62,13 @@ export class ServerWatch {
     const touched = this.#tenancy.commit(() => {
       const isNews = mergeReport(sql, server, report)
       announceBreaker(sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
-      return isNews ? touchByServer(sql, server) : []
+      if (!isNews) return []
+      const waits = this.#restlessEras.count(server, Date.now())
+      const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
+      return waits ? [] : touched
     })
     this.#tenancy.sendSoon()
-    if (touched.length > 0 && this.#restlessEras.count(server, Date.now())) await telling.leaveToAlarm()
-    else await telling.tell(touched)
+    await telling.tell(touched)
   }
 
   /** Compares the last listings of servers that were restless as if they had not been: what is as pinned is let go. */

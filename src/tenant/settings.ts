@@ -8,7 +8,6 @@ import { stampOf } from './stamps.ts'
 export interface StoredTenant {
   readonly name: string
   readonly settings: TenantDocument
-  readonly pushFailures: number
   readonly isSuspended: boolean
   /** It is going away since then, and at the latest by then. */
   readonly deletion: { readonly sinceMs: number; readonly byMs: number } | null
@@ -20,7 +19,6 @@ interface TenantRow extends Record<string, SqlStorageValue> {
   settings: string
   created_at: number
   updated_at: number
-  push_failures: number
   suspended_at: number | null
   deleting_at: number | null
   delete_by: number | null
@@ -32,7 +30,6 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
   return {
     name: row.name,
     settings: JSON.parse(row.settings) as TenantDocument,
-    pushFailures: row.push_failures,
     isSuspended: row.suspended_at !== null,
     deletion:
       row.deleting_at === null ? null : { sinceMs: row.deleting_at, byMs: row.delete_by ?? row.deleting_at },
@@ -78,7 +75,7 @@ export function changedSettings(
 /** By name, as `sessions.idle_seconds`: each value as JSON. */
 function members(settings: TenantDocument): Map<string, string> {
   const all = Object.entries(settings).flatMap(([part, inner]) =>
-    Object.entries(inner).map(([name, value]) => [`${part}.${name}`, JSON.stringify(value)] as const),
+    Object.entries(inner ?? {}).map(([name, value]) => [`${part}.${name}`, JSON.stringify(value)] as const),
   )
   return new Map(all)
 }
@@ -86,11 +83,6 @@ function members(settings: TenantDocument): Map<string, string> {
 /** Suspends the tenant, or resumes it with null. */
 export function writeSuspended(sql: SqlStorage, suspendedAtMs: number | null): void {
   sql.exec('UPDATE tenant SET suspended_at = ? WHERE id = 1', suspendedAtMs)
-}
-
-/** Counts a round in which somebody could not be told, or, with 0, forgets them. */
-export function writePushFailures(sql: SqlStorage, failures: number): void {
-  sql.exec('UPDATE tenant SET push_failures = ? WHERE id = 1', failures)
 }
 
 /** A grant's configuration is one row of its principal's database, which holds 2 MB. */

@@ -1,59 +1,97 @@
-/** Tells principals of a change, before it is answered; whoever could not be told then is told by alarm. */
+/**
+ * Tells principals of a change, before it is answered: in rounds, for one invocation may ask only so many. Whoever could
+ * not be told by then is told by alarm (docs/decisions/0019-telling-in-rounds.md).
+ */
 import type { Env } from '../env.ts'
-import { pendingGrants } from './grants.ts'
-import { LONGEST_RETRY_MS, RETRY_MS } from './housekeeping.ts'
-import { present } from './present.ts'
+import { errorName, log } from '../log.ts'
+import { tenantObject } from '../objects.ts'
+import type { Told } from './contract.ts'
+import { countPending, dueGrants, likelyFirst } from './grants-told.ts'
 import { Pushes } from './pushes.ts'
-import { readTenant, writePushFailures } from './settings.ts'
-import { RESTLESS_MS, type Wake } from './wake.ts'
+import { readTenant } from './settings.ts'
+import type { Wake } from './wake.ts'
 
-/** Principals that one invocation may ask; the platform counts. The rest is the alarm's. */
-const MOST_TOLD = 500
+/**
+ * Principals that are told in one round. Each is a subrequest of the invocation, of which the platform allows 1,000
+ * (developers.cloudflare.com/workers/platform/limits); half of them are left to whatever else goes on.
+ */
+const MOST_A_ROUND = 500
+/** No round begins, and nobody is told first, later than this after the change; the alarm takes over at once. */
+const MOST_MS = 25_000
+
+export interface TellingContext {
+  readonly sql: SqlStorage
+  readonly env: () => Env
+  /** Whether there is a tenant; it may go at any time. */
+  readonly isThere: () => boolean
+  readonly wake: Wake
+}
 
 export class Telling {
-  readonly #sql: SqlStorage
-  readonly #wake: Wake
+  readonly #context: TellingContext
   readonly #pushes: Pushes
 
-  constructor(sql: SqlStorage, env: () => Env, wake: Wake) {
-    this.#sql = sql
-    this.#wake = wake
+  constructor(context: TellingContext) {
+    const { sql, env, isThere } = context
+    this.#context = context
     this.#pushes = new Pushes(() => {
-      const { name, settings, isSuspended, deletion } = present(readTenant(sql))
-      return { sql, env: env(), tenant: name, settings, isSuspended, isLeaving: deletion !== null }
+      const tenant = isThere() ? readTenant(sql) : null
+      if (tenant === null) return null
+      const { name, settings, isSuspended, deletion } = tenant
+      return { sql, env: env(), tenant: name, settings, isSuspended, isLeaving: deletion !== null, isThere }
     })
   }
 
-  /**
-   * Tells the principals of these grants; whoever cannot be told is left to the alarm, which is set anew in any case.
-   * Answers how many have yet to be told.
-   */
-  async tell(touched: readonly string[], isRetry = false): Promise<number> {
+  /** Tells the principals of these grants. The alarm is set anew in any case. Never throws for a principal. */
+  async tell(touched: readonly string[]): Promise<Told> {
+    const { sql, env, isThere, wake } = this.#context
     if (touched.length === 0) {
-      await this.#wake.rearm()
-      return 0
+      await wake.rearm()
+      return { told: 0, pending: 0 }
     }
-    // Before the first push: should this object die meanwhile, the alarm finds what was left.
-    this.#wake.tellAtMs = Date.now() + RETRY_MS
-    await this.#wake.rearm()
-    const untold = Math.max(0, touched.length - MOST_TOLD)
-    const pending = untold + (await this.#pushes.tell(touched.slice(0, MOST_TOLD)))
-    const failures = pending === 0 ? 0 : (readTenant(this.#sql)?.pushFailures ?? 0) + (isRetry ? 1 : 0)
-    writePushFailures(this.#sql, failures)
-    const isOver = pendingGrants(this.#sql).length === 0
-    this.#wake.tellAtMs = isOver ? null : Date.now() + Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS)
-    await this.#wake.rearm()
-    return pending
+    const untilMs = Date.now() + MOST_MS
+    await this.#counted(async () => {
+      await this.#pushes.tell(likelyFirst(sql, touched).slice(0, MOST_A_ROUND), untilMs)
+      if (touched.length <= MOST_A_ROUND) return
+      // Asked from outside, so that every round is an invocation of its own.
+      const tenant = readTenant(sql)?.name ?? ''
+      for (let more = true; more && isThere() && Date.now() < untilMs; )
+        more = await tenantObject(env(), tenant).tellDue(untilMs)
+    })
+    const pending = isThere() ? countPending(sql, touched) : 0
+    return { told: touched.length - pending, pending }
   }
 
-  /** Whom a restless server concerns is told by alarm, soon. */
-  async leaveToAlarm(): Promise<void> {
-    this.#wake.tellAtMs = Math.min(this.#wake.tellAtMs ?? Number.POSITIVE_INFINITY, Date.now() + RESTLESS_MS)
-    await this.#wake.rearm()
+  /** One round: tells those that are due. Answers whether more are. */
+  async tellDue(untilMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const { sql, isThere } = this.#context
+    const due = dueGrants(sql, MOST_A_ROUND + 1, Date.now())
+    await this.#counted(() => this.#pushes.tell(due.slice(0, MOST_A_ROUND), untilMs))
+    return due.length > MOST_A_ROUND && isThere()
+  }
+
+  /** The alarm's round; none while a request is telling, for that does it. */
+  async tellByAlarm(): Promise<void> {
+    if (this.#context.wake.telling === 0) await this.tellDue()
   }
 
   /** Waits until no push is on its way. */
   quiet(): Promise<void> {
     return this.#pushes.quiet()
+  }
+
+  /** Does `work` with an alarm set that finds what is left should this object die meanwhile. */
+  async #counted(work: () => Promise<void>): Promise<void> {
+    const { wake } = this.#context
+    wake.telling += 1
+    try {
+      await wake.rearm()
+      await work()
+    } catch (error) {
+      log('warn', 'tenant.telling_failed', { error: errorName(error) })
+    } finally {
+      wake.telling -= 1
+    }
+    await wake.rearm()
   }
 }

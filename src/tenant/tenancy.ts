@@ -49,7 +49,7 @@ export class Tenancy {
       isThere: () => this.isThere,
       sendMs: (nowMs) => this.webhooks.nextMs(this.sql, nowMs),
     })
-    this.telling = new Telling(this.sql, env, this.wake)
+    this.telling = new Telling({ sql: this.sql, env, isThere: () => this.isThere, wake: this.wake })
     if (this.isThere) this.commit(() => migrate(this.sql))
   }
 
@@ -92,8 +92,7 @@ export class Tenancy {
       return refusedBy(error)
     }
     this.isThere = true
-    const pending = await this.telling.tell(done.touched)
-    return { kind: 'done', created: done.created, now: done.now, pending }
+    return { kind: 'done', created: done.created, now: done.now, ...(await this.telling.tell(done.touched)) }
   }
 
   /** Runs `work` as one transaction; it answers which grants it touched, or null where there is nothing to remove. */
@@ -109,7 +108,7 @@ export class Tenancy {
       return refusedBy(error)
     }
     if (touched === null) return { kind: 'absent' }
-    return { kind: 'removed', pending: await this.telling.tell(touched) }
+    return { kind: 'removed', ...(await this.telling.tell(touched)) }
   }
 
   /** Sends what is due to webhooks, behind whatever goes on. */

@@ -18,8 +18,8 @@ export interface WakeContext {
 /** What is not in the tables is kept here; a new life of the object begins without it. Times are Unix milliseconds. */
 export class Wake {
   readonly #context: WakeContext
-  /** When principals are told again that could not be told; null: nobody has said. */
-  tellAtMs: number | null = null
+  /** How many requests tell principals right now. */
+  telling = 0
   /** When the last listing of servers that were restless is compared anew; null: nobody has said. */
   compareAtMs: number | null = null
   /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
@@ -39,7 +39,7 @@ export class Wake {
     const isHeld = heldServers(storage.sql).length > 0
     this.compareAtMs = isHeld ? (this.compareAtMs ?? nowMs + RESTLESS_MS) : null
     const known: Wakes = {
-      tellMs: this.tellAtMs,
+      isTelling: this.telling > 0,
       compareMs: this.compareAtMs,
       sendMs: sendMs(nowMs),
       carrying: env().AUDIT_DB === undefined ? 'nowhere' : (this.keepingUntilMs ?? 'idle'),

@@ -48,6 +48,45 @@ export async function putWebhook(
   return put
 }
 
+/**
+ * Gives a webhook another secret; messages are signed with the one before as well until `overlapMs` from now, and with
+ * none before that. Null: there is no such webhook.
+ */
+export async function rotateWebhook(
+  tenancy: Tenancy,
+  tenant: string,
+  name: string,
+  secret: string,
+  overlapMs: number,
+  by: By,
+): Promise<Change<webhooks.WebhookView> | null> {
+  const { sql } = tenancy
+  const stored = tenancy.isThere ? webhooks.sealedSecret(sql, name) : null
+  if (stored === null) return null
+  const keys = tenancy.keys()
+  let opened: string | null
+  let sealed: string
+  try {
+    opened = await openSecret(keys, tenant, name, stored)
+    sealed = await sealSecret(keys, tenant, name, secret, null)
+  } catch (error) {
+    return refusedBy(error)
+  }
+  return tenancy.change('', (nowMs) => {
+    if (webhooks.sealedSecret(sql, name) !== stored)
+      throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+    // As in rotateGrant: what the same request has done already asks nothing of what is there now.
+    if (opened !== secret) {
+      demand(sql, by.expected, `webhook/${name}`, true)
+      // One that does not open could sign nothing.
+      const older = opened === null ? null : stored
+      webhooks.rotateSecret(sql, name, sealed, older, nowMs + overlapMs, nowMs)
+      record(sql, by, 'webhook.rotate', `webhook/${name}`, { overlap_ms: overlapMs }, nowMs)
+    }
+    return { created: true, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
+  })
+}
+
 /** Forgets a webhook and what waits for it. */
 export async function deleteWebhook(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
   const { sql } = tenancy

@@ -15,7 +15,7 @@ import {
   noteError,
   noteFailure,
   noteSuccess,
-  sealedSecret,
+  signingSecrets,
   takeMessages,
   viewWebhook,
 } from './webhooks.ts'
@@ -122,20 +122,21 @@ async function deliverTo(context: WebhookDeliveryContext, name: string): Promise
   const { sql, commit, now, rearm } = context
   for (;;) {
     const webhook = viewWebhook(sql, name)
-    const sealed = sealedSecret(sql, name)
-    if (webhook === null || sealed === null || !webhook.enabled || webhook.retryAtMs > now()) return
+    const sealed = signingSecrets(sql, name, now())
+    if (webhook === null || !webhook.enabled || webhook.retryAtMs > now()) return
     // After a failure one message asks whether the receiver is back, so that a long outage costs few calls.
     const batch = commit(() => takeMessages(sql, name, webhook.failures > 0 ? 1 : CONCURRENCY))
     if (batch.length === 0) return
     // Should this run die while it waits for the receiver, the alarm takes over.
     await rearm()
-    const secret = await context.openSecret(name, sealed)
+    const [newest = null, ...older] = await Promise.all(sealed.map((it) => context.openSecret(name, it)))
+    const secrets = newest === null ? [] : [newest, ...older.filter((it) => it !== null)]
     const problem = context.addressProblem(webhook.url)
     const sent = await Promise.all(
       batch.map(async (message): Promise<Sent> => {
-        if (secret === null) return { message, judged: later('secret_unreadable') }
+        if (secrets.length === 0) return { message, judged: later('secret_unreadable') }
         if (problem !== null) return { message, judged: later('address_refused') }
-        const answer = await sendMessage({ url: webhook.url, secret, ...message }, now())
+        const answer = await sendMessage({ url: webhook.url, secrets, ...message }, now())
         return { message, judged: webhookVerdict(answer, now()) }
       }),
     )

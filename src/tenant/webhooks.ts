@@ -24,6 +24,8 @@ export interface WebhookView extends WebhookDocument {
   readonly lastSuccessAtMs: number | null
   readonly pending: number
   readonly dead: number
+  /** Until when messages are signed with the secret before this one as well; null: they are not, or no longer. */
+  readonly olderUntilMs: number | null
 }
 
 export const messageStates = ['pending', 'delivered', 'dead'] as const
@@ -62,6 +64,8 @@ interface WebhookRow extends Record<string, SqlStorageValue> {
   last_success_at: number | null
   pending: number
   dead: number
+  older_secret: string | null
+  older_until: number | null
 }
 
 const SELECT = `SELECT *,
@@ -94,6 +98,7 @@ export function viewWebhook(sql: SqlStorage, name: string): WebhookView | null {
     lastSuccessAtMs: row.last_success_at,
     pending: row.pending,
     dead: row.dead,
+    olderUntilMs: row.older_until,
   }
 }
 
@@ -105,13 +110,66 @@ export function sealedSecret(sql: SqlStorage, name: string): string | null {
   )
 }
 
-/** The same secret under another key, unless it has changed meanwhile. */
+/** The sealed secrets that messages are signed with now, the newest first; none where there is no such webhook. */
+export function signingSecrets(sql: SqlStorage, name: string, nowMs: number): string[] {
+  const row = sql
+    .exec<{ secret: string; older_secret: string | null; older_until: number | null }>(
+      'SELECT secret, older_secret, older_until FROM webhooks WHERE name = ?',
+      name,
+    )
+    .toArray()[0]
+  if (row === undefined) return []
+  const { secret, older_secret: older, older_until: untilMs } = row
+  return older !== null && untilMs !== null && untilMs > nowMs ? [secret, older] : [secret]
+}
+
+/** Every sealed secret with the name of its webhook: two of one that has an older one. */
+export function allSecrets(sql: SqlStorage): { readonly name: string; readonly before: string }[] {
+  return sql
+    .exec<{ name: string; before: string }>(
+      `SELECT name, secret AS before FROM webhooks
+       UNION ALL SELECT name, older_secret FROM webhooks WHERE older_secret IS NOT NULL ORDER BY name`,
+    )
+    .toArray()
+}
+
+/** The same secret, or the older one, under another key, unless it has changed meanwhile. */
 export function replaceSealed(sql: SqlStorage, name: string, before: string, sealed: string): boolean {
-  const replaced = sql.exec(
-    'UPDATE webhooks SET secret = ? WHERE name = ? AND secret = ? RETURNING name',
-    ...[sealed, name, before],
+  return ['secret', 'older_secret'].some(
+    (column) =>
+      sql
+        .exec(
+          `UPDATE webhooks SET ${column} = ? WHERE name = ? AND ${column} = ? RETURNING name`,
+          ...[sealed, name, before],
+        )
+        .toArray().length > 0,
   )
-  return replaced.toArray().length > 0
+}
+
+/** Gives a webhook another secret. With `older`, which may be null, messages are signed as well until `olderUntilMs`. */
+export function rotateSecret(
+  sql: SqlStorage,
+  name: string,
+  sealed: string,
+  older: string | null,
+  olderUntilMs: number,
+  nowMs: number,
+): void {
+  const keeps = older !== null && olderUntilMs > nowMs
+  sql.exec(
+    'UPDATE webhooks SET secret = ?, older_secret = ?, older_until = ?, updated_at = ? WHERE name = ?',
+    ...[sealed, keeps ? older : null, keeps ? olderUntilMs : null, nowMs, name],
+  )
+}
+
+/** Forgets older secrets that nothing is signed with any more. */
+export function purgeOlderSecrets(sql: SqlStorage, nowMs: number): void {
+  sql.exec('UPDATE webhooks SET older_secret = NULL, older_until = NULL WHERE older_until <= ?', nowMs)
+}
+
+/** When `purgeOlderSecrets` has something to do; null: there are none. */
+export function nextOlderSecretMs(sql: SqlStorage): number | null {
+  return sql.exec<{ at: number | null }>('SELECT min(older_until) AS at FROM webhooks').one().at
 }
 
 /** Registers a webhook or replaces it. One that moves is tried at once. */

@@ -5,14 +5,15 @@ import { signedHeaders } from './signature.ts'
 
 export interface OutgoingMessage {
   readonly url: string
-  readonly secret: string
+  /** What it is signed with; the newest first. */
+  readonly secrets: readonly string[]
   readonly id: string
   readonly body: string
 }
 
 /** Sends it, signed with the time of this attempt. */
 export async function sendMessage(message: OutgoingMessage, nowMs: number): Promise<Answer> {
-  const { url, secret, id, body } = message
+  const { url, secrets, id, body } = message
   // Not AbortSignal.timeout: its timer outlives the answer and would keep the object in memory.
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), WEBHOOK_TIMEOUT_MS)
@@ -20,7 +21,7 @@ export async function sendMessage(message: OutgoingMessage, nowMs: number): Prom
     const headers = {
       'content-type': 'application/json',
       'user-agent': 'Gatehouse-Webhooks',
-      ...(await signedHeaders(secret, id, Math.floor(nowMs / 1_000), body)),
+      ...(await signedHeaders(secrets, id, Math.floor(nowMs / 1_000), body)),
     }
     const init: RequestInit = { method: 'POST', headers, body, redirect: 'manual', signal: timeout.signal }
     const response = await fetch(url, init)

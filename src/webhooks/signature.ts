@@ -16,20 +16,27 @@ export function webhookSecret(bytes: Uint8Array): string {
   return SECRET_PREFIX + bytes.toBase64()
 }
 
-/** The headers that say what a message is and prove where it comes from. `atSeconds`: Unix time of this attempt. */
+/**
+ * The headers that say what a message is and prove where it comes from: one signature for each secret, so that a receiver
+ * that knows one of them is content (Standard Webhooks, multiple signatures). `atSeconds`: Unix time of this attempt.
+ */
 export async function signedHeaders(
-  secret: string,
+  secrets: readonly string[],
   id: string,
   atSeconds: number,
   body: string,
 ): Promise<Record<string, string>> {
-  const bytes = Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length))
-  const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
   const content = new TextEncoder().encode(`${id}.${atSeconds}.${body}`)
-  const signature = new Uint8Array(await crypto.subtle.sign('HMAC', key, content))
+  const signatures = await Promise.all(secrets.map((secret) => signature(secret, content)))
   return {
     'webhook-id': id,
     'webhook-timestamp': String(atSeconds),
-    'webhook-signature': `v1,${signature.toBase64()}`,
+    'webhook-signature': signatures.join(' '),
   }
+}
+
+async function signature(secret: string, content: Uint8Array): Promise<string> {
+  const bytes = Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length))
+  const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+  return `v1,${new Uint8Array(await crypto.subtle.sign('HMAC', key, content)).toBase64()}`
 }

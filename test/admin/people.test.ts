@@ -1,4 +1,5 @@
 /** Who may administer a tenant: people, their roles and tokens, and whom Cloudflare Access vouches for. */
+import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -219,6 +220,135 @@ describe('Cloudflare Access', () => {
       expect(await ask(settings, await wrong)).toBe(401)
     expect(await ask({}, jwt)).toBe(401)
     expect(await ask(settings, `${jwt.slice(0, -8)}AAAAAAAA`)).toBe(401)
+  })
+
+  describe('of a tenant’s own', () => {
+    const OWN = 'aud-of-acme'
+    let own = 0
+    const ownTeam = () => `acme-${++own}.cloudflareaccess.com`
+
+    /** Ana in both tenants; `acme` has an application of its own, of the team that is answered, `globex` has none. */
+    async function bound(team_domain = ownTeam(), audience = [OWN]) {
+      for (const tenant of ['acme', 'globex'])
+        await admin('PUT', `${tenant}/people/ana`, { role: 'viewer', email: 'ana@example.com' })
+      const put = await admin('PUT', 'acme', { access: { team_domain, audience } })
+      expect([put.status, put.body?.access]).toEqual([200, { team_domain, audience }])
+      return `https://${team_domain}`
+    }
+
+    test('takes the place of the deployment’s, for this tenant alone', async () => {
+      const issuer = await bound()
+      const sign = await access()
+      const deployment = team()
+      const settings = { ACCESS_TEAM_DOMAIN: deployment, ACCESS_AUD: AUD }
+      const email = 'ana@example.com'
+      const [mine, deployments] = await Promise.all([
+        sign({ email }, { issuer, audience: OWN }),
+        sign({ email }, { issuer: deployment }),
+      ])
+      expect(await ask(settings, mine)).toBe(200)
+      expect(await ask({}, mine)).toBe(200)
+      expect(await ask(settings, deployments)).toBe(401)
+      expect(await ask(settings, deployments, 'GET', {}, 'globex')).toBe(200)
+      expect(await ask(settings, mine, 'GET', {}, 'globex')).toBe(401)
+      // One of the two is not enough.
+      expect(await ask(settings, await sign({ email }, { issuer: deployment, audience: OWN }))).toBe(401)
+      expect(await ask(settings, await sign({ email }, { issuer, audience: AUD }))).toBe(401)
+      await admin('PUT', 'acme', {})
+      expect([await ask(settings, mine), await ask(settings, deployments)]).toEqual([401, 200])
+    })
+
+    test('another tenant’s assertion is a stranger’s: the same bytes, whoever is there', async () => {
+      const issuer = await bound()
+      await admin('PUT', 'globex', { access: { team_domain: issuer.slice(8), audience: ['aud-of-globex'] } })
+      const sign = await access()
+      const answer = async (path: string, jwt: string) => {
+        const context = {
+          waitUntil: () => {},
+          passThroughOnException: () => {},
+        } as unknown as ExecutionContext
+        const headers = { 'cf-access-jwt-assertion': jwt }
+        const http = new Request(`https://gate.example/api/v1/tenants/${path}`, { headers })
+        const response = await app.fetch(http, env as Env, context)
+        return [response.status, [...response.headers.keys()], await response.text()]
+      }
+      const jwt = await sign({ email: 'ana@example.com' }, { issuer, audience: OWN })
+      expect((await answer('acme', jwt))[0]).toBe(200)
+      const stranger = await answer('nobody-here', jwt)
+      expect(stranger[0]).toBe(401)
+      expect(await answer('globex', jwt)).toEqual(stranger)
+      expect(await answer('globex/people/ana', jwt)).toEqual(stranger)
+      expect(await answer('acme', 'no.jwt.atall')).toEqual(stranger)
+    })
+
+    test('is of a new key as soon as the team signs with it, and of an old one no longer', async () => {
+      vi.useFakeTimers({ toFake: ['Date'] })
+      const issuer = await bound()
+      const email = 'ana@example.com'
+      const before = await (await access())({ email }, { issuer, audience: OWN, expires: '2h' })
+      expect(await ask({}, before)).toBe(200)
+      // The team publishes another key; an unknown one is looked up again, at most every 30 seconds.
+      const sign = await access()
+      vi.setSystemTime(Date.now() + 31_000)
+      expect(await ask({}, await sign({ email }, { issuer, audience: OWN, expires: '2h' }))).toBe(200)
+      expect(await ask({}, before)).toBe(401)
+      vi.useRealTimers()
+    })
+
+    test('lets nobody in while its keys cannot be had, says so, and goes on when they can', async () => {
+      const issuer = await bound()
+      const sign = await access()
+      const jwt = await sign({ email: 'ana@example.com' }, { issuer, audience: OWN })
+      const served = vi.mocked(globalThis.fetch).getMockImplementation()
+      const lines: string[] = []
+      vi.spyOn(console, 'warn').mockImplementation((line) => void lines.push(String(line)))
+      for (const down of [
+        () => Promise.reject(new TypeError('secret detail')),
+        async () => new Response('no', { status: 503 }),
+        async () => new Response('<html>'),
+      ]) {
+        vi.mocked(globalThis.fetch).mockImplementation(down)
+        expect(await ask({}, jwt)).toBe(401)
+      }
+      expect(lines).toHaveLength(3)
+      expect(lines.join()).toContain('admin.access_keys_unavailable')
+      expect(lines.join()).not.toContain('secret detail')
+      if (served !== undefined) vi.mocked(globalThis.fetch).mockImplementation(served)
+      expect(await ask({}, jwt)).toBe(200)
+      // What is wrong with an assertion is no news.
+      await ask({}, 'no.jwt.atall')
+      expect(lines).toHaveLength(3)
+    })
+
+    test.each([
+      'evil.example.com',
+      'acme.cloudflareaccess.com.evil.example',
+      'evil.example/.cloudflareaccess.com',
+      'https://acme.cloudflareaccess.com',
+      'a.b.cloudflareaccess.com',
+      'ACME.cloudflareaccess.com',
+      'acme.cloudflareaccess.com:8443',
+      'user@acme.cloudflareaccess.com',
+      '.cloudflareaccess.com',
+      'acme.cloudflareaccess.com\n',
+    ])('leads to a team of Access and nowhere else: %j', async (team_domain) => {
+      const put = await admin('PUT', 'acme', { access: { team_domain, audience: [OWN] } })
+      expect([put.status, JSON.stringify(put.body?.problems)]).toEqual([
+        422,
+        expect.stringContaining('/access/team_domain'),
+      ])
+    })
+
+    test('is on record by name, and nothing that a principal has', async () => {
+      await bound()
+      await admin('PUT', 'acme/grants/bot', {})
+      const rows = await tenantRows('acme', "SELECT detail FROM changes WHERE action = 'tenant.put'")
+      expect(rows).toEqual([{ detail: '{"changed":"access.team_domain access.audience"}' }])
+      const held = await runInDurableObject(env.PRINCIPAL.getByName('acme/bot'), (_, { storage }) =>
+        storage.sql.exec<{ config: string }>('SELECT config FROM grants').one(),
+      )
+      expect(held.config).not.toContain('cloudflareaccess')
+    })
   })
 
   test('a page of another site cannot use what the browser sends', async () => {

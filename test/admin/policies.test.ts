@@ -1,7 +1,7 @@
 /** Policies and tenant settings over the administration API. */
-import { beforeEach, describe, expect, test } from 'vitest'
-import { admin, makeGrant, ROOT, tenantObject } from '../support/admin.ts'
-import { connect, fresh, send } from '../support/gateway.ts'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { admin, makeGrant, ROOT, tenantObject, tenantRows } from '../support/admin.ts'
+import { connect, fresh, type Json, send } from '../support/gateway.ts'
 
 beforeEach(fresh)
 
@@ -16,7 +16,8 @@ describe('a policy', () => {
       201,
       {
         ...{ name: 'main', version: 1, current: true, created_at: expect.any(String), created_by: 'root' },
-        ...{ reason: null, policy: ALLOW, warnings: [], pending: 0 },
+        ...{ deleted_at: null, deleted_by: null, deleted_reason: null },
+        ...{ reason: null, policy: ALLOW, warnings: [], told: 0, pending: 0 },
       },
     ])
     const second = await put(DENY)
@@ -106,8 +107,132 @@ describe('a policy', () => {
       'found 1 grants under this policy (bot); allowed: to delete a policy that no grant is under',
     ])
     await admin('DELETE', 'acme/grants/bot')
-    expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({ deleted: true, pending: 0 })
+    expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({ deleted: true, told: 0, pending: 0 })
     expect((await admin('GET', 'acme/policies/bot')).status).toBe(404)
+  })
+
+  describe('that was deleted', () => {
+    const names = async (query = '') => {
+      const { items } = (await admin('GET', `acme/policies${query}`)).body as { items: Json[] }
+      return items.map(({ name, version }) => `${name} ${version}`)
+    }
+    const versions = async (name = 'main') => {
+      const { items } = (await admin('GET', `acme/policies/${name}/versions`)).body as { items: Json[] }
+      return items.map((it) => [it.version, it.current, it.deleted_at !== null])
+    }
+    /** Two versions, of which the first is the current one again; then none is. */
+    async function deleted() {
+      await put(ALLOW)
+      await put(DENY)
+      await admin('POST', 'acme/policies/main/rollback', { version: 1 })
+      await admin('DELETE', 'acme/policies/main?reason=wrong+one')
+    }
+
+    test('is not there, and its versions are still to be read: who, when, why, and what differs', async () => {
+      await deleted()
+      expect((await admin('GET', 'acme/policies/main')).status).toBe(404)
+      expect((await admin('DELETE', 'acme/policies/main')).status).toBe(404)
+      expect((await admin('PUT', 'acme/grants/bot', { policy: 'main' })).status).toBe(422)
+      expect([await names(), await names('?deleted=true')]).toEqual([[], ['main 1']])
+      expect(await versions()).toEqual([
+        [2, false, false],
+        [1, false, true],
+      ])
+      expect((await admin('GET', 'acme/policies/main?version=2')).body).toMatchObject({
+        ...{ version: 2, current: false, policy: DENY, created_by: 'root', deleted_at: null },
+      })
+      expect((await admin('GET', 'acme/policies/main?version=1')).body).toMatchObject({
+        ...{ current: false, policy: ALLOW, deleted_at: expect.any(String) },
+        ...{ deleted_by: 'root', deleted_reason: 'wrong one' },
+      })
+      expect((await admin('GET', 'acme/policies/main/diff?from=1&to=2')).body).toMatchObject({ same: false })
+      expect((await admin('GET', 'acme/policies/main/diff?from=1')).status).toBe(404)
+    })
+
+    test('is followed by one whose numbers go on', async () => {
+      await deleted()
+      const made = await put(ALLOW)
+      expect([made.status, made.body?.version]).toEqual([201, 3])
+      expect([await names(), await names('?deleted=true')]).toEqual([['main 3'], []])
+      expect(await versions()).toEqual([
+        [3, true, false],
+        [2, false, false],
+        [1, false, true],
+      ])
+      await admin('DELETE', 'acme/policies/main')
+      expect(await names('?deleted=true')).toEqual(['main 3'])
+      expect((await put(ALLOW)).body?.version).toBe(4)
+    })
+
+    test('is brought back by a roll back, unless it is there', async () => {
+      await deleted()
+      const stale = await admin('POST', 'acme/policies/main/rollback', { version: 2 }, ROOT, {
+        'if-match': '*',
+      })
+      expect(stale.status).toBe(412)
+      const back = () =>
+        admin('POST', 'acme/policies/main/rollback', { version: 2 }, ROOT, { 'if-none-match': '*' })
+      const answer = await back()
+      expect([answer.status, answer.body]).toEqual([
+        200,
+        expect.objectContaining({ version: 2, current: true, policy: DENY }),
+      ])
+      expect(answer.headers.get('etag')).toBe((await admin('GET', 'acme/policies/main')).headers.get('etag'))
+      expect((await back()).status).toBe(412)
+      expect((await admin('PUT', 'acme/grants/bot', { policy: 'main' })).status).toBe(201)
+      expect((await admin('POST', 'acme/policies/main/rollback', { version: 9 })).status).toBe(404)
+      const rows = await tenantRows<{ detail: string }>(
+        'acme',
+        "SELECT detail FROM changes WHERE action = 'policy.rollback' ORDER BY seq DESC LIMIT 1",
+      )
+      expect(rows).toEqual([{ detail: '{"from":null,"to":2}' }])
+    })
+
+    test('is one of at most 500; the one deleted first goes with its versions, and none that is there', async () => {
+      await put(ALLOW, 'kept')
+      await put(ALLOW, 'first')
+      await admin('DELETE', 'acme/policies/first')
+      await tenantRows(
+        'acme',
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 499)
+         INSERT INTO policy_versions (name, version, document, created_at, created_by, deleted_at, deleted_by)
+         SELECT 'old-' || i, 7, '{}', 1, 'root', 9000000000000 + i, 'root' FROM n`,
+      )
+      const count = async () =>
+        (await tenantRows<{ n: number }>('acme', 'SELECT count(DISTINCT name) AS n FROM policy_versions'))[0]
+          ?.n
+      expect(await count()).toBe(501)
+      vi.useFakeTimers({ toFake: ['Date'] })
+      vi.setSystemTime(9_000_000_001_000)
+      await put(ALLOW, 'last')
+      await admin('DELETE', 'acme/policies/last')
+      vi.useRealTimers()
+      expect(await count()).toBe(501)
+      expect([await versions('kept'), await versions('last')]).toEqual([
+        [[1, true, false]],
+        [[1, false, true]],
+      ])
+      expect((await admin('GET', 'acme/policies/first/versions')).status).toBe(404)
+    })
+
+    test('does not make room for more than there may be', async () => {
+      await deleted()
+      await tenantRows(
+        'acme',
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+         INSERT INTO policy_versions (name, version, document, created_at) SELECT 'p-' || i, 1, '{}', 1 FROM n`,
+      )
+      await tenantRows(
+        'acme',
+        "INSERT INTO policies SELECT name, 1 FROM policy_versions WHERE name LIKE 'p-%'",
+      )
+      const full = await admin('POST', 'acme/policies/main/rollback', { version: 1 })
+      expect([full.status, full.body?.detail]).toEqual([
+        409,
+        'found 500 policies already; allowed: at most 500',
+      ])
+      expect((await admin('GET', 'acme/policies/main')).status).toBe(404)
+    })
   })
 
   test.each(['Main', 'a_b', '-a'])('cannot be called %s', async (name) => {
@@ -159,11 +284,13 @@ describe('the settings of a tenant', () => {
         identity: { trusted: true, jwt: [], magento: [] },
         sessions: { idle_seconds: 1_800, absolute_seconds: 43_200 },
         audit: { retention_days: 400 },
+        access: null,
         approvals: { expires_seconds: 900 },
         suspended_at: null,
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
+        told: 0,
         pending: 0,
       },
     ])

@@ -77,6 +77,7 @@ describe('a secret', () => {
         servers: [],
         created_at: expect.any(String),
         updated_at: expect.any(String),
+        told: 0,
         pending: 0,
       },
     ])
@@ -233,6 +234,7 @@ describe('another key', () => {
     await objectKeys(BOTH)
     const again = await admin('POST', 'acme/secrets/rotate')
     expect(again.body).toMatchObject({ resealed: 0, left: 0, pending: 1 })
+    await tenantRows('acme', 'UPDATE grants SET due_at = 0')
     await runInDurableObject(tenantObject('acme'), (instance) => instance.alarm())
     expect((await admin('POST', 'acme/secrets/rotate')).body).toMatchObject({ pending: 0 })
     const [held] = await runInDurableObject(principal('acme/bot'), (_, state) =>

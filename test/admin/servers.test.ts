@@ -136,10 +136,11 @@ describe('a server', () => {
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
+        told: 0,
         pending: 0,
       },
     ])
-    const { warnings: _, pending: __, ...document } = created.body as Json
+    const { warnings: _, pending: __, told: ___, ...document } = created.body as Json
     expect((await admin('GET', 'acme/servers/crm')).body).toEqual(document)
     const replaced = await put({ url: URL_, enabled: false })
     expect([replaced.status, replaced.body?.on_drift, replaced.body?.warnings]).toEqual([
@@ -151,7 +152,7 @@ describe('a server', () => {
     expect(items).toEqual([
       expect.objectContaining({ name: 'crm', enabled: false, status: expect.anything() }),
     ])
-    expect((await admin('DELETE', 'acme/servers/crm')).body).toEqual({ deleted: true, pending: 0 })
+    expect((await admin('DELETE', 'acme/servers/crm')).body).toEqual({ deleted: true, told: 0, pending: 0 })
     expect((await admin('DELETE', 'acme/servers/crm')).status).toBe(404)
     expect((await admin('GET', 'acme/servers/crm')).status).toBe(404)
   })

@@ -110,6 +110,16 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     expect(JSON.parse((await cli('policy show readers --version 2')).out)).toMatchObject({ hide: ['pay'] })
     expect((await cli('policy remove readers')).code).toBe(0)
     expect((await cli('policy list')).out).toBe('none\n')
+
+    expect((await cli('policy list --deleted')).out).toMatch(/\nreaders +/)
+    expect((await cli('policy list readers')).out).toMatch(/\n2 +no .* audit/)
+    expect((await cli('policy rollback readers 9 --yes')).code).toBe(1)
+    expect(await cli('policy rollback readers 2')).toMatchObject({ code: 1, out: '' })
+    expect((await cli('policy rollback readers 2 --yes')).out).toBe(
+      'policy readers is there again, as version 2\n',
+    )
+    expect(JSON.parse((await cli('policy show readers')).out)).toMatchObject({ hide: ['pay'] })
+    expect((await cli('policy remove readers')).code).toBe(0)
   })
 
   test('a change by somebody else is noticed', async () => {

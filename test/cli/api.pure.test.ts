@@ -79,6 +79,49 @@ describe('an answer', () => {
   })
 })
 
+describe('a change that has not come to all grants yet', () => {
+  const suspended = '{"suspended_at":"t","warnings":[],"told":1800,"pending":200}'
+
+  test('says so', async () => {
+    const { run, requests } = gateway(suspended)
+    const { code, out, err } = await run('tenant suspend acme')
+    expect([code, out]).toEqual([0, 'tenant acme suspended\n'])
+    expect(err).toContain('warning: 200 of 2000 grants could not be told yet')
+    expect(requests).toHaveLength(1)
+  })
+
+  test('is waited for with --wait', async () => {
+    const { run, requests } = gateway(suspended, '{"pending":40}', '{"pending":0}')
+    const { code, out, err } = await run('tenant suspend acme --wait')
+    expect([code, out, err]).toEqual([0, 'tenant acme suspended\nall 2000 grants go by it\n', ''])
+    expect(requests.map(({ method, url }) => `${method} ${new URL(url).pathname}`)).toEqual([
+      'POST /api/v1/tenants/acme/suspend',
+      'GET /api/v1/tenants/acme',
+      'GET /api/v1/tenants/acme',
+    ])
+  })
+
+  test('for ten minutes', async () => {
+    const { run, requests } = gateway(suspended, ...Array<string>(700).fill('{"pending":1}'))
+    const { code, err } = await run('tenant suspend acme --wait')
+    expect([code, requests.length]).toEqual([1, 601])
+    expect(err).toContain('could not be told within ten minutes')
+  })
+
+  test('and of which nothing is heard any more is no success', async () => {
+    const { run } = gateway(suspended, '{"pending":1}')
+    const { code, err } = await run('tenant suspend acme --wait')
+    expect(code).toBe(2)
+    expect(err).toContain('no answer from https://gate.example')
+  })
+
+  test('is done when it is told, where all have it', async () => {
+    const { run, requests } = gateway('{"warnings":[],"told":3,"pending":0}')
+    expect((await run('tenant suspend acme --wait')).code).toBe(0)
+    expect(requests).toHaveLength(1)
+  })
+})
+
 describe('the audit trail', () => {
   test('is followed on from the last row that came', async () => {
     const { run, requests } = gateway(

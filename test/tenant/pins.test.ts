@@ -177,7 +177,7 @@ describe('a tool that changes', () => {
     await observe([tool('find', 'other')])
     expect((await upstream()).withheld).toEqual(withheld)
     const accepted = await admin('POST', 'acme/servers/crm/tools/find/accept')
-    expect([accepted.status, accepted.body]).toEqual([200, { accepted: ['find'], pending: 0 }])
+    expect([accepted.status, accepted.body]).toEqual([200, { accepted: ['find'], told: 1, pending: 0 }])
     expect([(await upstream()).withheld, await drifted()]).toEqual([{}, []])
     await observe([tool('find')])
     expect([(await upstream()).withheld, await drifted()]).toEqual([withheld, ['find']])
@@ -267,9 +267,13 @@ describe('accepting', () => {
     await observe([tool('a'), tool('b'), tool('c')])
     await observe([tool('a', 'x'), tool('b', 'y'), tool('c')], 'new')
     const answer = await admin('POST', 'acme/servers/crm/accept')
-    expect(answer.body).toEqual({ accepted: ['a', 'b'], pending: 0 })
+    expect(answer.body).toEqual({ accepted: ['a', 'b'], told: 1, pending: 0 })
     expect(await upstream()).toMatchObject({ withheld: {}, seen: ['new'] })
-    expect((await admin('POST', 'acme/servers/crm/accept')).body).toEqual({ accepted: [], pending: 0 })
+    expect((await admin('POST', 'acme/servers/crm/accept')).body).toEqual({
+      accepted: [],
+      told: 0,
+      pending: 0,
+    })
   })
 
   test('one tool leaves the others', async () => {
@@ -312,6 +316,7 @@ describe('a server whose listing changes all the time', () => {
     const alarm = () => runInDurableObject(tenantObject('acme'), (_, state) => state.storage.getAlarm())
     expect(await alarm()).toBe(START + 30_000)
     expect((await drift())[0]?.diff).toMatchObject([{ after: 'It is 25 o’clock' }])
+    vi.setSystemTime(START + 30_000)
     await runDurableObjectAlarm(tenantObject('acme'))
     expect([await told(), await alarm()]).toEqual([25, START + 24 * HOUR])
     vi.setSystemTime(START + 60_000)
@@ -357,6 +362,7 @@ describe('a server whose listing changes all the time', () => {
         eras: { session: i % 2 === 0, stateless: true },
       })
     expect((await upstream()).eras.session).toBe(false)
+    vi.setSystemTime(START + 30_000)
     await runDurableObjectAlarm(tenantObject('acme'))
     expect((await upstream()).eras.session).toBe(true)
   })

@@ -5,7 +5,7 @@ import type { Env } from '../../src/env.ts'
 import { type SecretKeys, secretKeys } from '../../src/secrets/seal.ts'
 import { commitReseal, leftToReseal, prepareReseal } from '../../src/tenant/resealing.ts'
 import { openSecret, sealSecret } from '../../src/tenant/webhook-secrets.ts'
-import { sealedSecret } from '../../src/tenant/webhooks.ts'
+import { sealedSecret, signingSecrets } from '../../src/tenant/webhooks.ts'
 import { webhookEvents } from '../../src/webhooks/events.ts'
 import { signedHeaders } from '../../src/webhooks/signature.ts'
 import { ASKS, decide, errorOf, told, track } from '../approvals/support.ts'
@@ -78,6 +78,7 @@ describe('a webhook', () => {
         last_success_at: null,
         pending: 0,
         dead: 0,
+        older_secret_until: null,
         created_at: '2030-01-01T10:00:00.000Z',
         updated_at: '2030-01-01T10:00:00.000Z',
         warnings: [expect.stringContaining('unencrypted')],
@@ -129,6 +130,129 @@ describe('a webhook', () => {
       return openSecret(keys, 'acme', 'ops', sealedSecret(sql, 'ops') ?? '')
     })
     expect(opened).toBe(secret)
+  })
+
+  describe('whose secret is rotated', () => {
+    const rotate = (body: Json = {}, headers: Record<string, string> = {}) =>
+      admin('POST', 'acme/webhooks/ops/rotate', body, undefined, headers)
+    const secretOf = (answer: { body: Json | null }) => String(answer.body?.secret)
+    /** Which of these secrets the last message that arrived is signed with. */
+    async function signers(...secrets: readonly string[]) {
+      await ask({ account_id: crypto.randomUUID() })
+      const it = (await heard()).at(-1)
+      const {
+        'webhook-id': id = '',
+        'webhook-timestamp': at,
+        'webhook-signature': given = '',
+      } = it?.headers ?? {}
+      const wanted = await Promise.all(
+        secrets.map(
+          async (one) => (await signedHeaders([one], id, Number(at), it?.body ?? ''))['webhook-signature'],
+        ),
+      )
+      expect(wanted).toEqual(expect.arrayContaining(given.split(' ')))
+      return wanted.map((one) => given.split(' ').includes(one ?? ''))
+    }
+
+    test('signs with both until the overlap is over, and is told the new one once', async () => {
+      const first = secretOf(await put())
+      const answer = await rotate({ overlap_seconds: 600 })
+      const second = secretOf(answer)
+      expect([answer.status, answer.body?.older_secret_until]).toEqual([201, '2030-01-01T10:10:00.000Z'])
+      expect(second).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+      expect(second).not.toBe(first)
+      expect(JSON.stringify(await get())).not.toContain('whsec_')
+      expect(await signers(first, second)).toEqual([true, true])
+      vi.setSystemTime(START + 600_000)
+      expect(await signers(first, second)).toEqual([false, true])
+      expect((await get())?.older_secret_until).toBeNull()
+      const rows = await tenantRows('acme', "SELECT detail FROM changes WHERE action = 'webhook.rotate'")
+      expect(rows).toEqual([{ detail: '{"overlap_ms":600000}' }])
+    })
+
+    test('signs with the new one alone where nothing overlaps, and never with a third', async () => {
+      const first = secretOf(await put())
+      const second = secretOf(await rotate({ overlap_seconds: 0 }))
+      expect(await signers(first, second)).toEqual([false, true])
+      const third = secretOf(await rotate())
+      const fourth = secretOf(await rotate())
+      expect(await signers(second, third, fourth)).toEqual([false, true, true])
+      // A change of anything else keeps both.
+      await put({ events: ['approval.pending'] })
+      expect(await signers(third, fourth)).toEqual([true, true])
+    })
+
+    test('forgets the older one by alarm', async () => {
+      await put()
+      await rotate({ overlap_seconds: 60 })
+      const stored = () => tenantRows('acme', 'SELECT older_secret, older_until FROM webhooks')
+      expect(await stored()).toEqual([
+        { older_secret: expect.stringMatching(/^v1\./), older_until: START + 60_000 },
+      ])
+      vi.setSystemTime(START + 3_600_000)
+      await runDurableObjectAlarm(tenantObject('acme'))
+      expect(await stored()).toEqual([{ older_secret: null, older_until: null }])
+    })
+
+    test('has the same answer for the same request, and nothing is done twice', async () => {
+      const first = secretOf(await put())
+      const [once, twice] = [
+        await rotate({}, { 'idempotency-key': 'r' }),
+        await rotate({}, { 'idempotency-key': 'r' }),
+      ]
+      expect([twice.status, twice.body]).toEqual([201, once.body])
+      expect(await signers(first, secretOf(once))).toEqual([true, true])
+      const other = await rotate({ overlap_seconds: 1 }, { 'idempotency-key': 'r' })
+      expect(other.status).toBe(422)
+    })
+
+    test('by two at once is rotated by one, or by one after the other: the last answer signs', async () => {
+      await put()
+      const answers = await Promise.all([rotate(), rotate()])
+      const done = answers.filter(({ status }) => status === 201)
+      expect(answers.map(({ status }) => status).every((status) => status === 201 || status === 409)).toBe(
+        true,
+      )
+      expect(done.length).toBeGreaterThan(0)
+      expect((await signers(...done.map(secretOf))).some(Boolean)).toBe(true)
+    })
+
+    test('keeps both when keys rotate', async () => {
+      const first = secretOf(await put())
+      const second = secretOf(await rotate())
+      const demo = secretKeys({ DEMO: 'true' } as Env) as SecretKeys
+      const key = crypto.subtle.importKey('raw', new Uint8Array(32), 'AES-GCM', false, ['encrypt', 'decrypt'])
+      const keys = { ...demo, current: 'k2', byId: new Map([...demo.byId, ['k2', key] as const]) }
+      const opened = await runInDurableObject(tenantObject('acme'), async (_, { storage: { sql } }) => {
+        const round = await prepareReseal(keys, 'acme', sql)
+        expect([commitReseal(sql, round).resealed, leftToReseal(sql, round).left]).toEqual([2, 0])
+        const sealed = signingSecrets(sql, 'ops', Date.now())
+        expect(sealed.map((it) => it.slice(0, 6))).toEqual(['v1.k2.', 'v1.k2.'])
+        return Promise.all(sealed.map((it) => openSecret(keys, 'acme', 'ops', it)))
+      })
+      expect(opened).toEqual([second, first])
+    })
+
+    test('is a way out where the stored one opens no longer', async () => {
+      await put()
+      await tenantRows('acme', "UPDATE webhooks SET secret = 'v1.gone.x.y'")
+      const second = secretOf(await rotate())
+      expect(await signers(second)).toEqual([true])
+    })
+
+    test.each([-1, 30 * 24 * 3_600 + 1, 1.5, '60'])(
+      'is not for an overlap of %j',
+      async (overlap_seconds) => {
+        await put()
+        expect((await rotate({ overlap_seconds })).status).toBe(422)
+      },
+    )
+
+    test('is there, and as it was seen', async () => {
+      expect((await rotate()).status).toBe(404)
+      await put()
+      expect((await rotate({}, { 'if-match': '"9999"' })).status).toBe(412)
+    })
   })
 
   test('that has changed since it was seen is not overwritten', async () => {
@@ -200,7 +324,7 @@ describe('a message', () => {
       } = it.headers
       expect(at).toBe(String(START / 1_000))
       expect(signature).toBe(
-        (await signedHeaders(secret, messageId, Number(at), it.body))['webhook-signature'],
+        (await signedHeaders([secret], messageId, Number(at), it.body))['webhook-signature'],
       )
       expect(it.headers['content-type']).toBe('application/json')
       expect(it.body).not.toContain('acct_secret_7')

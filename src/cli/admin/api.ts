@@ -2,6 +2,7 @@
 import { isObject } from '../../json.ts'
 import { fine, MISUSE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import type { Link } from './link.ts'
+import { pendingLine } from './waiting.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -228,14 +229,9 @@ export function part(name: string): string {
 /** What a change came to: a line, and what its author should know. */
 export function changed(line: string, { body }: Answer, more: readonly string[] = []): Outcome {
   const warnings = Array.isArray(body.warnings) ? body.warnings : []
-  const pending = typeof body.pending === 'number' ? body.pending : 0
+  const pending = pendingLine(body)
   return {
     ...fine([line, ...more], body),
-    errors: [
-      ...warnings.map((warning) => `warning: ${warning}`),
-      ...(pending > 0
-        ? [`warning: ${pending} could not be told yet, and will be as soon as they can be`]
-        : []),
-    ],
+    errors: [...warnings.map((warning) => `warning: ${warning}`), ...(pending === null ? [] : [pending])],
   }
 }

@@ -8,6 +8,7 @@ import { type Misuse, misuse, type Outcome, PROBLEMS, unreadable, visible, type 
 import { broken } from '../source.ts'
 import { type Api, Ended, NO_TENANT, openApi } from './api.ts'
 import { connection, readLink } from './link.ts'
+import { untilTold, wait } from './waiting.ts'
 
 export interface AdminCommand {
   readonly group: string | null
@@ -23,6 +24,8 @@ export interface AdminCommand {
   readonly ofDeployment?: boolean
   /** It changes something: it takes a reason, for the record. */
   readonly changes?: boolean
+  /** What it changes concerns grants, whose principals are told: it takes `--wait`. */
+  readonly tells?: boolean
   /** It makes something with an `Idempotency-Key`. */
   readonly creates?: boolean
   readonly run: (api: Api, given: Given, world: World) => Promise<Outcome>
@@ -63,6 +66,7 @@ export function administer(spec: AdminCommand): Command {
       ...options,
       ...(changes ? [recorded] : []),
       ...(spec.creates === true ? [key] : []),
+      ...(spec.tells === true ? [wait] : []),
       ...connection.filter(({ name }) => spec.ofDeployment !== true || name !== 'tenant'),
     ],
     run: async (given, world) => {
@@ -73,7 +77,9 @@ export function administer(spec: AdminCommand): Command {
       try {
         const reason = changes ? (given.values.get('reason') ?? null) : null
         const api = openApi(called, link, world, { reason })
-        return await spec.run(api, given, world)
+        const outcome = await spec.run(api, given, world)
+        const waits = spec.tells === true && given.switches.has('wait')
+        return waits ? await untilTold(api, outcome, world) : outcome
       } catch (error) {
         if (error instanceof Ended) return error.outcome
         throw error

@@ -40,6 +40,7 @@ export const grantCommands: readonly Command[] = [
     operands: ONE,
     options: described,
     changes: true,
+    tells: true,
     examples: ['gatehouse grant set bot --policy writers', 'gatehouse grant set bot --expires never'],
     run: async (api, given) => {
       const [name = ''] = given.operands
@@ -81,6 +82,7 @@ export const grantCommands: readonly Command[] = [
       { name: 'overlap', value: 'SECONDS', help: 'how long the token before it stays good; 0 if absent' },
     ],
     changes: true,
+    tells: true,
     creates: true,
     examples: ['gatehouse grant rotate bot --overlap 3600'],
     run: async (api, given, world) => {
@@ -99,6 +101,7 @@ export const grantCommands: readonly Command[] = [
     summary: 'Revoke a grant, for the next request and for good',
     operands: ONE,
     changes: true,
+    tells: true,
     examples: ['gatehouse grant revoke bot --reason "laptop lost"'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`grant ${name} revoked`, await api.delete(of(name))),

@@ -18,6 +18,8 @@ const versionColumns = [
   member('current'),
   member('created_at', 'made at'),
   member('created_by', 'by'),
+  member('deleted_at', 'deleted at'),
+  member('deleted_by', 'deleted by'),
   member('reason'),
 ]
 
@@ -29,6 +31,7 @@ export const policyAdminCommands: readonly Command[] = [
     operands: { names: 'NAME FILE', least: 2, most: 2 },
     options: [yes],
     changes: true,
+    tells: true,
     creates: true,
     examples: [
       'gatehouse policy push readers readers.yaml',
@@ -43,6 +46,7 @@ export const policyAdminCommands: readonly Command[] = [
     operands: { names: 'NAME VERSION', least: 2, most: 2 },
     options: [yes],
     changes: true,
+    tells: true,
     examples: ['gatehouse policy rollback readers 3 --reason "too strict"'],
     run: rollBack,
   }),
@@ -51,10 +55,13 @@ export const policyAdminCommands: readonly Command[] = [
     name: 'list',
     summary: 'List the policies of the gateway, or the versions of one',
     operands: { names: '[NAME]', least: 0, most: 1 },
-    examples: ['gatehouse policy list', 'gatehouse policy list readers'],
-    run: async (api, { operands: [name] }) =>
+    options: [
+      { name: 'deleted', value: null, help: 'those that were deleted, whose versions are on record' },
+    ],
+    examples: ['gatehouse policy list', 'gatehouse policy list readers', 'gatehouse policy list --deleted'],
+    run: async (api, { operands: [name], switches }) =>
       name === undefined
-        ? shownList(await api.all(PATH), [
+        ? shownList(await api.all(PATH, switches.has('deleted') ? { deleted: 'true' } : {}), [
             member('name'),
             ...versionColumns.filter(([head]) => head !== 'current'),
           ])
@@ -75,7 +82,7 @@ export const policyAdminCommands: readonly Command[] = [
   administer({
     group: 'policy',
     name: 'remove',
-    summary: 'Forget a policy with all its versions',
+    summary: 'Delete a policy; its versions stay on record',
     operands: ONE,
     changes: true,
     examples: ['gatehouse policy remove readers'],
@@ -123,7 +130,8 @@ async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> 
   if (!/^[1-9]\d{0,8}$/.test(text))
     throw mistaken(api, { found: visible(text), allowed: 'a version, from 1' })
   const version = Number(text)
-  const now = await api.get(of(name))
+  const now = await api.find(of(name))
+  if (now === null) return bringBack(api, given, world, name, version)
   if (now.body.version === version) return fine(['nothing to do'], { changed: false, ...now.body })
   // Asked of the gateway, which knows both.
   const { body } = await api.get(`${of(name)}/diff`, { from: String(now.body.version), to: version })
@@ -134,6 +142,23 @@ async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> 
   if (refused !== null) return refused
   const rolled = await api.post(`${of(name)}/rollback`, { body: { version }, match: now.tag })
   return done(given, lines, `policy ${name} is now version ${rolled.body.version}`, rolled)
+}
+
+/** A policy that was deleted: what it was is what it will be, so there is nothing to compare it with. */
+async function bringBack(
+  api: Api,
+  given: Given,
+  world: World,
+  name: string,
+  version: number,
+): Promise<Outcome> {
+  // Refused where no such version is on record.
+  await api.get(of(name), { version })
+  const question = `${name} was deleted. Bring it back, as its version ${version}?`
+  const refused = await unlessAgreed(api, given, world, [], question, { changed: false, changes: [] })
+  if (refused !== null) return refused
+  const rolled = await api.post(`${of(name)}/rollback`, { body: { version }, absent: true })
+  return done(given, [], `policy ${name} is there again, as version ${rolled.body.version}`, rolled)
 }
 
 /** What was shown to whoever was asked is not shown again. */

@@ -20,6 +20,7 @@ export const secretCommands: readonly Command[] = [
       { name: 'env', value: 'VARIABLE', help: 'the environment variable that the value is in' },
     ],
     changes: true,
+    tells: true,
     creates: true,
     examples: ['pass show crm | gatehouse secret set crm --from -', 'gatehouse secret set crm --env CRM_KEY'],
     run: async (api, given, world) => {

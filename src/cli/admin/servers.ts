@@ -22,6 +22,7 @@ export const serverCommands: readonly Command[] = [
       { name: 'no-scan', value: null, help: 'do not ask it for its tools yet' },
     ],
     changes: true,
+    tells: true,
     creates: true,
     examples: [
       'gatehouse server add crm --at https://crm.example/mcp',
@@ -95,6 +96,7 @@ export const serverCommands: readonly Command[] = [
     operands: ONE,
     options: [{ name: 'tool', value: 'TOOL', help: 'this one; all where absent' }],
     changes: true,
+    tells: true,
     examples: ['gatehouse server accept crm --tool lookup', 'gatehouse server accept crm'],
     run: async (api, { operands: [name = ''], values }) => {
       const tool = values.get('tool')
@@ -111,6 +113,7 @@ export const serverCommands: readonly Command[] = [
     summary: 'Forget an upstream server, its pins included',
     operands: ONE,
     changes: true,
+    tells: true,
     examples: ['gatehouse server remove crm'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`server ${name} removed`, await api.delete(of(name))),

@@ -44,6 +44,7 @@ export const tenantCommands: readonly Command[] = [
     options: [{ ...file, required: true }],
     namesTenant: true,
     changes: true,
+    tells: true,
     examples: ['gatehouse tenant set acme --file tenant.yaml'],
     run: async (api, { values }, world) => {
       const body = await objectIn(api, values.get('file') ?? '-', world)
@@ -76,6 +77,7 @@ export const tenantCommands: readonly Command[] = [
     operands: ONE,
     namesTenant: true,
     changes: true,
+    tells: true,
     examples: ['gatehouse tenant suspend acme --reason "unpaid"'],
     run: async (api) => changed(`tenant ${api.tenant} suspended`, await api.post('/suspend')),
   }),
@@ -86,6 +88,7 @@ export const tenantCommands: readonly Command[] = [
     operands: ONE,
     namesTenant: true,
     changes: true,
+    tells: true,
     examples: ['gatehouse tenant resume acme'],
     run: async (api) => changed(`tenant ${api.tenant} resumed`, await api.post('/resume')),
   }),

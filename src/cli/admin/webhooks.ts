@@ -2,7 +2,7 @@
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { type Api, changed, part } from './api.ts'
-import { administer, keyOf, listed, mistaken, ONE } from './command.ts'
+import { administer, keyOf, listed, mistaken, ONE, wholeNumber } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
 const PATH = '/webhooks'
@@ -47,6 +47,29 @@ export const webhookCommands: readonly Command[] = [
       const { url, events, enabled } = body
       const next = { url, events, enabled, ...saidOf(api, given) }
       return changed(`webhook ${name} changed`, await api.put(of(name), { body: next, match: tag }))
+    },
+  }),
+  administer({
+    group: 'webhook',
+    name: 'rotate',
+    summary: 'Give a webhook another secret; it is printed, this once',
+    operands: ONE,
+    options: [
+      {
+        name: 'overlap',
+        value: 'SECONDS',
+        help: 'how long messages are signed with the one before as well; a day if absent',
+      },
+    ],
+    changes: true,
+    creates: true,
+    examples: ['gatehouse webhook rotate oncall', 'gatehouse webhook rotate oncall --overlap 0'],
+    run: async (api, given, world) => {
+      const [name = ''] = given.operands
+      const overlap = wholeNumber(api, given, 'overlap')
+      const body = overlap === undefined ? {} : { overlap_seconds: overlap }
+      const made = await api.post(`${of(name)}/rotate`, { body, ...keyOf(given, world.id()) })
+      return changed(`webhook ${name} has another secret`, made, [`secret: ${made.body.secret}`])
     },
   }),
   administer({
