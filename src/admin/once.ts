@@ -4,7 +4,7 @@
  * was lost half-way is done again with the same secrets, and so comes to the same.
  */
 import { problem } from '../errors.ts'
-import { open, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import { open, repeatContext, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
 import type { Call, Route } from './route.ts'
 
 const keyPattern = /^[\x21-\x7e]{1,200}$/
@@ -25,7 +25,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
     return problem(409, 'Conflict', found, {}, { problems: [found] })
   }
   const { object, actor, tenant } = call
-  const context = `${tenant}/~repeats/${actor}/${key}`
+  const context = repeatContext(tenant, actor, key)
   const digest = await digestOf(call, bodyText)
   const sealedSeed = await seal(keys, call.seed.toHex(), `${context}/seed`)
   const before = await object.claimRepeat(actor, key, { digest, sealedSeed })
@@ -40,7 +40,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   const response = await route.handle({ ...call, seed })
   if (!response.ok) {
     // An earlier request's claim stays: that one may have done its work, and its seed is what the secrets are made of.
-    if (before === null) await object.forgetRepeat(actor, key, sealedSeed)
+    if (before === null) await object.forgetRepeat(actor, key, digest)
     return response
   }
   const answer: StoredAnswer = {

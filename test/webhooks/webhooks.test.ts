@@ -122,10 +122,7 @@ describe('a webhook', () => {
     const keys = { ...demo, current: 'k2', byId: new Map([...demo.byId, ['k2', key] as const]) }
     const opened = await runInDurableObject(tenantObject('acme'), async (_, { storage: { sql } }) => {
       const round = await prepareReseal(keys, 'acme', sql)
-      expect([commitReseal(sql, round).resealed, leftToReseal(sql, round)]).toEqual([
-        1,
-        { left: 0, stuck: 0 },
-      ])
+      expect([commitReseal(round).resealed, leftToReseal(sql, round)]).toEqual([1, { left: 0, stuck: 0 }])
       return openSecret(keys, 'acme', 'ops', sealedSecret(sql, 'ops') ?? '')
     })
     expect(opened).toBe(secret)
