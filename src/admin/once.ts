@@ -3,8 +3,10 @@
  * secrets are made of is written down, sealed, before the work is done, and the answer after: a request whose answer
  * was lost half-way is done again with the same secrets, and so comes to the same.
  */
+
 import { problem } from '../errors.ts'
 import { open, repeatContext, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import { sha256Hex } from '../sha256.ts'
 import type { Call, Route } from './route.ts'
 
 const keyPattern = /^[\x21-\x7e]{1,200}$/
@@ -66,7 +68,7 @@ async function digestOf({ c, expected, reason }: Call, bodyText: string): Promis
   const { method, path } = c.req
   const { search } = new URL(c.req.url)
   const text = JSON.stringify([method, path, search, expected, reason, bodyText])
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toHex()
+  return sha256Hex(text)
 }
 
 /** What a key that has gone has sealed is as if it had never been. */

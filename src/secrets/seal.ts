@@ -3,6 +3,7 @@
  * `v1.<key id>.<iv>.<ciphertext and tag>`, both base64url. What it is a secret for, the context, is bound to it as
  * additional data: moved to another place, it does not open.
  */
+import { BASE64URL } from '../base64url.ts'
 import type { SecretKeys } from './keys.ts'
 
 export { type SecretKeys, secretKeys, secretKeysProblem } from './keys.ts'
@@ -10,7 +11,6 @@ export { type SecretKeys, secretKeys, secretKeysProblem } from './keys.ts'
 const VERSION = 'v1'
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const BASE64URL = { alphabet: 'base64url', omitPadding: true } as const
 
 /** Why a sealed text did not open. */
 export type OpenFailure = 'malformed' | 'unknown_key' | 'wrong_key_or_context'
