@@ -1,8 +1,8 @@
 /** A digest of a value, the same however its properties are ordered. */
 import { canonicalJson } from './canonical-json.ts'
+import { sha256Hex } from './sha256.ts'
 
 /** SHA-256, as hex. */
 export async function canonicalDigest(value: unknown): Promise<string> {
-  const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(canonicalJson(value)))
-  return new Uint8Array(bytes).toHex()
+  return sha256Hex(canonicalJson(value))
 }

@@ -43,6 +43,11 @@ const pure = [
 const given = [
   'audit/progress.ts',
   'principal/admit.ts',
+  'principal/admit-call.ts',
+  'principal/admit-context.ts',
+  'principal/admit-record.ts',
+  'principal/admit-session.ts',
+  'principal/admit-work.ts',
   'principal/approvals.ts',
   'principal/audit-log.ts',
   'principal/counters.ts',

@@ -3,8 +3,10 @@
  * secrets are made of is written down, sealed, before the work is done, and the answer after: a request whose answer
  * was lost half-way is done again with the same secrets, and so comes to the same.
  */
+
 import { problem } from '../errors.ts'
-import { open, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import { open, repeatContext, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import { sha256Hex } from '../sha256.ts'
 import type { Call, Route } from './route.ts'
 
 const keyPattern = /^[\x21-\x7e]{1,200}$/
@@ -25,7 +27,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
     return problem(409, 'Conflict', found, {}, { problems: [found] })
   }
   const { object, actor, tenant } = call
-  const context = `${tenant}/~repeats/${actor}/${key}`
+  const context = repeatContext(tenant, actor, key)
   const digest = await digestOf(call, bodyText)
   const sealedSeed = await seal(keys, call.seed.toHex(), `${context}/seed`)
   const before = await object.claimRepeat(actor, key, { digest, sealedSeed })
@@ -40,7 +42,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   const response = await route.handle({ ...call, seed })
   if (!response.ok) {
     // An earlier request's claim stays: that one may have done its work, and its seed is what the secrets are made of.
-    if (before === null) await object.forgetRepeat(actor, key, sealedSeed)
+    if (before === null) await object.forgetRepeat(actor, key, digest)
     return response
   }
   const answer: StoredAnswer = {
@@ -66,7 +68,7 @@ async function digestOf({ c, expected, reason }: Call, bodyText: string): Promis
   const { method, path } = c.req
   const { search } = new URL(c.req.url)
   const text = JSON.stringify([method, path, search, expected, reason, bodyText])
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toHex()
+  return sha256Hex(text)
 }
 
 /** What a key that has gone has sealed is as if it had never been. */

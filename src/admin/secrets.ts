@@ -1,7 +1,8 @@
 /** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
 import * as z from 'zod/v4'
+import type { TenantStub } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
-import type { SecretView } from '../tenant/contract.ts'
+import type { By, SecretView } from '../tenant/contract.ts'
 import { headerValueProblem } from '../tenant/static-headers.ts'
 import { at, invalid, nameProblem, page, refusal, removal, tagged, toldOf } from './answers.ts'
 import { answer, pageOf, pageQuery, type Route, removed, route, toldMembers, uncheckedBody } from './route.ts'
@@ -80,7 +81,7 @@ export const secretRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Seals everything anew that is not sealed with the current key',
       description:
-        'Nothing is unusable meanwhile. Where `left` is not 0, or the request was cut, ask again: what is done stays done.',
+        'What the tenant keeps and what its grants keep. Nothing is unusable meanwhile. Where `left` is more than `stuck`, or the request was cut, ask again: what is done stays done. The old key can be removed once `left` is `stuck`, and `pending` and `unknown` are 0.',
       answers: {
         200: answer(
           'How far it is',
@@ -88,8 +89,15 @@ export const secretRoutes: readonly Route[] = [
             key: z.string().describe('Id of the current key'),
             resealed: z.int(),
             left: z.int(),
-            stuck: z.int().describe('Of those left, sealed with a key that is not there: write them again'),
+            stuck: z
+              .int()
+              .describe('Of those left, what no key opens; removing the old key changes nothing for them'),
             pending: z.int().describe('Grants that could not be told yet: keep the old key until they are'),
+            unknown: z
+              .int()
+              .describe(
+                'Grants that could not be asked, or do not have the key yet: keep the old key until they do',
+              ),
           }),
         ),
       },
@@ -97,16 +105,33 @@ export const secretRoutes: readonly Route[] = [
     async ({ object, by }) => {
       let resealed = 0
       for (let round = 1; ; round++) {
-        const went = await object.reseal(by)
-        if (went.kind !== 'resealed') return refusal(went)
+        const went = await resealAll(object, by)
+        if (!('key' in went)) return refusal(went)
         resealed += went.resealed
-        const { key, left, stuck = 0, pending } = went
-        if (left > stuck && went.resealed > 0 && round < MOST_ROUNDS) continue
-        return Response.json({ key, resealed, left, stuck, pending })
+        if (went.left > went.stuck && went.resealed > 0 && round < MOST_ROUNDS) continue
+        return Response.json({ ...went, resealed })
       }
     },
   ),
 ]
+
+/** One round: what the tenant keeps, then what its principals keep. */
+async function resealAll(object: TenantStub, by: By) {
+  const went = await object.reseal(by)
+  if (went.kind !== 'resealed') return went
+  const { key, pending, stuck = 0 } = went
+  const sum = { key, resealed: went.resealed, left: went.left, stuck, pending, unknown: 0 }
+  for (let after: string | null = null, isFirst = true; after !== null || isFirst; isFirst = false) {
+    const page = await object.resealPrincipals(after, by)
+    if (page.kind !== 'principals_resealed') return page
+    sum.resealed += page.resealed
+    sum.left += page.left
+    sum.stuck += page.stuck
+    sum.unknown += page.unknown
+    after = page.next
+  }
+  return sum
+}
 
 function shown({ name, keyId, servers, createdAtMs, updatedAtMs }: SecretView) {
   return { name, key: keyId, servers, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }

@@ -1,10 +1,13 @@
 /** Who uses the administration API: the deployment's owner, or a person of the tenant that the path names. */
+
 import { DEMO_ROOT_TOKEN, DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { hostAllows } from '../gateway/hosts.ts'
 import { bearerToken, isName } from '../gateway/token.ts'
 import { tenantObject } from '../objects.ts'
+import { sameBytes } from '../same-bytes.ts'
+import { sha256 } from '../sha256.ts'
 import type { PersonView } from '../tenant/contract.ts'
 import { accessEmail, hasAssertion, trustedIn } from './access.ts'
 import type { AdminContext } from './answers.ts'
@@ -34,7 +37,7 @@ export async function authenticate(c: AdminContext): Promise<Who | null> {
   const person =
     parsed === null || parsed.tenant !== tenant
       ? null
-      : await tenantObject(c.env, tenant).personByToken(parsed.person, await digest(parsed.secret))
+      : await tenantObject(c.env, tenant).personByToken(parsed.person, await sha256(parsed.secret))
   if (person === null) {
     await countFailure(http, c.env, Date.now())
     return null
@@ -108,10 +111,5 @@ async function isRoot(request: Request, given: string, env: Env): Promise<boolea
   const isLocal = isLocalDemo(env, new URL(request.url).hostname)
   const expected = env.ROOT_TOKEN ?? (isLocal ? DEMO_ROOT_TOKEN : '')
   if (expected === '') return false
-  const [a, b] = await Promise.all([expected, given].map(digest))
-  return a !== undefined && b !== undefined && crypto.subtle.timingSafeEqual(a, b)
-}
-
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+  return sameBytes(await sha256(expected), await sha256(given))
 }

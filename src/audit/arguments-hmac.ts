@@ -3,6 +3,7 @@
  * key for each tenant that is derived from the deployment's (HKDF, RFC 5869). Whoever has no key can neither look a
  * value up nor compare two tenants.
  */
+import { BASE64URL } from '../base64url.ts'
 import { canonicalJson } from '../canonical-json.ts'
 import type { Env } from '../env.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
@@ -11,7 +12,6 @@ import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 const MOST_CHARS = 2_048
 /** Of the 32: more than enough that two different arguments never look the same. */
 const BYTES = 16
-const BASE64URL = { alphabet: 'base64url', omitPadding: true } as const
 
 /** Keys of tenants that this isolate has served lately. */
 const derived = new Map<string, Promise<CryptoKey>>()

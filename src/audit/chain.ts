@@ -2,6 +2,7 @@
  * Rows of one log are chained: the hash of each covers the hash before it, so that none can be altered, removed or
  * put in without all later hashes being different. The last one is kept where the rows came from.
  */
+import { sha256Hex } from '../sha256.ts'
 import { type AuditRow, canonicalRow, type Log } from './row.ts'
 
 /** What the first row of a log is chained to. */
@@ -9,8 +10,7 @@ export const GENESIS = ''
 
 /** The hash of a row, as hex: SHA-256 over the hash before it, a line feed, and the row's one text. */
 export async function linkHash(before: string, log: Log, row: AuditRow): Promise<string> {
-  const bytes = new TextEncoder().encode(`${before}\n${canonicalRow(log, row)}`)
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)).toHex()
+  return sha256Hex(`${before}\n${canonicalRow(log, row)}`)
 }
 
 /** Hashes rows that follow `before`, in order. */

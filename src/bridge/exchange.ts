@@ -28,7 +28,8 @@ import {
 import { cancel, decline, resume } from './in-session.ts'
 import { LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
-import { requestStateOf, SECRET_BYTES } from './names.ts'
+import { requestStateOf } from './names.ts'
+import { newSecret } from './secret.ts'
 
 /** How long a question waits for the client. */
 export const ANSWER_MS = 5 * 60_000
@@ -201,9 +202,7 @@ export class Exchange {
       this.#reader?.stop(problemOf('unanswered', message))
       return
     }
-    const secret = crypto
-      .getRandomValues(new Uint8Array(SECRET_BYTES))
-      .toBase64({ alphabet: 'base64url', omitPadding: true })
+    const secret = newSecret()
     const requests = Object.fromEntries([...this.#questions].map(([name, { question }]) => [name, question]))
     const state = requestStateOf({ object: this.#host.id, secret })
     const message = inputRequired(this.#leg.id, requests, state)

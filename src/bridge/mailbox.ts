@@ -3,13 +3,11 @@
 import { ANSWER_MS } from './exchange.ts'
 import type { Answer, Ask, AskLine } from './exchange-contract.ts'
 import { LineWriter } from './lines.ts'
-import { SECRET_BYTES } from './names.ts'
+import { newSecret } from './secret.ts'
 
 export class Mailbox {
   readonly #ask: Ask
-  readonly #secret = crypto
-    .getRandomValues(new Uint8Array(SECRET_BYTES))
-    .toBase64({ alphabet: 'base64url', omitPadding: true })
+  readonly #secret = newSecret()
   readonly #open: Set<number>
   readonly #out: LineWriter<AskLine>
   readonly #late: ReturnType<typeof setTimeout>

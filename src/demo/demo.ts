@@ -2,9 +2,11 @@
  * The demo tenant: one grant with a published token, for `wrangler dev` alone. It exists only while the
  * variable DEMO is "true", and only for requests that were made to this very machine.
  */
+
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
+import { sha256 } from '../sha256.ts'
 import { checkConfig, type TenantConfig, tenantConfig, versioned } from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import policy from './policy.json' with { type: 'json' }
@@ -75,5 +77,5 @@ async function readDemo(): Promise<DemoState> {
 
 /** SHA-256 of the demo token's secret part. */
 export async function demoSecretHash(): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(DEMO_SECRET)))
+  return sha256(DEMO_SECRET)
 }

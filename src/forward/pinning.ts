@@ -2,6 +2,7 @@
 
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
+import { sha256Hex } from '../sha256.ts'
 import type { Verdict } from '../tenant/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -31,7 +32,7 @@ export async function compareWithPins(
   upstream: UpstreamConfig,
   tools: readonly unknown[],
 ): Promise<Verdict> {
-  const digest = await digestOf(listingText(tools))
+  const digest = await sha256Hex(listingText(tools))
   if (upstream.seen.includes(digest)) return upstream
   const key = `${tenant}/${upstream.name} ${upstream.url}`
   const seen = upstream.seen.join()
@@ -62,9 +63,4 @@ function remember(key: string, seen: string, digest: string, verdict: Verdict): 
   digests.add(digest)
   if (compared.size >= MOST_SERVERS) compared.clear()
   compared.set(key, { seen, verdict, digests })
-}
-
-async function digestOf(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return new Uint8Array(bytes).toHex()
 }

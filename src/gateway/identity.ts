@@ -2,6 +2,7 @@
 
 import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
+import { sha256 } from '../sha256.ts'
 import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
 import { bearerToken, parseToken } from './token.ts'
@@ -39,7 +40,7 @@ async function claimOf(text: string): Promise<Claim | null> {
   const token = parseToken(text)
   if (token === null) return null
   const { tenant, grant, secret } = token
-  const secretHash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret)))
+  const secretHash = await sha256(secret)
   const claim = { tenant, grant, secretHash, key: `${tenant}/${grant}/${secretHash.toHex()}` }
   // Only of tokens that were good: a guesser must not push them out.
   if (known(claim.key) !== undefined) rememberClaim(text, claim)

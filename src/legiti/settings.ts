@@ -1,5 +1,6 @@
 import type { Env } from '../env.ts'
 import { isLoopback } from '../loopback.ts'
+import { shortDigest } from '../sha256.ts'
 import { type Profile, profiles } from './wire.ts'
 
 /** How Legiti is reached, from the deployment's variables and secrets. */
@@ -16,8 +17,7 @@ export interface LegitiSettings {
 
 /** Names these settings without telling them: two digests differ when something that matters for sending does. */
 export async function settingsDigest({ profile, target }: LegitiSettings): Promise<string> {
-  const content = new TextEncoder().encode(JSON.stringify([profile, target]))
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', content)).subarray(0, 12).toHex()
+  return shortDigest(JSON.stringify([profile, target]))
 }
 
 const switches = ['true', 'false']

@@ -1,10 +1,12 @@
 /** Logout tokens: what an issuer says when sessions are to end (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6). */
+
 import { decodeProtectedHeader, type JWTPayload } from 'jose'
 import type { Env } from '../env.ts'
 import { isObject } from '../json.ts'
 import { accountId } from '../legiti/fields.ts'
 import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyJwt } from '../session/jwt.ts'
 import { isSid } from '../session/providers.ts'
+import { sha256Hex } from '../sha256.ts'
 import type { TenantSettings } from '../tenant/config.ts'
 import type { IssuerLogout } from '../tenant/logouts.ts'
 
@@ -48,7 +50,6 @@ export async function readLogoutToken(
   const problem = problemOf(payload, nowMs)
   if (problem !== null) return refused(problem)
   const { sub, sid, iat = 0, jti = '' } = payload
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
   return {
     ok: true,
     logout: {
@@ -57,7 +58,7 @@ export async function readLogoutToken(
       sid: isSid(sid) ? sid : null,
       issuedAt: iat,
       jti,
-      digest: new Uint8Array(digest).toHex(),
+      digest: await sha256Hex(token),
     },
   }
 }

@@ -194,6 +194,19 @@ export type SessionsToEnd =
       readonly logout: number
     }
 
+/** What became of the tokens that a principal keeps sealed. */
+export type ResealAnswer =
+  | {
+      readonly kind: 'resealed'
+      readonly resealed: number
+      /** Still sealed with another key. */
+      readonly left: number
+      /** Of those, the ones that no key opens, as far as this question has come. */
+      readonly stuck: number
+    }
+  /** The key that was named is not the one that seals here. */
+  | { readonly kind: 'other_key' }
+
 /** A session as its own principal may see it. Times are Unix milliseconds. */
 export interface SessionView {
   readonly id: string

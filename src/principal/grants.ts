@@ -1,3 +1,4 @@
+import { sameBytes } from '../same-bytes.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 
 /** The grant that this principal is, as stored. */
@@ -101,14 +102,10 @@ const NO_HASH = new Uint8Array(32)
  */
 export function opens(grant: Grant | null, secretHash: Uint8Array, nowMs: number): grant is Grant {
   const older = grant?.olderSecret ?? null
-  const isCurrent = equal(secretHash, grant?.secretHash ?? NO_HASH)
-  const isOlder = equal(secretHash, older?.hash ?? NO_HASH) && older !== null && nowMs < older.untilMs
+  const isCurrent = sameBytes(secretHash, grant?.secretHash ?? NO_HASH)
+  const isOlder = sameBytes(secretHash, older?.hash ?? NO_HASH) && older !== null && nowMs < older.untilMs
   const same = isCurrent || isOlder
   const valid =
     grant !== null && grant.revokedAtMs === null && (grant.expiresAtMs === null || nowMs < grant.expiresAtMs)
   return same && valid
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && crypto.subtle.timingSafeEqual(a, b)
 }

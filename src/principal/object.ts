@@ -16,6 +16,7 @@ import type {
   AdmitRequest,
   BindAnswer,
   BindRequest,
+  ResealAnswer,
   SessionsToEnd,
   Settled,
 } from './contract.ts'
@@ -29,6 +30,7 @@ import { HeldCalls } from './held-calls.ts'
 import { endOverdue, KEEP_MS, lastUsedMs, purge } from './housekeeping.ts'
 import { revokeGrant, stopEverything } from './leaving.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
+import { resealTokens } from './resealing.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { PrincipalState } from './state.ts'
@@ -233,6 +235,14 @@ export class PrincipalObject extends DurableObject<Env> {
     await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     this.#state.grant = null
     this.#alarm.isOver()
+  }
+
+  /**
+   * Seals what is kept sealed anew, some of it: ask until nothing is left but what is stuck.
+   * @param key id of the current key
+   */
+  async reseal(key: string): Promise<ResealAnswer> {
+    return resealTokens(this.#state, key)
   }
 
   /** When the grant was last used, as far as rows tell; null: never, or nothing of it is kept. */

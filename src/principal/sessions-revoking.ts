@@ -88,16 +88,17 @@ function logNotRevoked(tenant: string, grant: string, store: string, reason: str
 async function tell(context: RevokingContext, it: Revocation): Promise<string | null> {
   const { env, tenant, grant } = context
   const store = context.stores.find(({ name }) => name === it.store)
-  const keys = secretKeys(env)
   // The store is no more, or the run that had the last try died.
   if (store === undefined || it.tries > MOST_REVOCATION_TRIES) return null
-  if (keys === null) return unreadable(context, it, 'unknown_key')
-  const place = storeTokenContext(tenant, grant, store.name, new URL(store.base_url).origin)
+  const keys = secretKeys(env)
+  if (keys === null) return 'unknown_key'
   try {
+    const place = storeTokenContext(tenant, grant, store.name, new URL(store.base_url).origin)
     return await revokeCustomerToken(env, store, await open(keys, it.sealedToken, place))
   } catch (error) {
-    // What does not open now, because the store moved or its key is gone, never will.
-    return error instanceof SealedTextError ? unreadable(context, it, error.code) : 'failed'
+    if (!(error instanceof SealedTextError)) return 'failed'
+    // A key may be put back, or have yet to reach this part of the deployment; a store that has moved stays there.
+    return error.code === 'unknown_key' ? error.code : unreadable(context, it, error.code)
   }
 }
 

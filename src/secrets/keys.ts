@@ -2,8 +2,10 @@
  * The keys that secrets are sealed with: ENCRYPTION_KEYS, entries `id:base64(32 bytes)` separated by commas or
  * white space. The first seals; all of them open, so that a key can be replaced while the old one is still needed.
  */
+
 import { isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
+import { sha256 } from '../sha256.ts'
 
 const KEY_BYTES = 32
 const keyIdPattern = /^[A-Za-z0-9-]{1,32}$/
@@ -94,7 +96,7 @@ function theDemoKeys(): SecretKeys {
 }
 
 function makeDemoKeys(): SecretKeys {
-  const bytes = crypto.subtle.digest('SHA-256', new TextEncoder().encode(DEMO_KEY_TEXT))
+  const bytes = sha256(DEMO_KEY_TEXT)
   return {
     current: DEMO_KEY_ID,
     byId: new Map([[DEMO_KEY_ID, bytes.then(importKey)]]),

@@ -3,6 +3,7 @@
  * `v1.<key id>.<iv>.<ciphertext and tag>`, both base64url. What it is a secret for, the context, is bound to it as
  * additional data: moved to another place, it does not open.
  */
+import { BASE64URL } from '../base64url.ts'
 import type { SecretKeys } from './keys.ts'
 
 export { type SecretKeys, secretKeys, secretKeysProblem } from './keys.ts'
@@ -10,7 +11,6 @@ export { type SecretKeys, secretKeys, secretKeysProblem } from './keys.ts'
 const VERSION = 'v1'
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const BASE64URL = { alphabet: 'base64url', omitPadding: true } as const
 
 /** Why a sealed text did not open. */
 export type OpenFailure = 'malformed' | 'unknown_key' | 'wrong_key_or_context'
@@ -36,6 +36,26 @@ export function webhookContext(tenant: string, webhook: string): string {
   return `${tenant}//webhook/${webhook}`
 }
 
+/** What a tenant's named secret is sealed for. No server can be called `~secrets`. */
+export function secretContext(tenant: string, name: string): string {
+  return `${tenant}/~secrets/${name}`
+}
+
+/** What the answer to a request with an `Idempotency-Key` is sealed for, and the seed of its secrets: `/answer`, `/seed`. */
+export function repeatContext(tenant: string, actor: string, key: string): string {
+  return `${tenant}/~repeats/${actor}/${key}`
+}
+
+/** The id of the key that a text is sealed with; it stands in the text. */
+export function keyIdOf(sealed: string): string {
+  return sealed.split('.')[1] ?? ''
+}
+
+/** What every text begins with that this key has sealed, and none that another has. */
+export function sealedPrefix(key: string): string {
+  return `${VERSION}.${key}.`
+}
+
 /** Seals `text` for `context` with the current key. */
 export async function seal(keys: SecretKeys, text: string, context: string): Promise<string> {
   const key = await keys.byId.get(keys.current)
@@ -59,6 +79,16 @@ export async function open(keys: SecretKeys, sealed: string, context: string): P
     throw new SealedTextError('wrong_key_or_context', `Not sealed with this key ${id}, or for something else`)
   }
   return new TextDecoder().decode(bytes)
+}
+
+/** The same, sealed with the current key; null where no key opens it for this context. */
+export async function sealAgain(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
+  try {
+    return await seal(keys, await open(keys, sealed, context), context)
+  } catch (error) {
+    if (error instanceof SealedTextError) return null
+    throw error
+  }
 }
 
 function parse(sealed: string): { id: string; iv: Uint8Array; ciphertext: Uint8Array } {

@@ -2,6 +2,7 @@
  * What a tenant has decided about one grant: policy, identity providers, session times, servers. Immutable
  * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
  */
+
 import * as z from 'zod/v4'
 import { APPROVAL_SECONDS } from '../approvals/contract.ts'
 import { isLoopback } from '../loopback.ts'
@@ -12,6 +13,7 @@ import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
+import { shortDigest } from '../sha256.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
@@ -171,9 +173,8 @@ export async function versioned(
   upstreams: readonly UpstreamConfig[],
 ): Promise<TenantConfig> {
   const sorted = upstreams.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const content = new TextEncoder().encode(JSON.stringify([settings, policy, sorted]))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
-  return { version: digest.subarray(0, 12).toHex(), settings, policy, upstreams: sorted }
+  const version = await shortDigest(JSON.stringify([settings, policy, sorted]))
+  return { version, settings, policy, upstreams: sorted }
 }
 
 /** The same for callers that have no use for a refusal: throws an Error that lists every problem. */

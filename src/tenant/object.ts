@@ -166,6 +166,11 @@ export class TenantObject extends DurableObject<Env> {
     return secretChanges.reseal(this.#tenancy, by)
   }
 
+  /** Has a page of principals seal anew what they hold; `after` is the `next` of the page before. */
+  async resealPrincipals(after: string | null, by: By) {
+    return secretChanges.resealOfPrincipals(this.#tenancy, after, by)
+  }
+
   /** What is known of an `Idempotency-Key`; null: nothing, and this request is now known by it. */
   async claimRepeat(
     actor: string,
@@ -181,9 +186,9 @@ export class TenantObject extends DurableObject<Env> {
     this.#tenancy.read((sql) => answerRepeat(sql, actor, key, sealedAnswer), undefined)
   }
 
-  /** The request that claimed the key with this seed was refused, so that it is free again. */
-  async forgetRepeat(actor: string, key: string, sealedSeed: string): Promise<void> {
-    this.#tenancy.read((sql) => forgetRepeat(sql, actor, key, sealedSeed), undefined)
+  /** The request of this digest that claimed the key was refused, so that it is free again. */
+  async forgetRepeat(actor: string, key: string, digest: string): Promise<void> {
+    this.#tenancy.read((sql) => forgetRepeat(sql, actor, key, digest), undefined)
   }
 
   async servers(page: Page): Promise<readonly ServerView[]> {

@@ -1,5 +1,7 @@
 /** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
+
 import { isObject } from '../json.ts'
+import { sha256Hex } from '../sha256.ts'
 import { exposures, LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { flagsOf, toolText } from '../upstream/pins.ts'
 import type { FlagView } from './contract.ts'
@@ -61,9 +63,8 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
   const examined: Examined[] = []
   for (const [tool, definitions] of texts) {
     // A name that is listed twice stands for both: neither can change unnoticed behind the other.
-    const text = new TextEncoder().encode(definitions.join('\n'))
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text))
-    examined.push({ tool, fingerprint: digest.toHex(), definition: definitions[0] ?? '' })
+    const fingerprint = await sha256Hex(definitions.join('\n'))
+    examined.push({ tool, fingerprint, definition: definitions[0] ?? '' })
   }
   return { tools: examined, flags, names, tooLong }
 }

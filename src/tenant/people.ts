@@ -1,5 +1,7 @@
 /** The people who administer a tenant, and their tokens, of which only the SHA-256 is kept. */
+
 import type { PersonRole } from '../admin/roles.ts'
+import { sameBytes } from '../same-bytes.ts'
 import { type PersonView, Refusal } from './contract.ts'
 import { stampOf } from './stamps.ts'
 
@@ -103,8 +105,7 @@ export function personByToken(
     .map((row) => new Uint8Array(row.hash))
   let opens = false
   for (const one of [NO_HASH, ...stored]) {
-    if (one.byteLength === hash.byteLength && crypto.subtle.timingSafeEqual(one, hash))
-      opens ||= one !== NO_HASH
+    if (sameBytes(one, hash)) opens ||= one !== NO_HASH
   }
   return opens ? readPerson(sql, name, nowMs) : null
 }

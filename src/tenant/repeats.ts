@@ -44,9 +44,9 @@ export function answerRepeat(sql: SqlStorage, actor: string, key: string, sealed
 }
 
 /** A request that was refused leaves its key free, if it was the one that claimed it. */
-export function forgetRepeat(sql: SqlStorage, actor: string, key: string, sealedSeed: string): void {
+export function forgetRepeat(sql: SqlStorage, actor: string, key: string, digest: string): void {
   sql.exec(
-    'DELETE FROM repeats WHERE actor = ? AND key = ? AND sealed_seed = ? AND sealed_answer IS NULL',
-    ...[actor, key, sealedSeed],
+    'DELETE FROM repeats WHERE actor = ? AND key = ? AND digest = ? AND sealed_answer IS NULL',
+    ...[actor, key, digest],
   )
 }

@@ -1,17 +1,10 @@
 /** Sealed values in the making: a secret that changes with the headers made of it, and all of them under another key. */
-import {
-  headerContext,
-  open,
-  SealedTextError,
-  type SecretKeys,
-  seal,
-  webhookContext,
-} from '../secrets/seal.ts'
+import { headerContext, type SecretKeys, seal, sealAgain, secretContext } from '../secrets/seal.ts'
 import { Refusal } from './contract.ts'
-import { keyIdOf, type SecretUse, sealedSecrets, secretContext, usesOf } from './secrets.ts'
-import { readServer, serverNames, writeHeaders } from './servers.ts'
+import { placesNotUnder, type SealedPlace } from './sealed-places.ts'
+import { type SecretUse, usesOf } from './secrets.ts'
+import { readServer, writeHeaders } from './servers.ts'
 import { madeOfSecret } from './static-secrets.ts'
-import { allSecrets, replaceSealed } from './webhooks.ts'
 
 /** So many a call, for one invocation has only so much time. */
 const MOST_A_ROUND = 500
@@ -85,16 +78,18 @@ export interface Resealed {
 }
 
 interface Renewed {
-  readonly name: string
+  readonly place: SealedPlace
   readonly before: string
   readonly sealed: string
 }
 
+/** Values that are sealed anew, but not in their places yet. */
 export interface ResealRound {
+  readonly tenant: string
+  /** The current key. */
   readonly key: string
-  readonly headers: readonly MadeHeader[]
-  readonly secrets: readonly Renewed[]
-  readonly webhooks: readonly Renewed[]
+  readonly renewed: readonly Renewed[]
+  /** Values that no key opens. */
   readonly stuck: number
 }
 
@@ -105,87 +100,38 @@ export async function prepareReseal(
   sql: SqlStorage,
 ): Promise<ResealRound> {
   const ready = needed(keys)
-  const { headers: oldHeaders, secrets: oldSecrets, webhooks: oldWebhooks } = notUnder(sql, ready.current)
-  const headers: MadeHeader[] = []
-  const secrets: Renewed[] = []
-  const webhooks: Renewed[] = []
+  const renewed: Renewed[] = []
   let stuck = 0
-  const again = async (before: string, context: string): Promise<string | null> => {
-    if (headers.length + secrets.length + webhooks.length >= MOST_A_ROUND) return null
-    try {
-      return await seal(ready, await open(ready, before, context), context)
-    } catch (error) {
-      if (!(error instanceof SealedTextError)) throw error
-      stuck += 1
-      return null
-    }
+  for (const place of placesNotUnder(sql, tenant, ready.current)) {
+    if (renewed.length >= MOST_A_ROUND) break
+    const before = place.read()
+    if (before === null) continue
+    const sealed = await sealAgain(ready, before, place.context)
+    if (sealed === null) stuck += 1
+    else renewed.push({ place, before, sealed })
   }
-  for (const { server, header, before } of oldHeaders) {
-    const sealed = await again(before, headerContext(tenant, server, header))
-    if (sealed !== null) headers.push({ server, header, before, sealed })
-  }
-  for (const { name, before } of oldSecrets) {
-    const sealed = await again(before, secretContext(tenant, name))
-    if (sealed !== null) secrets.push({ name, before, sealed })
-  }
-  for (const { name, before } of oldWebhooks) {
-    const sealed = await again(before, webhookContext(tenant, name))
-    if (sealed !== null) webhooks.push({ name, before, sealed })
-  }
-  return { key: ready.current, headers, secrets, webhooks, stuck }
+  return { tenant, key: ready.current, renewed, stuck }
 }
 
 /** Writes a round down; what has changed meanwhile stays as it is, for it was sealed anew by that. */
-export function commitReseal(
-  sql: SqlStorage,
-  { headers, secrets, webhooks }: ResealRound,
-): { readonly servers: readonly string[]; readonly resealed: number } {
-  const servers = new Set<string>()
-  let resealed = 0
-  for (const { server, header, before, sealed } of headers) {
-    const stored = readServer(sql, server)?.headers ?? {}
-    if (stored[header] !== before) continue
-    writeHeaders(sql, server, { ...stored, [header]: sealed })
-    servers.add(server)
-    resealed += 1
-  }
-  for (const { name, before, sealed } of secrets) {
-    resealed += sql
-      .exec(
-        'UPDATE secrets SET sealed = ? WHERE name = ? AND sealed = ? RETURNING name',
-        sealed,
-        name,
-        before,
-      )
-      .toArray().length
-  }
-  for (const { name, before, sealed } of webhooks) if (replaceSealed(sql, name, before, sealed)) resealed += 1
-  return { servers: [...servers], resealed }
+export function commitReseal({ renewed }: ResealRound): {
+  readonly servers: readonly string[]
+  readonly resealed: number
+} {
+  const done = renewed.filter(({ place, before, sealed }) => place.replace(before, sealed))
+  const servers = done.map(({ place }) => place.server).filter((server) => server !== null)
+  return { servers: [...new Set(servers)], resealed: done.length }
 }
 
 export function leftToReseal(
   sql: SqlStorage,
-  { key, stuck }: ResealRound,
+  { tenant, key, stuck }: ResealRound,
 ): { readonly left: number; readonly stuck: number } {
-  const { headers, secrets, webhooks } = notUnder(sql, key)
-  return { left: headers.length + secrets.length + webhooks.length, stuck }
+  return { left: placesNotUnder(sql, tenant, key).length, stuck }
 }
 
-/** Everything that is sealed with another key than this one. */
-function notUnder(sql: SqlStorage, key: string) {
-  const headers = serverNames(sql).flatMap((server) =>
-    Object.entries(readServer(sql, server)?.headers ?? {})
-      .filter(([, sealed]) => keyIdOf(sealed) !== key)
-      .map(([header, before]) => ({ server, header, before })),
-  )
-  const secrets = [...sealedSecrets(sql)]
-    .filter(([, sealed]) => keyIdOf(sealed) !== key)
-    .map(([name, before]) => ({ name, before }))
-  const webhooks = allSecrets(sql).filter(({ before }) => keyIdOf(before) !== key)
-  return { headers, secrets, webhooks }
-}
-
-function needed(keys: SecretKeys | null): SecretKeys {
+/** The deployment's keys. Throws a Refusal where there are none. */
+export function needed(keys: SecretKeys | null): SecretKeys {
   if (keys !== null) return keys
   throw new Refusal('conflict', [
     'found no ENCRYPTION_KEYS to seal a secret with; allowed: to set that secret of the deployment first',

@@ -10,11 +10,13 @@ import {
   leftToReseal,
   type MadeSecret,
   makeSecret,
+  needed,
   prepareReseal,
   putHeaders,
   type Resealed,
   type ResealRound,
 } from './resealing.ts'
+import { noPrincipals, type PrincipalsResealed, resealPrincipals } from './resealing-principals.ts'
 import * as secrets from './secrets.ts'
 import { readTenant } from './settings.ts'
 import { demand } from './stamps.ts'
@@ -80,7 +82,7 @@ export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | Refus
     return refusedBy(error)
   }
   const { touched, resealed } = tenancy.commit(() => {
-    const { servers: changed, resealed } = commitReseal(sql, round)
+    const { servers: changed, resealed } = commitReseal(round)
     if (resealed > 0) record(sql, by, 'secrets.rotate', 'secrets', { key: round.key, resealed }, Date.now())
     return { touched: changed.flatMap((server) => touchByServer(sql, server)), resealed }
   })
@@ -88,4 +90,24 @@ export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | Refus
   const pending = countPending(sql)
   const { left, stuck } = leftToReseal(sql, round)
   return { kind: 'resealed', key: round.key, resealed, left, pending, ...(stuck === 0 ? {} : { stuck }) }
+}
+
+/** Has a page of principals seal anew what they hold; `after` is the `next` of the page before. */
+export async function resealOfPrincipals(
+  tenancy: Tenancy,
+  after: string | null,
+  by: By,
+): Promise<PrincipalsResealed | RefusedChange> {
+  const { sql, env } = tenancy
+  if (!tenancy.isThere) return noPrincipals
+  const { name: tenant } = present(readTenant(sql))
+  try {
+    const { current: key } = needed(tenancy.keys())
+    // Before anything is done, so that a run which dies is on record.
+    if (after === null)
+      tenancy.commit(() => record(sql, by, 'secrets.rotate', 'secrets', { key, grants: 'all' }, Date.now()))
+    return await resealPrincipals({ sql, env, tenant }, key, after)
+  } catch (error) {
+    return refusedBy(error)
+  }
 }

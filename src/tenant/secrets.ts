@@ -1,4 +1,5 @@
 /** A tenant's named secrets, sealed, and the headers of servers that are made of them. Values only ever go in. */
+import { keyIdOf } from '../secrets/seal.ts'
 import { Refusal, type SecretView } from './contract.ts'
 import type { HeaderValue, SecretHeader } from './server-document.ts'
 import { stampOf } from './stamps.ts'
@@ -10,16 +11,6 @@ interface SecretRow extends Record<string, SqlStorageValue> {
   sealed: string
   created_at: number
   updated_at: number
-}
-
-/** What a named secret is sealed for. No server can be called `~`. */
-export function secretContext(tenant: string, name: string): string {
-  return `${tenant}/~secrets/${name}`
-}
-
-/** The id of the key that a text is sealed with; it stands in the text. */
-export function keyIdOf(sealed: string): string {
-  return sealed.split('.')[1] ?? ''
 }
 
 export function sealedSecrets(sql: SqlStorage): Map<string, string> {

@@ -3,11 +3,10 @@ import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { principalObject } from '../objects.ts'
 import { dropTarget, postponeTarget, type Target, takeTargets } from './logouts.ts'
+import { patiently } from './patience.ts'
 
 /** Principals that are asked at the same time. */
 const AT_ONCE = 16
-/** What is waited for one principal; it may be done all the same, and asked twice it ends nothing twice. */
-const PATIENCE_MS = 10_000
 
 export interface SessionEndContext {
   readonly sql: SqlStorage
@@ -43,17 +42,5 @@ async function ask({ sql, env, tenant }: SessionEndContext, target: Target): Pro
     log('warn', 'tenant.sessions_not_ended', { tenant, grant: target.grant, error: errorName(error) })
     postponeTarget(sql, target, Date.now())
     return 0
-  }
-}
-
-async function patiently<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null
-  const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('a principal did not answer in time')), PATIENCE_MS)
-  })
-  try {
-    return await Promise.race([work, tooLong])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,7 +1,13 @@
 /** Seals the headers of a server's document; those that are kept are sealed anew, so that a rotated key comes into use. */
-import { headerContext, open, SealedTextError, type SecretKeys, seal } from '../secrets/seal.ts'
+import {
+  headerContext,
+  open,
+  SealedTextError,
+  type SecretKeys,
+  seal,
+  secretContext,
+} from '../secrets/seal.ts'
 import { Refusal } from './contract.ts'
-import { secretContext } from './secrets.ts'
 import { KEPT, type SecretHeader, type ServerDocument } from './server-document.ts'
 import type { StoredServer } from './servers.ts'
 import { headerValueProblem } from './static-headers.ts'

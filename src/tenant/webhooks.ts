@@ -123,29 +123,6 @@ export function signingSecrets(sql: SqlStorage, name: string, nowMs: number): st
   return older !== null && untilMs !== null && untilMs > nowMs ? [secret, older] : [secret]
 }
 
-/** Every sealed secret with the name of its webhook: two of one that has an older one. */
-export function allSecrets(sql: SqlStorage): { readonly name: string; readonly before: string }[] {
-  return sql
-    .exec<{ name: string; before: string }>(
-      `SELECT name, secret AS before FROM webhooks
-       UNION ALL SELECT name, older_secret FROM webhooks WHERE older_secret IS NOT NULL ORDER BY name`,
-    )
-    .toArray()
-}
-
-/** The same secret, or the older one, under another key, unless it has changed meanwhile. */
-export function replaceSealed(sql: SqlStorage, name: string, before: string, sealed: string): boolean {
-  return ['secret', 'older_secret'].some(
-    (column) =>
-      sql
-        .exec(
-          `UPDATE webhooks SET ${column} = ? WHERE name = ? AND ${column} = ? RETURNING name`,
-          ...[sealed, name, before],
-        )
-        .toArray().length > 0,
-  )
-}
-
 /** Gives a webhook another secret. With `older`, which may be null, messages are signed as well until `olderUntilMs`. */
 export function rotateSecret(
   sql: SqlStorage,

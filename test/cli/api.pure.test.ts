@@ -181,12 +181,18 @@ describe('the audit trail', () => {
 })
 
 test('secrets are sealed anew until nothing is left but what is stuck', async () => {
-  const round = (resealed: number, left: number, stuck = 0) =>
-    JSON.stringify({ key: 'k2', resealed, left, stuck, pending: 0 })
+  const round = (resealed: number, left: number, stuck = 0, unknown = 0) =>
+    JSON.stringify({ key: 'k2', resealed, left, stuck, pending: 0, unknown })
   const { run } = gateway(round(20, 5), round(4, 1, 1))
   expect(await run('secret rotate')).toEqual({
     code: 1,
-    out: 'sealed anew with k2: 24; left: 1\n1 are sealed with a key that is not there: write them again\n',
+    out: 'sealed anew with k2: 24; left: 1\n1 of them no key opens: put the key back, or write them again; store tokens and kept answers end by themselves\nnothing of this tenant needs another key than k2\n',
+    err: '',
+  })
+  const { run: again } = gateway(round(0, 0, 0, 2))
+  expect(await again('secret rotate')).toEqual({
+    code: 1,
+    out: 'sealed anew with k2: 0; left: 0\n2 grants could not be asked what they hold: keep the old key until they can\n',
     err: '',
   })
 })

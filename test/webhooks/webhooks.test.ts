@@ -123,10 +123,7 @@ describe('a webhook', () => {
     const keys = { ...demo, current: 'k2', byId: new Map([...demo.byId, ['k2', key] as const]) }
     const opened = await runInDurableObject(tenantObject('acme'), async (_, { storage: { sql } }) => {
       const round = await prepareReseal(keys, 'acme', sql)
-      expect([commitReseal(sql, round).resealed, leftToReseal(sql, round)]).toEqual([
-        1,
-        { left: 0, stuck: 0 },
-      ])
+      expect([commitReseal(round).resealed, leftToReseal(sql, round)]).toEqual([1, { left: 0, stuck: 0 }])
       return openSecret(keys, 'acme', 'ops', sealedSecret(sql, 'ops') ?? '')
     })
     expect(opened).toBe(secret)
@@ -225,7 +222,7 @@ describe('a webhook', () => {
       const keys = { ...demo, current: 'k2', byId: new Map([...demo.byId, ['k2', key] as const]) }
       const opened = await runInDurableObject(tenantObject('acme'), async (_, { storage: { sql } }) => {
         const round = await prepareReseal(keys, 'acme', sql)
-        expect([commitReseal(sql, round).resealed, leftToReseal(sql, round).left]).toEqual([2, 0])
+        expect([commitReseal(round).resealed, leftToReseal(sql, round).left]).toEqual([2, 0])
         const sealed = signingSecrets(sql, 'ops', Date.now())
         expect(sealed.map((it) => it.slice(0, 6))).toEqual(['v1.k2.', 'v1.k2.'])
         return Promise.all(sealed.map((it) => openSecret(keys, 'acme', 'ops', it)))

@@ -74,16 +74,25 @@ export const secretCommands: readonly Command[] = [
 ]
 
 function rotated(body: Json): Outcome {
-  const { key, resealed, left, stuck, pending } = body
-  const isDone = left === 0 && pending === 0
+  const { key, resealed, left, stuck, pending, unknown } = body
+  const isDone = left === 0 && pending === 0 && unknown === 0
+  const isFree = left === stuck && pending === 0 && unknown === 0
   return {
     code: isDone ? FINE : PROBLEMS,
     lines: [
       `sealed anew with ${key}: ${resealed}; left: ${left}`,
-      ...(Number(stuck) > 0 ? [`${stuck} are sealed with a key that is not there: write them again`] : []),
+      ...(Number(stuck) > 0
+        ? [
+            `${stuck} of them no key opens: put the key back, or write them again; store tokens and kept answers end by themselves`,
+          ]
+        : []),
       ...(Number(pending) > 0
         ? [`${pending} grants could not be told yet: keep the old key until they are`]
         : []),
+      ...(Number(unknown) > 0
+        ? [`${unknown} grants could not be asked what they hold: keep the old key until they can`]
+        : []),
+      ...(isFree ? [`nothing of this tenant needs another key than ${key}`] : []),
     ],
     errors: [],
     data: body,

@@ -1,0 +1,7 @@
+import { BASE64URL } from '../base64url.ts'
+import { SECRET_BYTES } from './names.ts'
+
+/** What only the client of an exchange is told: 192 random bits, as base64url. */
+export function newSecret(): string {
+  return crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64(BASE64URL)
+}

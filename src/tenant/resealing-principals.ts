@@ -1,0 +1,73 @@
+/** Has principals seal anew what they hold. Nothing is written here: asked again, each goes on from where it is. */
+import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
+import { principalObject } from '../objects.ts'
+import type { ResealAnswer } from '../principal/contract.ts'
+import { patiently } from './patience.ts'
+
+/** Principals that one call asks, for the platform counts. */
+const MOST_A_PAGE = 250
+/** Principals that are asked at the same time. */
+const AT_ONCE = 16
+
+/** What came of a page of principals. */
+export interface PrincipalsResealed {
+  readonly kind: 'principals_resealed'
+  readonly resealed: number
+  /** Still sealed with another key; `stuck` of them are opened by none. */
+  readonly left: number
+  readonly stuck: number
+  /** Principals that did not answer, or do not have the key yet: what they hold is not counted. */
+  readonly unknown: number
+  /** `after` of the next page; null: all were asked. */
+  readonly next: string | null
+}
+
+/** What a tenant without principals answers. */
+export const noPrincipals: PrincipalsResealed = {
+  kind: 'principals_resealed',
+  resealed: 0,
+  left: 0,
+  stuck: 0,
+  unknown: 0,
+  next: null,
+}
+
+/**
+ * Asks a page of principals, by the names of their grants. Those of grants that are on their way out hold tokens, too.
+ * @param key id of the current key
+ */
+export async function resealPrincipals(
+  { sql, env, tenant }: { readonly sql: SqlStorage; readonly env: Env; readonly tenant: string },
+  key: string,
+  after: string | null,
+): Promise<PrincipalsResealed> {
+  const names = sql
+    .exec<{ name: string }>(
+      'SELECT name FROM grants WHERE name > ? ORDER BY name LIMIT ?',
+      after ?? '',
+      MOST_A_PAGE,
+    )
+    .toArray()
+    .map(({ name }) => name)
+  const next = names.length < MOST_A_PAGE ? null : (names.at(-1) ?? null)
+  const sum = { resealed: 0, left: 0, stuck: 0, unknown: 0 }
+  const worker = async () => {
+    for (let grant = names.shift(); grant !== undefined; grant = names.shift()) {
+      try {
+        const answer = await patiently<ResealAnswer>(principalObject(env, tenant, grant).reseal(key))
+        if (answer.kind === 'other_key') sum.unknown += 1
+        else {
+          sum.resealed += answer.resealed
+          sum.left += answer.left
+          sum.stuck += answer.stuck
+        }
+      } catch (error) {
+        log('warn', 'tenant.not_resealed', { tenant, grant, error: errorName(error) })
+        sum.unknown += 1
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, names.length) }, worker))
+  return { kind: 'principals_resealed', ...sum, next }
+}
