@@ -1,7 +1,8 @@
 /** What holds for every route: pages, versions of things, creations that are repeated. */
+import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { admin, adminWith, makePerson, tenantRows } from '../support/admin.ts'
+import { admin, adminWith, makePerson, tenantObject, tenantRows } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
 
 beforeEach(fresh)
@@ -202,6 +203,24 @@ describe('an Idempotency-Key', () => {
     const none = { ...env, DEMO: 'false', ENCRYPTION_KEYS: '' }
     expect((await adminWith(none, 'PUT', 'acme/grants/bot', {})).status).toBe(201)
     expect((await withHeaders({ 'idempotency-key': 'a b' }, 'PUT', 'acme/grants/bot', {})).status).toBe(400)
+  })
+
+  test('is free again after its request was refused, also where its seed was sealed anew meanwhile', async () => {
+    await admin('PUT', 'acme', {})
+    const object = tenantObject('acme')
+    const claimed = async () => (await tenantRows('acme', 'SELECT key FROM repeats')).length
+    await object.claimRepeat('root', 'k', { digest: 'mine', sealedSeed: 'v1.k1.a.b' })
+    await runInDurableObject(object, (_, { storage }) => {
+      storage.sql.exec("UPDATE repeats SET sealed_seed = 'v1.k2.c.d'")
+    })
+    await object.forgetRepeat('root', 'k', 'another')
+    expect(await claimed()).toBe(1)
+    await object.forgetRepeat('root', 'k', 'mine')
+    expect(await claimed()).toBe(0)
+    await object.claimRepeat('root', 'k', { digest: 'mine', sealedSeed: 'v1.k2.c.d' })
+    await object.answerRepeat('root', 'k', 'v1.k2.e.f')
+    await object.forgetRepeat('root', 'k', 'mine')
+    expect(await claimed()).toBe(1)
   })
 })
 
