@@ -1,6 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
 import { allowsPrivate } from '../admin/resolve.ts'
-import type { PersonRole } from '../admin/roles.ts'
 import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
 import { carry } from '../audit/carry.ts'
 import { type LocalRows, readLocal, readTenantLogs, type TenantLogs } from '../audit/local.ts'
@@ -24,6 +23,7 @@ import {
   type GrantDocument,
   type GrantView,
   type Page,
+  type PersonDocument,
   type PersonView,
   type PolicySummary,
   type PolicyView,
@@ -220,15 +220,15 @@ export class TenantObject extends DurableObject<Env> {
   async putPerson(
     tenant: string,
     name: string,
-    role: PersonRole,
-    email: string | null,
+    document: PersonDocument,
     by: By,
   ): Promise<Change<PersonView>> {
     return this.#change(tenant, (nowMs) => {
       const before = people.readPerson(this.#sql, name, nowMs)
       demand(this.#sql, by.expected, `person/${name}`, before !== null)
-      people.writePerson(this.#sql, name, role, email, nowMs)
-      this.#record(by, 'person.put', `person/${name}`, { from: before?.role ?? null, to: role }, nowMs)
+      people.writePerson(this.#sql, name, document, nowMs)
+      const detail = { from: before?.role ?? null, to: document.role, accounts: document.accounts.length }
+      this.#record(by, 'person.put', `person/${name}`, detail, nowMs)
       const now = present(people.readPerson(this.#sql, name, nowMs))
       return { created: before === null, touched: [], now }
     })
@@ -401,7 +401,13 @@ export class TenantObject extends DurableObject<Env> {
         nowMs,
       )
       if (demoHash !== null && grants.readGrant(this.#sql, DEMO_GRANT) === null) {
-        const builtIn = { label: DEMO_LABEL, policy: null, servers: '*', expiresAtMs: null } as const
+        const builtIn = {
+          label: DEMO_LABEL,
+          policy: null,
+          servers: '*',
+          owner: null,
+          expiresAtMs: null,
+        } as const
         grants.writeGrant(this.#sql, DEMO_GRANT, builtIn, demoHash, 'demo', nowMs)
       }
       const touched = grants.touchByServer(this.#sql, name)
@@ -534,11 +540,14 @@ export class TenantObject extends DurableObject<Env> {
         return { created: true, touched: [name], now: present(grants.viewGrant(this.#sql, name)) }
       demand(this.#sql, by.expected, `grant/${name}`, before?.isDeleted === false)
       const known = [...nativeServerNames, ...servers.serverNames(this.#sql)]
-      const problems = unknownNames(document, policies.policyNames(this.#sql), known)
+      const owners = people.peopleNames(this.#sql)
+      // Whoever has left may stay the owner: nobody is called that any more.
+      if (before?.isDeleted === false && before.owner !== null) owners.push(before.owner)
+      const problems = unknownNames(document, policies.policyNames(this.#sql), known, owners)
       if (problems.length > 0) throw new Refusal('invalid', problems)
       const created = before?.isDeleted !== false
       grants.writeGrant(this.#sql, name, document, secretHash, 'tenant', nowMs)
-      const detail = { policy: document.policy, expires: document.expiresAtMs }
+      const detail = { policy: document.policy, owner: document.owner, expires: document.expiresAtMs }
       this.#record(by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
       return { created, touched: [name], now: present(grants.viewGrant(this.#sql, name)) }
     })

@@ -328,6 +328,12 @@ const migrations: readonly string[] = [
   ALTER TABLE tenant ADD COLUMN deleted_by TEXT;
   ALTER TABLE tenant ADD COLUMN deleted_with_reason INTEGER;
   `,
+  `
+  -- Who may not approve a call: the person whose agent it is, and whoever is known to be behind the session.
+  -- The owner is a person's name; accounts are a JSON array of what sessions know them by.
+  ALTER TABLE grants ADD COLUMN owner TEXT;
+  ALTER TABLE people ADD COLUMN accounts TEXT NOT NULL DEFAULT '[]';
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */
