@@ -43,6 +43,8 @@ const pure = [
 const given = [
   'audit/progress.ts',
   'principal/admit.ts',
+  'principal/approval-decisions.ts',
+  'principal/approval-rows.ts',
   'principal/approvals.ts',
   'principal/audit-log.ts',
   'principal/counters.ts',

@@ -158,20 +158,30 @@ function call(
   }
 
   const approval = approvalFor(context, intent, session)
+  const approvalId = 'id' in approval ? approval.id : null
   if (approval.kind === 'full') {
     audit(context, request, session, intent, 'refuse', '(too many approvals)')
     return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
   }
-  if (approval.kind === 'held') {
-    const { state, revision } = approval.approval
-    audit(context, request, session, intent, state === 'denied' ? 'deny' : 'approval', intent.rule)
+  if (approval.kind === 'held' || approval.kind === 'exhausted') {
+    const { id, state, revision } = approval.approval
+    const isExhausted = approval.kind === 'exhausted'
+    const decision = isExhausted ? 'refuse' : state === 'denied' ? 'deny' : 'approval'
+    const rule = isExhausted ? '(asked too often)' : approval.approval.rule
+    audit(context, request, session, { ...intent, approvalId: id }, decision, rule)
     const ofClient = { client: session?.client ?? null, protocolVersion: session?.protocolVersion ?? null }
-    return { kind: 'approval', approval: approval.approval, ...ofClient, drain: revision === 1 }
+    return {
+      kind: 'approval',
+      approval: approval.approval,
+      isExhausted,
+      ...ofClient,
+      drain: revision === 1,
+    }
   }
 
   const reservation = reserveFor(context, intent.charges, session)
   if (!reservation.ok) {
-    audit(context, request, session, intent, 'limit', reservation.limited.rule)
+    audit(context, request, session, { ...intent, approvalId }, 'limit', reservation.limited.rule)
     return { kind: 'limited', limited: reservation.limited }
   }
   // With the charges and the work, or not at all: an approved call is made once.
@@ -182,7 +192,7 @@ function call(
   const done = perform(context, intent.work, session)
   // A login's row names the session that it started, a logout's the one that it ended.
   const outcome = outcomeAtOnce(intent.work)
-  const row = { call: intent.call, shadow, ...(outcome === null ? {} : { outcome }) }
+  const row = { call: intent.call, shadow, approvalId, ...(outcome === null ? {} : { outcome }) }
   audit(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
   return admitted(context, done.session, done.outcome, {
     drain: done.drain || approval.kind === 'approved',
@@ -195,7 +205,7 @@ function call(
 /** Whether a person must be asked before this call is made, and what that person has said. */
 function approvalFor(
   { sql, grant, config, nowMs, newId }: AdmitContext,
-  { approval, call, rule }: Extract<Intent, { kind: 'call' }>,
+  { approval, call }: Extract<Intent, { kind: 'call' }>,
   session: Session | null,
 ): Held | { readonly kind: 'unasked' } {
   if (approval === null) return { kind: 'unasked' }
@@ -204,7 +214,7 @@ function approvalFor(
   const ofGrant = { sql, grant: grant.name, configVersion: config.version }
   return holdCall(
     { ...ofGrant, expiresInMs: seconds * 1_000, nowMs, newId },
-    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval, rule },
+    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval },
   )
 }
 
@@ -315,7 +325,7 @@ function audit(
   context: AdmitContext,
   request: AdmitRequest,
   session: Session | null,
-  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome'>,
+  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome' | 'approvalId'>,
   decision: AuditEntry['decision'],
   rule: string,
   taken: readonly Taken[] = [],
@@ -331,6 +341,7 @@ function audit(
     configVersion: context.config.version,
     taken,
     shadow: row.shadow,
+    approvalId: row.approvalId ?? null,
     ...(row.outcome === undefined ? {} : { outcome: row.outcome }),
   })
 }

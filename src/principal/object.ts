@@ -1,5 +1,11 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Announcement, ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
+import type {
+  Announcement,
+  ApprovalView,
+  DecideAnswer,
+  DecideRequest,
+  GivenBack,
+} from '../approvals/contract.ts'
 import { carry, GATHER_MS, nextCarryMs } from '../audit/carry.ts'
 import { type LocalRows, type LogHead, readHead, readLocal } from '../audit/local.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
@@ -11,7 +17,9 @@ import type { TenantConfig } from '../tenant/config.ts'
 import { openHeaders } from '../upstream/credentials.ts'
 import { admit } from './admit.ts'
 import { Telling } from './announcements.ts'
-import { decideApproval, giveBackApproval, readApproval } from './approvals.ts'
+import { decideApproval } from './approval-decisions.ts'
+import { readApproval } from './approval-rows.ts'
+import { giveBackApproval } from './approvals.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { Commits } from './commits.ts'
@@ -188,22 +196,25 @@ export class PrincipalObject extends DurableObject<Env> {
   /**
    * Gives back what `requestId` was charged, and the approval that it used. For calls that surely did not happen; doing it
    * twice changes nothing.
+   * @param isAnswered the server itself said that it has done nothing
    */
-  async refund(requestId: string): Promise<void> {
-    await this.#giveBack(requestId, () => refundCall(this.#sql, requestId, Date.now()))
+  async refund(requestId: string, isAnswered = false): Promise<void> {
+    await this.#giveBack(requestId, { kind: 'undone', isAnswered }, () =>
+      refundCall(this.#sql, requestId, Date.now()),
+    )
   }
 
-  /** Lets the approved call of `requestId` be made again: its server has asked for input before it does anything. */
-  async reopenApproval(requestId: string): Promise<void> {
-    await this.#giveBack(requestId, () => {})
+  /** Lets the approved call of `requestId` go on, by `continuation` alone: its server asks for input before it does anything. */
+  async reopenApproval(requestId: string, continuation: string): Promise<void> {
+    await this.#giveBack(requestId, { kind: 'asking', continuation }, () => {})
   }
 
-  async #giveBack(requestId: string, work: () => void): Promise<void> {
+  async #giveBack(requestId: string, how: GivenBack, work: () => void): Promise<void> {
     const grant = this.#grant
     if (grant === null) return
     const reopened = await this.#write(() => {
       work()
-      const id = giveBackApproval(this.#sql, requestId, grant.name, Date.now())
+      const id = giveBackApproval(this.#sql, requestId, how, grant.name, Date.now())
       if (id !== null) this.#arm(Date.now() + DRAIN_GRACE_MS)
       return id
     })

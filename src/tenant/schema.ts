@@ -333,6 +333,8 @@ const migrations: readonly string[] = [
   -- The owner is a person's name; accounts are a JSON array of what sessions know them by.
   ALTER TABLE grants ADD COLUMN owner TEXT;
   ALTER TABLE people ADD COLUMN accounts TEXT NOT NULL DEFAULT '[]';
+  -- Arguments are known by the audit trail's HMAC alone.
+  UPDATE approvals SET view = json_set(json_remove(view, '$.argumentsSha256'), '$.argumentsHmac', NULL);
   `,
 ]
 
