@@ -209,7 +209,7 @@ describe('a denial while the call is at its server', () => {
       kind: 'decided',
       approval: { state: 'denied', usedAtMs: START },
     })
-    await asks('r1', 's1')
+    expect([await asks('r1', 's1'), await asks('r1', 's1')]).toEqual([id, null])
     // The other one is for a call that begins: it does not let this one go on.
     for (const isEarly of [true, false])
       expect(await hold({ continues: 's1', isEarly })).toMatchObject({
