@@ -48,6 +48,8 @@ const given = [
   'principal/admit-record.ts',
   'principal/admit-session.ts',
   'principal/admit-work.ts',
+  'principal/approval-decisions.ts',
+  'principal/approval-rows.ts',
   'principal/approvals.ts',
   'principal/audit-log.ts',
   'principal/counters.ts',

@@ -3,14 +3,13 @@
  * person says of it, is asked of the principal that holds the call, so that it holds for the next request.
  */
 import * as z from 'zod/v4'
-import { type ApprovalView, approvalStates, type Decider } from '../approvals/contract.ts'
+import { type ApprovalView, approvalStates, type DecideRequest } from '../approvals/contract.ts'
 import { grantOfApproval } from '../approvals/id.ts'
 import { problem } from '../errors.ts'
 import { type PrincipalStub, principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at, page } from './answers.ts'
 import { answer, type Call, jsonBody, limitQuery, pageOf, type Route, route } from './route.ts'
-import type { Who } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/approvals'
 const CURSOR = /^([0-9]{1,15})_(apr_[a-z0-9_-]{1,120})$/
@@ -24,7 +23,12 @@ const shownSchema = z.object({
   server: z.string(),
   tool: z.string(),
   argument_names: z.array(z.string()),
-  arguments_sha256: z.string().describe("SHA-256 of the arguments' canonical JSON, as hex"),
+  arguments_hmac: z
+    .string()
+    .nullable()
+    .describe(
+      'As in the audit trail: the same for the same arguments; null without ENCRYPTION_KEYS, and of long ones',
+    ),
   rule: z.string(),
   policy_version: z.string().describe('Of the configuration that the call was first asked for under'),
   message: z.string(),
@@ -34,8 +38,12 @@ const shownSchema = z.object({
   decided_at: z.string().nullable(),
   decided_by: z.string().nullable(),
   reason: z.string().nullable(),
-  used_at: z.string().nullable(),
+  used_at: z
+    .string()
+    .nullable()
+    .describe('When a call was last made by it; of one that was denied afterwards, too'),
 })
+const decidedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 
 const decisionSchema = object({
   decision: z.enum(['approve', 'deny']),
@@ -85,22 +93,23 @@ export const approvalRoutes: readonly Route[] = [
       summary: 'Approves or denies a call',
       description:
         'The agent makes an approved call by asking for it again, once. Whoever is known to be behind the session may not ' +
-        'approve it. What was approved may be denied as long as it was not used.',
+        'approve it, nor may the owner of its grant. What was approved may be denied until its time is over: a call that was ' +
+        'made by then is not undone, and `warnings` says so.',
       body: jsonBody(decisionSchema),
-      answers: { 200: answer('The approval as it is now', shownSchema) },
+      answers: { 200: answer('The approval as it is now', decidedSchema) },
     },
     async (call) => {
-      const { params, body, who } = call
-      const request = {
-        id: params.id,
-        decision: body.decision,
-        reason: body.reason ?? null,
-        by: decider(who),
-      }
+      const { params, body } = call
+      const parties = await partiesOf(call)
+      if (parties === null) return problem(403, 'Forbidden', 'You are nobody of this tenant any more.')
+      const { decision, reason = null } = body
+      const request = { id: params.id, decision, reason, ...parties }
       const decided = (await holder(call)?.decideApproval(request)) ?? { kind: 'absent' as const }
       switch (decided.kind) {
-        case 'decided':
-          return Response.json(shown(decided.approval))
+        case 'decided': {
+          const { approval } = decided
+          return Response.json({ ...shown(approval), warnings: warningsOf(approval) })
+        }
         case 'absent':
           return absent()
         case 'conflict':
@@ -122,8 +131,28 @@ function holder({
   return grant === null ? null : principalObject(env, tenant, grant)
 }
 
-function decider(who: Who): Decider {
-  return who.kind === 'root' ? null : { name: who.name, email: who.email ?? null }
+/** Who decides, and whose agent asked, as the tenant knows them now; null for somebody who has just been removed. */
+async function partiesOf({
+  object,
+  who,
+  params,
+}: Pick<Call<'id'>, 'object' | 'who' | 'params'>): Promise<Pick<DecideRequest, 'by' | 'owner'> | null> {
+  if (who.kind === 'root') return { by: null, owner: null }
+  const [person, grant] = await Promise.all([
+    object.person(who.name),
+    object.grant(grantOfApproval(params.id) ?? ''),
+  ])
+  if (person === null) return null
+  const { name, email, accounts } = person
+  return { by: { name, email, accounts }, owner: grant?.owner ?? null }
+}
+
+function warningsOf({ state, usedAtMs }: ApprovalView): string[] {
+  if (state !== 'denied' || usedAtMs === null) return []
+  return [
+    `A call was made by this approval at ${at(usedAtMs)}, or is still at its server: the denial does not undo it. It is not ` +
+      'let through again.',
+  ]
 }
 
 function absent(): Response {
@@ -141,7 +170,7 @@ function shown(approval: ApprovalView): z.output<typeof shownSchema> {
     server,
     tool,
     argument_names: [...approval.argumentNames],
-    arguments_sha256: approval.argumentsSha256,
+    arguments_hmac: approval.argumentsHmac,
     rule,
     policy_version: approval.configVersion,
     message,

@@ -19,6 +19,7 @@ const shownSchema = z.object({
   label: z.string(),
   policy: z.string().nullable(),
   servers: z.union([z.literal('*'), z.array(z.string())]),
+  owner: z.string().nullable(),
   expires_at: z.string().nullable(),
   built_in: z.boolean(),
   pending: z.int(),
@@ -135,7 +136,7 @@ async function used(env: Env, tenant: string, grant: GrantView) {
 
 function readGrant(
   name: string,
-  { label = name, policy, servers, expires_at }: z.output<typeof grantSchema>,
+  { label = name, policy, servers, owner, expires_at }: z.output<typeof grantSchema>,
   nowMs: number,
 ): GrantDocument | { readonly problems: readonly string[] } {
   const expiresAtMs = expires_at === null ? null : Date.parse(expires_at)
@@ -147,7 +148,8 @@ function readGrant(
     }
     return { problems: [describeProblem(problem)] }
   }
-  return { label, policy, servers: servers === '*' ? servers : [...new Set(servers)].sort(), expiresAtMs }
+  const reached = servers === '*' ? servers : [...new Set(servers)].sort()
+  return { label, policy, servers: reached, owner, expiresAtMs }
 }
 
 function warningsOf({ policy, servers }: GrantView): string[] {
@@ -162,6 +164,7 @@ function shown({
   label,
   policy,
   servers,
+  owner,
   origin,
   createdAtMs,
   updatedAtMs,
@@ -174,6 +177,7 @@ function shown({
     label,
     policy,
     servers,
+    owner,
     expires_at: at(expiresAtMs),
     built_in: origin === 'demo',
     pending: isPending ? 1 : 0,

@@ -10,6 +10,7 @@ import { secretOf } from './secret-of.ts'
 const PATH = '/api/v1/tenants/:tenant/people'
 const MOST_OVERLAP = 7 * 24 * 3_600
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
+const ACCOUNTS = 'a list of at most 20 accounts of 1 to 256 characters'
 const EMAIL = 'an e-mail address, or null'
 
 const personSchema = object({
@@ -21,12 +22,20 @@ const personSchema = object({
     .nullable()
     .default(null)
     .describe('Who Cloudflare Access says they are'),
+  accounts: z
+    .array(z.string(ACCOUNTS).trim().min(1, ACCOUNTS).max(256, ACCOUNTS), ACCOUNTS)
+    .max(20, ACCOUNTS)
+    .default([])
+    .describe(
+      'By which sessions know them, such as the sub of their tokens: they cannot approve calls of such sessions',
+    ),
 })
 
 const shownSchema = z.object({
   name: z.string(),
   role: z.enum(personRoles),
   email: z.string().nullable(),
+  accounts: z.array(z.string()),
   tokens: z.int().describe('How many tokens are good now'),
   created_at: z.string(),
   updated_at: z.string(),
@@ -66,7 +75,7 @@ export const peopleRoutes: readonly Route[] = [
       method: 'PUT',
       path: `${PATH}/:name`,
       role: 'admin',
-      summary: 'Adds a person, or changes their role and address',
+      summary: 'Adds a person, or changes their role, address and accounts',
       body: jsonBody(personSchema),
       answers: {
         200: answer('The person as they are now', shownSchema),
@@ -78,7 +87,7 @@ export const peopleRoutes: readonly Route[] = [
     async ({ object, tenant, params: { name }, body, by }) => {
       const wrong = nameProblem('person', name)
       if (wrong !== null) return invalid([wrong])
-      const put = await object.putPerson(tenant, name, body.role, body.email, by)
+      const put = await object.putPerson(tenant, name, body, by)
       if (put.kind !== 'done') return refusal(put)
       return tagged(shown(put.now), put.now.tag, put.created ? 201 : 200)
     },
@@ -144,6 +153,7 @@ export const peopleRoutes: readonly Route[] = [
   ),
 ]
 
-function shown({ name, role, email, tokens, createdAtMs, updatedAtMs }: PersonView) {
-  return { name, role, email, tokens, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+function shown({ name, role, email, accounts, tokens, createdAtMs, updatedAtMs }: PersonView) {
+  const times = { created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+  return { name, role, email, accounts: [...accounts], tokens, ...times }
 }

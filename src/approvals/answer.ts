@@ -5,11 +5,9 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import { failure } from '../native/result.ts'
-import type { AdmitAnswer } from '../principal/contract.ts'
+import type { HeldAnswer } from '../principal/contract.ts'
 import { hasBeenAsked, QUESTION } from './ask.ts'
-import type { ApprovalView } from './contract.ts'
-
-type HeldAnswer = Extract<AdmitAnswer, { kind: 'approval' }>
+import { type ApprovalView, MOST_REOPENINGS } from './contract.ts'
 
 export type ApprovalAnswer =
   /** A tool error, to be put as the tool's other results are. */
@@ -26,6 +24,7 @@ const URL_ELICITATION_SINCE = '2025-11-25'
  */
 export function approvalAnswer(message: RequestMessage, held: HeldAnswer): ApprovalAnswer {
   const { approval } = held
+  if (held.isExhausted) return { kind: 'result', result: exhaustedResult(approval) }
   if (approval.state === 'denied') return { kind: 'result', result: deniedResult(approval) }
   // One that has been to the link already is not sent there again and again.
   if (!opensLinks(message, held) || hasBeenAsked(message, approval.id))
@@ -96,6 +95,13 @@ function deniedResult({ id, rule, reason, expiresAtMs }: ApprovalView): CallTool
   const text = `A person has denied this call, so it was not made. ${why} (policy rule: ${rule})`
   const until = new Date(expiresAtMs).toISOString()
   return failure('approval_denied', text, { rule, approval: id, reason, holds_until: until })
+}
+
+function exhaustedResult({ id, server, rule }: ApprovalView): CallToolResult {
+  const text =
+    `The server "${server}" has asked for input more than ${MOST_REOPENINGS} times under one approval, which is as often as ` +
+    'it may, so the call was not gone on with. Begin it again, without requestState: it needs another approval.'
+  return failure('approval_exhausted', `${text} (policy rule: ${rule})`, { rule, approval: id })
 }
 
 export function approvalsFullResult(max: number): CallToolResult {

@@ -3,8 +3,9 @@ import { askPlanned, type Passage, type Planned, principalOf } from '../gateway/
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
+import type { HeldAnswer } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { ApprovalView } from './contract.ts'
+import type { Answers } from './continuation.ts'
 import { grantOfApproval } from './id.ts'
 
 /**
@@ -24,15 +25,15 @@ const OVERTAKEN_MS = 2_000
  * 2026-07-28, elicitation: the server may block until the request is fulfilled), and so is one that answers its server
  * before the principal has heard that the server asked.
  *
- * @param plan is told whether the call may go on with one that was approved
+ * @param plan is told whether that its server has asked may not be known yet
  */
 export async function askApproved<P extends Planned>(
   passage: Passage,
   message: RequestMessage,
-  plan: (config: CompiledConfig, isRetry: boolean) => P | Promise<P>,
+  plan: (config: CompiledConfig, isEarly: boolean) => P | Promise<P>,
 ): ReturnType<typeof askPlanned<P>> {
-  const asked = await askPlanned(passage, (config) => plan(config, bringsAnswers(message)))
-  const waitMs = asked.admission.kind === 'approval' ? waitFor(message, asked.admission.approval) : 0
+  const asked = await askPlanned(passage, (config) => plan(config, answersIn(message) !== null))
+  const waitMs = asked.admission.kind === 'approval' ? waitFor(message, asked.admission) : 0
   if (asked.admission.kind !== 'approval' || waitMs === 0) return asked
   try {
     await principalOf(passage).waitForDecision(asked.admission.approval.id, waitMs)
@@ -44,16 +45,17 @@ export async function askApproved<P extends Planned>(
   return passage.http.signal.aborted ? asked : askPlanned(passage, (config) => plan(config, false))
 }
 
-function waitFor(message: RequestMessage, { id, state }: ApprovalView): number {
+function waitFor(message: RequestMessage, { approval: { id, state }, isExhausted }: HeldAnswer): number {
+  if (isExhausted) return 0
   if (state === 'used') return OVERTAKEN_MS
   return state === 'pending' && hasBeenAsked(message, id) && wasAccepted(message) ? WAIT_MS : 0
 }
 
-/** Whether the call answers what a server has asked; answers to the gateway's own question are no such thing. */
-function bringsAnswers({ era, body }: RequestMessage): boolean {
+/** What the call answers of what a server has asked, or null; answers to the gateway's own question are no such thing. */
+export function answersIn({ era, body }: RequestMessage): Answers | null {
   const { inputResponses, requestState } = body.params ?? {}
-  if (era !== 'stateless' || isOwnState(requestState)) return false
-  return inputResponses !== undefined || requestState !== undefined
+  if (era !== 'stateless' || isOwnState(requestState)) return null
+  return inputResponses === undefined && requestState === undefined ? null : { inputResponses, requestState }
 }
 
 /** Whether this is the retry of a call that was answered with the link. */

@@ -5,20 +5,26 @@
 
 /** What the Worker says of a call that the policy wants a person to approve. */
 export interface ApprovalAsked {
-  /** SHA-256 of the arguments' canonical JSON, as hex. */
-  readonly digest: string
+  /** Digests of the arguments, the one to keep first; whoever has one of them has the same arguments: digests.ts. */
+  readonly digests: readonly string[]
+  /** The policy's rule that wants it. */
+  readonly rule: string
   /** The policy's words, for the agent and for whoever decides. */
   readonly message: string
   /** What the link begins with: scheme and host. */
   readonly origin: string
-  /** The call brings answers to what a server has asked: perhaps it goes on with one that was approved. */
-  readonly isRetry: boolean
+  /** What the call goes on with, where it answers what its server has asked; null for a call that begins: continuation.ts. */
+  readonly continues: string | null
+  /** That its server has asked may not be known yet. */
+  readonly isEarly: boolean
+  /** The call is at its server and waits there, held by the gateway: it is not made anew, only gone on with. */
+  readonly isUnderWay: boolean
 }
 
-export const approvalStates = ['pending', 'approved', 'denied', 'used', 'expired'] as const
+export const approvalStates = ['pending', 'approved', 'denied', 'used', 'asking', 'expired'] as const
 /**
- * `approved`: the call may be made, once. `used`: it was. `expired`: the time was over before it was decided, or used.
- * A denial stays one.
+ * `approved`: the call may be made, once. `used`: it was. `asking`: its server has asked for input before it does anything,
+ * and only the call that brings it goes on. `expired`: the time was over before it was decided, or used. A denial stays one.
  */
 export type ApprovalState = (typeof approvalStates)[number]
 
@@ -35,7 +41,8 @@ export interface ApprovalView {
   readonly server: string
   readonly tool: string
   readonly argumentNames: readonly string[]
-  readonly argumentsSha256: string
+  /** As in the audit trail: audit/arguments-hmac.ts. */
+  readonly argumentsHmac: string | null
   /** The policy's rule, and the configuration that it stood in when the call was first asked for. */
   readonly rule: string
   readonly configVersion: string
@@ -50,18 +57,46 @@ export interface ApprovalView {
   readonly decidedBy: string | null
   /** What the person said. */
   readonly reason: string | null
+  /** When a call was last made by it; of one that was denied, too. Null: none was, or it surely did not happen. */
   readonly usedAtMs: number | null
 }
 
+/**
+ * The state at `nowMs` of one whose state was written down earlier: what was neither decided nor used in time has expired, and
+ * what nobody went on with was used.
+ */
+export function stateAt(
+  { state, expiresAtMs }: Pick<ApprovalView, 'state' | 'expiresAtMs'>,
+  nowMs: number,
+): ApprovalState {
+  if (expiresAtMs > nowMs) return state
+  if (state === 'asking') return 'used'
+  return state === 'pending' || state === 'approved' ? 'expired' : state
+}
+
 /** Who decides; null for the root token, behind which nobody is known. */
-export type Decider = { readonly name: string; readonly email: string | null } | null
+export type Decider = {
+  readonly name: string
+  readonly email: string | null
+  /** By which sessions know this person, besides. */
+  readonly accounts: readonly string[]
+} | null
 
 export interface DecideRequest {
   readonly id: string
   readonly decision: 'approve' | 'deny'
   readonly reason: string | null
   readonly by: Decider
+  /** The person whose agent the grant is, or null. */
+  readonly owner: string | null
 }
+
+/** Why an approval that a call has used is given back. */
+export type GivenBack =
+  /** The call surely did not happen. `isAnswered`: its server said so. */
+  | { readonly kind: 'undone'; readonly isAnswered: boolean }
+  /** Its server asks for input first; only a call that goes on with `continuation` is meant. */
+  | { readonly kind: 'asking'; readonly continuation: string }
 
 export type DecideAnswer =
   | { readonly kind: 'decided'; readonly approval: ApprovalView }
@@ -93,6 +128,9 @@ export interface DeadLetter {
 
 /** How long a call waits for a decision unless the tenant says otherwise. Seconds. */
 export const APPROVAL_SECONDS = 900
+
+/** How often a server's answer may give back one approval: whatever it answers, a call is not made without end. */
+export const MOST_REOPENINGS = 8
 
 /** Calls of one principal that may wait at the same time. */
 export const MOST_PENDING_APPROVALS = 100

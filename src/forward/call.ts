@@ -1,12 +1,13 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { approvalAnswer, approvalsFullResult } from '../approvals/answer.ts'
-import { askApproved, isOwnState } from '../approvals/ask.ts'
+import { answersIn, askApproved, isOwnState } from '../approvals/ask.ts'
+import { continuationAsked } from '../approvals/continuation.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import { isOurState } from '../bridge/names.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
-import { type Admission, afterAnswer, type Passage } from '../gateway/admission.ts'
+import { type Admission, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { unknownCall } from '../gateway/call.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
@@ -69,8 +70,8 @@ export async function callUpstream(
   rewriting: Rewriting | null,
 ): Promise<Response> {
   const { name } = message.body.params as { name: string }
-  const { admission, planned } = await askApproved(passage, message, (config, isRetry) =>
-    plan(passage, message, fitting(find(config)), config, isRetry),
+  const { admission, planned } = await askApproved(passage, message, (config, isEarly) =>
+    plan(passage, message, fitting(find(config)), config, isEarly),
   )
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
@@ -114,7 +115,7 @@ async function plan(
   message: RequestMessage,
   target: Target | null,
   config: CompiledConfig,
-  isRetry: boolean,
+  isEarly: boolean,
 ): Promise<UpstreamPlan> {
   const { arguments: args = {}, _meta } = message.body.params as {
     arguments?: Record<string, unknown>
@@ -127,7 +128,8 @@ async function plan(
     args,
     call: await record(passage, target, args),
     handle: typeof handle === 'string' ? handle : null,
-    isRetry,
+    answers: answersIn(message),
+    isEarly,
   }
   if (target === null) {
     const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')
@@ -153,7 +155,7 @@ async function plan(
   const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
   if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
   const isContinued = message.era === 'stateless' && isOurState(message.body.params?.requestState)
-  const reserved = isContinued ? judge.goOn() : await judge.reserve({ kind: 'none' })
+  const reserved = await (isContinued ? judge.goOn() : judge.reserve({ kind: 'none' }))
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
@@ -202,9 +204,11 @@ async function perform(
     onEnd: (ending: Ending) => {
       const settled = settledFrom(ending, startedAtMs)
       if (settled !== null) settleLater(passage, settled)
-      if (ending.kind === 'failed' && isRefunded(ending.problem)) refund(passage, admitted, ofTenant)
+      if (ending.kind === 'failed' && isRefunded(ending.problem))
+        refund(passage, admitted, ofTenant, ending.problem)
       // What was approved has not been done before its server has been told what it asks for.
-      if (isApproved && isAsking(ending)) afterAnswer(passage, (to) => to.reopenApproval(passage.requestId))
+      const question = isApproved ? questionIn(ending) : null
+      if (question !== null) afterAnswer(passage, () => reopen(passage, question))
     },
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
@@ -220,17 +224,33 @@ async function perform(
   return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }
 
-/** Whether the server wants to be told something before it makes the call (MCP 2026-07-28, multi round-trip requests). */
-function isAsking(ending: Ending): boolean {
-  if (ending.kind !== 'answered' || ending.message === 'cut') return false
+/**
+ * The result by which a server wants to be told something before it makes the call (MCP 2026-07-28, multi round-trip
+ * requests); null for any other answer.
+ */
+function questionIn(ending: Ending): Readonly<Record<string, unknown>> | null {
+  if (ending.kind !== 'answered' || ending.message === 'cut') return null
   const { result } = ending.message
   // A call that waits in the gateway goes on there; it must not be made anew.
-  return isObject(result) && result.resultType === 'input_required' && !isOurState(result.requestState)
+  const isAsking =
+    isObject(result) && result.resultType === 'input_required' && !isOurState(result.requestState)
+  return isAsking ? result : null
+}
+
+/** Lets the call that answers exactly this question go on. */
+async function reopen(passage: Passage, question: Readonly<Record<string, unknown>>): Promise<void> {
+  const continuation = await continuationAsked(question)
+  if (continuation !== null) await principalOf(passage).reopenApproval(passage.requestId, continuation)
 }
 
 /** What surely did not happen is given back. */
-function refund(passage: Passage, { charged }: Admitted, ofTenant: TenantCharge): void {
-  if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
+function refund(
+  passage: Passage,
+  { charged }: Admitted,
+  ofTenant: TenantCharge,
+  { status }: UpstreamProblem,
+): void {
+  if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId, status !== null))
   passage.execution.waitUntil(ofTenant.abandon())
 }
 

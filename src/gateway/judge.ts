@@ -3,9 +3,10 @@
  * counted by the principal, with what is said here.
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { type Answers, continuationOf } from '../approvals/continuation.ts'
 import type { ApprovalAsked } from '../approvals/contract.ts'
+import { argumentDigests } from '../approvals/digests.ts'
 import { publicOrigin } from '../approvals/origin.ts'
-import { canonicalDigest } from '../canonical-digest.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
@@ -27,8 +28,10 @@ export interface Subject {
   readonly call: CallRecord
   /** The session's handle in the stateless era, or null. */
   readonly handle: string | null
-  /** It brings answers to what a server has asked. */
-  readonly isRetry?: boolean
+  /** What it answers of what its server has asked; null or absent for a call that begins. */
+  readonly answers?: Answers | null
+  /** That its server has asked may not be known yet. */
+  readonly isEarly?: boolean
 }
 
 /** Never reaches the tool. */
@@ -106,12 +109,12 @@ export class Judge {
   }
 
   /**
-   * Goes on with a call that was decided and charged when it began: nothing is charged again. Call it after `decide` has
-   * allowed.
+   * Goes on with a call that was decided and charged when it began: nothing is charged again, and nobody is asked again; a
+   * denial since then counts. Call it after `decide` has allowed.
    */
-  goOn(): ReservedCall {
-    // Whoever had to approve it has done so before it began.
-    const intent = this.#intent({ rule: '(continued)', charges: [], approval: null, work: { kind: 'none' } })
+  async goOn(): Promise<ReservedCall> {
+    const approval = await this.#asked(true)
+    const intent = this.#intent({ rule: '(continued)', charges: [], approval, work: { kind: 'none' } })
     const taken = { ok: true, taken: [], standings: [], shadow: [] } as const
     return { kind: 'reserved', intent, ofTenant: { taken, abandon: async () => {} } }
   }
@@ -132,7 +135,7 @@ export class Judge {
     }
     this.#shadow = [...this.#shadow, ...taken.shadow]
     const charges = this.#charges.filter((charge) => !isOfTenant(charge))
-    const intent = this.#intent({ rule: this.#rule, charges, approval: await this.#asked(), work })
+    const intent = this.#intent({ rule: this.#rule, charges, approval: await this.#asked(false), work })
     const abandon = () => refundTenant(this.#passage, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
   }
@@ -142,11 +145,16 @@ export class Judge {
     return { kind: 'call', call, handle, shadow: this.#shadow, assumed: this.#assumed, ...said }
   }
 
-  async #asked(): Promise<ApprovalAsked | null> {
+  async #asked(isUnderWay: boolean): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
-    const { env, http } = this.#passage
-    const { args, isRetry = false } = this.#subject
-    const digest = await canonicalDigest(args)
-    return { digest, message: this.#approval, origin: publicOrigin(env, http.url), isRetry }
+    const { env, http, claim } = this.#passage
+    const { args, answers = null, isEarly = false } = this.#subject
+    const [digests, continues] = await Promise.all([
+      argumentDigests(env, claim.tenant, args),
+      answers === null ? null : continuationOf(answers),
+    ])
+    const origin = publicOrigin(env, http.url)
+    const said = { rule: this.#rule, message: this.#approval }
+    return { digests, ...said, origin, continues, isEarly, isUnderWay }
   }
 }

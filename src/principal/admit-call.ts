@@ -39,20 +39,30 @@ export function admitCall(
   }
 
   const approval = approvalFor(context, intent, session)
+  const approvalId = 'id' in approval ? approval.id : null
   if (approval.kind === 'full') {
     record(context, request, session, intent, 'refuse', '(too many approvals)')
     return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
   }
-  if (approval.kind === 'held') {
-    const { state, revision } = approval.approval
-    record(context, request, session, intent, state === 'denied' ? 'deny' : 'approval', intent.rule)
+  if (approval.kind === 'held' || approval.kind === 'exhausted') {
+    const { id, state, revision } = approval.approval
+    const isExhausted = approval.kind === 'exhausted'
+    const decision = isExhausted ? 'refuse' : state === 'denied' ? 'deny' : 'approval'
+    const rule = isExhausted ? '(asked too often)' : approval.approval.rule
+    record(context, request, session, { ...intent, approvalId: id }, decision, rule)
     const ofClient = { client: session?.client ?? null, protocolVersion: session?.protocolVersion ?? null }
-    return { kind: 'approval', approval: approval.approval, ...ofClient, drain: revision === 1 }
+    return {
+      kind: 'approval',
+      approval: approval.approval,
+      isExhausted,
+      ...ofClient,
+      drain: revision === 1,
+    }
   }
 
   const reservation = count(context, intent.charges, session)
   if (!reservation.ok) {
-    record(context, request, session, intent, 'limit', reservation.limited.rule)
+    record(context, request, session, { ...intent, approvalId }, 'limit', reservation.limited.rule)
     return { kind: 'limited', limited: reservation.limited }
   }
   // With the charges and the work, or not at all: an approved call is made once.
@@ -63,7 +73,7 @@ export function admitCall(
   const done = perform(context, intent.work, session)
   // A login's row names the session that it started, a logout's the one that it ended.
   const outcome = outcomeAtOnce(intent.work)
-  const row = { call: intent.call, shadow, ...(outcome === null ? {} : { outcome }) }
+  const row = { call: intent.call, shadow, approvalId, ...(outcome === null ? {} : { outcome }) }
   record(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
   return admitted(context, done.session, done.outcome, {
     drain: done.drain || approval.kind === 'approved',
@@ -76,7 +86,7 @@ export function admitCall(
 /** Whether a person must be asked before this call is made, and what that person has said. */
 function approvalFor(
   { sql, grant, config, nowMs, newId }: AdmitContext,
-  { approval, call, rule }: Extract<Intent, { kind: 'call' }>,
+  { approval, call }: Extract<Intent, { kind: 'call' }>,
   session: Session | null,
 ): Held | { readonly kind: 'unasked' } {
   if (approval === null) return { kind: 'unasked' }
@@ -85,7 +95,7 @@ function approvalFor(
   const ofGrant = { sql, grant: grant.name, configVersion: config.version }
   return holdCall(
     { ...ofGrant, expiresInMs: seconds * 1_000, nowMs, newId },
-    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval, rule },
+    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval },
   )
 }
 

@@ -10,7 +10,7 @@ export function record(
   context: AdmitContext,
   request: AdmitRequest,
   session: Session | null,
-  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome'>,
+  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome' | 'approvalId'>,
   decision: AuditEntry['decision'],
   rule: string,
   taken: readonly Taken[] = [],
@@ -26,6 +26,7 @@ export function record(
     configVersion: context.config.version,
     taken,
     shadow: row.shadow,
+    approvalId: row.approvalId ?? null,
     ...(row.outcome === undefined ? {} : { outcome: row.outcome }),
   })
 }

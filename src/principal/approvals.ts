@@ -1,17 +1,16 @@
 /**
- * Calls that wait for a person, as this principal holds them. Synchronous SQL: whoever decides a call, a person's answer
- * or the use of one is in the caller's transaction, together with what the tenant is to be told of it.
+ * Calls that wait for a person, as this principal holds them. Synchronous SQL: whoever decides a call, or the use of one,
+ * is in the caller's transaction, together with what the tenant is to be told of it.
  */
 import {
   type ApprovalAsked,
-  type ApprovalState,
   type ApprovalView,
-  type DecideAnswer,
-  type DecideRequest,
+  type GivenBack,
   MOST_PENDING_APPROVALS,
+  MOST_REOPENINGS,
 } from '../approvals/contract.ts'
 import { approvalId, approvalUrl } from '../approvals/id.ts'
-import { queueAnnouncement } from './announcements.ts'
+import { type ApprovalRow, announced, viewOf } from './approval-rows.ts'
 import type { CallRecord } from './contract.ts'
 
 /** A call as exactly as it is held: whatever differs is another call. */
@@ -20,7 +19,6 @@ export interface HeldCall {
   readonly account: string | null
   readonly call: CallRecord
   readonly asked: ApprovalAsked
-  readonly rule: string
 }
 
 /** What else is written of a call that is held for the first time. */
@@ -36,80 +34,104 @@ export interface HoldContext {
 export type Held =
   /** It may be made: `useApproval` it when nothing else objects. */
   | { readonly kind: 'approved'; readonly id: string }
+  /** It is at its server, and goes on there; by which approval, where that is known. */
+  | { readonly kind: 'under_way'; readonly id: string | null }
   /** It waits, or was denied; or it was made, and what a server asked is on its way: then it is given back soon. */
   | { readonly kind: 'held'; readonly approval: ApprovalView }
+  /** Its server has asked for input so often that it does not go on. */
+  | { readonly kind: 'exhausted'; readonly approval: ApprovalView }
   /** So many calls wait that this one is not taken. */
   | { readonly kind: 'full' }
 
-interface ApprovalRow extends Record<string, SqlStorageValue> {
-  id: string
-  session_id: string | null
-  account: string | null
-  server: string
-  tool: string
-  arguments: string
-  argument_names: string
-  rule: string
-  config_version: string
-  message: string
-  url: string
-  requested_at: number
-  expires_at: number
-  state: Exclude<ApprovalState, 'expired'>
-  decided_at: number | null
-  decided_by: string | null
-  reason: string | null
-  used_at: number | null
-  revision: number
-}
-
 /**
- * Finds what a person said of this call, or holds it. The same call asked again finds the approval that it has, as long
- * as that is neither used nor too old.
+ * Finds what a person said of this call, or holds it. The same call asked again finds the approval that it has, as long as
+ * that is neither used nor too old. One whose server asks for input is found by the call that brings it alone.
  */
 export function holdCall(context: HoldContext, held: HeldCall): Held {
-  const { sql, nowMs } = context
-  const { sessionId, account, call, asked, rule } = held
-  const row = sql
-    .exec<ApprovalRow>(
-      `SELECT * FROM approvals WHERE arguments = ? AND session_id IS ? AND account IS ? AND server = ? AND tool = ?
-         AND rule = ? AND state <> 'used' AND expires_at > ? ORDER BY seq DESC LIMIT 1`,
-      ...[asked.digest, sessionId, account, call.server, call.tool, rule, nowMs],
-    )
-    .toArray()[0]
+  const { sql, grant, nowMs } = context
+  if (held.asked.isUnderWay) return goesOn(context, held)
+  const continued = continuedBy(context, held)
+  if (continued !== null) return continued
+  const row = newest(sql, held, nowMs, "state IN ('pending', 'approved', 'denied')")
   if (row?.state === 'approved') return { kind: 'approved', id: row.id }
-  if (row !== undefined) return { kind: 'held', approval: viewOf(row, context.grant, nowMs) }
-  const used = asked.isRetry ? lastUse(sql, held, nowMs) : null
-  if (used !== null) return { kind: 'held', approval: viewOf(used, context.grant, nowMs) }
+  if (row !== null) return { kind: 'held', approval: viewOf(row, grant, nowMs) }
   if (countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
   return { kind: 'held', approval: begin(context, held) }
 }
 
-function lastUse(sql: SqlStorage, { sessionId, account, call, asked, rule }: HeldCall, nowMs: number) {
-  const row = sql
-    .exec<ApprovalRow>(
-      `SELECT * FROM approvals WHERE arguments = ? AND session_id IS ? AND account IS ? AND server = ? AND tool = ?
-         AND rule = ? AND state = 'used' AND expires_at > ? ORDER BY seq DESC LIMIT 1`,
-      ...[asked.digest, sessionId, account, call.server, call.tool, rule, nowMs],
-    )
-    .toArray()[0]
-  return row ?? null
+/** What was said of the call that this one goes on with; null where there is none, so that this one counts by itself. */
+function continuedBy({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held | null {
+  const { continues, isEarly } = held.asked
+  const own = continues === null ? null : newest(sql, held, nowMs, 'continuation = ?', continues)
+  if (own?.state === 'asking') return { kind: 'approved', id: own.id }
+  if (own?.state === 'denied') return { kind: 'held', approval: viewOf(own, grant, nowMs) }
+  if (own !== null && own.reopenings > MOST_REOPENINGS)
+    return { kind: 'exhausted', approval: viewOf(own, grant, nowMs) }
+  // Its server has asked, but that may not have been told here yet.
+  const atServer = isEarly ? newest(sql, held, nowMs, AT_SERVER) : null
+  return atServer === null ? null : { kind: 'held', approval: viewOf(atServer, grant, nowMs) }
+}
+
+/** Made, and perhaps not over; denied meanwhile, too. */
+const AT_SERVER = "(state = 'used' OR (state = 'denied' AND request_id IS NOT NULL))"
+
+/** A call that waits at its server for what this one brings: it was approved when it began, and may have been denied since. */
+function goesOn({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held {
+  const used = newest(sql, held, nowMs, "state = 'used'")
+  const since = used?.used_at ?? 0
+  const denied = newest(
+    sql,
+    held,
+    nowMs,
+    "state = 'denied' AND request_id IS NOT NULL AND decided_at >= ?",
+    since,
+  )
+  return denied === null
+    ? { kind: 'under_way', id: used?.id ?? null }
+    : { kind: 'held', approval: viewOf(denied, grant, nowMs) }
+}
+
+/** The youngest that is of exactly this call and still in its time. `which` is fixed text, never a caller's. */
+function newest(
+  sql: SqlStorage,
+  { sessionId, account, call, asked }: HeldCall,
+  nowMs: number,
+  which: string,
+  ...values: readonly (string | number)[]
+): ApprovalRow | null {
+  // What is under way was approved under the rule of that time, whatever asks now.
+  const rule = asked.isUnderWay ? null : asked.rule
+  const rows = sql.exec<ApprovalRow>(
+    `SELECT * FROM approvals WHERE arguments IN (SELECT value FROM json_each(?)) AND session_id IS ? AND account IS ?
+       AND server = ? AND tool = ? AND rule = coalesce(?, rule) AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
+    ...[JSON.stringify(asked.digests), sessionId, account, call.server, call.tool, rule, nowMs, ...values],
+  )
+  return rows.toArray()[0] ?? null
 }
 
 function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldContext, held: HeldCall) {
-  const { sessionId, account, call, asked, rule } = held
+  const { sessionId, account, call, asked } = held
+  const [digest] = asked.digests
+  if (digest === undefined) throw new RangeError('found no digest of the arguments; allowed: one at least')
   const id = approvalId(grant, newId())
   sql.exec(
-    `INSERT INTO approvals (id, session_id, account, server, tool, arguments, argument_names, rule, config_version,
-       message, url, requested_at, expires_at, state, revision)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
-    ...[id, sessionId, account, call.server, call.tool, asked.digest, JSON.stringify(call.argumentNames)],
-    ...[rule, configVersion, asked.message, approvalUrl(asked.origin, id), nowMs, nowMs + expiresInMs],
+    `INSERT INTO approvals (id, session_id, account, server, tool, arguments, arguments_hmac, argument_names, rule,
+       config_version, message, url, requested_at, expires_at, state, revision)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
+    ...[id, sessionId, account, call.server, call.tool, digest, call.argumentsHmac],
+    ...[
+      JSON.stringify(call.argumentNames),
+      asked.rule,
+      configVersion,
+      asked.message,
+      approvalUrl(asked.origin, id),
+    ],
+    ...[nowMs, nowMs + expiresInMs],
   )
   return announced(sql, id, grant, nowMs)
 }
 
-/** The approved call is being made, by this request. */
+/** The approved call is being made, or gone on with, by this request. */
 export function useApproval(
   sql: SqlStorage,
   id: string,
@@ -119,83 +141,45 @@ export function useApproval(
 ): void {
   sql.exec(
     `UPDATE approvals SET state = 'used', used_at = ?, request_id = ?, revision = revision + 1
-     WHERE id = ? AND state = 'approved'`,
+     WHERE id = ? AND state IN ('approved', 'asking')`,
     ...[nowMs, requestId, id],
   )
   announced(sql, id, grant, nowMs)
 }
 
 /**
- * What `requestId` was approved for has not been done yet, so it may be made again. The approval's id; null where nothing
- * was approved for it, or where the time is over.
+ * What `requestId` was approved for has not been done yet, so it may be made again: as it was, or by the call that goes on
+ * with it alone. What was denied meanwhile stays denied, and what a server's answers have given back too often stays used.
+ * The approval's id; null where nothing was approved for it, where the time is over, or the second time.
  */
 export function giveBackApproval(
   sql: SqlStorage,
   requestId: string,
+  how: GivenBack,
   grant: string,
   nowMs: number,
 ): string | null {
   const row = sql
-    .exec<{ id: string }>(
-      `UPDATE approvals SET state = 'approved', used_at = NULL, request_id = NULL, revision = revision + 1
-       WHERE request_id = ? AND state = 'used' AND expires_at > ? RETURNING id`,
-      requestId,
-      nowMs,
+    .exec<ApprovalRow>(
+      "SELECT * FROM approvals WHERE request_id = ? AND state IN ('used', 'denied') AND expires_at > ?",
+      ...[requestId, nowMs],
     )
     .toArray()[0]
   if (row === undefined) return null
+  const continuation = how.kind === 'asking' ? how.continuation : row.continuation
+  const isCounted = how.kind === 'asking' || how.isAnswered
+  const reopenings = row.reopenings + (isCounted ? 1 : 0)
+  // Nothing at all has come of it.
+  const usedAt = continuation === null ? null : row.used_at
+  const isOpened = row.state === 'used' && reopenings <= MOST_REOPENINGS
+  const state = !isOpened ? row.state : continuation === null ? 'approved' : 'asking'
+  sql.exec(
+    `UPDATE approvals SET state = ?, used_at = ?, request_id = NULL, continuation = ?, reopenings = ?,
+       revision = revision + 1 WHERE id = ?`,
+    ...[state, state === 'used' ? row.used_at : usedAt, continuation, reopenings, row.id],
+  )
   announced(sql, row.id, grant, nowMs)
   return row.id
-}
-
-/**
- * Writes down what a person says. Saying the same twice changes nothing; what was approved may be denied as long as it
- * is not used; everything else stays as it was decided.
- */
-export function decideApproval(
-  sql: SqlStorage,
-  { id, decision, reason, by }: DecideRequest,
-  grant: string,
-  nowMs: number,
-): DecideAnswer {
-  const row = readRow(sql, id)
-  if (row === null) return { kind: 'absent' }
-  const approval = viewOf(row, grant, nowMs)
-  const { state } = approval
-  const wanted = decision === 'approve' ? 'approved' : 'denied'
-  if (state === wanted) return { kind: 'decided', approval }
-  const isOpen = state === 'pending' || (state === 'approved' && decision === 'deny')
-  if (!isOpen) {
-    const allowed = state === 'expired' ? 'nothing any more: the call has to be asked for again' : 'nothing'
-    return { kind: 'conflict', problem: `found that it is ${state} already; allowed: ${allowed}` }
-  }
-  if (decision === 'approve' && isOwn(row.account, by)) return { kind: 'own' }
-  sql.exec(
-    'UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?, reason = ?, revision = revision + 1 WHERE id = ?',
-    ...[wanted, nowMs, by === null ? 'root' : `person:${by.name}`, reason, id],
-  )
-  return { kind: 'decided', approval: announced(sql, id, grant, nowMs) }
-}
-
-/** Four eyes: whoever is known to be behind the session cannot be the one who approves. */
-function isOwn(account: string | null, by: DecideRequest['by']): boolean {
-  if (account === null || by === null) return false
-  const asker = plain(account)
-  return asker === plain(by.name) || (by.email !== null && asker === plain(by.email))
-}
-
-/** The same person, however it is written. */
-function plain(name: string): string {
-  return name.normalize('NFKC').trim().toLowerCase()
-}
-
-export function readApproval(sql: SqlStorage, id: string, grant: string, nowMs: number): ApprovalView | null {
-  const row = readRow(sql, id)
-  return row === null ? null : viewOf(row, grant, nowMs)
-}
-
-function readRow(sql: SqlStorage, id: string): ApprovalRow | null {
-  return sql.exec<ApprovalRow>('SELECT * FROM approvals WHERE id = ?', id).toArray()[0] ?? null
 }
 
 function countPending(sql: SqlStorage, nowMs: number): number {
@@ -205,38 +189,4 @@ function countPending(sql: SqlStorage, nowMs: number): number {
       nowMs,
     )
     .one().n
-}
-
-/** Has the tenant told of what is there now. */
-function announced(sql: SqlStorage, id: string, grant: string, nowMs: number): ApprovalView {
-  const approval = readApproval(sql, id, grant, nowMs)
-  if (approval === null) throw new Error('what was just written is not there')
-  queueAnnouncement(sql, { id: `${id}_${approval.revision}`, atMs: nowMs, type: 'approval', data: approval })
-  return approval
-}
-
-function viewOf(row: ApprovalRow, grant: string, nowMs: number): ApprovalView {
-  const isOver = row.expires_at <= nowMs && (row.state === 'pending' || row.state === 'approved')
-  return {
-    id: row.id,
-    state: isOver ? 'expired' : row.state,
-    revision: row.revision,
-    grant,
-    sessionId: row.session_id,
-    account: row.account,
-    server: row.server,
-    tool: row.tool,
-    argumentNames: JSON.parse(row.argument_names) as string[],
-    argumentsSha256: row.arguments,
-    rule: row.rule,
-    configVersion: row.config_version,
-    message: row.message,
-    url: row.url,
-    requestedAtMs: row.requested_at,
-    expiresAtMs: row.expires_at,
-    decidedAtMs: row.decided_at,
-    decidedBy: row.decided_by,
-    reason: row.reason,
-    usedAtMs: row.used_at,
-  }
 }

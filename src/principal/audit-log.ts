@@ -28,6 +28,7 @@ interface Row extends Record<string, SqlStorageValue> {
   upstream_status: number | null
   latency_ms: number | null
   shadow: string
+  approval: string | null
 }
 
 /** The rows of table `audit`. */
@@ -37,7 +38,7 @@ export function principalLog(sql: SqlStorage): Source {
       sql
         .exec<Row>(
           `SELECT seq, at, request_id, session_id, account, server, tool, decision, rule, config_version,
-             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow
+             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow, approval
            FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
           seq,
           most,
@@ -77,6 +78,7 @@ function decisionRow(row: Row): AuditRow {
   return {
     ...common(row),
     kind: 'decision',
+    subject: row.approval === null ? null : `approval/${row.approval}`,
     request_id: row.request_id === '' ? null : row.request_id,
     // Only calls are decided.
     method: 'tools/call',

@@ -12,6 +12,8 @@ export interface AuditEntry {
   readonly call: CallRecord
   readonly decision: 'allow' | 'deny' | 'approval' | 'limit' | 'refuse' | 'end'
   readonly rule: string
+  /** The id of the approval that it waits for, was denied or is made by; null for none. */
+  readonly approvalId?: string | null
   readonly configVersion: string
   readonly taken: readonly Taken[]
   /** What rules in shadow would have done. */
@@ -26,7 +28,8 @@ const MOST_SHADOW = 32
 export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
   sql.exec(
     `INSERT INTO audit (at, request_id, session_id, account, server, tool, decision, rule, config_version,
-       argument_names, arguments_hmac, charged, shadow, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       argument_names, arguments_hmac, charged, shadow, outcome, approval)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     entry.atMs,
     entry.requestId,
     entry.sessionId,
@@ -41,6 +44,7 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
     JSON.stringify(entry.taken),
     JSON.stringify(entry.shadow.slice(0, MOST_SHADOW).map(({ action, rule }) => [action, rule])),
     entry.outcome ?? null,
+    entry.approvalId ?? null,
   )
 }
 

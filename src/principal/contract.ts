@@ -220,6 +220,19 @@ export interface SessionView {
   readonly protocolVersion: string | null
 }
 
+/** A person has yet to approve the call, or has denied it: nothing was charged or done. */
+export interface HeldAnswer {
+  readonly kind: 'approval'
+  readonly approval: ApprovalView
+  /** The call was approved and began, but its server has asked for input so often that it does not go on. */
+  readonly isExhausted: boolean
+  /** What the session's client said of itself, as JSON, and what its `initialize` settled on; null without a session. */
+  readonly client: string | null
+  readonly protocolVersion: string | null
+  /** The Worker should call `drain` once the client has its answer. */
+  readonly drain: boolean
+}
+
 export type AdmitAnswer =
   /** Wrong, revoked, expired or unknown: nobody outside is told which. */
   | { readonly kind: 'unauthorized' }
@@ -236,16 +249,7 @@ export type AdmitAnswer =
   | { readonly kind: 'dead_handle' }
   /** So much waits for Legiti that no more notifications are taken. */
   | { readonly kind: 'outbox_full' }
-  /** A person has yet to approve the call, or has denied it: nothing was charged or done. */
-  | {
-      readonly kind: 'approval'
-      readonly approval: ApprovalView
-      /** What the session's client said of itself, as JSON, and what its `initialize` settled on; null without a session. */
-      readonly client: string | null
-      readonly protocolVersion: string | null
-      /** The Worker should call `drain` once the client has its answer. */
-      readonly drain: boolean
-    }
+  | HeldAnswer
   /** So many calls of this principal wait for a person that this one is not taken. */
   | { readonly kind: 'approvals_full'; readonly max: number }
   | { readonly kind: 'admitted'; readonly admitted: Admitted }

@@ -1,6 +1,8 @@
 /** Calls that wait for a person, from outside: read, decided, awaited, given back. */
-import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
-import { decideApproval, giveBackApproval, readApproval } from './approvals.ts'
+import type { ApprovalView, DecideAnswer, DecideRequest, GivenBack } from '../approvals/contract.ts'
+import { decideApproval } from './approval-decisions.ts'
+import { readApproval } from './approval-rows.ts'
+import { giveBackApproval } from './approvals.ts'
 import { Decisions } from './decisions.ts'
 import { DRAIN_GRACE_MS } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
@@ -40,12 +42,12 @@ export class HeldCalls {
   }
 
   /** Gives back the approval that `requestId` used, in one transaction with `work`. */
-  async giveBack(requestId: string, work: () => void): Promise<void> {
+  async giveBack(requestId: string, how: GivenBack, work: () => void): Promise<void> {
     const { sql, grant, alarm } = this.#principal
     if (grant === null) return
     const reopened = await this.#principal.write(() => {
       work()
-      const id = giveBackApproval(sql, requestId, grant.name, Date.now())
+      const id = giveBackApproval(sql, requestId, how, grant.name, Date.now())
       if (id !== null) alarm.by(Date.now() + DRAIN_GRACE_MS)
       return id
     })

@@ -137,14 +137,17 @@ export class PrincipalObject extends DurableObject<Env> {
   /**
    * Gives back what `requestId` was charged, and the approval that it used. For calls that surely did not happen; doing it
    * twice changes nothing.
+   * @param isAnswered the server itself said that it has done nothing
    */
-  async refund(requestId: string): Promise<void> {
-    await this.#heldCalls.giveBack(requestId, () => refundCall(this.#sql, requestId, Date.now()))
+  async refund(requestId: string, isAnswered = false): Promise<void> {
+    await this.#heldCalls.giveBack(requestId, { kind: 'undone', isAnswered }, () =>
+      refundCall(this.#sql, requestId, Date.now()),
+    )
   }
 
-  /** Lets the approved call of `requestId` be made again: its server has asked for input before it does anything. */
-  async reopenApproval(requestId: string): Promise<void> {
-    await this.#heldCalls.giveBack(requestId, () => {})
+  /** Lets the approved call of `requestId` go on, by `continuation` alone: its server asks for input before it does anything. */
+  async reopenApproval(requestId: string, continuation: string): Promise<void> {
+    await this.#heldCalls.giveBack(requestId, { kind: 'asking', continuation }, () => {})
   }
 
   /** A call that waits for a person, or did; null for an id that is of none. */

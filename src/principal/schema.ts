@@ -246,6 +246,18 @@ const migrations: readonly string[] = [
     at INTEGER NOT NULL
   );
   `,
+  `
+  -- What the arguments are known by in the audit trail; 'arguments' is a digest that stays here (approvals/digests.ts).
+  ALTER TABLE approvals ADD COLUMN arguments_hmac TEXT;
+  -- What the call must bring that goes on with this one, whose server asks for input; NULL: none has asked.
+  ALTER TABLE approvals ADD COLUMN continuation TEXT;
+  ALTER TABLE approvals ADD COLUMN reopenings INTEGER NOT NULL DEFAULT 0; -- how often an answer gave it back
+  UPDATE announcements SET data = json_set(json_remove(data, '$.argumentsSha256'), '$.argumentsHmac', NULL)
+    WHERE type = 'approval';
+
+  -- The approval that the call was held for, denied or made by.
+  ALTER TABLE audit ADD COLUMN approval TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

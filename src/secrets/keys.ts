@@ -20,6 +20,8 @@ export interface SecretKeys {
   readonly byId: ReadonlyMap<string, Promise<CryptoKey>>
   /** What other keys are derived from (HKDF): the current key, which never serves two purposes itself. */
   readonly derivation: Promise<CryptoKey>
+  /** The same of every key, where what was derived from an earlier one must be found again. */
+  readonly derivationById: ReadonlyMap<string, Promise<CryptoKey>>
 }
 
 type Read =
@@ -86,8 +88,9 @@ function decoded(base64: string): Uint8Array | null {
 
 function imported(keys: ReadonlyMap<string, Uint8Array>): SecretKeys {
   const byId = new Map([...keys].map(([id, bytes]) => [id, importKey(bytes)]))
-  const [[current, bytes] = ['', new Uint8Array()]] = keys
-  return { current, byId, derivation: importForDerivation(bytes) }
+  const derivationById = new Map([...keys].map(([id, bytes]) => [id, importForDerivation(bytes)]))
+  const [[current, derivation]] = [...derivationById] as [[string, Promise<CryptoKey>]]
+  return { current, byId, derivation, derivationById }
 }
 
 function theDemoKeys(): SecretKeys {
@@ -97,10 +100,12 @@ function theDemoKeys(): SecretKeys {
 
 function makeDemoKeys(): SecretKeys {
   const bytes = sha256(DEMO_KEY_TEXT)
+  const derivation = bytes.then(importForDerivation)
   return {
     current: DEMO_KEY_ID,
     byId: new Map([[DEMO_KEY_ID, bytes.then(importKey)]]),
-    derivation: bytes.then(importForDerivation),
+    derivation,
+    derivationById: new Map([[DEMO_KEY_ID, derivation]]),
   }
 }
 

@@ -2,7 +2,7 @@
  * The tenant's list of calls that wait for a person, as its principals tell it. A copy: who decides asks the principal
  * that holds the call, and what is here follows.
  */
-import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
+import { type Announcement, type ApprovalState, type ApprovalView, stateAt } from '../approvals/contract.ts'
 import { announce, type WebhookAnnouncement } from './announcements.ts'
 import { recordChange } from './changes.ts'
 
@@ -17,7 +17,7 @@ export function hear(sql: SqlStorage, announcement: Announcement): void {
 
 function hearApproval(sql: SqlStorage, id: string, approval: ApprovalView, atMs: number): void {
   const before = sql
-    .exec<{ revision: number; state: string }>(
+    .exec<{ revision: number; state: ApprovalState }>(
       'SELECT revision, state FROM approvals WHERE id = ?',
       approval.id,
     )
@@ -31,17 +31,45 @@ function hearApproval(sql: SqlStorage, id: string, approval: ApprovalView, atMs:
   )
   const { state } = approval
   if (state === 'pending') announce(sql, announcementOf(id, 'approval.pending', approval, atMs))
-  // An approval that is given back has been announced before.
-  if (state === 'denied' || (state === 'approved' && before?.state !== 'used')) {
+  if (isDecision(state, before?.state ?? null)) {
     announce(sql, announcementOf(id, 'approval.decided', approval, atMs))
     recordChange(sql, {
       atMs: approval.decidedAtMs ?? atMs,
       actor: approval.decidedBy ?? 'gateway',
       action: state === 'denied' ? 'approval.deny' : 'approval.approve',
       subject: `approval/${approval.id}`,
-      detail: { server: approval.server, tool: approval.tool, rule: approval.rule },
+      detail: detailOf(approval),
     })
   }
+}
+
+/** Whether a person has said something; an approval that is given back has been announced before. */
+function isDecision(state: ApprovalState, before: ApprovalState | null): boolean {
+  return state !== before && (state === 'denied' || (state === 'approved' && before !== 'used'))
+}
+
+/** As JSON, so that a change's detail holds it. */
+const MOST_REASON = 1_000
+
+function detailOf({ grant, server, tool, rule, argumentsHmac, reason, usedAtMs }: ApprovalView) {
+  return {
+    grant,
+    server,
+    tool,
+    rule,
+    arguments_hmac: argumentsHmac,
+    reason: reason === null ? null : shortened(reason),
+    // Of a denial that came after it.
+    ...(usedAtMs === null ? {} : { used: new Date(usedAtMs).toISOString() }),
+  }
+}
+
+function shortened(reason: string): string {
+  const isLong = (text: string) => JSON.stringify(text).length > MOST_REASON
+  if (!isLong(reason)) return reason
+  let text = reason.slice(0, MOST_REASON)
+  while (isLong(`${text}…`)) text = text.slice(0, Math.floor(text.length * 0.9))
+  return `${text}…`
 }
 
 function announcementOf(
@@ -51,8 +79,14 @@ function announcementOf(
   atMs: number,
 ): WebhookAnnouncement {
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
-  const { state, decidedAtMs, decidedBy, reason } = approval
-  const decision = { state, decided_at: iso(decidedAtMs), decided_by: decidedBy, reason }
+  const { state, decidedAtMs, decidedBy, reason, usedAtMs } = approval
+  const decision = {
+    state,
+    decided_at: iso(decidedAtMs),
+    decided_by: decidedBy,
+    reason,
+    used_at: iso(usedAtMs),
+  }
   const data = {
     approval: approval.id,
     grant: approval.grant,
@@ -61,6 +95,7 @@ function announcementOf(
     server: approval.server,
     tool: approval.tool,
     argument_names: approval.argumentNames,
+    arguments_hmac: approval.argumentsHmac,
     rule: approval.rule,
     message: approval.message,
     policy_version: approval.configVersion,
@@ -83,7 +118,8 @@ const states: Readonly<Record<ApprovalState, string>> = {
   pending: "state = 'pending' AND expires_at > ?1",
   approved: "state = 'approved' AND expires_at > ?1",
   denied: "state = 'denied' AND ?1 > 0",
-  used: "state = 'used' AND ?1 > 0",
+  used: "(state = 'used' OR (state = 'asking' AND expires_at <= ?1))",
+  asking: "state = 'asking' AND expires_at > ?1",
   expired: "state IN ('pending', 'approved') AND expires_at <= ?1",
 }
 
@@ -105,9 +141,7 @@ export function listApprovals(
 
 /** As it is now: time goes by without a word. */
 function current(approval: ApprovalView, nowMs: number): ApprovalView {
-  const { state, expiresAtMs } = approval
-  const isOver = expiresAtMs <= nowMs && (state === 'pending' || state === 'approved')
-  return isOver ? { ...approval, state: 'expired' } : approval
+  return { ...approval, state: stateAt(approval, nowMs) }
 }
 
 /** Deletes what has been kept long enough. */

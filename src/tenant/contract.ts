@@ -74,10 +74,16 @@ export type DeletionView =
     }
   | { readonly kind: 'absent' }
 
-export interface PersonView {
-  readonly name: string
+/** What is written of a person. */
+export interface PersonDocument {
   readonly role: PersonRole
   readonly email: string | null
+  /** The accounts by which sessions know them, besides their name and email. */
+  readonly accounts: readonly string[]
+}
+
+export interface PersonView extends PersonDocument {
+  readonly name: string
   /** How many tokens open the administration for them now. */
   readonly tokens: number
   readonly createdAtMs: number
@@ -187,6 +193,8 @@ export interface GrantView {
   readonly label: string
   readonly policy: string | null
   readonly servers: readonly string[] | '*'
+  /** The person whose agent it is. */
+  readonly owner: string | null
   readonly origin: 'tenant' | 'demo'
   readonly createdAtMs: number
   readonly updatedAtMs: number
@@ -203,6 +211,8 @@ export interface GrantDocument {
   readonly label: string
   readonly policy: string | null
   readonly servers: readonly string[] | '*'
+  /** The person whose agent it is: that one cannot approve its calls. */
+  readonly owner: string | null
   readonly expiresAtMs: number | null
 }
 

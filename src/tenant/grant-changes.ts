@@ -11,6 +11,7 @@ import {
   type Removal,
 } from './contract.ts'
 import * as grants from './grants.ts'
+import { peopleNames } from './people.ts'
 import { policyNames } from './policies.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
@@ -38,11 +39,14 @@ export async function putGrant(
       return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
     demand(sql, by.expected, `grant/${name}`, before?.isDeleted === false)
     const known = [...nativeServerNames, ...serverNames(sql)]
-    const problems = unknownNames(document, policyNames(sql), known)
+    const owners = peopleNames(sql)
+    // Whoever has left may stay the owner: nobody is called that any more.
+    if (before?.isDeleted === false && before.owner !== null) owners.push(before.owner)
+    const problems = unknownNames(document, policyNames(sql), known, owners)
     if (problems.length > 0) throw new Refusal('invalid', problems)
     const created = before?.isDeleted !== false
     grants.writeGrant(sql, name, document, secretHash, 'tenant', nowMs)
-    const detail = { policy: document.policy, expires: document.expiresAtMs }
+    const detail = { policy: document.policy, owner: document.owner, expires: document.expiresAtMs }
     record(sql, by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
     return { created, touched: [name], now: present(grants.viewGrant(sql, name)) }
   })

@@ -10,6 +10,11 @@ export const grantSchema = object({
   servers: z
     .union([z.literal('*'), z.array(z.string().max(63, NAMES)).max(200, NAMES)], { error: NAMES })
     .default('*'),
+  owner: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('The person whose agent it is: they cannot approve its calls'),
   expires_at: z.iso
     .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
     .nullable()

@@ -21,6 +21,7 @@ interface GrantRow extends Record<string, SqlStorageValue> {
   label: string
   policy: string | null
   servers: string
+  owner: string | null
   secret_hash: ArrayBuffer
   origin: GrantView['origin']
   created_at: number
@@ -49,6 +50,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
     label: row.label,
     policy: row.policy,
     servers: JSON.parse(row.servers) as GrantView['servers'],
+    owner: row.owner,
     origin: row.origin,
     createdAtMs: row.created_at,
     updatedAtMs: row.updated_at,
@@ -85,24 +87,24 @@ export function writeGrant(
   if (before === null && grantNames(sql).length >= MOST_GRANTS) {
     throw new Refusal('conflict', [`found ${MOST_GRANTS} grants already; allowed: at most ${MOST_GRANTS}`])
   }
-  const { label, policy, expiresAtMs } = document
+  const { label, policy, owner, expiresAtMs } = document
   const servers = JSON.stringify(document.servers)
   if (before !== null) {
     sql.exec(
-      `UPDATE grants SET label = ?, policy = ?, servers = ?, expires_at = ?, updated_at = ?,
+      `UPDATE grants SET label = ?, policy = ?, servers = ?, owner = ?, expires_at = ?, updated_at = ?,
          revision = revision + 1, due_at = 0 WHERE name = ?`,
-      ...[label, policy, servers, expiresAtMs, nowMs, name],
+      ...[label, policy, servers, owner, expiresAtMs, nowMs, name],
     )
     return
   }
   sql.exec(
-    `INSERT INTO grants (name, label, policy, servers, secret_hash, origin, created_at, updated_at, expires_at,
-       deleted_at, revision, pushed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0)
+    `INSERT INTO grants (name, label, policy, servers, owner, secret_hash, origin, created_at, updated_at, expires_at,
+       deleted_at, revision, pushed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0)
      ON CONFLICT (name) DO UPDATE SET label = excluded.label, policy = excluded.policy, servers = excluded.servers,
-       secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
+       owner = excluded.owner, secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
        updated_at = excluded.updated_at, expires_at = excluded.expires_at, deleted_at = NULL,
        revision = revision + 1, due_at = 0`,
-    ...[name, label, policy, servers],
+    ...[name, label, policy, servers, owner],
     secretHash.slice().buffer,
     ...[origin, nowMs, nowMs, expiresAtMs],
   )

@@ -1,5 +1,4 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { PersonRole } from '../admin/roles.ts'
 import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
 import { type LocalRows, readLocal, readTenantLogs, type TenantLogs } from '../audit/local.ts'
 import type { Env } from '../env.ts'
@@ -16,6 +15,7 @@ import type {
   GrantDocument,
   GrantView,
   Page,
+  PersonDocument,
   PersonView,
   PolicySummary,
   PolicyView,
@@ -124,8 +124,8 @@ export class TenantObject extends DurableObject<Env> {
     return personChanges.personWho(this.#tenancy, (sql, nowMs) => people.personByEmail(sql, email, nowMs))
   }
 
-  async putPerson(tenant: string, name: string, role: PersonRole, email: string | null, by: By) {
-    return personChanges.putPerson(this.#tenancy, tenant, name, role, email, by)
+  async putPerson(tenant: string, name: string, document: PersonDocument, by: By) {
+    return personChanges.putPerson(this.#tenancy, tenant, name, document, by)
   }
 
   async deletePerson(name: string, by: By) {

@@ -2,7 +2,7 @@
 
 import type { PersonRole } from '../admin/roles.ts'
 import { sameBytes } from '../same-bytes.ts'
-import { type PersonView, Refusal } from './contract.ts'
+import { type PersonDocument, type PersonView, Refusal } from './contract.ts'
 import { stampOf } from './stamps.ts'
 
 const MOST_PEOPLE = 500
@@ -11,6 +11,7 @@ interface PersonRow extends Record<string, SqlStorageValue> {
   name: string
   role: PersonRole
   email: string | null
+  accounts: string
   created_at: number
   updated_at: number
   tokens: number
@@ -26,6 +27,13 @@ export function listPeople(sql: SqlStorage, nowMs: number): PersonView[] {
     .map((row) => viewOf(sql, row))
 }
 
+export function peopleNames(sql: SqlStorage): string[] {
+  return sql
+    .exec<{ name: string }>('SELECT name FROM people ORDER BY name')
+    .toArray()
+    .map(({ name }) => name)
+}
+
 export function readPerson(sql: SqlStorage, name: string, nowMs: number): PersonView | null {
   const row = sql.exec<PersonRow>(`${PERSON} WHERE name = ?`, nowMs, name).toArray()[0]
   return row === undefined ? null : viewOf(sql, row)
@@ -36,12 +44,11 @@ export function personByEmail(sql: SqlStorage, email: string, nowMs: number): Pe
   return row === undefined ? null : viewOf(sql, row)
 }
 
-/** @param email lower case */
+/** @param document whose `email` is in lower case */
 export function writePerson(
   sql: SqlStorage,
   name: string,
-  role: PersonRole,
-  email: string | null,
+  { role, email, accounts }: PersonDocument,
   nowMs: number,
 ): void {
   const before = readPerson(sql, name, nowMs)
@@ -51,9 +58,10 @@ export function writePerson(
   if (other !== null && other.name !== name)
     throw new Refusal('conflict', [`/email: found the address of ${other.name}; allowed: one of nobody else`])
   sql.exec(
-    `INSERT INTO people (name, role, email, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (name) DO UPDATE SET role = excluded.role, email = excluded.email, updated_at = excluded.updated_at`,
-    ...[name, role, email, nowMs, nowMs],
+    `INSERT INTO people (name, role, email, accounts, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET role = excluded.role, email = excluded.email, accounts = excluded.accounts,
+       updated_at = excluded.updated_at`,
+    ...[name, role, email, JSON.stringify(accounts), nowMs, nowMs],
   )
 }
 
@@ -113,5 +121,6 @@ export function personByToken(
 function viewOf(sql: SqlStorage, row: PersonRow): PersonView {
   const { name, role, email, created_at, updated_at, tokens } = row
   const tag = stampOf(sql, `person/${name}`)
-  return { name, role, email, tokens, createdAtMs: created_at, updatedAtMs: updated_at, tag }
+  const accounts = JSON.parse(row.accounts) as string[]
+  return { name, role, email, accounts, tokens, createdAtMs: created_at, updatedAtMs: updated_at, tag }
 }

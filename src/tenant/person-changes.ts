@@ -1,6 +1,5 @@
 /** People and their tokens, changed; and whom a token or an address stands for. */
-import type { PersonRole } from '../admin/roles.ts'
-import type { By, Change, PersonView, Removal } from './contract.ts'
+import type { By, Change, PersonDocument, PersonView, Removal } from './contract.ts'
 import * as people from './people.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
@@ -21,16 +20,16 @@ export async function putPerson(
   tenancy: Tenancy,
   tenant: string,
   name: string,
-  role: PersonRole,
-  email: string | null,
+  document: PersonDocument,
   by: By,
 ): Promise<Change<PersonView>> {
   const { sql } = tenancy
   return tenancy.change(tenant, (nowMs) => {
     const before = people.readPerson(sql, name, nowMs)
     demand(sql, by.expected, `person/${name}`, before !== null)
-    people.writePerson(sql, name, role, email, nowMs)
-    record(sql, by, 'person.put', `person/${name}`, { from: before?.role ?? null, to: role }, nowMs)
+    people.writePerson(sql, name, document, nowMs)
+    const detail = { from: before?.role ?? null, to: document.role, accounts: document.accounts.length }
+    record(sql, by, 'person.put', `person/${name}`, detail, nowMs)
     const now = present(people.readPerson(sql, name, nowMs))
     return { created: before === null, touched: [], now }
   })

@@ -353,6 +353,14 @@ const migrations: readonly string[] = [
   -- ExchangeObjects that store something: what a session watches. They are erased with the tenant.
   CREATE TABLE exchanges (id TEXT PRIMARY KEY) WITHOUT ROWID;
   `,
+  `
+  -- Who may not approve a call: the person whose agent it is, and whoever is known to be behind the session.
+  -- The owner is a person's name; accounts are a JSON array of what sessions know them by.
+  ALTER TABLE grants ADD COLUMN owner TEXT;
+  ALTER TABLE people ADD COLUMN accounts TEXT NOT NULL DEFAULT '[]';
+  -- Arguments are known by the audit trail's HMAC alone.
+  UPDATE approvals SET view = json_set(json_remove(view, '$.argumentsSha256'), '$.argumentsHmac', NULL);
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -47,7 +47,13 @@ export async function putServer(
     const detail = { created: before === null, origin: new URL(plain.url).origin }
     record(sql, by, 'server.put', `server/${name}`, detail, nowMs)
     if (demoHash !== null && grants.readGrant(sql, DEMO_GRANT) === null) {
-      const builtIn = { label: DEMO_LABEL, policy: null, servers: '*', expiresAtMs: null } as const
+      const builtIn = {
+        label: DEMO_LABEL,
+        policy: null,
+        servers: '*',
+        owner: null,
+        expiresAtMs: null,
+      } as const
       grants.writeGrant(sql, DEMO_GRANT, builtIn, demoHash, 'demo', nowMs)
     }
     const touched = grants.touchByServer(sql, name)

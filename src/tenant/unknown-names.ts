@@ -7,9 +7,10 @@ const MOST_NAMED = 50
 
 /** Every name that nothing is called by, each with what there is. */
 export function unknownNames(
-  { policy, servers }: GrantDocument,
+  { policy, servers, owner }: GrantDocument,
   policyNames: readonly string[],
   serverNames: readonly string[],
+  peopleNames: readonly string[],
 ): string[] {
   const problems: string[] = []
   if (policy !== null && !policyNames.includes(policy))
@@ -17,6 +18,8 @@ export function unknownNames(
   for (const [i, server] of (servers === '*' ? [] : servers).entries()) {
     if (!serverNames.includes(server)) problems.push(unknown(`/servers/${i}`, 'server', server, serverNames))
   }
+  if (owner !== null && !peopleNames.includes(owner))
+    problems.push(unknown('/owner', 'person', owner, peopleNames))
   return problems
 }
 

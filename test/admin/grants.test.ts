@@ -36,6 +36,7 @@ describe('a grant', () => {
         label: 'Billing bot',
         policy: 'main',
         servers: '*',
+        owner: null,
         expires_at: null,
         built_in: false,
         pending: 0,
@@ -84,13 +85,30 @@ describe('a grant', () => {
       '/expires_at: found a time that is past; allowed: a time to come, or null',
     ],
     [{ label: '' }, '/label: found ""; allowed: 1 to 200 characters'],
-    [{ lable: 'x' }, '/lable: found the unknown name "lable"; allowed: label, policy, servers, expires_at'],
+    [
+      { lable: 'x' },
+      '/lable: found the unknown name "lable"; allowed: label, policy, servers, owner, expires_at',
+    ],
   ])('%j is refused', async (document, problem) => {
     await admin('PUT', 'acme/policies/main', { version: '1', default: 'allow' })
     await admin('PUT', 'acme/servers/crm', { url: URL_ })
     const answer = await put(document)
     expect([answer.status, answer.body?.problems]).toEqual([422, [expect.stringContaining(problem)]])
     expect((await admin('GET', 'acme/grants/bot')).status).toBe(404)
+  })
+
+  test('is a person’s, who may leave', async () => {
+    const refused = await put({ owner: 'anna' })
+    expect([refused.status, refused.body?.problems]).toEqual([
+      422,
+      ['/owner: found the unknown person "anna"; allowed: none: this tenant has no person'],
+    ])
+    await admin('PUT', 'acme/people/ana', { role: 'viewer' })
+    expect((await put({ owner: 'ana' })).body).toMatchObject({ owner: 'ana' })
+    expect((await admin('DELETE', 'acme/people/ana')).status).toBe(200)
+    expect((await put({ owner: 'ana', label: 'Left behind' })).body).toMatchObject({ owner: 'ana' })
+    expect((await put({ owner: null })).body).toMatchObject({ owner: null })
+    expect((await put({ owner: 'ana' })).status).toBe(422)
   })
 
   test('names a policy where there is none yet', async () => {

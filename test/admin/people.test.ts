@@ -25,15 +25,22 @@ describe('a person', () => {
         name: 'ana',
         role: 'admin',
         email: 'ana@example.com',
+        accounts: [],
         tokens: 0,
         created_at: expect.any(String),
         updated_at: expect.any(String),
       },
     ])
+    const known = { role: 'viewer', accounts: ['ana-7', ' ANA@idp '] }
+    expect((await admin('PUT', 'acme/people/ana', known)).body).toMatchObject({
+      accounts: ['ana-7', 'ANA@idp'],
+    })
+    expect((await admin('GET', 'acme/people/ana')).body).toMatchObject({ accounts: ['ana-7', 'ANA@idp'] })
     await admin('PUT', 'acme/people/bea', { role: 'viewer' })
     expect((await admin('PUT', 'acme/people/ana', { role: 'viewer' })).body).toMatchObject({
       role: 'viewer',
       email: null,
+      accounts: [],
     })
     const first = await admin('GET', 'acme/people?limit=1')
     expect(first.body).toMatchObject({ items: [{ name: 'ana' }], next: 'ana' })
@@ -48,6 +55,8 @@ describe('a person', () => {
   test.each([
     [{ role: 'owner' }, '/role: found "owner"; allowed: "viewer", "policy_manager", "admin"'],
     [{ role: 'root' }, '/role: found "root"'],
+    [{ role: 'viewer', accounts: 'ana' }, '/accounts: found "ana"; allowed: array'],
+    [{ role: 'viewer', accounts: [' '] }, 'allowed: a list of at most 20 accounts of 1 to 256 characters'],
     [{ role: 'viewer', email: 'nobody' }, '/email: found "nobody"; allowed: an e-mail address, or null'],
   ])('%j is refused', async (document, problem) => {
     const answer = await admin('PUT', 'acme/people/ana', document)

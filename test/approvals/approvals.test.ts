@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MOST_PENDING_APPROVALS } from '../../src/approvals/contract.ts'
 import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
+import { makeAuditTables } from '../support/audit.ts'
 import { connect, fresh, principal, received, rows } from '../support/gateway.ts'
 import { ASKS, decide, errorOf, RULE, told, track } from './support.ts'
 
@@ -169,6 +170,31 @@ describe('an approval', () => {
     expect(await made()).toBe(1)
   })
 
+  test('may be denied although it was used: it is said that a call was made, and not made again', async () => {
+    const id = await ask()
+    expect((await decide(id, 'approve')).body?.warnings).toEqual([])
+    await track(token)
+    const denied = await decide(id, 'deny', 'I was wrong.')
+    expect([denied.status, denied.body]).toEqual([
+      200,
+      expect.objectContaining({ state: 'denied', used_at: '2030-01-01T10:00:00.000Z' }),
+    ])
+    expect(denied.body?.warnings).toEqual([
+      expect.stringContaining('A call was made by this approval at 2030'),
+    ])
+    expect((await decide(id, 'deny')).body?.warnings).toHaveLength(1)
+    expect(errorOf(await track(token))).toMatchObject({ code: 'approval_denied', approval: id })
+    const [row] = await rows<{ request_id: string }>('SELECT request_id FROM approvals', NAME)
+    await principal(NAME).refund(row?.request_id ?? '')
+    expect((await admin('GET', `acme/approvals/${id}`)).body).toMatchObject({
+      state: 'denied',
+      used_at: null,
+    })
+    expect(errorOf(await track(token))).toMatchObject({ code: 'approval_denied', approval: id })
+    expect(await made()).toBe(1)
+    expect((await decide(id, 'approve')).status).toBe(409)
+  })
+
   test('may be taken back while it is not used; a denial stays one', async () => {
     const id = await ask()
     await decide(id, 'approve')
@@ -215,7 +241,13 @@ describe('an approval', () => {
     await client.login('ana@example.com')
     const { approval: id } = errorOf(await client.call('track_logout', { account_id: 'a' }))
     const as = (name: string, email: string | null, decision: 'approve' | 'deny' = 'approve') =>
-      principal(NAME).decideApproval({ id, decision, reason: null, by: { name, email } })
+      principal(NAME).decideApproval({
+        id,
+        decision,
+        reason: null,
+        by: { name, email, accounts: [] },
+        owner: null,
+      })
     expect(await as('ana', 'Ana@Example.com ')).toEqual({ kind: 'own' })
     expect(await as('ANA@example.com', null)).toEqual({ kind: 'own' })
     expect(await as('ben', 'ben@example.com')).toMatchObject({
@@ -355,6 +387,37 @@ describe('people', () => {
     expect((await client.call('track_logout', { account_id: 'a' })).isError).toBe(false)
   })
 
+  test('whom sessions know by another account are kept from their own calls as well', async () => {
+    await admin('PUT', 'acme', { identity: { trusted: true } })
+    const ana = await makePerson('acme', 'ana', 'admin')
+    const client = await connect({ token })
+    await client.login('auth0|7f')
+    const { approval: id } = errorOf(await client.call('track_logout', { account_id: 'a' }))
+    const as = (decision: string) => admin('POST', `acme/approvals/${id}`, { decision }, ana)
+    await admin('PUT', 'acme/people/ana', { role: 'admin', accounts: ['shop-1', 'Auth0|7F'] })
+    expect((await as('approve')).status).toBe(403)
+    await admin('PUT', 'acme/people/ana', { role: 'admin', accounts: ['shop-1'] })
+    expect((await as('approve')).body).toMatchObject({ state: 'approved' })
+    await admin('PUT', 'acme/people/ana', { role: 'admin', accounts: ['auth0|7f'] })
+    expect((await as('deny')).body).toMatchObject({ state: 'denied', decided_by: 'person:ana' })
+  })
+
+  test('whose agent it is may deny its calls, not approve them', async () => {
+    const [ana, ben] = [await makePerson('acme', 'ana', 'admin'), await makePerson('acme', 'ben', 'admin')]
+    const own = (owner: string | null) => admin('PUT', 'acme/grants/bot', { policy: 'bot', owner })
+    await own('ana')
+    const first = await ask()
+    const as = (id: string, decision: string, who: string) =>
+      admin('POST', `acme/approvals/${id}`, { decision }, who)
+    expect((await as(first, 'approve', ana)).status).toBe(403)
+    expect((await as(first, 'approve', ben)).body).toMatchObject({ state: 'approved' })
+    expect((await as(first, 'deny', ana)).body).toMatchObject({ state: 'denied' })
+    const second = await ask({ account_id: 'b' })
+    await own('ben')
+    expect((await as(second, 'approve', ben)).status).toBe(403)
+    expect((await as(second, 'approve', ana)).body).toMatchObject({ state: 'approved' })
+  })
+
   test('of lower roles, and of other tenants, decide nothing', async () => {
     const id = await ask()
     await told()
@@ -408,9 +471,7 @@ describe('administrators', () => {
       server: 'legiti',
       tool: 'track_logout',
       argument_names: ['account_id'],
-      arguments_sha256: new Uint8Array(
-        await crypto.subtle.digest('SHA-256', new TextEncoder().encode('{"account_id":"acct_secret_7"}')),
-      ).toHex(),
+      arguments_hmac: expect.stringMatching(/^[A-Za-z0-9-]+:[\w-]{22}$/),
     })
     expect(JSON.stringify(body)).not.toContain('acct_secret_7')
   })
@@ -433,15 +494,65 @@ describe('administrators', () => {
 
   test('leave a record of what they decide', async () => {
     const id = await ask()
-    await decide(id, 'approve')
-    await decide(id, 'deny')
+    await decide(id, 'approve', 'fine')
+    await decide(id, 'deny', '\u0001'.repeat(1_000))
     await told()
-    expect(
-      await tenantRows('acme', "SELECT actor, action, subject FROM changes WHERE action LIKE 'approval.%'"),
-    ).toEqual([
-      { actor: 'root', action: 'approval.approve', subject: `approval/${id}` },
-      { actor: 'root', action: 'approval.deny', subject: `approval/${id}` },
+    const changes = await tenantRows<{ actor: string; action: string; detail: string }>(
+      'acme',
+      `SELECT actor, action, detail FROM changes WHERE subject = 'approval/${id}' ORDER BY seq`,
+    )
+    expect(changes.map(({ actor, action }) => `${actor} ${action}`)).toEqual([
+      'root approval.approve',
+      'root approval.deny',
     ])
+    const [approved, denied] = changes.map(({ detail }) => JSON.parse(detail) as Record<string, string>)
+    const hmac = ((await principal(NAME).approval(id)) ?? { argumentsHmac: null }).argumentsHmac
+    expect(hmac).not.toBeNull()
+    expect(approved).toEqual({
+      grant: 'bot',
+      server: 'legiti',
+      tool: 'track_logout',
+      rule: RULE,
+      arguments_hmac: hmac,
+      reason: 'fine',
+    })
+    // However it is written, the reason is bounded and the rest is there.
+    expect(denied).toMatchObject({ grant: 'bot', arguments_hmac: hmac })
+    const reason = denied?.reason ?? ''
+    expect([reason.length > 100, reason.length < 200, reason.at(-1)]).toEqual([true, true, '…'])
+  })
+
+  test('read the whole story of an approval in the audit trail', async () => {
+    await makeAuditTables()
+    const id = await ask()
+    await track(token)
+    await decide(id, 'approve', 'fine')
+    await track(token)
+    await ask()
+    await decide(id, 'deny')
+    await track(token)
+    await told()
+    vi.setSystemTime(START + 70_000)
+    await runDurableObjectAlarm(principal(NAME))
+    await principal(NAME).auditSettled()
+    await runDurableObjectAlarm(env.TENANT.getByName('acme'))
+    const story = async () => {
+      const { body } = await admin('GET', `acme/audit?subject=approval/${id}&limit=100`)
+      return (body as { items: Record<string, unknown>[] }).items.reverse()
+    }
+    await vi.waitFor(async () => expect(await story()).toHaveLength(5), 5_000)
+    const rows = await story()
+    expect(rows.map(({ decision, action }) => decision ?? action).sort()).toEqual([
+      'allow',
+      'approval',
+      'approval',
+      'approval.approve',
+      'approval.deny',
+    ])
+    const hmacs = rows.map(({ arguments_hmac, detail }) => {
+      return arguments_hmac ?? (detail as { arguments_hmac: string }).arguments_hmac
+    })
+    expect(new Set(hmacs).size).toBe(1)
   })
 })
 

@@ -207,7 +207,17 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
       code: 2,
       err: 'gatehouse grant issue: 403 Forbidden: This takes the role admin.\n',
     })
-    expect((await cli('person set ana --role admin')).code).toBe(0)
+    expect((await cli("person set ana --role admin --accounts 'auth0|7, shop-1'")).code).toBe(0)
+    expect((await cli.json('person show ana')).data).toMatchObject({ accounts: ['auth0|7', 'shop-1'] })
+    expect((await cli('person set ana --email ana@acme.example')).code).toBe(0)
+    expect((await cli.json('person show ana')).data).toMatchObject({ accounts: ['auth0|7', 'shop-1'] })
+    expect((await cli('grant issue anas --owner ana')).code).toBe(0)
+    expect((await cli('grant set anas --label Hers')).code).toBe(0)
+    expect((await cli.json('grant show anas')).data).toMatchObject({ owner: 'ana', label: 'Hers' })
+    expect((await cli("grant set anas --owner ''")).code).toBe(0)
+    expect((await cli.json('grant show anas')).data).toMatchObject({ owner: null })
+    expect((await cli("person set ana --accounts ''")).code).toBe(0)
+    expect((await cli.json('person show ana')).data).toMatchObject({ accounts: [] })
     expect((await cli('person show ana')).out).toContain('role: admin\nemail: ana@acme.example\n')
     // The token says which tenant is meant.
     const { code } = await ana('person list', {}, { variables: { GATEHOUSE_TENANT: '' } })

@@ -53,7 +53,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`approvals and webhooks ${bareWorke
     expect((await cli('webhook replay oncall msg_x')).err).toMatch(/: 404 No such dead letter: /)
   })
 
-  test('a call waits, is shown, approved, and cannot be denied once it was used', async () => {
+  test('a call waits, is shown, approved, and is told to have been made when it is denied afterwards', async () => {
     await client.call('auth_whoami', {})
     const pending = async () => {
       const { items } = (await cli.json('approval list --state pending')).data as { items: { id: string }[] }
@@ -68,7 +68,12 @@ describe.skipIf(bareWorkerdMissing !== null)(`approvals and webhooks ${bareWorke
     expect((await cli(`approval approve ${id} --reason 'as agreed'`)).out).toBe(`${id}: approved\n`)
     expect((await cli(`approval show ${id}`)).out).toContain('reason: as agreed\n')
     await client.call('auth_whoami', {})
-    expect((await cli(`approval deny ${id}`)).err).toMatch(/^gatehouse approval deny: 409 Conflict: /)
+    expect((await cli(`approval approve ${id}`)).err).toMatch(/^gatehouse approval approve: 409 Conflict: /)
+    const denied = await cli(`approval deny ${id}`)
+    expect([denied.code, denied.out]).toEqual([0, `${id}: denied\n`])
+    expect(denied.err).toMatch(
+      /^warning: A call was made by this approval at \S+, or is still at its server: /,
+    )
     expect((await cli('approval show apr_bot_nothing')).err).toMatch(/: 404 Not found: /)
     await until('the webhook', () => told.some((text) => text.includes('approval.decided')), 20_000)
     expect((await cli('webhook messages oncall --state delivered')).out).toMatch(

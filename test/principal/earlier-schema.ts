@@ -1,6 +1,15 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+export const WITH_PLAIN_DIGESTS = `
+  ALTER TABLE approvals DROP COLUMN arguments_hmac;
+  ALTER TABLE approvals DROP COLUMN continuation;
+  ALTER TABLE approvals DROP COLUMN reopenings;
+  ALTER TABLE audit DROP COLUMN approval;
+  UPDATE schema_version SET version = 8;
+`
+
 const WITHOUT_ISSUERS = `
+  ${WITH_PLAIN_DIGESTS}
   DROP TABLE recent_logouts;
   DROP TABLE revocations;
   DROP INDEX sessions_live_account;

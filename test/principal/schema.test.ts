@@ -3,7 +3,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
 import { migrate, schemaVersion } from '../../src/principal/schema.ts'
 import { connect, fresh, principal, rows, settled } from '../support/gateway.ts'
-import { WITHOUT_UPSTREAMS } from './earlier-schema.ts'
+import { WITH_PLAIN_DIGESTS, WITHOUT_UPSTREAMS } from './earlier-schema.ts'
 
 beforeEach(fresh)
 
@@ -28,6 +28,27 @@ test('an object from before there were upstream servers keeps its sessions and i
     { tool: 'auth_login', outcome: 'result' },
   ])
   expect(await rows('SELECT count(*) AS n FROM upstream_sessions')).toEqual([{ n: 0 }])
+})
+
+test('an object whose approvals had plain digests lets none of them out', async () => {
+  const digest = 'd'.repeat(64)
+  await connect()
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(WITH_PLAIN_DIGESTS)
+    expect(schemaVersion(sql)).toBe(8)
+    sql.exec(
+      `INSERT INTO approvals (id, server, tool, arguments, argument_names, rule, config_version, message, url, requested_at,
+         expires_at, state, revision) VALUES ('apr_agent_1', 's', 't', ?, '[]', '/r', 'v', 'm', 'u', 1, 2, 'pending', 1)`,
+      digest,
+    )
+    const data = JSON.stringify({ id: 'apr_agent_1', argumentsSha256: digest })
+    sql.exec("INSERT INTO announcements (id, at, type, data) VALUES ('a', 1, 'approval', ?)", data)
+  })
+  await evictDurableObject(principal())
+  expect(await rows('SELECT data FROM announcements')).toEqual([
+    { data: '{"id":"apr_agent_1","argumentsHmac":null}' },
+  ])
+  expect(JSON.stringify(await principal().approval('apr_agent_1'))).not.toContain(digest)
 })
 
 test('bringing tables up to date again changes nothing', async () => {

@@ -337,6 +337,7 @@ describe('a message', () => {
         server: 'legiti',
         tool: 'track_logout',
         argument_names: ['account_id'],
+        arguments_hmac: expect.stringMatching(/^[A-Za-z0-9-]+:[\w-]{22}$/),
         rule: '/tools/track_logout/require_approval/0',
         message: 'Ask Ana.',
         policy_version: expect.any(String),

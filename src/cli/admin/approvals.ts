@@ -14,7 +14,11 @@ export const approvalCommands: readonly Command[] = [
     name: 'list',
     summary: 'List calls that wait for a person, or did, the youngest first',
     options: [
-      { name: 'state', value: 'STATE', help: 'pending, approved, denied, used or expired; all where absent' },
+      {
+        name: 'state',
+        value: 'STATE',
+        help: 'pending, approved, denied, used, asking or expired; all where absent',
+      },
     ],
     examples: ['gatehouse approval list --state pending'],
     run: async (api, { values }) =>

@@ -12,6 +12,11 @@ const described: readonly Option[] = [
   { name: 'label', value: 'TEXT', help: 'what policies and people know it by; its name where absent' },
   { name: 'policy', value: 'P', help: 'the policy that it is under; without one everything is denied' },
   { name: 'servers', value: 'S1,S2', help: 'the servers that it reaches; all ("*") where absent' },
+  {
+    name: 'owner',
+    value: 'PERSON',
+    help: 'whose agent it is: they cannot approve its calls; nobody ("") where absent',
+  },
   { name: 'expires', value: 'TIME', help: 'such as 2030-01-31T12:00:00Z; never ("never") where absent' },
 ]
 
@@ -45,8 +50,8 @@ export const grantCommands: readonly Command[] = [
     run: async (api, given) => {
       const [name = ''] = given.operands
       const { body, tag } = await api.get(of(name))
-      const { label, policy, servers, expires_at } = body
-      const next = { label, policy, servers, expires_at, ...saidOf(given) }
+      const { label, policy, servers, owner, expires_at } = body
+      const next = { label, policy, servers, owner, expires_at, ...saidOf(given) }
       return changed(`grant ${name} changed`, await api.put(of(name), { body: next, match: tag }))
     },
   }),
@@ -119,12 +124,14 @@ function saidOf({ values }: Given): Record<string, unknown> {
   const servers = values.get('servers')
   const expires = values.get('expires')
   const label = values.get('label')
+  const owner = values.get('owner')
   return {
     ...(label === undefined ? {} : { label }),
     ...(policy === undefined ? {} : { policy: policy === '' ? null : policy }),
     ...(servers === undefined
       ? {}
       : { servers: servers === '*' ? '*' : listed(servers).filter((it) => it !== '') }),
+    ...(owner === undefined ? {} : { owner: owner === '' ? null : owner }),
     ...(expires === undefined ? {} : { expires_at: expires === 'never' ? null : expires }),
   }
 }

@@ -1,8 +1,8 @@
 /** `person …`: who may administer a tenant. */
-import type { Option } from '../arguments.ts'
+import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { changed, part } from './api.ts'
-import { administer, keyOf, ONE, wholeNumber } from './command.ts'
+import { administer, keyOf, listed, ONE, wholeNumber } from './command.ts'
 import { withToken } from './grants.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
@@ -15,13 +15,19 @@ const email: Option = {
   help: 'who Cloudflare Access says they are; none where absent',
 }
 
+const accounts: Option = {
+  name: 'accounts',
+  value: 'A1,A2',
+  help: 'by which sessions know them, such as the sub of a token',
+}
+
 export const personCommands: readonly Command[] = [
   administer({
     group: 'person',
     name: 'add',
     summary: 'Add a person',
     operands: ONE,
-    options: [{ ...role, required: true }, email],
+    options: [{ ...role, required: true }, email, accounts],
     changes: true,
     creates: true,
     examples: ['gatehouse person add ana --role admin --email ana@acme.example'],
@@ -30,7 +36,7 @@ export const personCommands: readonly Command[] = [
         operands: [name = ''],
         values,
       } = given
-      const body = { role: values.get('role'), email: values.get('email') }
+      const body = { role: values.get('role'), email: values.get('email'), accounts: accountsOf(values) }
       const made = await api.put(of(name), { body, absent: true, ...keyOf(given) })
       return changed(`person ${name} added`, made)
     },
@@ -38,9 +44,13 @@ export const personCommands: readonly Command[] = [
   administer({
     group: 'person',
     name: 'set',
-    summary: 'Change a person’s role or address; what is not said stays',
+    summary: 'Change a person’s role, address or accounts; what is not said stays',
     operands: ONE,
-    options: [role, { ...email, help: 'who Cloudflare Access says they are; "" for nobody' }],
+    options: [
+      role,
+      { ...email, help: 'who Cloudflare Access says they are; "" for nobody' },
+      { ...accounts, help: `${accounts.help}; "" for none` },
+    ],
     changes: true,
     examples: ['gatehouse person set ana --role viewer'],
     run: async (api, { operands: [name = ''], values }) => {
@@ -49,6 +59,7 @@ export const personCommands: readonly Command[] = [
       const body = {
         role: values.get('role') ?? before.body.role,
         email: address === undefined ? before.body.email : address === '' ? null : address,
+        accounts: accountsOf(values) ?? before.body.accounts,
       }
       return changed(`person ${name} changed`, await api.put(of(name), { body, match: before.tag }))
     },
@@ -59,7 +70,13 @@ export const personCommands: readonly Command[] = [
     summary: 'List the people',
     examples: ['gatehouse person list'],
     run: async (api) =>
-      shownList(await api.all(PATH), [member('name'), member('role'), member('email'), member('tokens')]),
+      shownList(await api.all(PATH), [
+        member('name'),
+        member('role'),
+        member('email'),
+        member('accounts'),
+        member('tokens'),
+      ]),
   }),
   administer({
     group: 'person',
@@ -114,3 +131,9 @@ export const personCommands: readonly Command[] = [
       changed(`person ${name} removed`, await api.delete(of(name))),
   }),
 ]
+
+/** What the option says; undefined where it says nothing. */
+function accountsOf(values: Given['values']): string[] | undefined {
+  const said = values.get('accounts')
+  return said === undefined ? undefined : listed(said).filter((it) => it !== '')
+}

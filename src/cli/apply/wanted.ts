@@ -32,6 +32,7 @@ export interface WantedGrant {
     readonly label: string
     readonly policy: string | null
     readonly servers: '*' | readonly string[]
+    readonly owner: string | null
     readonly expires_at: string | null
   }
 }
@@ -163,13 +164,14 @@ function grant(file: string, name: string, bytes: Uint8Array, problems: string[]
     problems.push(...problemsOf(parsed.error.issues, value.value).map((it) => placed(file, it, value.locate)))
     return null
   }
-  const { label = name, policy, servers, expires_at } = parsed.data
+  const { label = name, policy, servers, owner, expires_at } = parsed.data
   return {
     file,
     document: {
       label,
       policy,
       servers: servers === '*' ? servers : [...new Set(servers)].toSorted(),
+      owner,
       expires_at,
     },
   }

@@ -1,0 +1,32 @@
+/**
+ * What ties the answers to a server's questions to the call that was asked (MCP 2026-07-28, multi round-trip requests): the
+ * `requestState` that the server gave, as SHA-256. A server that gives none is told apart by nothing but the call itself.
+ */
+import { isObject } from '../json.ts'
+import { sha256Hex } from '../sha256.ts'
+
+/** Of a server that gives no state: whatever brings answers goes on. No digest looks like it. */
+const STATELESS = 'answers'
+
+/** What a call brings to its server's questions. */
+export interface Answers {
+  readonly inputResponses?: unknown
+  readonly requestState?: unknown
+}
+
+/** What the result `input_required` can be gone on with; null for one that no call can be told to answer. */
+export async function continuationAsked(result: Readonly<Record<string, unknown>>): Promise<string | null> {
+  const { inputRequests, requestState } = result
+  return named(requestState, isObject(inputRequests) && Object.keys(inputRequests).length > 0)
+}
+
+/** What a call goes on with; null for one that begins. */
+export async function continuationOf({ inputResponses, requestState }: Answers): Promise<string | null> {
+  return named(requestState, isObject(inputResponses))
+}
+
+async function named(state: unknown, isAnswered: boolean): Promise<string | null> {
+  if (state === undefined || state === null) return isAnswered ? STATELESS : null
+  if (typeof state !== 'string') return null
+  return sha256Hex(state)
+}

@@ -1,0 +1,36 @@
+/** A tenant whose list was kept when approvals had plain digests, people no accounts and grants no owner. */
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
+import { expect, test } from 'vitest'
+import { schemaVersion } from '../../src/storage/migrate.ts'
+import { admin, makeGrant, makePerson, tenantObject } from '../support/admin.ts'
+import { fresh } from '../support/gateway.ts'
+import { ASKS, errorOf, told, track } from './support.ts'
+
+const EARLIER = `
+  ALTER TABLE grants DROP COLUMN owner;
+  ALTER TABLE people DROP COLUMN accounts;
+  UPDATE approvals SET view = json_set(json_remove(view, '$.argumentsHmac'), '$.argumentsSha256', 'plain-digest');
+  UPDATE schema_version SET version = version - 1;
+`
+
+test('goes on with it, and shows no such digest', async () => {
+  await fresh()
+  const token = await makeGrant('acme', 'bot', ASKS)
+  await makePerson('acme', 'ana', 'admin')
+  const { approval: id } = errorOf(await track(token))
+  await told()
+  await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
+    const before = schemaVersion(storage.sql)
+    storage.sql.exec(EARLIER)
+    expect(schemaVersion(storage.sql)).toBe(before - 1)
+  })
+  await evictDurableObject(tenantObject('acme'))
+  const list = await admin('GET', 'acme/approvals')
+  expect(list.body).toMatchObject({ items: [{ id, state: 'pending', arguments_hmac: null }] })
+  expect(JSON.stringify(list.body)).not.toContain('plain-digest')
+  expect((await admin('GET', 'acme/people/ana')).body).toMatchObject({ accounts: [] })
+  expect((await admin('GET', 'acme/grants/bot')).body).toMatchObject({ owner: null })
+  expect((await admin('POST', `acme/approvals/${id}`, { decision: 'approve' })).status).toBe(200)
+  expect((await track(token)).isError).toBe(false)
+  await told()
+})
