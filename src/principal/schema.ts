@@ -242,6 +242,13 @@ const migrations: readonly string[] = [
     at INTEGER NOT NULL
   );
   `,
+  `
+  -- Rows of the audit log as the audit database has confirmed them, one in a thousand; the same in a TenantObject.
+  CREATE TABLE audit_checkpoints (
+    seq INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL                  -- of that row, as hex
+  );
+  `,
 ]
 
 /** How far this object's tables are, 0 for none at all. Writes nothing. */

@@ -3,13 +3,22 @@ import { allowsPrivate } from '../admin/resolve.ts'
 import type { PersonRole } from '../admin/roles.ts'
 import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
 import { carry } from '../audit/carry.ts'
-import { type LocalRows, readLocal, readTenantLogs, type TenantLogs } from '../audit/local.ts'
+import {
+  type Cut,
+  type LocalRows,
+  type LogEvidence,
+  readEvidence,
+  readLocal,
+  readTenantLogs,
+  type TenantLogs,
+} from '../audit/local.ts'
 import { retain } from '../audit/retention.ts'
 import { TENANT_LOG } from '../audit/row.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { nativeServerNames } from '../native/server-names.ts'
+import { principalObject } from '../objects.ts'
 import { secretKeys } from '../secrets/seal.ts'
 import { addressProblem } from '../upstream/address.ts'
 import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
@@ -649,6 +658,12 @@ export class TenantObject extends DurableObject<Env> {
     return this.#exists ? readTenantLogs(this.#sql, changesLog(this.#sql)) : null
   }
 
+  /** What this object knows of its own log after `cut`, where retention has cut it; what is from before is let go. */
+  async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
+    if (!this.#exists) return null
+    return this.ctx.storage.transactionSync(() => readEvidence(this.#sql, changesLog(this.#sql), cut))
+  }
+
   /** Administrative changes that are still here, after `seq`. */
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
     return this.#exists ? readLocal(this.#sql, changesLog(this.#sql), seq, most) : null
@@ -959,7 +974,11 @@ export class TenantObject extends DurableObject<Env> {
     await this.#rearm()
     try {
       await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
-      await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
+      const evidence = async (principal: string, cut: Pick<Cut, 'chain' | 'seq'> | null) =>
+        principal === TENANT_LOG
+          ? this.auditEvidence(cut)
+          : principalObject(this.env, name, principal).auditEvidence(cut)
+      await retain({ sql, db, tenant: name, days: retentionDays(settings), evidence, commit, now })
     } finally {
       this.#keepingUntilMs = null
     }

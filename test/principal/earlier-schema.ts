@@ -1,6 +1,12 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+const WITHOUT_CHECKPOINTS = `
+  DROP TABLE audit_checkpoints;
+  UPDATE schema_version SET version = 8;
+`
+
 const WITHOUT_ISSUERS = `
+  ${WITHOUT_CHECKPOINTS}
   DROP TABLE recent_logouts;
   DROP TABLE revocations;
   DROP INDEX sessions_live_account;
