@@ -92,7 +92,9 @@ function readStateless(route: InboundModernRoute, headers: MessageHeaders): Mess
     })
   }
   if (route.messageKind === 'notification') {
-    const refusal = standardHeaderRefusal(route.message.method, undefined, headers)
+    const refusal =
+      notificationRefusal(route.message.method) ??
+      standardHeaderRefusal(route.message.method, undefined, headers)
     if (refusal !== null) return refused('stateless', refusal)
     return { kind: 'notification', era: 'stateless', body: route.message }
   }
@@ -117,12 +119,26 @@ function readSessionEra(reason: string, body: unknown, headers: MessageHeaders):
     }
   }
   if (reason === 'response') return { kind: 'response', era: 'session', body: body as JSONRPCResponse }
-  if (reason === 'notification')
-    return { kind: 'notification', era: 'session', body: body as JSONRPCNotification }
+  if (reason === 'notification') {
+    const notification = body as JSONRPCNotification
+    const unnotified = notificationRefusal(notification.method)
+    if (unnotified !== null) return refused('session', unnotified)
+    return { kind: 'notification', era: 'session', body: notification }
+  }
   const request = body as JSONRPCRequest
   const refusal = paramsRefusal(request.method, request.params)
   if (refusal !== null) return refused('session', refusal)
   return { kind: 'request', era: 'session', id: request.id, method: request.method, body: request }
+}
+
+/**
+ * A request that asks for no answer is none in MCP. Passed on as a notification it would reach a server undecided, and
+ * some carry out what they are told, whether it has an id or not.
+ */
+function notificationRefusal(method: string): Refusal | null {
+  if (method.startsWith('notifications/')) return null
+  const message = 'A message without an id must be a notification: its method begins with notifications/'
+  return { status: 400, code: codes.invalidRequest, message }
 }
 
 /** The shape of what we act on ourselves; other methods are checked by the code that answers them. */
