@@ -7,12 +7,12 @@ import { continueExchange } from '../bridge/exchange-call.ts'
 import { isOurState } from '../bridge/names.ts'
 import { type Admission, afterAnswer, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
-import { unknownCall } from '../gateway/call.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
 import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { settleLater } from '../gateway/outcomes.ts'
+import { unknownCall } from '../gateway/unknown-call.ts'
 import { failure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
@@ -125,6 +125,11 @@ async function plan(
     call: await record(passage, target, args),
     handle: typeof handle === 'string' ? handle : null,
     isRetry,
+  }
+  // The principal says so to the client, and puts it on record.
+  if (config.isSuspended) {
+    const intent = new Judge(passage, config, subject).refusal('refuse', '(suspended)')
+    return { kind: 'unknown', intent }
   }
   if (target === null) {
     const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')

@@ -50,10 +50,25 @@ export type Message =
   | { readonly kind: 'response'; readonly era: 'session'; readonly body: JSONRPCResponse }
   /** Several messages in one array; only some revisions of the session era have them. */
   | { readonly kind: 'batch'; readonly era: 'session'; readonly bodies: readonly unknown[] }
-  | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal }
+  /** `isCall`: it would have been a call of a tool. */
+  | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal; readonly isCall: boolean }
+
+type Read = Exclude<Message, { kind: 'refused' }> | Refused
+type Refused = Omit<Extract<Message, { kind: 'refused' }>, 'isCall'>
 
 /** Reads one POSTed body. */
 export function readMessage(body: unknown, headers: MessageHeaders): Message {
+  const message = read(body, headers)
+  return message.kind === 'refused' ? { ...message, isCall: isCall(body) } : message
+}
+
+/** Whether a message, or any of a batch, means to call a tool, however it goes about it. */
+export function isCall(body: unknown): boolean {
+  if (Array.isArray(body)) return body.some((one) => !Array.isArray(one) && isCall(one))
+  return isObject(body) && body.method === 'tools/call'
+}
+
+function read(body: unknown, headers: MessageHeaders): Read {
   const route = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -81,7 +96,7 @@ export function eraOfHeaders({ protocolVersion }: MessageHeaders): Era {
   return protocolVersion !== null && statelessEraVersions.includes(protocolVersion) ? 'stateless' : 'session'
 }
 
-function readStateless(route: InboundModernRoute, headers: MessageHeaders): Message {
+function readStateless(route: InboundModernRoute, headers: MessageHeaders): Read {
   const revision = route.classification.revision
   if (revision === undefined || !statelessEraVersions.includes(revision)) {
     return refused('stateless', {
@@ -106,7 +121,7 @@ function readStateless(route: InboundModernRoute, headers: MessageHeaders): Mess
   return { kind: 'request', era: 'stateless', id, method, body: route.message }
 }
 
-function readSessionEra(reason: string, body: unknown, headers: MessageHeaders): Message {
+function readSessionEra(reason: string, body: unknown, headers: MessageHeaders): Read {
   if (reason === 'batch') return { kind: 'batch', era: 'session', bodies: body as unknown[] }
   if (reason !== 'initialize') {
     const version = headers.protocolVersion ?? ASSUMED_VERSION
@@ -198,6 +213,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function refused(era: Era, refusal: Refusal): Message {
+function refused(era: Era, refusal: Refusal): Refused {
   return { kind: 'refused', era, refusal }
 }
