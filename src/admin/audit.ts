@@ -58,6 +58,13 @@ const verificationSchema = z.object({
       chain: z.string(),
       seq: z.int(),
       problem: z.enum(['altered', 'missing', 'cut_short', 'made_up', 'unknown_log']),
+      between: z
+        .array(z.int())
+        .length(2)
+        .nullable()
+        .describe(
+          'Of what was altered: the log is as it was written up to the first row, and the alteration is not behind the second',
+        ),
     }),
   ),
   next: z.string().nullable().describe('`after` of the next request; null: all of it was looked at'),

@@ -3,13 +3,14 @@
  *
  * 1. One transaction freezes the next rows: from then on they never change, so that whatever is sent again is the same.
  * 2. They are hashed, put into the database, and seen to be there.
- * 3. One transaction moves the head and lets go of the rows.
+ * 3. One transaction moves the head, remembers it where it is far from the last that is remembered, and lets go of the rows.
  *
  * A crash between any two of them repeats what came after the last transaction; the database keeps the first of two
  * equal rows. So nothing is lost and nothing is doubled.
  */
 import { errorName, log } from '../log.ts'
 import { chainRows } from './chain.ts'
+import { markCheckpoint } from './checkpoints.ts'
 import { markCarried, markFailed, markFrozen, type Progress, readProgress } from './progress.ts'
 import type { AuditRow } from './row.ts'
 import { putRows, StoreError } from './store.ts'
@@ -88,6 +89,7 @@ async function carryBatch({
   if (last === undefined) return false
   await commit(() => {
     markCarried(sql, last.seq, last.hash)
+    markCheckpoint(sql, last.seq, last.hash)
     source.forget(last.seq, now())
   })
   return true

@@ -1,5 +1,6 @@
 /** What an object says of its own log: for verification, for live tails, and for up to when a query is complete. */
 import type { Source } from './carry.ts'
+import { type Checkpoint, forgetCheckpoints, readCheckpoints } from './checkpoints.ts'
 import { readProgress } from './progress.ts'
 import type { AuditRow } from './row.ts'
 
@@ -17,6 +18,12 @@ export interface LogHead {
   readonly oldestWaitingMs: number | null
 }
 
+/** All that a log's own object knows of what was carried: what the audit database says must agree with it. */
+export interface LogEvidence extends LogHead {
+  /** Rows whose hashes it remembers, in order, the head last. */
+  readonly checkpoints: readonly Checkpoint[]
+}
+
 export interface LocalRows {
   readonly chain: string
   readonly headSeq: number
@@ -30,6 +37,19 @@ export function readHead(sql: SqlStorage, source: Source): LogHead {
   const { chain, firstSeq, headSeq, headHash, frozenSeq } = readProgress(sql)
   const [oldest] = source.after(headSeq, 1)
   return { chain, firstSeq, headSeq, headHash, frozenSeq, oldestWaitingMs: oldest?.row.at ?? null }
+}
+
+/** `cut`: where retention has cut a log; checkpoints up to there are let go. */
+export function readEvidence(
+  sql: SqlStorage,
+  source: Source,
+  cut: Pick<Cut, 'chain' | 'seq'> | null,
+): LogEvidence {
+  const head = readHead(sql, source)
+  if (cut !== null && cut.chain === head.chain) forgetCheckpoints(sql, cut.seq)
+  const earlier = readCheckpoints(sql).filter(({ seq }) => seq < head.headSeq)
+  const last = head.headSeq === 0 ? [] : [{ seq: head.headSeq, hash: head.headHash }]
+  return { ...head, checkpoints: [...earlier, ...last] }
 }
 
 export function readLocal(sql: SqlStorage, source: Source, seq: number, most: number): LocalRows {

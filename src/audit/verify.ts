@@ -1,12 +1,13 @@
 /**
  * Proves that nothing was removed from a tenant's trail and nothing altered: every hash is computed again, from where
- * retention last cut a log to the head that the log's own object keeps. That object is asked first: what it has been
- * confirmed must be there.
+ * retention last cut a log to the head that the log's own object keeps, and on the way compared with those of other rows
+ * that it has kept. That object is asked first: what it has been confirmed must be there.
  */
 import type { Env } from '../env.ts'
 import { principalObject, tenantObject } from '../objects.ts'
 import { GENESIS, linkHash } from './chain.ts'
-import type { Cut, LogHead } from './local.ts'
+import type { Checkpoint } from './checkpoints.ts'
+import type { Cut, LogEvidence } from './local.ts'
 import { firstUpTo, otherLogs, readLog, storedPrincipals } from './query.ts'
 import { type Log, TENANT_LOG } from './row.ts'
 
@@ -25,6 +26,11 @@ export interface Finding {
     | 'made_up'
     /** Rows of a log that no object knows: of one that was deleted, or made up. */
     | 'unknown_log'
+  /**
+   * Of what was altered: the log is as it was written up to the first of these rows, and the alteration is not behind the
+   * second. Null: that cannot be said.
+   */
+  readonly between: readonly [after: number, until: number] | null
 }
 
 export interface Verification {
@@ -35,15 +41,25 @@ export interface Verification {
   readonly next: string | null
 }
 
-/** Where verifying stopped: in a log, after a row whose hash this is. */
+/** How far a log is verified. */
+interface Thread {
+  /** The last row that was looked at, and the hash that the database has for it. */
+  readonly seq: number
+  readonly hash: string
+  /** What the hash must be for all that the rows say, from the last one that is known for sure: the cut, or a checkpoint. */
+  readonly genuine: string
+  /** That one. */
+  readonly sure: number
+  /** Something was found since then: it is why the next checkpoint is not met. */
+  readonly isTold: boolean
+}
+
+/** Where verifying stopped: in a log, or before one. */
 interface Place {
   readonly principal: string
   readonly chain: string
-  readonly seq: number
-  readonly hash: string
+  readonly thread: Thread
 }
-
-type Point = Pick<Place, 'seq' | 'hash'>
 
 /** Rows in one go: hashing costs about 10 µs each. */
 const MOST_ROWS = 20_000
@@ -68,17 +84,16 @@ export async function verify(
   const run = new Run(db, async () => (await tenantObject(env, tenant).auditLogs())?.cuts ?? [])
   for (const principal of names) {
     if (from !== null && principal < from.principal) continue
-    if (run.isFull()) return run.result({ principal, chain: '', seq: 0, hash: '' })
-    const askHead = async () =>
-      principal === TENANT_LOG
-        ? ((await tenantObject(env, tenant).auditLogs())?.own ?? null)
-        : principalObject(env, tenant, principal).auditHead()
-    const head = await askHead()
-    for (const chain of await otherLogs(db, tenant, principal, head?.chain ?? null))
-      run.found({ grant: principal, chain, seq: 0, problem: 'unknown_log' })
-    if (head === null) continue
-    const place = from?.principal === principal && from.chain === head.chain ? from : null
-    const stopped = await run.log({ tenant, principal, chain: head.chain }, head, place, askHead)
+    if (run.isFull()) return run.result({ principal, chain: '', thread: startAt({ seq: 0, hash: GENESIS }) })
+    const object =
+      principal === TENANT_LOG ? tenantObject(env, tenant) : principalObject(env, tenant, principal)
+    const askEvidence = async () => object.auditEvidence(null)
+    const evidence = await askEvidence()
+    for (const chain of await otherLogs(db, tenant, principal, evidence?.chain ?? null))
+      run.found({ grant: principal, chain, seq: 0, problem: 'unknown_log', between: null })
+    if (evidence === null) continue
+    const thread = from?.principal === principal && from.chain === evidence.chain ? from.thread : null
+    const stopped = await run.log({ tenant, principal, chain: evidence.chain }, evidence, thread, askEvidence)
     if (stopped !== null) return run.result(stopped)
   }
   return run.result(null)
@@ -105,53 +120,83 @@ class Run {
   }
 
   result(next: Place | null): Verification {
-    const cursor = next === null ? null : JSON.stringify([next.principal, next.chain, next.seq, next.hash])
-    return { rows: this.#rows, logs: this.#logs, findings: this.#findings, next: cursor }
+    return {
+      rows: this.#rows,
+      logs: this.#logs,
+      findings: this.#findings,
+      next: next === null ? null : writePlace(next),
+    }
   }
 
-  /** Verifies one log, from its beginning or from `place`. Where it stopped, or null at its end. */
+  /** Verifies one log, from its beginning or from where `from` was. Where it stopped, or null at its end. */
   async log(
     log: Log,
-    head: LogHead,
-    place: Place | null,
-    askHead: () => Promise<LogHead | null>,
+    evidence: LogEvidence,
+    from: Thread | null,
+    askEvidence: () => Promise<LogEvidence | null>,
   ): Promise<Place | null> {
     const { principal, chain } = log
-    const finding = (problem: Finding['problem'], at: number) =>
-      this.found({ grant: principal, chain, seq: at, problem })
-    const beginning = await this.#beginning(log, head)
-    let { seq, hash } = place ?? beginning
-    if (place === null) {
+    const { headSeq, headHash, checkpoints } = evidence
+    const hashes = new Map(checkpoints.map(({ seq, hash }) => [seq, hash]))
+    const found = (problem: Finding['problem'], seq: number, between: Finding['between'] = null) =>
+      this.found({ grant: principal, chain, seq, problem, between })
+    const altered = (seq: number, sure: number) => {
+      const until = checkpoints.find((it) => it.seq >= seq)?.seq
+      found('altered', seq, until === undefined ? null : [sure, until])
+    }
+    /** Where retention has cut the log, if that is further on. */
+    const cutAfter = async (thread: Thread): Promise<Thread> => {
+      const cut = await this.#beginning(log, evidence)
+      if (cut.seq <= thread.seq) return thread
+      if (cut.seq === headSeq && cut.hash !== headHash) found('altered', cut.seq)
+      return startAt(cut)
+    }
+
+    let thread = from
+    if (thread === null) {
       this.#logs += 1
+      const beginning = await this.#beginning(log, evidence)
       const early = await firstUpTo(this.#db, log, beginning.goneSeq)
-      if (early !== null) finding('made_up', early)
-      if (seq === head.headSeq && hash !== head.headHash) finding('altered', seq)
+      if (early !== null) found('made_up', early)
+      if (beginning.seq === headSeq && beginning.hash !== headHash) found('altered', headSeq)
+      thread = startAt(beginning)
     }
     for (;;) {
-      const page = await readLog(this.#db, log, seq, PAGE)
+      const page = await readLog(this.#db, log, thread.seq, PAGE)
       for (const row of page) {
         this.#rows += 1
-        // Retention may have cut the log since.
-        if (row.seq !== seq + 1) ({ seq, hash } = later({ seq, hash }, await this.#beginning(log, head)))
-        if (row.seq !== seq + 1) finding('missing', seq + 1)
-        else if ((await linkHash(hash, log, row)) !== row.hash) finding('altered', row.seq)
+        // Retention may be cutting the log: rows that are not there are gone where the cut says so, and those before it go.
+        if (row.seq > thread.seq + 1) thread = await cutAfter(thread)
+        if (row.seq <= thread.seq) continue
+        const isGap: boolean = row.seq > thread.seq + 1
+        if (isGap) {
+          found('missing', thread.seq + 1)
+          thread = over(thread, row.seq, checkpoints)
+        }
+        const expected: string = await linkHash(thread.hash, log, row)
+        const isLinked: boolean = isGap || expected === row.hash
+        if (!isLinked) altered(row.seq, thread.sure)
+        const genuine: string =
+          thread.genuine === thread.hash ? expected : await linkHash(thread.genuine, log, row)
         // What follows is looked at by itself: one finding for one thing.
-        seq = row.seq
-        hash = row.hash
-        if (seq === head.headSeq && hash !== head.headHash) finding('altered', seq)
+        const isTold: boolean = thread.isTold || !isLinked
+        const point = hashes.get(row.seq)
+        if (point !== undefined && genuine !== point && !isTold) altered(row.seq, thread.sure)
+        const { seq, hash } = row
+        thread =
+          point === undefined
+            ? { seq, hash, genuine, sure: thread.sure, isTold }
+            : { seq, hash, genuine: point, sure: seq, isTold: false }
       }
       if (page.length < PAGE) break
-      if (this.isFull()) return { principal, chain, seq, hash }
+      if (this.isFull()) return { principal, chain, thread }
     }
-    if (seq < head.headSeq) {
-      ;({ seq, hash } = later({ seq, hash }, await this.#beginning(log, head)))
-      if (seq === head.headSeq && hash !== head.headHash) finding('altered', seq)
-    }
-    if (seq < head.headSeq) finding('cut_short', seq + 1)
-    if (seq > head.frozenSeq) {
+    if (thread.seq < headSeq) thread = await cutAfter(thread)
+    if (thread.seq < headSeq) found('cut_short', thread.seq + 1)
+    if (thread.seq > evidence.frozenSeq) {
       // It may have gone on meanwhile.
-      const frozenSeq = (await askHead())?.frozenSeq ?? head.frozenSeq
-      if (seq > frozenSeq) finding('made_up', frozenSeq + 1)
+      const frozenSeq = (await askEvidence())?.frozenSeq ?? evidence.frozenSeq
+      if (thread.seq > frozenSeq) found('made_up', frozenSeq + 1)
     }
     return null
   }
@@ -159,25 +204,38 @@ class Run {
   /** What the first row that should be there is chained to, and up to where there must be none for sure. */
   async #beginning(
     { principal, chain }: Log,
-    head: LogHead,
-  ): Promise<{ seq: number; hash: string; goneSeq: number }> {
+    { firstSeq }: LogEvidence,
+  ): Promise<Checkpoint & { readonly goneSeq: number }> {
     const cut = (await this.#askCuts()).find((it) => it.principal === principal && it.chain === chain)
     if (cut !== undefined) return { seq: cut.seq, hash: cut.hash, goneSeq: cut.removedSeq }
-    const seq = (head.firstSeq ?? 1) - 1
+    const seq = (firstSeq ?? 1) - 1
     return { seq, hash: GENESIS, goneSeq: seq }
   }
 }
 
-function later(one: Point, other: Point): Point {
-  return other.seq > one.seq ? other : one
+function startAt({ seq, hash }: Checkpoint): Thread {
+  return { seq, hash, genuine: hash, sure: seq, isTold: false }
+}
+
+/** A thread that goes on with row `next` though rows before it are missing; a checkpoint among those is known for sure. */
+function over(thread: Thread, next: number, checkpoints: readonly Checkpoint[]): Thread {
+  const passed = checkpoints.findLast(({ seq }) => seq > thread.seq && seq < next)
+  if (passed === undefined) return { ...thread, isTold: true }
+  return { ...thread, genuine: passed.hash, sure: passed.seq, isTold: passed.seq < next - 1 }
+}
+
+function writePlace({ principal, chain, thread }: Place): string {
+  const { seq, hash, genuine, sure, isTold } = thread
+  return JSON.stringify([principal, chain, seq, hash, genuine, sure, isTold])
 }
 
 function readPlace(text: string): Place | null {
   try {
-    const [principal, chain, seq, hash] = JSON.parse(text) as unknown[]
-    const texts = [principal, chain, hash]
-    if (texts.some((it) => typeof it !== 'string') || !Number.isSafeInteger(seq)) return null
-    return { principal, chain, seq, hash } as Place
+    const [principal, chain, seq, hash, genuine, sure, isTold] = JSON.parse(text) as unknown[]
+    const areTexts = [principal, chain, hash, genuine].every((it) => typeof it === 'string')
+    const areNumbers = [seq, sure].every((it) => Number.isSafeInteger(it))
+    if (!areTexts || !areNumbers || typeof isTold !== 'boolean') return null
+    return { principal, chain, thread: { seq, hash, genuine, sure, isTold } } as Place
   } catch {
     return null
   }

@@ -9,12 +9,12 @@ import { isOurState } from '../bridge/names.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { type Admission, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
-import { unknownCall } from '../gateway/call.ts'
 import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
 import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { settleLater } from '../gateway/outcomes.ts'
+import { unknownCall } from '../gateway/unknown-call.ts'
 import { isObject } from '../json.ts'
 import { failure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
@@ -130,6 +130,11 @@ async function plan(
     handle: typeof handle === 'string' ? handle : null,
     answers: answersIn(message),
     isEarly,
+  }
+  // The principal says so to the client, and puts it on record.
+  if (config.isSuspended) {
+    const intent = new Judge(passage, config, subject).refusal('refuse', '(suspended)')
+    return { kind: 'unknown', intent }
   }
   if (target === null) {
     const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')

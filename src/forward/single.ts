@@ -48,7 +48,7 @@ export async function dispatchSingle(
 ): Promise<Response> {
   switch (message.kind) {
     case 'refused':
-      return refuse(passage, message.refusal, id)
+      return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response': {
       const unfit = inexactRefusal(passage, 400)

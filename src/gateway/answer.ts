@@ -1,9 +1,10 @@
 /** From an admission to an HTTP answer. */
 
-import type { Admitted } from '../principal/contract.ts'
+import type { Admitted, Intent } from '../principal/contract.ts'
 import { type Admission, ask, type Passage, refusalOf } from './admission.ts'
 import { unauthorized } from './identity.ts'
 import { codes, type Refusal, type RequestId, refusalResponse } from './jsonrpc.ts'
+import { unknownCall } from './unknown-call.ts'
 
 /** What the principal refused as HTTP, or else the answer that `whenAdmitted` makes. */
 export async function answer(
@@ -16,13 +17,22 @@ export async function answer(
   return refusal === 'unauthorized' ? unauthorized(true) : refusalResponse(refusal, id)
 }
 
-/** Refuses a request for what it says, but only to someone who may know: first 401, then 404, then this. */
+/**
+ * Refuses a request for what it says, but only to someone who may know: first 401, then 404, then this.
+ *
+ * @param rule where it is a call: what its audit row gives as the reason
+ */
 export async function refuse(
   passage: Passage,
   refusal: Refusal,
   id: RequestId | null = null,
+  rule: string | null = null,
 ): Promise<Response> {
-  return answer(await ask(passage, { kind: 'check' }), id, () => refusalResponse(refusal, id))
+  const intent: Intent =
+    rule === null
+      ? { kind: 'check' }
+      : { kind: 'refuse', call: unknownCall, decision: 'refuse', rule, shadow: [], assumed: null }
+  return answer(await ask(passage, intent), id, () => refusalResponse(refusal, id))
 }
 
 export function missingSession(): Refusal {

@@ -8,7 +8,7 @@ import { EventWatch } from '../upstream/watch.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { codes, idOf, type Refusal, type RequestId } from './jsonrpc.ts'
-import { type Message, readMessage } from './message.ts'
+import { isCall, type Message, readMessage } from './message.ts'
 
 const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
 /** A batch pays a principal call a message, so its length is bounded. */
@@ -20,10 +20,12 @@ export async function runBatch(
   bodies: readonly unknown[],
   dispatch: (part: Passage, message: Message, id: RequestId | null) => Promise<Response>,
 ): Promise<Response> {
-  if (bodies.length > MOST_MESSAGES) return refuse(passage, tooLong())
+  const rule = isCall(bodies) ? '(batch)' : null
+  if (bodies.length > MOST_MESSAGES) return refuse(passage, tooLong(), null, rule)
   const admission = await ask(passage, { kind: 'check' })
   return answer(admission, null, async ({ session }) => {
-    if (!revisionsWithBatches.has(session?.protocolVersion ?? '')) return refuse(passage, notInRevision())
+    if (!revisionsWithBatches.has(session?.protocolVersion ?? ''))
+      return refuse(passage, notInRevision(), null, rule)
     const answers: unknown[] = []
     for (const body of bodies) {
       // Messages of a batch carry no headers of their own.

@@ -15,6 +15,7 @@ import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } fro
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
 import { settleLater } from './outcomes.ts'
+import { unknownCall } from './unknown-call.ts'
 
 /** What the Worker made of a call before the principal is asked. */
 type CallPlan =
@@ -101,6 +102,8 @@ async function plan(
     call,
     handle,
   })
+  // The principal says so to the client, and puts it on record.
+  if (config.isSuspended) return { kind: 'unknown', intent: judge.refusal('refuse', '(suspended)') }
   if (tool === null) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
   const nowMs = Date.now()
   const refused = judge.decide(nowMs)
@@ -129,14 +132,6 @@ async function plan(
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   return { kind: 'ready', complete: prepared.complete, intent, ofTenant, abandon: ofTenant.abandon }
-}
-
-/** What is said of a call of nothing that is known: nothing of what the client called it. */
-export const unknownCall: CallRecord = {
-  server: '(unknown)',
-  tool: '(unknown)',
-  argumentNames: [],
-  argumentsHmac: null,
 }
 
 /** What the audit row says. Only names that our schemas have: whatever else a client calls things may be a secret. */

@@ -37,7 +37,7 @@ export async function dispatch(
   if (isUpstream(endpoint)) return dispatchSingle(passage, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
-      return refuse(passage, message.refusal, id)
+      return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response':
       if (endpoint.server === null) return tellUpstreams(passage, message)

@@ -15,7 +15,7 @@ import { guard } from './guard.ts'
 import { readClaim, unauthorized } from './identity.ts'
 import { codes, idOf, type Refusal, refusalResponse } from './jsonrpc.ts'
 import { known } from './known.ts'
-import { eraOfHeaders, type MessageHeaders, readMessage } from './message.ts'
+import { eraOfHeaders, isCall, type MessageHeaders, readMessage } from './message.ts'
 import { openStream } from './stream.ts'
 
 export async function handle(
@@ -61,11 +61,13 @@ async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders)
   const message = readMessage(body.value, headers)
   const id = idOf(body.value)
   if (message.era === 'stateless') return dispatch({ ...passage, transport: null }, endpoint, message, id)
-  if (message.kind === 'refused') return refuse(passage, message.refusal, id)
+  if (message.kind === 'refused')
+    return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
   const isInitialize = message.kind === 'request' && message.method === 'initialize'
   if (isInitialize) return dispatch({ ...passage, transport: null }, endpoint, message, id)
   // Never 404: clients take that for an old kind of server (MCP 2025-03-26, backwards compatibility).
-  if (passage.transport === null) return refuse(passage, missingSession(), id)
+  if (passage.transport === null)
+    return refuse(passage, missingSession(), id, isCall(body.value) ? '(session required)' : null)
   return dispatch(passage, endpoint, message, id)
 }
 

@@ -45,10 +45,25 @@ export type Message =
   | { readonly kind: 'response'; readonly era: 'session'; readonly body: JSONRPCResponse }
   /** Several messages in one array; only some revisions of the session era have them. */
   | { readonly kind: 'batch'; readonly era: 'session'; readonly bodies: readonly unknown[] }
-  | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal }
+  /** `isCall`: it would have been a call of a tool. */
+  | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal; readonly isCall: boolean }
+
+type Read = Exclude<Message, { kind: 'refused' }> | Refused
+type Refused = Omit<Extract<Message, { kind: 'refused' }>, 'isCall'>
 
 /** Reads one POSTed body. */
 export function readMessage(body: unknown, headers: MessageHeaders): Message {
+  const message = read(body, headers)
+  return message.kind === 'refused' ? { ...message, isCall: isCall(body) } : message
+}
+
+/** Whether a message, or any of a batch, means to call a tool, however it goes about it. */
+export function isCall(body: unknown): boolean {
+  if (Array.isArray(body)) return body.some((one) => !Array.isArray(one) && isCall(one))
+  return isObject(body) && body.method === 'tools/call'
+}
+
+function read(body: unknown, headers: MessageHeaders): Read {
   const route = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -76,7 +91,7 @@ export function eraOfHeaders({ protocolVersion }: MessageHeaders): Era {
   return protocolVersion !== null && statelessEraVersions.includes(protocolVersion) ? 'stateless' : 'session'
 }
 
-function readStateless(route: InboundModernRoute, headers: MessageHeaders): Message {
+function readStateless(route: InboundModernRoute, headers: MessageHeaders): Read {
   const revision = route.classification.revision
   if (revision === undefined || !statelessEraVersions.includes(revision)) {
     return refused('stateless', {
@@ -87,7 +102,9 @@ function readStateless(route: InboundModernRoute, headers: MessageHeaders): Mess
     })
   }
   if (route.messageKind === 'notification') {
-    const refusal = standardHeaderRefusal(route.message.method, undefined, headers)
+    const refusal =
+      notificationRefusal(route.message.method) ??
+      standardHeaderRefusal(route.message.method, undefined, headers)
     if (refusal !== null) return refused('stateless', refusal)
     return { kind: 'notification', era: 'stateless', body: route.message }
   }
@@ -99,7 +116,7 @@ function readStateless(route: InboundModernRoute, headers: MessageHeaders): Mess
   return { kind: 'request', era: 'stateless', id, method, body: route.message }
 }
 
-function readSessionEra(reason: string, body: unknown, headers: MessageHeaders): Message {
+function readSessionEra(reason: string, body: unknown, headers: MessageHeaders): Read {
   if (reason === 'batch') return { kind: 'batch', era: 'session', bodies: body as unknown[] }
   if (reason !== 'initialize') {
     const version = headers.protocolVersion ?? ASSUMED_VERSION
@@ -112,12 +129,26 @@ function readSessionEra(reason: string, body: unknown, headers: MessageHeaders):
     }
   }
   if (reason === 'response') return { kind: 'response', era: 'session', body: body as JSONRPCResponse }
-  if (reason === 'notification')
-    return { kind: 'notification', era: 'session', body: body as JSONRPCNotification }
+  if (reason === 'notification') {
+    const notification = body as JSONRPCNotification
+    const unnotified = notificationRefusal(notification.method)
+    if (unnotified !== null) return refused('session', unnotified)
+    return { kind: 'notification', era: 'session', body: notification }
+  }
   const request = body as JSONRPCRequest
   const refusal = paramsRefusal(request.method, request.params)
   if (refusal !== null) return refused('session', refusal)
   return { kind: 'request', era: 'session', id: request.id, method: request.method, body: request }
+}
+
+/**
+ * A request that asks for no answer is none in MCP. Passed on as a notification it would reach a server undecided, and
+ * some carry out what they are told, whether it has an id or not.
+ */
+function notificationRefusal(method: string): Refusal | null {
+  if (method.startsWith('notifications/')) return null
+  const message = 'A message without an id must be a notification: its method begins with notifications/'
+  return { status: 400, code: codes.invalidRequest, message }
 }
 
 /** The shape of what we act on ourselves; other methods are checked by the code that answers them. */
@@ -173,6 +204,6 @@ function isPlainMeta(meta: unknown): boolean {
   return true
 }
 
-function refused(era: Era, refusal: Refusal): Message {
+function refused(era: Era, refusal: Refusal): Refused {
   return { kind: 'refused', era, refusal }
 }

@@ -11,6 +11,7 @@ import { settleCalls } from './audit.ts'
 import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from './contract.ts'
 import { end } from './ending.ts'
 import { liveById, liveByTransport, markListed, type Session } from './sessions.ts'
+import { effectiveConfig, suspendedRule } from './suspension.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 import { useUpstream } from './upstream-sessions.ts'
 
@@ -39,17 +40,23 @@ function withUpstream(
 }
 
 function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
-  const { sql, config, nowMs } = context
+  const { sql, nowMs } = context
   const { intent } = request
-  if (config.suspended === true) return { kind: 'suspended' }
-  let session: Session | null = null
-  if (request.transport !== null) {
-    session = liveByTransport(sql, request.transport, nowMs)
-    if (session === null) return { kind: 'dead_session' }
-  }
+  const config = effectiveConfig(context.config)
+  const isCall = intent.kind === 'call' || intent.kind === 'refuse'
+  const isSuspended = config.suspended === true
+  if (isSuspended && !isCall && intent.kind !== 'configure') return { kind: 'suspended' }
+  // Before the session is looked at: a call that is refused for its session is on record, so it must be known what it was.
   if (intent.kind === 'configure') return { kind: 'stale', config: JSON.stringify(config) }
-  if (request.configVersion !== null && request.configVersion !== config.version)
-    return { kind: 'stale', config: JSON.stringify(config) }
+  const isStale = request.configVersion !== null && request.configVersion !== config.version
+  let session: Session | null = null
+  if (request.transport !== null) session = liveByTransport(sql, request.transport, nowMs)
+  if (isSuspended && isCall && !isStale) return suspended(context, request, intent, session)
+  if (request.transport !== null && session === null && !isSuspended) {
+    if (isCall) record(context, request, null, intent, 'refuse', '(session ended)')
+    return { kind: 'dead_session' }
+  }
+  if (isStale) return { kind: 'stale', config: JSON.stringify(config) }
 
   const different = differentContext(context, intent, session)
   if (different !== null) return different
@@ -70,6 +77,23 @@ function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
     case 'call':
       return admitCall(context, request, intent, session)
   }
+}
+
+/** A call while the tenant is suspended: what the Worker made of it does not matter. */
+function suspended(
+  context: AdmitContext,
+  request: AdmitRequest,
+  intent: Extract<Intent, { kind: 'call' | 'refuse' }>,
+  onTransport: Session | null,
+): AdmitAnswer {
+  const { sql, nowMs } = context
+  const rule = suspendedRule(sql, nowMs)
+  if (rule !== null) {
+    const handle = intent.kind === 'call' ? intent.handle : (intent.assumed?.handle ?? null)
+    const session = onTransport ?? (handle === null ? null : liveById(sql, handle, nowMs))
+    record(context, request, session, { call: intent.call, shadow: [] }, 'refuse', rule)
+  }
+  return { kind: 'suspended' }
 }
 
 function open(

@@ -1,6 +1,14 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
-import { type LocalRows, type LogHead, readHead, readLocal } from '../audit/local.ts'
+import {
+  type Cut,
+  type LocalRows,
+  type LogEvidence,
+  type LogHead,
+  readEvidence,
+  readHead,
+  readLocal,
+} from '../audit/local.ts'
 import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
@@ -284,6 +292,12 @@ export class PrincipalObject extends DurableObject<Env> {
   /** Where this log ends, and what of it the audit database holds for sure; null for an object without a grant. */
   async auditHead(): Promise<LogHead | null> {
     return this.#grant === null ? null : readHead(this.#sql, principalLog(this.#sql))
+  }
+
+  /** The same, and what it remembers of rows after `cut`, where retention has cut it; what is from before is let go. */
+  async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
+    if (this.#grant === null) return null
+    return this.#write(() => readEvidence(this.#sql, principalLog(this.#sql), cut))
   }
 
   /** Returns when no audit rows are on their way. */

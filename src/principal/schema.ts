@@ -247,6 +247,13 @@ const migrations: readonly string[] = [
   );
   `,
   `
+  -- Rows of the audit log as the audit database has confirmed them, one in a thousand; the same in a TenantObject.
+  CREATE TABLE audit_checkpoints (
+    seq INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL                  -- of that row, as hex
+  );
+  `,
+  `
   -- What the arguments are known by in the audit trail; 'arguments' is a digest that stays here (approvals/digests.ts).
   ALTER TABLE approvals ADD COLUMN arguments_hmac TEXT;
   -- What the call must bring that goes on with this one, whose server asks for input; NULL: none has asked.

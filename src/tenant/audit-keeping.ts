@@ -1,7 +1,9 @@
 /** Carries administrative changes to the audit database, and lets go what the tenant does not keep any longer. */
 import { carry } from '../audit/carry.ts'
+import { type Cut, type LogEvidence, readEvidence } from '../audit/local.ts'
 import { retain } from '../audit/retention.ts'
 import { TENANT_LOG } from '../audit/row.ts'
+import { principalObject } from '../objects.ts'
 import { changesLog } from './changes.ts'
 import { retentionDays } from './config.ts'
 import { LONGEST_RETRY_MS } from './grants-told.ts'
@@ -26,6 +28,13 @@ export class AuditKeeping {
     await this.#running.catch(() => {})
   }
 
+  /** What the object knows of its own log after `cut`; what is from before is let go. Null: there is no tenant. */
+  evidence(cut: Pick<Cut, 'chain' | 'seq'> | null): LogEvidence | null {
+    if (!this.#tenancy.isThere) return null
+    const { sql } = this.#tenancy
+    return this.#tenancy.commit(() => readEvidence(sql, changesLog(sql), cut))
+  }
+
   async #run(): Promise<void> {
     const { sql, env, wake } = this.#tenancy
     const { AUDIT_DB: db } = env
@@ -39,7 +48,11 @@ export class AuditKeeping {
     await wake.rearm()
     try {
       await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
-      await retain({ sql, db, tenant: name, days: retentionDays(settings), commit, now })
+      const evidence = async (principal: string, cut: Pick<Cut, 'chain' | 'seq'> | null) =>
+        principal === TENANT_LOG
+          ? this.evidence(cut)
+          : principalObject(env, name, principal).auditEvidence(cut)
+      await retain({ sql, db, tenant: name, days: retentionDays(settings), evidence, commit, now })
     } finally {
       wake.keepingUntilMs = null
     }

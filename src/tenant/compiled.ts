@@ -11,12 +11,20 @@ export interface CompiledConfig {
   readonly policy: Policy | null
   /** The upstream servers that the grant reaches, by name and in its order. */
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>
+  /** The tenant is suspended: calls are not even prepared. */
+  readonly isSuspended: boolean
 }
 
 /** A policy that was stored loads, for it was checked then; one that does not anyway denies everything. */
-export function compile({ version, settings, policy, upstreams }: TenantConfig): CompiledConfig {
+export function compile({ version, settings, policy, upstreams, suspended }: TenantConfig): CompiledConfig {
   const loaded = policy === null ? null : loadPolicy(policy)
   // A configuration that was stored before there were upstream servers does not have the member.
   const byName = new Map((upstreams ?? []).map((upstream) => [upstream.name, upstream]))
-  return { version, settings, policy: loaded?.ok ? loaded.policy : null, upstreams: byName }
+  return {
+    version,
+    settings,
+    policy: loaded?.ok ? loaded.policy : null,
+    upstreams: byName,
+    isSuspended: suspended === true,
+  }
 }

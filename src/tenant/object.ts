@@ -1,6 +1,13 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
-import { type LocalRows, readLocal, readTenantLogs, type TenantLogs } from '../audit/local.ts'
+import {
+  type Cut,
+  type LocalRows,
+  type LogEvidence,
+  readLocal,
+  readTenantLogs,
+  type TenantLogs,
+} from '../audit/local.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
@@ -332,6 +339,11 @@ export class TenantObject extends DurableObject<Env> {
   /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
   async auditLogs(): Promise<TenantLogs | null> {
     return this.#tenancy.read((sql) => readTenantLogs(sql, changesLog(sql)), null)
+  }
+
+  /** What this object knows of its own log after `cut`, where retention has cut it; what is from before is let go. */
+  async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
+    return this.#keeping.evidence(cut)
   }
 
   /** Administrative changes that are still here, after `seq`. */

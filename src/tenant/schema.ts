@@ -354,6 +354,32 @@ const migrations: readonly string[] = [
   CREATE TABLE exchanges (id TEXT PRIMARY KEY) WITHOUT ROWID;
   `,
   `
+  -- Rows of the tenant's own log as the audit database has confirmed them, one in a thousand; the same in a PrincipalObject.
+  CREATE TABLE audit_checkpoints (
+    seq INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL                  -- of that row, as hex
+  );
+
+  -- Rows that retention has hashed again and not cut yet, of logs that take it more than one run.
+  CREATE TABLE audit_walks (
+    principal TEXT NOT NULL,
+    chain TEXT NOT NULL,
+    from_seq INTEGER NOT NULL,          -- where the log was cut when it began
+    before_at INTEGER NOT NULL,         -- rows from before then are old
+    seq INTEGER NOT NULL,               -- how far it is
+    hash TEXT NOT NULL,                 -- that this row must have had
+    cut_seq INTEGER,                    -- the last row that may go once all is found in order, NULL: none
+    cut_hash TEXT,
+    PRIMARY KEY (principal, chain)
+  ) WITHOUT ROWID;
+
+  -- Logs are looked at in order, the one after this next; '' before the first. And how soon after this round there
+  -- must be another, in milliseconds; NULL: a day.
+  ALTER TABLE audit_retention ADD COLUMN principal TEXT NOT NULL DEFAULT '';
+  ALTER TABLE audit_retention ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+  ALTER TABLE audit_retention ADD COLUMN again_ms INTEGER;
+  `,
+  `
   -- Who may not approve a call: the person whose agent it is, and whoever is known to be behind the session.
   -- The owner is a person's name; accounts are a JSON array of what sessions know them by.
   ALTER TABLE grants ADD COLUMN owner TEXT;

@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type CarryContext, carry, nextCarryMs } from '../../src/audit/carry.ts'
 import { chainRows, GENESIS } from '../../src/audit/chain.ts'
+import { readCheckpoints } from '../../src/audit/checkpoints.ts'
 import { readProgress } from '../../src/audit/progress.ts'
 import type { StoredRow } from '../../src/audit/row.ts'
 import { settleCalls, writeAudit } from '../../src/principal/audit.ts'
@@ -74,6 +75,9 @@ function database(batch: (real: () => Promise<D1Result[]>) => Promise<unknown>):
 
 const held = async () => (await rows<{ n: number }>('SELECT count(*) AS n FROM audit', NAME))[0]?.n
 const progress = () => runInDurableObject(principal(NAME), (_, { storage }) => readProgress(storage.sql))
+
+const checkpoints = () =>
+  runInDurableObject(principal(NAME), (_, { storage }) => readCheckpoints(storage.sql))
 
 async function expectChained(count: number): Promise<void> {
   const all = await carriedRows<StoredRow>("principal = 'bot'")
@@ -219,10 +223,10 @@ describe('a database that', () => {
   })
 })
 
-test.each([1, 2, 3, 4])(
+test.each([1, 2, 3, 4, 5, 6])(
   'an object that dies at commit %i of carrying loses and doubles nothing',
   async (dies) => {
-    await written(700)
+    await written(1_200)
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     let commits = 0
     await runInDurableObject(principal(NAME), async (_, { storage }) => {
@@ -236,9 +240,14 @@ test.each([1, 2, 3, 4])(
       await carry({ sql: storage.sql, db: auditDb(), tenant: 'acme', principal: 'bot', source, commit, now })
     })
     await evictDurableObject(principal(NAME))
+    // What it remembers of the log agrees with the head, whether it died before the commit or after.
+    const { headSeq } = await progress()
+    expect(await checkpoints()).toHaveLength(headSeq >= 1_000 ? 1 : 0)
     await carryWith(auditDb())
-    await expectChained(700)
+    await expectChained(1_200)
     expect(await held()).toBe(0)
+    const [row] = await carriedRows<StoredRow>('seq = 1000')
+    expect(await checkpoints()).toEqual([{ seq: 1_000, hash: row?.hash }])
   },
 )
 

@@ -58,7 +58,7 @@ test('no marker is found anywhere', async () => {
     await client.call(tool, args)
   await settled('acme/bot')
 
-  const decided = await dump(principal('acme/bot'), ['audit', 'audit_chain'])
+  const decided = await dump(principal('acme/bot'), ['audit', 'audit_chain', 'audit_checkpoints'])
   expect(decided).toContain('crm')
   expect(decided).not.toContain(MARK)
   vi.setSystemTime(START + 70_000)
@@ -66,14 +66,21 @@ test('no marker is found anywhere', async () => {
   await principal('acme/bot').auditSettled()
   await runDurableObjectAlarm(tenantObject('acme'))
 
-  const tables = ['changes', 'audit_chain', 'audit_principals', 'audit_cuts']
+  const tables = [
+    'changes',
+    'audit_chain',
+    'audit_checkpoints',
+    'audit_principals',
+    'audit_cuts',
+    'audit_walks',
+  ]
   const { results } = await auditDb().prepare('SELECT * FROM audit').all()
   expect(results.length).toBeGreaterThanOrEqual(8)
   const exported = await (await open('GET', '/api/v1/tenants/acme/audit/export', ROOT, {})).arrayBuffer()
   const everything = [
     JSON.stringify(results),
     new TextDecoder().decode(exported),
-    await dump(principal('acme/bot'), ['audit', 'audit_chain']),
+    await dump(principal('acme/bot'), ['audit', 'audit_chain', 'audit_checkpoints']),
     await dump(tenantObject('acme'), tables),
     logs.join('\n'),
   ].join('\n')

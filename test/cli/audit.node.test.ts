@@ -71,7 +71,9 @@ describe.skipIf(bareWorkerdMissing !== null)(`the audit trail ${bareWorkerdMissi
     database.db.exec("UPDATE audit SET tool = 'other' WHERE principal = 'bot' AND seq = 2")
     const altered = await cli('audit verify')
     expect(altered.code).toBe(1)
-    expect(altered.out).toMatch(/^altered: grant bot, chain \S+, row 2\nNOT intact: /)
+    expect(altered.out).toMatch(
+      /^altered: grant bot, chain \S+, row 2, after row 0 and not behind row \d+\nNOT intact: /,
+    )
     database.db.exec("UPDATE audit SET tool = 'auth_whoami' WHERE principal = 'bot' AND seq = 2")
   })
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
 import { echoTool, type ListedTool } from '../support/node/misbehaving.ts'
+import { until } from '../support/node/until.ts'
 import { entrances, startUpstreamWorld, type UpstreamWorld } from '../support/node/upstream-world.ts'
 
 const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
@@ -54,6 +55,28 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is not passed on${missing}`, 
     `{"jsonrpc":"2.0","id":7,"method":"${method}","params":{${params}${
       era === 'stateless' ? `${params === '' ? '' : ','}"_meta":${JSON.stringify(envelope)}` : ''
     }}}`
+
+  test.each(entrances)(
+    'a call without an id is no notification, and reaches nobody (%s)',
+    async (entrance) => {
+      const { name, server, token, connect } = await world.add(`silent-${entrance}`)
+      const agent = await connect('session', entrance)
+      const url = `${world.gateway.url}${entrance === 'all' ? '/mcp' : `/mcp/${name}`}`
+      // So that there is a session to which it could go.
+      await postText(url, token, agent, text('session', 'tools/list', ''))
+      const silent = `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"echo","arguments":{}}}`
+      const answer = await postText(url, token, agent, silent)
+      expect(answer).toMatchObject({ status: 400, body: { error: { code: -32_600 } } })
+      const heard = `{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}`
+      expect((await postText(url, token, agent, heard)).status).toBe(202)
+      await until(
+        'the notification',
+        async () => server.received('notifications/roots/list_changed').length > 0,
+        10_000,
+      )
+      expect(server.received('tools/call')).toEqual([])
+    },
+  )
 
   describe.each(eras)('a number that would arrive as another, in the %s era', (era) => {
     test.each(entrances)('in a call: said to the agent, and not sent (%s)', async (entrance) => {

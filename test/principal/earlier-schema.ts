@@ -5,11 +5,17 @@ export const WITH_PLAIN_DIGESTS = `
   ALTER TABLE approvals DROP COLUMN continuation;
   ALTER TABLE approvals DROP COLUMN reopenings;
   ALTER TABLE audit DROP COLUMN approval;
+  UPDATE schema_version SET version = 9;
+`
+
+const WITHOUT_CHECKPOINTS = `
+  ${WITH_PLAIN_DIGESTS}
+  DROP TABLE audit_checkpoints;
   UPDATE schema_version SET version = 8;
 `
 
 const WITHOUT_ISSUERS = `
-  ${WITH_PLAIN_DIGESTS}
+  ${WITHOUT_CHECKPOINTS}
   DROP TABLE recent_logouts;
   DROP TABLE revocations;
   DROP INDEX sessions_live_account;

@@ -150,7 +150,8 @@ async function verify(api: Api): Promise<Outcome> {
   } while (after !== undefined)
   const intact = findings.length === 0
   const found = findings.map(
-    ({ grant, chain, seq, problem }) => `${problem}: grant ${grant}, chain ${chain}, row ${seq}`,
+    ({ grant, chain, seq, problem, between }) =>
+      `${problem}: grant ${grant}, chain ${chain}, row ${seq}${within(between)}`,
   )
   return {
     code: intact ? FINE : PROBLEMS,
@@ -158,4 +159,9 @@ async function verify(api: Api): Promise<Outcome> {
     errors: [],
     data: { intact, rows, logs, findings },
   }
+}
+
+/** Between which rows something was altered, where that is known. */
+function within(between: unknown): string {
+  return Array.isArray(between) ? `, after row ${between[0]} and not behind row ${between[1]}` : ''
 }

@@ -1,0 +1,132 @@
+/**
+ * What the audit trail adds to a call, piece by piece, so often in one request that the request itself does not count.
+ *
+ *   /healthz
+ *   /call/<n>                <n> calls that are asked of a principal, without waiting in between
+ *   /transaction/<n>         what the principal does for <n> of them, without being asked over a boundary or waiting for the disk
+ *   /row/<n>                 the rows of <n> of them alone
+ *   /hmac/<n>/<characters>   the HMAC of <n> calls with arguments of that length
+ */
+import { argumentsHmac } from '../../../src/audit/arguments-hmac.ts'
+import type { Env } from '../../../src/env.ts'
+import { PrincipalObject as Principal } from '../../../src/index.ts'
+import type { Charge } from '../../../src/policy/model.ts'
+import { admit } from '../../../src/principal/admit.ts'
+import { writeAudit } from '../../../src/principal/audit.ts'
+import type { AdmitRequest, Intent } from '../../../src/principal/contract.ts'
+import { readGrant } from '../../../src/principal/grants.ts'
+import { tenantConfig } from '../../../src/tenant/config.ts'
+
+export * from '../../../src/index.ts'
+
+const secretHash = new Uint8Array(32).fill(7)
+/** As one grouped commit may hold. */
+const AT_ONCE = 100
+const charge: Charge = {
+  rule: '/tools/find/limits/0',
+  counter: 'calls',
+  key: 'find/calls/minute/grant',
+  window: { lengthMs: 60_000, sliding: false },
+  scope: 'grant',
+  max: '1000000000',
+  strict: false,
+  amount: '1',
+  unit: 'calls',
+  message: null,
+  shadow: false,
+}
+const call: Extract<Intent, { kind: 'call' }> = {
+  kind: 'call',
+  call: {
+    server: 'crm',
+    tool: 'find',
+    argumentNames: ['query', 'limit'],
+    argumentsHmac: 'k1:AAAAAAAAAAAAAAAAAAAAAA',
+  },
+  rule: '/tools/find',
+  handle: null,
+  charges: [charge],
+  shadow: [],
+  assumed: null,
+  approval: null,
+  work: { kind: 'none' },
+}
+
+function ask(intent: Intent, transport: string | null, configVersion: string | null): AdmitRequest {
+  const requestId = crypto.randomUUID()
+  const who = { tenant: 'bench', grant: 'agent', secretHash, requestId, transport }
+  return { ...who, configVersion, upstream: null, settled: [], intent }
+}
+
+export class PrincipalObject extends Principal {
+  /** Does one piece `count` times, in transactions of AT_ONCE. */
+  async pieces(kind: 'transaction' | 'row', count: number, transport: string): Promise<void> {
+    const { sql } = this.ctx.storage
+    const grant = readGrant(sql)
+    if (grant === null) throw new Error('no grant')
+    const { config } = grant
+    const newId = () => crypto.randomUUID()
+    const context = { sql, grant, config, nowMs: Date.now(), newId, reportLogins: false }
+    for (let done = 0; done < count; done += AT_ONCE)
+      this.ctx.storage.transactionSync(() => {
+        for (let i = 0; i < AT_ONCE; i++) {
+          const request = ask(call, transport, config.version)
+          if (kind === 'transaction') admit(context, request)
+          else
+            writeAudit(sql, {
+              atMs: context.nowMs,
+              requestId: request.requestId,
+              sessionId: 'ses_00000000-0000-0000-0000-000000000000',
+              account: null,
+              call: call.call,
+              decision: 'allow',
+              rule: call.rule,
+              configVersion: config.version,
+              taken: [[charge.key, context.nowMs]],
+              shadow: [],
+            })
+        }
+      })
+  }
+}
+
+let version = ''
+let opened: Promise<string> | null = null
+
+/** Installs a grant and opens a session on it; returns its transport. */
+async function setUp(env: Env): Promise<string> {
+  const config = await tenantConfig({ identity: { trusted: true } }, { version: '1', default: 'allow' })
+  version = config.version
+  const grant = { tenant: 'bench', name: 'agent', label: 'Bench', secretHash, config, expiresAtMs: null }
+  await principal(env).installGrant(grant)
+  const client = JSON.stringify({ capabilities: {}, clientInfo: { name: 'bench', version: '1' } })
+  const answer = await principal(env).admit(
+    ask({ kind: 'open', protocolVersion: '2025-11-25', client }, null, null),
+  )
+  if (answer.kind !== 'admitted' || answer.admitted.outcome.kind !== 'opened') throw new Error(answer.kind)
+  return answer.admitted.outcome.transport
+}
+
+function principal(env: Env) {
+  return env.PRINCIPAL.getByName('bench/agent') as unknown as DurableObjectStub<PrincipalObject>
+}
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const [, kind, n, chars] = new URL(request.url).pathname.split('/')
+    if (kind === 'healthz') return new Response('{}')
+    const count = Number(n)
+    opened ??= setUp(env)
+    const transport = await opened
+    if (kind === 'call') {
+      const calls = Array.from({ length: count }, () => principal(env).admit(ask(call, transport, version)))
+      for (const answer of await Promise.all(calls))
+        if (answer.kind !== 'admitted') throw new Error(answer.kind)
+    } else if (kind === 'hmac') {
+      const args = { query: 'x'.repeat(Number(chars) - 30), limit: 10, deep: { a: [1] } }
+      for (let i = 0; i < count; i++)
+        if ((await argumentsHmac(env, 'bench', { ...args, limit: i })) === null) throw new Error('no HMAC')
+    } else await principal(env).pieces(kind as 'transaction' | 'row', count, transport)
+    return new Response('{}')
+  },
+}

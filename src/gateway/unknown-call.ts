@@ -1,0 +1,9 @@
+import type { CallRecord } from '../principal/contract.ts'
+
+/** What is said of a call of nothing that is known: nothing of what the client called it. */
+export const unknownCall: CallRecord = {
+  server: '(unknown)',
+  tool: '(unknown)',
+  argumentNames: [],
+  argumentsHmac: null,
+}
