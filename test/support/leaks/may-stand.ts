@@ -19,6 +19,11 @@ const onRecord: readonly (readonly [tool: string | null, argument: string, why: 
   ['auth_login', 'account_id', 'an account is a name: sessions, audit rows and Legiti have it'],
   ['auth_login', 'username', "a store's account is known by the name that logs in"],
   ['auth_login', 'store', 'stores are in the settings by name'],
+  [
+    null,
+    'behave.kind',
+    'how a stand-in is told to fail is said in the words in which the gateway names failures',
+  ],
   [null, 'session', 'the handle of a session is its name; it opens nothing without a token'],
 ]
 
