@@ -22,12 +22,14 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [pure, whole],
           globalSetup: './test/support/node/other-side.ts',
+          setupFiles: ['./test/support/searching.ts'],
         },
       },
       {
         test: {
           name: 'whole',
           include: [whole],
+          setupFiles: ['./test/support/node/recording.ts'],
           // Each starts runtimes of its own; side by side they would only slow each other down.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { TenantObject } from '../../src/tenant/object.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import { connect, fresh, open, post, principal, request } from '../support/gateway.ts'
 
@@ -129,21 +130,89 @@ describe('a crash during a rotation', () => {
     expect([await opens(first), await opens(second)]).toEqual([true, true])
   })
 
-  test('before the answer: the same request comes to the same token', async () => {
-    const first = await makeGrant('acme', 'bot')
-    // The answer is not written down: as when the Worker dies after the change.
-    await runInDurableObject(tenantObject('acme'), (instance) => {
-      Object.assign(instance, { answerRepeat: () => Promise.reject(new Error('died')) })
-    })
+  /** Every message to the tenant's object that a rotation is made of, in their order. */
+  const steps = ['claimRepeat', 'rotateGrant', 'answerRepeat'] as const
+  const crashes = steps.flatMap((step) => [[step, 'before'] as const, [step, 'after'] as const])
+
+  /** The object dies with a message, before it did anything of it or after all of it. */
+  const dyingIn = (step: (typeof steps)[number], when: 'before' | 'after') => {
+    // On the prototype, for messages reach no other methods.
+    const whole = TenantObject.prototype[step] as (...args: unknown[]) => Promise<unknown>
+    const died = vi.fn()
+    const half = async function (this: TenantObject, ...args: unknown[]) {
+      if (when === 'after') await whole.apply(this, args)
+      died()
+      throw new Error('died')
+    }
+    vi.spyOn(TenantObject.prototype, step).mockImplementationOnce(half as never)
+    return died
+  }
+
+  test.each(crashes)('in %s, %s it was done: the same request comes to one rotation', async (step, when) => {
     vi.spyOn(console, 'error').mockImplementation(() => {})
+    const first = await makeGrant('acme', 'bot')
+    const died = dyingIn(step, when)
     const lost = await admin('POST', 'acme/grants/bot/rotate', { overlap_seconds: 600 }, undefined, SAME)
     expect(lost.status).toBe(503)
+    expect(died).toHaveBeenCalledOnce()
+    // Whatever was done, whoever has the old token is let in.
+    expect(await opens(first)).toBe(true)
     await evictDurableObject(tenantObject('acme'))
+    await evictDurableObject(principal('acme/bot'))
     const second = await rotate(600, SAME)
     expect(await rotate(600, SAME)).toBe(second)
     expect([await opens(first), await opens(second)]).toEqual([true, true])
+    const [grant] = await tenantRows('acme', 'SELECT revision, pushed FROM grants')
+    expect(grant?.pushed).toBe(grant?.revision)
     expect(await tenantRows('acme', "SELECT action FROM changes WHERE action = 'grant.rotate'")).toHaveLength(
       1,
     )
+  })
+
+  test('in the transaction: nothing of it is there, neither the secret nor the record', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    const first = await makeGrant('acme', 'bot')
+    const before = await tenantRows('acme', 'SELECT hex(secret_hash) AS hash, revision FROM grants')
+    await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
+      storage.sql.exec(`CREATE TRIGGER dying BEFORE INSERT ON changes WHEN new.action = 'grant.rotate'
+        BEGIN SELECT RAISE(ABORT, 'died'); END`)
+    })
+    const lost = await admin('POST', 'acme/grants/bot/rotate', { overlap_seconds: 600 }, undefined, SAME)
+    expect(lost.status).toBe(503)
+    await evictDurableObject(tenantObject('acme'))
+    expect(await tenantRows('acme', 'SELECT hex(secret_hash) AS hash, revision FROM grants')).toEqual(before)
+    expect(await tenantRows('acme', 'SELECT 1 FROM older_secrets')).toEqual([])
+    await runInDurableObject(tenantObject('acme'), (_, { storage }) => storage.sql.exec('DROP TRIGGER dying'))
+    const second = await rotate(600, SAME)
+    expect([await opens(first), await opens(second)]).toEqual([true, true])
+  })
+
+  test('in the principal, in its transaction: the old token alone is good, until it is told again', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const first = await makeGrant('acme', 'bot')
+    await runInDurableObject(principal('acme/bot'), (_, { storage }) => {
+      storage.sql.exec(`CREATE TRIGGER dying AFTER UPDATE ON grants WHEN new.label = 'bot'
+        BEGIN SELECT RAISE(ABORT, 'died'); END`)
+    })
+    const { status, body } = await admin('POST', 'acme/grants/bot/rotate', { overlap_seconds: 600 })
+    const second = String(body?.token)
+    expect([status, body?.pending]).toEqual([201, 1])
+    expect([await opens(first), await opens(second)]).toEqual([true, false])
+    const told = await admin('PUT', 'acme/grants/bot', { label: 'Other', policy: 'bot' })
+    expect(told.body?.pending).toBe(0)
+    expect([await opens(first), await opens(second)]).toEqual([true, true])
+  })
+
+  test('at the end of the overlap: the old token is good no longer, whether or not the alarm came', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const start = Date.now()
+    const first = await makeGrant('acme', 'bot')
+    const second = await rotate(60)
+    await evictDurableObject(principal('acme/bot'))
+    vi.setSystemTime(start + 60_000)
+    expect([await opens(first), await opens(second)]).toEqual([false, true])
+    await runDurableObjectAlarm(principal('acme/bot'))
+    await evictDurableObject(principal('acme/bot'))
+    expect([await opens(first), await opens(second)]).toEqual([false, true])
   })
 })

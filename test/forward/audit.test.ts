@@ -87,7 +87,7 @@ describe('how a call ended', () => {
   ])('%s %j', async (kind, more, outcome, status) => {
     await register()
     const client = await connect({ token })
-    await call(client, 'crm__echo', { text: kind, behave: { kind, ...more } })
+    await call(client, 'crm__echo', { text: `told to be ${kind}`, behave: { kind, ...more } })
     const [row] = await settledAudit()
     expect(row).toMatchObject({
       server: 'crm',

@@ -44,8 +44,12 @@ const store = (behaviour = 'well', more: Json = {}) => ({
 })
 const withStores = (...magento: Json[]) =>
   installGrant('acme', 'bot', { settings: { identity: { magento } } })
-const ana = { provider: 'magento-customer', username: 'ana@shop.example', password: 'right' }
-const root = { provider: 'magento-admin', username: 'root', password: 'right' }
+const ana = {
+  provider: 'magento-customer',
+  username: 'ana@shop.example',
+  password: 'right-password-of-a-store',
+}
+const root = { provider: 'magento-admin', username: 'root', password: 'right-password-of-a-store' }
 const login = (token: string, args: Json) => statelessCall('auth_login', args, { token })
 
 async function heard(): Promise<MagentoHeard[]> {
@@ -148,7 +152,11 @@ describe('what is refused', () => {
     ['no password', { provider: 'magento-customer', username: 'a' }, 'username and password'],
     ['a token as well', { ...ana, token: 'x' }, 'not account_id, token'],
     ['an account as well', { ...root, account_id: 'x' }, 'not account_id, token'],
-    ['a password for a JWT', { provider: 'jwt', token: 'x', password: 'right' }, 'token and not'],
+    [
+      'a password for a JWT',
+      { provider: 'jwt', token: 'x', password: 'right-password-of-a-store' },
+      'token and not',
+    ],
   ])('a login with %s', async (_, args, words) => {
     const refused = await login(await withStores(store()), args)
     expect([refused.code, refused.text]).toEqual(['invalid_arguments', expect.stringContaining(words)])

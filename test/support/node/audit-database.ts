@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { searchDatabase } from './searched.ts'
 import { root } from './wrangler-dev.ts'
 
 /** What happens to the next batch of statements. */
@@ -105,7 +106,11 @@ export async function startAuditDatabase({ tables = true } = {}): Promise<AuditD
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
-      db.close()
+      try {
+        searchDatabase('AUDIT_DB', db)
+      } finally {
+        db.close()
+      }
     },
   }
 }

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { unstable_readConfig } from 'wrangler'
+import { searchedAtEnd } from './searched.ts'
 import { steadyPort } from './steady-port.ts'
 import { root, waitUntilReady } from './wrangler-dev.ts'
 
@@ -38,7 +39,7 @@ export interface BareGateway {
   start(): Promise<void>
   /** `kill -9`, sent before this returns; settles when the process is gone. */
   kill9(): Promise<void>
-  /** Stops it and removes its state. */
+  /** Stops it, searches what it stored and printed for what it must not (searched.ts), and removes its state. */
   stop(): Promise<void>
 }
 
@@ -49,12 +50,17 @@ export interface BareOptions {
   readonly main?: string | null
   /** Where an audit database answers, as host:port; without one there is no binding for it. */
   readonly auditDb?: string
+  /**
+   * So many isolates more, which share nothing with each other but the Durable Objects, as Workers in so many cities.
+   * A request with the header `x-to-isolate` goes to the one with that number, from 0.
+   */
+  readonly isolates?: number
 }
 
 /** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
 export async function startBare(
   vars: Readonly<Record<string, string>> = {},
-  { flags = [], main = null, auditDb }: BareOptions = {},
+  { flags = [], main = null, auditDb, isolates = 0 }: BareOptions = {},
 ): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
   const [bundle, port, folder] = await Promise.all([
@@ -67,11 +73,13 @@ export async function startBare(
   await mkdir(state)
   // Beside the configuration, because capnp embeds by relative path only.
   for (const [name, content] of bundle) await writeFile(join(folder, name), content)
-  await writeFile(config, capnp({ modules: [...bundle.keys()], port, state, vars, auditDb: auditDb ?? null }))
+  const modules = [...bundle.keys()]
+  await writeFile(config, capnp({ modules, port, state, vars, auditDb: auditDb ?? null, isolates }))
 
   const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | null = null
   let output = ''
+  const search = searchedAtEnd({ name: 'bare workerd', state, vars, output: () => output })
 
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
     const running = child
@@ -99,7 +107,11 @@ export async function startBare(
   }
   const stop = async () => {
     await end('SIGTERM')
-    await rm(folder, { recursive: true, force: true })
+    try {
+      await search()
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   }
 
   try {
@@ -174,16 +186,21 @@ function capnp(options: {
   state: string
   vars: Readonly<Record<string, string>>
   auditDb: string | null
+  isolates: number
 }): string {
-  const { modules, port, state, vars, auditDb } = options
+  const { modules, port, state, vars, auditDb, isolates } = options
   const config: WranglerToml = unstable_readConfig({ config: join(root, 'wrangler.toml') })
   const objects = config.durable_objects.bindings
-  const bindings = [
+  // Whose classes they are: every other isolate has them from the first.
+  const bindings = (isFirst: boolean) => [
     ...Object.entries({ ...config.vars, ...vars }).map(
       ([name, value]) => `(name = ${quote(name)}, text = ${quote(String(value))})`,
     ),
     ...objects.map(
-      ({ name, class_name }) => `(name = ${quote(name)}, durableObjectNamespace = ${quote(class_name)})`,
+      ({ name, class_name }) =>
+        `(name = ${quote(name)}, durableObjectNamespace = (className = ${quote(class_name)}${
+          isFirst ? '' : ', serviceName = "gatehouse"'
+        }))`,
     ),
     // The API of D1 around a service, as the platform puts it together.
     ...(auditDb === null
@@ -198,6 +215,10 @@ function capnp(options: {
       `(className = ${quote(class_name)}, uniqueKey = ${quote(class_name)}, enableSql = true)`,
   )
   const flags = config.compatibility_flags.map(quote)
+  const code = `modules = [${modules.map(embedded).join(', ')}],
+  compatibilityDate = ${quote(config.compatibility_date ?? '')},
+  compatibilityFlags = [${flags.join(', ')}]`
+  const numbers = Array.from({ length: isolates }, (_, i) => i)
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -206,24 +227,52 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["public", "private", "local"])),
     (name = "state", disk = (path = ${quote(state)}, writable = true)),
     ${auditDb === null ? '' : `(name = "audit", external = (address = ${quote(auditDb)}, http = ())),`}
+    ${isolates === 0 ? '' : '(name = "router", worker = .router),'}
+    ${numbers.map((i) => `(name = "isolate-${i}", worker = .isolate),`).join('\n    ')}
   ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "gatehouse")],
+  sockets = [
+    (name = "http", address = "127.0.0.1:${port}", http = (), service = "${isolates === 0 ? 'gatehouse' : 'router'}")
+  ],
 );
 
 const gatehouse :Workerd.Worker = (
-  modules = [${modules.map(embedded).join(', ')}],
-  compatibilityDate = ${quote(config.compatibility_date ?? '')},
-  compatibilityFlags = [${flags.join(', ')}],
+  ${code},
   bindings = [
-    ${bindings.join(',\n    ')}
+    ${bindings(true).join(',\n    ')}
   ],
   durableObjectNamespaces = [
     ${namespaces.join(',\n    ')}
   ],
   durableObjectStorage = (localDisk = "state"),
 );
+
+const isolate :Workerd.Worker = (
+  ${code},
+  bindings = [
+    ${bindings(false).join(',\n    ')}
+  ],
+);
+
+const router :Workerd.Worker = (
+  modules = [(name = "router.js", esModule = ${quote(ROUTER)})],
+  compatibilityDate = ${quote(config.compatibility_date ?? '')},
+  bindings = [
+    (name = "main", service = "gatehouse"),
+    ${numbers.map((i) => `(name = "isolate-${i}", service = "isolate-${i}"),`).join('\n    ')}
+  ],
+);
 `
 }
+
+/** Stands before the isolates, and takes away what chose among them. */
+const ROUTER = `export default {
+  fetch(request, env) {
+    const to = request.headers.get('x-to-isolate')
+    const passed = new Request(request)
+    passed.headers.delete('x-to-isolate')
+    return (to === null ? env.main : env['isolate-' + to]).fetch(passed)
+  },
+}`
 
 function embedded(name: string): string {
   return `(name = ${quote(name)}, ${name === MAIN ? 'esModule' : 'text'} = embed ${quote(name)})`

@@ -109,7 +109,7 @@ function answered(
     return json(404, { message: 'Request does not match any route.' })
   const { username, password } = body as { username: string; password: string }
   const known = kind === 'customer' ? 'ana@shop.example' : 'root'
-  if (username.toLowerCase() !== known || password !== 'right') {
+  if (username.toLowerCase() !== known || password !== 'right-password-of-a-store') {
     const message = 'The account sign-in was incorrect or your account is disabled temporarily.'
     return json(401, { message })
   }

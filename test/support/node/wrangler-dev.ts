@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { searchedAtEnd } from './searched.ts'
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -23,6 +24,7 @@ export interface Dev {
   readonly url: string
   /** What it has printed so far. */
   output(): string
+  /** Stops it, and searches what it stored and printed for what it must not: searched.ts. */
   stop(): Promise<void>
 }
 
@@ -51,9 +53,19 @@ export async function startDev(options: DevOptions = {}): Promise<Dev> {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))
   const url = `http://127.0.0.1:${port}`
+  const search = searchedAtEnd({
+    name: 'wrangler dev',
+    state,
+    vars: options.vars ?? {},
+    output: () => output,
+  })
   const stop = async () => {
     await stopGroup(child)
-    if (options.persistTo === undefined) await rm(state, { recursive: true, force: true })
+    try {
+      await search()
+    } finally {
+      if (options.persistTo === undefined) await rm(state, { recursive: true, force: true })
+    }
   }
   try {
     await waitUntilReady(`${url}/healthz`, child, READY_MS)
