@@ -123,7 +123,11 @@ test('a key takes the place of another under load, and nothing fails, is lost or
   // Isolates of Workers get new secrets one by one: half of them are a step behind.
   const isolates: Keys[] = [OLD, OLD]
   const load = { on: true, calls: 0, logins: 0, problems: [] as string[] }
-  const ana = { provider: 'magento-customer', username: 'ana@shop.example', password: 'right' }
+  const ana = {
+    provider: 'magento-customer',
+    username: 'ana@shop.example',
+    password: 'right-password-of-a-store',
+  }
   const caller = async (isolate: 0 | 1) => {
     while (load.on) {
       load.calls += 1

@@ -30,7 +30,11 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-const ana = { provider: 'magento-customer', username: 'ana@shop.example', password: 'right' }
+const ana = {
+  provider: 'magento-customer',
+  username: 'ana@shop.example',
+  password: 'right-password-of-a-store',
+}
 const login = async (keys = OLD) =>
   String((await callWith(keys, token, 'auth_login', ana))?.structuredContent?.session)
 const logout = (session: string, keys = NEW) => callWith(keys, token, 'auth_logout', { session })

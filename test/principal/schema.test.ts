@@ -35,7 +35,7 @@ test('an object whose approvals had plain digests lets none of them out', async 
   await connect()
   await runInDurableObject(principal(), (_, { storage: { sql } }) => {
     sql.exec(WITH_PLAIN_DIGESTS)
-    expect(schemaVersion(sql)).toBe(8)
+    expect(schemaVersion(sql)).toBe(9)
     sql.exec(
       `INSERT INTO approvals (id, server, tool, arguments, argument_names, rule, config_version, message, url, requested_at,
          expires_at, state, revision) VALUES ('apr_agent_1', 's', 't', ?, '[]', '/r', 'v', 'm', 'u', 1, 2, 'pending', 1)`,
