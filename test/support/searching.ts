@@ -89,14 +89,13 @@ export function forget(): void {
 export async function search(): Promise<readonly Finding[]> {
   await Promise.all(reading)
   const searcher = searcherOf(needles.all())
-  const findings = [
-    ...findingsIn(searcher, lines.join('\n'), 'log', { store: 'log', table: null, column: null }),
-    ...(await inAuditDatabase(searcher)),
-  ]
-  for (const [store, namespace] of Object.entries(namespaces))
-    for (const id of await listDurableObjectIds(namespace))
-      findings.push(...(await inObject(searcher, store, namespace.get(id))))
-  return findings
+  const inObjects = Object.entries(namespaces).map(async ([store, namespace]) => {
+    const ids = await listDurableObjectIds(namespace)
+    return Promise.all(ids.map((id) => inObject(searcher, store, namespace.get(id))))
+  })
+  const stored = await Promise.all([inAuditDatabase(searcher), ...inObjects])
+  const logged = findingsIn(searcher, lines.join('\n'), 'log', { store: 'log', table: null, column: null })
+  return [...logged, ...stored.flat(2)]
 }
 
 function inObject(searcher: Searcher, store: string, object: DurableObjectStub): Promise<Finding[]> {
