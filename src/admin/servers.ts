@@ -228,6 +228,8 @@ function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   if (!enabled) warnings.push('The server is not enabled: no grant reaches it.')
   if (url.startsWith('http:') && Object.keys(headers).length > 0)
     warnings.push('The headers are sent to this server unencrypted.')
+  if (new URL(url).search !== '')
+    warnings.push('The query of the URL is stored as it is; a key belongs into a header, which is sealed.')
   return warnings
 }
 

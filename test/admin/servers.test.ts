@@ -302,6 +302,13 @@ describe('header values', () => {
     const answer = await put({ url: 'http://127.0.0.1:9/mcp', headers: { authorization: SECRET } })
     expect(answer.body?.warnings).toEqual(['The headers are sent to this server unencrypted.'])
   })
+
+  test('are where a key belongs, and not in the query', async () => {
+    const { body } = await put({ url: `${URL_}?tenant=7` })
+    expect(body?.warnings).toEqual([
+      'The query of the URL is stored as it is; a key belongs into a header, which is sealed.',
+    ])
+  })
 })
 
 describe('addresses', () => {
