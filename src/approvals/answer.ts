@@ -3,20 +3,17 @@ import type { CallToolResult } from '@modelcontextprotocol/server'
 import { statelessClient } from '../forward/client.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
-import { isObject } from '../json.ts'
 import { failure } from '../native/result.ts'
 import type { HeldAnswer } from '../principal/contract.ts'
 import { hasBeenAsked, QUESTION } from './ask.ts'
 import { type ApprovalView, MOST_REOPENINGS } from './contract.ts'
+import { sessionTakesLinks, takesLinks } from './links.ts'
 
 export type ApprovalAnswer =
   /** A tool error, to be put as the tool's other results are. */
   | { readonly kind: 'result'; readonly result: CallToolResult }
   /** The protocol's own way to send a person to a link. */
   | { readonly kind: 'response'; readonly response: Response }
-
-/** The first revision that knows elicitation by URL. */
-const URL_ELICITATION_SINCE = '2025-11-25'
 
 /**
  * A denial with its reason, or where a person can approve the call: as an elicitation where the client says that it
@@ -34,18 +31,11 @@ export function approvalAnswer(message: RequestMessage, held: HeldAnswer): Appro
   return { kind: 'response', response }
 }
 
-/** Whether the client takes elicitations by URL (`elicitation: {}` alone means forms only). */
+/** Whether the client takes elicitations by URL. */
 function opensLinks({ era, body }: RequestMessage, { client, protocolVersion }: HeldAnswer): boolean {
-  if (era === 'session' && (protocolVersion ?? '') < URL_ELICITATION_SINCE) return false
-  const ofSession: unknown = client === null ? null : JSON.parse(client)
-  const capabilities =
-    era === 'stateless'
-      ? statelessClient(body.params).capabilities
-      : isObject(ofSession)
-        ? ofSession.capabilities
-        : null
-  const elicitation = isObject(capabilities) ? capabilities.elicitation : null
-  return isObject(elicitation) && isObject(elicitation.url)
+  return era === 'session'
+    ? sessionTakesLinks(client, protocolVersion)
+    : takesLinks(statelessClient(body.params).capabilities)
 }
 
 /**

@@ -34,14 +34,20 @@ export class MergedStream {
   #changes = Promise.resolve()
   #isOver = false
 
-  /** @param isHeld whether nothing is said before `begin` */
-  constructor(feed: WebSocket, signal: AbortSignal, isHeld: boolean, changed: () => string | null) {
+  /**
+   * @param isHeld whether nothing is said before `begin`
+   * @param eventOf the client's event for what the principal says; null where it hears nothing of it
+   */
+  constructor(
+    feed: WebSocket,
+    signal: AbortSignal,
+    isHeld: boolean,
+    eventOf: (said: string) => string | null,
+  ) {
     this.#feed = feed
     this.#held = isHeld ? [] : null
     const finish = () => this.#finish()
-    this.hear((message) => {
-      if (message === 'tools_changed') this.say(changed())
-    })
+    this.hear((message) => this.say(eventOf(message)))
     feed.addEventListener('close', finish)
     feed.addEventListener('error', finish)
     signal.addEventListener('abort', finish)

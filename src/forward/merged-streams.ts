@@ -3,6 +3,7 @@ import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
+import { sessionEvent } from '../gateway/feed-events.ts'
 import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { splitUri } from '../upstream/names.ts'
@@ -13,7 +14,7 @@ import { reachAll } from './lists.ts'
 import { MergedStream } from './many-sources.ts'
 import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
 import { type Reached, reach } from './single.ts'
-import { sourceOf, subscribe, toolsChangedFor } from './streams.ts'
+import { sourceOf, subscribe, subscriberEvent } from './streams.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
 export const UPSTREAM_OPENED = 'upstream:'
@@ -26,9 +27,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
   const { admission, feed } = await openFeed(passage)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, passage.http.signal, false, () =>
-      messageEvent({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' }),
-    )
+    const merged = new MergedStream(feed, passage.http.signal, false, sessionEvent)
     const join = async (at: Reached) => {
       const { name } = at.upstream
       const origin = originOf(passage, name)
@@ -71,7 +70,7 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
   const { admission, feed } = await openFeed(passage)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, passage.http.signal, true, () => toolsChangedFor(message))
+    const merged = new MergedStream(feed, passage.http.signal, true, subscriberEvent(message))
     const join = (at: Reached) => {
       const { name } = at.upstream
       const open = async (server: Reached) => {

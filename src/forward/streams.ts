@@ -5,8 +5,9 @@ import { streamAcross, subscribeAcross } from '../bridge/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
+import { sessionEvent } from '../gateway/feed-events.ts'
 import type { RequestMessage } from '../gateway/message.ts'
-import type { FeedMessage } from '../principal/feeds.ts'
+import type { FeedMessage } from '../principal/feed-messages.ts'
 import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
@@ -35,7 +36,7 @@ export async function openSingleStream(passage: Passage, server: string): Promis
       const renewed = await reach(passage, server, 'session', undefined)
       return renewed.ok ? openOrNull(await sourceOf(renewed.at, undefined)) : null
     }
-    return streamOf(feed, openOrNull(source), passage.http.signal, toolsChanged, {
+    return streamOf(feed, openOrNull(source), passage.http.signal, sessionEvent, {
       on: `upstream:${server}`,
       open: again,
     })
@@ -112,7 +113,7 @@ export async function listen(at: Reached, message: RequestMessage): Promise<Resp
     endWithServer(feed, at, passage)
     const subscription = await subscribe(at, message)
     if (subscription.kind === 'open')
-      return streamOf(feed, subscription.source, passage.http.signal, () => toolsChangedFor(message))
+      return streamOf(feed, subscription.source, passage.http.signal, subscriberEvent(message))
     closeQuietly(feed)
     return Response.json(subscription.message, { status: subscription.status })
   })
@@ -157,12 +158,12 @@ export async function subscribe(at: Reached, message: RequestMessage): Promise<S
   return { kind: 'refused', message: read.message, status: read.status, isFinal: true }
 }
 
-function toolsChanged(): string {
-  return messageEvent({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+/** What a subscriber hears of what the principal says: that tools have changed, where it asked for that (MCP 2026-07-28, subscriptions). */
+export function subscriberEvent(message: RequestMessage): (said: string) => string | null {
+  return (said) => (said === 'tools_changed' ? toolsChangedFor(message) : null)
 }
 
-/** As a subscriber hears it, if that is among what it asked for (MCP 2026-07-28, subscriptions). */
-export function toolsChangedFor({ id, body }: RequestMessage): string | null {
+function toolsChangedFor({ id, body }: RequestMessage): string | null {
   const { notifications } = (body.params ?? {}) as { notifications?: { toolsListChanged?: unknown } }
   if (notifications?.toolsListChanged !== true) return null
   const params = { _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
@@ -178,7 +179,7 @@ export function streamOf(
   feed: WebSocket,
   source: StreamSource | null,
   signal: AbortSignal,
-  changed: () => string | null,
+  eventOf: (said: string) => string | null,
   later: { readonly on: FeedMessage; readonly open: () => Promise<StreamSource | null> } | null = null,
 ): Response {
   const encoder = new TextEncoder()
@@ -232,7 +233,7 @@ export function streamOf(
         if (!watch.isInEvent) write(': keep-alive\n\n')
       }, KEEP_ALIVE_MS)
       feed.addEventListener('message', ({ data }) => {
-        if ((data as FeedMessage) === 'tools_changed') say(changed())
+        say(eventOf(String(data)))
         if (later !== null && data === later.on && reader === null) later.open().then(attach, () => {})
       })
       feed.addEventListener('close', finish)

@@ -3,10 +3,11 @@
  * hibernates, so that an idle stream keeps no object in memory.
  */
 import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
-import type { FeedMessage } from '../principal/feeds.ts'
+import type { FeedMessage } from '../principal/feed-messages.ts'
 import type { Passage } from './admission.ts'
 import { answer } from './answer.ts'
 import { closeQuietly, openFeed } from './feed.ts'
+import { sessionEvent } from './feed-events.ts'
 import type { RequestMessage } from './message.ts'
 import { serveRequest } from './serve.ts'
 
@@ -73,7 +74,8 @@ function eventStream(feed: WebSocket, signal: AbortSignal): ReadableStream<Uint8
       write(': open\n\n')
       keepAlive = setInterval(() => write(': keep-alive\n\n'), KEEP_ALIVE_MS)
       feed.addEventListener('message', ({ data }) => {
-        if ((data as FeedMessage) === 'tools_changed') write(notification('notifications/tools/list_changed'))
+        const said = sessionEvent(String(data))
+        if (said !== null) write(said)
       })
       feed.addEventListener('close', finish)
       feed.addEventListener('error', finish)
@@ -81,10 +83,6 @@ function eventStream(feed: WebSocket, signal: AbortSignal): ReadableStream<Uint8
     },
     cancel: stop,
   })
-}
-
-function notification(method: string): string {
-  return `event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', method })}\n\n`
 }
 
 /** The feed as the source of events that the protocol code listens to. */

@@ -2,15 +2,13 @@
  * Open event streams. Each is a WebSocket from the Worker that serves the stream, accepted with hibernation:
  * a principal that only waits is evicted from memory and its streams stay.
  */
+import type { FeedMessage } from './feed-messages.ts'
 
 /** What a socket is for; survives hibernation as its attachment. */
 interface Attachment {
   /** The transport whose stream it is, or null for a subscription of the stateless era. */
   readonly transport: string | null
 }
-
-/** What a principal says over a feed: that tools may have changed, or that a session with an upstream was opened. */
-export type FeedMessage = 'tools_changed' | `upstream:${string}`
 
 const TAG_ALL = 'feed'
 
@@ -26,14 +24,28 @@ export function announce(ctx: DurableObjectState, message: FeedMessage): void {
   for (const socket of ctx.getWebSockets(TAG_ALL).reverse()) {
     const { transport } = socket.deserializeAttachment() as Attachment
     if (transport !== null && told.has(transport)) continue
-    if (transport !== null) told.add(transport)
-    socket.send(message)
+    if (say(socket, message) && transport !== null) told.add(transport)
   }
 }
 
 /** Says `message` on the streams of one transport. Each may be told: only one of them has the upstream's own stream. */
 export function announceTo(ctx: DurableObjectState, transport: string, message: FeedMessage): void {
-  for (const socket of ctx.getWebSockets(transportTag(transport))) socket.send(message)
+  for (const socket of ctx.getWebSockets(transportTag(transport))) say(socket, message)
+}
+
+/** Says `message` on one stream of a transport, the newest that is open. */
+export function announceOnce(ctx: DurableObjectState, transport: string, message: FeedMessage): void {
+  for (const socket of ctx.getWebSockets(transportTag(transport)).reverse()) if (say(socket, message)) return
+}
+
+/** Whether the socket took it: one that is being closed is there for a while longer. */
+function say(socket: WebSocket, message: FeedMessage): boolean {
+  try {
+    socket.send(message)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Closes the streams of transports that have no live session any more. */

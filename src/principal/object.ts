@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
+import { sessionTakesLinks } from '../approvals/links.ts'
 import {
   type Cut,
   type LocalRows,
@@ -30,7 +31,8 @@ import type {
 } from './contract.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { Errands } from './errands.ts'
-import { announce, announceTo, closeAllFeeds } from './feeds.ts'
+import { DECIDED } from './feed-messages.ts'
+import { announce, announceOnce, announceTo, closeAllFeeds } from './feeds.ts'
 import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
 import { type Grant, opens, stillOpens } from './grants.ts'
@@ -40,6 +42,7 @@ import { revokeGrant, stopEverything } from './leaving.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { resealTokens } from './resealing.ts'
 import { migrate, schemaVersion } from './schema.ts'
+import { liveById } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { PrincipalState } from './state.ts'
 
@@ -165,7 +168,9 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /** Writes down what a person says of a call. It holds for the very next request. */
   async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
-    return this.#heldCalls.decide(request)
+    const answer = await this.#heldCalls.decide(request)
+    if (answer.kind === 'decided') this.#sayDecided(answer.approval)
+    return answer
   }
 
   /**
@@ -361,6 +366,14 @@ export class PrincipalObject extends DurableObject<Env> {
   /** Whether everything was forgotten, maybe while somebody waited. */
   #isErased(): boolean {
     return this.#grant === null
+  }
+
+  /** The client that was sent to the link hears that it may try again, on its stream if it has one. */
+  #sayDecided({ id, sessionId }: ApprovalView): void {
+    const session = sessionId === null ? null : liveById(this.#sql, sessionId, Date.now())
+    if (session === null || session.transport === null) return
+    if (sessionTakesLinks(session.client, session.protocolVersion))
+      announceOnce(this.ctx, session.transport, `${DECIDED}${id}`)
   }
 
   #closeFeeds(): void {

@@ -1,7 +1,9 @@
 /** How a client that can open links is sent to one: in the stateless era by its result, in the session era by an error. */
+import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { approvalsFullResult } from '../../src/approvals/answer.ts'
-import { makeGrant } from '../support/admin.ts'
+import { admin, makeGrant } from '../support/admin.ts'
+import { listen } from '../support/events.ts'
 import { fresh, type Json, open, post, principal, request, rows, SessionClient } from '../support/gateway.ts'
 import { ASKS, backFrom, callWithLinks, decide, errorOf, told, track } from './support.ts'
 
@@ -115,10 +117,10 @@ describe('in the stateless era', () => {
 })
 
 describe('in the session era', () => {
-  const connect = async (elicitation: Json, protocolVersion = '2025-11-25') => {
+  const connect = async (elicitation: Json, protocolVersion = '2025-11-25', path = '/mcp') => {
     const params = { protocolVersion, capabilities: { elicitation }, clientInfo: { name: 't', version: '1' } }
-    const answer = await post(request('initialize', params), { token })
-    return new SessionClient(answer.headers.get('mcp-session-id') ?? '', token, protocolVersion, '/mcp')
+    const answer = await post(request('initialize', params), { token, path })
+    return new SessionClient(answer.headers.get('mcp-session-id') ?? '', token, protocolVersion, path)
   }
   const call = (client: SessionClient) =>
     client.request('tools/call', { name: 'track_logout', arguments: { account_id: 'a' } })
@@ -137,6 +139,66 @@ describe('in the session era', () => {
     await decide(id, 'approve')
     expect((await call(client)).body?.result).toMatchObject({ structuredContent: {} })
     expect(await made()).toBe(1)
+  })
+
+  describe('once somebody has decided', () => {
+    const asked = async (client: SessionClient) => {
+      const { body } = await call(client)
+      const error = body?.error as { data: { elicitations: { elicitationId: string }[] } } | undefined
+      return error?.data.elicitations[0]?.elicitationId ?? ''
+    }
+    const complete = (id: string) => ({
+      jsonrpc: '2.0',
+      method: 'notifications/elicitation/complete',
+      params: { elicitationId: id },
+    })
+    /** Ends every stream of the grant, so that what was not said can be told. */
+    const over = () => admin('DELETE', 'acme/grants/bot')
+
+    test.each([
+      ['/mcp', 'approve'],
+      ['/mcp/legiti', 'approve'],
+      ['/mcp/legiti', 'deny'],
+    ] as const)('a stream of %s hears of it (%s)', async (path, decision) => {
+      const client = await connect({ url: {} }, undefined, path)
+      const events = await listen(client)
+      const id = await asked(client)
+      await evictDurableObject(principal(NAME))
+      await decide(id, decision)
+      expect(await events.next()).toEqual(complete(id))
+      await events.close()
+    })
+
+    test('one stream of several, and none of another session', async () => {
+      const [client, other] = [await connect({ url: {} }), await connect({ url: {} })]
+      const streams = [await listen(client), await listen(client), await listen(other)]
+      const id = await asked(client)
+      await decide(id, 'approve')
+      await over()
+      const heard = await Promise.all(streams.map((stream) => stream.next()))
+      expect(heard.filter((event) => event !== null)).toEqual([complete(id)])
+      expect(heard[2]).toBeNull()
+    })
+
+    test('whoever has closed the newest hears it on another', async () => {
+      const client = await connect({ url: {} })
+      const [first, second] = [await listen(client), await listen(client)]
+      const id = await asked(client)
+      await second.close()
+      await decide(id, 'approve')
+      expect(await first.next()).toEqual(complete(id))
+      await first.close()
+    })
+
+    test('a client that cannot open links hears nothing', async () => {
+      const client = await connect({})
+      const events = await listen(client)
+      const { body } = await call(client)
+      const result = body?.result as { structuredContent: { error: { approval: string } } }
+      await decide(result.structuredContent.error.approval, 'approve')
+      await over()
+      expect(await events.next()).toBeNull()
+    })
   })
 
   test.each([

@@ -1,6 +1,7 @@
 /** Event streams: what they tell, when they end, and that an idle one keeps no object in memory. */
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { Events, listen } from '../support/events.ts'
 import {
   connect,
   envelope,
@@ -9,7 +10,6 @@ import {
   open,
   principal,
   request,
-  type SessionClient,
   STATELESS,
   settled,
 } from '../support/gateway.ts'
@@ -17,44 +17,6 @@ import {
 beforeEach(fresh)
 
 const hides = (...hide: string[]) => ({ version: '1', default: 'allow', hide })
-
-/** Reads server-sent events one by one; comments are not events. */
-class Events {
-  readonly #reader: ReadableStreamDefaultReader<string>
-  #text = ''
-
-  constructor(response: Response) {
-    if (response.body === null) throw new Error(`no stream: ${response.status}`)
-    this.#reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
-  }
-
-  /** The next message, or null when the stream has ended. */
-  async next(): Promise<Record<string, unknown> | null> {
-    for (;;) {
-      const end = this.#text.indexOf('\n\n')
-      if (end >= 0) {
-        const event = this.#text.slice(0, end)
-        this.#text = this.#text.slice(end + 2)
-        const data = /^data: (.*)$/m.exec(event)?.[1]
-        if (data !== undefined) return JSON.parse(data)
-        continue
-      }
-      const { done, value } = await this.#reader.read()
-      if (done) return null
-      this.#text += value
-    }
-  }
-
-  close(): Promise<void> {
-    return this.#reader.cancel()
-  }
-}
-
-async function listen(client: SessionClient): Promise<Events> {
-  const response = await open('GET', '/mcp', client.token, { ...client.headers, accept: 'text/event-stream' })
-  expect(response.status).toBe(200)
-  return new Events(response)
-}
 
 async function subscribe(token: string, notifications: Record<string, unknown>): Promise<Events> {
   const headers = {
