@@ -12,6 +12,7 @@ import { problem } from '../errors.ts'
 import { object } from '../policy/fragments.ts'
 import { at } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, route } from './route.ts'
+import { authenticate, may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/audit'
 
@@ -154,6 +155,10 @@ export const auditRoutes: readonly Route[] = [
         tenant,
         filter,
         after: /^\d{1,15}$/.test(given) ? Number(given) : null,
+        isAllowed: async () => {
+          const who = await authenticate(c)
+          return who !== null && may(who, 'viewer')
+        },
         now: () => Date.now(),
         wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       })

@@ -18,6 +18,8 @@ export interface TailContext {
   readonly filter: Filter
   /** `Last-Event-ID`: arrivals up to here were told; null to begin now. */
   readonly after: number | null
+  /** Whether who asked may still see it; asked now and then, for a tail outlives many changes. */
+  readonly isAllowed: () => Promise<boolean>
   readonly now: () => number
   readonly wait: (ms: number) => Promise<void>
 }
@@ -32,9 +34,10 @@ const MOST_LOCAL = 200
 const MOST_ARRIVED = 500
 /** Grants are looked for in every so manieth look. */
 const GRANTS_EVERY = 5
-/** What one request may ask of others, all in all; then the client comes again. */
-const MOST_ASKED = 900
+/** What one request may ask of others, all in all but whether it is still allowed; then the client comes again. */
+const MOST_ASKED = 800
 const LONGEST_MS = 15 * 60_000
+const ALLOWED_EVERY_MS = 5_000
 
 /** What a tail has told of one log. */
 interface Told {
@@ -156,6 +159,12 @@ export function tailEvents(context: TailContext): ReadableStream<Uint8Array> {
   const tail = new Tail(context)
   const startedAtMs = now()
   let heardAtMs = startedAtMs
+  let allowedAtMs = startedAtMs
+  const isAllowed = async () => {
+    if (now() - allowedAtMs < ALLOWED_EVERY_MS) return true
+    allowedAtMs = now()
+    return context.isAllowed()
+  }
   let isOver = false
   return new ReadableStream(
     {
@@ -167,7 +176,7 @@ export function tailEvents(context: TailContext): ReadableStream<Uint8Array> {
         while (!isOver) {
           await wait(EVERY_MS)
           if (isOver) return
-          if (tail.isSpent || now() - startedAtMs > LONGEST_MS) {
+          if (tail.isSpent || now() - startedAtMs > LONGEST_MS || !(await isAllowed())) {
             controller.enqueue(encoder.encode('event: end\ndata: {}\n\n'))
             controller.close()
             return

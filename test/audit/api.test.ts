@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Tail } from '../../src/audit/tail.ts'
 import { recordChange } from '../../src/tenant/changes.ts'
-import { admin, adminWith, makeGrant, ROOT, tenantObject } from '../support/admin.ts'
+import { admin, adminWith, makeGrant, makePerson, ROOT, tenantObject } from '../support/admin.ts'
 import { auditDb, carriedRows } from '../support/audit.ts'
 import { connect, fresh, type Json, open, principal, settled } from '../support/gateway.ts'
 
@@ -170,6 +170,7 @@ describe('a live tail', () => {
       tenant: 'acme',
       filter: { kind: 'decision' },
       after,
+      isAllowed: async () => true,
       now: () => Date.now(),
       wait: async () => {},
     })
@@ -212,6 +213,19 @@ describe('a live tail', () => {
     while (!text.includes('auth_whoami')) text += new TextDecoder().decode((await reader.read()).value)
     expect(text).toMatch(/^retry: 1000\nid: 0\n\n/)
     await reader.cancel()
+  })
+
+  test('ends for whoever may no longer see it', async () => {
+    const vera = await makePerson('acme', 'vera', 'viewer')
+    const response = await open('GET', '/api/v1/tenants/acme/audit/tail', vera, {})
+    const reader = (response.body as ReadableStream<BufferSource>)
+      .pipeThrough(new TextDecoderStream())
+      .getReader()
+    let text = (await reader.read()).value ?? ''
+    await admin('DELETE', 'acme/people/vera')
+    vi.setSystemTime(Date.now() + 5_000)
+    for (let read = await reader.read(); !read.done; read = await reader.read()) text += read.value
+    expect(text).toMatch(/event: end\ndata: {}\n\n$/)
   })
 })
 

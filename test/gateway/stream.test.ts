@@ -10,6 +10,7 @@ import {
   open,
   principal,
   request,
+  type SessionClient,
   STATELESS,
   settled,
 } from '../support/gateway.ts'
