@@ -59,6 +59,7 @@ import { Tenancy } from './tenancy.ts'
 import * as tenantChanges from './tenant-changes.ts'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
 import * as webhookChanges from './webhook-changes.ts'
+import { listMessages, type MessageState, type MessageView } from './webhook-messages.ts'
 import * as webhooks from './webhooks.ts'
 
 /**
@@ -396,13 +397,13 @@ export class TenantObject extends DurableObject<Env> {
   /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
   async webhookMessages(
     name: string,
-    state: webhooks.MessageState,
+    state: MessageState,
     afterSeq: number,
     limit: number,
-  ): Promise<readonly webhooks.MessageView[] | null> {
+  ): Promise<readonly MessageView[] | null> {
     return this.#tenancy.read((sql) => {
       if (webhooks.viewWebhook(sql, name) === null) return null
-      return webhooks.listMessages(sql, name, state, afterSeq, limit)
+      return listMessages(sql, name, state, afterSeq, limit)
     }, null)
   }
 

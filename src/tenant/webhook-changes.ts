@@ -5,6 +5,7 @@ import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
 import { demand } from './stamps.ts'
 import { refusedBy, type Tenancy } from './tenancy.ts'
+import * as messages from './webhook-messages.ts'
 import { openSecret, sealSecret } from './webhook-secrets.ts'
 import * as webhooks from './webhooks.ts'
 
@@ -110,7 +111,7 @@ export async function replayMessage(
   if (!tenancy.isThere) return false
   const isReplayed = tenancy.commit(() => {
     const atMs = Date.now()
-    if (!webhooks.replayMessage(sql, name, id, atMs)) return false
+    if (!messages.replayMessage(sql, name, id, atMs)) return false
     const subject = `webhook/${name}`
     recordChange(sql, { atMs, actor, action: 'webhook.replay', subject, detail: { message: id } })
     return true

@@ -10,15 +10,11 @@ import {
   bury,
   buryExpired,
   type DueMessage,
-  dueWebhooks,
   markDelivered,
   noteError,
-  noteFailure,
-  noteSuccess,
-  signingSecrets,
   takeMessages,
-  viewWebhook,
-} from './webhooks.ts'
+} from './webhook-messages.ts'
+import { dueWebhooks, noteFailure, noteSuccess, signingSecrets, viewWebhook } from './webhooks.ts'
 
 /** Messages on their way to one webhook at the same time, while it answers. */
 const CONCURRENCY = 4
