@@ -31,7 +31,7 @@ export async function putGrant(
   by: By,
 ): Promise<Change<GrantView>> {
   const { sql, env } = tenancy
-  return tenancy.change(tenant, (nowMs) => {
+  return tenancy.change(tenant, by, (nowMs) => {
     refuseBuiltIn(env, tenant, name)
     const before = grants.readGrant(sql, name)
     // Made by the same request, whose answer was lost: it is told the token again, and nothing is done twice.
@@ -62,7 +62,7 @@ export async function rotateGrant(
 ): Promise<Change<GrantView> | null> {
   const { sql, env } = tenancy
   if (!tenancy.isThere || grants.viewGrant(sql, name) === null) return null
-  return tenancy.change('', (nowMs) => {
+  return tenancy.change('', by, (nowMs) => {
     refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
     const before = grants.readGrant(sql, name)
     // As in putGrant: what the same request has done already asks nothing of what is there now.

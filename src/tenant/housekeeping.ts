@@ -6,11 +6,12 @@ import { changesLog } from './changes.ts'
 import { DELETION_ROUND_MS } from './deletion.ts'
 import { nextDueMs, RETRY_MS } from './grants-told.ts'
 import { nextTargetMs } from './logouts.ts'
-import { readTenant } from './settings.ts'
+import { isListed, readTenant } from './settings.ts'
 import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
 import { nextOlderSecretMs, purgeOlderSecrets } from './webhooks.ts'
 
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 
 /** What is not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
 export interface Wakes {
@@ -38,6 +39,7 @@ export function nextWakeMs(
     sendMs,
     nextTargetMs(sql),
     nextPurgeMs(sql, nowMs),
+    isListed(sql) ? null : Math.ceil(nowMs / MINUTE_MS) * MINUTE_MS,
     ...(carrying === 'idle' ? [nextCarryMs(sql, changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
     typeof carrying === 'number' ? carrying : null,
   ].filter((at) => at !== null)

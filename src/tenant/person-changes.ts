@@ -24,7 +24,7 @@ export async function putPerson(
   by: By,
 ): Promise<Change<PersonView>> {
   const { sql } = tenancy
-  return tenancy.change(tenant, (nowMs) => {
+  return tenancy.change(tenant, by, (nowMs) => {
     const before = people.readPerson(sql, name, nowMs)
     demand(sql, by.expected, `person/${name}`, before !== null)
     people.writePerson(sql, name, document, nowMs)
@@ -57,7 +57,7 @@ export async function addPersonToken(
 ): Promise<Change<PersonView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || people.readPerson(sql, name, Date.now()) === null) return null
-  return tenancy.change('', (nowMs) => {
+  return tenancy.change('', by, (nowMs) => {
     people.addToken(sql, name, secretHash, untilMs, olderUntilMs, nowMs)
     record(sql, by, 'person.token', `person/${name}`, { until: untilMs }, nowMs)
     return { created: true, touched: [], now: present(people.readPerson(sql, name, nowMs)) }

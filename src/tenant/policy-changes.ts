@@ -16,7 +16,7 @@ export async function putPolicy(
   by: By,
 ): Promise<Change<PolicyView>> {
   const { sql } = tenancy
-  return tenancy.change(tenant, (nowMs) => {
+  return tenancy.change(tenant, by, (nowMs) => {
     const before = policies.readPolicy(sql, name)
     demand(sql, by.expected, `policy/${name}`, before !== null)
     const isNew = policies.writePolicy(sql, name, documentJson, by, nowMs)
@@ -37,7 +37,7 @@ export async function rollBackPolicy(
 ): Promise<Change<PolicyView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || policies.readPolicy(sql, name, version) === null) return null
-  return tenancy.change('', (nowMs) => {
+  return tenancy.change('', by, (nowMs) => {
     const before = policies.readPolicy(sql, name)
     demand(sql, by.expected, `policy/${name}`, before !== null)
     if (before?.version === version) return { created: false, touched: [], now: before }

@@ -387,6 +387,10 @@ const migrations: readonly string[] = [
   -- Arguments are known by the audit trail's HMAC alone.
   UPDATE approvals SET view = json_set(json_remove(view, '$.argumentsSha256'), '$.argumentsHmac', NULL);
   `,
+  `
+  -- Whether the directory of tenants has its name.
+  ALTER TABLE tenant ADD COLUMN is_listed INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -37,7 +37,7 @@ export async function putSecret(
   } catch (error) {
     return refusedBy(error)
   }
-  return tenancy.change(tenant, (nowMs) => {
+  return tenancy.change(tenant, by, (nowMs) => {
     const before = secrets.viewSecret(sql, name)
     demand(sql, by.expected, `secret/${name}`, before !== null)
     secrets.writeSecret(sql, name, made.sealed, nowMs)
@@ -98,14 +98,16 @@ export async function resealOfPrincipals(
   after: string | null,
   by: By,
 ): Promise<PrincipalsResealed | RefusedChange> {
-  const { sql, env } = tenancy
+  const { sql, env, wake } = tenancy
   if (!tenancy.isThere) return noPrincipals
   const { name: tenant } = present(readTenant(sql))
   try {
     const { current: key } = needed(tenancy.keys())
     // Before anything is done, so that a run which dies is on record.
-    if (after === null)
+    if (after === null) {
       tenancy.commit(() => record(sql, by, 'secrets.rotate', 'secrets', { key, grants: 'all' }, Date.now()))
+      await wake.rearm()
+    }
     return await resealPrincipals({ sql, env, tenant }, key, after)
   } catch (error) {
     return refusedBy(error)

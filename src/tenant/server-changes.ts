@@ -35,7 +35,7 @@ export async function putServer(
     return refusedBy(error)
   }
   const demoHash = isDemo(env) && tenant === DEMO_TENANT ? await demoSecretHash() : null
-  return tenancy.change(tenant, (nowMs) => {
+  return tenancy.change(tenant, by, (nowMs) => {
     const before = servers.readServer(sql, name)
     demand(sql, by.expected, `server/${name}`, before !== null)
     const isOther = [...secrets.sealedSecrets(sql)].join() !== [...sealed].join()

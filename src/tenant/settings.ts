@@ -43,9 +43,20 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
   }
 }
 
+/** Whether the directory has its name: what was made before there was one is not in it. */
+export function isListed(sql: SqlStorage): boolean {
+  return sql.exec('SELECT 1 FROM tenant WHERE is_listed = 0').toArray().length === 0
+}
+
+export function markListed(sql: SqlStorage): void {
+  sql.exec('UPDATE tenant SET is_listed = 1')
+}
+
+/** Only once the directory has its name. */
 export function writeTenant(sql: SqlStorage, name: string, settings: TenantDocument, nowMs: number): void {
   sql.exec(
-    `INSERT INTO tenant (id, name, settings, created_at, updated_at, push_failures) VALUES (1, ?, ?, ?, ?, 0)
+    `INSERT INTO tenant (id, name, settings, created_at, updated_at, push_failures, is_listed)
+     VALUES (1, ?, ?, ?, ?, 0, 1)
      ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, updated_at = excluded.updated_at`,
     name,
     JSON.stringify(settings),

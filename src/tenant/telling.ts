@@ -55,7 +55,7 @@ export class Telling {
       if (touched.length <= MOST_A_ROUND) return
       // Asked from outside, so that every round is an invocation of its own.
       const tenant = readTenant(sql)?.name ?? ''
-      for (let more = true; more && isThere() && Date.now() < untilMs; )
+      for (let more = true; more && Date.now() < untilMs; )
         more = await tenantObject(env(), tenant).tellDue(untilMs)
     })
     const pending = isThere() ? countPending(sql, touched) : 0
@@ -63,16 +63,25 @@ export class Telling {
   }
 
   /** One round: tells those that are due. Answers whether more are. */
-  async tellDue(untilMs = Number.POSITIVE_INFINITY): Promise<boolean> {
-    const { sql, isThere } = this.#context
-    const due = dueGrants(sql, MOST_A_ROUND + 1, Date.now())
-    await this.#counted(() => this.#pushes.tell(due.slice(0, MOST_A_ROUND), untilMs))
-    return due.length > MOST_A_ROUND && isThere()
+  async tellDue(untilMs: number): Promise<boolean> {
+    return (await this.#round(untilMs)) > MOST_A_ROUND && this.#isStaying()
   }
 
-  /** The alarm's round; none while a request is telling, for that does it. */
-  async tellByAlarm(): Promise<void> {
-    if (this.#context.wake.telling === 0) await this.tellDue()
+  /** The alarm's round; none while a request is telling, for that does it. Answers how many were due. */
+  async tellByAlarm(): Promise<number> {
+    return this.#context.wake.telling === 0 ? this.#round(Number.POSITIVE_INFINITY) : 0
+  }
+
+  async #round(untilMs: number): Promise<number> {
+    const due = dueGrants(this.#context.sql, MOST_A_ROUND + 1, Date.now())
+    await this.#counted(() => this.#pushes.tell(due.slice(0, MOST_A_ROUND), untilMs))
+    return due.length
+  }
+
+  /** Of a tenant that is going nobody is told. */
+  #isStaying(): boolean {
+    const { sql, isThere } = this.#context
+    return isThere() && readTenant(sql)?.deletion === null
   }
 
   /** Waits until no push is on its way. */

@@ -10,13 +10,16 @@ import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 import { schemaVersion } from '../storage/migrate.ts'
 import { addressProblem } from '../upstream/address.ts'
 import { tenantDocument } from './config.ts'
-import { type Change, Refusal, type RefusedChange, type Removal } from './contract.ts'
+import { type By, type Change, Refusal, type RefusedChange, type Removal } from './contract.ts'
 import { migrate } from './schema.ts'
 import { readTenant, sizeProblem, writeTenant } from './settings.ts'
 import { Telling } from './telling.ts'
 import { Wake } from './wake.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
 import { openSecret } from './webhook-secrets.ts'
+
+/** Who alone makes tenants, for the record (admin/who.ts). */
+const ROOT = 'root'
 
 /** What a transaction came to: whom it concerns, and what is there now. */
 export interface Done<T> {
@@ -72,10 +75,14 @@ export class Tenancy {
     return this.#ctx.storage.transactionSync(work)
   }
 
-  /** Runs `work` as one transaction, which creates the tenant if need be, and tells the principals it touched. */
-  async change<T>(tenant: string, work: (nowMs: number) => Done<T>): Promise<Change<T>> {
-    // Should this object die next, the directory has a name too many; never is one missing.
-    if (!this.isThere) await tenantDirectory(this.env).add(tenant)
+  /** Runs `work` as one transaction, which makes the tenant where root asks for it, and tells the principals it touched. */
+  async change<T>(tenant: string, by: By, work: (nowMs: number) => Done<T>): Promise<Change<T>> {
+    if (!this.isThere) {
+      // A person of a tenant that went while they were asking.
+      if (by.actor !== ROOT) return noTenant
+      // Should this object die next, the directory has a name too many; never is one missing.
+      await tenantDirectory(this.env).add(tenant)
+    }
     let done: Done<T>
     try {
       done = this.commit(() => {
@@ -149,6 +156,11 @@ export class Tenancy {
       random: () => Math.random(),
     }
   }
+}
+
+const noTenant: RefusedChange = {
+  kind: 'conflict',
+  problems: ['found no tenant of this name any more; allowed: with the root token, to make one'],
 }
 
 /** A Refusal as an answer; any other error stays one. */

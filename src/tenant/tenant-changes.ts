@@ -16,7 +16,7 @@ export async function putTenant(
   by: By,
 ): Promise<Change<TenantView>> {
   const { sql } = tenancy
-  return tenancy.change(tenant, (nowMs) => {
+  return tenancy.change(tenant, by, (nowMs) => {
     const created = !tenancy.isThere
     demand(sql, by.expected, 'tenant', !created)
     const before = readTenant(sql)?.settings ?? null
@@ -35,7 +35,7 @@ export async function suspend(
 ): Promise<Change<TenantView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere) return null
-  return tenancy.change('', (nowMs) => {
+  return tenancy.change('', by, (nowMs) => {
     const before = present(readTenant(sql))
     if (before.isSuspended === isSuspended) return { created: false, touched: [], now: before.view }
     writeSuspended(sql, isSuspended ? nowMs : null)

@@ -31,7 +31,7 @@ export async function putWebhook(
   } catch (error) {
     return refusedBy(error)
   }
-  const put = await tenancy.change(tenant, (nowMs) => {
+  const put = await tenancy.change(tenant, by, (nowMs) => {
     const before = webhooks.sealedSecret(sql, name)
     if (before !== stored)
       throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
@@ -73,7 +73,7 @@ export async function rotateWebhook(
   } catch (error) {
     return refusedBy(error)
   }
-  return tenancy.change('', (nowMs) => {
+  return tenancy.change('', by, (nowMs) => {
     if (webhooks.sealedSecret(sql, name) !== stored)
       throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
     // As in rotateGrant: what the same request has done already asks nothing of what is there now.

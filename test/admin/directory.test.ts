@@ -1,9 +1,9 @@
 /** Which tenants there are, for the deployment's owner. */
-import { runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TenantDirectory } from '../../src/tenant/directory-object.ts'
-import { admin, makeGrant, ROOT, remains, tenantObject } from '../support/admin.ts'
+import { admin, makeGrant, ROOT, remains, tenantObject, tenantRows } from '../support/admin.ts'
 import { behave, connect, fresh, send } from '../support/gateway.ts'
 
 beforeEach(fresh)
@@ -126,4 +126,44 @@ describe('a tenant that is being made', () => {
     expect(await states()).toEqual([['acme', 'active']])
     expect(await names()).toEqual(['acme'])
   })
+})
+
+describe('a tenant from before there was a directory', () => {
+  const fromBefore = async () => {
+    await admin('PUT', 'acme', {})
+    await directory().remove('acme')
+    await tenantRows('acme', 'UPDATE tenant SET is_listed = 0')
+    await evictDurableObject(tenantObject('acme'))
+  }
+
+  test('is listed once its object has woken up', async () => {
+    await fromBefore()
+    expect(await states()).toEqual([])
+    expect((await admin('GET', 'acme')).status).toBe(200)
+    await runDurableObjectAlarm(tenantObject('acme'))
+    expect(await states()).toEqual([['acme', 'active']])
+    expect(await tenantRows('acme', 'SELECT is_listed FROM tenant')).toEqual([{ is_listed: 1 }])
+  })
+
+  test('is so within a minute after the directory answers again, and goes on meanwhile', async () => {
+    await fromBefore()
+    vi.spyOn(TenantDirectory.prototype, 'add').mockRejectedValue(new Error('away'))
+    await runDurableObjectAlarm(tenantObject('acme'))
+    expect(await states()).toEqual([])
+    const { alarm } = await remains(tenantObject('acme'))
+    expect(Number(alarm) - Date.now()).toBeLessThanOrEqual(60_000)
+    vi.restoreAllMocks()
+    await runDurableObjectAlarm(tenantObject('acme'))
+    expect(await states()).toEqual([['acme', 'active']])
+  })
+})
+
+test('a person whose tenant went while they were asking does not make it again', async () => {
+  await admin('PUT', 'acme', {})
+  await admin('DELETE', 'acme')
+  const by = { actor: 'person:ana', reason: null, expected: { tags: null, absent: false } }
+  const put = await tenantObject('acme').putPolicy('acme', 'main', '{"version":"1"}', by)
+  expect(put).toMatchObject({ kind: 'conflict' })
+  expect(await remains(tenantObject('acme'))).toEqual({ tables: [], alarm: null })
+  expect(await directory().names({ after: null, limit: 100 })).toEqual([])
 })

@@ -3,7 +3,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import type { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { REVOCATION_RETRY_MS } from '../../src/principal/sessions-revoking.ts'
-import { admin, makeGrant } from '../support/admin.ts'
+import { admin, makeGrant, remains, tenantObject } from '../support/admin.ts'
 import { fresh, type Json, principal, rows } from '../support/gateway.ts'
 import { callWith, NEW, NEW_AND_OLD, OLD, objectsHave, principalHas, tenantHas } from '../support/keys.ts'
 
@@ -193,6 +193,17 @@ describe('the key is another', () => {
     const expected = ['acme/bot', ...Array.from({ length: 20 }, (_, i) => `acme/bot-${i}`)]
     expect(asked.toSorted()).toEqual(expected.toSorted())
   })
+})
+
+test('that principals were asked is carried to the audit trail soon', async () => {
+  await objectsHave(NEW_AND_OLD)
+  await rotate()
+  await runDurableObjectAlarm(tenantObject('acme'))
+  const alarmInMs = async () => Number((await remains(tenantObject('acme'))).alarm) - Date.now()
+  expect(await alarmInMs()).toBeGreaterThan(60_000)
+  // Nothing of the tenant's own is left to seal.
+  await rotate()
+  expect(await alarmInMs()).toBeLessThanOrEqual(10_000)
 })
 
 describe('a token whose key has gone', () => {
