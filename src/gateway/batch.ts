@@ -23,6 +23,9 @@ export async function runBatch(
   const rule = isCall(bodies) ? '(batch)' : null
   if (bodies.length > MOST_MESSAGES) return refuse(passage, tooLong(), null, rule)
   const admission = await ask(passage, { kind: 'check' })
+  // Asked again as what it is, so that it is on record; the principal says the same.
+  const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
+  if (isShut && rule !== null) return refuse(passage, notInRevision(), null, rule)
   return answer(admission, null, async ({ session }) => {
     if (!revisionsWithBatches.has(session?.protocolVersion ?? ''))
       return refuse(passage, notInRevision(), null, rule)

@@ -196,6 +196,20 @@ describe('what never gets as far as a tool has a row, too', () => {
     },
   )
 
+  test('a batch of calls in a session that has ended, or of a suspended tenant', async () => {
+    const client = await connect({ token })
+    const batch = [request('tools/call', echo), request('ping')]
+    const headers = sessionHeaders(client.id)
+    expect((await send('POST', '/mcp', token, sessionHeaders(`${client.id}-dead`), batch)).status).toBe(404)
+    await admin('POST', 'acme/suspend')
+    expect((await send('POST', '/mcp', token, headers, batch)).status).toBe(403)
+    expect((await send('POST', '/mcp', token, headers, [request('ping')])).status).toBe(403)
+    expect(await audit()).toMatchObject([
+      { ...unknown, rule: '(session ended)' },
+      { ...unknown, rule: '(suspended)' },
+    ])
+  })
+
   test('what is no call has none, and whoever may not know leaves none', async () => {
     const client = await connect({ token })
     await client.request('tools/list')
