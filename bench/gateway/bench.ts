@@ -4,15 +4,16 @@
  * machine. Both eras; one principal, and spread over a hundred.
  *
  *   node bench/gateway/bench.ts [--seconds 1] [--rounds 5] [--widths 1,16,64] [--era session|stateless|both]
- *                               [--without-gateway] [--profile]
+ *                               [--without-gateway] [--profile] [--processor]
  *
  * With the defaults it takes about two and a half minutes. `--profile` loads the gateway alone and prints where its
- * time goes (profile.ts).
+ * time goes (profile.ts); `--processor` prints how much of it a call takes (processor.ts).
  */
 import { parseArgs } from 'node:util'
 import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
 import { type Era, eras } from '../../test/support/node/mcp-agent.ts'
 import { load, type Measured } from './load.ts'
+import { measureProcessor } from './processor.ts'
 import { profileGateway } from './profile.ts'
 import { startSmallWorker } from './small-worker.ts'
 import { EXPECTED, gatewaySubject, plainSubject, type Subject, setUpGateway } from './subjects.ts'
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     era: { type: 'string', default: 'both' },
     'without-gateway': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
+    processor: { type: 'boolean', default: false },
   },
 })
 const seconds = Number(values.seconds)
@@ -38,6 +40,7 @@ const goals = { ratio: new Map([16, 64].map((width, i) => [width, [0.4, 0.5][i] 
 const stops: (() => Promise<void>)[] = []
 try {
   if (values.profile) await profileGateway({ seconds, widths, eras: wanted })
+  else if (values.processor) await measureProcessor({ seconds, rounds, widths, eras: wanted })
   else await compare()
 } finally {
   for (const stop of stops.reverse()) await stop()
