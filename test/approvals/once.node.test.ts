@@ -255,6 +255,33 @@ describe.skipIf(bareWorkerdMissing !== null)(`once ${bareWorkerdMissing ?? ''}`,
       expect(errorIn(answer)).toBe('approval_denied')
       expect(heldBy(answer)).toBe(id)
     })
+
+    test('goes on by its own approval alone, whatever was approved since', async () => {
+      const answered = () => classic.received('POST').filter(({ body }) => body?.result !== undefined).length
+      const before = answered()
+      const first = await approved(server)
+      const asked = resultOf(await call({}, { server }))
+      const second = await approved(server)
+      await decide(first, 'deny')
+      const other = resultOf(await call({}, { server }))
+      expect([await stateOf(first), await stateOf(second)]).toEqual(['denied', 'used'])
+      const retry = (it: Json, requestState: unknown) => {
+        const named = Object.keys(it.inputRequests as Json)
+        const inputResponses = Object.fromEntries(named.map((name) => [name, answers.who]))
+        return call({ inputResponses, requestState }, { server })
+      }
+      const denied = await retry(asked, asked.requestState)
+      expect([errorIn(denied), heldBy(denied)]).toEqual(['approval_denied', first])
+      // Neither under the name of the other call, which goes on, nor under none.
+      const parts = String(asked.requestState).split('.')
+      const others = String(other.requestState).split('.')
+      for (const begunBy of [others[3], crypto.randomUUID(), undefined]) {
+        const made = [...parts.slice(0, 3), ...(begunBy === undefined ? [] : [begunBy])].join('.')
+        expect((await retry(asked, made))?.error?.code).toBe(-32_602)
+      }
+      expect(resultOf(await retry(other, other.requestState))).toMatchObject({ content: done.content })
+      expect(answered()).toBe(before + 1)
+    })
   })
 
   test('a client of the session era answers a stateless server within the one call', async () => {
