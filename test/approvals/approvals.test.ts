@@ -300,7 +300,7 @@ describe('when the policy changes in between', () => {
   test('a grant that is revoked has no use for it', async () => {
     const id = await ask()
     await admin('DELETE', 'acme/grants/bot')
-    await decide(id, 'approve')
+    expect((await decide(id, 'approve')).status).toBe(409)
     expect((await track(token)).status).toBe(401)
   })
 })

@@ -329,6 +329,13 @@ describe('a call that the gateway holds at its server', () => {
     expect(await continued('r2')).toMatchObject({ kind: 'late', approval: { id: second, state: 'used' } })
   })
 
+  test('does not go on for whoever has the name of a grant that was revoked', async () => {
+    const id = await atServer()
+    vi.setSystemTime(START + 1_000)
+    await principal(NAME).revoke()
+    expect(await continued('r1')).toMatchObject({ kind: 'late', approval: { id, state: 'used' } })
+  })
+
   describe('asked for by whoever has the token', () => {
     const hash = async () =>
       new Uint8Array(
