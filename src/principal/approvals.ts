@@ -51,11 +51,22 @@ export function holdCall(context: HoldContext, held: HeldCall): Held {
   const { sql, grant, nowMs } = context
   const continued = continuedBy(context, held)
   if (continued !== null) return continued
-  const row = newest(sql, held, nowMs, "state IN ('pending', 'approved', 'denied')")
+  const row = said(sql, held, nowMs)
   if (row?.state === 'approved') return { kind: 'approved', id: row.id }
   if (row !== null) return { kind: 'held', approval: viewOf(row, grant, nowMs) }
   if (countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
   return { kind: 'held', approval: begin(context, held) }
+}
+
+/**
+ * The youngest that counts. One that was asked for while an earlier one was at its server does not hide that the earlier one
+ * came back, and may be used.
+ */
+function said(sql: SqlStorage, held: HeldCall, nowMs: number): ApprovalRow | null {
+  const row = newest(sql, held, nowMs, "state IN ('pending', 'approved', 'denied')")
+  if (row?.state !== 'pending') return row
+  const decided = newest(sql, held, nowMs, "state IN ('approved', 'denied')")
+  return decided?.state === 'approved' ? decided : row
 }
 
 /** What was said of the call that this one goes on with; null where there is none, so that this one counts by itself. */

@@ -172,6 +172,34 @@ describe('a call whose server asks for input', () => {
   })
 })
 
+describe('an approval that is given back after the call was asked for again', () => {
+  test('is used before another that waits', async () => {
+    const id = await atServer()
+    const another = idIn(await hold())
+    await giveBack('r1', { kind: 'undone', isAnswered: false })
+    expect(await hold()).toEqual({ kind: 'approved', id })
+    await use(id, 'r2')
+    expect(await hold()).toMatchObject({ kind: 'held', approval: { id: another, state: 'pending' } })
+  })
+
+  test('is not used before a denial of the call that came after it', async () => {
+    const id = await atServer()
+    const another = idIn(await hold())
+    await decide(another, 'deny')
+    await giveBack('r1', { kind: 'undone', isAnswered: false })
+    expect(await hold()).toMatchObject({ kind: 'held', approval: { id: another, state: 'denied' } })
+    expect(await stateOf(id)).toBe('approved')
+  })
+
+  test('and was denied does not keep another from being asked about', async () => {
+    const id = await atServer()
+    const another = idIn(await hold())
+    await decide(id, 'deny')
+    await giveBack('r1', { kind: 'undone', isAnswered: false })
+    expect(await hold()).toMatchObject({ kind: 'held', approval: { id: another, state: 'pending' } })
+  })
+})
+
 test('a call that was held under an earlier key is found under the next', async () => {
   const id = idIn(await hold())
   expect(idIn(await hold({ digests: ['next', 'digest'] }))).toBe(id)
