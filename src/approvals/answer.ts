@@ -21,7 +21,7 @@ export type ApprovalAnswer =
  */
 export function approvalAnswer(message: RequestMessage, held: HeldAnswer): ApprovalAnswer {
   const { approval } = held
-  if (held.stopped !== null) {
+  if (held.stopped) {
     const result = held.stopped === 'exhausted' ? exhaustedResult(approval) : lateResult(approval)
     return { kind: 'result', result }
   }

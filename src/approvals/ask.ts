@@ -46,7 +46,7 @@ export async function askApproved<P extends Planned>(
 }
 
 function waitFor(message: RequestMessage, { approval: { id, state }, stopped }: HeldAnswer): number {
-  if (stopped !== null) return 0
+  if (stopped) return 0
   if (state === 'used') return OVERTAKEN_MS
   return state === 'pending' && hasBeenAsked(message, id) && wasAccepted(message) ? WAIT_MS : 0
 }

@@ -96,7 +96,8 @@ function approvalFor(
   session: Session | null,
 ): Held | { readonly kind: 'unasked' } {
   // Also where the policy would ask nobody now: what a person has denied meanwhile does not go on.
-  if (begunBy !== null) return goesOn({ sql, grant: grant.name, nowMs }, begunBy)
+  // (A Worker of an earlier version, while this one is rolled out, does not say it: then it is a call of its own.)
+  if (typeof begunBy === 'string') return goesOn({ sql, grant: grant.name, nowMs }, begunBy)
   if (approval === null) return { kind: 'unasked' }
   // Settings that were stored before there were approvals do not have them.
   const seconds = config.settings.approvals?.expires_seconds ?? APPROVAL_SECONDS

@@ -416,6 +416,18 @@ describe('a call that the gateway holds at its server', () => {
       ])
     })
 
+    test('by a Worker that does not say what it goes on with, it is a call of its own', async () => {
+      const id = idIn(await hold())
+      await decide(id, 'approve')
+      await use(id, 'r1')
+      const { begunBy: _, ...earlier } = intent({ approval: asking }) as Extract<
+        AdmitRequest['intent'],
+        { kind: 'call' }
+      >
+      const answer = await admit({ intent: earlier as AdmitRequest['intent'] })
+      expect(answer).toMatchObject({ kind: 'approval', approval: { state: 'pending' } })
+    })
+
     test('past its time it is refused, on record', async () => {
       const id = idIn(await hold())
       await decide(id, 'approve')
