@@ -14,7 +14,10 @@ export function invalid(problems: readonly string[]): Response {
   return problem(422, 'Invalid document', detailOf(problems), {}, { problems })
 }
 
-/** 422 for a document, 409 for what it would do to what is there, 412 where that is not what was expected. */
+/**
+ * 422 for a document, 409 for what it would do to what is there, 412 where that is not what was expected, 403 where somebody
+ * else has to do it.
+ */
 export function refusal({ kind, problems }: RefusedChange): Response {
   switch (kind) {
     case 'invalid':
@@ -23,6 +26,8 @@ export function refusal({ kind, problems }: RefusedChange): Response {
       return problem(409, 'Conflict', detailOf(problems), {}, { problems })
     case 'stale':
       return problem(412, 'Precondition failed', detailOf(problems), {}, { problems })
+    case 'forbidden':
+      return problem(403, 'Four eyes', detailOf(problems), {}, { problems })
   }
 }
 

@@ -39,7 +39,7 @@ const NAME: Json = { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9]
 const refusals = {
   400: 'A body, query or header that cannot be read',
   401: 'No token, or one that does not open this',
-  403: 'The token is of a role that may not do this',
+  403: 'The token is of a role that may not do this, or somebody else has to',
   404: 'There is no such thing',
   409: 'It does not fit with what is there',
   412: 'What is there is not what was expected (If-Match)',

@@ -21,7 +21,10 @@ export type ApprovalAnswer =
  */
 export function approvalAnswer(message: RequestMessage, held: HeldAnswer): ApprovalAnswer {
   const { approval } = held
-  if (held.isExhausted) return { kind: 'result', result: exhaustedResult(approval) }
+  if (held.stopped) {
+    const result = held.stopped === 'exhausted' ? exhaustedResult(approval) : lateResult(approval)
+    return { kind: 'result', result }
+  }
   if (approval.state === 'denied') return { kind: 'result', result: deniedResult(approval) }
   // One that has been to the link already is not sent there again and again.
   if (!opensLinks(message, held) || hasBeenAsked(message, approval.id))
@@ -92,6 +95,14 @@ function exhaustedResult({ id, server, rule }: ApprovalView): CallToolResult {
     `The server "${server}" has asked for input more than ${MOST_REOPENINGS} times under one approval, which is as often as ` +
     'it may, so the call was not gone on with. Begin it again, without requestState: it needs another approval.'
   return failure('approval_exhausted', `${text} (policy rule: ${rule})`, { rule, approval: id })
+}
+
+function lateResult({ id, rule, expiresAtMs }: ApprovalView): CallToolResult {
+  const until = new Date(expiresAtMs).toISOString()
+  const text =
+    `The approval of this call was good until ${until}, answers to its server included, so the call was not gone on with. ` +
+    'Begin it again, without requestState: it needs another approval.'
+  return failure('approval_expired', `${text} (policy rule: ${rule})`, { rule, approval: id })
 }
 
 export function approvalsFullResult(max: number): CallToolResult {

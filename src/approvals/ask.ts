@@ -45,8 +45,8 @@ export async function askApproved<P extends Planned>(
   return passage.http.signal.aborted ? asked : askPlanned(passage, (config) => plan(config, false))
 }
 
-function waitFor(message: RequestMessage, { approval: { id, state }, isExhausted }: HeldAnswer): number {
-  if (isExhausted) return 0
+function waitFor(message: RequestMessage, { approval: { id, state }, stopped }: HeldAnswer): number {
+  if (stopped) return 0
   if (state === 'used') return OVERTAKEN_MS
   return state === 'pending' && hasBeenAsked(message, id) && wasAccepted(message) ? WAIT_MS : 0
 }

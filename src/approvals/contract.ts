@@ -17,8 +17,6 @@ export interface ApprovalAsked {
   readonly continues: string | null
   /** That its server has asked may not be known yet. */
   readonly isEarly: boolean
-  /** The call is at its server and waits there, held by the gateway: it is not made anew, only gone on with. */
-  readonly isUnderWay: boolean
 }
 
 export const approvalStates = ['pending', 'approved', 'denied', 'used', 'asking', 'expired'] as const

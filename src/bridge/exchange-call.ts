@@ -66,6 +66,7 @@ async function* beginning(
       tenant: link.tenant,
       config: link.config,
       owner: ownerOf(passage.claim),
+      begunBy: passage.requestId,
       session: { id: session.id, protocolVersion: session.protocolVersion },
       request,
       capabilities: client.capabilities,
@@ -95,6 +96,7 @@ async function* continuing(talk: Conversation, request: Outgoing, signal: AbortS
     owner: ownerOf(passage.claim),
     server: link.config.name,
     secret: name.secret,
+    begunBy: name.begunBy,
     request,
   }
   yield* said(talk, id, paths.goOn, goOn, request.id, signal)

@@ -26,6 +26,8 @@ export interface Destination {
 export interface Begin extends Destination {
   /** `<tenant>/<grant>`. */
   readonly owner: string
+  /** Id of the request that begins it: by that the principal knows what was approved for it. */
+  readonly begunBy: string
   readonly session: SessionNames
   readonly request: Outgoing
   readonly capabilities: Readonly<Record<string, unknown>>
@@ -38,6 +40,8 @@ export interface Continue {
   readonly owner: string
   readonly server: string
   readonly secret: string
+  /** The call that the principal was asked about. */
+  readonly begunBy: string
   readonly request: Outgoing
 }
 

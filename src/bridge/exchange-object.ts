@@ -113,6 +113,8 @@ export class ExchangeObject extends DurableObject<Env> {
     if (exchange === null || exchange.owner !== terms.owner) return refused('unknown')
     // A state that was guessed at must not use up the true one.
     if (!exchange.isOf(terms.secret)) return refused('unknown')
+    // What was said of another call lets nothing go on here.
+    if (exchange.begunBy !== terms.begunBy) return refused('unknown')
     if (exchange.digest !== digest) return refused('changed')
     const body = exchange.goOn(terms, signal)
     return body === null ? refused('unknown') : new Response(body)

@@ -53,6 +53,7 @@ export interface Host {
 
 export class Exchange {
   readonly owner: string
+  readonly begunBy: string
   /** Of the call that the policy decided on. */
   readonly digest: string
   readonly #link: UpstreamLink
@@ -81,6 +82,7 @@ export class Exchange {
     this.#host = host
     this.#terms = terms
     this.owner = terms.owner
+    this.begunBy = terms.begunBy
     this.digest = digest
     this.#leg = legOf(terms.request)
     this.#whole = new Allowance(link.config.callSeconds * 1_000, () =>
@@ -104,7 +106,7 @@ export class Exchange {
     return out.body
   }
 
-  /** Takes the client's answers and goes on. The caller has looked at owner and digest. */
+  /** Takes the client's answers and goes on. The caller has looked at owner, beginning and digest. */
   goOn({ secret, request }: Continue, signal: AbortSignal): ReadableStream<Uint8Array> | null {
     if (!this.isOf(secret)) return null
     this.#secret = null
@@ -204,7 +206,7 @@ export class Exchange {
     }
     const secret = newSecret()
     const requests = Object.fromEntries([...this.#questions].map(([name, { question }]) => [name, question]))
-    const state = requestStateOf({ object: this.#host.id, secret })
+    const state = requestStateOf({ object: this.#host.id, secret, begunBy: this.begunBy })
     const message = inputRequired(this.#leg.id, requests, state)
     this.#secret = secret
     this.#whole.pause()

@@ -1,10 +1,11 @@
 /**
  * Names by which a client finds back to an exchange: `requestState` of a call that waits for input, and ids of
- * questions. Each names an object and a secret that only its client was told. PURE.
+ * questions. Each names an object and a secret that only its client was told; a state also the request that began the
+ * call, so that the Worker can ask the principal about it first. The exchange lets no other request be named. PURE.
  */
 
 /** The whole prefix is ours: an upstream that makes such states itself is not understood. */
-const STATE = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})$/
+const STATE = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 const QUESTION = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})\.(0|[1-9]\d{0,2})$/
 
 /** 192 bits, as base64url. */
@@ -16,8 +17,13 @@ export interface ExchangeName {
   readonly secret: string
 }
 
-export function requestStateOf({ object, secret }: ExchangeName): string {
-  return `gatehouse1.${object}.${secret}`
+export interface CallState extends ExchangeName {
+  /** Id of the request that began the call. */
+  readonly begunBy: string
+}
+
+export function requestStateOf({ object, secret, begunBy }: CallState): string {
+  return `gatehouse1.${object}.${secret}.${begunBy}`
 }
 
 /** Whether a state claims to be ours, whatever it is worth. */
@@ -25,9 +31,10 @@ export function isOurState(state: unknown): state is string {
   return typeof state === 'string' && state.startsWith('gatehouse1.')
 }
 
-export function readRequestState(state: string): ExchangeName | null {
-  const [, object, secret] = STATE.exec(state) ?? []
-  return object === undefined || secret === undefined ? null : { object, secret }
+export function readRequestState(state: string): CallState | null {
+  const [, object, secret, begunBy] = STATE.exec(state) ?? []
+  if (object === undefined || secret === undefined || begunBy === undefined) return null
+  return { object, secret, begunBy }
 }
 
 export function questionId({ object, secret }: ExchangeName, index: number): string {

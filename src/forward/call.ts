@@ -5,7 +5,7 @@ import { answersIn, askApproved, isOwnState } from '../approvals/ask.ts'
 import { continuationAsked } from '../approvals/continuation.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
-import { isOurState } from '../bridge/names.ts'
+import { isOurState, readRequestState } from '../bridge/names.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { type Admission, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
@@ -159,13 +159,24 @@ async function plan(
     return judge.refuse('refuse', '(number)', failure('invalid_arguments', inexactText(inexactNumber)))
   const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
   if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
-  const isContinued = message.era === 'stateless' && isOurState(message.body.params?.requestState)
-  const reserved = await (isContinued ? judge.goOn() : judge.reserve({ kind: 'none' }))
+  const begunBy = begunByOf(message)
+  const isContinued = begunBy !== null
+  const reserved = isContinued ? judge.goOn(begunBy) : await judge.reserve({ kind: 'none' })
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
   const upstream = { server: target.upstream.name, owner }
   return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
+}
+
+/**
+ * The request that began the call which this one goes on with, in the gateway; empty for a state that is none of ours,
+ * whatever it claims, null for a call of its own.
+ */
+function begunByOf({ era, body }: RequestMessage): string | null {
+  const state = body.params?.requestState
+  if (era !== 'stateless' || !isOurState(state)) return null
+  return readRequestState(state)?.begunBy ?? ''
 }
 
 /** A tool whose name is too long has no pin, so it is as good as not there. */

@@ -179,6 +179,6 @@ function again(
 ): Promise<Admission> {
   const own = { ...passage, requestId: crypto.randomUUID() }
   // Whoever had to approve the call has done so, or it would not have been admitted.
-  const nothing = { charges: [], shadow: [], assumed: null, approval: null }
+  const nothing = { charges: [], shadow: [], assumed: null, approval: null, begunBy: null }
   return ask(own, { kind: 'call', call, rule, handle, ...nothing, work })
 }

@@ -109,12 +109,12 @@ export class Judge {
   }
 
   /**
-   * Goes on with a call that was decided and charged when it began: nothing is charged again, and nobody is asked again; a
-   * denial since then counts. Call it after `decide` has allowed.
+   * Goes on with a call that was decided and charged when the request `begunBy` began it: nothing is charged again, and
+   * nobody is asked again; what was said since then of its approval counts. Call it after `decide` has allowed.
    */
-  async goOn(): Promise<ReservedCall> {
-    const approval = await this.#asked(true)
-    const intent = this.#intent({ rule: '(continued)', charges: [], approval, work: { kind: 'none' } })
+  goOn(begunBy: string): ReservedCall {
+    const nothing = { charges: [], approval: null, work: { kind: 'none' } } as const
+    const intent = this.#intent({ rule: '(continued)', begunBy, ...nothing })
     const taken = { ok: true, taken: [], standings: [], shadow: [] } as const
     return { kind: 'reserved', intent, ofTenant: { taken, abandon: async () => {} } }
   }
@@ -135,17 +135,18 @@ export class Judge {
     }
     this.#shadow = [...this.#shadow, ...taken.shadow]
     const charges = this.#charges.filter((charge) => !isOfTenant(charge))
-    const intent = this.#intent({ rule: this.#rule, charges, approval: await this.#asked(false), work })
+    const approval = await this.#asked()
+    const intent = this.#intent({ rule: this.#rule, charges, approval, begunBy: null, work })
     const abandon = () => refundTenant(this.#passage, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
   }
 
-  #intent(said: Pick<CallIntent, 'rule' | 'charges' | 'approval' | 'work'>): CallIntent {
+  #intent(said: Pick<CallIntent, 'rule' | 'charges' | 'approval' | 'begunBy' | 'work'>): CallIntent {
     const { call, handle } = this.#subject
     return { kind: 'call', call, handle, shadow: this.#shadow, assumed: this.#assumed, ...said }
   }
 
-  async #asked(isUnderWay: boolean): Promise<ApprovalAsked | null> {
+  async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
     const { env, http, claim } = this.#passage
     const { args, answers = null, isEarly = false } = this.#subject
@@ -155,6 +156,6 @@ export class Judge {
     ])
     const origin = publicOrigin(env, http.url)
     const said = { rule: this.#rule, message: this.#approval }
-    return { digests, ...said, origin, continues, isEarly, isUnderWay }
+    return { digests, ...said, origin, continues, isEarly }
   }
 }

@@ -6,11 +6,17 @@ import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
 import { isCrowded, MAX_LIVE_SESSIONS, touchSometimes } from './admit-session.ts'
 import { outcomeAtOnce, perform, toleratesDeadHandle } from './admit-work.ts'
-import { type Held, holdCall, useApproval } from './approvals.ts'
-import type { AdmitAnswer, AdmitRequest, Intent } from './contract.ts'
+import { goesOn, type Held, holdCall, useApproval } from './approvals.ts'
+import type { AdmitAnswer, AdmitRequest, Intent, StoppedCall } from './contract.ts'
 import { counterStore } from './counters.ts'
 import { isFull } from './outbox.ts'
 import { liveById, type Session } from './sessions.ts'
+
+/** What the audit trail names instead of a rule. */
+const stoppedRules: Readonly<Record<StoppedCall, string>> = {
+  exhausted: '(asked too often)',
+  late: '(approval expired)',
+}
 
 /** Answers a call. `onTransport`: the session that its transport is of. */
 export function admitCall(
@@ -44,17 +50,17 @@ export function admitCall(
     record(context, request, session, intent, 'refuse', '(too many approvals)')
     return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
   }
-  if (approval.kind === 'held' || approval.kind === 'exhausted') {
+  if ('approval' in approval) {
     const { id, state, revision } = approval.approval
-    const isExhausted = approval.kind === 'exhausted'
-    const decision = isExhausted ? 'refuse' : state === 'denied' ? 'deny' : 'approval'
-    const rule = isExhausted ? '(asked too often)' : approval.approval.rule
+    const stopped = approval.kind === 'held' ? null : approval.kind
+    const decision = stopped !== null ? 'refuse' : state === 'denied' ? 'deny' : 'approval'
+    const rule = stopped !== null ? stoppedRules[stopped] : approval.approval.rule
     record(context, request, session, { ...intent, approvalId: id }, decision, rule)
     const ofClient = { client: session?.client ?? null, protocolVersion: session?.protocolVersion ?? null }
     return {
       kind: 'approval',
       approval: approval.approval,
-      isExhausted,
+      stopped,
       ...ofClient,
       drain: revision === 1,
     }
@@ -86,9 +92,12 @@ export function admitCall(
 /** Whether a person must be asked before this call is made, and what that person has said. */
 function approvalFor(
   { sql, grant, config, nowMs, newId }: AdmitContext,
-  { approval, call }: Extract<Intent, { kind: 'call' }>,
+  { approval, begunBy, call }: Extract<Intent, { kind: 'call' }>,
   session: Session | null,
 ): Held | { readonly kind: 'unasked' } {
+  // Also where the policy would ask nobody now: what a person has denied meanwhile does not go on.
+  // (A Worker of an earlier version, while this one is rolled out, does not say it: then it is a call of its own.)
+  if (typeof begunBy === 'string') return goesOn({ sql, grant: grant.name, nowMs }, begunBy)
   if (approval === null) return { kind: 'unasked' }
   // Settings that were stored before there were approvals do not have them.
   const seconds = config.settings.approvals?.expires_seconds ?? APPROVAL_SECONDS

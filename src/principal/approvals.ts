@@ -11,7 +11,7 @@ import {
 } from '../approvals/contract.ts'
 import { approvalId, approvalUrl } from '../approvals/id.ts'
 import { type ApprovalRow, announced, viewOf } from './approval-rows.ts'
-import type { CallRecord } from './contract.ts'
+import type { CallRecord, StoppedCall } from './contract.ts'
 
 /** A call as exactly as it is held: whatever differs is another call. */
 export interface HeldCall {
@@ -38,8 +38,8 @@ export type Held =
   | { readonly kind: 'under_way'; readonly id: string | null }
   /** It waits, or was denied; or it was made, and what a server asked is on its way: then it is given back soon. */
   | { readonly kind: 'held'; readonly approval: ApprovalView }
-  /** Its server has asked for input so often that it does not go on. */
-  | { readonly kind: 'exhausted'; readonly approval: ApprovalView }
+  /** It began, and does not go on. */
+  | { readonly kind: StoppedCall; readonly approval: ApprovalView }
   /** So many calls wait that this one is not taken. */
   | { readonly kind: 'full' }
 
@@ -49,14 +49,24 @@ export type Held =
  */
 export function holdCall(context: HoldContext, held: HeldCall): Held {
   const { sql, grant, nowMs } = context
-  if (held.asked.isUnderWay) return goesOn(context, held)
   const continued = continuedBy(context, held)
   if (continued !== null) return continued
-  const row = newest(sql, held, nowMs, "state IN ('pending', 'approved', 'denied')")
+  const row = said(sql, held, nowMs)
   if (row?.state === 'approved') return { kind: 'approved', id: row.id }
   if (row !== null) return { kind: 'held', approval: viewOf(row, grant, nowMs) }
   if (countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
   return { kind: 'held', approval: begin(context, held) }
+}
+
+/**
+ * The youngest that counts. One that was asked for while an earlier one was at its server does not hide that the earlier one
+ * came back, and may be used.
+ */
+function said(sql: SqlStorage, held: HeldCall, nowMs: number): ApprovalRow | null {
+  const row = newest(sql, held, nowMs, "state IN ('pending', 'approved', 'denied')")
+  if (row?.state !== 'pending') return row
+  const decided = newest(sql, held, nowMs, "state IN ('approved', 'denied')")
+  return decided?.state === 'approved' ? decided : row
 }
 
 /** What was said of the call that this one goes on with; null where there is none, so that this one counts by itself. */
@@ -75,20 +85,22 @@ function continuedBy({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held |
 /** Made, and perhaps not over; denied meanwhile, too. */
 const AT_SERVER = "(state = 'used' OR (state = 'denied' AND request_id IS NOT NULL))"
 
-/** A call that waits at its server for what this one brings: it was approved when it began, and may have been denied since. */
-function goesOn({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held {
-  const used = newest(sql, held, nowMs, "state = 'used'")
-  const since = used?.used_at ?? 0
-  const denied = newest(
-    sql,
-    held,
-    nowMs,
-    "state = 'denied' AND request_id IS NOT NULL AND decided_at >= ?",
-    since,
-  )
-  return denied === null
-    ? { kind: 'under_way', id: used?.id ?? null }
-    : { kind: 'held', approval: viewOf(denied, grant, nowMs) }
+/**
+ * Whether the call that the request `begunBy` began, and that waits at its server since, may go on: whoever asks, in
+ * whichever session and under whatever rule, what counts is the approval that it began by.
+ */
+export function goesOn(
+  { sql, grant, nowMs }: Pick<HoldContext, 'sql' | 'grant' | 'nowMs'>,
+  begunBy: string,
+): Held {
+  const row = sql.exec<ApprovalRow>('SELECT * FROM approvals WHERE request_id = ?', begunBy).toArray()[0]
+  // Nobody was asked about it.
+  if (row === undefined) return { kind: 'under_way', id: null }
+  const approval = viewOf(row, grant, nowMs)
+  if (row.state === 'denied') return { kind: 'held', approval }
+  return row.state === 'used' && row.expires_at > nowMs
+    ? { kind: 'under_way', id: row.id }
+    : { kind: 'late', approval }
 }
 
 /** The youngest that is of exactly this call and still in its time. `which` is fixed text, never a caller's. */
@@ -99,12 +111,19 @@ function newest(
   which: string,
   ...values: readonly (string | number)[]
 ): ApprovalRow | null {
-  // What is under way was approved under the rule of that time, whatever asks now.
-  const rule = asked.isUnderWay ? null : asked.rule
   const rows = sql.exec<ApprovalRow>(
     `SELECT * FROM approvals WHERE arguments IN (SELECT value FROM json_each(?)) AND session_id IS ? AND account IS ?
-       AND server = ? AND tool = ? AND rule = coalesce(?, rule) AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
-    ...[JSON.stringify(asked.digests), sessionId, account, call.server, call.tool, rule, nowMs, ...values],
+       AND server = ? AND tool = ? AND rule = ? AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
+    ...[
+      JSON.stringify(asked.digests),
+      sessionId,
+      account,
+      call.server,
+      call.tool,
+      asked.rule,
+      nowMs,
+      ...values,
+    ],
   )
   return rows.toArray()[0] ?? null
 }

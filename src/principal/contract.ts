@@ -126,6 +126,11 @@ export type Intent =
       readonly assumed: Assumed | null
       /** A person must approve the call, or null: the policy allows it as it is. */
       readonly approval: ApprovalAsked | null
+      /**
+       * The call is at its server and waits there, held by the gateway: it is gone on with, not made anew. Id of the request
+       * that began it, empty where it cannot be known; null for a call that is made now.
+       */
+      readonly begunBy: string | null
       readonly work: Work
     }
 
@@ -220,12 +225,15 @@ export interface SessionView {
   readonly protocolVersion: string | null
 }
 
+/** `exhausted`: its server has asked for input too often. `late`: the time of its approval is over. */
+export type StoppedCall = 'exhausted' | 'late'
+
 /** A person has yet to approve the call, or has denied it: nothing was charged or done. */
 export interface HeldAnswer {
   readonly kind: 'approval'
   readonly approval: ApprovalView
-  /** The call was approved and began, but its server has asked for input so often that it does not go on. */
-  readonly isExhausted: boolean
+  /** Why the call, which was approved and began, does not go on; null where it has not begun, or was denied. */
+  readonly stopped: StoppedCall | null
   /** What the session's client said of itself, as JSON, and what its `initialize` settled on; null without a session. */
   readonly client: string | null
   readonly protocolVersion: string | null

@@ -1,5 +1,5 @@
 /** How a principal goes for good: its grant revoked, what is due sent for a while, and everything forgotten. */
-
+import { closeApprovals, REVOKED } from './approval-closing.ts'
 import { end } from './ending.ts'
 import type { Errands } from './errands.ts'
 import { markRevoked } from './grants.ts'
@@ -10,15 +10,16 @@ import { forgetRevocations } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 import { endAllUpstreams } from './upstream-sessions.ts'
 
-/** Revokes the grant and ends its sessions. False when it was revoked before. */
+/** Revokes the grant, ends its sessions and closes its approvals. False when it was revoked before. */
 export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
-  const { sql, alarm } = principal
-  if (principal.grant === null) return false
+  const { sql, alarm, grant } = principal
+  if (grant === null) return false
   return principal.write(() => {
     const nowMs = Date.now()
     if (!markRevoked(sql, nowMs)) return false
     for (const session of liveSessions(sql)) end(sql, session, 'revoked', nowMs)
     endAllUpstreams(sql, nowMs)
+    closeApprovals(sql, REVOKED, grant.name, nowMs)
     alarm.by(nowMs)
     principal.reread()
     return true

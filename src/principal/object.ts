@@ -16,6 +16,7 @@ import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admitAndArm, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
+import { closeApprovals, REPLACED } from './approval-closing.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
@@ -37,7 +38,7 @@ import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
 import { type Grant, opens, stillOpens } from './grants.ts'
 import { HeldCalls } from './held-calls.ts'
-import { endOverdue, KEEP_MS, lastUsedMs, purge } from './housekeeping.ts'
+import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, purge } from './housekeeping.ts'
 import { revokeGrant, stopEverything } from './leaving.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { resealTokens } from './resealing.ts'
@@ -183,13 +184,18 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /**
    * Installs or replaces the grant. Open streams hear when that may have changed their tools, and end when the
-   * secret that opened them has been replaced.
+   * secret that opened them has been replaced. Its approvals are closed then: it may be another grant of the same name, whose
+   * predecessor's end was never told here.
    */
   async installGrant(grant: NewGrant): Promise<void> {
     const before = this.#grant
     await this.#write(() => {
       this.#state.install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null })
       if (grant.olderSecret) this.#alarm.by(grant.olderSecret.untilMs)
+      if (before === null || stillOpens(before, this.#grant)) return
+      const nowMs = Date.now()
+      closeApprovals(this.#sql, REPLACED, grant.name, nowMs)
+      this.#alarm.by(nowMs + DRAIN_GRACE_MS)
     })
     if (before === null) return
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)

@@ -25,11 +25,19 @@ function hearApproval(sql: SqlStorage, id: string, approval: ApprovalView, atMs:
   if (before !== undefined && before.revision >= approval.revision) return
   sql.exec(
     `INSERT INTO approvals (id, revision, state, requested_at, expires_at, view) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, state = excluded.state, view = excluded.view`,
+     ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, state = excluded.state, expires_at = excluded.expires_at,
+       view = excluded.view`,
     ...[approval.id, approval.revision, approval.state, approval.requestedAtMs, approval.expiresAtMs],
     JSON.stringify(approval),
   )
   const { state } = approval
+  // Nothing else is told of one whose time is over.
+  if (approval.expiresAtMs <= atMs) {
+    const { reason: _, ...detail } = detailOf(approval)
+    const closed = { atMs, actor: 'gateway', action: 'approval.close', subject: `approval/${approval.id}` }
+    recordChange(sql, { ...closed, detail: { ...detail, from: before?.state ?? null } })
+    return
+  }
   if (state === 'pending') announce(sql, announcementOf(id, 'approval.pending', approval, atMs))
   if (isDecision(state, before?.state ?? null)) {
     announce(sql, announcementOf(id, 'approval.decided', approval, atMs))
@@ -120,7 +128,7 @@ const states: Readonly<Record<ApprovalState, string>> = {
   denied: "state = 'denied' AND ?1 > 0",
   used: "(state = 'used' OR (state = 'asking' AND expires_at <= ?1))",
   asking: "state = 'asking' AND expires_at > ?1",
-  expired: "state IN ('pending', 'approved') AND expires_at <= ?1",
+  expired: "state IN ('pending', 'approved', 'expired') AND expires_at <= ?1",
 }
 
 /** A page of approvals, the youngest first. */

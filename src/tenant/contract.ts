@@ -47,8 +47,11 @@ export type Change<T> =
   | RefusedChange
 
 export interface RefusedChange {
-  /** The document cannot be meant, it does not fit with what is there, or that is not what the caller expected. */
-  readonly kind: 'invalid' | 'conflict' | 'stale'
+  /**
+   * The document cannot be meant, it does not fit with what is there, that is not what the caller expected, or it is not for
+   * this caller to change.
+   */
+  readonly kind: 'invalid' | 'conflict' | 'stale' | 'forbidden'
   readonly problems: readonly string[]
 }
 

@@ -10,6 +10,7 @@ import {
   Refusal,
   type Removal,
 } from './contract.ts'
+import { refuseOwnGrant } from './four-eyes.ts'
 import * as grants from './grants.ts'
 import { peopleNames } from './people.ts'
 import { policyNames } from './policies.ts'
@@ -45,6 +46,7 @@ export async function putGrant(
     const problems = unknownNames(document, policyNames(sql), known, owners)
     if (problems.length > 0) throw new Refusal('invalid', problems)
     const created = before?.isDeleted !== false
+    if (!created) refuseOwnGrant(by, before.owner, document.owner)
     grants.writeGrant(sql, name, document, secretHash, 'tenant', nowMs)
     const detail = { policy: document.policy, owner: document.owner, expires: document.expiresAtMs }
     record(sql, by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)

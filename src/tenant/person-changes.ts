@@ -1,5 +1,6 @@
 /** People and their tokens, changed; and whom a token or an address stands for. */
 import type { By, Change, PersonDocument, PersonView, Removal } from './contract.ts'
+import { accountChanges, refuseOwnNames } from './four-eyes.ts'
 import * as people from './people.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
@@ -27,12 +28,39 @@ export async function putPerson(
   return tenancy.change(tenant, by, (nowMs) => {
     const before = people.readPerson(sql, name, nowMs)
     demand(sql, by.expected, `person/${name}`, before !== null)
+    refuseOwnNames(by, name, before, document)
     people.writePerson(sql, name, document, nowMs)
-    const detail = { from: before?.role ?? null, to: document.role, accounts: document.accounts.length }
+    const { added, removed } = accountChanges(before, document)
+    const detail = {
+      from: before?.role ?? null,
+      to: document.role,
+      accounts: document.accounts.length,
+      ...(added.length === 0 ? {} : { added: listed(added) }),
+      ...(removed.length === 0 ? {} : { removed: listed(removed) }),
+      ...(before === null || before.email === document.email ? {} : { email_changed: true }),
+    }
     record(sql, by, 'person.put', `person/${name}`, detail, nowMs)
     const now = present(people.readPerson(sql, name, nowMs))
     return { created: before === null, touched: [], now }
   })
+}
+
+/** Of a list of accounts on record, as JSON, and of one of them. */
+const MOST_LISTED = 400
+const MOST_ACCOUNT = 64
+
+/** As many as a change's detail has room for, separated by commas, and how many more there are. */
+function listed(accounts: readonly string[]): string {
+  let text = ''
+  for (const [index, account] of accounts.entries()) {
+    const short = account.length <= MOST_ACCOUNT ? account : `${account.slice(0, MOST_ACCOUNT)}…`
+    const next = index === 0 ? short : `${text}, ${short}`
+    // One alone always has room, whatever its characters are as JSON.
+    if (index > 0 && JSON.stringify(next).length > MOST_LISTED)
+      return `${text} (and ${accounts.length - index} more)`
+    text = next
+  }
+  return text
 }
 
 export async function deletePerson(tenancy: Tenancy, name: string, by: By): Promise<Removal> {

@@ -52,6 +52,32 @@ describe('a person', () => {
     expect((await admin('GET', 'acme/people/ana')).status).toBe(404)
   })
 
+  test('is on record with the accounts that a change gives and takes, as far as there is room', async () => {
+    const put = (document: object) => admin('PUT', 'acme/people/ana', { role: 'admin', ...document })
+    await put({ email: 'a@example.com', accounts: ['one', 'two'] })
+    await put({ email: 'b@example.com', accounts: ['two', 'three', 'four'] })
+    await put({ email: 'b@example.com', accounts: ['four', 'two', 'three'] })
+    await put({ accounts: Array.from({ length: 20 }, (_, i) => `${i}-${'"'.repeat(250)}`) })
+    await put({ accounts: Array.from({ length: 20 }, (_, i) => `account-${i}-${'x'.repeat(30)}`) })
+    const rows = await tenantRows<{ detail: string }>(
+      'acme',
+      "SELECT detail FROM changes WHERE action = 'person.put' ORDER BY seq",
+    )
+    const details = rows.map(({ detail }) => JSON.parse(detail))
+    const admins = { from: 'admin', to: 'admin' }
+    expect(details.slice(0, 3)).toEqual([
+      { from: null, to: 'admin', accounts: 2, added: 'one, two' },
+      { ...admins, accounts: 3, added: 'three, four', removed: 'one', email_changed: true },
+      { ...admins, accounts: 3 },
+    ])
+    expect(details[3]).toMatchObject({
+      accounts: 20,
+      added: expect.stringMatching(/^0-"{62}…, 1-.*… \(and 1\d more\)$/),
+      removed: 'four, two, three',
+    })
+    expect(details[4]).toMatchObject({ added: expect.stringMatching(/^account-0-x+, .*\(and 1\d more\)$/) })
+  })
+
   test.each([
     [{ role: 'owner' }, '/role: found "owner"; allowed: "viewer", "policy_manager", "admin"'],
     [{ role: 'root' }, '/role: found "root"'],

@@ -300,7 +300,7 @@ describe('when the policy changes in between', () => {
   test('a grant that is revoked has no use for it', async () => {
     const id = await ask()
     await admin('DELETE', 'acme/grants/bot')
-    await decide(id, 'approve')
+    expect((await decide(id, 'approve')).status).toBe(409)
     expect((await track(token)).status).toBe(401)
   })
 })
@@ -416,6 +416,66 @@ describe('people', () => {
     await own('ben')
     expect((await as(second, 'approve', ben)).status).toBe(403)
     expect((await as(second, 'approve', ana)).body).toMatchObject({ state: 'approved' })
+  })
+
+  test('cannot stop being who asked: neither by their accounts and address nor by leaving', async () => {
+    await admin('PUT', 'acme', { identity: { trusted: true } })
+    const ana = await makePerson('acme', 'ana', 'admin', 'ana@example.com')
+    const ben = await makePerson('acme', 'ben', 'admin')
+    const known = { role: 'admin', email: 'ana@example.com', accounts: ['auth0|7f'] }
+    const put = (document: object, who?: string) => admin('PUT', 'acme/people/ana', document, who)
+    expect((await put(known, ben)).status).toBe(200)
+    const client = await connect({ token })
+    await client.login('auth0|7f')
+    const { approval: id } = errorOf(await client.call('track_logout', { account_id: 'a' }))
+    const approve = (who: string) => admin('POST', `acme/approvals/${id}`, { decision: 'approve' }, who)
+    for (const [document, member] of [
+      [{ ...known, accounts: [] }, '/accounts'],
+      [{ ...known, accounts: ['auth0|7f', 'more'] }, '/accounts'],
+      [{ role: 'admin', email: 'ana@example.com' }, '/accounts'],
+      [{ ...known, email: null }, '/email'],
+      [{ ...known, email: 'other@example.com' }, '/email'],
+    ] as const) {
+      const { status, body } = await put(document, ana)
+      expect([status, body?.title, body?.problems]).toEqual([
+        403,
+        'Four eyes',
+        [expect.stringContaining(`${member}: found`)],
+      ])
+    }
+    expect((await admin('GET', 'acme/people/ana')).body).toMatchObject(known)
+    expect((await approve(ana)).status).toBe(403)
+    // The rest of it is theirs, and others may change it all.
+    expect((await put(known, ana)).status).toBe(200)
+    expect(
+      (await put({ role: 'viewer', email: 'ana@example.com', accounts: ['auth0|7f'] }, ana)).status,
+    ).toBe(200)
+    expect((await put({ ...known, accounts: ['other'] }, ben)).status).toBe(200)
+    expect((await put(known)).status).toBe(200)
+    // Whoever has left decides nothing.
+    expect((await admin('DELETE', 'acme/people/ana', undefined, ana)).status).toBe(200)
+    expect((await approve(ana)).status).toBe(401)
+    expect(await approvals()).toMatchObject([{ state: 'pending' }])
+  })
+
+  test('whose agent it is cannot give it to somebody else, or nobody', async () => {
+    const [ana, ben] = [await makePerson('acme', 'ana', 'admin'), await makePerson('acme', 'ben', 'admin')]
+    const own = (owner: string | null, who?: string) =>
+      admin('PUT', 'acme/grants/bot', { policy: 'bot', owner }, who)
+    expect((await own('ana', ana)).status).toBe(200)
+    const id = await ask()
+    for (const owner of [null, 'ben']) {
+      const { status, body } = await own(owner, ana)
+      expect([status, body?.problems]).toEqual([403, [expect.stringContaining('/owner: found')]])
+    }
+    expect((await admin('PUT', 'acme/grants/bot', { policy: 'bot' }, ana)).status).toBe(403)
+    expect((await admin('GET', 'acme/grants/bot')).body).toMatchObject({ owner: 'ana' })
+    expect((await admin('POST', `acme/approvals/${id}`, { decision: 'approve' }, ana)).status).toBe(403)
+    // Whatever else there is to change.
+    const label = { policy: 'bot', owner: 'ana', label: 'Hers' }
+    expect((await admin('PUT', 'acme/grants/bot', label, ana)).body).toMatchObject({ label: 'Hers' })
+    expect((await own('ben', ben)).status).toBe(200)
+    expect((await own(null)).status).toBe(200)
   })
 
   test('of lower roles, and of other tenants, decide nothing', async () => {

@@ -12,6 +12,7 @@ import { until } from '../support/node/until.ts'
 const TENANT = 'careful'
 const asks = { require_approval: [{ conditions: [], on_deny: 'Ask Ana.' }] }
 const elicitation = { mode: 'form', message: 'Who?', requestedSchema: { type: 'object', properties: {} } }
+const page = { mode: 'url', elicitationId: 'e', url: 'https://pages.example/sign-in', message: 'Sign in' }
 const questions = { who: { method: 'elicitation/create', params: elicitation } }
 const answers = { who: { action: 'accept', content: {} } }
 const done = { resultType: 'complete', content: [{ type: 'text', text: 'done' }] }
@@ -40,6 +41,15 @@ describe.skipIf(bareWorkerdMissing !== null)(`once ${bareWorkerdMissing ?? ''}`,
     // Asks in the middle of the call, and answers it once it is told.
     const open = new Map<string, { id: unknown; end: (message: object) => void }>()
     classic = await startScripted('session', ({ body }, response) => {
+      const args = (body?.params?.arguments ?? {}) as Json
+      if (body?.method === 'tools/call' && args.page !== undefined) {
+        const isVisited = delivered(classic).length > 1
+        const error = { code: -32_042, message: 'Sign in', data: { elicitations: [page] } }
+        response.writeHead(200, { 'content-type': 'application/json' })
+        const said = isVisited ? { result: { content: done.content } } : { error }
+        response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, ...said }))
+        return true
+      }
       if (body?.method === 'tools/call') {
         const id = `ask-${open.size}`
         open.set(id, {
@@ -84,11 +94,14 @@ describe.skipIf(bareWorkerdMissing !== null)(`once ${bareWorkerdMissing ?? ''}`,
     until(state, async () => (await stateOf(id)) === state, 5_000)
 
   /** One call of this test's own text, by a client that can be asked. */
-  const call = async (more: Json = {}, { server = 'fresh', grant = 'bot' as 'bot' | 'two' } = {}) => {
+  const call = async (
+    more: Json = {},
+    { server = 'fresh', grant = 'bot' as 'bot' | 'two', elicitation = {} } = {},
+  ) => {
     const agent = await connectAgent('stateless', `${gateway.url}/mcp/${server}`, {
       authorization: `Bearer ${tokens[grant]}`,
     })
-    const _meta = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} } }
+    const _meta = { 'io.modelcontextprotocol/clientCapabilities': { elicitation } }
     const params = { name: 'echo', arguments: { text }, ...more, _meta }
     const { answer } = await agent.send('tools/call', params)
     return answer
@@ -254,6 +267,57 @@ describe.skipIf(bareWorkerdMissing !== null)(`once ${bareWorkerdMissing ?? ''}`,
       const answer = await call({ inputResponses, requestState: asked.requestState }, { server })
       expect(errorIn(answer)).toBe('approval_denied')
       expect(heldBy(answer)).toBe(id)
+    })
+
+    test.each([
+      ['goes on with the pages visited, once, where its client opens links', { form: {}, url: {} }, true],
+      ['has used its approval where its client does not', {}, false],
+    ])('that sends to a page %s', async (_, elicitation, isGivenBack) => {
+      const more = { arguments: { text, page: 1 } }
+      const how = { server, elicitation }
+      const id = heldBy(await call(more, how))
+      await decide(id, 'approve')
+      const answer = await call(more, how)
+      if (!isGivenBack) {
+        expect(answer?.error?.code).toBe(-32_042)
+        expect(heldBy(await call(more, how))).not.toBe(id)
+        expect(await stateOf(id)).toBe('used')
+        return
+      }
+      expect(resultOf(answer)).toMatchObject({ resultType: 'input_required' })
+      expect(resultOf(answer).requestState).toBeUndefined()
+      await reaches(id, 'asking')
+      const retry = { ...more, inputResponses: { page1: { action: 'accept' } } }
+      expect(resultOf(await call(retry, how))).toMatchObject({ content: done.content })
+      expect(heldBy(await call(retry, how))).not.toBe(id)
+      expect(delivered(classic)).toHaveLength(2)
+    })
+
+    test('goes on by its own approval alone, whatever was approved since', async () => {
+      const answered = () => classic.received('POST').filter(({ body }) => body?.result !== undefined).length
+      const before = answered()
+      const first = await approved(server)
+      const asked = resultOf(await call({}, { server }))
+      const second = await approved(server)
+      await decide(first, 'deny')
+      const other = resultOf(await call({}, { server }))
+      expect([await stateOf(first), await stateOf(second)]).toEqual(['denied', 'used'])
+      const retry = (it: Json, requestState: unknown) => {
+        const named = Object.keys(it.inputRequests as Json)
+        const inputResponses = Object.fromEntries(named.map((name) => [name, answers.who]))
+        return call({ inputResponses, requestState }, { server })
+      }
+      const denied = await retry(asked, asked.requestState)
+      expect([errorIn(denied), heldBy(denied)]).toEqual(['approval_denied', first])
+      // Neither under the name of the other call, which goes on, nor under none.
+      const parts = String(asked.requestState).split('.')
+      const others = String(other.requestState).split('.')
+      for (const begunBy of [others[3], crypto.randomUUID(), undefined]) {
+        const made = [...parts.slice(0, 3), ...(begunBy === undefined ? [] : [begunBy])].join('.')
+        expect((await retry(asked, made))?.error?.code).toBe(-32_602)
+      }
+      expect(resultOf(await retry(other, other.requestState))).toMatchObject({ content: done.content })
+      expect(answered()).toBe(before + 1)
     })
   })
 

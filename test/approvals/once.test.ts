@@ -3,7 +3,8 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ApprovalAsked, type GivenBack, MOST_REOPENINGS } from '../../src/approvals/contract.ts'
 import { decideApproval } from '../../src/principal/approval-decisions.ts'
-import { giveBackApproval, type Held, holdCall, useApproval } from '../../src/principal/approvals.ts'
+import { giveBackApproval, goesOn, type Held, holdCall, useApproval } from '../../src/principal/approvals.ts'
+import type { AdmitAnswer, AdmitRequest } from '../../src/principal/contract.ts'
 import { admin, makeGrant, tenantRows } from '../support/admin.ts'
 import { fresh, principal, rows } from '../support/gateway.ts'
 import { ASKS, told } from './support.ts'
@@ -34,7 +35,6 @@ const asking: ApprovalAsked = {
   origin: 'https://gate.example',
   continues: null,
   isEarly: false,
-  isUnderWay: false,
 }
 
 /** The call, which begins or brings what the server of an earlier one asked for. */
@@ -52,6 +52,9 @@ const hold = (more: Partial<ApprovalAsked> = {}, sessionId: string | null = null
       { sessionId, account: null, call, asked: { ...asking, ...more } },
     ),
   )
+/** The retry of the call that waits in the gateway since `request` began it. */
+const continued = (request: string): Promise<Held> =>
+  inObject((sql) => goesOn({ sql, grant: 'bot', nowMs: Date.now() }, request))
 const idIn = (held: Held) => {
   if (held.kind === 'held' || held.kind === 'exhausted') return held.approval.id
   return 'id' in held ? (held.id ?? '') : ''
@@ -169,6 +172,34 @@ describe('a call whose server asks for input', () => {
   })
 })
 
+describe('an approval that is given back after the call was asked for again', () => {
+  test('is used before another that waits', async () => {
+    const id = await atServer()
+    const another = idIn(await hold())
+    await giveBack('r1', { kind: 'undone', isAnswered: false })
+    expect(await hold()).toEqual({ kind: 'approved', id })
+    await use(id, 'r2')
+    expect(await hold()).toMatchObject({ kind: 'held', approval: { id: another, state: 'pending' } })
+  })
+
+  test('is not used before a denial of the call that came after it', async () => {
+    const id = await atServer()
+    const another = idIn(await hold())
+    await decide(another, 'deny')
+    await giveBack('r1', { kind: 'undone', isAnswered: false })
+    expect(await hold()).toMatchObject({ kind: 'held', approval: { id: another, state: 'denied' } })
+    expect(await stateOf(id)).toBe('approved')
+  })
+
+  test('and was denied does not keep another from being asked about', async () => {
+    const id = await atServer()
+    const another = idIn(await hold())
+    await decide(id, 'deny')
+    await giveBack('r1', { kind: 'undone', isAnswered: false })
+    expect(await hold()).toMatchObject({ kind: 'held', approval: { id: another, state: 'pending' } })
+  })
+})
+
 test('a call that was held under an earlier key is found under the next', async () => {
   const id = idIn(await hold())
   expect(idIn(await hold({ digests: ['next', 'digest'] }))).toBe(id)
@@ -250,30 +281,6 @@ describe('a denial while the call is at its server', () => {
     expect(await hold({ continues: 's1' })).toMatchObject({ approval: { id, state: 'denied' } })
   })
 
-  test('counts for a call that the gateway holds at its server', async () => {
-    const id = await atServer()
-    expect(await hold({ isUnderWay: true })).toEqual({ kind: 'under_way', id })
-    await decide(id, 'deny')
-    expect(await hold({ isUnderWay: true })).toMatchObject({
-      kind: 'held',
-      approval: { id, state: 'denied' },
-    })
-    expect(await hold({ isUnderWay: true, rule: '/another' })).toMatchObject({ approval: { id } })
-    expect(await hold({ isUnderWay: true }, 'ses_other')).toEqual({ kind: 'under_way', id: null })
-  })
-
-  test('of an earlier call does not stop a later one that was approved', async () => {
-    const first = await atServer()
-    const second = idIn(await hold())
-    vi.setSystemTime(START + 1_000)
-    await decide(first, 'deny')
-    expect(await hold({ isUnderWay: true })).toMatchObject({ approval: { id: first, state: 'denied' } })
-    vi.setSystemTime(START + 2_000)
-    await decide(second, 'approve')
-    await use(second, 'r9')
-    expect(await hold({ isUnderWay: true })).toEqual({ kind: 'under_way', id: second })
-  })
-
   test('is over when its time is', async () => {
     const id = await atServer()
     vi.setSystemTime(START + 900_000)
@@ -308,6 +315,133 @@ describe('a denial while the call is at its server', () => {
       'approval.decided',
       'approval.pending',
     ])
+  })
+})
+
+describe('a call that the gateway holds at its server', () => {
+  test('goes on, unless the approval that it began by was denied', async () => {
+    const id = await atServer()
+    expect(await continued('r1')).toEqual({ kind: 'under_way', id })
+    await decide(id, 'deny')
+    expect(await continued('r1')).toMatchObject({ kind: 'held', approval: { id, state: 'denied' } })
+  })
+
+  test('goes on by itself where nobody was asked about it', async () => {
+    const id = await atServer()
+    await decide(id, 'deny')
+    expect(await continued('r0')).toEqual({ kind: 'under_way', id: null })
+    // A state that cannot be read; no exchange takes it.
+    expect(await continued('')).toEqual({ kind: 'under_way', id: null })
+  })
+
+  test('is not taken for another like it that was approved later', async () => {
+    const first = await atServer()
+    const second = idIn(await hold())
+    await decide(first, 'deny')
+    await decide(second, 'approve')
+    await use(second, 'r2')
+    expect(await continued('r1')).toMatchObject({ kind: 'held', approval: { id: first, state: 'denied' } })
+    expect(await continued('r2')).toEqual({ kind: 'under_way', id: second })
+  })
+
+  test('that was denied in time does not go on after it, nor does any other', async () => {
+    const first = await atServer()
+    const second = idIn(await hold())
+    await decide(second, 'approve')
+    await use(second, 'r2')
+    vi.setSystemTime(START + 899_000)
+    await decide(first, 'deny')
+    expect(await continued('r2')).toEqual({ kind: 'under_way', id: second })
+    vi.setSystemTime(START + 901_000)
+    expect(await continued('r1')).toMatchObject({ kind: 'held', approval: { id: first, state: 'denied' } })
+    expect(await continued('r2')).toMatchObject({ kind: 'late', approval: { id: second, state: 'used' } })
+  })
+
+  test('does not go on for whoever has the name of a grant that was revoked', async () => {
+    const id = await atServer()
+    vi.setSystemTime(START + 1_000)
+    await principal(NAME).revoke()
+    expect(await continued('r1')).toMatchObject({ kind: 'late', approval: { id, state: 'used' } })
+  })
+
+  describe('asked for by whoever has the token', () => {
+    const hash = async () =>
+      new Uint8Array(
+        (await rows<{ h: ArrayBuffer }>('SELECT secret_hash AS h FROM grants', NAME))[0]?.h ?? [],
+      )
+    const admit = async (more: Partial<AdmitRequest>): Promise<AdmitAnswer> => {
+      const none = { transport: null, configVersion: null, upstream: null, settled: [] }
+      const who = { tenant: 'acme', grant: 'bot', secretHash: await hash() }
+      const requestId = crypto.randomUUID()
+      return principal(NAME).admit({ ...who, ...none, requestId, intent: { kind: 'check' }, ...more })
+    }
+    const intent = (more: object): AdmitRequest['intent'] => ({
+      ...{ kind: 'call', call, rule: '/r', handle: null, charges: [], shadow: [], assumed: null },
+      ...{ approval: null, begunBy: null, work: { kind: 'none' } },
+      ...more,
+    })
+    const login = async () => {
+      const work = { kind: 'login', provider: 'trusted', account: 'ana' }
+      const answer = await admit({ intent: intent({ work }) })
+      return answer.kind === 'admitted' ? (answer.admitted.session?.id ?? '') : answer.kind
+    }
+
+    test.each([
+      ['in its session', (handle: string) => handle],
+      ['without its session', () => null],
+      ['after another login', () => login()],
+    ])('%s, it does not go on once it was denied', async (_, handleOf) => {
+      const handle = await login()
+      const held = await admit({ intent: intent({ handle, approval: asking }) })
+      const id = held.kind === 'approval' ? held.approval.id : held.kind
+      await decide(id, 'approve')
+      const begun = await admit({ requestId: 'r1', intent: intent({ handle, approval: asking }) })
+      expect(begun.kind).toBe('admitted')
+      const retry = async () => admit({ intent: intent({ handle: await handleOf(handle), begunBy: 'r1' }) })
+      expect((await retry()).kind).toBe('admitted')
+      await decide(id, 'deny')
+      expect(await retry()).toMatchObject({
+        kind: 'approval',
+        stopped: null,
+        approval: { id, state: 'denied' },
+      })
+      const decisions = await rows(
+        'SELECT decision, approval FROM audit WHERE approval IS NOT NULL ORDER BY seq',
+        NAME,
+      )
+      expect(decisions.slice(-3)).toEqual([
+        { decision: 'allow', approval: id },
+        { decision: 'allow', approval: id },
+        { decision: 'deny', approval: id },
+      ])
+    })
+
+    test('by a Worker that does not say what it goes on with, it is a call of its own', async () => {
+      const id = idIn(await hold())
+      await decide(id, 'approve')
+      await use(id, 'r1')
+      const { begunBy: _, ...earlier } = intent({ approval: asking }) as Extract<
+        AdmitRequest['intent'],
+        { kind: 'call' }
+      >
+      const answer = await admit({ intent: earlier as AdmitRequest['intent'] })
+      expect(answer).toMatchObject({ kind: 'approval', approval: { state: 'pending' } })
+    })
+
+    test('past its time it is refused, on record', async () => {
+      const id = idIn(await hold())
+      await decide(id, 'approve')
+      await use(id, 'r1')
+      vi.setSystemTime(START + 900_000)
+      expect(await admit({ intent: intent({ begunBy: 'r1' }) })).toMatchObject({
+        kind: 'approval',
+        stopped: 'late',
+        approval: { id },
+      })
+      expect(
+        await rows('SELECT decision, rule, approval FROM audit ORDER BY seq DESC LIMIT 1', NAME),
+      ).toEqual([{ decision: 'refuse', rule: '(approval expired)', approval: id }])
+    })
   })
 })
 

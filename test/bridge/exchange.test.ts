@@ -7,6 +7,7 @@ import { readRequestState } from '../../src/bridge/names.ts'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
 
 const MINUTE = 60_000
+const BEGUN_BY = '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d'
 let place = 0
 
 beforeEach(async () => {
@@ -43,6 +44,7 @@ const begin = (more: Partial<Begin> = {}): Begin => ({
   tenant: 'acme',
   config: config(),
   owner: 'acme/bot',
+  begunBy: BEGUN_BY,
   session: { id: null, protocolVersion: '2025-11-25' },
   request: request(1),
   capabilities: { elicitation: {} },
@@ -68,13 +70,14 @@ async function waiting(stub: ExchangeStub, more: Partial<Begin> = {}) {
     message: { id: 1, result: { resultType: 'input_required' } },
   })
   const named = readRequestState(asked.message.result.requestState)
-  expect(named?.object).toBe(stub.id.toString())
+  expect(named).toMatchObject({ object: stub.id.toString(), begunBy: BEGUN_BY })
   return { secret: named?.secret ?? '', asked: asked.message.result }
 }
 const goOn = (secret: string, more: Partial<Continue> = {}): Continue => ({
   owner: 'acme/bot',
   server: 'crm',
   secret,
+  begunBy: BEGUN_BY,
   request: request(2, { inputResponses: { question1: { action: 'accept', content: { name: 'Ana' } } } }),
   ...more,
 })
@@ -169,6 +172,7 @@ describe('a call that waits', () => {
   test.each([
     ['another owner', { owner: 'acme/other' }, 'unknown'],
     ['another tenant', { owner: 'other/bot' }, 'unknown'],
+    ['what was said of another call', { begunBy: '11111111-2222-4333-8444-555555555555' }, 'unknown'],
     ['another secret', { secret: 'A'.repeat(32) }, 'unknown'],
     ['another server', { server: 'other' }, 'changed'],
     ['other arguments', { request: request(2, { arguments: { more: 1 } }) }, 'changed'],

@@ -146,11 +146,14 @@ test('a client is asked only for what it declares', () => {
 
 test('names of exchanges are read exactly', () => {
   const name = { object: '0a'.repeat(32), secret: 'Ab-_'.repeat(8) }
-  expect(readRequestState(requestStateOf(name))).toEqual(name)
+  const state = { ...name, begunBy: '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d' }
+  expect(readRequestState(requestStateOf(state))).toEqual(state)
+  // As they were before they said which request began the call: of nobody.
+  expect(readRequestState(`gatehouse1.${name.object}.${name.secret}`)).toBeNull()
   expect(readQuestionId(questionId(name, 12))).toEqual({ ...name, index: 12 })
   expect(readRequestState(questionId(name, 1))).toBeNull()
   expect(readQuestionId(7)).toBeNull()
-  expect(isOurState(requestStateOf(name))).toBe(true)
+  expect(isOurState(requestStateOf(state))).toBe(true)
   expect(isOurState('gatehouse1.')).toBe(true)
   expect(isOurState('eyJ')).toBe(false)
 })

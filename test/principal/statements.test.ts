@@ -35,6 +35,7 @@ const call: Intent = {
   shadow: [],
   assumed: null,
   approval: null,
+  begunBy: null,
   work: { kind: 'none' },
 }
 

@@ -122,6 +122,7 @@ const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<
       shadow: [],
       assumed: null,
       approval: null,
+      begunBy: null,
       work: work as { kind: 'none' },
     },
   })

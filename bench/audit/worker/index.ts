@@ -49,6 +49,7 @@ const call: Extract<Intent, { kind: 'call' }> = {
   shadow: [],
   assumed: null,
   approval: null,
+  begunBy: null,
   work: { kind: 'none' },
 }
 

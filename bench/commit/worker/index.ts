@@ -45,6 +45,7 @@ const call: Intent = {
   shadow: [],
   assumed: null,
   approval: null,
+  begunBy: null,
   work: { kind: 'none' },
 }
 
