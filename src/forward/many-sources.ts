@@ -11,6 +11,8 @@ export const MOST_WAITING_CHARS = 4 * 1024 * 1024
 /** How long a server whose stream ended is left alone: doubled each time, until one has lasted that long. */
 const SHORTEST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
+/** Streams of servers that are opened for one stream of a client, again ones included: the platform allows its invocation 1,000 requests. */
+const MOST_OPENED = 400
 
 /** How a server's stream is opened, and what changes in it. */
 export interface Joining {
@@ -32,6 +34,7 @@ export class MergedStream {
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null
   #keepAlive: ReturnType<typeof setInterval> | null = null
   #changes = Promise.resolve()
+  #opened = 0
   #isOver = false
 
   /**
@@ -76,12 +79,23 @@ export class MergedStream {
     if (known?.isOf(at)) return Promise.resolve()
     known?.leave()
     return new Promise((resolve) => {
-      const member: Member = new Member(at, joining, (text) => this.say(text), resolve)
+      const counted = { ...joining, open: this.#counting(joining.open) }
+      const member: Member = new Member(at, counted, (text) => this.say(text), resolve)
       this.#members.set(name, member)
       void member.stay().then(() => {
         if (this.#members.get(name) === member) this.#members.delete(name)
       })
     })
+  }
+
+  /** The stream ends where too many were opened for it: its client comes back with another. */
+  #counting(open: Joining['open']): Joining['open'] {
+    return async (at, lastEventId) => {
+      this.#opened += 1
+      if (this.#opened <= MOST_OPENED) return open(at, lastEventId)
+      this.#finish()
+      return 'none'
+    }
   }
 
   /** Leaves all servers but these, and joins no others. */

@@ -48,7 +48,8 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     })
     const joinAll = async () => {
       const reached = await reachAll(passage, { era: 'session', params: undefined, id: null })
-      if (!reached.ok) return
+      // What it may hear is not known any more.
+      if (!reached.ok) return closeQuietly(feed)
       merged.keep(reached.all)
       for (const at of reached.all) void join(at)
     }
@@ -87,7 +88,10 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
     const joinAll = async (): Promise<readonly Promise<void>[]> => {
       const { params } = message.body
       const reached = await reachAll(passage, { era: 'stateless', params, id: message.id })
-      if (!reached.ok) return []
+      if (!reached.ok) {
+        closeQuietly(feed)
+        return []
+      }
       merged.keep(reached.all)
       return reached.all.map(join)
     }

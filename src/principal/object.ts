@@ -192,6 +192,8 @@ export class PrincipalObject extends DurableObject<Env> {
     await this.#write(() => {
       this.#state.install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null })
       if (grant.olderSecret) this.#alarm.by(grant.olderSecret.untilMs)
+      // Open streams end with it.
+      if (grant.expiresAtMs) this.#alarm.by(grant.expiresAtMs)
       if (before === null || stillOpens(before, this.#grant)) return
       const nowMs = Date.now()
       closeApprovals(this.#sql, REPLACED, grant.name, nowMs)

@@ -22,6 +22,8 @@ const CONCURRENCY = 4
 const GRACE_MS = 1_000
 /** Longer than a round of messages takes. */
 const ROUND_MS = 2 * WEBHOOK_TIMEOUT_MS
+/** Messages of one run, to all webhooks: the platform allows its invocation 1,000 requests, and it does other things too. */
+const MOST_A_RUN = 200
 const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000
 
 export interface WebhookDeliveryContext {
@@ -50,15 +52,16 @@ export class WebhookDelivery {
     this.#context = context
   }
 
-  /** Sends what is due until nothing is. Never throws; at most one run of a webhook at a time. */
+  /** Sends what is due, as much as one run may; the rest is the alarm's. Never throws; at most one run of a webhook at a time. */
   async run(): Promise<void> {
     const context = this.#context()
     const { sql, now, commit, tenant } = context
     const buried = commit(() => buryExpired(sql, now()))
     if (buried > 0) log('error', 'webhook.gave_up', { tenant, messages: buried })
+    const budget = { left: MOST_A_RUN }
     for (const name of dueWebhooks(sql, now())) {
       if (this.#running.has(name)) continue
-      const mine = deliverTo(context, name)
+      const mine = deliverTo(context, name, budget)
         .catch((error: unknown) => {
           log('error', 'webhook.delivery_failed', { tenant, webhook: name, error: errorName(error) })
         })
@@ -114,15 +117,21 @@ export function nextMessagePurgeMs(sql: SqlStorage): number | null {
 
 type Sent = { readonly message: DueMessage; readonly judged: Exclude<Verdict, { kind: 'pause' }> }
 
-async function deliverTo(context: WebhookDeliveryContext, name: string): Promise<void> {
+async function deliverTo(
+  context: WebhookDeliveryContext,
+  name: string,
+  budget: { left: number },
+): Promise<void> {
   const { sql, commit, now, rearm } = context
-  for (;;) {
+  while (budget.left > 0) {
     const webhook = viewWebhook(sql, name)
     const sealed = signingSecrets(sql, name, now())
     if (webhook === null || !webhook.enabled || webhook.retryAtMs > now()) return
     // After a failure one message asks whether the receiver is back, so that a long outage costs few calls.
-    const batch = commit(() => takeMessages(sql, name, webhook.failures > 0 ? 1 : CONCURRENCY))
+    const most = Math.min(webhook.failures > 0 ? 1 : CONCURRENCY, budget.left)
+    const batch = commit(() => takeMessages(sql, name, most))
     if (batch.length === 0) return
+    budget.left -= batch.length
     // Should this run die while it waits for the receiver, the alarm takes over.
     await rearm()
     const [newest = null, ...older] = await Promise.all(sealed.map((it) => context.openSecret(name, it)))

@@ -1,6 +1,8 @@
 /** Event streams: what they tell, when they end, and that an idle one keeps no object in memory. */
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { PrincipalObject } from '../../src/principal/object.ts'
+import { admin, makeGrant } from '../support/admin.ts'
 import { Events, listen } from '../support/events.ts'
 import {
   connect,
@@ -17,6 +19,8 @@ import {
 
 beforeEach(fresh)
 
+const alarmMs = (name: string) =>
+  runInDurableObject(principal(name), async (_, { storage }) => Number(await storage.getAlarm()))
 const hides = (...hide: string[]) => ({ version: '1', default: 'allow', hide })
 
 async function subscribe(token: string, notifications: Record<string, unknown>): Promise<Events> {
@@ -125,6 +129,30 @@ describe('GET, session era', () => {
     expect([await events.next(), await other.next()]).toEqual([null, null])
   })
 
+  test('ends when the grant expires, though that was said after it was opened', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await listen(await connect({ token }))
+    await installGrant('acme', 'bot', { expiresAtMs: Date.now() + 60_000 })
+    expect(await alarmMs('acme/bot')).toBeLessThanOrEqual(Date.now() + 60_000)
+    await runDurableObjectAlarm(principal('acme/bot'))
+    // What rings earlier does not make it forget.
+    expect(await alarmMs('acme/bot')).toBeLessThanOrEqual(Date.now() + 60_000)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+    expect(await runDurableObjectAlarm(principal('acme/bot'))).toBe(true)
+    vi.useRealTimers()
+    expect(await events.next()).toBeNull()
+  })
+
+  test('of everything ends where the principal cannot be asked what it may hear', async () => {
+    const token = await installGrant('acme', 'bot')
+    const events = await listen(await connect({ token }))
+    const away = vi.spyOn(PrincipalObject.prototype, 'admit').mockRejectedValue(new Error('away'))
+    await installGrant('acme', 'bot', { policy: hides('track_logout') })
+    expect(await events.next()).toMatchObject(CHANGED)
+    expect(await events.next()).toBeNull()
+    away.mockRestore()
+  })
+
   test('ends with the revocation of the grant', async () => {
     const token = await installGrant('acme', 'bot')
     const events = await listen(await connect({ token }))
@@ -134,6 +162,17 @@ describe('GET, session era', () => {
 })
 
 describe('subscriptions/listen, stateless era', () => {
+  test('of servers ends where the principal cannot be asked what it may hear', async () => {
+    await admin('PUT', 'acme/servers/crm', { url: 'http://127.0.0.1:9/mcp' })
+    const events = await subscribe(await makeGrant('acme', 'bot'), { toolsListChanged: true })
+    expect(await events.next()).toMatchObject({ method: 'notifications/subscriptions/acknowledged' })
+    const away = vi.spyOn(PrincipalObject.prototype, 'admit').mockRejectedValue(new Error('away'))
+    await admin('PUT', 'acme/policies/bot', hides('track_logout'))
+    expect(await events.next()).toMatchObject(CHANGED)
+    expect(await events.next()).toBeNull()
+    away.mockRestore()
+  })
+
   test('acknowledges, and tells that the tools have changed', async () => {
     const token = await installGrant('acme', 'bot')
     const events = await subscribe(token, { toolsListChanged: true })

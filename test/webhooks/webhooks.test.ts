@@ -483,6 +483,27 @@ describe('a receiver', () => {
     expect(await get('slow')).toMatchObject({ last_error: 'timeout', pending: 2 })
   }, 20_000)
 
+  test('for whom much has gathered has it in several runs', async () => {
+    await put({ url: receiver(200) })
+    await tenantRows(
+      'acme',
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+       INSERT INTO webhook_messages (webhook, id, type, body, at, state, attempts, give_up_at)
+       SELECT 'ops', 'evt_' || i, 'approval.pending', '{}', 1, 'pending', 0, 9e15 FROM n`,
+    )
+    await runDurableObjectAlarm(tenantObject('acme'))
+    const sent = async () => (await heard()).length
+    await vi.waitUntil(async () => (await sent()) >= 200, { timeout: 10_000 })
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect([await sent(), await get()]).toMatchObject([200, { pending: 50, failures: 0 }])
+    const { alarm } = await remains(tenantObject('acme'))
+    expect(Number(alarm)).toBeLessThanOrEqual(Date.now() + 2_000)
+    await runDurableObjectAlarm(tenantObject('acme'))
+    await drain()
+    expect(await get()).toMatchObject({ pending: 0, failures: 0 })
+    expect(new Set((await heard()).map(({ headers }) => headers['webhook-id'])).size).toBe(250)
+  })
+
   test('hears what was announced before everything died', async () => {
     await put({ url: receiver(500) })
     await ask()
