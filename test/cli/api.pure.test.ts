@@ -1,7 +1,8 @@
 /** Answers that a gateway rarely gives. */
 import { describe, expect, test } from 'vitest'
 import type { HttpReply, HttpRequest } from '../../src/cli/outcome.ts'
-import { gatehouse } from '../support/node/cli.ts'
+import { run } from '../../src/cli/run.ts'
+import { gatehouse, worldOf } from '../support/node/cli.ts'
 
 const variables = {
   GATEHOUSE_URL: 'https://gate.example',
@@ -93,7 +94,8 @@ describe('a change that has not come to all grants yet', () => {
   test('is waited for with --wait', async () => {
     const { run, requests } = gateway(suspended, '{"pending":40}', '{"pending":0}')
     const { code, out, err } = await run('tenant suspend acme --wait')
-    expect([code, out, err]).toEqual([0, 'tenant acme suspended\nall 2000 grants go by it\n', ''])
+    expect([code, out]).toEqual([0, 'tenant acme suspended\n'])
+    expect(err).toMatch(/^warning: 200 of 2000 grants could not be told yet.*\nall 2000 grants go by it\n$/)
     expect(requests.map(({ method, url }) => `${method} ${new URL(url).pathname}`)).toEqual([
       'POST /api/v1/tenants/acme/suspend',
       'GET /api/v1/tenants/acme',
@@ -110,9 +112,52 @@ describe('a change that has not come to all grants yet', () => {
 
   test('and of which nothing is heard any more is no success', async () => {
     const { run } = gateway(suspended, '{"pending":1}')
-    const { code, err } = await run('tenant suspend acme --wait')
-    expect(code).toBe(2)
-    expect(err).toContain('no answer from https://gate.example')
+    const { code, out, err } = await run('tenant suspend acme --wait')
+    expect([code, out]).toEqual([1, 'tenant acme suspended\n'])
+    expect(err).toContain('no answer from https://gate.example: nobody is there\n')
+    expect(err).toMatch(/: it is done, but whether all 2000 grants go by it could not be learnt\n$/)
+  })
+
+  const rotated = '{"token":"gh_acme_bot_x","warnings":[],"pending":1}'
+  const failing: readonly Reply[] = [
+    { status: 401, pieces: piecesOf('{}') },
+    { status: 503, pieces: piecesOf('busy') },
+    { pieces: broken('{"pend') },
+    '<html>',
+    '[]',
+    '{}',
+  ]
+
+  test('is waited for on and on, whatever fails meanwhile', async () => {
+    const { run, requests } = gateway(rotated, ...failing, '{"pending":0}')
+    const { code, out, err } = await run('grant rotate bot --wait')
+    expect([code, out]).toEqual([0, 'grant bot rotated\ntoken: gh_acme_bot_x\n'])
+    expect(err).toMatch(/\nall grants go by it\n$/)
+    expect(requests).toHaveLength(8)
+    // Whoever does not answer does not hold it up for ever.
+    expect(requests.map(({ timeoutMs }) => timeoutMs)).toEqual([undefined, ...Array(7).fill(10_000)])
+  })
+
+  test.each(['', ' --json'])('has its token printed before it is waited for%s', async (json) => {
+    const requests: string[] = []
+    const world = worldOf(
+      {},
+      {
+        variables,
+        send: async ({ method }) => {
+          requests.push(method)
+          if (method === 'GET') return { ok: false, reason: 'nobody is there' }
+          return { ok: true, status: 201, header: () => null, pieces: piecesOf(rotated) }
+        },
+      },
+    )
+    const printed = await run(`grant rotate bot --wait${json}`.split(' '), world)
+    expect(printed).toMatchObject({ code: 0, out: expect.stringContaining('gh_acme_bot_x') })
+    if (json !== '') expect(JSON.parse(printed.out)).toMatchObject({ pending: 1 })
+    expect(requests).toEqual(['POST'])
+    const late = await printed.waits?.()
+    expect(late).toMatchObject({ code: 1, err: expect.stringContaining('could not be learnt') })
+    expect(late?.err).not.toContain('gh_acme_bot_x')
   })
 
   test('is done when it is told, where all have it', async () => {

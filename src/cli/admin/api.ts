@@ -2,7 +2,6 @@
 import { isObject } from '../../json.ts'
 import { fine, MISUSE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import type { Link } from './link.ts'
-import { pendingLine } from './waiting.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -27,6 +26,10 @@ export interface Change {
   readonly absent?: boolean
   /** The `Idempotency-Key`: with it the same request again has the same answer. */
   readonly key?: string
+}
+
+interface Patience {
+  readonly timeoutMs?: number
 }
 
 /** Ends a command: its outcome. */
@@ -54,7 +57,8 @@ export interface Api {
   readonly tenant: string
   /** How the command is called, for messages. */
   readonly command: string
-  get(path: string, query?: Query): Promise<Answer>
+  /** @param timeoutMs how long the answer may take; as long as the platform waits where absent */
+  get(path: string, query?: Query, timeoutMs?: number): Promise<Answer>
   /** Null where there is no such thing. */
   find(path: string, query?: Query): Promise<Answer | null>
   /** All items of a list, page by page; at most so many. */
@@ -82,7 +86,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
   const send = async (
     method: string,
     path: string,
-    { body, query = {}, match = null, absent = false, key }: Change,
+    { body, query = {}, match = null, absent = false, key, timeoutMs }: Change & Patience,
     more: Readonly<Record<string, string>> = {},
   ) => {
     const base = tenant === NO_TENANT ? '' : `/${encodeURIComponent(tenant)}`
@@ -103,6 +107,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
         ...more,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
     })
     if (!reply.ok) throw new Ended(unanswered(command, origin, reply.reason, key))
     if (reply.status < 200 || reply.status > 299) {
@@ -112,7 +117,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     return reply
   }
 
-  const ask = async (method: string, path: string, change: Change): Promise<Answer> => {
+  const ask = async (method: string, path: string, change: Change & Patience): Promise<Answer> => {
     const reply = await send(method, path, change)
     let text: string
     try {
@@ -126,7 +131,8 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     return { status: reply.status, tag: reply.header('etag'), body }
   }
 
-  const get = (path: string, query: Query = {}) => ask('GET', path, { query })
+  const get = (path: string, query: Query = {}, timeoutMs?: number) =>
+    ask('GET', path, timeoutMs === undefined ? { query } : { query, timeoutMs })
   return {
     tenant,
     command,
@@ -234,4 +240,11 @@ export function changed(line: string, { body }: Answer, more: readonly string[] 
     ...fine([line, ...more], body),
     errors: [...warnings.map((warning) => `warning: ${warning}`), ...(pending === null ? [] : [pending])],
   }
+}
+
+/** What is said of a change that has not come to everybody yet; null where it has. */
+export function pendingLine({ told, pending }: Json): string | null {
+  if (typeof pending !== 'number' || pending === 0) return null
+  const all = typeof told === 'number' ? ` of ${told + pending} grants` : ''
+  return `warning: ${pending}${all} could not be told yet, and will be as soon as they can be`
 }

@@ -61,7 +61,8 @@ export async function gatehouse(
   const print = (text: string) => {
     printed += text
   }
-  const { code, out, err, after } = await run(words, worldOf(files, { print, ...options }))
+  const { code, out, err, after, waits } = await run(words, worldOf(files, { print, ...options }))
   await after?.()
-  return { code, out: printed + out, err }
+  const late = await waits?.()
+  return { code: late?.code ?? code, out: printed + out, err: err + (late?.err ?? '') }
 }
