@@ -184,6 +184,44 @@ describe('a change that has not come to all grants yet', () => {
   })
 })
 
+describe('a folder that is applied', () => {
+  /** A tenant with the grant "old", whose principal does not answer; the grant "new" is made. */
+  function tenant(pending: number) {
+    const answers: Readonly<Record<string, string>> = {
+      'GET ': `{"pending":${pending}}`,
+      'GET /grants': '{"items":[{"name":"old"}],"next":null}',
+      'GET /grants/old': '{"name":"old"}',
+      'PUT /grants/new': '{"token":"gh_acme_new_x","warnings":[],"pending":0}',
+      'DELETE /grants/old': '{"told":0,"pending":1}',
+    }
+    const send = async ({ method, url }: HttpRequest): Promise<HttpReply> => {
+      const path = new URL(url).pathname.replace('/api/v1/tenants/acme', '')
+      const text = answers[`${method} ${path}`] ?? '{"items":[],"next":null}'
+      return { ok: true, status: 200, header: () => '"1"', pieces: piecesOf(text) }
+    }
+    return (line: string) => gatehouse(line.split(' '), { 't/grants/new.yaml': '{}' }, { variables, send })
+  }
+  const untold =
+    'warning: grant old: 1 of 1 grants could not be told yet, and will be as soon as they can be\n'
+
+  test('says what has not come to a grant yet', async () => {
+    const { code, out, err } = await tenant(1)('apply t --prune --yes')
+    expect([code, err]).toEqual([0, untold])
+    expect(out).toMatch(/\ndeleted grant old\n$/)
+    const json = await tenant(1)('apply t --prune --yes --json')
+    expect(JSON.parse(json.out)).toMatchObject({ done: 2, pending: 1, warnings: [untold.trimEnd()] })
+  })
+
+  test('waits for it with --wait', async () => {
+    const told = await tenant(0)('apply t --prune --yes --wait')
+    expect([told.code, told.err]).toEqual([0, `${untold}all grants go by it\n`])
+    const dead = await tenant(1)('apply t --prune --yes --wait --json')
+    expect(dead.code).toBe(1)
+    expect(dead.err).toMatch(/^gatehouse apply: 1 grants of the tenant could not be told yet, /)
+    expect(JSON.parse(dead.out)).toMatchObject({ tokens: { new: 'gh_acme_new_x' }, pending: 1 })
+  })
+})
+
 describe('the audit trail', () => {
   test('is followed on from the last row that came', async () => {
     const { run, requests } = gateway(

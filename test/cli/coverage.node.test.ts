@@ -85,7 +85,7 @@ const lines: readonly string[] = [
   'outbox status bot',
   'outbox list bot --state dead',
   'outbox replay bot e1 --reason r',
-  'apply t --yes --prune --headers --reason r',
+  'apply t --yes --prune --headers --reason r --wait',
   'grant revoke bot --reason r --wait',
   'policy remove readers --reason r',
   'server remove crm --reason r --wait',

@@ -242,9 +242,13 @@ export function changed(line: string, { body }: Answer, more: readonly string[] 
   }
 }
 
-/** What is said of a change that has not come to everybody yet; null where it has. */
-export function pendingLine({ told, pending }: Json): string | null {
+/**
+ * What is said of a change that has not come to everybody yet; null where it has.
+ *
+ * @param of which change, where that is not plain
+ */
+export function pendingLine({ told, pending }: Json, of = ''): string | null {
   if (typeof pending !== 'number' || pending === 0) return null
   const all = typeof told === 'number' ? ` of ${told + pending} grants` : ''
-  return `warning: ${pending}${all} could not be told yet, and will be as soon as they can be`
+  return `warning: ${of}${pending}${all} could not be told yet, and will be as soon as they can be`
 }
