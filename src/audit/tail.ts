@@ -46,7 +46,7 @@ interface Told {
   readonly from: number
   /** Rows told before they arrived. */
   readonly early: Set<number>
-  /** The last row told early. */
+  /** The last row told early; none up to here is, for the database had them all when the log became known. */
   last: number
   /** The last row that arrived. */
   arrived: number
@@ -145,9 +145,10 @@ export class Tail {
     this.#asked += this.#names.length
     const known = answers.flatMap(([name, rows]) => (rows === null ? [] : [[name, rows] as const]))
     if (seq === null)
-      for (const [name, { chain }] of known)
+      // A log keeps rows that were carried long ago, for what they charged: those come by the database or came before.
+      for (const [name, { chain, headSeq }] of known)
         if (!this.#told.has(name))
-          this.#told.set(name, { chain, from: 0, early: new Set(), last: 0, arrived: 0 })
+          this.#told.set(name, { chain, from: 0, early: new Set(), last: headSeq, arrived: 0 })
     return known
   }
 }
