@@ -223,6 +223,27 @@ describe('a folder that is applied', () => {
 })
 
 describe('the audit trail', () => {
+  test('says up to when it is complete', async () => {
+    const until = '2030-01-01T12:00:00.000Z'
+    const page = (next: string | null, more: object) =>
+      JSON.stringify({ items: [{ at: 't', grant: 'bot' }], next, ...more })
+    const pages = [page('x', { complete_until: until }), page(null, {})]
+    const { code, out, err } = await gateway(...pages).run('audit query')
+    expect([code, out.trimEnd().split('\n').length]).toEqual([0, 3])
+    expect(err).toBe(`complete until ${until}: what came later may be missing still\n`)
+    const json = await gateway(...pages).run('audit query --json')
+    expect(JSON.parse(json.out)).toEqual({
+      items: Array(2).fill({ at: 't', grant: 'bot' }),
+      complete_until: until,
+    })
+    const many = '{"items":[],"next":null,"complete_until":null}'
+    expect(await gateway(many).run('audit query')).toEqual({
+      code: 0,
+      out: 'none\n',
+      err: 'up to when this is complete, the gateway cannot say; of one grant (--grant) it can\n',
+    })
+  })
+
   test('is followed on from the last row that came', async () => {
     const { run, requests } = gateway(
       { pieces: piecesOf('id: 7\ndata: {"at":"t1","grant":"bot","tool":"pa', 'y"}\n\n: quiet\n\n') },

@@ -45,6 +45,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`the audit trail ${bareWorkerdMissi
     const { data } = await cli.json('audit query --kind change --actor root --order oldest')
     const actions = (data.items as { action: string }[]).map(({ action }) => action)
     expect(actions.length).toBeGreaterThanOrEqual(3)
+    expect(data.complete_until).toMatch(/^\d{4}-.*Z$/)
     expect((await cli('audit query --from yesterday')).err).toMatch(
       /^gatehouse audit query: 400 Invalid query: /,
     )

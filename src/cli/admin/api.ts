@@ -63,6 +63,8 @@ export interface Api {
   find(path: string, query?: Query): Promise<Answer | null>
   /** All items of a list, page by page; at most so many. */
   all(path: string, query?: Query, most?: number): Promise<Json[]>
+  /** The same, with what the first page says beside them. */
+  list(path: string, query?: Query, most?: number): Promise<{ readonly items: Json[]; readonly first: Json }>
   put(path: string, change?: Change): Promise<Answer>
   post(path: string, change?: Change): Promise<Answer>
   delete(path: string, change?: Change): Promise<Answer>
@@ -133,6 +135,19 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
 
   const get = (path: string, query: Query = {}, timeoutMs?: number) =>
     ask('GET', path, timeoutMs === undefined ? { query } : { query, timeoutMs })
+  const list: Api['list'] = async (path, query = {}, most = Number.POSITIVE_INFINITY) => {
+    const items: Json[] = []
+    let first: Json | null = null
+    let after: unknown = query.after ?? null
+    do {
+      const limit = Math.min(LONGEST_PAGE, most - items.length)
+      const { body } = await get(path, { ...query, after: after as string | null, limit })
+      first ??= body
+      items.push(...(Array.isArray(body.items) ? (body.items as Json[]) : []))
+      after = body.next ?? null
+    } while (after !== null && items.length < most)
+    return { items, first }
+  }
   return {
     tenant,
     command,
@@ -145,17 +160,8 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
         throw error
       }
     },
-    all: async (path, query = {}, most = Number.POSITIVE_INFINITY) => {
-      const items: Json[] = []
-      let after: unknown = query.after ?? null
-      do {
-        const limit = Math.min(LONGEST_PAGE, most - items.length)
-        const { body } = await get(path, { ...query, after: after as string | null, limit })
-        items.push(...(Array.isArray(body.items) ? (body.items as Json[]) : []))
-        after = body.next ?? null
-      } while (after !== null && items.length < most)
-      return items
-    },
+    all: async (path, query, most) => (await list(path, query, most)).items,
+    list,
     put: (path, change = {}) => ask('PUT', path, change),
     post: (path, change = {}) => ask('POST', path, change),
     delete: (path, change = {}) => ask('DELETE', path, change),

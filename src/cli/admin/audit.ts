@@ -54,7 +54,10 @@ export const auditCommands: readonly Command[] = [
     run: async (api, given) => {
       const limit = wholeNumber(api, given, 'limit') ?? 100
       const query = { ...filterOf(given), order: given.values.get('order') }
-      return shownList(await api.all(PATH, query, Math.max(1, limit)), columns)
+      const { items, first } = await api.list(PATH, query, Math.max(1, limit))
+      const { complete_until = null } = first
+      const shown = shownList(items, columns)
+      return { ...shown, errors: [completeLine(complete_until)], data: { items, complete_until } }
     },
   }),
   administer({
@@ -92,6 +95,12 @@ export const auditCommands: readonly Command[] = [
 
 function filterOf({ values }: Given): Query {
   return Object.fromEntries(filters.map(({ name }) => [name.replaceAll('-', '_'), values.get(name)]))
+}
+
+/** Up to when nothing is missing: what happened later may still be where it was decided. */
+function completeLine(until: unknown): string {
+  if (typeof until === 'string') return `complete until ${until}: what came later may be missing still`
+  return 'up to when this is complete, the gateway cannot say; of one grant (--grant) it can'
 }
 
 const RECONNECT_MS = 1_000
