@@ -23,6 +23,7 @@ try {
     variable: (name) => env[name] || undefined,
     send: sendRequest,
     print: (text) => stdout.write(text),
+    warn: (text) => stderr.write(text),
     ask,
     id: () => crypto.randomUUID(),
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -45,6 +45,8 @@ export interface World {
   readonly send: (request: HttpRequest) => Promise<HttpReply>
   /** Puts text on standard output now. */
   readonly print: (text: string) => void
+  /** Puts text on standard error now. */
+  readonly warn: (text: string) => void
   /** Asks a person yes or no; null where nobody can be asked. */
   readonly ask: (question: string) => Promise<boolean | null>
   /** A random UUID. */

@@ -15,6 +15,10 @@ type Reply = string | Partial<Extract<HttpReply, { ok: true }>>
 /** Gives these answers, one after the other; then nobody is there. */
 function gateway(...replies: readonly Reply[]) {
   const requests: HttpRequest[] = []
+  const waits: number[] = []
+  const wait = async (ms: number) => {
+    waits.push(ms)
+  }
   const send = async (request: HttpRequest): Promise<HttpReply> => {
     const reply = replies[requests.length]
     requests.push(request)
@@ -22,8 +26,10 @@ function gateway(...replies: readonly Reply[]) {
     const given = typeof reply === 'string' ? { pieces: piecesOf(reply) } : reply
     return { ok: true, status: 200, header: () => null, pieces: piecesOf(''), ...given }
   }
-  return { requests, run: (line: string) => gatehouse(line.split(' '), {}, { variables, send }) }
+  return { requests, waits, run: (line: string) => gatehouse(line.split(' '), {}, { variables, send, wait }) }
 }
+
+const unauthorized = (): Reply => ({ status: 401, pieces: piecesOf('{"title":"Unauthorized"}') })
 
 async function* piecesOf(...texts: readonly string[]): AsyncGenerator<string> {
   yield* texts
@@ -248,19 +254,61 @@ describe('the audit trail', () => {
     const { run, requests } = gateway(
       { pieces: piecesOf('id: 7\ndata: {"at":"t1","grant":"bot","tool":"pa', 'y"}\n\n: quiet\n\n') },
       { pieces: piecesOf('id: 9\r\ndata: {"at":"t2","grant":"bot","tool":"refund"}\r\n\r\n') },
+      unauthorized(),
     )
     const { code, out, err } = await run('audit tail --tool pay')
     expect(out).toBe('t1  bot  —  pay  —  —  —  —\nt2  bot  —  refund  —  —  —  —\n')
     expect(requests.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '7', '9'])
     expect(requests.every(({ url }) => url.endsWith('/audit/tail?tool=pay'))).toBe(true)
-    expect({ code, err }).toEqual({
-      code: 2,
-      err: 'gatehouse audit tail: no answer from https://gate.example: nobody is there\n',
-    })
+    expect({ code, err }).toEqual({ code: 2, err: 'gatehouse audit tail: 401 Unauthorized\n' })
+  })
+
+  test('is followed on whatever breaks, with a growing pause, and each row once', async () => {
+    const row = (seq: number, chain = 'c') =>
+      `data: {"at":"t${seq}","grant":"bot","chain":"${chain}","seq":${seq}}\n\n`
+    const { run, requests, waits } = gateway(
+      { pieces: broken(`id: 7\n\n${row(1)}${row(2)}data: {"at":"t3",`) },
+      { status: 503, pieces: piecesOf('busy') },
+      { status: 429, pieces: piecesOf('{}') },
+      { pieces: broken('') },
+      '<html>',
+      { pieces: piecesOf(`id: 8\n\n${row(2)}${row(3)}${row(3, 'd')}data: {"at"`) },
+      { pieces: piecesOf('id: 9\n\nevent: end\ndata: {}\n\n') },
+      { status: 404, pieces: piecesOf('{"title":"Not found"}') },
+    )
+    const { code, out, err } = await run('audit tail')
+    expect(code).toBe(1)
+    expect(out.split('\n').map((line) => line.slice(0, 2))).toEqual(['t1', 't2', 't3', 't3', ''])
+    expect(requests.map(({ headers }) => headers['last-event-id'])).toEqual([
+      undefined,
+      ...Array(5).fill('7'),
+      '8',
+      '9',
+    ])
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 1_000, 1_000])
+    expect(err.split('\n')).toEqual([
+      'gatehouse audit tail: no answer from https://gate.example: the answer broke off; again in 1 s',
+      'gatehouse audit tail: 503; again in 2 s',
+      'gatehouse audit tail: 429; again in 4 s',
+      'gatehouse audit tail: no answer from https://gate.example: the answer broke off; again in 8 s',
+      'gatehouse audit tail: 404 Not found',
+      '',
+    ])
+  })
+
+  test.each<[string, Reply[]]>([
+    ['nobody answers', []],
+    ['the database is not there', [{ status: 503, pieces: piecesOf('{}') }]],
+    ['what it asks for cannot be meant', ['id: 7\n\n', { status: 400, pieces: piecesOf('{}') }]],
+    ['it may not', ['id: 7\n\n', { status: 403, pieces: piecesOf('{}') }]],
+  ])('is not followed where %s', async (_, replies) => {
+    const { run, requests } = gateway(...replies)
+    expect((await run('audit tail')).code).toBeGreaterThan(0)
+    expect(requests).toHaveLength(Math.max(1, replies.length))
   })
 
   test('is followed in JSON, a row a line', async () => {
-    const { run } = gateway({ pieces: piecesOf('id: 7\ndata: {"at":"t1"}\n\n') })
+    const { run } = gateway({ pieces: piecesOf('id: 7\ndata: {"at":"t1"}\n\n') }, unauthorized())
     expect((await run('audit tail --json')).out).toMatch(/^{"at":"t1"}\n{\n {2}"errors": /)
   })
 
