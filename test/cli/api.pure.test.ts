@@ -86,6 +86,66 @@ describe('an answer', () => {
   })
 })
 
+describe('a service token of Cloudflare Access', () => {
+  const access = { CF_ACCESS_CLIENT_ID: 'id-4711.access', CF_ACCESS_CLIENT_SECRET: 'secret-4711' }
+  const asked = async (line: string, more: Readonly<Record<string, string>>, status = 200) => {
+    const requests: HttpRequest[] = []
+    const send = async (request: HttpRequest): Promise<HttpReply> => {
+      requests.push(request)
+      return { ok: true, status, header: () => null, pieces: piecesOf('{"items":[],"next":null}') }
+    }
+    const files = { 't/grants/bot.yaml': '{}', 'p.json': '{"version":"1"}' }
+    const printed = await gatehouse(line.split(' '), files, { variables: { ...variables, ...more }, send })
+    expect(printed.out + printed.err).not.toMatch(/-4711/)
+    return { ...printed, sent: requests.map(({ headers }) => headers) }
+  }
+  const both = { 'cf-access-client-id': 'id-4711.access', 'cf-access-client-secret': 'secret-4711' }
+
+  test.each(['grant list', 'apply t --yes', 'policy diff @p p.json', 'tenant list', 'audit export'])(
+    'goes with every request of %s',
+    async (line) => {
+      const { sent } = await asked(line, access)
+      expect(sent.length).toBeGreaterThan(0)
+      for (const headers of sent)
+        expect(headers).toMatchObject({ ...both, authorization: 'Bearer secret-token' })
+      expect((await asked('grant list --json', access, 403)).code).toBe(2)
+    },
+  )
+
+  test('does not, where there is none', async () => {
+    const { sent } = await asked('grant list', {})
+    expect(Object.keys(sent[0] ?? {})).toEqual(['authorization'])
+  })
+
+  test.each<[string, Readonly<Record<string, string>>, string]>([
+    [
+      'half of it',
+      { CF_ACCESS_CLIENT_ID: 'id-4711' },
+      'found no CF_ACCESS_CLIENT_SECRET; allowed: CF_ACCESS_CLIENT_ID and',
+    ],
+    [
+      'the other half',
+      { CF_ACCESS_CLIENT_SECRET: 'x-4711' },
+      'found no CF_ACCESS_CLIENT_ID; allowed: CF_ACCESS_CLIENT_ID and',
+    ],
+    [
+      'a line break',
+      { ...access, CF_ACCESS_CLIENT_SECRET: 'x-4711\ny' },
+      'found CF_ACCESS_CLIENT_ID or CF_ACCESS_CLIENT_SECRET with',
+    ],
+    ['the clear', { ...access, GATEHOUSE_URL: 'http://gate.example' }, 'found another URL'],
+  ])('is not sent with %s', async (_, more, said) => {
+    const { code, err, sent } = await asked('grant list', more)
+    expect([code, sent]).toEqual([2, []])
+    expect(err).toContain(said)
+  })
+
+  test('on this machine needs no encryption', async () => {
+    const { sent } = await asked('grant list', { ...access, GATEHOUSE_URL: 'http://127.0.0.1:8787' })
+    expect(sent).toMatchObject([both])
+  })
+})
+
 describe('a change that has not come to all grants yet', () => {
   const suspended = '{"suspended_at":"t","warnings":[],"told":1800,"pending":200}'
 

@@ -83,7 +83,7 @@ export const NO_TENANT = ''
 
 /** The API behind a link. Paths are those of the tenant: '' is the tenant itself, or the list of all where none is named. */
 export function openApi(command: string, link: Link, world: World, { reason }: Recorded): Api {
-  const { origin, token, tenant } = link
+  const { origin, token, tenant, access } = link
 
   const send = async (
     method: string,
@@ -102,6 +102,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
       url: url.href,
       headers: {
         authorization: `Bearer ${token}`,
+        ...access,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(match === null ? {} : { 'if-match': match }),
         ...(absent ? { 'if-none-match': '*' } : {}),
