@@ -239,6 +239,14 @@ describe.skipIf(bareWorkerdMissing !== null)(
       }
     })
 
+    test('whatever is written says what it starts from, but for secrets, which cannot be read', () => {
+      const blind = asked.filter(
+        ({ method, headers }) => method === 'PUT' && !('if-match' in headers || 'if-none-match' in headers),
+      )
+      const paths = new Set(blind.map(({ url }) => new URL(url).pathname))
+      expect([...paths]).toEqual(['/api/v1/tenants/acme/secrets/s'])
+    })
+
     test('every command is tried here with every option, or asks nothing', () => {
       for (const command of commands) {
         const name = nameOf(command)
