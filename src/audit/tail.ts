@@ -34,8 +34,13 @@ const MOST_LOCAL = 200
 const MOST_ARRIVED = 500
 /** Grants are looked for in every so manieth look. */
 const GRANTS_EVERY = 5
-/** What one request may ask of others, all in all but whether it is still allowed; then the client comes again. */
+/**
+ * What one request may ask of others, all in all; then the client comes again. The platform allows 1,000; a stream that asks
+ * more breaks off without saying its end.
+ */
 const MOST_ASKED = 800
+/** What it takes at most to learn whether it is still allowed: of a person by Access the team, its keys, and the person. */
+const ALLOWED_ASKS = 3
 const LONGEST_MS = 15 * 60_000
 const ALLOWED_EVERY_MS = 5_000
 
@@ -46,7 +51,7 @@ interface Told {
   readonly from: number
   /** Rows told before they arrived. */
   readonly early: Set<number>
-  /** The last row told early. */
+  /** The last row told early; none up to here is, for the database had them all when the log became known. */
   last: number
   /** The last row that arrived. */
   arrived: number
@@ -83,6 +88,11 @@ export class Tail {
   /** It has asked as much as one request may. */
   get isSpent(): boolean {
     return this.#asked > MOST_ASKED
+  }
+
+  /** Counts what was asked beside it. */
+  charge(asked: number): void {
+    this.#asked += asked
   }
 
   async look(): Promise<readonly ShownRow[]> {
@@ -145,9 +155,10 @@ export class Tail {
     this.#asked += this.#names.length
     const known = answers.flatMap(([name, rows]) => (rows === null ? [] : [[name, rows] as const]))
     if (seq === null)
-      for (const [name, { chain }] of known)
+      // A log keeps rows that were carried long ago, for what they charged: those come by the database or came before.
+      for (const [name, { chain, headSeq }] of known)
         if (!this.#told.has(name))
-          this.#told.set(name, { chain, from: 0, early: new Set(), last: 0, arrived: 0 })
+          this.#told.set(name, { chain, from: 0, early: new Set(), last: headSeq, arrived: 0 })
     return known
   }
 }
@@ -163,6 +174,7 @@ export function tailEvents(context: TailContext): ReadableStream<Uint8Array> {
   const isAllowed = async () => {
     if (now() - allowedAtMs < ALLOWED_EVERY_MS) return true
     allowedAtMs = now()
+    tail.charge(ALLOWED_ASKS)
     return context.isAllowed()
   }
   let isOver = false

@@ -53,12 +53,19 @@ export async function writeFileWhole(file: string, text: string | null): Promise
 }
 
 /** One request. */
-export async function sendRequest({ method, url, headers, body }: HttpRequest): Promise<HttpReply> {
+export async function sendRequest({
+  method,
+  url,
+  headers,
+  body,
+  timeoutMs,
+}: HttpRequest): Promise<HttpReply> {
   try {
     const response = await fetch(url, {
       method,
       headers,
       ...(body === undefined ? {} : { body }),
+      ...(timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
       redirect: 'manual',
     })
     return {
@@ -79,7 +86,8 @@ async function* pieces({ body }: Response): AsyncGenerator<string> {
 }
 
 function reasonOf(error: unknown): string {
-  const { errno, code, message } = error as NodeJS.ErrnoException
+  const { errno, code, message, name } = error as NodeJS.ErrnoException
+  if (name === 'TimeoutError') return 'not in time'
   if (typeof errno === 'number') return getSystemErrorMessage(errno)
   return code ?? message ?? 'unknown error'
 }

@@ -18,7 +18,8 @@ export function programHelp(group: string | null): string[] {
     ...optionLines([...everywhere, { name: 'version', value: null, help: 'print the version' }]),
     '',
     'A policy is JSON or YAML, in any of its dialects; - is standard input. What asks the gateway takes',
-    '--url, --token and --tenant, or GATEHOUSE_URL, GATEHOUSE_TOKEN and GATEHOUSE_TENANT.',
+    '--url, --token and --tenant, or GATEHOUSE_URL, GATEHOUSE_TOKEN and GATEHOUSE_TENANT; behind Cloudflare Access',
+    'also a service token of it: CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET.',
     ...(group === null
       ? []
       : ['', 'Examples:', ...shown.flatMap(({ examples }) => examples.slice(0, 1)).map((it) => `  ${it}`)]),

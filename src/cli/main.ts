@@ -15,7 +15,7 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  const { code, out, err, after } = await run(argv.slice(2), {
+  const { code, out, err, after, waits } = await run(argv.slice(2), {
     nowMs: Date.now(),
     read: readContent,
     list: listFolder,
@@ -23,6 +23,7 @@ try {
     variable: (name) => env[name] || undefined,
     send: sendRequest,
     print: (text) => stdout.write(text),
+    warn: (text) => stderr.write(text),
     ask,
     id: () => crypto.randomUUID(),
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -31,6 +32,11 @@ try {
   await new Promise((resolve) => stdout.write(out, resolve))
   stderr.write(err)
   await after?.()
+  const late = await waits?.()
+  if (late !== undefined) {
+    stderr.write(late.err)
+    process.exitCode = late.code
+  }
 } catch (error) {
   // Not 1, which would pass for an answer.
   stderr.write(`gatehouse: ${String(error)}\n`)

@@ -17,6 +17,16 @@ export interface Outcome {
   readonly data: unknown
   /** What is left to do once everything has been printed. */
   readonly after?: () => Promise<void>
+  /** Waits for something, after all that: what was printed is safe, whatever comes of it. */
+  readonly waits?: () => Promise<Late>
+}
+
+/** What a wait came to. */
+export interface Late {
+  /** In place of the outcome's. */
+  readonly code: Outcome['code']
+  /** For standard error. */
+  readonly errors: readonly string[]
 }
 
 /** What a command sees of the world: passed in, so that a command is a function of it. */
@@ -35,6 +45,8 @@ export interface World {
   readonly send: (request: HttpRequest) => Promise<HttpReply>
   /** Puts text on standard output now. */
   readonly print: (text: string) => void
+  /** Puts text on standard error now. */
+  readonly warn: (text: string) => void
   /** Asks a person yes or no; null where nobody can be asked. */
   readonly ask: (question: string) => Promise<boolean | null>
   /** A random UUID. */
@@ -47,6 +59,8 @@ export interface HttpRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
+  /** How long its answer may take to begin and to end; as long as the platform waits where absent. */
+  readonly timeoutMs?: number
 }
 
 export type HttpReply =

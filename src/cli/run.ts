@@ -5,7 +5,7 @@ import { identity } from '../version.ts'
 import { type Operands, type Option, readArguments } from './arguments.ts'
 import { commands, everywhere, groups, nameOf } from './commands.ts'
 import { commandHelp, programHelp } from './help.ts'
-import { fine, type Misuse, misuse, type Outcome, visible, type World } from './outcome.ts'
+import { fine, type Late, type Misuse, misuse, type Outcome, visible, type World } from './outcome.ts'
 
 /** What is to be written, and with which exit code. */
 export interface Printed {
@@ -14,6 +14,8 @@ export interface Printed {
   readonly err: string
   /** What is left to do once it is written. */
   readonly after?: () => Promise<void>
+  /** What comes after that: another exit code, and more for standard error. */
+  readonly waits?: () => Promise<Pick<Printed, 'code' | 'err'>>
 }
 
 /** Runs a command line. Rejects only where the program itself is wrong. */
@@ -21,8 +23,11 @@ export async function run(words: readonly string[], world: World): Promise<Print
   const outcome = await outcomeOf(words, world)
   // After `--` it is no option, so it is not looked for there.
   const options = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
-  const { code, lines, errors, data, after } = outcome
-  const rest = after === undefined ? {} : { after }
+  const { code, lines, errors, data, after, waits } = outcome
+  const rest = {
+    ...(after === undefined ? {} : { after }),
+    ...(waits === undefined ? {} : { waits: () => waits().then(late) }),
+  }
   if (options.includes('--json'))
     return data === undefined
       ? { code, out: '', err: text(errors.map(visible)), ...rest }
@@ -80,6 +85,10 @@ function unknown(word: string, names: readonly string[]): Misuse {
     allowed: names.join(', '),
     nearest: nearest(word, names),
   }
+}
+
+function late({ code, errors }: Late): Pick<Printed, 'code' | 'err'> {
+  return { code, err: text(errors.map(visible)) }
 }
 
 function json(data: unknown): string {

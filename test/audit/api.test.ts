@@ -32,8 +32,8 @@ async function called(tenant: string, grant: string, tools: readonly string[]): 
   await settled(`${tenant}/${grant}`)
 }
 
-async function carried(tenant: string, grant: string): Promise<void> {
-  vi.setSystemTime(Date.now() + 70_000)
+async function carried(tenant: string, grant: string, laterMs = 70_000): Promise<void> {
+  vi.setSystemTime(Date.now() + laterMs)
   await runDurableObjectAlarm(principal(`${tenant}/${grant}`))
   await principal(`${tenant}/${grant}`).auditSettled()
 }
@@ -202,6 +202,25 @@ describe('a live tail', () => {
     const it = tail(0)
     await it.begin()
     expect((await it.look()).filter(({ principal: grant }) => grant === 'bot')).toHaveLength(2)
+  })
+
+  test('that goes on does not tell again what arrived before, and a log keeps for a refund', async () => {
+    const limits = [{ counter: 'c', window: 'hour', max: 5 }]
+    const token = await makeGrant('acme', 'bot', { version: '1', tools: { auth_whoami: { limits } } })
+    const client = await connect({ token })
+    const call = async () => {
+      await client.call('auth_whoami')
+      vi.setSystemTime(Date.now() + 1_000)
+      await settled('acme/bot')
+    }
+    await call()
+    await carried('acme', 'bot', 12_000)
+    expect(await principal('acme/bot').auditRows(0, 10)).toMatchObject({ headSeq: 1, rows: [{ seq: 1 }] })
+    const it = tail((await carriedRows<{ arrived: number }>()).at(-1)?.arrived ?? 0)
+    await it.begin()
+    expect(await it.look()).toEqual([])
+    await call()
+    expect((await it.look()).map(({ seq }) => seq)).toEqual([2])
   })
 
   test('is an event stream', async () => {

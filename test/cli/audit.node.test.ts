@@ -45,6 +45,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`the audit trail ${bareWorkerdMissi
     const { data } = await cli.json('audit query --kind change --actor root --order oldest')
     const actions = (data.items as { action: string }[]).map(({ action }) => action)
     expect(actions.length).toBeGreaterThanOrEqual(3)
+    expect(data.complete_until).toMatch(/^\d{4}-.*Z$/)
     expect((await cli('audit query --from yesterday')).err).toMatch(
       /^gatehouse audit query: 400 Invalid query: /,
     )
@@ -77,27 +78,37 @@ describe.skipIf(bareWorkerdMissing !== null)(`the audit trail ${bareWorkerdMissi
     database.db.exec("UPDATE audit SET tool = 'auth_whoami' WHERE principal = 'bot' AND seq = 2")
   })
 
-  test('is followed', async () => {
+  test('is followed, also by way of a gateway that died, until it may not be', async () => {
+    await cli('person add vera --role viewer')
+    const token = /^token: (\S+)$/m.exec((await cli('person token vera')).out)?.[1] ?? ''
     const printed: string[] = []
-    const tail = cli(
+    const warned: string[] = []
+    const tail = cliAt(gateway.url, 'acme', token)(
       'audit tail --tool auth_whoami',
       {},
       {
         print: (text) => printed.push(text),
+        warn: (text) => warned.push(text),
+        wait: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 2_000))),
       },
     )
-    await until(
-      'a row',
-      async () => {
-        await client.call('auth_whoami', {})
-        return printed.length > 0
-      },
-      CARRIED_WITHIN_MS,
-    )
+    const told = (much: number) =>
+      until(
+        'a row',
+        async () => {
+          await client.call('auth_whoami', {})
+          return printed.length > much
+        },
+        CARRIED_WITHIN_MS,
+      )
+    await told(0)
     expect(printed[0]).toMatch(/^\d{4}-.*Z {2}bot {2}— {2}auth_whoami {2}session {2}allow {2}.*\n$/)
-    // The stream ends with the gateway, and coming again finds nobody.
     await gateway.kill9()
-    expect(await tail).toMatchObject({ code: 2 })
+    await until('it notices', () => warned.length > 0, CARRIED_WITHIN_MS)
+    expect(warned[0]).toMatch(/^gatehouse audit tail: no answer from .*; again in 1 s\n$/)
     await gateway.start()
+    await told(printed.length)
+    await cli('person remove vera')
+    expect(await tail).toMatchObject({ code: 2, err: expect.stringMatching(/: 401 /) })
   })
 })

@@ -1,11 +1,15 @@
 /** The program itself: real files, standard input, exit codes, and the page that documents it. */
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sendRequest } from '../../src/cli/edge.ts'
 import { ROOT_TOKEN } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { until } from '../support/node/until.ts'
 import { root } from '../support/node/wrangler-dev.ts'
 
 const main = join(root, 'src/cli/main.ts')
@@ -140,6 +144,49 @@ test('whoever stops reading does no harm', () => {
     env,
   })
   expect({ stdout, stderr }).toEqual({ stdout: '{\n', stderr: '' })
+})
+
+describe('a gateway that does not answer', () => {
+  let asked = 0
+  const server = createServer((request, response) => {
+    asked += 1
+    if (request.method === 'POST') response.end('{"token":"gh_acme_bot_x","warnings":[],"pending":1}')
+  })
+  let url = ''
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterAll(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  test('is given up after the time that it had', async () => {
+    expect(await sendRequest({ method: 'GET', url, headers: {}, timeoutMs: 50 })).toEqual({
+      ok: false,
+      reason: 'not in time',
+    })
+  })
+
+  test('while it is waited for takes no token back, nor does whoever stops the program', async () => {
+    asked = 0
+    const child = spawn(process.execPath, [main, 'grant', 'rotate', 'bot', '--wait'], {
+      env: { ...process.env, GATEHOUSE_URL: url, GATEHOUSE_TOKEN: ROOT_TOKEN, GATEHOUSE_TENANT: 'acme' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let out = ''
+    child.stdout.on('data', (piece) => {
+      out += String(piece)
+    })
+    const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+      child.once('close', (_, signal) => resolve(signal)),
+    )
+    await until('it waits', () => asked >= 2, 30_000)
+    child.kill('SIGINT')
+    expect(await ended).toBe('SIGINT')
+    expect(out).toBe('grant bot rotated\ntoken: gh_acme_bot_x\n')
+  })
 })
 
 describe('docs/cli.md', () => {

@@ -180,6 +180,17 @@ describe('help', () => {
     },
   )
 
+  test('docs/cli.md names every command that asks the gateway, and no other', () => {
+    const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+    const rows = [...page.matchAll(/^\| `([a-z]+) ([a-z-]+(?:\\\|[a-z-]+)+)` \|/gm)]
+    const named = rows.flatMap(([, group, names = '']) =>
+      names.split('\\|').map((name) => `${group} ${name}`),
+    )
+    const local = ['validate', 'explain', 'test', 'convert', 'schema'].map((name) => `policy ${name}`)
+    const there = commands.flatMap(({ group, name }) => (group === null ? [] : [`${group} ${name}`]))
+    expect(named.toSorted()).toEqual(there.filter((name) => !local.includes(name)).toSorted())
+  })
+
   test('--version is package.json’s', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string

@@ -85,7 +85,7 @@ const lines: readonly string[] = [
   'outbox status bot',
   'outbox list bot --state dead',
   'outbox replay bot e1 --reason r',
-  'apply t --yes --prune --headers --reason r',
+  'apply t --yes --prune --headers --reason r --wait',
   'grant revoke bot --reason r --wait',
   'policy remove readers --reason r',
   'server remove crm --reason r --wait',
@@ -237,6 +237,14 @@ describe.skipIf(bareWorkerdMissing !== null)(
         const open = operation.body.filter((name) => name !== 'after' && !said.includes(name))
         expect(open, operation.operationId).toEqual([])
       }
+    })
+
+    test('whatever is written says what it starts from, but for secrets, which cannot be read', () => {
+      const blind = asked.filter(
+        ({ method, headers }) => method === 'PUT' && !('if-match' in headers || 'if-none-match' in headers),
+      )
+      const paths = new Set(blind.map(({ url }) => new URL(url).pathname))
+      expect([...paths]).toEqual(['/api/v1/tenants/acme/secrets/s'])
     })
 
     test('every command is tried here with every option, or asks nothing', () => {

@@ -2,7 +2,6 @@
 import { isObject } from '../../json.ts'
 import { fine, MISUSE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import type { Link } from './link.ts'
-import { pendingLine } from './waiting.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -27,6 +26,10 @@ export interface Change {
   readonly absent?: boolean
   /** The `Idempotency-Key`: with it the same request again has the same answer. */
   readonly key?: string
+}
+
+interface Patience {
+  readonly timeoutMs?: number
 }
 
 /** Ends a command: its outcome. */
@@ -54,11 +57,14 @@ export interface Api {
   readonly tenant: string
   /** How the command is called, for messages. */
   readonly command: string
-  get(path: string, query?: Query): Promise<Answer>
+  /** @param timeoutMs how long the answer may take; as long as the platform waits where absent */
+  get(path: string, query?: Query, timeoutMs?: number): Promise<Answer>
   /** Null where there is no such thing. */
   find(path: string, query?: Query): Promise<Answer | null>
   /** All items of a list, page by page; at most so many. */
   all(path: string, query?: Query, most?: number): Promise<Json[]>
+  /** The same, with what the first page says beside them. */
+  list(path: string, query?: Query, most?: number): Promise<{ readonly items: Json[]; readonly first: Json }>
   put(path: string, change?: Change): Promise<Answer>
   post(path: string, change?: Change): Promise<Answer>
   delete(path: string, change?: Change): Promise<Answer>
@@ -77,12 +83,12 @@ export const NO_TENANT = ''
 
 /** The API behind a link. Paths are those of the tenant: '' is the tenant itself, or the list of all where none is named. */
 export function openApi(command: string, link: Link, world: World, { reason }: Recorded): Api {
-  const { origin, token, tenant } = link
+  const { origin, token, tenant, access } = link
 
   const send = async (
     method: string,
     path: string,
-    { body, query = {}, match = null, absent = false, key }: Change,
+    { body, query = {}, match = null, absent = false, key, timeoutMs }: Change & Patience,
     more: Readonly<Record<string, string>> = {},
   ) => {
     const base = tenant === NO_TENANT ? '' : `/${encodeURIComponent(tenant)}`
@@ -96,6 +102,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
       url: url.href,
       headers: {
         authorization: `Bearer ${token}`,
+        ...access,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(match === null ? {} : { 'if-match': match }),
         ...(absent ? { 'if-none-match': '*' } : {}),
@@ -103,6 +110,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
         ...more,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
     })
     if (!reply.ok) throw new Ended(unanswered(command, origin, reply.reason, key))
     if (reply.status < 200 || reply.status > 299) {
@@ -112,7 +120,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     return reply
   }
 
-  const ask = async (method: string, path: string, change: Change): Promise<Answer> => {
+  const ask = async (method: string, path: string, change: Change & Patience): Promise<Answer> => {
     const reply = await send(method, path, change)
     let text: string
     try {
@@ -126,7 +134,21 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     return { status: reply.status, tag: reply.header('etag'), body }
   }
 
-  const get = (path: string, query: Query = {}) => ask('GET', path, { query })
+  const get = (path: string, query: Query = {}, timeoutMs?: number) =>
+    ask('GET', path, timeoutMs === undefined ? { query } : { query, timeoutMs })
+  const list: Api['list'] = async (path, query = {}, most = Number.POSITIVE_INFINITY) => {
+    const items: Json[] = []
+    let first: Json | null = null
+    let after: unknown = query.after ?? null
+    do {
+      const limit = Math.min(LONGEST_PAGE, most - items.length)
+      const { body } = await get(path, { ...query, after: after as string | null, limit })
+      first ??= body
+      items.push(...(Array.isArray(body.items) ? (body.items as Json[]) : []))
+      after = body.next ?? null
+    } while (after !== null && items.length < most)
+    return { items, first }
+  }
   return {
     tenant,
     command,
@@ -139,17 +161,8 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
         throw error
       }
     },
-    all: async (path, query = {}, most = Number.POSITIVE_INFINITY) => {
-      const items: Json[] = []
-      let after: unknown = query.after ?? null
-      do {
-        const limit = Math.min(LONGEST_PAGE, most - items.length)
-        const { body } = await get(path, { ...query, after: after as string | null, limit })
-        items.push(...(Array.isArray(body.items) ? (body.items as Json[]) : []))
-        after = body.next ?? null
-      } while (after !== null && items.length < most)
-      return items
-    },
+    all: async (path, query, most) => (await list(path, query, most)).items,
+    list,
     put: (path, change = {}) => ask('PUT', path, change),
     post: (path, change = {}) => ask('POST', path, change),
     delete: (path, change = {}) => ask('DELETE', path, change),
@@ -234,4 +247,15 @@ export function changed(line: string, { body }: Answer, more: readonly string[] 
     ...fine([line, ...more], body),
     errors: [...warnings.map((warning) => `warning: ${warning}`), ...(pending === null ? [] : [pending])],
   }
+}
+
+/**
+ * What is said of a change that has not come to everybody yet; null where it has.
+ *
+ * @param of which change, where that is not plain
+ */
+export function pendingLine({ told, pending }: Json, of = ''): string | null {
+  if (typeof pending !== 'number' || pending === 0) return null
+  const all = typeof told === 'number' ? ` of ${told + pending} grants` : ''
+  return `warning: ${of}${pending}${all} could not be told yet, and will be as soon as they can be`
 }

@@ -1,10 +1,11 @@
 /** `audit …`: what was decided and changed. */
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
-import { FINE, fine, type Outcome, PROBLEMS, visible, type World } from '../outcome.ts'
+import { FINE, fine, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import { type Api, Ended, type Json, type Query } from './api.ts'
 import { administer, wholeNumber } from './command.ts'
 import { type Column, member, shownList } from './shown.ts'
+import { tail } from './tail.ts'
 
 const PATH = '/audit'
 
@@ -54,7 +55,10 @@ export const auditCommands: readonly Command[] = [
     run: async (api, given) => {
       const limit = wholeNumber(api, given, 'limit') ?? 100
       const query = { ...filterOf(given), order: given.values.get('order') }
-      return shownList(await api.all(PATH, query, Math.max(1, limit)), columns)
+      const { items, first } = await api.list(PATH, query, Math.max(1, limit))
+      const { complete_until = null } = first
+      const shown = shownList(items, columns)
+      return { ...shown, errors: [completeLine(complete_until)], data: { items, complete_until } }
     },
   }),
   administer({
@@ -63,7 +67,11 @@ export const auditCommands: readonly Command[] = [
     summary: 'Show rows as they happen, until it is stopped; --json prints each whole, one a line',
     options: filters,
     examples: ['gatehouse audit tail --decision deny'],
-    run: tail,
+    exitCodes: '1 the gateway will not; 2 not understood, no answer, or it may not see it any more',
+    run: (api, given, world) => {
+      const line = given.switches.has('json') ? null : tailLine
+      return tail(api, { path: PATH, query: filterOf(given), line }, world)
+    },
   }),
   administer({
     group: 'audit',
@@ -94,26 +102,14 @@ function filterOf({ values }: Given): Query {
   return Object.fromEntries(filters.map(({ name }) => [name.replaceAll('-', '_'), values.get(name)]))
 }
 
-const RECONNECT_MS = 1_000
-
-/** The gateway ends it after a while; whoever comes again with the last id misses nothing. */
-async function tail(api: Api, given: Given, world: World): Promise<never> {
-  const isJson = given.switches.has('json')
-  let last: string | null = null
-  for (;;) {
-    const headers: Record<string, string> = last === null ? {} : { 'last-event-id': last }
-    for await (const line of api.lines(`${PATH}/tail`, filterOf(given), headers)) {
-      const [, name = '', value = ''] = /^([a-z]+): ?(.*?)\r?$/.exec(line) ?? []
-      if (name === 'id') last = value
-      if (name === 'data') world.print(`${isJson ? value : tailLine(value)}\n`)
-    }
-    await world.wait(RECONNECT_MS)
-  }
+/** Up to when nothing is missing: what happened later may still be where it was decided. */
+function completeLine(until: unknown): string {
+  if (typeof until === 'string') return `complete until ${until}: what came later may be missing still`
+  return 'up to when this is complete, the gateway cannot say; of one grant (--grant) it can'
 }
 
-function tailLine(data: string): string {
-  const row = JSON.parse(data) as Json
-  return visible(columns.map(([, of]) => String(of(row) ?? '—')).join('  '))
+function tailLine(row: Json): string {
+  return columns.map(([, of]) => String(of(row) ?? '—')).join('  ')
 }
 
 /** The last line says that it is whole, or where to go on; so does what is printed. */

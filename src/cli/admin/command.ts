@@ -79,7 +79,7 @@ export function administer(spec: AdminCommand): Command {
         const api = openApi(called, link, world, { reason })
         const outcome = await spec.run(api, given, world)
         const waits = spec.tells === true && given.switches.has('wait')
-        return waits ? await untilTold(api, outcome, world) : outcome
+        return waits ? untilTold(api, outcome, world) : outcome
       } catch (error) {
         if (error instanceof Ended) return error.outcome
         throw error

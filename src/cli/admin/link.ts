@@ -9,6 +9,8 @@ export interface Link {
   /** Never part of anything that is printed. */
   readonly token: string
   readonly tenant: string
+  /** Headers that open Cloudflare Access, where the gateway is behind it; kept like the token. */
+  readonly access: Readonly<Record<string, string>>
 }
 
 /** What every command that asks the gateway understands. */
@@ -41,12 +43,42 @@ export function readLink(given: Given, world: World, tenant: string | null = nul
     })
   const token = of('token', 'GATEHOUSE_TOKEN')
   if (token === undefined) problems.push({ found: 'no token', allowed: 'GATEHOUSE_TOKEN, or --token TOKEN' })
-  else if (!/^[\x21-\x7e]+$/.test(token))
+  else if (!isHeaderValue(token))
     problems.push({ found: 'a token with other characters', allowed: 'visible ASCII characters' })
+  const access = accessHeaders(world, problems)
   const name = tenant ?? of('tenant', 'GATEHOUSE_TENANT') ?? tenantOf(token)
   if (name === null) problems.push({ found: 'no tenant', allowed: '--tenant T, or GATEHOUSE_TENANT' })
   if (problems.length > 0 || origin === null || token === undefined || name === null) return problems
-  return { origin, token, tenant: name }
+  return { origin, token, tenant: name, access }
+}
+
+const ACCESS_ID = 'CF_ACCESS_CLIENT_ID'
+const ACCESS_SECRET = 'CF_ACCESS_CLIENT_SECRET'
+
+/**
+ * A service token of Cloudflare Access, as its documentation names the two headers
+ * (developers.cloudflare.com/cloudflare-one/access-controls/service-credentials/service-tokens).
+ */
+function accessHeaders(world: World, problems: Misuse[]): Readonly<Record<string, string>> {
+  const id = world.variable(ACCESS_ID)
+  const secret = world.variable(ACCESS_SECRET)
+  if (id === undefined && secret === undefined) return {}
+  if (id === undefined || secret === undefined)
+    problems.push({
+      found: `no ${id === undefined ? ACCESS_ID : ACCESS_SECRET}`,
+      allowed: `${ACCESS_ID} and ${ACCESS_SECRET}, or neither`,
+    })
+  else if (!isHeaderValue(id) || !isHeaderValue(secret))
+    problems.push({
+      found: `${ACCESS_ID} or ${ACCESS_SECRET} with other characters`,
+      allowed: 'visible ASCII characters',
+    })
+  else return { 'cf-access-client-id': id, 'cf-access-client-secret': secret }
+  return {}
+}
+
+function isHeaderValue(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text)
 }
 
 /** A token is never sent in the clear to another machine. */

@@ -1,5 +1,5 @@
 /** `apply DIR`: makes a tenant what a folder says. */
-import { type Answer, type Api, Ended, type Json, Refused } from '../admin/api.ts'
+import { type Answer, type Api, Ended, type Json, pendingLine, Refused } from '../admin/api.ts'
 import { administer, unlessAgreed, yes } from '../admin/command.ts'
 import { readLink } from '../admin/link.ts'
 import type { Given } from '../arguments.ts'
@@ -27,6 +27,7 @@ export const applyCommand = administer({
     },
   ],
   changes: true,
+  tells: true,
   exitCodes: '0 it is so; 1 problems, or not done; 2 not understood, or no answer',
   examples: [
     'gatehouse apply tenants/acme',
@@ -91,19 +92,24 @@ async function perform(run: Run): Promise<Outcome> {
   const tokens: Record<string, string> = {}
   const warnings: string[] = []
   let done = 0
-  const data = () => ({ plan, done, tokens, warnings })
+  // A grant that two changes have not come to counts twice.
+  let pending = 0
+  const data = () => ({ plan, done, tokens, warnings, pending })
   try {
     for (const step of steps) {
-      const answer = await take(run, step)
+      const { body, isLost = false } = await take(run, step)
       done += 1
       say(`${past[step.action]} ${step.kind} ${step.name}`)
-      const { token, warnings: said } = answer?.body ?? {}
+      const { token, warnings: said } = body
       if (typeof token === 'string') {
         tokens[step.name] = token
         say(`token of ${step.name}: ${token}`)
       }
       if (Array.isArray(said)) warnings.push(...said.map((it) => `warning: ${step.kind} ${step.name}: ${it}`))
-      if (answer === null) warnings.push(lost(step.name))
+      if (isLost) warnings.push(lost(step.name))
+      const untold = pendingLine(body, `${step.kind} ${step.name}: `)
+      if (untold !== null) warnings.push(untold)
+      pending += Number(body.pending ?? 0)
       if (step.kind === 'grant') journal.settle(step.name)
     }
   } catch (error) {
@@ -121,8 +127,14 @@ function lost(name: string): string {
   return `warning: grant ${name}: its token was not printed and cannot be had again: gatehouse grant rotate ${name}`
 }
 
-/** One step; null for a grant that is there, but whose token is lost. */
-async function take(run: Run, step: Step): Promise<Answer | null> {
+/** What a step came to. */
+interface Taken {
+  readonly body: Json
+  /** It is a grant that is there, but whose token is lost. */
+  readonly isLost?: boolean
+}
+
+async function take(run: Run, step: Step): Promise<Taken> {
   const { api } = run
   const { action, kind, path, body, tag } = step
   if (action === 'delete') return api.delete(path, { match: tag })
@@ -154,7 +166,7 @@ function ask(api: Api, path: string, { key, body, reason }: Unfinished): Promise
 }
 
 /** Asks again for what may have been made, then makes it what the folder says now. */
-async function finish(run: Run, step: Step, request: Unfinished): Promise<Answer | null> {
+async function finish(run: Run, step: Step, request: Unfinished): Promise<Taken> {
   const { api, wanted } = run
   let made: Answer | null
   try {
@@ -167,9 +179,9 @@ async function finish(run: Run, step: Step, request: Unfinished): Promise<Answer
   const now = await api.find(step.path)
   if (now === null) return make(run, step)
   const document = wanted.grants?.get(step.name)?.document
-  if (document !== undefined && grantDifferences(document, now.body).length > 0)
-    await api.put(step.path, { body: document, match: now.tag })
-  return made
+  const differs = document !== undefined && grantDifferences(document, now.body).length > 0
+  const changed = differs ? await api.put(step.path, { body: document, match: now.tag }) : null
+  return { body: { ...made?.body, ...changed?.body }, isLost: made === null }
 }
 
 function stepLines({ action, kind, name, details }: Step): string[] {

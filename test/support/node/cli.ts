@@ -14,13 +14,24 @@ export interface WorldOptions {
   readonly asked?: (question: string) => void
   readonly send?: (request: HttpRequest) => Promise<HttpReply>
   readonly print?: (text: string) => void
+  readonly warn?: (text: string) => void
+  /** No wait takes any time where absent. */
+  readonly wait?: (ms: number) => Promise<void>
 }
 
 export type Files = Record<string, string | Uint8Array>
 
 /** A world of these files, by name or by the end of a path; what is written is written there. */
 export function worldOf(files: Files, options: WorldOptions = {}): World {
-  const { variables = {}, answer = null, asked = () => {}, send = sendRequest, print = () => {} } = options
+  const {
+    variables = {},
+    answer = null,
+    asked = () => {},
+    send = sendRequest,
+    print = () => {},
+    warn = () => {},
+    wait = async () => {},
+  } = options
   return {
     nowMs: NOW_MS,
     read: async (file) => {
@@ -42,16 +53,17 @@ export function worldOf(files: Files, options: WorldOptions = {}): World {
     variable: (name) => variables[name] || undefined,
     send,
     print,
+    warn,
     ask: async (question) => {
       asked(question)
       return answer
     },
     id: () => crypto.randomUUID(),
-    wait: async () => {},
+    wait,
   }
 }
 
-/** Runs `gatehouse …words`, to the very end; what it prints before its end is part of `out`. */
+/** Runs `gatehouse …words`, to the very end; what it prints before its end is part of `out` and `err`. */
 export async function gatehouse(
   words: readonly string[],
   files: Files = {},
@@ -61,7 +73,12 @@ export async function gatehouse(
   const print = (text: string) => {
     printed += text
   }
-  const { code, out, err, after } = await run(words, worldOf(files, { print, ...options }))
+  let warned = ''
+  const warn = (text: string) => {
+    warned += text
+  }
+  const { code, out, err, after, waits } = await run(words, worldOf(files, { print, warn, ...options }))
   await after?.()
-  return { code, out: printed + out, err }
+  const late = await waits?.()
+  return { code: late?.code ?? code, out: printed + out, err: warned + err + (late?.err ?? '') }
 }
