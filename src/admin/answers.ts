@@ -75,6 +75,11 @@ export function demoKeeps(
   return [`The built-in grant ${DEMO_TENANT}/${DEMO_GRANT} keeps the ${what} of src/demo/${file}.`]
 }
 
+/** That the change made its tenant, for whoever meant another one. */
+export function newTenant({ madeTenant }: { readonly madeTenant: boolean }, tenant: string): string[] {
+  return madeTenant ? [`The tenant ${tenant} was made: there was none of that name.`] : []
+}
+
 /** Unix milliseconds as ISO 8601. */
 export function at(ms: number): string
 export function at(ms: number | null): string | null

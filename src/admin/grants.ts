@@ -6,7 +6,7 @@ import { object } from '../policy/fragments.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { GrantDocument, GrantView } from '../tenant/contract.ts'
 import { grantSchema } from '../tenant/grant-document.ts'
-import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { secretOf } from './secret-of.ts'
 
@@ -84,7 +84,8 @@ export const grantRoutes: readonly Route[] = [
       const { secret, hash } = await secretOf(seed)
       const put = await object.putGrant(tenant, name, document, hash, by)
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
+      const warnings = [...newTenant(put, tenant), ...warningsOf(put.now)]
+      const now = { ...shown(put.now), warnings, pending: put.pending }
       if (!put.created) return tagged(now, put.now.tag)
       return tagged({ ...now, token: `gh_${tenant}_${name}_${secret}` }, put.now.tag, 201)
     },

@@ -15,6 +15,7 @@ import {
   demoKeeps,
   invalid,
   nameProblem,
+  newTenant,
   notFound,
   page,
   refusal,
@@ -132,6 +133,7 @@ export const policyRoutes: readonly Route[] = [
       const put = await object.putPolicy(tenant, params.name, documentJson, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = [
+        ...newTenant(put, tenant),
         ...loaded.warnings.map(describeProblem),
         ...unchecked(schemas),
         ...demoKeeps(call, 'policy'),

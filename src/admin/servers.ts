@@ -7,7 +7,7 @@ import { object } from '../policy/fragments.ts'
 import type { ServerStatus, ServerView } from '../tenant/contract.ts'
 import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../tenant/server-document.ts'
 import { isServerName } from '../upstream/names.ts'
-import { at, invalid, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import { at, invalid, newTenant, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import {
   answer,
@@ -138,7 +138,8 @@ export const serverRoutes: readonly Route[] = [
       // Behind the answer, so that tools are pinned as they are now and not as an agent first finds them.
       if (put.created && checked.document.enabled && query.scan !== 'false')
         call.c.executionCtx.waitUntil(scan(call, name))
-      const now = { ...shown(put.now), warnings: warningsOf(checked.document), ...toldOf(put) }
+      const warnings = [...newTenant(put, tenant), ...warningsOf(checked.document)]
+      const now = { ...shown(put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),

@@ -67,8 +67,6 @@ export const tenantRoutes: readonly Route[] = [
     },
     async (call) => {
       const { env, object, tenant, body, by } = call
-      const wrong = newTenantProblem(tenant)
-      if (wrong !== null) return invalid([wrong])
       const addresses = await checkIdentityAddresses(body, env)
       if (addresses.kind === 'unknown') return problem(503, 'Resolver unavailable', addresses.problem)
       if (addresses.kind === 'refused') return invalid([addresses.problem])
@@ -141,12 +139,6 @@ export const tenantRoutes: readonly Route[] = [
     },
   ),
 ]
-
-/** In a host name, two hyphens there announce another kind of label (RFC 5890, 2.3.1). */
-function newTenantProblem(name: string): string | null {
-  if (!/^..--/.test(name)) return null
-  return `the tenant's name: found ${JSON.stringify(name)}; allowed: no -- after the second character`
-}
 
 async function suspension({ object, tenant, by }: Call, isSuspended: boolean): Promise<Response> {
   const put = await object.suspend(isSuspended, by)

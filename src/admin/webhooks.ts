@@ -6,7 +6,7 @@ import { type MessageView, messageStates } from '../tenant/webhook-messages.ts'
 import type { WebhookView } from '../tenant/webhooks.ts'
 import { webhookEvents } from '../webhooks/events.ts'
 import { webhookSecret } from '../webhooks/signature.ts'
-import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { may, type Who } from './who.ts'
@@ -121,7 +121,8 @@ export const webhookRoutes: readonly Route[] = [
       const document = { url: url.href, events: [...new Set(body.events)].sort(), enabled: body.enabled }
       const put = await object.putWebhook(tenant, name, document, secret, by)
       if (put.kind !== 'done') return refusal(put)
-      const warnings = url.protocol === 'http:' ? ['Messages are sent to this webhook unencrypted.'] : []
+      const warnings = newTenant(put, tenant)
+      if (url.protocol === 'http:') warnings.push('Messages are sent to this webhook unencrypted.')
       const now = { ...shown(put.now, who), warnings }
       return put.created ? tagged({ ...now, secret }, put.now.tag, 201) : tagged(now, put.now.tag)
     },

@@ -30,7 +30,7 @@ const MOST_STATEMENTS = 500
 const LEAST_SHARE = 10
 /** In one statement, where all of a tenant goes; and such statements in one run. */
 const MOST_ROWS = 5_000
-const MOST_FORGETTING = 300
+export const MOST_FORGETTING = 300
 
 /** When old rows are to be looked for: of a tenant that is new, not before there can be any. */
 export function nextRetentionMs(sql: SqlStorage): number {

@@ -7,6 +7,7 @@ import { principalObject } from '../objects.ts'
 import { changesLog } from './changes.ts'
 import { retentionDays } from './config.ts'
 import { LONGEST_RETRY_MS } from './grants-told.ts'
+import { patiently } from './patience.ts'
 import { readTenant } from './settings.ts'
 import type { Tenancy } from './tenancy.ts'
 
@@ -51,7 +52,7 @@ export class AuditKeeping {
       const evidence = async (principal: string, cut: Pick<Cut, 'chain' | 'seq'> | null) =>
         principal === TENANT_LOG
           ? this.evidence(cut)
-          : principalObject(env, name, principal).auditEvidence(cut)
+          : patiently<LogEvidence | null>(principalObject(env, name, principal).auditEvidence(cut))
       await retain({ sql, db, tenant: name, days: retentionDays(settings), evidence, commit, now })
     } finally {
       wake.keepingUntilMs = null

@@ -41,6 +41,8 @@ export type Change<T> =
   | ({
       readonly kind: 'done'
       readonly created: boolean
+      /** The tenant was made first, which nobody has asked for by name. */
+      readonly madeTenant: boolean
       /** What is there now. */
       readonly now: T
     } & Told)

@@ -1,7 +1,7 @@
 /** Rounds of a tenant's deletion: one at a time, the next by alarm, until nothing is left (deletion.ts). */
 import type { AuditKeeping } from './audit-keeping.ts'
 import type { By, DeletionView, RefusedChange } from './contract.ts'
-import { goOnDeleting, startDeletion } from './deletion.ts'
+import { DELETION_ROUND_MS, goOnDeleting, planRound, startDeletion } from './deletion.ts'
 import { record } from './recording.ts'
 import { readTenant } from './settings.ts'
 import { demand } from './stamps.ts'
@@ -52,16 +52,20 @@ export class DeletionRounds {
     // A tenant that was made anew meanwhile is another one.
     const isStill = () =>
       this.#tenancy.isThere && sinceMs !== null && readTenant(sql)?.deletion?.sinceMs === sinceMs
+    if (!isStill()) return { kind: 'absent' }
     // Should this object die on its way, the alarm goes on.
+    planRound(sql, Date.now() + DELETION_ROUND_MS)
     await wake.rearm()
-    await telling.quiet()
-    // What is on its way to the audit database arrives before all of it goes.
-    await this.#keeping.quiet()
     if (!isStill()) return { kind: 'absent' }
-    const went = await goOnDeleting(sql, env, Date.now(), isStill)
+    const quiet = (grant: string) => telling.quiet(grant)
+    const kept = () => this.#keeping.quiet()
+    const { view, isMore } = await goOnDeleting({ sql, env, isStill, quiet, kept }, Date.now())
     if (!isStill()) return { kind: 'absent' }
-    if (went.kind === 'gone') await this.#tenancy.erase()
-    else await wake.rearm()
-    return went
+    if (view.kind === 'gone') await this.#tenancy.erase()
+    else {
+      planRound(sql, Date.now() + (isMore ? 0 : DELETION_ROUND_MS))
+      await wake.rearm()
+    }
+    return view
   }
 }

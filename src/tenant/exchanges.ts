@@ -1,8 +1,9 @@
 /** Exchange objects that store something of this tenant (src/bridge), so that they are found when it is deleted. */
 import { paths } from '../bridge/exchange-contract.ts'
-import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
+import type { LeavingContext, Requests } from './leaving.ts'
+import { patiently } from './patience.ts'
 
 /** Objects that are erased at the same time, and in one round. */
 const AT_ONCE = 16
@@ -19,33 +20,39 @@ export function dropExchange(sql: SqlStorage, id: string): void {
 }
 
 /**
- * Erases up to a round's worth. Answers whether none is left; one that cannot be reached is. Never throws.
- *
- * @param isStill whether this deletion goes on; asked after every wait
+ * Erases up to a round's worth. Answers whether none is left, or more can follow at once; with `some` there are those
+ * that could not be reached. Never throws.
  */
 export async function eraseExchanges(
-  sql: SqlStorage,
-  env: Env,
-  tenant: string,
-  isStill: () => boolean,
-): Promise<boolean> {
+  { sql, env, tenant, isStill }: Omit<LeavingContext, 'quiet'>,
+  requests: Requests,
+): Promise<'none' | 'more' | 'some'> {
+  const most = Math.min(MOST_A_ROUND, requests.left)
+  // In no order, so that those that cannot be reached keep nobody else waiting.
   const left = sql
-    .exec<{ id: string }>(`SELECT id FROM exchanges ORDER BY id LIMIT ${MOST_A_ROUND}`)
+    .exec<{ id: string }>('SELECT id FROM exchanges ORDER BY random() LIMIT ?', most)
     .toArray()
     .map(({ id }) => id)
+  requests.left -= left.length
+  let failed = 0
   const work = async () => {
     for (let id = left.shift(); id !== undefined && isStill(); id = left.shift()) {
       try {
         const namespace = exchangeObjects(env, tenant)
-        const erased = await namespace
-          .get(namespace.idFromString(id))
-          .fetch(`http://exchange${paths.erase}`, { method: 'POST', body: '{}' })
+        const erased = await patiently(
+          namespace
+            .get(namespace.idFromString(id))
+            .fetch(`http://exchange${paths.erase}`, { method: 'POST', body: '{}' }),
+        )
         if (erased.ok && isStill()) dropExchange(sql, id)
+        else failed += 1
       } catch (error) {
+        failed += 1
         log('warn', 'tenant.delete_delayed', { tenant, error: errorName(error) })
       }
     }
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, left.length) }, work))
-  return isStill() && sql.exec('SELECT 1 FROM exchanges LIMIT 1').toArray().length === 0
+  if (failed > 0 || !isStill()) return 'some'
+  return sql.exec('SELECT 1 FROM exchanges LIMIT 1').toArray().length === 0 ? 'none' : 'more'
 }

@@ -3,7 +3,6 @@ import { nextCarryMs } from '../audit/carry.ts'
 import { nextRetentionMs } from '../audit/retention.ts'
 import { nextApprovalPurgeMs, purgeApprovals } from './approvals.ts'
 import { changesLog } from './changes.ts'
-import { DELETION_ROUND_MS } from './deletion.ts'
 import { nextDueMs, RETRY_MS } from './grants-told.ts'
 import { nextTargetMs } from './logouts.ts'
 import { isListed, readTenant } from './settings.ts'
@@ -31,7 +30,9 @@ export function nextWakeMs(
   { isTelling, compareMs, sendMs, carrying }: Wakes,
   nowMs: number,
 ): number | null {
-  if (readTenant(sql)?.deletion) return nowMs + DELETION_ROUND_MS
+  const deletion = readTenant(sql)?.deletion ?? null
+  // As it was planned, however often it is asked for: it must come.
+  if (deletion !== null) return Math.max(deletion.nextRoundMs, nowMs)
   const dueMs = nextDueMs(sql)
   const wakes = [
     dueMs !== null && isTelling ? Math.max(dueMs, nowMs + RETRY_MS) : dueMs,

@@ -64,9 +64,10 @@ export class Pushes {
     await Promise.all(slow)
   }
 
-  /** Waits until no push is on its way. */
-  async quiet(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running.values())
+  /** Waits until no push of this grant is on its way. */
+  async quiet(name: string): Promise<void> {
+    for (let push = this.#running.get(name); push !== undefined; push = this.#running.get(name))
+      await push.catch(() => {})
   }
 
   #tell(name: string): Promise<void> {

@@ -391,6 +391,14 @@ const migrations: readonly string[] = [
   -- Whether the directory of tenants has its name.
   ALTER TABLE tenant ADD COLUMN is_listed INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Whether a principal is revoked, and how often it was asked: the least often first.
+  ALTER TABLE leaving ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE leaving ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX leaving_next ON leaving (revoked, asked, principal) WHERE gone = 0;
+  -- When the next round of the deletion is due.
+  ALTER TABLE tenant ADD COLUMN delete_round_at INTEGER;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

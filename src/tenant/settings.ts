@@ -9,8 +9,8 @@ export interface StoredTenant {
   readonly name: string
   readonly settings: TenantDocument
   readonly isSuspended: boolean
-  /** It is going away since then, and at the latest by then. */
-  readonly deletion: { readonly sinceMs: number; readonly byMs: number } | null
+  /** It is going away since then, and at the latest by then; the next round is due then. */
+  readonly deletion: { readonly sinceMs: number; readonly byMs: number; readonly nextRoundMs: number } | null
   readonly view: TenantView
 }
 
@@ -22,6 +22,7 @@ interface TenantRow extends Record<string, SqlStorageValue> {
   suspended_at: number | null
   deleting_at: number | null
   delete_by: number | null
+  delete_round_at: number | null
 }
 
 export function readTenant(sql: SqlStorage): StoredTenant | null {
@@ -32,7 +33,13 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
     settings: JSON.parse(row.settings) as TenantDocument,
     isSuspended: row.suspended_at !== null,
     deletion:
-      row.deleting_at === null ? null : { sinceMs: row.deleting_at, byMs: row.delete_by ?? row.deleting_at },
+      row.deleting_at === null
+        ? null
+        : {
+            sinceMs: row.deleting_at,
+            byMs: row.delete_by ?? row.deleting_at,
+            nextRoundMs: row.delete_round_at ?? row.deleting_at,
+          },
     view: {
       tag: stampOf(sql, 'tenant'),
       settingsJson: row.settings,

@@ -84,9 +84,9 @@ export class Telling {
     return isThere() && readTenant(sql)?.deletion === null
   }
 
-  /** Waits until no push is on its way. */
-  quiet(): Promise<void> {
-    return this.#pushes.quiet()
+  /** Waits until no push to the principal of this grant is on its way. */
+  quiet(grant: string): Promise<void> {
+    return this.#pushes.quiet(grant)
   }
 
   /** Does `work` with an alarm set that finds what is left should this object die meanwhile. */

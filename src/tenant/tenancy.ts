@@ -11,9 +11,11 @@ import { schemaVersion } from '../storage/migrate.ts'
 import { addressProblem } from '../upstream/address.ts'
 import { tenantDocument } from './config.ts'
 import { type By, type Change, Refusal, type RefusedChange, type Removal } from './contract.ts'
+import { record } from './recording.ts'
 import { migrate } from './schema.ts'
 import { readTenant, sizeProblem, writeTenant } from './settings.ts'
 import { Telling } from './telling.ts'
+import { newTenantProblem } from './tenant-name.ts'
 import { Wake } from './wake.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
 import { openSecret } from './webhook-secrets.ts'
@@ -75,21 +77,37 @@ export class Tenancy {
     return this.#ctx.storage.transactionSync(work)
   }
 
-  /** Runs `work` as one transaction, which makes the tenant where root asks for it, and tells the principals it touched. */
-  async change<T>(tenant: string, by: By, work: (nowMs: number) => Done<T>): Promise<Change<T>> {
+  /**
+   * Runs `work` as one transaction, which makes the tenant where root asks for it, and tells the principals it touched.
+   *
+   * @param of what changes: `tenant`, which puts on record itself that it was made, or something that is the tenant's
+   */
+  async change<T>(
+    tenant: string,
+    by: By,
+    work: (nowMs: number) => Done<T>,
+    of: 'tenant' | 'something' = 'something',
+  ): Promise<Change<T>> {
     if (!this.isThere) {
       // A person of a tenant that went while they were asking.
       if (by.actor !== ROOT) return noTenant
+      const wrong = newTenantProblem(tenant)
+      if (wrong !== null) return { kind: 'invalid', problems: [wrong] }
       // Should this object die next, the directory has a name too many; never is one missing.
       await tenantDirectory(this.env).add(tenant)
     }
     let done: Done<T>
+    let madeTenant = false
     try {
       done = this.commit(() => {
         const nowMs = Date.now()
         migrate(this.sql)
         this.#refuseLeaving()
-        if (readTenant(this.sql) === null) writeTenant(this.sql, tenant, tenantDocument.parse({}), nowMs)
+        if (readTenant(this.sql) === null) {
+          writeTenant(this.sql, tenant, tenantDocument.parse({}), nowMs)
+          madeTenant = of !== 'tenant'
+          if (madeTenant) record(this.sql, by, 'tenant.create', 'tenant', { changed: '' }, nowMs)
+        }
         const result = work(nowMs)
         const tooMuch = sizeProblem(this.sql)
         if (tooMuch !== null) throw new Refusal('conflict', [tooMuch])
@@ -99,7 +117,8 @@ export class Tenancy {
       return refusedBy(error)
     }
     this.isThere = true
-    return { kind: 'done', created: done.created, now: done.now, ...(await this.telling.tell(done.touched)) }
+    const { created, now, touched } = done
+    return { kind: 'done', created, madeTenant, now, ...(await this.telling.tell(touched)) }
   }
 
   /** Runs `work` as one transaction; it answers which grants it touched, or null where there is nothing to remove. */

@@ -16,7 +16,7 @@ export async function putTenant(
   by: By,
 ): Promise<Change<TenantView>> {
   const { sql } = tenancy
-  return tenancy.change(tenant, by, (nowMs) => {
+  const work = (nowMs: number) => {
     const created = !tenancy.isThere
     demand(sql, by.expected, 'tenant', !created)
     const before = readTenant(sql)?.settings ?? null
@@ -24,7 +24,8 @@ export async function putTenant(
     const action = created ? 'tenant.create' : 'tenant.put'
     record(sql, by, action, 'tenant', changedSettings(sql, before), nowMs)
     return { created, touched: touchAll(sql), now: present(readTenant(sql)).view }
-  })
+  }
+  return tenancy.change(tenant, by, work, 'tenant')
 }
 
 /** Has every request of the tenant's agents refused, or no longer. Null: there is no such tenant. */

@@ -40,6 +40,57 @@ describe('the list of tenants', () => {
     expect((await list()).items[0]?.created_at).toMatch(/^\d{4}-\d\d-\d\dT/)
   })
 
+  const server = { url: 'https://crm.example.com/mcp' }
+  test.each([
+    ['policies/main', { version: '1', default: 'deny' }],
+    ['servers/crm', server],
+    ['grants/bot', {}],
+    ['webhooks/ops', { url: 'https://ops.example.com/', events: ['tool.drift'] }],
+    ['people/ana', { role: 'admin' }],
+    ['secrets/crm', { value: 'k-123' }],
+  ])(
+    'has a tenant that a PUT of %s made: it is on record, and said where there are warnings',
+    async (path, body) => {
+      const records = () =>
+        tenantRows<{ actor: string; action: string; detail: string }>(
+          'typo',
+          'SELECT actor, action, detail FROM changes ORDER BY seq',
+        )
+      const made = await admin('PUT', `typo/${path}?reason=why`, body)
+      expect(made.status).toBe(201)
+      const [first, ...others] = await records()
+      expect(first).toEqual({
+        actor: 'root',
+        action: 'tenant.create',
+        detail: '{"changed":"","reason":"why"}',
+      })
+      expect(others).toHaveLength(1)
+      const warnings = (made.body?.warnings ?? null) as string[] | null
+      const says = 'The tenant typo was made: there was none of that name.'
+      if (!/people|secrets/.test(path)) expect(warnings).toContain(says)
+      const again = await admin('PUT', `typo/${path}`, body)
+      expect(again.status).toBe(200)
+      expect(again.body?.warnings ?? []).not.toContain(says)
+      expect((await records()).filter(({ action }) => action === 'tenant.create')).toHaveLength(1)
+      expect((await admin('PUT', 'typo', {})).body?.warnings).toEqual([])
+    },
+  )
+
+  test('has none whose name a host name could not hold, whatever was to make it', async () => {
+    for (const path of ['', '/policies/main', '/servers/crm', '/grants/bot', '/people/ana', '/secrets/crm']) {
+      const bodies: Record<string, object> = {
+        '/policies/main': { version: '1', default: 'deny' },
+        '/servers/crm': server,
+        '/people/ana': { role: 'admin' },
+        '/secrets/crm': { value: 'k-123' },
+      }
+      const { status, body } = await admin('PUT', `ab--evil${path}`, bodies[path] ?? {})
+      expect([path, status, body?.problems]).toEqual([path, 422, [expect.stringContaining('no -- after')]])
+    }
+    expect(await states()).toEqual([])
+    expect(await remains(tenantObject('ab--evil'))).toEqual({ tables: [], alarm: null })
+  })
+
   test('comes page by page', async () => {
     for (const name of ['c', 'a', 'b']) await admin('PUT', name, {})
     const first = await list('?limit=2')

@@ -64,6 +64,7 @@ describe('a grant', () => {
   })
 
   test('without a policy is denied everything, and its maker told so', async () => {
+    await admin('PUT', 'acme', {})
     const { body } = await put({})
     expect(body?.warnings).toEqual(['The grant is under no policy: every call is denied.'])
     expect(await (await connect({ token: String(body?.token) })).tools()).toEqual([])

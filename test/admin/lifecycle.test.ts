@@ -184,7 +184,10 @@ describe('deletion', () => {
   })
 
   /** Where the tenant's object can die: before and after each thing that it asks of another object. */
-  const steps = ['leave', 'erase', 'erase counters'].flatMap((step) => [`before ${step}`, `after ${step}`])
+  const steps = ['revoke', 'leave', 'erase', 'erase counters'].flatMap((step) => [
+    `before ${step}`,
+    `after ${step}`,
+  ])
 
   test.each(steps)('a crash %s only delays it', async (step) => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
@@ -293,6 +296,8 @@ describe('deletion', () => {
       'erase counters',
       'leave acme/bot',
       'leave acme/gone',
+      'revoke acme/bot',
+      'revoke acme/gone',
     ])
     expect(await allGone()).toEqual([NOTHING, NOTHING, NOTHING, NOTHING])
   })

@@ -11,6 +11,7 @@ const put = (document: unknown, name = 'main') => admin('PUT', `acme/policies/${
 
 describe('a policy', () => {
   test('has numbered versions that stay as they were', async () => {
+    await admin('PUT', 'acme', {})
     const first = await put(ALLOW)
     expect([first.status, first.body]).toEqual([
       201,
@@ -77,6 +78,7 @@ describe('a policy', () => {
   })
 
   test('that names what no server has is taken with a warning', async () => {
+    await admin('PUT', 'acme', {})
     const answer = await put({ ...ALLOW, tools: { trak_sale: { limits: [] } } })
     expect([answer.status, answer.body?.warnings]).toEqual([
       201,

@@ -120,6 +120,7 @@ describe('a tenant that nobody has set up', () => {
 
 describe('a server', () => {
   test('is created, read, replaced, listed and deleted', async () => {
+    await admin('PUT', 'acme', {})
     const created = await put({ url: URL_, on_drift: 'hide' })
     expect([created.status, created.body]).toEqual([
       201,
@@ -299,11 +300,13 @@ describe('header values', () => {
   })
 
   test('sent in the clear are warned of', async () => {
+    await admin('PUT', 'acme', {})
     const answer = await put({ url: 'http://127.0.0.1:9/mcp', headers: { authorization: SECRET } })
     expect(answer.body?.warnings).toEqual(['The headers are sent to this server unencrypted.'])
   })
 
   test('are where a key belongs, and not in the query', async () => {
+    await admin('PUT', 'acme', {})
     const { body } = await put({ url: `${URL_}?tenant=7` })
     expect(body?.warnings).toEqual([
       'The query of the URL is stored as it is; a key belongs into a header, which is sealed.',

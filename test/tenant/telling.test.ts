@@ -50,6 +50,18 @@ async function standIns(
   return told
 }
 
+/** Whether a principal that was really told knows of the suspension. */
+const knows = (grant: string) =>
+  runInDurableObject(principal(`acme/${grant}`), (_, { storage: { sql } }) => {
+    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'grants'").toArray().length === 0) return false
+    const { config } = sql.exec<{ config: string }>('SELECT config FROM grants').one()
+    return (JSON.parse(config) as { suspended?: true }).suspended === true
+  })
+const knowing = async (count: number) => {
+  let known = 0
+  for (let i = 0; i < count; i++) if (await knows(name(i))) known++
+  return known
+}
 const pending = async () => (await admin('GET', 'acme')).body?.pending
 const alarmAt = () => runInDurableObject(tenantObject('acme'), (_, state) => state.storage.getAlarm())
 const namesOf = (told: readonly Told[]) => told.map(({ grant }) => grant)
@@ -72,16 +84,12 @@ describe('two thousand grants', () => {
     const began = performance.now()
     const { body } = await admin('POST', 'acme/suspend')
     console.info(`${body?.told} of ${count} principals told in ${Math.round(performance.now() - began)} ms`)
-    expect(Number(body?.told) + Number(body?.pending)).toBe(count)
     expect(Number(body?.told)).toBeGreaterThan(0)
+    // Whom the answer counts did know; alarms may have told others since.
+    expect(await knowing(count)).toBeGreaterThanOrEqual(Number(body?.told))
     // Each alarm is followed by the next.
     while ((await pending()) !== 0) await scheduler.wait(50)
-    for (const i of [0, 499, 500, 599]) {
-      const config = await runInDurableObject(principal(`acme/${name(i)}`), (_, { storage }) =>
-        JSON.parse(storage.sql.exec<{ config: string }>('SELECT config FROM grants').one().config),
-      )
-      expect(config).toMatchObject({ suspended: true })
-    }
+    expect(await knowing(count)).toBe(count)
   }, 120_000)
 
   test('of which some fail: all others know, the answer says how many do not, and those alone are told again', async () => {
@@ -111,8 +119,10 @@ describe('two thousand grants', () => {
       return 'at once'
     })
     const { body } = await admin('POST', 'acme/suspend')
-    expect(Number(body?.told) + Number(body?.pending)).toBe(1_200)
-    expect(Number(body?.told)).toBeLessThan(600)
+    // The alarm is due at the time that was moved on to, so it has not rung yet.
+    expect([body?.told, body?.pending]).toEqual([told.length, 1_200 - told.length])
+    expect(told.length).toBeGreaterThan(0)
+    expect(told.length).toBeLessThan(600)
     // Nobody has failed, so nobody waits: each alarm is followed by the next.
     while ((await pending()) !== 0) {
       await runDurableObjectAlarm(tenantObject('acme'))
