@@ -25,6 +25,8 @@ import { readTenant } from './settings.ts'
 export const DELETION_ROUND_MS = 5_000
 /** What one round may ask of others. The platform allows each invocation 1,000 requests. */
 const MOST_REQUESTS = 900
+/** Nobody is asked later than this after a round began. */
+const MOST_MS = 25_000
 /** The end of it: the audit trail, the counters and the directory. */
 const LAST_REQUESTS = MOST_FORGETTING + 2
 
@@ -61,7 +63,7 @@ export interface DeletionRound {
   readonly isMore: boolean
 }
 
-export interface DeletionContext extends Omit<LeavingContext, 'tenant'> {
+export interface DeletionContext extends Omit<LeavingContext, 'tenant' | 'untilMs'> {
   /** Returns when nothing is on its way to the audit database. */
   readonly kept: () => Promise<void>
 }
@@ -75,15 +77,16 @@ export async function goOnDeleting(context: DeletionContext, nowMs: number): Pro
   if (tenant === null || tenant.deletion === null) return absent
   const { name, deletion } = tenant
   const requests: Requests = { left: MOST_REQUESTS }
+  const leaving: LeavingContext = { ...context, tenant: name, untilMs: nowMs + MOST_MS }
   const going = (isMore: boolean): DeletionRound =>
     isStill() ? { view: deletionView(sql) ?? { kind: 'absent' }, isMore } : absent
   try {
     // Before anybody is waited for, nobody gets in any more.
-    if (await revokeSome({ ...context, tenant: name }, requests)) return going(true)
+    if (await revokeSome(leaving, requests)) return going(true)
     // What is on its way to the audit database arrives before all of it goes.
     await patiently(kept())
     if (!isStill()) return absent
-    const canFollow = await letGoSome({ ...context, tenant: name }, nowMs >= deletion.byMs, requests)
+    const canFollow = await letGoSome(leaving, nowMs >= deletion.byMs, requests)
     if (!isStill() || countLeaving(sql) > 0) return going(canFollow)
     // After the last session that could still watch something.
     const exchanges = await eraseExchanges({ sql, env, tenant: name, isStill }, requests)

@@ -24,7 +24,7 @@ export function dropExchange(sql: SqlStorage, id: string): void {
  * that could not be reached. Never throws.
  */
 export async function eraseExchanges(
-  { sql, env, tenant, isStill }: Omit<LeavingContext, 'quiet'>,
+  { sql, env, tenant, isStill }: Omit<LeavingContext, 'quiet' | 'untilMs'>,
   requests: Requests,
 ): Promise<'none' | 'more' | 'some'> {
   const most = Math.min(MOST_A_ROUND, requests.left)

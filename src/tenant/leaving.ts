@@ -17,6 +17,8 @@ export interface LeavingContext {
   readonly tenant: string
   /** Whether the tenant is there and this is its deletion; asked after every wait, and once it is false nothing more is done. */
   readonly isStill: () => boolean
+  /** Nobody is asked first after this, in Unix milliseconds: somebody waits for the answer. */
+  readonly untilMs: number
   /** Returns when no push to this principal is on its way: it would bring the principal back. */
   readonly quiet: (grant: string) => Promise<void>
 }
@@ -100,13 +102,14 @@ function next(sql: SqlStorage, isRevoked: boolean, most: number): string[] {
 
 /** Whoever cannot be reached, or does not answer in time, is asked again in a later round. */
 async function forEach(
-  { sql, tenant, isStill }: LeavingContext,
+  { sql, tenant, isStill, untilMs }: LeavingContext,
   names: readonly string[],
   ask: (name: string) => Promise<void>,
 ): Promise<void> {
   const left = [...names]
   const work = async () => {
     for (let name = left.shift(); name !== undefined && isStill(); name = left.shift()) {
+      if (Date.now() >= untilMs) return
       sql.exec('UPDATE leaving SET asked = asked + 1 WHERE principal = ?', name)
       try {
         await ask(name)

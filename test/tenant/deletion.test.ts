@@ -114,6 +114,25 @@ test('a thousand grants and a thousand exchanges go without a pause, and no roun
   expect(await remains(tenantObject('acme'))).toEqual({ tables: [], alarm: null })
 })
 
+test('a round ends in time, and those it has not come to are asked at once in the next', async () => {
+  await tenant(100)
+  const asked = await standIns((step) => {
+    if (step === 'revoke') vi.setSystemTime(Date.now() + 1_000)
+    return 'waits for Legiti'
+  })
+  expect((await admin('DELETE', 'acme')).status).toBe(202)
+  for (let before = 0; only(asked, 'revoke').size < 100; ) {
+    const now = only(asked, 'revoke').size
+    // Those who were being asked at the same time are asked to the end.
+    expect(now - before).toBeGreaterThanOrEqual(25)
+    expect(now - before).toBeLessThan(25 + 16)
+    expect([only(asked, 'leave').size, await alarmAt()]).toEqual([0, Date.now()])
+    before = now
+    await ring()
+  }
+  expect(asked.filter((it) => it.startsWith('revoke '))).toHaveLength(100)
+})
+
 describe('whoever does not answer', () => {
   /** Answers the DELETE once nobody is waited for any longer. */
   async function deleted(waited: () => boolean) {
