@@ -5,7 +5,7 @@
  */
 
 import { problem } from '../errors.ts'
-import { open, repeatContext, SealedTextError, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import { openOrNull, repeatContext, seal, secretKeys } from '../secrets/seal.ts'
 import { sha256Hex } from '../sha256.ts'
 import type { Call, Route } from './route.ts'
 
@@ -34,10 +34,11 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   if (before !== null && before.digest !== digest)
     return problem(422, 'Other request', 'This Idempotency-Key was used for another request.')
   if (before?.sealedAnswer) {
-    const stored = await opened(keys, before.sealedAnswer, `${context}/answer`)
+    // What a key that has gone has sealed is as if it had never been.
+    const stored = await openOrNull(keys, before.sealedAnswer, `${context}/answer`)
     if (stored !== null) return again(JSON.parse(stored) as StoredAnswer)
   }
-  const seedHex = before === null ? null : await opened(keys, before.sealedSeed, `${context}/seed`)
+  const seedHex = before === null ? null : await openOrNull(keys, before.sealedSeed, `${context}/seed`)
   const seed = seedHex === null ? call.seed : Uint8Array.fromHex(seedHex)
   const response = await route.handle({ ...call, seed })
   if (!response.ok) {
@@ -69,14 +70,4 @@ async function digestOf({ c, expected, reason }: Call, bodyText: string): Promis
   const { search } = new URL(c.req.url)
   const text = JSON.stringify([method, path, search, expected, reason, bodyText])
   return sha256Hex(text)
-}
-
-/** What a key that has gone has sealed is as if it had never been. */
-async function opened(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
-  try {
-    return await open(keys, sealed, context)
-  } catch (error) {
-    if (error instanceof SealedTextError) return null
-    throw error
-  }
 }

@@ -81,14 +81,20 @@ export async function open(keys: SecretKeys, sealed: string, context: string): P
   return new TextDecoder().decode(bytes)
 }
 
-/** The same, sealed with the current key; null where no key opens it for this context. */
-export async function sealAgain(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
+/** The same; null where no key opens it for this context. */
+export async function openOrNull(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
   try {
-    return await seal(keys, await open(keys, sealed, context), context)
+    return await open(keys, sealed, context)
   } catch (error) {
     if (error instanceof SealedTextError) return null
     throw error
   }
+}
+
+/** The same, sealed with the current key; null where no key opens it for this context. */
+export async function sealAgain(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
+  const text = await openOrNull(keys, sealed, context)
+  return text === null ? null : seal(keys, text, context)
 }
 
 function parse(sealed: string): { id: string; iv: Uint8Array; ciphertext: Uint8Array } {

@@ -10,9 +10,6 @@ export interface Expected {
   readonly absent: boolean
 }
 
-/** Asks nothing. */
-export const ANYTHING: Expected = { tags: null, absent: false }
-
 /** Who changes something, why, and what they expect to find. */
 export interface By {
   /** `root`, or `person:<name>`. */

@@ -1,12 +1,5 @@
 /** Seals the headers of a server's document; those that are kept are sealed anew, so that a rotated key comes into use. */
-import {
-  headerContext,
-  open,
-  SealedTextError,
-  type SecretKeys,
-  seal,
-  secretContext,
-} from '../secrets/seal.ts'
+import { headerContext, openOrNull, type SecretKeys, seal, secretContext } from '../secrets/seal.ts'
 import { Refusal } from './contract.ts'
 import { KEPT, type SecretHeader, type ServerDocument } from './server-document.ts'
 import type { StoredServer } from './servers.ts'
@@ -53,7 +46,7 @@ export async function sealHeaders(
         `/headers/${header}: found ${KEPT}, and the URL is of another origin; allowed: the header's value`,
       )
     } else {
-      const value = await opened(keys, before, context)
+      const value = await openOrNull(keys, before, context)
       if (value === null)
         problems.push(
           `/headers/${header}: found ${KEPT}, and none of ENCRYPTION_KEYS opens it; allowed: the header's value`,
@@ -79,7 +72,7 @@ export async function madeOfSecret(
       problem: `found the unknown secret ${JSON.stringify(secret)}; allowed: ${names || 'none: this tenant has no secret'}`,
     }
   }
-  const text = await opened(keys, sealed, secretContext(tenant, secret))
+  const text = await openOrNull(keys, sealed, secretContext(tenant, secret))
   if (text === null)
     return {
       problem: `found the secret ${secret}, which none of ENCRYPTION_KEYS opens; allowed: one that opens`,
@@ -87,13 +80,4 @@ export async function madeOfSecret(
   const value = prefix + text
   const wrong = headerValueProblem(value)
   return wrong === null ? { value } : { problem: `found ${wrong.found}; allowed: ${wrong.allowed}` }
-}
-
-async function opened(keys: SecretKeys, sealed: string, context: string): Promise<string | null> {
-  try {
-    return await open(keys, sealed, context)
-  } catch (error) {
-    if (error instanceof SealedTextError) return null
-    throw error
-  }
 }

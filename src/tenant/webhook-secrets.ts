@@ -1,5 +1,5 @@
 /** The signing secrets of webhooks, sealed and opened. */
-import { open, SealedTextError, type SecretKeys, seal, webhookContext } from '../secrets/seal.ts'
+import { openOrNull, type SecretKeys, seal, webhookContext } from '../secrets/seal.ts'
 import { Refusal } from './contract.ts'
 
 /**
@@ -36,11 +36,5 @@ export async function openSecret(
   name: string,
   sealed: string,
 ): Promise<string | null> {
-  if (keys === null) return null
-  try {
-    return await open(keys, sealed, webhookContext(tenant, name))
-  } catch (error) {
-    if (error instanceof SealedTextError) return null
-    throw error
-  }
+  return keys === null ? null : openOrNull(keys, sealed, webhookContext(tenant, name))
 }
