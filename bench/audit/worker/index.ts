@@ -10,48 +10,17 @@
 import { argumentsHmac } from '../../../src/audit/arguments-hmac.ts'
 import type { Env } from '../../../src/env.ts'
 import { PrincipalObject as Principal } from '../../../src/index.ts'
-import type { Charge } from '../../../src/policy/model.ts'
 import { admit } from '../../../src/principal/admit.ts'
 import { writeAudit } from '../../../src/principal/audit.ts'
 import type { AdmitRequest, Intent } from '../../../src/principal/contract.ts'
 import { readGrant } from '../../../src/principal/grants.ts'
 import { tenantConfig } from '../../../src/tenant/config.ts'
+import { call, charge, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'
 
-const secretHash = new Uint8Array(32).fill(7)
 /** As one grouped commit may hold. */
 const AT_ONCE = 100
-const charge: Charge = {
-  rule: '/tools/find/limits/0',
-  counter: 'calls',
-  key: 'find/calls/minute/grant',
-  window: { lengthMs: 60_000, sliding: false },
-  scope: 'grant',
-  max: '1000000000',
-  strict: false,
-  amount: '1',
-  unit: 'calls',
-  message: null,
-  shadow: false,
-}
-const call: Extract<Intent, { kind: 'call' }> = {
-  kind: 'call',
-  call: {
-    server: 'crm',
-    tool: 'find',
-    argumentNames: ['query', 'limit'],
-    argumentsHmac: 'k1:AAAAAAAAAAAAAAAAAAAAAA',
-  },
-  rule: '/tools/find',
-  handle: null,
-  charges: [charge],
-  shadow: [],
-  assumed: null,
-  approval: null,
-  begunBy: null,
-  work: { kind: 'none' },
-}
 
 function ask(intent: Intent, transport: string | null, configVersion: string | null): AdmitRequest {
   const requestId = crypto.randomUUID()

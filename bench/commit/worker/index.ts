@@ -11,43 +11,11 @@
  * `?of=<n>` spreads the requests over <n> principals.
  */
 import type { Env } from '../../../src/env.ts'
-import type { Charge } from '../../../src/policy/model.ts'
 import type { AdmitRequest, Intent, Settled } from '../../../src/principal/contract.ts'
 import { tenantConfig } from '../../../src/tenant/config.ts'
+import { call, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'
-
-const secretHash = new Uint8Array(32).fill(7)
-const charge: Charge = {
-  rule: '/tools/find/limits/0',
-  counter: 'calls',
-  key: 'find/calls/minute/grant',
-  window: { lengthMs: 60_000, sliding: false },
-  scope: 'grant',
-  max: '1000000000',
-  strict: false,
-  amount: '1',
-  unit: 'calls',
-  message: null,
-  shadow: false,
-}
-const call: Intent = {
-  kind: 'call',
-  call: {
-    server: 'crm',
-    tool: 'find',
-    argumentNames: ['query', 'limit'],
-    argumentsHmac: 'k1:AAAAAAAAAAAAAAAAAAAAAA',
-  },
-  rule: '/tools/find',
-  handle: null,
-  charges: [charge],
-  shadow: [],
-  assumed: null,
-  approval: null,
-  begunBy: null,
-  work: { kind: 'none' },
-}
 
 let version = ''
 let turn = 0
