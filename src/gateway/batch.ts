@@ -25,7 +25,7 @@ export async function runBatch(
   const admission = await ask(passage, { kind: 'check' })
   // Asked again as what it is, so that it is on record; the principal says the same.
   const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
-  if (isShut && rule !== null) return refuse(passage, notInRevision(), null, rule)
+  if (isShut && rule !== null) return refuse(passage, openedMeanwhile(), null, rule)
   return answer(admission, null, async ({ session }) => {
     if (!revisionsWithBatches.has(session?.protocolVersion ?? ''))
       return refuse(passage, notInRevision(), null, rule)
@@ -65,6 +65,12 @@ async function answerInEvents(response: Response, id: RequestId | null): Promise
   const watch = new EventWatch(id, MOST_EVENT_CHARS)
   watch.push(await response.text().catch(() => ''))
   return watch.answer
+}
+
+/** Said only where the tenant was resumed between the two questions. */
+function openedMeanwhile(): Refusal {
+  const message = 'The batch could not be decided, so it was refused; try again'
+  return { status: 503, code: codes.internalError, message, headers: { 'retry-after': '1' } }
 }
 
 function notInRevision(): Refusal {

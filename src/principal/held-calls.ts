@@ -10,11 +10,18 @@ import type { PrincipalState } from './state.ts'
 export class HeldCalls {
   readonly #principal: PrincipalState
   readonly #tellTenant: () => Promise<void>
+  readonly #tellClient: (approval: ApprovalView) => void
   readonly #decisions = new Decisions()
 
-  constructor(principal: PrincipalState, tellTenant: () => Promise<void>) {
+  /** @param tellClient tells the client whose call it is that somebody has decided */
+  constructor(
+    principal: PrincipalState,
+    tellTenant: () => Promise<void>,
+    tellClient: (approval: ApprovalView) => void,
+  ) {
     this.#principal = principal
     this.#tellTenant = tellTenant
+    this.#tellClient = tellClient
   }
 
   /** A call that waits for a person, or did; null for an id that is of none. */
@@ -31,7 +38,10 @@ export class HeldCalls {
       if (decided.kind === 'decided') alarm.by(Date.now() + DRAIN_GRACE_MS)
       return decided
     })
-    if (answer.kind === 'decided') await this.#tell(request.id)
+    if (answer.kind !== 'decided') return answer
+    // Before the tenant, which may be slow.
+    this.#tellClient(answer.approval)
+    await this.#tell(request.id)
     return answer
   }
 

@@ -76,7 +76,11 @@ export class PrincipalObject extends DurableObject<Env> {
     super(ctx, env)
     this.#state = new PrincipalState(ctx.storage, () => this.env)
     this.#errands = new Errands(this.#state)
-    this.#heldCalls = new HeldCalls(this.#state, () => this.#errands.tellTenant())
+    this.#heldCalls = new HeldCalls(
+      this.#state,
+      () => this.#errands.tellTenant(),
+      (approval) => this.#sayDecided(approval),
+    )
     this.#reportLogins = legitiSettings(env).reportLogins
     if (env.AUDIT_DB === undefined) sayNoDatabase()
     // An object without tables has no grant and, until one is installed, writes nothing.
@@ -169,9 +173,7 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /** Writes down what a person says of a call. It holds for the very next request. */
   async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
-    const answer = await this.#heldCalls.decide(request)
-    if (answer.kind === 'decided') this.#sayDecided(answer.approval)
-    return answer
+    return this.#heldCalls.decide(request)
   }
 
   /**

@@ -2,6 +2,7 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { approvalsFullResult } from '../../src/approvals/answer.ts'
+import { TenantObject } from '../../src/tenant/object.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { listen } from '../support/events.ts'
 import { fresh, type Json, open, post, principal, request, rows, SessionClient } from '../support/gateway.ts'
@@ -166,6 +167,25 @@ describe('in the session era', () => {
       await evictDurableObject(principal(NAME))
       await decide(id, decision)
       expect(await events.next()).toEqual(complete(id))
+      await events.close()
+    })
+
+    test('it does not wait for a tenant that is slow to hear of it', async () => {
+      const client = await connect({ url: {} })
+      const events = await listen(client)
+      const id = await asked(client)
+      await told()
+      let isTold = false
+      const slow = vi.spyOn(TenantObject.prototype, 'hear').mockImplementation(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1_000))
+        isTold = true
+      })
+      const asRoot = { reason: null, by: null, owner: null }
+      const deciding = principal(NAME).decideApproval({ id, decision: 'approve', ...asRoot })
+      expect(await events.next()).toEqual(complete(id))
+      expect(isTold).toBe(false)
+      await deciding
+      slow.mockRestore()
       await events.close()
     })
 
