@@ -29,6 +29,7 @@ export default defineConfig({
         test: {
           name: 'whole',
           include: [whole],
+          globalSetup: './test/support/node/built-once.ts',
           setupFiles: ['./test/support/node/recording.ts'],
           // Each starts runtimes of its own; side by side they would only slow each other down.
           fileParallelism: false,

@@ -1,4 +1,4 @@
-/** What other-side.ts provides to tests in workerd. */
+/** What other-side.ts provides to tests in workerd, and built-once.ts to those of whole programs. */
 import 'vitest'
 
 declare module 'vitest' {
@@ -8,5 +8,7 @@ declare module 'vitest' {
     upstream: string
     /** The private half of the key that /keys publishes, as a JWK. */
     signingKey: string
+    /** The folder of the Workers that this run has built: built-worker.ts. */
+    builtWorkers: string
   }
 }

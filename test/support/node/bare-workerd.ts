@@ -2,13 +2,12 @@
  * The gateway on bare workerd: the bundle that a deployment would upload, the bindings of wrangler.toml, nothing
  * around it. One process, so that `kill -9` hits exactly the runtime; its state stays on disk across restarts.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { unstable_readConfig } from 'wrangler'
+import { builtWorker, MAIN, type WranglerToml } from './built-worker.ts'
 import { searchedAtEnd } from './searched.ts'
 import { steadyPort } from './steady-port.ts'
 import { root, waitUntilReady } from './wrangler-dev.ts'
@@ -63,8 +62,8 @@ export async function startBare(
   { flags = [], main = null, auditDb, isolates = 0 }: BareOptions = {},
 ): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
-  const [bundle, port, folder] = await Promise.all([
-    builtBundle(main),
+  const [built, port, folder] = await Promise.all([
+    builtWorker(main),
     steadyPort(),
     mkdtemp(join(tmpdir(), 'gatehouse-bare-')),
   ])
@@ -72,9 +71,12 @@ export async function startBare(
   const config = join(folder, 'config.capnp')
   await mkdir(state)
   // Beside the configuration, because capnp embeds by relative path only.
-  for (const [name, content] of bundle) await writeFile(join(folder, name), content)
-  const modules = [...bundle.keys()]
-  await writeFile(config, capnp({ modules, port, state, vars, auditDb: auditDb ?? null, isolates }))
+  for (const [name, content] of built.modules) await writeFile(join(folder, name), content)
+  const modules = [...built.modules.keys()]
+  await writeFile(
+    config,
+    capnp({ modules, wrangler: built.config, port, state, vars, auditDb: auditDb ?? null, isolates }),
+  )
 
   const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | null = null
@@ -131,65 +133,17 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null
 }
 
-/** The files of a bundle: the Worker first, for workerd takes the first module as the main one. */
-type Bundle = ReadonlyMap<string, Buffer>
-
-const MAIN = 'index.js'
-
-const building = new Map<string | null, Promise<Bundle>>()
-
-/** Builds the bundle of a Worker, once for this process. */
-function builtBundle(main: string | null): Promise<Bundle> {
-  const bundle = building.get(main) ?? buildBundle(main)
-  building.set(main, bundle)
-  return bundle
-}
-
-async function buildBundle(main: string | null): Promise<Bundle> {
-  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bundle-'))
-  try {
-    const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
-    const script = main === null ? [] : [join(root, main)]
-    const arguments_ = [wrangler, 'deploy', ...script, '--dry-run', '--outdir', folder]
-    await promisify(execFile)(process.execPath, arguments_, {
-      cwd: root,
-      env: {
-        ...process.env,
-        CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-        WRANGLER_SEND_METRICS: 'false',
-        WRANGLER_HIDE_BANNER: 'true',
-      },
-    })
-    const texts = (await readdir(folder)).filter((name) => name.endsWith('.html'))
-    return new Map(
-      await Promise.all(
-        [MAIN, ...texts].map(async (name) => [name, await readFile(join(folder, name))] as const),
-      ),
-    )
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-/** What is read of wrangler.toml; wrangler's own type for it does not resolve outside of its repository. */
-interface WranglerToml {
-  readonly compatibility_date?: string
-  readonly compatibility_flags: readonly string[]
-  readonly vars: Readonly<Record<string, unknown>>
-  readonly durable_objects: { readonly bindings: readonly { name: string; class_name: string }[] }
-}
-
 /** A configuration of workerd that says what wrangler.toml says, as far as it matters to one machine. */
 function capnp(options: {
   modules: readonly string[]
+  wrangler: WranglerToml
   port: number
   state: string
   vars: Readonly<Record<string, string>>
   auditDb: string | null
   isolates: number
 }): string {
-  const { modules, port, state, vars, auditDb, isolates } = options
-  const config: WranglerToml = unstable_readConfig({ config: join(root, 'wrangler.toml') })
+  const { modules, wrangler: config, port, state, vars, auditDb, isolates } = options
   const objects = config.durable_objects.bindings
   // Whose classes they are: every other isolate has them from the first.
   const bindings = (isFirst: boolean) => [

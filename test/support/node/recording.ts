@@ -1,7 +1,9 @@
 /** Every test file of whole programs begins with this, and ends with it: no run goes unsearched. */
-import { afterAll } from 'vitest'
+import { afterAll, inject } from 'vitest'
+import { keepBuiltWorkersIn } from './built-worker.ts'
 import { recorder, startRecording } from './recorder.ts'
 
+keepBuiltWorkersIn(inject('builtWorkers'))
 startRecording()
 
 afterAll(() => {
