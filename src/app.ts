@@ -77,7 +77,8 @@ const browserClients = cors({
 })
 
 for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
-  for (const path of [prefix, `${prefix}/:server`]) {
+  // With a slash at the end, as some clients write an address, it is the same address.
+  for (const path of [prefix, `${prefix}/`, `${prefix}/:server`, `${prefix}/:server/`]) {
     app.use(path, (c, next) => (c.req.header('origin') === undefined ? next() : browserClients(c, next)))
     app.all(path, async (c) => {
       const { tenant, server } = c.req.param() as { tenant?: string; server?: string }

@@ -57,6 +57,23 @@ test.each([
   expect((await at('http://127.0.0.1/mcp', { MAX_BODY_BYTES }, init)).status).toBe(status)
 })
 
+test.each([
+  ['/mcp/', '/mcp'],
+  ['/mcp/session/', '/mcp/session'],
+  ['/t/demo/mcp/', '/t/demo/mcp'],
+  ['/t/demo/mcp/session/', '/t/demo/mcp/session'],
+])('%s is the address %s', async (slashed, plain) => {
+  const headers = { authorization: `Bearer ${DEMO_TOKEN}`, 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body: JSON.stringify(request('ping')) }
+  const [there, here] = [
+    await at(`http://127.0.0.1${slashed}`, {}, init),
+    await at(`http://127.0.0.1${plain}`, {}, init),
+  ]
+  expect([there.status, await there.json()]).toEqual([here.status, await here.json()])
+  expect(there.status).toBe(400)
+  expect((await at(`http://127.0.0.1${slashed}/`, {}, init)).status).toBe(404)
+})
+
 test('what no path is for is 404, as problem details', async () => {
   const response = await at('http://127.0.0.1/nothing/here')
   expect([response.status, response.headers.get('content-type')]).toEqual([404, 'application/problem+json'])

@@ -4,7 +4,7 @@ import { BodyReader, readUpTo } from '../upstream/body.ts'
 import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { parseRpc, type RpcMessage } from '../upstream/rpc.ts'
-import { EventParser, EventTooLargeError } from '../upstream/sse.ts'
+import { EventParser, EventTooLargeError, isMessageType } from '../upstream/sse.ts'
 
 /** What is changed on its way must be held. */
 export const MOST_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -89,10 +89,10 @@ export class MessageReader {
   #messagesIn(text: string): readonly RpcMessage[] {
     const messages: RpcMessage[] = []
     try {
-      for (const { event = 'message', id, retry, data } of this.#parser.push(text)) {
+      for (const { event, id, retry, data } of this.#parser.push(text)) {
         if (id !== undefined && id !== '') this.#lastEventId = id
         if (retry !== undefined) this.#retryMs = Math.min(retry, LONGEST_RETRY_MS)
-        const message = event === 'message' && data !== null && data !== '' ? parseRpc(data) : null
+        const message = isMessageType(event) && data !== null && data !== '' ? parseRpc(data) : null
         if (message !== null) messages.push(message)
       }
     } catch (error) {

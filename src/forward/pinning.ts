@@ -14,6 +14,11 @@ import { listingText } from '../upstream/pins.ts'
  */
 const compared = new Map<string, Compared>()
 const MOST_SERVERS = 2_000
+/**
+ * By which rules a listing is read: the status and the names that are exposed follow from it. Raised with the rules, so that
+ * a listing that was compared under older ones is compared anew.
+ */
+const READING = 'rules 2'
 const MOST_LISTINGS = 32
 
 interface Compared {
@@ -32,7 +37,7 @@ export async function compareWithPins(
   upstream: UpstreamConfig,
   tools: readonly unknown[],
 ): Promise<Verdict> {
-  const digest = await sha256Hex(listingText(tools))
+  const digest = await sha256Hex(`${READING}\n${listingText(tools)}`)
   if (upstream.seen.includes(digest)) return upstream
   const key = `${tenant}/${upstream.name} ${upstream.url}`
   const seen = upstream.seen.join()

@@ -6,8 +6,11 @@ import { nativeServerNames } from '../native/server-names.ts'
 
 /** Between server and name; a server's name has no underscore, so the first one in a name is this. */
 const BETWEEN = '__'
-/** What clients accept in the name of a tool. */
-const LONGEST_NAME = 64
+/**
+ * Model APIs take names of 64 characters, and clients put a prefix of their own in front of a tool's: the longest that was
+ * seen is `mcp__gatehouse__`, of 16. One client cuts what is longer, another drops such tools without a word.
+ */
+const LONGEST_NAME = 64 - 'mcp__gatehouse__'.length
 /** In characters. A tool with a longer name has no pin, so nobody lists or calls it (MCP: 128 should do). */
 export const LONGEST_TOOL_NAME = 256
 const ACCEPTED = /^[A-Za-z0-9_-]+$/
@@ -36,7 +39,7 @@ export function isServerName(text: string): boolean {
 
 /**
  * `<server>__<original>`, or, where clients would not accept that, as much of it as they would with a hash of the
- * original behind it. Always at most 64 characters of A-Z, a-z, 0-9, `_` and `-`.
+ * original behind it. Always at most 48 characters of A-Z, a-z, 0-9, `_` and `-`.
  */
 export function expose(server: string, original: string): string {
   const whole = `${server}${BETWEEN}${original}`

@@ -13,7 +13,7 @@ import {
   type Rewriting,
 } from './reception.ts'
 import { isAnswer, parseRpc, type RpcMessage } from './rpc.ts'
-import { EventParser, formatEvent } from './sse.ts'
+import { EventParser, formatEvent, isMessageType } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
 /** One event that is changed must be held; a larger one is refused. */
@@ -112,7 +112,7 @@ export class EventRewriter {
     for (const event of this.#parser.push(text)) {
       const { id, data } = event
       if (id !== undefined && id !== '') this.lastEventId = id
-      const message = data === null ? null : parseRpc(data)
+      const message = data === null || !isMessageType(event.event) ? null : parseRpc(data)
       const changed = message === null ? null : this.#rewriting.message(message)
       // An event of an empty line of data is there for its id (MCP 2025-11-25, resumability).
       if (changed === null && data !== null && data !== '') continue

@@ -1,5 +1,6 @@
 /** Sessions with upstream servers of the session era: opened, announced, ended. */
 import { isObject } from '../json.ts'
+import { sessionEraVersions } from '../revisions.ts'
 import { identity } from '../version.ts'
 import { discard, rejection, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
@@ -12,6 +13,8 @@ import type { RpcMessage } from './rpc.ts'
 const MOST_BYTES = 1024 * 1024
 /** How large an id may be that is kept and sent back with every request. */
 const MOST_ID_CHARS = 1_024
+/** Of a revision that is quoted in a message. */
+const MOST_VERSION_CHARS = 40
 
 /** On whose behalf a session is opened: what the client said of itself. */
 export interface ClientProfile {
@@ -61,12 +64,17 @@ export async function openSession(
   const { message } = answer
   if (message.result === undefined) return { kind: 'refused', message, status: answer.status }
   const { protocolVersion, capabilities } = message.result
-  if (
-    typeof protocolVersion !== 'string' ||
-    !isObject(capabilities) ||
-    (sessionId?.length ?? 0) > MOST_ID_CHARS
-  ) {
+  const isReadable = typeof protocolVersion === 'string' && isObject(capabilities)
+  if (!isReadable || (sessionId?.length ?? 0) > MOST_ID_CHARS) {
     const problem = problemOf('not_mcp', 'answered initialize with something else', { status: answer.status })
+    return { kind: 'failed', problem }
+  }
+  // Who does not know the revision that the server has chosen disconnects (MCP 2025-11-25, lifecycle, version negotiation).
+  if (!sessionEraVersions.includes(protocolVersion)) {
+    link.waitUntil(closeSession(link, { id: sessionId, protocolVersion: gatewayProfile.protocolVersion }))
+    const found = JSON.stringify(protocolVersion.slice(0, MOST_VERSION_CHARS))
+    const message = `answered initialize with the revision ${found}, which the gateway does not know`
+    const problem = problemOf('not_mcp', message, { status: answer.status, isUndone: true })
     return { kind: 'failed', problem }
   }
   return { kind: 'opened', id: sessionId, protocolVersion, message }

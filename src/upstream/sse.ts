@@ -12,6 +12,12 @@ export interface SseEvent {
   readonly comments: readonly string[]
 }
 
+/** Whether an event of this type carries a message of MCP. Clients of the SDKs drop an event of any other type. */
+export function isMessageType(event: string | undefined): boolean {
+  // An empty type is the default one: WHATWG HTML, 9.2.6.
+  return event === undefined || event === '' || event === 'message'
+}
+
 /** An event that is larger than it may be. The parser is of no use afterwards. */
 export class EventTooLargeError extends Error {
   override readonly name = 'EventTooLargeError'

@@ -3,6 +3,7 @@
  * stream may be resumed. Of long events only the beginning is looked at. PURE.
  */
 import { answers, parseRpc, type RpcId, type RpcMessage } from './rpc.ts'
+import { isMessageType } from './sse.ts'
 
 /** More of one event is not looked at: the answer is in it, but how it went is then not known in detail. */
 const MOST_CHARS = 64 * 1024
@@ -70,7 +71,7 @@ export class EventWatch {
       this.#data += this.#data === '' ? value : `\n${value}`
     else if (field === 'data') this.#isCut = true
     else if (field === 'id' && value !== '') this.isResumable = true
-    else if (field === 'event') this.#isMessage = value === 'message' || value === ''
+    else if (field === 'event') this.#isMessage = isMessageType(value)
   }
 
   #endEvent(): void {

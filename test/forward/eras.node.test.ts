@@ -16,6 +16,12 @@ interface InitializeParams {
   readonly protocolVersion?: string
   readonly capabilities?: Readonly<Record<string, unknown>>
 }
+const initialized = (protocolVersion: string) =>
+  JSON.stringify({
+    jsonrpc: '2.0',
+    id: '$ID',
+    result: { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'odd', version: '1' } },
+  }).replace('"$ID"', '$ID')
 const paramsOf = ({ body }: ReceivedRequest) => (body as { params?: InitializeParams } | null)?.params ?? {}
 
 describe.skipIf(bareWorkerdMissing !== null)(`the eras of a server${missing}`, () => {
@@ -74,6 +80,31 @@ describe.skipIf(bareWorkerdMissing !== null)(`the eras of a server${missing}`, (
       expect((await world.admin.status(name)).eras.session).toBe(true)
     }
   })
+
+  test.each(['2031-01-01', '1.0.0', '2026-07-28', ''])(
+    'a session in a revision that nobody knows is not begun, and ended: %j',
+    async (version) => {
+      const name = `chooses-${version.replaceAll('.', '-') || 'nothing'}`
+      const { token, server, connect } = await world.add(name, {}, sessionOnly)
+      server.behave((request) =>
+        request.rpc === 'initialize' ? { kind: 'raw', text: initialized(version) } : ok,
+      )
+      const said = `answered initialize with the revision ${JSON.stringify(version)}`
+      const refused = await initialize(name, token, {})
+      expect(refused).toMatchObject({ status: 200, body: { error: { code: -32_603 } } })
+      expect(JSON.stringify(refused.body.error)).toContain(JSON.stringify(said).slice(1, -1))
+      const agent = await connect('session', 'all')
+      expect(await agent.tools()).toContain('good__echo')
+      const called = await agent.callBad({ text: 'hi' })
+      expect(called).toMatchObject({ isError: true, code: 'upstream_broken' })
+      expect((await world.admin.scan(name)).scan).toMatchObject({
+        ok: false,
+        problem: expect.stringContaining(said),
+      })
+      await until('its sessions are ended', () => server.sessions().length === 0, BOUND_MS)
+      expect(server.received('tools/list')).toEqual([])
+    },
+  )
 
   test.each<readonly [string, Behaviour]>([
     ['rpc', { kind: 'error', status: 200, code: -32_603, message: 'Internal error' }],

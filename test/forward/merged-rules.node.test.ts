@@ -114,7 +114,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
     const agent = await unwell.connect(era, 'all')
     const tools = (await agent.tools()).filter((name) => name.startsWith(unwell.name))
     expect(tools).toHaveLength(3)
-    for (const name of tools) expect(name).toMatch(/^[A-Za-z0-9_-]{1,64}$/)
+    for (const name of tools) expect(name).toMatch(/^[A-Za-z0-9_-]{1,48}$/)
     for (const name of tools) await agent.call(name, { text: name })
     expect(calledAs(unwell)).toEqual(['files.read', long, 'echo'])
     const { names } = await world.admin.status(unwell.name)

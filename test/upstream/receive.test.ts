@@ -309,6 +309,27 @@ describe('a stream of one server among several', () => {
     expect(await open.response.text()).toBe(event(answer()))
   })
 
+  test.each(['other', 'error', 'Message'])(
+    'an event of the type %s is no answer, whether the stream is changed or not',
+    async (type) => {
+      const typed = `event: ${type}\ndata: ${JSON.stringify(answer())}\n\n`
+      for (const own of [rewriting, null]) {
+        const { response, endings } = await received(EVENTS, [typed], { rewriting: own })
+        expect(answerIn(await response.text())).toEqual(failed('upstream_broken'))
+        expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
+      }
+    },
+  )
+
+  test('an event of an empty type is a message, whether the stream is changed or not', async () => {
+    for (const own of [rewriting, null]) {
+      const { response } = await received(EVENTS, [`event:\ndata: ${JSON.stringify(answer())}\n\n`], {
+        rewriting: own,
+      })
+      expect(answerIn(await response.text())).toEqual(answer())
+    }
+  })
+
   test('whose long answer is another’s is answered', async () => {
     const forged = { ...answer('x'.repeat(WHOLE_BYTES)), id: 8 }
     const { response } = await received(EVENTS, [event(forged)], { rewriting })

@@ -19,6 +19,7 @@ import { gzipSync } from 'node:zlib'
  * - `drip`: the JSON body in `pieces`, one every `everyMs`. `gzip`: the JSON body, compressed.
  * - `rate_limited`: 429, with Retry-After where there is one. `unauthorized`: 401 and a challenge.
  * - `error`: that JSON-RPC error, under the request's own id or none; `isDone` where the work was done nevertheless.
+ * - `raw`: this text, in which `$ID` stands for the request's id and `$RESULT` for the result, as JSON.
  * - `redirect`: 307 to that place. `forgotten`: 404, as if the session had never been.
  */
 export type Behaviour =
@@ -29,6 +30,7 @@ export type Behaviour =
   | { readonly kind: 'drip'; readonly pieces: number; readonly everyMs: number }
   | { readonly kind: 'rate_limited'; readonly retryAfter: string | null }
   | { readonly kind: 'redirect'; readonly location: string }
+  | { readonly kind: 'raw'; readonly text: string; readonly status?: number; readonly type?: string }
   | {
       readonly kind: 'error'
       readonly status: number
@@ -171,6 +173,14 @@ export async function respond(response: ServerResponse, ready: Ready, behaviour:
     case 'unauthorized':
       json(401, JSON.stringify({ error: 'invalid_token' }), { 'www-authenticate': 'Bearer realm="upstream"' })
       return
+    case 'raw': {
+      const { text, status = 200, type = 'application/json' } = behaviour
+      const filled = text
+        .replaceAll('$ID', () => JSON.stringify(id))
+        .replaceAll('$RESULT', () => JSON.stringify(result))
+      json(status, filled, { 'content-type': type })
+      return
+    }
     case 'redirect':
       response.writeHead(307, { location: behaviour.location }).end()
       return
