@@ -13,6 +13,7 @@ import { serverRoutes } from './servers.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tenantRoutes } from './tenants.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { whoamiRoutes } from './whoami.ts'
 
 export const api: readonly Route[] = [
   ...directoryRoutes,
@@ -27,5 +28,6 @@ export const api: readonly Route[] = [
   ...auditRoutes,
   ...approvalRoutes,
   ...webhookRoutes,
+  ...whoamiRoutes,
   ...descriptionRoutes(() => api),
 ]

@@ -4,6 +4,7 @@ import { completeUntil } from '../audit/complete.ts'
 import { exportRows } from '../audit/export.ts'
 import { filterQuery } from '../audit/filter.ts'
 import { readPage } from '../audit/query.ts'
+import { rowKinds } from '../audit/row.ts'
 import { shownRow } from '../audit/shown.ts'
 import { tailEvents } from '../audit/tail.ts'
 import { verify } from '../audit/verify.ts'
@@ -18,7 +19,7 @@ const PATH = '/api/v1/tenants/:tenant/audit'
 
 const rowSchema = z.object({
   at: z.string(),
-  kind: z.enum(['decision', 'session', 'change']),
+  kind: z.enum(rowKinds),
   grant: z.string().describe('The grant, or "(tenant)" for administrative changes'),
   seq: z.int(),
   request_id: z.string().nullable(),

@@ -1,6 +1,8 @@
 /** What is asked of the audit trail, as SQL. The tenant is never part of it: whoever asks names it apart. */
 import * as z from 'zod/v4'
 import { object } from '../policy/fragments.ts'
+import { callOutcomeKinds } from '../principal/contract.ts'
+import { decisions, rowKinds } from './row.ts'
 
 /** Fields that a query may name; each matches exactly. */
 export const filterFields = [
@@ -31,9 +33,12 @@ const named = Object.fromEntries(filterFields.map((field) => [field, text.option
   z.ZodOptional<typeof text>
 >
 
-/** Query parameters of everything that reads the trail. */
+/** Query parameters of everything that reads the trail. A field that has few values refuses all others. */
 export const filterQuery = {
   ...named,
+  kind: z.enum(rowKinds).optional(),
+  decision: z.enum(decisions).optional(),
+  outcome: z.enum(callOutcomeKinds).optional(),
   /** Rows of one grant, or `(tenant)`: administrative changes. */
   grant: text.optional(),
   /** A name among the call's arguments. */

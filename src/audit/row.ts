@@ -3,12 +3,17 @@
 /** Stands for the tenant's administrative changes where a grant's name would be; no grant can be called that. */
 export const TENANT_LOG = '(tenant)'
 
+export const rowKinds = ['decision', 'session', 'change'] as const
+
+/** Decisions of a row; `end` is that of a session that ended. */
+export const decisions = ['allow', 'deny', 'approval', 'limit', 'refuse', 'end'] as const
+
 /** One decision, one session's end or one administrative change, as it leaves its object. */
 export interface AuditRow {
   readonly seq: number
   /** Unix milliseconds. */
   readonly at: number
-  readonly kind: 'decision' | 'session' | 'change'
+  readonly kind: (typeof rowKinds)[number]
   readonly request_id: string | null
   readonly session: string | null
   readonly account: string | null

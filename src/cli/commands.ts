@@ -2,8 +2,10 @@
 import { adminCommands } from './admin/commands.ts'
 import { connection } from './admin/link.ts'
 import { policyAdminCommands } from './admin/policies.ts'
+import { whoamiCommand } from './admin/whoami.ts'
 import { applyCommand } from './apply/command.ts'
 import type { Given, Operands, Option } from './arguments.ts'
+import { completionCommand } from './completion.ts'
 import { connectCommand } from './connect.ts'
 import { convert } from './convert.ts'
 import { diff } from './diff.ts'
@@ -12,6 +14,7 @@ import type { Outcome, World } from './outcome.ts'
 import { schema } from './schema.ts'
 import { test } from './test.ts'
 import { validate } from './validate.ts'
+import { versionCommand } from './version.ts'
 
 export interface Command {
   /** The word before its name, or null for none. */
@@ -122,6 +125,9 @@ export const commands: readonly Command[] = [
   ...adminCommands,
   connectCommand,
   applyCommand,
+  whoamiCommand,
+  versionCommand,
+  completionCommand(() => ({ commands, everywhere })),
 ]
 
 /** The words that come before a command's name. */

@@ -69,7 +69,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     expect((await cli('server status crm')).out).toContain('breaker: closed\n')
     expect((await cli('server accept crm')).out).toBe('nothing had changed\n')
     expect((await cli('server accept crm --tool x')).code).toBe(1)
-    expect((await cli('server remove crm')).out).toBe('server crm removed\n')
+    expect((await cli('server remove crm --yes')).out).toBe('server crm removed\n')
     expect((await cli('server show crm')).err).toMatch(/^gatehouse server show: 404 Not found: /)
   })
 
@@ -108,7 +108,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     expect(back.out).toMatch(/\npay +call +hidden +allowed\npolicy readers is now version \d+\n$/)
     expect(JSON.parse((await cli('policy show readers')).out)).toEqual(JSON.parse(POLICY))
     expect(JSON.parse((await cli('policy show readers --version 2')).out)).toMatchObject({ hide: ['pay'] })
-    expect((await cli('policy remove readers')).code).toBe(0)
+    expect((await cli('policy remove readers --yes')).code).toBe(0)
     expect((await cli('policy list')).out).toBe('none\n')
 
     expect((await cli('policy list --deleted')).out).toMatch(/\nreaders +/)
@@ -119,7 +119,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
       'policy readers is there again, as version 2\n',
     )
     expect(JSON.parse((await cli('policy show readers')).out)).toMatchObject({ hide: ['pay'] })
-    expect((await cli('policy remove readers')).code).toBe(0)
+    expect((await cli('policy remove readers --yes')).code).toBe(0)
   })
 
   test('a change by somebody else is noticed', async () => {
@@ -172,7 +172,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     )
     const second = tokenIn((await cli('grant rotate bot --overlap 60')).out)
     expect([await opens(first), await opens(second)]).toEqual([true, true])
-    expect((await cli('grant revoke bot')).out).toBe('grant bot revoked\n')
+    expect((await cli('grant revoke bot --yes')).out).toBe('grant bot revoked\n')
     expect([await opens(first), await opens(second)]).toEqual([false, false])
   })
 
@@ -222,12 +222,12 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     // The token says which tenant is meant.
     const { code } = await ana('person list', {}, { variables: { GATEHOUSE_TENANT: '' } })
     expect(code).toBe(0)
-    await cli('person revoke-token ana')
+    await cli('person revoke-token ana --yes')
     expect(await ana('grant list')).toMatchObject({
       code: 2,
       err: expect.stringMatching(/: 401 Unauthorized: /),
     })
-    expect((await cli('person remove ana')).code).toBe(0)
+    expect((await cli('person remove ana --yes')).code).toBe(0)
   })
 
   test('secrets go in, and are sealed anew', async () => {
@@ -243,17 +243,55 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
       code: 0,
       out: 'sealed anew with insecure-demo: 0; left: 0\nnothing of this tenant needs another key than insecure-demo\n',
     })
-    expect((await cli('secret remove crm')).out).toBe('secret crm removed\n')
+    expect((await cli('secret remove crm --yes')).out).toBe('secret crm removed\n')
   })
 
   test('sessions are listed and ended', async () => {
     await cli('grant issue sess --servers session')
     expect((await cli('session list')).out).toBe('none\n')
     expect((await cli('session list --grant sess --account ana')).out).toBe('none\n')
-    expect((await cli('session end --grant sess')).out).toBe('sessions ended: 0\n')
-    expect((await cli('session end --account ana')).out).toBe('sessions ended: 0\n')
-    expect(await cli('session end nobody --grant sess')).toMatchObject({ code: 1 })
+    expect((await cli('session end --grant sess --yes')).out).toBe('sessions ended: 0\n')
+    expect((await cli('session end --account ana --yes')).out).toBe('sessions ended: 0\n')
+    expect(await cli('session end nobody --grant sess --yes')).toMatchObject({ code: 1 })
     expect(await cli('session end nobody')).toMatchObject({ code: 2 })
+  })
+
+  test('whoami says who a token is of, and where', async () => {
+    expect((await cli('whoami')).out).toBe(
+      `root, the owner of the deployment; tenant acme; gateway 0.1.0 at ${gateway.url}\n`,
+    )
+    await cli('person add zoe --role viewer --email zoe@acme.example')
+    const token = /^token: (\S+)$/m.exec((await cli('person token zoe --expires 1h')).out)?.[1] ?? ''
+    const { data } = await cliAt(gateway.url, 'acme', token).json('whoami')
+    expect(data).toMatchObject({ kind: 'person', name: 'zoe', role: 'viewer', email: 'zoe@acme.example' })
+    expect(await cliAt(gateway.url, 'acme', `${token}x`)('whoami')).toMatchObject({ code: 2 })
+    await cli('person remove zoe --yes')
+  })
+
+  test('times are said relative to now', async () => {
+    await cli('grant issue brief --servers session --expires 1h30m')
+    expect((await cli.json('grant show brief')).data).toMatchObject({
+      expires_at: '2030-01-01T13:30:00.000Z',
+    })
+    expect(await cli('grant set brief --expires tomorrow')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('found --expires "tomorrow"; allowed: a moment with its zone'),
+    })
+    const before = cli.requests.length
+    await cli('audit query --from 1d --to now')
+    const { searchParams } = new URL(cli.requests[before]?.url ?? '')
+    expect(searchParams.get('from')).toBe('2029-12-31T12:00:00.000Z')
+    expect(searchParams.get('to')).toBe('2030-01-01T12:00:00.000Z')
+  })
+
+  test('a value that a field of the audit trail never has is refused with those that it has', async () => {
+    expect(await cli('audit query --decision denied')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/decision.*"denied".*"deny".*"approval"/s),
+    })
+    expect((await cli('audit query --kind decisions')).err).toMatch(/"decision", "session", "change"/)
+    expect((await cli('audit query --outcome ok')).err).toMatch(/"result"/)
+    expect((await cli('audit tail --decision denied')).code).toBe(1)
   })
 
   test('a list is read to its end', async () => {
@@ -266,7 +304,14 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
   test('a tenant is deleted, once somebody says so', async () => {
     const gone = cliAt(gateway.url, 'gone')
     await gone('tenant create gone')
-    expect(await gone('tenant delete gone')).toMatchObject({ code: 1, out: '' })
+    const unasked = await gone('tenant delete gone')
+    expect(unasked).toMatchObject({
+      code: 1,
+      err: 'gatehouse tenant delete: nothing was done; with --yes it is\n',
+    })
+    // Its trail goes with it, so whoever wants to keep that hears of it first.
+    expect(unasked.out).toContain('gatehouse audit export --tenant gone > gone.ndjson')
+    expect((await gone('tenant show gone')).code).toBe(0)
     expect((await gone('tenant delete gone --wait 0 --yes')).code).toBe(0)
   })
 

@@ -81,6 +81,6 @@ describe.skipIf(bareWorkerdMissing !== null)(`approvals and webhooks ${bareWorke
     )
     expect((await cli('webhook set oncall --enabled no')).code).toBe(0)
     expect((await cli('webhook list')).out).toMatch(/\noncall +http.* +no +/)
-    expect((await cli('webhook remove oncall')).out).toBe('webhook oncall removed\n')
+    expect((await cli('webhook remove oncall --yes')).out).toBe('webhook oncall removed\n')
   })
 })

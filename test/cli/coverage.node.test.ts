@@ -54,18 +54,18 @@ const lines: readonly string[] = [
   'person list',
   'person show ana',
   'person token ana --expires 2099-01-01T00:00:00Z --overlap 0 --key k7 --reason r',
-  'person revoke-token ana --reason r',
-  'person remove ana --reason r',
+  'person revoke-token ana --yes --reason r',
+  'person remove ana --yes --reason r',
   'secret set s --from - --key k8 --reason r',
   'secret set s --env KEY --reason r --wait',
   'secret list',
   'secret rotate --reason r',
-  'secret remove s --reason r',
+  'secret remove s --yes --reason r',
   'session list --account a',
   'session list --grant bot --account a',
-  'session end s1 --grant bot --reason r',
-  'session end --grant bot --account a --reason r',
-  'session end --account a --reason r',
+  'session end s1 --grant bot --yes --reason r',
+  'session end --grant bot --account a --yes --reason r',
+  'session end --account a --yes --reason r',
   'approval list --state pending',
   'approval show apr_bot_x',
   'approval approve apr_bot_x --reason r',
@@ -77,7 +77,7 @@ const lines: readonly string[] = [
   'webhook show hook',
   'webhook messages hook --state dead',
   'webhook replay hook m1 --reason r',
-  'webhook remove hook --reason r',
+  'webhook remove hook --yes --reason r',
   `audit query FILTERS --limit 1 --order oldest`,
   `audit tail FILTERS`,
   `audit export FILTERS --after 1`,
@@ -86,11 +86,21 @@ const lines: readonly string[] = [
   'outbox list bot --state dead',
   'outbox replay bot e1 --reason r',
   'apply t --yes --prune --headers --reason r --wait',
-  'grant revoke bot --reason r --wait',
-  'policy remove readers --reason r',
-  'server remove crm --reason r --wait',
+  'grant revoke bot --yes --reason r --wait',
+  'policy remove readers --yes --reason r',
+  'server remove crm --yes --reason r --wait',
+  'whoami',
   'tenant delete acme --wait 0 --yes --reason r',
 ]
+
+/** Values of filters that take few. */
+const valid: Readonly<Record<string, string>> = {
+  kind: 'decision',
+  decision: 'allow',
+  outcome: 'result',
+  from: '2030-01-01T00:00:00Z',
+  to: '2030-01-02T00:00:00Z',
+}
 
 /** Commands that ask the gateway nothing, and why that is right. */
 const local: Readonly<Record<string, string>> = {
@@ -100,6 +110,8 @@ const local: Readonly<Record<string, string>> = {
   'gatehouse policy convert': 'reads files',
   'gatehouse policy schema': 'prints what is built in',
   'gatehouse connect': 'prints what an agent’s side is to be told',
+  'gatehouse version': 'prints what is built in',
+  'gatehouse completion': 'prints what is built in',
 }
 
 /** Operations that no command reaches, and why. */
@@ -156,7 +168,7 @@ describe.skipIf(bareWorkerdMissing !== null)(
       )
       const filters = optionsOf('gatehouse audit tail')
         .filter((name) => !['url', 'token', 'tenant'].includes(name))
-        .map((name) => `--${name} ${name === 'from' || name === 'to' ? '2030-01-01T00:00:00Z' : '1'}`)
+        .map((name) => `--${name} ${valid[name] ?? '1'}`)
         .join(' ')
       for (const line of lines) {
         const words = line.replace('FILTERS', filters)

@@ -55,6 +55,8 @@ export class Refused extends Ended {
 
 export interface Api {
   readonly tenant: string
+  /** Where the gateway is, such as `https://gate.example`. */
+  readonly origin: string
   /** How the command is called, for messages. */
   readonly command: string
   /** @param timeoutMs how long the answer may take; as long as the platform waits where absent */
@@ -151,6 +153,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
   }
   return {
     tenant,
+    origin,
     command,
     get,
     find: async (path, query) => {

@@ -1,9 +1,10 @@
 /** `audit …`: what was decided and changed. */
+import { decisions, rowKinds } from '../../audit/row.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { FINE, fine, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import { type Api, Ended, type Json, type Query } from './api.ts'
-import { administer, wholeNumber } from './command.ts'
+import { administer, momentOf, wholeNumber } from './command.ts'
 import { type Column, member, shownList } from './shown.ts'
 import { tail } from './tail.ts'
 
@@ -23,11 +24,21 @@ const fields = [
     'subject',
   ],
 ]
-const filters: readonly Option[] = [
-  ...fields.map((name) => ({ name, value: 'X', help: `only rows of this ${name.replaceAll('-', ' ')}` })),
-  { name: 'from', value: 'TIME', help: 'from then on, such as 2030-01-31T12:00:00Z' },
-  { name: 'to', value: 'TIME', help: 'before then' },
+const times: readonly Option[] = [
+  { name: 'from', value: 'TIME', help: 'from then on: 2030-01-31T12:00:00Z, or 1h for an hour ago' },
+  { name: 'to', value: 'TIME', help: 'before then, said in the same way' },
 ]
+const filters: readonly Option[] = [
+  ...fields.map((name) => ({ name, value: 'X', help: helpOf(name) })),
+  ...times,
+]
+
+/** Names the values of a field that has few; those of `outcome` would not fit on a line. */
+function helpOf(name: string): string {
+  const values = { kind: rowKinds, decision: decisions }[name]
+  const of = values === undefined ? '' : `: ${values.join(', ')}`
+  return `only rows of this ${name.replaceAll('-', ' ')}${of}`
+}
 
 /** One line a row, with what tells most. */
 const columns: readonly Column[] = [
@@ -51,10 +62,13 @@ export const auditCommands: readonly Command[] = [
       { name: 'limit', value: 'N', help: 'at most so many; 100 where absent' },
       { name: 'order', value: 'ORDER', help: 'newest or oldest first' },
     ],
-    examples: ['gatehouse audit query --decision deny --from 2030-01-31T00:00:00Z'],
-    run: async (api, given) => {
+    examples: [
+      'gatehouse audit query --decision deny --from 24h',
+      'gatehouse audit query --tool pay --from 2030-01-31T00:00:00Z',
+    ],
+    run: async (api, given, world) => {
       const limit = wholeNumber(api, given, 'limit') ?? 100
-      const query = { ...filterOf(given), order: given.values.get('order') }
+      const query = { ...filterOf(api, given, world), order: given.values.get('order') }
       const { items, first } = await api.list(PATH, query, Math.max(1, limit))
       const { complete_until = null } = first
       const shown = shownList(items, columns)
@@ -70,7 +84,7 @@ export const auditCommands: readonly Command[] = [
     exitCodes: '1 the gateway will not; 2 not understood, no answer, or it may not see it any more',
     run: (api, given, world) => {
       const line = given.switches.has('json') ? null : tailLine
-      return tail(api, { path: PATH, query: filterOf(given), line }, world)
+      return tail(api, { path: PATH, query: filterOf(api, given, world), line }, world)
     },
   }),
   administer({
@@ -98,8 +112,11 @@ export const auditCommands: readonly Command[] = [
   }),
 ]
 
-function filterOf({ values }: Given): Query {
-  return Object.fromEntries(filters.map(({ name }) => [name.replaceAll('-', '_'), values.get(name)]))
+function filterOf(api: Api, given: Given, world: World): Query {
+  return {
+    ...Object.fromEntries(fields.map((name) => [name.replaceAll('-', '_'), given.values.get(name)])),
+    ...Object.fromEntries(times.map(({ name }) => [name, momentOf(api, given, name, 'ago', world)])),
+  }
 }
 
 /** Up to when nothing is missing: what happened later may still be where it was decided. */
@@ -114,10 +131,11 @@ function tailLine(row: Json): string {
 
 /** The last line says that it is whole, or where to go on; so does what is printed. */
 async function exportAll(api: Api, given: Given, world: World) {
+  const filter = filterOf(api, given, world)
   let after: string | undefined = given.values.get('after')
   for (;;) {
     let end: Json | null = null
-    for await (const line of api.lines(`${PATH}/export`, { ...filterOf(given), after })) {
+    for await (const line of api.lines(`${PATH}/export`, { ...filter, after })) {
       if (line === '') continue
       const row = JSON.parse(line) as Json
       if (row.end === true) end = row

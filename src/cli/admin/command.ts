@@ -4,6 +4,7 @@ import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
+import { type Direction, DURATION, durationSeconds, momentAllowed, relativeMs } from '../moment.ts'
 import { type Misuse, misuse, type Outcome, PROBLEMS, unreadable, visible, type World } from '../outcome.ts'
 import { broken } from '../source.ts'
 import { type Api, Ended, NO_TENANT, openApi } from './api.ts'
@@ -28,7 +29,19 @@ export interface AdminCommand {
   readonly tells?: boolean
   /** It makes something with an `Idempotency-Key`. */
   readonly creates?: boolean
+  /**
+   * It takes something away that cannot be had back: it asks first and takes `--yes`. The question, and lines that a
+   * person should read before answering. Throws `Ended` where the operands cannot be meant.
+   */
+  readonly destroys?: (api: Api, given: Given) => Destruction
   readonly run: (api: Api, given: Given, world: World) => Promise<Outcome>
+}
+
+/** The question that a destroying command asks. */
+export interface Destruction {
+  readonly question: string
+  /** Consequences that the question has no room for. */
+  readonly lines?: readonly string[]
 }
 
 /** Which one is meant. */
@@ -67,6 +80,7 @@ export function administer(spec: AdminCommand): Command {
       ...(changes ? [recorded] : []),
       ...(spec.creates === true ? [key] : []),
       ...(spec.tells === true ? [wait] : []),
+      ...(spec.destroys === undefined ? [] : [yes]),
       ...connection.filter(({ name }) => spec.ofDeployment !== true || name !== 'tenant'),
     ],
     run: async (given, world) => {
@@ -77,6 +91,11 @@ export function administer(spec: AdminCommand): Command {
       try {
         const reason = changes ? (given.values.get('reason') ?? null) : null
         const api = openApi(called, link, world, { reason })
+        if (spec.destroys !== undefined) {
+          const { question, lines = [] } = spec.destroys(api, given)
+          const refused = await unlessAgreed(api, given, world, lines, question, { done: false })
+          if (refused !== null) return refused
+        }
         const outcome = await spec.run(api, given, world)
         const waits = spec.tells === true && given.switches.has('wait')
         return waits ? untilTold(api, outcome, world) : outcome
@@ -114,6 +133,48 @@ export function wholeNumber(api: Api, { values }: Given, option: string): number
   const text = values.get(option)
   if (text === undefined || /^\d{1,15}$/.test(text)) return text === undefined ? undefined : Number(text)
   throw mistaken(api, { found: `--${option} ${describeValue(text)}`, allowed: 'a whole number' })
+}
+
+/**
+ * Seconds that were typed: a whole number, or a length of time such as `1h`.
+ *
+ * @returns undefined where the option is absent
+ * @throws Ended where it is neither
+ */
+export function secondsOf(api: Api, { values }: Given, option: string): number | undefined {
+  const text = values.get(option)
+  if (text === undefined) return undefined
+  const seconds = /^\d{1,15}$/.test(text) ? Number(text) : durationSeconds(text)
+  if (seconds !== null) return seconds
+  throw mistaken(api, {
+    found: `--${option} ${describeValue(text)}`,
+    allowed: `a whole number of seconds, or ${DURATION}`,
+  })
+}
+
+/**
+ * The moment of an option, as the API takes it: ISO 8601 in UTC. The command line may say it relative to now.
+ *
+ * @returns undefined where the option is absent
+ * @throws Ended where it is no moment
+ */
+export function momentOf(
+  api: Api,
+  { values }: Given,
+  option: string,
+  direction: Direction,
+  { nowMs }: Pick<World, 'nowMs'>,
+): string | undefined {
+  const text = values.get(option)
+  if (text === undefined) return undefined
+  const ms = relativeMs(text, nowMs, direction)
+  if (ms === null)
+    throw mistaken(api, {
+      found: `--${option} ${describeValue(text)}`,
+      allowed: momentAllowed(direction),
+    })
+  // biome-ignore lint/style/noRestrictedGlobals: writes a given moment, reads no clock
+  return new Date(ms).toISOString()
 }
 
 /** `a,b` as a list. */

@@ -1,8 +1,9 @@
 /** `grant …`: what agents present, and what it reaches. */
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
-import { type Answer, changed, part } from './api.ts'
-import { administer, keyOf, listed, ONE, wholeNumber } from './command.ts'
+import type { World } from '../outcome.ts'
+import { type Answer, type Api, changed, part } from './api.ts'
+import { administer, keyOf, listed, momentOf, ONE, secondsOf } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
 const PATH = '/grants'
@@ -17,7 +18,11 @@ const described: readonly Option[] = [
     value: 'PERSON',
     help: 'whose agent it is: they cannot approve its calls; nobody ("") where absent',
   },
-  { name: 'expires', value: 'TIME', help: 'such as 2030-01-31T12:00:00Z; never ("never") where absent' },
+  {
+    name: 'expires',
+    value: 'TIME',
+    help: '2030-01-31T12:00:00Z, or 30d from now; never ("never") where absent',
+  },
 ]
 
 export const grantCommands: readonly Command[] = [
@@ -34,7 +39,11 @@ export const grantCommands: readonly Command[] = [
       const [name = ''] = given.operands
       return withToken(
         `grant ${name} made`,
-        await api.put(of(name), { body: saidOf(given), absent: true, ...keyOf(given, world.id()) }),
+        await api.put(of(name), {
+          body: saidOf(api, given, world),
+          absent: true,
+          ...keyOf(given, world.id()),
+        }),
       )
     },
   }),
@@ -47,11 +56,11 @@ export const grantCommands: readonly Command[] = [
     changes: true,
     tells: true,
     examples: ['gatehouse grant set bot --policy writers', 'gatehouse grant set bot --expires never'],
-    run: async (api, given) => {
+    run: async (api, given, world) => {
       const [name = ''] = given.operands
       const { body, tag } = await api.get(of(name))
       const { label, policy, servers, owner, expires_at } = body
-      const next = { label, policy, servers, owner, expires_at, ...saidOf(given) }
+      const next = { label, policy, servers, owner, expires_at, ...saidOf(api, given, world) }
       return changed(`grant ${name} changed`, await api.put(of(name), { body: next, match: tag }))
     },
   }),
@@ -84,15 +93,19 @@ export const grantCommands: readonly Command[] = [
     summary: 'Give a grant another token; it is printed, this once',
     operands: ONE,
     options: [
-      { name: 'overlap', value: 'SECONDS', help: 'how long the token before it stays good; 0 if absent' },
+      {
+        name: 'overlap',
+        value: 'DURATION',
+        help: 'how long the token before it stays good, such as 1h; 0 if absent',
+      },
     ],
     changes: true,
     tells: true,
     creates: true,
-    examples: ['gatehouse grant rotate bot --overlap 3600'],
+    examples: ['gatehouse grant rotate bot --overlap 1h'],
     run: async (api, given, world) => {
       const [name = ''] = given.operands
-      const overlap = wholeNumber(api, given, 'overlap')
+      const overlap = secondsOf(api, given, 'overlap')
       const body = overlap === undefined ? {} : { overlap_seconds: overlap }
       return withToken(
         `grant ${name} rotated`,
@@ -107,6 +120,9 @@ export const grantCommands: readonly Command[] = [
     operands: ONE,
     changes: true,
     tells: true,
+    destroys: (_api, { operands: [name = ''] }) => ({
+      question: `Revoke the grant ${name} for good? Its sessions end and its token never works again.`,
+    }),
     examples: ['gatehouse grant revoke bot --reason "laptop lost"'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`grant ${name} revoked`, await api.delete(of(name))),
@@ -119,10 +135,12 @@ export function withToken(line: string, answer: Answer) {
 }
 
 /** What the options say, and nothing else. */
-function saidOf({ values }: Given): Record<string, unknown> {
+function saidOf(api: Api, given: Given, world: World): Record<string, unknown> {
+  const { values } = given
   const policy = values.get('policy')
   const servers = values.get('servers')
-  const expires = values.get('expires')
+  const expires =
+    values.get('expires') === 'never' ? null : momentOf(api, given, 'expires', 'from now', world)
   const label = values.get('label')
   const owner = values.get('owner')
   return {
@@ -132,6 +150,6 @@ function saidOf({ values }: Given): Record<string, unknown> {
       ? {}
       : { servers: servers === '*' ? '*' : listed(servers).filter((it) => it !== '') }),
     ...(owner === undefined ? {} : { owner: owner === '' ? null : owner }),
-    ...(expires === undefined ? {} : { expires_at: expires === 'never' ? null : expires }),
+    ...(expires === undefined ? {} : { expires_at: expires }),
   }
 }

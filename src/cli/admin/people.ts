@@ -2,7 +2,7 @@
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { changed, part } from './api.ts'
-import { administer, keyOf, listed, ONE, wholeNumber } from './command.ts'
+import { administer, keyOf, listed, momentOf, ONE, secondsOf } from './command.ts'
 import { withToken } from './grants.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
@@ -92,17 +92,21 @@ export const personCommands: readonly Command[] = [
     summary: 'Give a person a token in place of those before it; it is printed, this once',
     operands: ONE,
     options: [
-      { name: 'expires', value: 'TIME', help: 'such as 2030-01-31T12:00:00Z; never where absent' },
-      { name: 'overlap', value: 'SECONDS', help: 'how long those before it stay good; 0 if absent' },
+      { name: 'expires', value: 'TIME', help: '2030-01-31T12:00:00Z, or 30d from now; never where absent' },
+      {
+        name: 'overlap',
+        value: 'DURATION',
+        help: 'how long those before it stay good, such as 1h; 0 if absent',
+      },
     ],
     changes: true,
     creates: true,
-    examples: ['gatehouse person token ana --expires 2030-01-31T12:00:00Z'],
+    examples: ['gatehouse person token ana --expires 90d'],
     run: async (api, given, world) => {
       const [name = ''] = given.operands
       const body = {
-        expires_at: given.values.get('expires'),
-        overlap_seconds: wholeNumber(api, given, 'overlap'),
+        expires_at: momentOf(api, given, 'expires', 'from now', world),
+        overlap_seconds: secondsOf(api, given, 'overlap'),
       }
       return withToken(
         `person ${name} has a token`,
@@ -116,6 +120,7 @@ export const personCommands: readonly Command[] = [
     summary: 'Revoke a person’s tokens',
     operands: ONE,
     changes: true,
+    destroys: (_api, { operands: [name = ''] }) => ({ question: `Revoke all tokens of ${name}?` }),
     examples: ['gatehouse person revoke-token ana'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`tokens of ${name} revoked`, await api.delete(`${of(name)}/token`)),
@@ -126,6 +131,9 @@ export const personCommands: readonly Command[] = [
     summary: 'Remove a person, and with them their tokens',
     operands: ONE,
     changes: true,
+    destroys: (_api, { operands: [name = ''] }) => ({
+      question: `Remove the person ${name} and all of their tokens?`,
+    }),
     examples: ['gatehouse person remove ana'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`person ${name} removed`, await api.delete(of(name))),

@@ -85,6 +85,7 @@ export const policyAdminCommands: readonly Command[] = [
     summary: 'Delete a policy; its versions stay on record',
     operands: ONE,
     changes: true,
+    destroys: (_api, { operands: [name = ''] }) => ({ question: `Remove the policy ${name}?` }),
     examples: ['gatehouse policy remove readers'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`policy ${name} removed`, await api.delete(of(name))),

@@ -49,6 +49,9 @@ export const secretCommands: readonly Command[] = [
     summary: 'Forget a secret that no header is made of',
     operands: ONE,
     changes: true,
+    destroys: (_api, { operands: [name = ''] }) => ({
+      question: `Remove the secret ${name}? Its value cannot be read back.`,
+    }),
     examples: ['gatehouse secret remove crm'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`secret ${name} removed`, await api.delete(of(name))),

@@ -114,6 +114,9 @@ export const serverCommands: readonly Command[] = [
     operands: ONE,
     changes: true,
     tells: true,
+    destroys: (_api, { operands: [name = ''] }) => ({
+      question: `Remove the server ${name}, its pins included?`,
+    }),
     examples: ['gatehouse server remove crm'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`server ${name} removed`, await api.delete(of(name))),

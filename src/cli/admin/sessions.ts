@@ -37,26 +37,42 @@ export const sessionCommands: readonly Command[] = [
     operands: { names: '[SESSION]', least: 0, most: 1 },
     options: [grantOption, accountOption],
     changes: true,
+    destroys: (api, given) => ({ question: `End ${meant(api, given).described}?` }),
     examples: [
       'gatehouse session end 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed --grant bot',
       'gatehouse session end --grant bot --account ana',
       'gatehouse session end --account ana',
     ],
     run: async (api, given) => {
-      const answer = await end(api, given)
+      const answer = await meant(api, given).end()
       return changed(`sessions ended: ${answer.body.ended}`, answer)
     },
   }),
 ]
 
-function end(api: Api, { operands: [session], values }: Given): Promise<Answer> {
+/** The sessions that the words of the command mean, and how to end them. */
+function meant(
+  api: Api,
+  { operands: [session], values }: Given,
+): { readonly described: string; readonly end: () => Promise<Answer> } {
   const grant = values.get('grant')
   const account = values.get('account')
   const body = account === undefined ? {} : { account }
   if (grant !== undefined && session !== undefined && account === undefined)
-    return api.delete(`${ofGrant(grant)}/${part(session)}`)
-  if (grant !== undefined && session === undefined) return api.post(`${ofGrant(grant)}/end`, { body })
-  if (account !== undefined && session === undefined) return api.post('/sessions/end', { body })
+    return {
+      described: `the session ${session}`,
+      end: () => api.delete(`${ofGrant(grant)}/${part(session)}`),
+    }
+  if (grant !== undefined && session === undefined)
+    return {
+      described: `every session of ${account === undefined ? '' : `the account ${account} in `}the grant ${grant}`,
+      end: () => api.post(`${ofGrant(grant)}/end`, { body }),
+    }
+  if (account !== undefined && session === undefined)
+    return {
+      described: `every session of the account ${account}`,
+      end: () => api.post('/sessions/end', { body }),
+    }
   throw mistaken(api, {
     found: session === undefined ? 'nothing to end' : 'a session without its grant, or with an account',
     allowed: 'SESSION --grant G, --grant G, --grant G --account A, --account A',

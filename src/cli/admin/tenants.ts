@@ -2,17 +2,7 @@
 import type { Command } from '../commands.ts'
 import { fine } from '../outcome.ts'
 import { changed } from './api.ts'
-import {
-  administer,
-  file,
-  keyOf,
-  mistaken,
-  ONE,
-  objectIn,
-  unlessAgreed,
-  wholeNumber,
-  yes,
-} from './command.ts'
+import { administer, file, keyOf, ONE, objectIn, secondsOf } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
 const OWN = { names: '[NAME]', least: 0, most: 1 }
@@ -101,20 +91,22 @@ export const tenantCommands: readonly Command[] = [
     options: [
       {
         name: 'wait',
-        value: 'SECONDS',
-        help: 'what Legiti does not take by then is lost; three days if absent',
+        value: 'DURATION',
+        help: 'what Legiti does not take by then is lost, such as 12h; three days if absent',
       },
-      yes,
     ],
     namesTenant: true,
     changes: true,
+    destroys: ({ tenant }) => ({
+      question: `Delete the tenant ${tenant} with everything that it has?`,
+      lines: [
+        'Its audit trail goes with it. To keep it, answer no and export it first:',
+        `  gatehouse audit export --tenant ${tenant} > ${tenant}.ndjson`,
+      ],
+    }),
     examples: ['gatehouse tenant delete acme', 'gatehouse tenant delete acme --wait 0 --yes'],
-    run: async (api, given, world) => {
-      const wait = wholeNumber(api, given, 'wait')
-      if (given.operands[0] === undefined) throw mistaken(api, { found: 'no tenant', allowed: 'NAME' })
-      const question = `Delete the tenant ${api.tenant} with everything that it has?`
-      const refused = await unlessAgreed(api, given, world, [], question, { deleted: false })
-      if (refused !== null) return refused
+    run: async (api, given) => {
+      const wait = secondsOf(api, given, 'wait')
       const { body } = await api.delete('', { query: { wait_seconds: wait } })
       if (body.deleted === true) {
         const lost = Number(body.events_lost)

@@ -2,7 +2,7 @@
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { type Api, changed, part } from './api.ts'
-import { administer, keyOf, listed, mistaken, ONE, wholeNumber } from './command.ts'
+import { administer, keyOf, listed, mistaken, ONE, secondsOf } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
 const PATH = '/webhooks'
@@ -57,8 +57,8 @@ export const webhookCommands: readonly Command[] = [
     options: [
       {
         name: 'overlap',
-        value: 'SECONDS',
-        help: 'how long messages are signed with the one before as well; a day if absent',
+        value: 'DURATION',
+        help: 'how long messages are signed with the one before as well, such as 1h; a day if absent',
       },
     ],
     changes: true,
@@ -66,7 +66,7 @@ export const webhookCommands: readonly Command[] = [
     examples: ['gatehouse webhook rotate oncall', 'gatehouse webhook rotate oncall --overlap 0'],
     run: async (api, given, world) => {
       const [name = ''] = given.operands
-      const overlap = wholeNumber(api, given, 'overlap')
+      const overlap = secondsOf(api, given, 'overlap')
       const body = overlap === undefined ? {} : { overlap_seconds: overlap }
       const made = await api.post(`${of(name)}/rotate`, { body, ...keyOf(given, world.id()) })
       return changed(`webhook ${name} has another secret`, made, [`secret: ${made.body.secret}`])
@@ -129,6 +129,9 @@ export const webhookCommands: readonly Command[] = [
     summary: 'Forget a webhook and what waits for it',
     operands: ONE,
     changes: true,
+    destroys: (_api, { operands: [name = ''] }) => ({
+      question: `Remove the webhook ${name} with its messages?`,
+    }),
     examples: ['gatehouse webhook remove oncall'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`webhook ${name} removed`, await api.delete(of(name))),

@@ -1,0 +1,37 @@
+/** The administration API's answer to whoever holds a token: who the gateway takes them for. */
+import * as z from 'zod/v4'
+import { identity } from '../version.ts'
+import { answer, type Route, route } from './route.ts'
+
+const whoamiSchema = z.object({
+  kind: z.enum(['root', 'person']).describe('root: the owner of the deployment'),
+  name: z.string().nullable().describe('The person’s name; null for root'),
+  role: z.enum(['root', 'admin', 'policy_manager', 'viewer']),
+  email: z.string().nullable().describe('The address by which Cloudflare Access knows the person, if any'),
+  tenant: z.string(),
+  version: z.string().describe('The gateway’s version'),
+})
+
+export const whoamiRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: '/api/v1/tenants/:tenant/whoami',
+      role: 'viewer',
+      summary: 'Who the token is of, and what they may do here',
+      answers: { 200: answer('Who asks', whoamiSchema) },
+    },
+    ({ who, tenant }) => {
+      const person = who.kind === 'root' ? null : who
+      const said: z.output<typeof whoamiSchema> = {
+        kind: who.kind,
+        name: person?.name ?? null,
+        role: person?.role ?? 'root',
+        email: person?.email ?? null,
+        tenant,
+        version: identity.version,
+      }
+      return Response.json(said)
+    },
+  ),
+]

@@ -1,0 +1,20 @@
+/** `whoami`: who the gateway takes the holder of the token for. */
+import type { Command } from '../commands.ts'
+import { fine } from '../outcome.ts'
+import { administer } from './command.ts'
+
+export const whoamiCommand: Command = administer({
+  group: null,
+  name: 'whoami',
+  summary: 'Say which gateway answers, and who it takes you for',
+  examples: ['gatehouse whoami'],
+  run: async (api) => {
+    const { body } = await api.get('/whoami')
+    const { kind, name, role, tenant, version } = body
+    const who = kind === 'root' ? 'root, the owner of the deployment' : `${name}, ${role}`
+    return fine([`${who}; tenant ${tenant}; gateway ${version} at ${api.origin}`], {
+      ...body,
+      url: api.origin,
+    })
+  },
+})
