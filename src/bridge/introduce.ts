@@ -6,6 +6,7 @@ import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
+import { serverKey } from '../upstream/which.ts'
 import { discovery } from './for-session.ts'
 import { initialization } from './for-stateless.ts'
 import { remember } from './remember.ts'
@@ -22,7 +23,7 @@ const FRESH_MS = 5 * 60_000
 const MOST_KEPT = 500
 
 function keyOf({ tenant, config }: UpstreamLink, client: Client): string {
-  return JSON.stringify([tenant, config.name, config.url, ownerOf(client)])
+  return JSON.stringify([serverKey(tenant, config), ownerOf(client)])
 }
 
 /** Keeps what a server has just answered to `initialize`, for a client of the stateless era. */

@@ -8,6 +8,7 @@ import { paramHeaders } from '../upstream/param-headers.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { gatewayProfile } from '../upstream/session.ts'
+import { serverKey } from '../upstream/which.ts'
 import { requestForStateless } from './for-stateless.ts'
 import { MOST_MESSAGE_BYTES } from './message-reader.ts'
 
@@ -36,7 +37,7 @@ export async function paramHeadersOf(
 
 async function schemaOf(link: UpstreamLink, tool: string, isFresh: boolean): Promise<unknown> {
   const { config, tenant } = link
-  const key = JSON.stringify([tenant, config.name, config.url, tool])
+  const key = JSON.stringify([serverKey(tenant, config), tool])
   const kept = listed.get(key)
   if (!isFresh && kept !== undefined && Date.now() - kept.atMs < FRESH_MS) return kept.schema
   const schema = await list(link, tool)

@@ -15,7 +15,7 @@ const LONGEST_URI = 2_048
 /** One object for all that a session hears from one server. */
 function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
   return exchangeObjects(env, claim.tenant).getByName(
-    JSON.stringify([ownerOf(claim), transport, config.name]),
+    JSON.stringify([ownerOf(claim), transport, config.name, config.incarnation ?? '']),
   )
 }
 

@@ -2,7 +2,9 @@
 import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { serverKey } from '../upstream/which.ts'
 import type { Tool } from './all-tools.ts'
 
 /** Whose tools. */
@@ -51,11 +53,11 @@ export async function pinnedAnnotations(
 /** A version never changes, so it is asked for once. */
 async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | null> {
   if (config.catalogue === null) return null
-  const key = `${tenant}/${config.name} ${config.catalogue}`
+  const key = keyOf(tenant, config, config.catalogue)
   const kept = catalogues.get(key)
   if (kept !== undefined) return kept
   try {
-    const catalogue = await tenantObject(env, tenant).catalogue(config.name)
+    const catalogue = await tenantObject(env, tenant).catalogue(config.name, config.incarnation)
     if (catalogue === null) return null
     const { version, toolsJson, driftedJson } = catalogue
     const known = {
@@ -65,12 +67,16 @@ async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | n
     }
     if (catalogues.size >= MOST_CATALOGUES) catalogues.clear()
     // It may be newer than the version that was asked for, which is as good.
-    catalogues.set(`${tenant}/${config.name} ${version}`, known)
+    catalogues.set(keyOf(tenant, config, version), known)
     return known
   } catch (error) {
     log('warn', 'upstream.catalogue_unavailable', { tenant, server: config.name, error: errorName(error) })
     return null
   }
+}
+
+function keyOf(tenant: string, config: UpstreamConfig, version: string): string {
+  return JSON.stringify([serverKey(tenant, config), version])
 }
 
 function isTool(value: unknown): value is Tool {

@@ -7,6 +7,7 @@ import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
+import { serverKey } from '../upstream/which.ts'
 import { aliasOf } from './alias.ts'
 import { allTools, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
@@ -98,7 +99,7 @@ const RESCAN_MS = 60_000
 const MOST_SCANS = 2_000
 
 function scanKey({ link, upstream }: Reached): string {
-  return `${link.tenant}/${upstream.name} ${upstream.url}`
+  return serverKey(link.tenant, upstream)
 }
 
 function noteScan(at: Reached): void {

@@ -1,7 +1,9 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
 import { closeQuietly } from '../gateway/feed.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
+import { isSameServer } from '../upstream/which.ts'
 import type { Reached } from './single.ts'
 import type { StreamSource } from './streams.ts'
 
@@ -28,8 +30,8 @@ export class MergedStream {
   readonly #encoder = new TextEncoder()
   readonly #feed: WebSocket
   readonly #members = new Map<string, Member>()
-  /** The servers that may be joined, by name, with their addresses; null while that is not known. */
-  #reach: ReadonlyMap<string, string> | null = null
+  /** The servers that may be joined, by name; null while that is not known. */
+  #reach: ReadonlyMap<string, UpstreamConfig> | null = null
   #held: string[] | null
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null
   #keepAlive: ReturnType<typeof setInterval> | null = null
@@ -73,8 +75,8 @@ export class MergedStream {
 
   /** Joins a server, and joins it again whenever its stream ends. Settles when that was tried once. */
   join(at: Reached, joining: Joining): Promise<void> {
-    const { name, url } = at.upstream
-    if (this.#isOver || (this.#reach !== null && this.#reach.get(name) !== url)) return Promise.resolve()
+    const { name } = at.upstream
+    if (this.#isOver || !this.#reaches(at.upstream)) return Promise.resolve()
     const known = this.#members.get(name)
     if (known?.isOf(at)) return Promise.resolve()
     known?.leave()
@@ -100,12 +102,19 @@ export class MergedStream {
 
   /** Leaves all servers but these, and joins no others. */
   keep(reached: readonly Reached[]): void {
-    this.#reach = new Map(reached.map(({ upstream }) => [upstream.name, upstream.url]))
+    this.#reach = new Map(reached.map(({ upstream }) => [upstream.name, upstream]))
     for (const [server, member] of this.#members) {
-      if (this.#reach.get(server) === member.url) continue
+      if (this.#reaches(member.upstream)) continue
       this.#members.delete(server)
       member.leave()
     }
+  }
+
+  /** Whether a server of that name is still the one that it was. */
+  #reaches(upstream: UpstreamConfig): boolean {
+    if (this.#reach === null) return true
+    const now = this.#reach.get(upstream.name)
+    return now !== undefined && isSameServer(now, upstream)
   }
 
   /** Says this first, and what was held back. */
@@ -181,13 +190,13 @@ class Member {
     this.#tried = tried
   }
 
-  get url(): string {
-    return this.#at.upstream.url
+  get upstream(): UpstreamConfig {
+    return this.#at.upstream
   }
 
   /** Whether it is the same server, and the same session with it. */
   isOf({ upstream, admitted }: Reached): boolean {
-    return upstream.url === this.url && admitted.upstream?.id === this.#at.admitted.upstream?.id
+    return isSameServer(upstream, this.upstream) && admitted.upstream?.id === this.#at.admitted.upstream?.id
   }
 
   leave(): void {

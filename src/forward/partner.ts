@@ -116,6 +116,7 @@ export async function bind(
       owner: ownerOf(client),
       server: link.config.name,
       url: link.config.url,
+      incarnation: link.config.incarnation,
       replaces,
       session: mine,
     })

@@ -7,6 +7,7 @@ import type { Verdict } from '../tenant/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { listingText } from '../upstream/pins.ts'
+import { serverKey } from '../upstream/which.ts'
 
 /**
  * Listings that this isolate has had compared with the pins as they are: the tenant's object need not be asked while its
@@ -22,7 +23,8 @@ const READING = 'rules 2'
 const MOST_LISTINGS = 32
 
 interface Compared {
-  readonly seen: string
+  /** Of the configuration that they were compared under: once the pins are others, it is another. */
+  readonly pinsRevision: number
   readonly verdict: Verdict
   /** Of listings with this verdict. */
   readonly digests: Set<string>
@@ -39,13 +41,13 @@ export async function compareWithPins(
 ): Promise<Verdict> {
   const digest = await sha256Hex(`${READING}\n${listingText(tools)}`)
   if (upstream.seen.includes(digest)) return upstream
-  const key = `${tenant}/${upstream.name} ${upstream.url}`
-  const seen = upstream.seen.join()
+  const key = serverKey(tenant, upstream)
+  const { incarnation, pinsRevision } = upstream
   const before = compared.get(key)
-  if (before?.seen === seen && before.digests.has(digest)) return before.verdict
+  if (before?.pinsRevision === pinsRevision && before?.digests.has(digest)) return before.verdict
   let verdict: Verdict
   try {
-    const listing = { digest, toolsJson: JSON.stringify(tools) }
+    const listing = { digest, incarnation, toolsJson: JSON.stringify(tools) }
     const said = await tenantObject(env, tenant).observe(upstream.name, listing)
     if (said === null) throw new Error('the server is not there, or its list is unreadable')
     verdict = { withheld: said.withheld, renamed: said.renamed }
@@ -53,19 +55,19 @@ export async function compareWithPins(
     log('error', 'upstream.pins_unavailable', { tenant, server: upstream.name, error: errorName(error) })
     throw error
   }
-  remember(key, seen, digest, verdict)
+  if (pinsRevision !== undefined) remember(key, pinsRevision, digest, verdict)
   return verdict
 }
 
-function remember(key: string, seen: string, digest: string, verdict: Verdict): void {
+function remember(key: string, pinsRevision: number, digest: string, verdict: Verdict): void {
   const before = compared.get(key)
   const isAnother =
     before === undefined ||
-    before.seen !== seen ||
+    before.pinsRevision !== pinsRevision ||
     before.digests.size >= MOST_LISTINGS ||
     JSON.stringify(before.verdict) !== JSON.stringify(verdict)
   const digests = isAnother ? new Set<string>() : before.digests
   digests.add(digest)
   if (compared.size >= MOST_SERVERS) compared.clear()
-  compared.set(key, { seen, verdict, digests })
+  compared.set(key, { pinsRevision, verdict, digests })
 }

@@ -152,7 +152,13 @@ async function introduce({ env, tenant, config }: UpstreamLink, said: Introducti
   const { protocolVersion, serverInfo: info } = said
   const isInfo = isObject(info) && typeof info.name === 'string' && typeof info.version === 'string'
   const serverInfo = isInfo ? { name: String(info.name), version: String(info.version) } : undefined
-  const report = { atMs: Date.now(), protocolVersion, ...(serverInfo === undefined ? {} : { serverInfo }) }
+  const { incarnation } = config
+  const report = {
+    atMs: Date.now(),
+    incarnation,
+    protocolVersion,
+    ...(serverInfo === undefined ? {} : { serverInfo }),
+  }
   // That the status does not say it is no reason not to list.
   await tenantObject(env, tenant)
     .report(config.name, report)

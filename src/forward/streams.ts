@@ -15,6 +15,7 @@ import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
+import { isSameServer } from '../upstream/which.ts'
 import { rpcFailure } from './deliver.ts'
 import { findPartner } from './partner.ts'
 import { outgoing, type Reached, reach, talkAt } from './single.ts'
@@ -53,7 +54,7 @@ function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: 
     if ((data as FeedMessage) !== 'tools_changed') return
     void reach(passage, upstream.name, client.era, undefined).then(
       (again) => {
-        if (!again.ok || again.at.upstream.url !== upstream.url) closeQuietly(feed)
+        if (!again.ok || !isSameServer(again.at.upstream, upstream)) closeQuietly(feed)
       },
       () => closeQuietly(feed),
     )

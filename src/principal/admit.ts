@@ -34,9 +34,10 @@ function withUpstream(
 ): Admitted {
   const owner = named ?? (request.transport === null ? null : (answer.session?.id ?? null))
   if (owner === null) return answer
-  const url = upstreamsOf(context.config).find(({ name }) => name === server)?.url
-  if (url === undefined) return answer
-  return { ...answer, upstream: useUpstream(context.sql, { owner, server, url }, context.nowMs) }
+  const upstream = upstreamsOf(context.config).find(({ name }) => name === server)
+  if (upstream === undefined) return answer
+  const { url, incarnation = '' } = upstream
+  return { ...answer, upstream: useUpstream(context.sql, { owner, server, url, incarnation }, context.nowMs) }
 }
 
 function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {

@@ -54,16 +54,25 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
  */
 export function refundCall(sql: SqlStorage, requestId: string, nowMs: number): boolean {
   const row = sql
-    .exec<{ charged: string }>(
+    .exec<{ charged: string; seq: number }>(
       `UPDATE audit SET refunded_at = ? WHERE request_id = ? AND decision = 'allow' AND refunded_at IS NULL
-       RETURNING charged`,
+       RETURNING charged, seq`,
       nowMs,
       requestId,
     )
     .toArray()[0]
   if (row === undefined) return false
+  // A grant of the same name that was deleted has taken nothing from the counters of this one.
+  if (row.seq <= predecessorSeq(sql)) return true
   refund(counterStore(sql), JSON.parse(row.charged) as Taken[])
   return true
+}
+
+/** The last row that is of a grant of the same name which was deleted; 0: there was none. */
+function predecessorSeq(sql: SqlStorage): number {
+  return (
+    sql.exec<{ seq: number }>('SELECT predecessor_seq AS seq FROM grants WHERE id = 1').toArray()[0]?.seq ?? 0
+  )
 }
 
 /**

@@ -33,6 +33,7 @@ async function seedDemo(principal: PrincipalState, request: AdmitRequest): Promi
     config: await demoConfig(),
     expiresAtMs: null,
     revokedAtMs: null,
+    incarnation: '',
   }
   if (!opens(grant, request.secretHash, Date.now())) return
   await principal.write(() => {

@@ -2,6 +2,7 @@ import type { BindAnswer, BindRequest } from './contract.ts'
 import { opens } from './grants.ts'
 import { liveByTransport } from './sessions.ts'
 import type { PrincipalState } from './state.ts'
+import { upstreamsOf } from './upstream-ending.ts'
 import { bindUpstream, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 /** Binds a session with an upstream server to the gateway's session that it is for. Call inside a transaction. */
@@ -9,11 +10,13 @@ export function bind({ sql, grant, alarm }: PrincipalState, request: BindRequest
   const nowMs = Date.now()
   if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
   const { transport, server, url, replaces, session } = request
+  const present = upstreamsOf(grant.config).find(({ name }) => name === server)?.incarnation
+  const incarnation = request.incarnation ?? present ?? ''
   const own = transport === null ? null : liveByTransport(sql, transport, nowMs)
   const owner = request.owner ?? own?.id
   if (owner === undefined || (transport !== null && own === null)) return { kind: 'dead_session' }
   const stateless = request.owner !== null
-  const bound = bindUpstream(sql, { owner, stateless, server, url, replaces, session }, nowMs)
+  const bound = bindUpstream(sql, { owner, stateless, server, url, incarnation, replaces, session }, nowMs)
   // What this one has ended is told to its server right away.
   const nextMs = nextUpstreamEndMs(sql, nowMs)
   if (nextMs !== null) alarm.by(nextMs)

@@ -76,6 +76,8 @@ export interface BindRequest {
   readonly server: string
   /** Where it was opened. */
   readonly url: string
+  /** Of the registration that it was opened with; absent: of the present one, as older versions meant it. */
+  readonly incarnation?: string | undefined
   /**
    * The id of the session that this one replaces, for the upstream forgot it (null: one without an id).
    * Undefined: none is known, so the new one counts only where there is none.

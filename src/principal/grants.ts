@@ -14,6 +14,8 @@ export interface Grant {
   readonly config: TenantConfig
   readonly expiresAtMs: number | null
   readonly revokedAtMs: number | null
+  /** Names this making of it by the tenant; '' where that was never said. */
+  readonly incarnation: string
 }
 
 interface GrantRow extends Record<string, SqlStorageValue> {
@@ -27,6 +29,7 @@ interface GrantRow extends Record<string, SqlStorageValue> {
   config: string
   expires_at: number | null
   revoked_at: number | null
+  incarnation: string
 }
 
 /** The grant, or null where none was ever installed. The tables must exist. */
@@ -46,21 +49,23 @@ export function readGrant(sql: SqlStorage): Grant | null {
     config: JSON.parse(row.config) as TenantConfig,
     expiresAtMs: row.expires_at,
     revokedAtMs: row.revoked_at,
+    incarnation: row.incarnation,
   }
 }
 
 /**
- * Installs the grant, or replaces it; a replaced grant keeps its sessions and counters. A revoked secret stays
+ * Installs the grant, or replaces it; a grant that is changed keeps its sessions and counters. A revoked secret stays
  * revoked, whatever else changes: only another secret opens the grant again.
  */
 export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
   sql.exec(
     `INSERT INTO grants (id, tenant, name, label, secret_hash, origin, config, created_at, expires_at, revoked_at,
-       older_hash, older_until)
-     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       older_hash, older_until, incarnation)
+     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET label = excluded.label, secret_hash = excluded.secret_hash,
        origin = excluded.origin, config = excluded.config, expires_at = excluded.expires_at,
        older_hash = excluded.older_hash, older_until = excluded.older_until,
+       incarnation = excluded.incarnation,
        revoked_at = CASE WHEN secret_hash = excluded.secret_hash THEN revoked_at ELSE excluded.revoked_at END`,
     grant.tenant,
     grant.name,
@@ -73,7 +78,16 @@ export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
     grant.revokedAtMs,
     grant.olderSecret?.hash.slice().buffer ?? null,
     grant.olderSecret?.untilMs ?? null,
+    grant.incarnation,
   )
+}
+
+/**
+ * Whether the grant was deleted and made again since `before` was installed, which its principal may not have been told.
+ * What never had an incarnation gets one in passing, and remains what it is.
+ */
+export function isSuccessor({ incarnation }: Pick<Grant, 'incarnation'>, before: Grant): boolean {
+  return incarnation !== '' && before.incarnation !== '' && incarnation !== before.incarnation
 }
 
 /** Marks the grant revoked; false when it was already, or when there is none. */

@@ -17,13 +17,28 @@ export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
   return principal.write(() => {
     const nowMs = Date.now()
     if (!markRevoked(sql, nowMs)) return false
-    for (const session of liveSessions(sql)) end(sql, session, 'revoked', nowMs)
-    endAllUpstreams(sql, nowMs)
-    closeApprovals(sql, REVOKED, grant.name, nowMs)
+    endAll(sql, grant.name, nowMs)
     alarm.by(nowMs)
     principal.reread()
     return true
   })
+}
+
+/**
+ * Another grant takes the name of one that was deleted: of that one nothing is left but the record, and what has yet to be
+ * delivered. Part of the transaction that installs the other. Whatever of it was revoked already changes nothing here.
+ */
+export function replacePredecessor(sql: SqlStorage, grant: string, nowMs: number): void {
+  endAll(sql, grant, nowMs)
+  sql.exec('DELETE FROM counters')
+  sql.exec('UPDATE grants SET predecessor_seq = (SELECT coalesce(max(seq), 0) FROM audit)')
+}
+
+/** Ends every session, here and upstream, and closes what waits for a person. */
+function endAll(sql: SqlStorage, grant: string, nowMs: number): void {
+  for (const session of liveSessions(sql)) end(sql, session, 'revoked', nowMs)
+  endAllUpstreams(sql, nowMs)
+  closeApprovals(sql, REVOKED, grant, nowMs)
 }
 
 /** Has everything that is on its way come to its end, and nothing begin, so that its rows can go. */

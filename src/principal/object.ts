@@ -36,16 +36,18 @@ import { DECIDED } from './feed-messages.ts'
 import { announce, announceOnce, announceTo, closeAllFeeds } from './feeds.ts'
 import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
-import { type Grant, opens, stillOpens } from './grants.ts'
+import { type Grant, isSuccessor, opens, stillOpens } from './grants.ts'
 import { HeldCalls } from './held-calls.ts'
 import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, purge } from './housekeeping.ts'
-import { revokeGrant, stopEverything } from './leaving.ts'
+import { replacePredecessor, revokeGrant, stopEverything } from './leaving.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { resealTokens } from './resealing.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveById } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { PrincipalState } from './state.ts'
+import { upstreamsOf } from './upstream-ending.ts'
+import { adoptUpstreams } from './upstream-sessions.ts'
 
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
@@ -54,8 +56,9 @@ const ALARM_RETRY_MS = 60_000
 const LEAVE_MS = 2_000
 
 /** A grant to install: all of it but what the object keeps to itself. The demo's own says so. */
-export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs' | 'olderSecret'> & {
+export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs' | 'olderSecret' | 'incarnation'> & {
   readonly origin?: 'demo'
+  readonly incarnation?: string
   readonly olderSecret?: Grant['olderSecret']
 }
 
@@ -186,12 +189,18 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /**
    * Installs or replaces the grant. Open streams hear when that may have changed their tools, and end when the
-   * secret that opened them has been replaced. Its approvals are closed then: it may be another grant of the same name, whose
-   * predecessor's end was never told here.
+   * secret that opened them has been replaced. Its approvals are closed then. It may be another grant of the same name, whose
+   * predecessor's end was never told here: then that one ends first.
    */
-  async installGrant(grant: NewGrant): Promise<void> {
+  async installGrant(given: NewGrant): Promise<void> {
+    const grant = { incarnation: '', ...given }
     const before = this.#grant
     await this.#write(() => {
+      if (before !== null && isSuccessor(grant, before)) {
+        replacePredecessor(this.#sql, grant.name, Date.now())
+        this.#alarm.by(Date.now())
+      }
+      if (before !== null) adoptUpstreams(this.#sql, upstreamsOf(before.config), upstreamsOf(grant.config))
       this.#state.install({ origin: 'tenant', olderSecret: null, ...grant, revokedAtMs: null })
       if (grant.olderSecret) this.#alarm.by(grant.olderSecret.untilMs)
       // Open streams end with it.

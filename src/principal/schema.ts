@@ -265,6 +265,14 @@ const migrations: readonly string[] = [
   -- The approval that the call was held for, denied or made by.
   ALTER TABLE audit ADD COLUMN approval TEXT;
   `,
+  `
+  -- Which making of the grant this is, '' where the tenant has not said; and the last row of the audit log that is its
+  -- predecessor's: what was charged then was taken from counters that are gone.
+  ALTER TABLE grants ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';
+  ALTER TABLE grants ADD COLUMN predecessor_seq INTEGER NOT NULL DEFAULT 0;
+  -- Which registration of the server the session was opened with, '' where that is not known.
+  ALTER TABLE upstream_sessions ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

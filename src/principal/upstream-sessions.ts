@@ -2,6 +2,7 @@
  * Sessions with upstream servers: whose they are, and which have yet to be ended there. Each belongs to one
  * owner, a session of the gateway or a key of the stateless era, and is never given to another.
  */
+import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamSession } from './contract.ts'
 
 /** A session upstream of a stateless owner that is not used for so long ends. */
@@ -18,28 +19,36 @@ export const MOST_TRIES = 3
 export const RETRY_MS = 60_000
 
 /** The longest values that are stored; an id is a header's value, and longer ones are refused by many servers. */
-const MOST_CHARACTERS = { owner: 128, server: 64, url: 8_192, id: 2_048, protocolVersion: 64 } as const
+const MOST_CHARACTERS = {
+  owner: 128,
+  server: 64,
+  url: 8_192,
+  incarnation: 64,
+  id: 2_048,
+  protocolVersion: 64,
+} as const
 
 interface UpstreamRow extends Record<string, SqlStorageValue> {
   seq: number
   upstream_id: string | null
   url: string | null
+  incarnation: string
   protocol_version: string
   stateless: number
   last_used_at: number
 }
 
 /**
- * The live session that `owner` has with `server`, or null. Postpones its end. One that was opened at another URL is
- * none: a server that has moved may be a stranger, who must not learn of it.
+ * The live session that `owner` has with `server`, or null. Postpones its end. One that was opened at another URL, or with
+ * another registration of that name, is none: the server may be a stranger, who must not learn of it.
  */
 export function useUpstream(
   sql: SqlStorage,
-  { owner, server, url }: Pick<Binding, 'owner' | 'server' | 'url'>,
+  { owner, server, url, incarnation }: Pick<Binding, 'owner' | 'server' | 'url' | 'incarnation'>,
   nowMs: number,
 ): UpstreamSession | null {
   const row = live(sql, owner, server)
-  if (row === null || row.url !== url) return null
+  if (row === null || row.url !== url || row.incarnation !== incarnation) return null
   if (row.stateless === 1 && nowMs - row.last_used_at >= TOUCH_MS)
     sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
   return viewOf(server, row)
@@ -52,6 +61,8 @@ export interface Binding {
   readonly server: string
   /** Where the session was opened. */
   readonly url: string
+  /** Of the registration that it was opened with. */
+  readonly incarnation: string
   /** As in BindRequest. */
   readonly replaces: string | null | undefined
   readonly session: { readonly id: string | null; readonly protocolVersion: string }
@@ -63,10 +74,10 @@ export interface Binding {
  * @throws RangeError when a value is longer than anything that is stored
  */
 export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): UpstreamSession {
-  const { owner, server, url, replaces, session } = binding
-  checkLengths({ owner, server, url, ...session })
+  const { owner, server, url, incarnation, replaces, session } = binding
+  checkLengths({ owner, server, url, incarnation, ...session })
   let stored = live(sql, owner, server)
-  if (stored !== null && stored.url !== url) {
+  if (stored !== null && (stored.url !== url || stored.incarnation !== incarnation)) {
     markEnded(sql, 'seq = ?', [stored.seq], nowMs)
     stored = null
   }
@@ -74,12 +85,13 @@ export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): 
     return viewOf(server, stored)
   if (stored === null) {
     sql.exec(
-      `INSERT INTO upstream_sessions (owner, stateless, server, url, upstream_id, protocol_version, last_used_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO upstream_sessions (owner, stateless, server, url, incarnation, upstream_id, protocol_version, last_used_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       owner,
       binding.stateless ? 1 : 0,
       server,
       url,
+      incarnation,
       session.id,
       session.protocolVersion,
       nowMs,
@@ -95,6 +107,23 @@ export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): 
     )
   }
   return { server, ...session }
+}
+
+/** Sessions that were opened before registrations had names are with the present one, where it is still at the same URL. */
+export function adoptUpstreams(
+  sql: SqlStorage,
+  before: readonly UpstreamConfig[],
+  now: readonly UpstreamConfig[],
+): void {
+  for (const { name, url, incarnation } of before) {
+    const same = now.find((upstream) => upstream.name === name && upstream.url === url)
+    if (incarnation !== undefined || same?.incarnation === undefined) continue
+    sql.exec(
+      "UPDATE upstream_sessions SET incarnation = ? WHERE server = ? AND incarnation = ''",
+      same.incarnation,
+      name,
+    )
+  }
 }
 
 /** A client that declares other capabilities with every request must not fill the server with sessions. */
@@ -225,7 +254,7 @@ export function nextUpstreamEndMs(sql: SqlStorage, soonestMs: number): number | 
 
 function live(sql: SqlStorage, owner: string, server: string): UpstreamRow | null {
   const rows = sql.exec<UpstreamRow>(
-    `SELECT seq, upstream_id, url, protocol_version, stateless, last_used_at FROM upstream_sessions
+    `SELECT seq, upstream_id, url, incarnation, protocol_version, stateless, last_used_at FROM upstream_sessions
      WHERE owner = ? AND server = ? AND ended_at IS NULL`,
     owner,
     server,

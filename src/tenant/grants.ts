@@ -14,6 +14,8 @@ export interface StoredGrant extends GrantView {
   readonly olderSecret: { readonly hash: Uint8Array; readonly untilMs: number } | null
   readonly isDeleted: boolean
   readonly revision: number
+  /** Names this making of it: one that is deleted and made again has another. */
+  readonly incarnation: string
 }
 
 interface GrantRow extends Record<string, SqlStorageValue> {
@@ -30,6 +32,7 @@ interface GrantRow extends Record<string, SqlStorageValue> {
   deleted_at: number | null
   revision: number
   pushed: number
+  incarnation: string
 }
 
 /** The grant, deleted or not; null where there is none. */
@@ -58,6 +61,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
     isPending: row.pushed < row.revision,
     secretHash: new Uint8Array(row.secret_hash),
     isDeleted: row.deleted_at !== null,
+    incarnation: row.incarnation,
     revision: row.revision,
   }
 }
@@ -99,10 +103,12 @@ export function writeGrant(
   }
   sql.exec(
     `INSERT INTO grants (name, label, policy, servers, owner, secret_hash, origin, created_at, updated_at, expires_at,
-       deleted_at, revision, pushed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0)
+       deleted_at, revision, pushed, incarnation)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0, lower(hex(randomblob(8))))
      ON CONFLICT (name) DO UPDATE SET label = excluded.label, policy = excluded.policy, servers = excluded.servers,
        owner = excluded.owner, secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
        updated_at = excluded.updated_at, expires_at = excluded.expires_at, deleted_at = NULL,
+       incarnation = excluded.incarnation,
        revision = revision + 1, due_at = 0`,
     ...[name, label, policy, servers, owner],
     secretHash.slice().buffer,

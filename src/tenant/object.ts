@@ -313,8 +313,10 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
-  async catalogue(server: string): Promise<Catalogue | null> {
+  async catalogue(server: string, incarnation?: string): Promise<Catalogue | null> {
     return this.#tenancy.read((sql) => {
+      const registered = servers.readServer(sql, server)
+      if (registered === null || !servers.isOf(registered, incarnation)) return null
       const version = servers.catalogueVersion(sql, server)
       const toolsJson = readTools(sql, server)
       if (version === null || toolsJson === null) return null

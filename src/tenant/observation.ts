@@ -8,7 +8,7 @@ import type { FlagView } from './contract.ts'
 import { type Listing, readListing, writeListing } from './listings.ts'
 import { compareWithPins, type Examined } from './pins.ts'
 import { addSeen, clearSeen, seenDigests } from './seen.ts'
-import { readServer } from './servers.ts'
+import { isOf, readServer } from './servers.ts'
 
 /** A longer listing is compared with the pins, but not kept for the catalogue. */
 const LONGEST_KEPT = 16 * 1024 * 1024
@@ -21,6 +21,8 @@ const LONGEST_RENAMED = 256 * 1024
 export interface ObservedListing {
   /** Names exactly this listing. */
   readonly digest: string
+  /** Of the registration that listed them; absent: of whatever has the name, as older versions said it. */
+  readonly incarnation?: string | undefined
   /** JSON array of tools. */
   readonly toolsJson: string
 }
@@ -79,12 +81,14 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
 export function observeListing(
   sql: SqlStorage,
   server: string,
-  { digest, toolsJson }: ObservedListing,
+  { digest, incarnation, toolsJson }: ObservedListing,
   { tools, flags, names, tooLong }: ExaminedListing,
   nowMs: number,
   holds = false,
 ): boolean {
-  if (readServer(sql, server) === null || seenDigests(sql, server).includes(digest)) return false
+  const registered = readServer(sql, server)
+  if (registered === null || !isOf(registered, incarnation)) return false
+  if (seenDigests(sql, server).includes(digest)) return false
   const isKept = toolsJson.length <= LONGEST_KEPT
   const { isChanged: arePinsChanged, isHeld } = compareWithPins(sql, server, tools, nowMs, holds && isKept)
   const before = readListing(sql, server)

@@ -3,6 +3,7 @@
 import type { PersonRole } from '../admin/roles.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { type PersonDocument, type PersonView, Refusal } from './contract.ts'
+import { forgetRepeatsOf } from './repeats.ts'
 import { stampOf } from './stamps.ts'
 
 const MOST_PEOPLE = 500
@@ -68,6 +69,8 @@ export function writePerson(
 export function deletePerson(sql: SqlStorage, name: string): void {
   sql.exec('DELETE FROM people WHERE name = ?', name)
   revokeTokens(sql, name)
+  // Answers to what they asked, tokens among them, are for nobody who is called the same one day.
+  forgetRepeatsOf(sql, `person:${name}`)
 }
 
 /** Adds a token; those before it are good until `olderUntilMs` at most. The same one again changes nothing. */

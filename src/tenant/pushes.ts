@@ -116,9 +116,9 @@ async function push(context: PushContext | null, name: string): Promise<void> {
 /** The grant as its principal is to hold it. Reads all that is stored before it awaits anything. */
 async function compose(context: PushContext, grant: StoredGrant): Promise<NewGrant> {
   const { sql, tenant, settings, isSuspended } = context
-  const { name, label, secretHash, olderSecret, expiresAtMs, origin } = grant
+  const { name, label, secretHash, olderSecret, expiresAtMs, origin, incarnation } = grant
   const upstreams = upstreamsOf(context, grant)
-  const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs }
+  const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs, incarnation }
   const suspended = isSuspended ? { suspended: true as const } : {}
   if (origin === 'demo')
     return { ...held, origin, config: { ...(await demoConfig(upstreams)), ...suspended } }

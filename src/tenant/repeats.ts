@@ -43,6 +43,11 @@ export function answerRepeat(sql: SqlStorage, actor: string, key: string, sealed
   sql.exec('UPDATE repeats SET sealed_answer = ? WHERE actor = ? AND key = ?', sealedAnswer, actor, key)
 }
 
+/** Whoever is gone repeats nothing. */
+export function forgetRepeatsOf(sql: SqlStorage, actor: string): void {
+  sql.exec('DELETE FROM repeats WHERE actor = ?', actor)
+}
+
 /** A request that was refused leaves its key free, if it was the one that claimed it. */
 export function forgetRepeat(sql: SqlStorage, actor: string, key: string, digest: string): void {
   sql.exec(

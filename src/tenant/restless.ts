@@ -12,29 +12,29 @@ interface Changes {
   readonly count: number
 }
 
-/** Counts changes, of each server by itself. Memory alone: a new life of the object begins with none. */
+/** Counts changes, of each registration of a server by itself. Memory alone: a new life of the object begins with none. */
 export class Restless {
   readonly #changes = new Map<string, Changes>()
 
   /** Counts a change; true when the server has had so many that the next telling should wait. */
-  count(server: string, nowMs: number): boolean {
-    const before = this.#current(server, nowMs)
-    this.#changes.set(server, { ...before, count: before.count + 1 })
+  count(incarnation: string, nowMs: number): boolean {
+    const before = this.#current(incarnation, nowMs)
+    this.#changes.set(incarnation, { ...before, count: before.count + 1 })
     return before.count >= MOST_CHANGES
   }
 
   /** Whether another change would be one too many. */
-  isRestless(server: string, nowMs: number): boolean {
-    return this.#current(server, nowMs).count >= MOST_CHANGES
+  isRestless(incarnation: string, nowMs: number): boolean {
+    return this.#current(incarnation, nowMs).count >= MOST_CHANGES
   }
 
-  #current(server: string, nowMs: number): Changes {
-    const before = this.#changes.get(server)
+  #current(incarnation: string, nowMs: number): Changes {
+    const before = this.#changes.get(incarnation)
     const isSame = before !== undefined && nowMs >= before.sinceMs && nowMs - before.sinceMs < WINDOW_MS
     return isSame ? before : { sinceMs: nowMs, count: 0 }
   }
 
-  forget(server: string): void {
-    this.#changes.delete(server)
+  forget(incarnation: string): void {
+    this.#changes.delete(incarnation)
   }
 }

@@ -399,6 +399,16 @@ const migrations: readonly string[] = [
   -- When the next round of the deletion is due.
   ALTER TABLE tenant ADD COLUMN delete_round_at INTEGER;
   `,
+  `
+  -- Names one registration of a server, one making of a grant: what is removed and made again under its name is another,
+  -- and inherits nothing.
+  ALTER TABLE servers ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';
+  UPDATE servers SET incarnation = lower(hex(randomblob(8)));
+  ALTER TABLE grants ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';
+  UPDATE grants SET incarnation = lower(hex(randomblob(8)));
+  -- Grows with every change of the server's pins, drift, names or document, so that no isolate takes an old comparison for a new one.
+  ALTER TABLE servers ADD COLUMN pins_revision INTEGER NOT NULL DEFAULT 1;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

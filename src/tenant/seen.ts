@@ -19,6 +19,8 @@ export function addSeen(sql: SqlStorage, server: string, digest: string): void {
   sql.exec(`DELETE FROM seen WHERE seq IN (${old})`, server, MOST)
 }
 
+/** Pins, drift or names are not what they were: every listing is to be compared anew, by every isolate. */
 export function clearSeen(sql: SqlStorage, server: string): void {
   sql.exec('DELETE FROM seen WHERE server = ?', server)
+  sql.exec('UPDATE servers SET pins_revision = pins_revision + 1 WHERE name = ?', server)
 }

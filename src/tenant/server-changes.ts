@@ -70,13 +70,14 @@ export async function deleteServer(
 ): Promise<Removal> {
   const { sql } = tenancy
   return tenancy.remove((nowMs) => {
-    if (servers.readServer(sql, name) === null) return null
+    const registered = servers.readServer(sql, name)
+    if (registered === null) return null
     demand(sql, by.expected, `server/${name}`, true)
     recordGone(sql, by, 'server.delete', `server/${name}`, nowMs)
     const touched = grants.touchByServer(sql, name)
     grants.dropServer(sql, name)
     servers.deleteServer(sql, name)
-    watch.forget(name)
+    watch.forget(registered)
     return touched
   })
 }

@@ -7,7 +7,7 @@ import { readListing, readTools } from './listings.ts'
 import { examine, heldServers, type ObservedListing, observeListing } from './observation.ts'
 import { Restless } from './restless.ts'
 import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
-import { mergeReport, readServer, upstreamConfig } from './servers.ts'
+import { isOf, mergeReport, readServer, type StoredServer, upstreamConfig } from './servers.ts'
 import type { Tenancy } from './tenancy.ts'
 import { RESTLESS_MS } from './wake.ts'
 
@@ -27,18 +27,22 @@ export class ServerWatch {
    */
   async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
     const { sql, telling } = this.#tenancy
-    if (!this.#tenancy.isThere || readServer(sql, server) === null) return null
+    if (this.#registered(server, listing.incarnation) === null) return null
     const examined = await examine(listing.toolsJson)
     if (examined === null) {
       log('warn', 'tenant.listing_unreadable', { server })
       return null
     }
-    const wasRestless = this.#restless.isRestless(server, Date.now())
     const { touched, verdict } = this.#tenancy.commit(() => {
+      // It may have been removed, and registered again, while the listing was read.
+      const registered = this.#registered(server, listing.incarnation)
+      if (registered === null) return { touched: [], verdict: null }
+      const { incarnation } = registered
+      const wasRestless = this.#restless.isRestless(incarnation, Date.now())
       const before = upstreamConfig(sql, server)?.withheld ?? {}
       const drifted = driftNow(sql, server)
       const isNews = observeListing(sql, server, listing, examined, Date.now(), wasRestless)
-      const isRestless = isNews && this.#restless.count(server, Date.now())
+      const isRestless = isNews && this.#restless.count(incarnation, Date.now())
       if (isNews && !isRestless)
         announceDrift(sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
       const after = upstreamConfig(sql, server)
@@ -60,10 +64,12 @@ export class ServerWatch {
     const { sql, telling } = this.#tenancy
     if (!this.#tenancy.isThere) return
     const touched = this.#tenancy.commit(() => {
+      const registered = this.#registered(server, report.incarnation)
+      if (registered === null) return []
       const isNews = mergeReport(sql, server, report)
       announceBreaker(sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
       if (!isNews) return []
-      const waits = this.#restlessEras.count(server, Date.now())
+      const waits = this.#restlessEras.count(registered.incarnation, Date.now())
       const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
       return waits ? [] : touched
     })
@@ -77,10 +83,16 @@ export class ServerWatch {
     for (const server of heldServers(this.#tenancy.sql)) await this.#compareAnew(server)
   }
 
-  /** A server of this name that is registered again is another one. */
-  forget(server: string): void {
-    this.#restless.forget(server)
-    this.#restlessEras.forget(server)
+  /** The server, if this registration of it is there. */
+  #registered(name: string, incarnation: string | undefined): StoredServer | null {
+    const server = this.#tenancy.read((sql) => readServer(sql, name), null)
+    return server !== null && isOf(server, incarnation) ? server : null
+  }
+
+  /** A registration that is gone. */
+  forget({ incarnation }: StoredServer): void {
+    this.#restless.forget(incarnation)
+    this.#restlessEras.forget(incarnation)
   }
 
   async #compareAnew(server: string): Promise<void> {

@@ -20,6 +20,10 @@ type PlainDocument = Omit<ServerDocument, 'headers'>
 /** A server as stored; its headers are sealed. */
 export interface StoredServer {
   readonly name: string
+  /** Names this registration of it. */
+  readonly incarnation: string
+  /** Grows with every change of its pins, drift, names or document. */
+  readonly pinsRevision: number
   readonly document: PlainDocument
   readonly headers: Readonly<Record<string, string>>
   readonly createdAtMs: number
@@ -30,6 +34,8 @@ export interface StoredServer {
 
 interface ServerRow extends Record<string, SqlStorageValue> {
   name: string
+  incarnation: string
+  pins_revision: number
   document: string
   headers: string
   created_at: number
@@ -71,9 +77,10 @@ export function writeServer(
     throw new Refusal('conflict', [`found ${MOST_SERVERS} servers already; allowed: at most ${MOST_SERVERS}`])
   }
   sql.exec(
-    `INSERT INTO servers (name, document, headers, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO servers (name, document, headers, created_at, updated_at, incarnation)
+     VALUES (?, ?, ?, ?, ?, lower(hex(randomblob(8))))
      ON CONFLICT (name) DO UPDATE SET document = excluded.document, headers = excluded.headers,
-       updated_at = excluded.updated_at`,
+       updated_at = excluded.updated_at, pins_revision = pins_revision + 1`,
     name,
     JSON.stringify(document),
     JSON.stringify(headers),
@@ -87,6 +94,11 @@ export function writeServer(
     name,
   )
   clearSeen(sql, name)
+}
+
+/** Whether this is the registration that is meant; whoever does not say which means any, as older versions did. */
+export function isOf(server: { readonly incarnation: string }, incarnation: string | undefined): boolean {
+  return incarnation === undefined || server.incarnation === incarnation
 }
 
 /** Puts sealed headers in the place of those that are stored. */
@@ -105,7 +117,8 @@ export function deleteServer(sql: SqlStorage, name: string): void {
 /** Adds what an isolate found out. True when the server's eras are now known otherwise than before. */
 export function mergeReport(sql: SqlStorage, name: string, report: UpstreamReport): boolean {
   const before = readRow(sql, name)
-  if (before === null) return false
+  // A report may be on its way while the server is removed and registered again.
+  if (before === null || !isOf(before, report.incarnation)) return false
   const {
     eras,
     protocolVersion,
@@ -159,6 +172,7 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
   const listing = readListing(sql, name)
   return {
     name,
+    incarnation: server.incarnation,
     url,
     headers: server.headers,
     responseSeconds: timeouts.response_seconds,
@@ -171,6 +185,7 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
     eras: erasOf(server),
     withheld: Object.fromEntries(drifted.map((tool) => [tool, withheld])),
     renamed: listing?.renamed ?? {},
+    pinsRevision: server.pinsRevision,
     seen: seenDigests(sql, name),
     catalogue: catalogueVersion(sql, name),
   }
@@ -230,6 +245,8 @@ function readRow(sql: SqlStorage, name: string): ServerRow | null {
 function stored(row: ServerRow): StoredServer {
   return {
     name: row.name,
+    incarnation: row.incarnation,
+    pinsRevision: row.pins_revision,
     document: JSON.parse(row.document) as PlainDocument,
     headers: JSON.parse(row.headers) as Record<string, string>,
     createdAtMs: row.created_at,

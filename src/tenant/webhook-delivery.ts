@@ -14,7 +14,14 @@ import {
   noteError,
   takeMessages,
 } from './webhook-messages.ts'
-import { dueWebhooks, noteFailure, noteSuccess, signingSecrets, viewWebhook } from './webhooks.ts'
+import {
+  dueWebhooks,
+  noteFailure,
+  noteSuccess,
+  signingSecrets,
+  viewWebhook,
+  type WebhookView,
+} from './webhooks.ts'
 
 /** Messages on their way to one webhook at the same time, while it answers. */
 const CONCURRENCY = 4
@@ -145,7 +152,7 @@ async function deliverTo(
         return { message, judged: webhookVerdict(answer, now()) }
       }),
     )
-    if (context.isGone() || !commit(() => settle(context, name, sent))) return
+    if (context.isGone() || !commit(() => settle(context, webhook, sent))) return
   }
 }
 
@@ -154,8 +161,9 @@ function later(reason: string): Sent['judged'] {
 }
 
 /** Writes down how a round went. Returns whether to go on with the next. */
-function settle(context: WebhookDeliveryContext, name: string, sent: readonly Sent[]): boolean {
+function settle(context: WebhookDeliveryContext, webhook: WebhookView, sent: readonly Sent[]): boolean {
   const { sql, tenant, now, random } = context
+  const { name } = webhook
   const nowMs = now()
   let closed: Extract<Verdict, { kind: 'back_off' }> | null = null
   let isAlive = false
@@ -175,10 +183,13 @@ function settle(context: WebhookDeliveryContext, name: string, sent: readonly Se
         closed = judged
     }
   }
+  // Changed meanwhile, or removed and made again: how the one before fared says nothing of it.
+  const present = viewWebhook(sql, name)
+  if (present?.tag !== webhook.tag) return present !== null
   // What got through shows that the receiver is there: a failure beside it is the first in a row again.
   if (isAlive) noteSuccess(sql, name, nowMs)
   if (closed === null) return true
-  const failures = (viewWebhook(sql, name)?.failures ?? 0) + 1
+  const failures = present.failures + 1
   const waitMs = Math.min(backOffMs(failures, random(), closed.retryAfterMs), GIVE_UP_AFTER_MS)
   noteFailure(sql, name, failures, nowMs + waitMs, closed.reason)
   const retryAt = new Date(nowMs + waitMs).toISOString()

@@ -13,6 +13,8 @@ export interface KnownEras {
 /** An upstream server that a grant may reach. */
 export interface UpstreamConfig {
   readonly name: string
+  /** Names this registration: a server that is removed and registered again has another. Absent in what older versions stored. */
+  readonly incarnation?: string
   readonly url: string
   /** Headers that are added to every request, by lower-case name; the values are sealed (secrets/seal.ts). */
   readonly headers: Readonly<Record<string, string>>
@@ -31,6 +33,8 @@ export interface UpstreamConfig {
   readonly withheld: Readonly<Record<string, 'hidden' | 'blocked'>>
   /** Exposed name (behind `<server>__`) to the server's own, for tools whose own does not fit. */
   readonly renamed: Readonly<Record<string, string>>
+  /** Grows with every change of the pins, drift, names or the server's document. Absent in what older versions stored. */
+  readonly pinsRevision?: number
   /** Digests of listings that have been compared with the pins already (upstream/pins.ts). */
   readonly seen: readonly string[]
   /** Version of the last known tools, for `TenantObject.catalogue`; null before the first listing. */
@@ -53,6 +57,8 @@ export type UpstreamFailure =
 /** What an isolate found out about a server; only what it found out is there. */
 export interface UpstreamReport {
   readonly atMs: number
+  /** Of the registration that it is about; absent: of whatever has the name, as older versions said it. */
+  readonly incarnation?: string | undefined
   /** Null forgets what was known of an era. */
   readonly eras?: Partial<KnownEras>
   readonly protocolVersion?: string

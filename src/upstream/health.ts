@@ -9,6 +9,7 @@ import { abandoned, admit, type Breaker, closed, failed, succeeded } from './bre
 import type { KnownEras, UpstreamConfig, UpstreamReport } from './config.ts'
 import type { UpstreamLink } from './link.ts'
 import type { UpstreamProblem } from './problem.ts'
+import { serverKey } from './which.ts'
 
 /** Successes are no news: they are told once in so long. Failures are told sooner, many in one report. */
 const REPORT_SUCCESS_MS = 30_000
@@ -38,8 +39,7 @@ interface Health {
 const healths = new Map<string, Health>()
 
 function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): Health {
-  // A server that has moved is another one.
-  const key = `${tenant}/${config.name} ${config.url}`
+  const key = serverKey(tenant, config)
   const known = healths.get(key)
   if (known !== undefined) {
     if (!isSame(known.configured, config.eras)) {
@@ -241,7 +241,7 @@ function flush(link: UpstreamLink, health: Health): void {
 function tell(link: UpstreamLink, report: UpstreamReport): void {
   const { env, tenant, config } = link
   const told = tenantObject(env, tenant)
-    .report(config.name, report)
+    .report(config.name, { ...report, incarnation: config.incarnation })
     .catch((error: unknown) => {
       log('warn', 'upstream.report_failed', { tenant, server: config.name, error: errorName(error) })
     })

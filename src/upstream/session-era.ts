@@ -7,6 +7,7 @@ import { erasOf, learnEras } from './health.ts'
 import type { UpstreamLink } from './link.ts'
 import type { RpcMessage } from './rpc.ts'
 import { closeSession, gatewayProfile, type Opened, openSession } from './session.ts'
+import { serverKey } from './which.ts'
 
 export type Verdict =
   | 'speaks'
@@ -60,7 +61,7 @@ function supported({ error }: RpcMessage): string[] {
 
 /** Asks the server for a session in the gateway's own name, and ends it. Learns what is clear. */
 export async function askForSession(link: UpstreamLink, signal?: AbortSignal): Promise<Verdict> {
-  const key = `${link.tenant}/${link.config.name} ${link.config.url}`
+  const key = serverKey(link.tenant, link.config)
   const known = verdicts.get(key)
   if (known !== undefined && Date.now() - known.atMs < FRESH_MS) return known.verdict
   const opened = await openSession(link, { ...gatewayProfile }, null, signal)

@@ -117,6 +117,26 @@ describe.skipIf(bareWorkerdMissing !== null).each(eras)(`in the %s era${missing}
     expect(await list()).toEqual([other, { ...echoTool, name: 'new' }])
   })
 
+  test('a server that is registered again is pinned again, though its list is the same', async () => {
+    const { list, server, name } = await changed('again', 'one', 'hide')
+    expect(await list()).toEqual([other])
+    // As in setting it up anew.
+    for (const tools of [
+      [echoTool, other],
+      [louder, other],
+    ]) {
+      server.list({ tools })
+      await world.admin.deleteServer(name)
+      await world.admin.putServer(name, { url: server.url, on_drift: 'hide' })
+      await world.admin.changeGrant(name, { policy: 'open', servers: ['good', name] })
+      expect(await list()).toEqual(tools)
+      expect(await world.admin.status(name)).toMatchObject({ tools: 2, drift: [] })
+    }
+    server.list({ tools: [echoTool, other] })
+    expect(await list()).toEqual([other])
+    expect((await world.admin.status(name)).drift).toMatchObject([{ tool: 'echo' }])
+  })
+
   test('a list in pages is compared as a whole', async () => {
     const { list, server } = await changed('pages', 'one', 'hide')
     server.list({ tools: [other, louder], pageSize: 1 })

@@ -1,6 +1,14 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+export const WITHOUT_INCARNATIONS = `
+  ALTER TABLE grants DROP COLUMN incarnation;
+  ALTER TABLE grants DROP COLUMN predecessor_seq;
+  ALTER TABLE upstream_sessions DROP COLUMN incarnation;
+  UPDATE schema_version SET version = 10;
+`
+
 export const WITH_PLAIN_DIGESTS = `
+  ${WITHOUT_INCARNATIONS}
   ALTER TABLE approvals DROP COLUMN arguments_hmac;
   ALTER TABLE approvals DROP COLUMN continuation;
   ALTER TABLE approvals DROP COLUMN reopenings;

@@ -2,10 +2,13 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
 import { migrate, schemaVersion } from '../../src/principal/schema.ts'
+import { admin, makeGrant } from '../support/admin.ts'
 import { connect, fresh, principal, rows, settled } from '../support/gateway.ts'
-import { WITH_PLAIN_DIGESTS, WITHOUT_UPSTREAMS } from './earlier-schema.ts'
+import { WITH_PLAIN_DIGESTS, WITHOUT_INCARNATIONS, WITHOUT_UPSTREAMS } from './earlier-schema.ts'
 
 beforeEach(fresh)
+
+const URL_ = 'https://crm.example.com/mcp'
 
 test('an object from before there were upstream servers keeps its sessions and its audit rows', async () => {
   const client = await connect()
@@ -49,6 +52,36 @@ test('an object whose approvals had plain digests lets none of them out', async 
     { data: '{"id":"apr_agent_1","argumentsHmac":null}' },
   ])
   expect(JSON.stringify(await principal().approval('apr_agent_1'))).not.toContain(digest)
+})
+
+test('an object from before grants and servers had incarnations goes on as what it is, and then tells them apart', async () => {
+  await admin('PUT', 'acme', { identity: { trusted: true } })
+  await admin('PUT', 'acme/servers/crm', { url: URL_ })
+  const token = await makeGrant('acme', 'bot', undefined, { servers: ['session', 'crm'] })
+  const client = await connect({ token })
+  await client.login('ana')
+  const bot = principal('acme/bot')
+  const secret = new TextEncoder().encode(token.slice('gh_acme_bot_'.length))
+  const secretHash = new Uint8Array(await crypto.subtle.digest('SHA-256', secret))
+  const bind = (id: string) =>
+    bot.bindUpstream({
+      ...{ secretHash, transport: null, owner: 'stateless:ab', server: 'crm', url: URL_ },
+      ...{ replaces: undefined, session: { id, protocolVersion: '2025-11-25' } },
+    })
+  await bind('one')
+  await runInDurableObject(bot, (_, { storage: { sql } }) => {
+    sql.exec(WITHOUT_INCARNATIONS)
+    sql.exec("UPDATE grants SET config = json_remove(config, '$.upstreams[0].incarnation')")
+  })
+  await evictDurableObject(bot)
+  // The next change of anything tells it what it is.
+  await admin('PUT', 'acme/grants/bot', { policy: 'bot', servers: ['session', 'crm'], label: 'changed' })
+  expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+  expect(await bind('two')).toMatchObject({ session: { id: 'one' } })
+  await admin('DELETE', 'acme/servers/crm')
+  await admin('PUT', 'acme/servers/crm', { url: URL_ })
+  await admin('PUT', 'acme/grants/bot', { policy: 'bot', servers: ['session', 'crm'] })
+  expect(await bind('three')).toMatchObject({ session: { id: 'three' } })
 })
 
 test('bringing tables up to date again changes nothing', async () => {

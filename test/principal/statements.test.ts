@@ -56,6 +56,7 @@ async function statementsOf(change: Partial<AdmitRequest>) {
     const opened = {
       server: 'crm',
       url: URL_,
+      incarnation: '',
       replaces: undefined,
       session: { id: 'u', protocolVersion: '' },
     }

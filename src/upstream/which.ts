@@ -1,0 +1,17 @@
+/**
+ * Which server something is known of. A name can be given anew, and an address too: whatever an isolate or an object
+ * remembers of a server is kept under all of what makes it that server, so that nobody inherits it. PURE.
+ */
+import type { UpstreamConfig } from './config.ts'
+
+type Which = Pick<UpstreamConfig, 'name' | 'incarnation' | 'url'>
+
+/** The key under which anything about a tenant's server is remembered. */
+export function serverKey(tenant: string, { name, incarnation, url }: Which): string {
+  return JSON.stringify([tenant, name, incarnation, url])
+}
+
+/** Whether both are the same registration of a server, at the same address. */
+export function isSameServer(one: Which, other: Which): boolean {
+  return one.name === other.name && one.incarnation === other.incarnation && one.url === other.url
+}
