@@ -1,4 +1,4 @@
-/** `connect`: what a client has to be told so that it reaches the gateway. Formats: docs/cli.md names their sources. */
+/** `connect`: the configuration by which a client reaches the gateway. docs/cli.md names the source of each format. */
 import { parseToken } from '../gateway/token.ts'
 import { isLoopback } from '../loopback.ts'
 import { nearest } from '../policy/spelling.ts'
@@ -30,12 +30,21 @@ const bearer = ({ token }: Target, reference: string) => `Bearer ${token ?? refe
 const entry = ({ name }: Target, server: object) => ({ mcpServers: { [name]: server } })
 const fromEnvironment = ({ token }: Target) =>
   token === null ? [`It takes the token from the environment: ${VARIABLE}.`] : []
+/** Said of a file that people keep under version control, where it holds a live token. */
+const notForGit = ({ token }: Target, file: string) =>
+  token === null
+    ? []
+    : [`It holds a live token, and ${file} is meant for version control: keep it out, or use --no-token.`]
 
 const clients: Readonly<Record<string, Client>> = {
   'claude-code': (target) => {
     const authorization = bearer(target, `\${${VARIABLE}}`)
     return {
-      hints: ['In .mcp.json, at the root of the project.', ...fromEnvironment(target)],
+      hints: [
+        'In .mcp.json, at the root of the project.',
+        ...fromEnvironment(target),
+        ...notForGit(target, '.mcp.json'),
+      ],
       config: entry(target, { type: 'http', url: target.url, headers: { Authorization: authorization } }),
     }
   },
@@ -53,8 +62,74 @@ const clients: Readonly<Record<string, Client>> = {
       `    Authorization  ${bearer(target, '<the token of the grant>')}`,
     ],
   }),
+  codex: ({ name, url, token }) => ({
+    hints: [
+      'In ~/.codex/config.toml.',
+      ...(token === null ? [`It takes the token from the environment: ${VARIABLE}.`] : []),
+    ],
+    config: [
+      `[mcp_servers.${name}]`,
+      `url = "${url}"`,
+      token === null
+        ? `bearer_token_env_var = "${VARIABLE}"`
+        : `http_headers = { Authorization = "Bearer ${token}" }`,
+    ],
+  }),
+  'gemini-cli': (target) => ({
+    hints: [
+      'In ~/.gemini/settings.json, or .gemini/settings.json of a project, in a folder that Gemini CLI trusts.',
+      ...fromEnvironment(target),
+      ...notForGit(target, 'the project’s'),
+    ],
+    config: entry(target, {
+      httpUrl: target.url,
+      headers: { Authorization: bearer(target, `$${VARIABLE}`) },
+    }),
+  }),
+  opencode: (target) => ({
+    hints: [
+      'In opencode.json at the root of the project, or ~/.config/opencode/opencode.json.',
+      ...fromEnvironment(target),
+      ...notForGit(target, 'the project’s'),
+    ],
+    config: {
+      $schema: 'https://opencode.ai/config.json',
+      mcp: {
+        [target.name]: {
+          type: 'remote',
+          url: target.url,
+          // It would ask for a sign-in of its own before it sends the header.
+          oauth: false,
+          headers: { Authorization: bearer(target, `{env:${VARIABLE}}`) },
+        },
+      },
+    },
+  }),
+  mcporter: (target) => ({
+    hints: [
+      'In ~/.mcporter/mcporter.json, or config/mcporter.json of a project.',
+      ...fromEnvironment(target),
+      ...notForGit(target, 'the project’s'),
+    ],
+    config: entry(target, {
+      baseUrl: target.url,
+      headers: { Authorization: bearer(target, `\${${VARIABLE}}`) },
+    }),
+  }),
+  // It reads no variables in its file, so the shell puts the token there.
+  inspector: (target) => ({
+    hints: ['A line for the shell; without --cli and --method the Inspector opens as a page.'],
+    config: [
+      `npx @modelcontextprotocol/inspector --cli ${target.url} --transport http ` +
+        `--header "Authorization: ${bearer(target, `$${VARIABLE}`)}" --method tools/list`,
+    ],
+  }),
   cursor: (target) => ({
-    hints: ['In ~/.cursor/mcp.json, or .cursor/mcp.json of a project.', ...fromEnvironment(target)],
+    hints: [
+      'In ~/.cursor/mcp.json, or .cursor/mcp.json of a project.',
+      ...fromEnvironment(target),
+      ...notForGit(target, 'the project’s'),
+    ],
     config: entry(target, {
       url: target.url,
       headers: { Authorization: bearer(target, `\${env:${VARIABLE}}`) },
@@ -68,6 +143,7 @@ const clients: Readonly<Record<string, Client>> = {
       hints: [
         'In .vscode/mcp.json, or in the profile: "MCP: Open User Configuration".',
         ...(target.token === null ? ['It asks for the token once, and keeps it.'] : []),
+        ...notForGit(target, '.vscode/mcp.json'),
       ],
       config: {
         ...(target.token === null ? { inputs: [ask] } : {}),

@@ -20,6 +20,15 @@ describe('with its token, a client’s configuration is ready', () => {
     ['cursor', { mcpServers: { gatehouse: { url, headers } } }],
     ['vscode', { servers: { gatehouse: { type: 'http', url, headers } } }],
     ['windsurf', { mcpServers: { gatehouse: { serverUrl: url, headers } } }],
+    ['gemini-cli', { mcpServers: { gatehouse: { httpUrl: url, headers } } }],
+    ['mcporter', { mcpServers: { gatehouse: { baseUrl: url, headers } } }],
+    [
+      'opencode',
+      {
+        $schema: 'https://opencode.ai/config.json',
+        mcp: { gatehouse: { type: 'remote', url, oauth: false, headers } },
+      },
+    ],
     ['plain', { url, headers }],
   ])('%s', async (client, config) => {
     expect(await configOf(`${client} --grant-token ${TOKEN}`)).toEqual(config)
@@ -27,6 +36,24 @@ describe('with its token, a client’s configuration is ready', () => {
     expect(code).toBe(0)
     expect(err).not.toContain(TOKEN)
   })
+
+  test('Codex reads TOML, the Inspector a command line', async () => {
+    expect((await connect(`codex --grant-token ${TOKEN}`)).out).toBe(
+      `[mcp_servers.gatehouse]\nurl = "${url}"\nhttp_headers = { Authorization = "Bearer ${TOKEN}" }\n`,
+    )
+    expect((await connect(`inspector --grant-token ${TOKEN}`)).out).toContain(
+      `--cli ${url} --transport http --header "Authorization: Bearer ${TOKEN}"`,
+    )
+  })
+
+  test.each(['claude-code', 'cursor', 'vscode', 'gemini-cli', 'opencode', 'mcporter'])(
+    '%s is told that a file for version control would hold it',
+    async (client) => {
+      const said = 'is meant for version control: keep it out, or use --no-token.'
+      expect((await connect(`${client} --grant-token ${TOKEN}`)).err).toContain(said)
+      expect((await connect(`${client} --no-token`)).err).not.toContain(said)
+    },
+  )
 
   test('Claude Desktop has connectors, and no file', async () => {
     const { out } = await connect(`claude-desktop --grant-token ${TOKEN}`)
@@ -40,11 +67,23 @@ test.each<[string, string]>([
   ['cursor', `Bearer \${env:GATEHOUSE_GRANT_TOKEN}`],
   ['windsurf', `Bearer \${env:GATEHOUSE_GRANT_TOKEN}`],
   ['vscode', `Bearer \${input:gatehouse-token}`],
+  ['gemini-cli', 'Bearer $GATEHOUSE_GRANT_TOKEN'],
+  ['opencode', 'Bearer {env:GATEHOUSE_GRANT_TOKEN}'],
+  ['mcporter', `Bearer \${GATEHOUSE_GRANT_TOKEN}`],
 ])('without it, %s takes it from where it keeps secrets', async (client, authorization) => {
   const with_ = { variables: { ...variables, GATEHOUSE_GRANT_TOKEN: TOKEN } }
   const { out } = await connect(`${client} --no-token`, with_)
   expect(out).toContain(`"Authorization": "${authorization}"`)
   expect(out).not.toContain(TOKEN)
+})
+
+test('without it, Codex and the Inspector name a variable', async () => {
+  const with_ = { variables: { ...variables, GATEHOUSE_GRANT_TOKEN: TOKEN } }
+  const codex = await connect('codex --no-token', with_)
+  expect(codex.out).toContain('bearer_token_env_var = "GATEHOUSE_GRANT_TOKEN"\n')
+  const inspector = await connect('inspector --no-token', with_)
+  expect(inspector.out).toContain('"Authorization: Bearer $GATEHOUSE_GRANT_TOKEN"')
+  expect(codex.out + inspector.out).not.toContain(TOKEN)
 })
 
 test('VS Code asks for what it refers to', async () => {
@@ -61,7 +100,10 @@ test('one server, one tenant, another name', async () => {
 })
 
 test.each([
-  ['emacs --no-token', 'found the unknown client "emacs"; allowed: claude-code, claude-desktop, cursor,'],
+  [
+    'emacs --no-token',
+    'found the unknown client "emacs"; allowed: claude-code, claude-desktop, codex, gemini-cli,',
+  ],
   ['cursr --no-token', 'did you mean "cursor"?'],
   ['cursor', 'found no token; allowed: --grant-token TOKEN, GATEHOUSE_GRANT_TOKEN, or --no-token'],
   [
