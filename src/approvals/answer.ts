@@ -62,9 +62,11 @@ function inputRequired({ id }: RequestMessage, approval: ApprovalView): Response
 function required({ id }: RequestMessage, approval: ApprovalView): Response {
   const { url, id: elicitationId } = approval
   const elicitation = { mode: 'url', elicitationId, url, message: questionOf(approval) }
-  const message = `${approval.message} ${howToRetry(approval)}`
   const data = { elicitations: [elicitation] }
-  return refusalResponse({ status: 200, code: codes.urlElicitationRequired, message, data }, id)
+  return refusalResponse(
+    { status: 200, code: codes.urlElicitationRequired, message: requiredText(approval), data },
+    id,
+  )
 }
 
 function questionOf({ message, server, tool, id }: ApprovalView): string {
@@ -72,10 +74,14 @@ function questionOf({ message, server, tool, id }: ApprovalView): string {
 }
 
 function requiredResult(approval: ApprovalView): CallToolResult {
-  const { id, url, rule, message, expiresAtMs } = approval
-  const text = `${message} (policy rule: ${rule}) It can be approved at ${url} . ${howToRetry(approval)}`
-  const details = { rule, approval: id, url, expires_at: new Date(expiresAtMs).toISOString() }
-  return failure('approval_required', text, details)
+  const { id, url, rule, expiresAtMs } = approval
+  const facts = { rule, approval: id, url, expires_at: new Date(expiresAtMs).toISOString() }
+  return failure('approval_required', requiredText(approval), facts)
+}
+
+function requiredText(approval: ApprovalView): string {
+  const { message, rule, url } = approval
+  return `${message} (policy rule: ${rule}) It can be approved at ${url} . ${howToRetry(approval)}`
 }
 
 function howToRetry({ expiresAtMs }: ApprovalView): string {
@@ -94,7 +100,8 @@ function exhaustedResult({ id, server, rule }: ApprovalView): CallToolResult {
   const text =
     `The server "${server}" has asked for input more than ${MOST_REOPENINGS} times under one approval, which is as often as ` +
     'it may, so the call was not gone on with. Begin it again, without requestState: it needs another approval.'
-  return failure('approval_exhausted', `${text} (policy rule: ${rule})`, { rule, approval: id })
+  const facts = { rule, approval: id, server }
+  return failure('approval_exhausted', `${text} (policy rule: ${rule})`, facts)
 }
 
 function lateResult({ id, rule, expiresAtMs }: ApprovalView): CallToolResult {
@@ -102,12 +109,11 @@ function lateResult({ id, rule, expiresAtMs }: ApprovalView): CallToolResult {
   const text =
     `The approval of this call was good until ${until}, answers to its server included, so the call was not gone on with. ` +
     'Begin it again, without requestState: it needs another approval.'
-  return failure('approval_expired', `${text} (policy rule: ${rule})`, { rule, approval: id })
+  const facts = { rule, approval: id, expired_at: until }
+  return failure('approval_expired', `${text} (policy rule: ${rule})`, facts)
 }
 
 export function approvalsFullResult(max: number): CallToolResult {
-  return failure(
-    'too_many_approvals',
-    `So many calls of this client wait for a person to approve them (${max}) that no more are taken, so the call was not made. Wait until some are decided.`,
-  )
+  const text = `So many calls of this client wait for a person to approve them (${max}) that no more are taken, so the call was not made. Wait until some are decided.`
+  return failure('too_many_approvals', text, { max })
 }

@@ -26,5 +26,5 @@ export async function annotationsFor(
   const text =
     `The policy asks what the tool "${tool}" of the server "${upstream.name}" says of itself, which is not known. ` +
     'The call was not carried out. List the tools, then try again.'
-  return { undecided: failure('unavailable', text) }
+  return { undecided: failure('unavailable', text, { server: upstream.name, tool }) }
 }

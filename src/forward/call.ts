@@ -1,6 +1,6 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import { approvalAnswer, approvalsFullResult } from '../approvals/answer.ts'
+import { approvalAnswer } from '../approvals/answer.ts'
 import { answersIn, askApproved, isOwnState } from '../approvals/ask.ts'
 import { continuationAsked } from '../approvals/continuation.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
@@ -9,14 +9,14 @@ import { isOurState, readRequestState } from '../bridge/names.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { type Admission, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
-import { deadHandleResult, limitedHeaders, limitedResult } from '../gateway/call-results.ts'
 import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { refusedAnswer } from '../gateway/not-admitted.ts'
 import { settleLater } from '../gateway/outcomes.ts'
 import { unknownCall } from '../gateway/unknown-call.ts'
 import { isObject } from '../json.ts'
-import { failure } from '../native/result.ts'
+import { failure, withoutStructure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
@@ -43,8 +43,6 @@ export interface Target {
 
 /** `_meta` key under which a client of the stateless era names its session to calls of upstream tools. */
 export const SESSION_META_KEY = 'gatehouse/session'
-/** `_meta` key of what the gateway says of a call that it refused; an upstream tool's structure is its own. */
-export const ERROR_META_KEY = 'gatehouse/error'
 
 type UpstreamPlan =
   | { readonly kind: 'unknown'; readonly intent: Intent }
@@ -76,10 +74,8 @@ export async function callUpstream(
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
 
-  if (admission.kind === 'limited')
-    return say(limitedResult(admission.limited), limitedHeaders(admission.limited))
-  if (admission.kind === 'dead_handle') return say(deadHandleResult())
-  if (admission.kind === 'approvals_full') return say(approvalsFullResult(admission.max))
+  const refusedCall = refusedAnswer(admission)
+  if (refusedCall !== null) return say(refusedCall.result, refusedCall.headers)
   if (admission.kind === 'approval') {
     if (admission.drain) afterAnswer(passage, (principal) => principal.drain())
     const told = approvalAnswer(message, admission)
@@ -152,7 +148,8 @@ async function plan(
     const text =
       `The tool "${target.tool}" of the server "${target.upstream.name}" is not what it was when it was first listed, ` +
       'so it is blocked until an administrator accepts the change.'
-    return judge.refuse('deny', '(drift)', failure('tool_changed', text))
+    const facts = { server: target.upstream.name, tool: target.tool }
+    return judge.refuse('deny', '(drift)', failure('tool_changed', text, facts))
   }
   const { inexactNumber } = passage
   if (inexactNumber !== null)
@@ -301,13 +298,4 @@ function failed(message: RequestMessage, server: string, problem: UpstreamProble
   const retry = retryAfterSeconds === null ? {} : { retry_after_seconds: retryAfterSeconds }
   const result = failure(codeOf(problem), describe(server, problem), { server, ...retry })
   return resultMessage(message, withoutStructure(result))
-}
-
-/**
- * The same tool error without `structuredContent`: that belongs to the tool's own output schema, which clients check
- * even of errors. What programs should know is in `_meta`.
- */
-function withoutStructure({ structuredContent, ...result }: CallToolResult): CallToolResult {
-  const error = isObject(structuredContent) ? structuredContent.error : undefined
-  return error === undefined ? result : { ...result, _meta: { ...result._meta, [ERROR_META_KEY]: error } }
 }

@@ -214,9 +214,6 @@ export function rpcFailure(id: RpcId, server: string, problem: UpstreamProblem):
     code: codeOf(problem),
     ...(problem.retryAfterSeconds === null ? {} : { retry_after_seconds: problem.retryAfterSeconds }),
   }
-  return {
-    jsonrpc: '2.0',
-    id,
-    error: { code: -32_603, message: describe(server, problem, 'The request'), data },
-  }
+  const message = `${describe(server, problem, 'The request')} (${data.code})`
+  return { jsonrpc: '2.0', id, error: { code: -32_603, message, data } }
 }

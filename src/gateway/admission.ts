@@ -9,6 +9,7 @@ import { principalObject } from '../objects.ts'
 import type { AdmitAnswer, AdmitRequest, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
+import { CROWDED_RETRY_SECONDS } from './call-results.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
@@ -152,8 +153,8 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
       return {
         status: 429,
         code: codes.transport,
-        message: `This grant has ${admission.max} live sessions, which is the most it may have; end some`,
-        headers: { 'retry-after': '60' },
+        message: `This grant has ${admission.max} live sessions, which is the most it may have; end some or try again`,
+        retryAfterSeconds: CROWDED_RETRY_SECONDS,
       }
     // Limits, handles, approvals and a full outbox are answers to calls, which say it in a tool error; elsewhere they make no sense.
     case 'stale':
@@ -168,7 +169,7 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
         status: 503,
         code: codes.internalError,
         message: 'The request could not be decided, so it was refused; try again',
-        headers: { 'retry-after': '1' },
+        retryAfterSeconds: 1,
       }
   }
 }

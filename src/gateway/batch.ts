@@ -70,7 +70,7 @@ async function answerInEvents(response: Response, id: RequestId | null): Promise
 /** Said only where the tenant was resumed between the two questions. */
 function openedMeanwhile(): Refusal {
   const message = 'The batch could not be decided, so it was refused; try again'
-  return { status: 503, code: codes.internalError, message, headers: { 'retry-after': '1' } }
+  return { status: 503, code: codes.internalError, message, retryAfterSeconds: 1 }
 }
 
 function notInRevision(): Refusal {

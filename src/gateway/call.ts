@@ -1,6 +1,6 @@
 /** The life of one tools/call: find, decide, check, admit, complete. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import { approvalAnswer, approvalsFullResult } from '../approvals/answer.ts'
+import { approvalAnswer } from '../approvals/answer.ts'
 import { askApproved } from '../approvals/ask.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { describeProblems, parseArguments } from '../native/arguments.ts'
@@ -11,9 +11,9 @@ import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { type Admission, afterAnswer, ask, type Passage } from './admission.ts'
-import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
+import { refusedAnswer } from './not-admitted.ts'
 import { settleLater } from './outcomes.ts'
 import { unknownCall } from './unknown-call.ts'
 
@@ -61,18 +61,10 @@ export async function runCall(
   const { admission, planned } = await askApproved(passage, message, (config) =>
     plan(passage, name, args ?? {}, findTool(name, reach(config)), config, signal),
   )
-  if (admission.kind === 'limited') {
-    const { limited } = admission
-    return { kind: 'result', result: limitedResult(limited), drain: false, headers: limitedHeaders(limited) }
-  }
-  if (admission.kind === 'dead_handle')
-    return { kind: 'result', result: deadHandleResult(), drain: false, headers: {} }
-  if (admission.kind === 'outbox_full')
-    return { kind: 'result', result: outboxFullResult(), drain: true, headers: {} }
+  const refused = refusedAnswer(admission)
+  if (refused !== null) return { kind: 'result', ...refused }
   if (admission.kind === 'approval')
     return { ...approvalAnswer(message, admission), drain: admission.drain, headers: {} }
-  if (admission.kind === 'approvals_full')
-    return { kind: 'result', result: approvalsFullResult(admission.max), drain: false, headers: {} }
   if (admission.kind !== 'admitted' || planned === null) return { kind: 'not_admitted', admission }
   switch (planned.kind) {
     case 'unknown':

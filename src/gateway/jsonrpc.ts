@@ -30,16 +30,19 @@ export interface Refusal {
   readonly message: string
   readonly data?: unknown
   readonly headers?: Readonly<Record<string, string>>
+  /** When it may pass. Most clients keep the body of an HTTP error alone, so it stands there as well as in the header. */
+  readonly retryAfterSeconds?: number
 }
 
 /** The refusal as a JSON-RPC error; `id` is null where the request's own could not be read (JSON-RPC 2.0, 5). */
 export function refusalResponse(refusal: Refusal, id: RequestId | null): Response {
-  const error = {
-    code: refusal.code,
-    message: refusal.message,
-    ...(refusal.data === undefined ? {} : { data: refusal.data }),
-  }
-  const headers = { 'content-type': 'application/json', ...refusal.headers }
+  const { code, message, data, retryAfterSeconds: seconds } = refusal
+  const error =
+    seconds === undefined
+      ? { code, message, ...(data === undefined ? {} : { data }) }
+      : { code, message: `${message} (in ${seconds} s)`, data: { retry_after_seconds: seconds } }
+  const retry: Record<string, string> = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+  const headers = { 'content-type': 'application/json', ...retry, ...refusal.headers }
   return new Response(JSON.stringify({ jsonrpc: '2.0', id, error }), { status: refusal.status, headers })
 }
 

@@ -1,7 +1,7 @@
 /** The native server `legiti`: what each of its tools does with good arguments. */
 import * as z from 'zod/v4'
 import { isObject } from '../json.ts'
-import { failure, success } from '../native/result.ts'
+import { failure, passedOn, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
 import {
   type CallContext,
@@ -14,6 +14,7 @@ import {
 import type { Admitted } from '../principal/contract.ts'
 import { findCardNumber } from './card.ts'
 import { askLegiti, type LegitiAnswer } from './client.ts'
+import { retryAfterMs } from './schedule.ts'
 import { legitiSettings } from './settings.ts'
 import { type LegitiTool, legitiTools } from './tools.ts'
 import { toWire } from './wire.ts'
@@ -22,6 +23,7 @@ import { toWire } from './wire.ts'
 export const DECISION_TIMEOUT_MS = 25_000
 
 const acceptedOutput = z.object({
+  message: z.string().describe('The same in a sentence'),
   status: z.literal('accepted'),
   event: z.string().describe('Names the event in the outbox, from which it is delivered to Legiti'),
 })
@@ -116,7 +118,7 @@ function complete(tool: LegitiTool, answer: LegitiAnswer): Completion {
 function answered({ status, body, retryAfter }: Extract<LegitiAnswer, { kind: 'answered' }>): Completion {
   if (status >= 200 && status < 300) {
     const structured = isObject(body) ? body : { status, answer: body }
-    return { result: success(JSON.stringify(structured), structured) }
+    return { result: passedOn(structured) }
   }
   const { message, code } = legitiError(body)
   const said = message === null ? '' : ` It says: ${message}${code === null ? '' : ` (${code})`}.`
@@ -126,9 +128,11 @@ function answered({ status, body, retryAfter }: Extract<LegitiAnswer, { kind: 'a
     return { result: failure('legiti_unauthorized', text, details), refund: true }
   }
   if (status === 429) {
-    const wait = /^\d+$/.test(retryAfter ?? '') ? `in ${retryAfter} s` : 'later'
-    const text = `Legiti takes no more requests now (HTTP 429).${said} Try again ${wait}.`
-    return { result: failure('legiti_busy', text, details) }
+    const wait = retryAfterMs(retryAfter, Date.now())
+    const seconds = wait === null ? null : Math.ceil(wait / 1_000)
+    const text = `Legiti takes no more requests now (HTTP 429).${said} Try again ${seconds === null ? 'later' : `in ${seconds} s`}.`
+    const retry = seconds === null ? {} : { retry_after_seconds: seconds }
+    return { result: failure('legiti_busy', text, { ...details, ...retry }) }
   }
   if (status >= 400 && status < 500) {
     const text = `Legiti refused the request (HTTP ${status}).${said} Correct the arguments and try again.`

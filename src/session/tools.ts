@@ -65,8 +65,10 @@ const logoutInput = z.strictObject({
 
 const whoamiInput = z.strictObject({ [SESSION_ARGUMENT]: sessionHandle })
 
+const message = z.string().describe('The same in a sentence')
+
 const loginOutput = z.object({
-  message: z.string(),
+  message,
   ended: z.string().nullable().describe('The session that this login replaced and ended'),
   ...sessionOutput,
 })
@@ -76,6 +78,7 @@ const logoutOutput = z.object({
   session: z.string().nullable().describe('The session that ended'),
 })
 const whoamiOutput = z.object({
+  message,
   logged_in: z.boolean(),
   grant: z.string().describe('The label of the grant that this client uses'),
   tenant: z.string(),
@@ -120,23 +123,22 @@ export const sessionTools: readonly NativeTool[] = [
 function completeLogin({ session, outcome }: Admitted) {
   const ended = outcome.kind === 'logged_in' ? outcome.endedSession : null
   const facts = sessionFacts(session)
-  const text = `Logged in as ${facts.account}. Session ${facts.session}, until ${facts.expires_at} at the latest.`
-  return { result: success(text, { message: 'Logged in successfully', ended, ...facts }) }
+  const message = `Logged in as ${facts.account}. Session ${facts.session}, until ${facts.expires_at} at the latest.`
+  return { result: success(message, { ended, ...facts }) }
 }
 
 function completeLogout({ outcome }: Admitted) {
   const ended = outcome.kind === 'logged_out' ? outcome.ended : null
   const message = ended === null ? 'No active session' : 'Logged out successfully'
-  return { result: success(message, { message, ended: ended !== null, session: ended?.id ?? null }) }
+  return { result: success(message, { ended: ended !== null, session: ended?.id ?? null }) }
 }
 
 function completeWhoami({ session, label, tenant }: Admitted) {
   const isLoggedIn = session !== null && session.account !== null
   const facts = sessionFacts(session)
   const who = isLoggedIn ? `Logged in as ${facts.account}` : 'Not logged in'
-  return {
-    result: success(`${who}. Grant: ${label}.`, { logged_in: isLoggedIn, grant: label, tenant, ...facts }),
-  }
+  const said = { logged_in: isLoggedIn, grant: label, tenant, ...facts }
+  return { result: success(`${who}. Grant: ${label}.`, said) }
 }
 
 function sessionFacts(session: SessionView | null) {

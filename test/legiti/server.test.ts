@@ -19,6 +19,7 @@ import {
   stateless,
   statelessCall,
 } from '../support/gateway.ts'
+import { saidOnce } from '../support/says-everything.ts'
 
 beforeEach(fresh)
 afterEach(() => vi.useRealTimers())
@@ -78,6 +79,7 @@ async function callAt(
   const { result } = JSON.parse(text) as {
     result: { isError?: boolean; content: { text: string }[]; structuredContent: Record<string, unknown> }
   }
+  expect(saidOnce(result)).toEqual([])
   const error = result.structuredContent.error as Record<string, unknown> | undefined
   return {
     isError: result.isError ?? false,
@@ -110,7 +112,11 @@ describe('the list', () => {
 describe('notifications', () => {
   test('are accepted at once, and reach Legiti from the outbox', async () => {
     const accepted = await statelessCall('track_logout', { account_id: 'ana', ip: '192.0.2.1' })
-    expect(accepted.structured).toEqual({ status: 'accepted', event: expect.stringMatching(/^evt_/) })
+    expect(accepted.structured).toEqual({
+      message: `Accepted as ${accepted.structured.event}. Legiti will be told.`,
+      status: 'accepted',
+      event: expect.stringMatching(/^evt_/),
+    })
     await settled()
     expect(await received()).toMatchObject([
       {

@@ -1,9 +1,12 @@
 /** Talks to the gateway as a client would, without an SDK in between, so that every byte is the test's own. */
 import { reset, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
+import { expect } from 'vitest'
+import { isNativeName } from '../../src/native/catalogue.ts'
 import type { PrincipalObject } from '../../src/principal/object.ts'
 import { tenantConfig } from '../../src/tenant/config.ts'
 import { makeAuditTables } from './audit.ts'
+import { type SaidTwice, saidOnce } from './says-everything.ts'
 
 export const DEMO_TOKEN = 'gh_demo_agent_insecure-local-token'
 export const BASE = 'http://127.0.0.1:8787'
@@ -107,7 +110,7 @@ export class SessionClient {
   }
 
   async call(name: string, args: Json = {}): Promise<ToolAnswer> {
-    return toolAnswer(await this.request('tools/call', { name, arguments: args }))
+    return toolAnswer(name, await this.request('tools/call', { name, arguments: args }))
   }
 
   login(account: string): Promise<ToolAnswer> {
@@ -165,7 +168,7 @@ export function stateless(method: string, params: Json = {}, more: Send = {}): P
 }
 
 export async function statelessCall(name: string, args: Json = {}, more: Send = {}): Promise<ToolAnswer> {
-  return toolAnswer(await stateless('tools/call', { name, arguments: args }, more))
+  return toolAnswer(name, await stateless('tools/call', { name, arguments: args }, more))
 }
 
 export interface ToolAnswer extends Answer {
@@ -176,10 +179,11 @@ export interface ToolAnswer extends Answer {
   readonly code: string | undefined
 }
 
-function toolAnswer(answer: Answer): ToolAnswer {
-  const result = answer.body?.result as
-    | { isError?: boolean; content?: { text: string }[]; structuredContent?: Json }
-    | undefined
+/** Of the gateway's own results text and structure must say the same, in every test that sees one. */
+function toolAnswer(name: string, answer: Answer): ToolAnswer {
+  const result = answer.body?.result as SaidTwice | undefined
+  const isOwn = isNativeName(name) || result?._meta?.['gatehouse/error'] !== undefined
+  if (result !== undefined && isOwn) expect(saidOnce(result)).toEqual([])
   const structured = result?.structuredContent ?? {}
   return {
     ...answer,

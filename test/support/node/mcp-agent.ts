@@ -2,6 +2,7 @@
  * An agent of either era with nothing in between: one HTTP request a message, every message of the answer kept,
  * and the time it took. Faults are told apart by what exactly came back, which the SDK's clients hide.
  */
+import { type SaidTwice, saidOnce } from '../says-everything.ts'
 
 export type Era = 'session' | 'stateless'
 export const eras: readonly Era[] = ['session', 'stateless']
@@ -207,6 +208,8 @@ function toolOutcome(answered: AgentAnswer): ToolOutcome {
   if (result === undefined)
     throw new Error(`the call was answered ${answered.status}: ${JSON.stringify(answered.messages)}`)
   const error = result.structuredContent?.error ?? result._meta?.[ERROR_META_KEY] ?? null
+  const once = error === null ? [] : saidOnce(result as SaidTwice)
+  if (once.length > 0) throw new Error(`the gateway says something only once: ${once.join('; ')}`)
   return {
     ...answered,
     isError: result.isError === true,
