@@ -120,12 +120,12 @@ export class MessageReader {
     this.#wake = null
     if (this.#stopped !== null) throw new BodyProblem(this.#stopped)
     const sent = await this.#resume(this.#lastEventId)
-    if (!sent.ok) throw new BodyProblem(sent.problem)
+    if (!sent.ok) throw new BodyProblem(notResumed(sent.problem, status))
     const refusal = problemIn(sent.response)
     if (refusal !== null || isJson(sent.response)) {
       discard(sent.response)
       sent.hold.end(refusal)
-      throw new BodyProblem(refusal ?? endedEarly(status))
+      throw new BodyProblem(endedEarly(status))
     }
     this.#open = sent
     this.#body = new BodyReader(sent.response, sent.hold)
@@ -146,4 +146,10 @@ export class MessageReader {
     this.#body.cancel()
     this.#hold.end(problem)
   }
+}
+
+/** The request itself was taken long ago: that nobody was reached for the rest says nothing of what became of it. */
+function notResumed(problem: UpstreamProblem, status: number): UpstreamProblem {
+  const isTold = problem.failure === 'cancelled' || problem.failure === 'timeout'
+  return isTold ? { ...problem, isUndone: false } : endedEarly(status)
 }

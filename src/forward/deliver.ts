@@ -21,7 +21,7 @@ export interface Outgoing {
 }
 
 /** What the client is told, and who hears how it went. */
-export type Delivery = Omit<Reception, 'id'>
+export type Delivery = Omit<Reception, 'id' | 'mayResume'>
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
@@ -66,7 +66,7 @@ async function inSession(
   delivery: Delivery,
 ): Promise<Response> {
   const body = JSON.stringify(request)
-  const reception: Reception = { ...delivery, id: request.id }
+  const reception: Reception = { ...delivery, id: request.id, mayResume: true }
   const { passage, link, signal } = talk
   const post = (session: { id: string | null; protocolVersion: string }): Promise<Sent> =>
     send(link, {
@@ -161,7 +161,7 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
     signal: talk.signal ?? passage.http.signal,
   })
   if (!sent.ok) return refused(sent.problem, delivery)
-  const reception: Reception = { ...delivery, id: request.id }
+  const reception: Reception = { ...delivery, id: request.id, mayResume: false }
   if (sent.response.status < 400 || sent.response.status >= 500 || !isJson(sent.response))
     return receive(sent.response, sent.hold, reception)
 

@@ -1,5 +1,6 @@
 /** Asks an upstream on the client's behalf and reads the whole answer, for what is looked at before it is passed on. */
 
+import { brokeOff } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { answers, parseRpc, type RpcMessage } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
@@ -24,7 +25,8 @@ export async function inquire(talk: Conversation, request: Outgoing, delivery: D
   const response = await deliver({ ...talk, link }, request, delivery)
   const { status } = response
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  const text = await response.text()
+  const text = await response.text().catch(() => null)
+  if (text === null) return { message: delivery.failure(brokeOff(status)), status: 200, isStream }
   const message = isStream ? inEvents(text, request) : parseRpc(text)
   if (message !== null && message !== 'cut' && answers(message, request.id))
     return { message, status, isStream }

@@ -4,7 +4,7 @@ import { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 import {
-  ABANDONED,
+  abandoned,
   type Ending,
   eventHeaders,
   messageEvent,
@@ -46,7 +46,8 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
       const changed = rewriter.push(text)
       if (changed !== '') return encoder.encode(changed)
     }
-    if (found() === null && !watch.isResumable) throw new BodyProblem(endedEarly(status))
+    const isPaused = reception.mayResume && watch.isResumable
+    if (found() === null && !isPaused) throw new BodyProblem(endedEarly(status))
     return null
   }
   /** What is said when nothing more comes from the upstream. */
@@ -56,7 +57,7 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
     else if (problem === null) end({ kind: 'paused', status })
     else {
       end({ kind: 'failed', problem })
-      const close = rewriter === null && watch.isInEvent ? ABANDONED : ''
+      const close = rewriter === null && watch.isInEvent ? abandoned(watch.isInLine) : ''
       return `${close}${messageEvent(reception.failure(problem))}`
     }
     return ''

@@ -2,7 +2,8 @@
 import { BodyProblem, hungUp, notRpc, problemFrom } from './answer-problems.ts'
 import type { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
-import { ABANDONED, type Ending, eventHeaders, messageEvent, once, type Reception } from './reception.ts'
+import { ObjectOutline } from './object-outline.ts'
+import { abandoned, type Ending, eventHeaders, messageEvent, once, type Reception } from './reception.ts'
 
 /**
  * JSON too large to be held. It is sent as the data of one event, because a JSON body that breaks off cannot be
@@ -18,7 +19,7 @@ export function receiveLarge(
 ): Response {
   const encoder = new TextEncoder()
   const waiting = [...pieces]
-  const braces = new Braces()
+  const outline = new ObjectOutline()
   const isEvent = reception.acceptsEvents()
   const end = once((ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
@@ -37,7 +38,7 @@ export function receiveLarge(
     async pull(controller) {
       try {
         const piece = waiting.shift() ?? (await reader.next())
-        if (piece === null ? !braces.areClosed : !braces.fit(piece)) throw new BodyProblem(notRpc(status))
+        if (piece === null ? !outline.isWhole : !outline.fits(piece)) throw new BodyProblem(notRpc(status))
         if (piece !== null) return controller.enqueue(isEvent ? onOneLine(piece) : piece)
         if (isEvent) controller.enqueue(encoder.encode('\n\n'))
         controller.close()
@@ -49,7 +50,7 @@ export function receiveLarge(
         const problem = problemFrom(error)
         end({ kind: 'failed', problem })
         if (!isEvent) return controller.error(error)
-        controller.enqueue(encoder.encode(`${ABANDONED}${messageEvent(reception.failure(problem))}`))
+        controller.enqueue(encoder.encode(`${abandoned(true)}${messageEvent(reception.failure(problem))}`))
         controller.close()
       }
     },
@@ -58,31 +59,6 @@ export function receiveLarge(
   reception.gone?.addEventListener('abort', hangUp)
   const headers = isEvent ? eventHeaders : { 'content-type': 'application/json' }
   return new Response(body, { status, headers: { ...headers, ...reception.headers } })
-}
-
-/** The first and the last character of a JSON object: all that is looked at of one that is not held. */
-class Braces {
-  #isOpen = false
-  #last = 0
-
-  /** Whether what has come so far may be the beginning of an object. */
-  fit(piece: Uint8Array): boolean {
-    const first = piece.findIndex(isNoBlank)
-    if (first === -1) return true
-    if (!this.#isOpen && piece[first] !== 0x7b) return false
-    this.#isOpen = true
-    this.#last = piece[piece.findLastIndex(isNoBlank)] ?? 0
-    return true
-  }
-
-  get areClosed(): boolean {
-    return this.#last === 0x7d
-  }
-}
-
-/** White space of JSON (RFC 8259, 2). */
-function isNoBlank(byte: number): boolean {
-  return byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09
 }
 
 function onOneLine(piece: Uint8Array): Uint8Array {

@@ -21,6 +21,11 @@ export interface Rewriting {
 export interface Reception {
   /** The request's id, as it was sent. */
   readonly id: RpcId
+  /**
+   * The client may come back with `Last-Event-ID` for the rest of a stream whose events have ids. In the session era alone: the
+   * stateless era has no GET to come back with (MCP 2026-07-28, Streamable HTTP).
+   */
+  readonly mayResume: boolean
   /** The client takes event streams, as every client of Streamable HTTP does. */
   readonly acceptsEvents: () => boolean
   /** The answer to give instead when there is a problem. */
@@ -50,8 +55,14 @@ export const eventHeaders = {
   'x-accel-buffering': 'no',
 }
 
-/** Ends an unfinished event so that nobody takes it for a message. */
-export const ABANDONED = '\nevent: abandoned\n\n'
+/**
+ * Ends an unfinished event so that nobody takes it for a message.
+ * @param isInLine whether the stream stands within a line. Where it does not, a line end of ours would be the empty line that
+ *   makes the event whole.
+ */
+export function abandoned(isInLine: boolean): string {
+  return `${isInLine ? '\n' : ''}event: abandoned\n\n`
+}
 
 export function messageEvent(message: object): string {
   return `event: message\ndata: ${JSON.stringify(message)}\n\n`

@@ -36,6 +36,11 @@ export class EventWatch {
     return this.#isInEvent
   }
 
+  /** Whether the stream stands in the middle of a line. */
+  get isInLine(): boolean {
+    return this.#line !== ''
+  }
+
   push(text: string): void {
     let start = this.#endedWithCr && text.startsWith('\n') ? 1 : 0
     this.#endedWithCr = text.endsWith('\r')

@@ -69,7 +69,7 @@ export async function received(
     readonly status?: number
     readonly ends?: boolean | 'broken'
     readonly config?: Partial<UpstreamConfig>
-  } & Partial<Pick<Reception, 'rewriting' | 'acceptsEvents' | 'headers'>> = {},
+  } & Partial<Pick<Reception, 'rewriting' | 'acceptsEvents' | 'headers' | 'mayResume'>> = {},
 ): Promise<Received> {
   const { status = 200, ends = true, config, ...reception } = options
   const encoder = new TextEncoder()
@@ -107,6 +107,7 @@ export async function received(
   }
   const answering = receive(new Response(body, { status, headers: { 'content-type': type } }), hold, {
     id: 7,
+    mayResume: true,
     acceptsEvents: () => true,
     rewriting: null,
     ...reception,

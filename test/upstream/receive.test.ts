@@ -111,6 +111,15 @@ describe('large JSON', () => {
     await expect(plain.response.text()).rejects.toThrow()
   })
 
+  test('that ends behind an inner brace is abandoned, and then answered', async () => {
+    const cut = [`{"result":{"content":[${'{},'.repeat(WHOLE_BYTES / 3)}`, '{}']
+    const { response, endings } = await received(JSON_, cut)
+    expect(answerIn(await response.text())).toEqual(failed('upstream_broken'))
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'not_mcp' } }])
+    const plain = await received(JSON_, cut, { acceptsEvents: () => false })
+    await expect(plain.response.text()).rejects.toThrow()
+  })
+
   test('may stand between blanks', async () => {
     const { response } = await received(JSON_, [' \n', ...pieces, ' ', '\n'])
     expect(answerIn(await response.text())).toEqual(answer(long))
@@ -188,6 +197,10 @@ describe('a stream', () => {
   test.each([
     ['between two events', event(progress), ''],
     ['in the middle of one', `${event(progress)}event: message\ndata: {"jsonrpc"`, '\nevent: abandoned\n\n'],
+    // A line end more would be the empty line that makes it an event.
+    ['behind the data of its answer', event(answer()).slice(0, -1), 'event: abandoned\n\n'],
+    ['behind it with another line end', 'data: {}\r', 'event: abandoned\n\n'],
+    ['behind it with both line ends', 'data: {}\r\n', 'event: abandoned\n\n'],
   ])('that breaks off %s is answered', async (_, text, closing) => {
     const { response, source, endings } = await received(EVENTS, [text], { ends: false })
     setTimeout(() => source.break(), 5)
@@ -206,6 +219,9 @@ describe('a stream', () => {
   test('that ends without an answer is answered, unless the client can come back for it', async () => {
     const lost = await received(EVENTS, [event(progress)])
     expect(answerIn(await lost.response.text())).toEqual(failed('upstream_broken'))
+    const fleeting = await received(EVENTS, [event(progress, 'id: 1\n')], { mayResume: false })
+    expect(answerIn(await fleeting.response.text())).toEqual(failed('upstream_broken'))
+    expect(fleeting.endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
     const resumable = await received(EVENTS, [event(progress, 'id: 1\n')])
     expect(await resumable.response.text()).toBe(event(progress, 'id: 1\n'))
     expect(resumable.endings).toEqual([{ kind: 'paused', status: 200 }])
