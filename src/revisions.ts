@@ -15,6 +15,11 @@ export const STATELESS_VERSION = '2026-07-28'
 /** All of them: so far there is one. */
 export const statelessEraVersions: readonly string[] = [STATELESS_VERSION]
 
+/** Whether the messages of a revision may come several in one array: MCP 2025-03-26 alone. */
+export function hasBatches(version: string): boolean {
+  return version === '2025-03-26'
+}
+
 /** What a client says of itself. */
 export interface ClientFacts {
   readonly capabilities: Readonly<Record<string, unknown>>

@@ -3,7 +3,7 @@ import { BodyProblem, endedEarly, notRpc, tooLarge } from '../upstream/answer-pr
 import { BodyReader, readUpTo } from '../upstream/body.ts'
 import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
-import { parseRpc, type RpcMessage } from '../upstream/rpc.ts'
+import { type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventParser, EventTooLargeError, isMessageType } from '../upstream/sse.ts'
 
 /** What is changed on its way must be held. */
@@ -63,7 +63,7 @@ export class MessageReader {
       discard(response)
       throw new BodyProblem(problem)
     }
-    if (isJson(response)) return [await this.#json()]
+    if (isJson(response)) return this.#json()
     for (;;) {
       const piece = await this.#body.next()
       if (piece === null) {
@@ -75,15 +75,15 @@ export class MessageReader {
     }
   }
 
-  async #json(): Promise<RpcMessage> {
+  async #json(): Promise<readonly RpcMessage[]> {
     if (this.#hasJson) throw new BodyProblem(endedEarly(this.status))
     this.#hasJson = true
     const read = await readUpTo(this.#body, MOST_MESSAGE_BYTES)
     if (read.kind === 'problem') throw new BodyProblem(read.problem)
     if (read.kind === 'more') throw new BodyProblem(tooLarge(MOST_MESSAGE_BYTES, this.status))
-    const message = parseRpc(read.text)
-    if (message === null) throw new BodyProblem(notRpc(this.status))
-    return message
+    const { messages } = readRpc(read.text)
+    if (messages.length === 0) throw new BodyProblem(notRpc(this.status))
+    return messages
   }
 
   #messagesIn(text: string): readonly RpcMessage[] {
@@ -92,8 +92,7 @@ export class MessageReader {
       for (const { event, id, retry, data } of this.#parser.push(text)) {
         if (id !== undefined && id !== '') this.#lastEventId = id
         if (retry !== undefined) this.#retryMs = Math.min(retry, LONGEST_RETRY_MS)
-        const message = isMessageType(event) && data !== null && data !== '' ? parseRpc(data) : null
-        if (message !== null) messages.push(message)
+        if (isMessageType(event) && data !== null && data !== '') messages.push(...readRpc(data).messages)
       }
     } catch (error) {
       if (!(error instanceof EventTooLargeError)) throw error

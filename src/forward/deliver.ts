@@ -1,15 +1,16 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
 import { bridge } from '../bridge/bridge.ts'
 import type { Settled } from '../principal/contract.ts'
-import type { Era } from '../revisions.ts'
+import { type Era, hasBatches } from '../revisions.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { discard, isJson, type Sent, send } from '../upstream/http.ts'
 import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
-import type { Ending, Reception } from '../upstream/reception.ts'
+import { type Ending, type Reception, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { parseRpc, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import type { SessionNames } from '../upstream/session.ts'
 import { type Conversation, findPartner, openFor, type Partner } from './partner.ts'
 
 /** A request as it goes to the upstream: what was parsed and decided, and nothing else. */
@@ -66,9 +67,13 @@ async function inSession(
   delivery: Delivery,
 ): Promise<Response> {
   const body = JSON.stringify(request)
-  const reception: Reception = { ...delivery, id: request.id, mayResume: true }
+  const receptionIn = ({ protocolVersion }: SessionNames): Reception => {
+    // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
+    const rewriting = delivery.rewriting ?? (hasBatches(protocolVersion) ? unchanged : null)
+    return { ...delivery, rewriting, id: request.id, mayResume: true }
+  }
   const { passage, link, signal } = talk
-  const post = (session: { id: string | null; protocolVersion: string }): Promise<Sent> =>
+  const post = (session: SessionNames): Promise<Sent> =>
     send(link, {
       method: 'POST',
       headers: requestHeaders({ client: passage.http.headers, session }),
@@ -79,7 +84,7 @@ async function inSession(
   let sent = await post(partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
   if (!(await isForgotten(sent, partner.session.id, request.id)))
-    return receive(sent.response, sent.hold, reception)
+    return receive(sent.response, sent.hold, receptionIn(partner.session))
 
   // A server that does not know the session has not done anything for it, so the request may be sent again, once.
   const renewed = await openFor(talk, partner.session.id)
@@ -91,7 +96,7 @@ async function inSession(
   if (renewed.partner.era !== 'session') return deliverTo(talk, renewed.partner, request, delivery)
   sent = await post(renewed.partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
-  return receive(sent.response, sent.hold, reception)
+  return receive(sent.response, sent.hold, receptionIn(renewed.partner.session))
 }
 
 /** How servers say that they do not know a session: the whole message begins so, and is about nothing else. */

@@ -8,10 +8,11 @@ import type { CompiledConfig } from '../tenant/compiled.ts'
 import { originalName, split, splitUri } from '../upstream/names.ts'
 import { callUpstream, type Target } from './call.ts'
 import { deliver } from './deliver.ts'
+import { forEachServer } from './each-server.ts'
 import { inquire } from './inquire.ts'
 import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
-import { deliveryOf, outgoing, reach, talkAt } from './single.ts'
+import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
@@ -115,11 +116,14 @@ async function toEveryServer(passage: Passage, message: RequestMessage): Promise
   const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: message.id })
   if (!reached.ok) return reached.response
   const signal = AbortSignal.timeout(LONGEST_MS)
-  await Promise.all(
-    reached.all.map((one) => {
+  await forEachServer<Reached, unknown>(
+    reached.all,
+    partAt,
+    (one) => {
       const at = { ...one, signal }
       return inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
-    }),
+    },
+    () => null,
   )
   return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
 }
@@ -146,6 +150,13 @@ export async function tellUpstreams(
   if (message.body.method === 'notifications/initialized') return accepted()
   const reachable = reached.all.filter(({ admitted }) => admitted.upstream !== null)
   // Nobody waits for a server that is slow to take note.
-  passage.execution.waitUntil(Promise.all(reachable.map((at) => tell(at, message))))
+  passage.execution.waitUntil(
+    forEachServer<Reached, unknown>(
+      reachable,
+      partAt,
+      (at) => tell(at, message),
+      () => null,
+    ),
+  )
   return accepted()
 }

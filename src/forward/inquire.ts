@@ -2,7 +2,7 @@
 
 import { brokeOff } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
-import { answers, parseRpc, type RpcMessage } from '../upstream/rpc.ts'
+import { answers, type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { type Delivery, deliver, type Outgoing } from './deliver.ts'
 import type { Conversation } from './partner.ts'
@@ -27,9 +27,10 @@ export async function inquire(talk: Conversation, request: Outgoing, delivery: D
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   const text = await response.text().catch(() => null)
   if (text === null) return { message: delivery.failure(brokeOff(status)), status: 200, isStream }
-  const message = isStream ? inEvents(text, request) : parseRpc(text)
-  if (message !== null && message !== 'cut' && answers(message, request.id))
-    return { message, status, isStream }
+  const message = isStream
+    ? inEvents(text, request)
+    : readRpc(text).messages.find((it) => answers(it, request.id))
+  if (message !== undefined && message !== null && message !== 'cut') return { message, status, isStream }
   const problem = problemOf('not_mcp', 'answered something unreadable', { status })
   return { message: delivery.failure(problem), status: 200, isStream }
 }

@@ -16,6 +16,7 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 import { exposedName, exposeUri } from '../upstream/names.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
+import { forEachServer } from './each-server.ts'
 import { inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
 import { shown, toolsOf } from './list-tools.ts'
@@ -67,8 +68,11 @@ export async function listEverything(
     const unfit = config.upstreams.size === 0 ? null : inexactRefusal(passage)
     if (unfit !== null) return refusalResponse(unfit, message.id)
     const asked = [...config.upstreams.values()].filter(({ name }) => cursors === null || cursors.has(name))
-    const parts = await Promise.all(
-      asked.map((upstream) => partOf(passage, upstream, message, kind, cursors?.get(upstream.name))),
+    const parts = await forEachServer(
+      asked,
+      ({ name }) => ({ tenant: passage.claim.tenant, server: name }),
+      (upstream) => partOf(passage, upstream, message, kind, cursors?.get(upstream.name)),
+      (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
     )
     const own = cursors === null && kind === 'tools' ? nativeTools(config) : []
     return Response.json(merged(message, kind, own, parts))
@@ -227,8 +231,14 @@ export async function reachAll(
       ok: false,
       response: await answer(admission, message.id, () => refusalResponse(undecided, message.id)),
     }
-  const reached = await Promise.all(
-    [...config.upstreams.keys()].map((name) => reach(passage, name, message.era, message.params, message.id)),
+  const reached = await forEachServer<string, Reached | null>(
+    [...config.upstreams.keys()],
+    (server) => ({ tenant: passage.claim.tenant, server }),
+    async (server) => {
+      const one = await reach(passage, server, message.era, message.params, message.id)
+      return one.ok ? one.at : null
+    },
+    () => null,
   )
-  return { ok: true, all: reached.flatMap((one) => (one.ok ? [one.at] : [])) }
+  return { ok: true, all: reached.filter((at) => at !== null) }
 }

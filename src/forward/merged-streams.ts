@@ -10,10 +10,11 @@ import { splitUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { messageEvent } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
+import { forEachServer } from './each-server.ts'
 import { reachAll } from './lists.ts'
 import { MergedStream } from './many-sources.ts'
 import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
-import { type Reached, reach } from './single.ts'
+import { partAt, type Reached, reach } from './single.ts'
 import { sourceOf, subscribe, subscriberEvent } from './streams.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
@@ -41,23 +42,27 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return
       const server = message.slice(UPSTREAM_OPENED.length)
-      void reach(passage, server, 'session', undefined).then(
-        (reached) => (reached.ok ? join(reached.at) : undefined),
-        () => {},
-      )
+      void reach(passage, server, 'session', undefined)
+        .then((reached) => (reached.ok ? joinEach([reached.at], join) : undefined))
+        .catch(() => {})
     })
     const joinAll = async () => {
       const reached = await reachAll(passage, { era: 'session', params: undefined, id: null })
       // What it may hear is not known any more.
       if (!reached.ok) return closeQuietly(feed)
       merged.keep(reached.all)
-      for (const at of reached.all) void join(at)
+      void joinEach(reached.all, join)
     }
     merged.onChange(joinAll)
     // Where there are no servers, nobody is asked. One that is added is said by the feed.
     if (known(passage.claim.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
     return merged.response()
   })
+}
+
+/** Joins each server, none of which keeps another from being joined. */
+function joinEach(all: readonly Reached[], join: (at: Reached) => Promise<void>): Promise<unknown> {
+  return forEachServer<Reached, void>(all, partAt, join, () => {})
 }
 
 /** The last event that the client had of this server, where it comes back for what followed. */
@@ -85,20 +90,21 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
         lastEventId: undefined,
       })
     }
-    const joinAll = async (): Promise<readonly Promise<void>[]> => {
+    /** Settles when what the grant reaches is known; `joined`: when each server was tried once. */
+    const joinAll = async (): Promise<{ readonly joined: Promise<unknown> }> => {
       const { params } = message.body
       const reached = await reachAll(passage, { era: 'stateless', params, id: message.id })
       if (!reached.ok) {
         closeQuietly(feed)
-        return []
+        return { joined: Promise.resolve() }
       }
       merged.keep(reached.all)
-      return reached.all.map(join)
+      return { joined: joinEach(reached.all, join) }
     }
     merged.onChange(async () => void (await joinAll()))
     // Who is told that it is subscribed relies on it; a server that is slow is not waited for.
     const soon = new Promise<void>((resolve) => setTimeout(resolve, ACKNOWLEDGED_MS))
-    const joined = joinAll().then((all) => Promise.all(all))
+    const joined = joinAll().then((all) => all.joined)
     Promise.race([joined, soon]).then(
       () => merged.begin(messageEvent(acknowledged(message))),
       () => closeQuietly(feed),

@@ -13,6 +13,7 @@ import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import { callUpstream } from './call.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, rpcFailure } from './deliver.ts'
+import type { Part } from './each-server.ts'
 import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
 import { listTools } from './list-tools.ts'
@@ -137,6 +138,11 @@ export function unreachable(): Response {
 
 export function talkAt({ passage, client, link, admitted, signal }: Reached): Conversation {
   return { passage, client, link, known: admitted.upstream, signal }
+}
+
+/** Whose part of the work for several servers it is. */
+export function partAt({ link, upstream }: Reached): Part {
+  return { tenant: link.tenant, server: upstream.name }
 }
 
 export function outgoing({ id, method, body }: RequestMessage) {

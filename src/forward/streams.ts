@@ -8,10 +8,12 @@ import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { FeedMessage } from '../principal/feed-messages.ts'
+import { hasBatches } from '../revisions.ts'
 import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
-import { eventHeaders, messageEvent } from '../upstream/reception.ts'
+import { EventRewriter } from '../upstream/receive-events.ts'
+import { eventHeaders, messageEvent, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
@@ -76,7 +78,7 @@ export async function sourceOf(
   })
   if (!sent.ok) return 'failed'
   const source = sourceFrom(sent)
-  if (source !== null) return source
+  if (source !== null) return hasBatches(session.protocolVersion) ? takenApart(source) : source
   discard(sent.response)
   sent.hold.end(null)
   // A server without a stream answers 405, which is no fault (MCP 2025-11-25, listening for messages).
@@ -92,6 +94,20 @@ export interface StreamSource {
 function sourceFrom({ response, hold }: Extract<Sent, { ok: true }>): StreamSource | null {
   if (!response.ok || !isEventStream(response) || response.body === null) return null
   return { body: response.body, end: () => hold.end(null) }
+}
+
+/** The same with an event for each message, where several may come in one array. */
+function takenApart({ body, end }: StreamSource): StreamSource {
+  const rewriter = new EventRewriter(unchanged)
+  const decoder = new TextDecoder()
+  const encoder = new TextEncoder()
+  const events = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (piece, controller) => {
+      const text = rewriter.push(decoder.decode(piece, { stream: true }))
+      if (text !== '') controller.enqueue(encoder.encode(text))
+    },
+  })
+  return { body: body.pipeThrough(events), end }
 }
 
 /** What becomes of a subscription at one server. */

@@ -3,7 +3,7 @@ import { endedEarly, notRpc, problemFrom, tooLarge, wrongId } from './answer-pro
 import { BodyReader, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
-import { answers, parseRpc, type RpcId, type RpcMessage } from './rpc.ts'
+import { answers, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventWatch } from './watch.ts'
 
 export type ReadAnswer =
@@ -29,7 +29,7 @@ export async function readAnswer(
   }
   const reader = new BodyReader(response, hold)
   const found = isJson(response)
-    ? await readJson(reader, mostBytes, status)
+    ? await readJson(reader, id, mostBytes, status)
     : await findEvent(reader, id, mostBytes, status)
   if (!found.ok) return fault(found.problem)
   if (!answers(found.message, id)) return fault(wrongId(status))
@@ -41,15 +41,16 @@ type Found =
   | { readonly ok: true; readonly message: RpcMessage }
   | { readonly ok: false; readonly problem: UpstreamProblem }
 
-async function readJson(reader: BodyReader, mostBytes: number, status: number): Promise<Found> {
+async function readJson(reader: BodyReader, id: RpcId, mostBytes: number, status: number): Promise<Found> {
   const read = await readUpTo(reader, mostBytes)
   if (read.kind === 'problem') return { ok: false, problem: read.problem }
   if (read.kind === 'more') {
     reader.cancel()
     return { ok: false, problem: tooLarge(mostBytes, status) }
   }
-  const message = parseRpc(read.text)
-  return message === null ? { ok: false, problem: notRpc(status) } : { ok: true, message }
+  const { messages } = readRpc(read.text)
+  const message = messages.find((it) => answers(it, id)) ?? messages[0]
+  return message === undefined ? { ok: false, problem: notRpc(status) } : { ok: true, message }
 }
 
 async function findEvent(reader: BodyReader, id: RpcId, mostBytes: number, status: number): Promise<Found> {

@@ -12,8 +12,8 @@ import {
   type Reception,
   type Rewriting,
 } from './reception.ts'
-import { isAnswer, parseRpc, type RpcMessage } from './rpc.ts'
-import { EventParser, formatEvent, isMessageType } from './sse.ts'
+import { isAnswer, type RpcMessage, readRpc } from './rpc.ts'
+import { EventParser, formatEvent, isMessageType, type SseEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
 /** One event that is changed must be held; a larger one is refused. */
@@ -113,17 +113,34 @@ export class EventRewriter {
     for (const event of this.#parser.push(text)) {
       const { id, data } = event
       if (id !== undefined && id !== '') this.lastEventId = id
-      const message = data === null || !isMessageType(event.event) ? null : parseRpc(data)
-      const changed = message === null ? null : this.#rewriting.message(message)
+      const messages = data === null || !isMessageType(event.event) ? [] : readRpc(data).messages
+      const changed = messages.flatMap((message) => this.#changed(message) ?? [])
+      const renamed = { ...event, ...(id === undefined ? {} : { id: this.#rewriting.eventId(id) }) }
+      if (changed.length > 0) out += eventsOf(renamed, changed)
       // An event of an empty line of data is there for its id (MCP 2025-11-25, resumability).
-      if (changed === null && data !== null && data !== '') continue
-      if (message !== null && isAnswer(message)) this.answer = message
-      out += formatEvent({
-        ...event,
-        ...(id === undefined ? {} : { id: this.#rewriting.eventId(id) }),
-        data: changed === null ? data : JSON.stringify(changed),
-      })
+      else if (data === null || data === '') out += formatEvent(renamed)
     }
     return out
   }
+
+  #changed(message: RpcMessage): RpcMessage | null {
+    const changed = this.#rewriting.message(message)
+    if (changed !== null && isAnswer(message)) this.answer = message
+    return changed
+  }
+}
+
+/** An event for each message. Its id is the last one's: whoever comes back behind it has had them all. */
+function eventsOf({ id, comments, ...event }: SseEvent, messages: readonly RpcMessage[]): string {
+  const last = messages.length - 1
+  return messages
+    .map((message, index) =>
+      formatEvent({
+        ...event,
+        ...(index === last && id !== undefined ? { id } : {}),
+        comments: index === 0 ? comments : [],
+        data: JSON.stringify(message),
+      }),
+    )
+    .join('')
 }

@@ -8,8 +8,8 @@ import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'
-import type { Reception } from './reception.ts'
-import { answers, parseRpc } from './rpc.ts'
+import { eventHeaders, messageEvent, type Reception } from './reception.ts'
+import { answers, isAnswer, type RpcMessage, readRpc } from './rpc.ts'
 
 /** JSON up to this size is read before it is passed on. */
 export const WHOLE_BYTES = 256 * 1024
@@ -42,11 +42,39 @@ async function receiveJson(response: Response, hold: Hold, reception: Reception)
   const read = (await readDeclared(response, hold, mostBytes)) ?? (await readUpTo(reader, WHOLE_BYTES))
   if (read.kind === 'problem') return fail(hold, reception, read.problem)
   if (read.kind === 'more') return receiveLarge(read.pieces, reader, hold, status, reception)
-  const message = parseRpc(read.text)
-  if (message === null) return fail(hold, reception, notRpc(status))
-  if (!answers(message, reception.id)) return fail(hold, reception, wrongId(status))
+  const { messages, isAsSent } = readRpc(read.text)
+  const message = messages.find((it) => answers(it, reception.id))
+  if (message === undefined)
+    return fail(hold, reception, messages.length === 0 ? notRpc(status) : wrongId(status))
+  let answer: Response
+  try {
+    answer = answerOf(messages, message, isAsSent ? read.text : null, status, reception)
+  } catch {
+    // Nested more deeply than can be written again.
+    return fail(hold, reception, notRpc(status))
+  }
   hold.end(null)
   reception.onEnd({ kind: 'answered', message, status })
+  return answer
+}
+
+/** The answer as the client gets it. `text`: as it came, where it needs no mending. */
+function answerOf(
+  messages: readonly RpcMessage[],
+  message: RpcMessage,
+  text: string | null,
+  status: number,
+  reception: Reception,
+): Response {
+  if (messages.length > 1 && reception.acceptsEvents())
+    return batch(messages.filter((it) => !isAnswer(it)).concat(message), status, reception)
   const changed = reception.rewriting?.message(message) ?? message
-  return json(changed === message ? read.text : JSON.stringify(changed), status, reception)
+  return json(changed === message && text !== null ? text : JSON.stringify(changed), status, reception)
+}
+
+/** What came in one array, as a stream, since only one revision of MCP has arrays. The answer is the last. */
+function batch(messages: readonly RpcMessage[], status: number, { rewriting, headers }: Reception): Response {
+  const changed = messages.map((it) => (rewriting === null ? it : rewriting.message(it)))
+  const events = changed.flatMap((it) => (it === null ? [] : [messageEvent(it)]))
+  return new Response(events.join(''), { status, headers: { ...eventHeaders, ...headers } })
 }

@@ -18,6 +18,9 @@ export interface Rewriting {
   readonly eventId: (id: string) => string
 }
 
+/** Every message as it comes, each in an event of its own. */
+export const unchanged: Rewriting = { message: (message) => message, eventId: (id) => id }
+
 export interface Reception {
   /** The request's id, as it was sent. */
   readonly id: RpcId

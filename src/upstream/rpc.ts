@@ -12,34 +12,90 @@ export interface RpcMessage {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown }
 }
 
-/** The message, or null for what is none (JSON-RPC 2.0, 4 and 5; MCP has no positional params). */
+/**
+ * The message, or null for what is none (JSON-RPC 2.0, 4 and 5; MCP has no positional params). It is of its type: a member
+ * that is null where it should be absent is absent, a request has no result, and an answer has one or an error, never
+ * both. A value that needs no mending is returned itself.
+ */
 export function rpcMessage(value: unknown): RpcMessage | null {
   if (!isObject(value) || value.jsonrpc !== '2.0') return null
-  const { id, method, params, result, error } = value
+  const { id, method } = value
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return null
-  if (method !== undefined) {
-    const isFine = typeof method === 'string' && (params === undefined || isObject(params))
-    return isFine ? (value as unknown as RpcMessage) : null
-  }
-  if (isObject(error)) {
-    const isFine = typeof error.code === 'number' && typeof error.message === 'string'
-    return isFine ? (value as unknown as RpcMessage) : null
-  }
-  return isObject(result) ? (value as unknown as RpcMessage) : null
+  if (method !== undefined && method !== null) return requestIn(value)
+  return isError(value.error) ? only(value, 'id', 'error') : resultIn(value)
 }
 
-/** Parses text into a message, or null. */
-export function parseRpc(text: string): RpcMessage | null {
+/** A request or a notification. */
+function requestIn(value: Readonly<Record<string, unknown>>): RpcMessage | null {
+  const { id, method, params } = value
+  const hasParams = params !== undefined && params !== null
+  if (typeof method !== 'string' || (hasParams && !isObject(params))) return null
+  const names = ['method', ...(hasParams ? ['params'] : []), ...(id === null ? [] : ['id'])]
+  return only(value, ...names)
+}
+
+/** What stands in the place of an error beside a result says nothing. */
+function resultIn(value: Readonly<Record<string, unknown>>): RpcMessage | null {
+  return isObject(value.result) ? only(value, 'id', 'result') : null
+}
+
+function isError(error: unknown): boolean {
+  return isObject(error) && Number.isSafeInteger(error.code) && typeof error.message === 'string'
+}
+
+const members = ['id', 'method', 'params', 'result', 'error'] as const
+
+/** The value with these of the members of a message; members that JSON-RPC does not know stay. */
+function only(value: Readonly<Record<string, unknown>>, ...names: readonly string[]): RpcMessage {
+  const unwanted = members.filter((name) => value[name] !== undefined && !names.includes(name))
+  if (unwanted.length === 0) return value as unknown as RpcMessage
+  const kept = Object.entries(value).filter(([name]) => !unwanted.some((other) => other === name))
+  return Object.fromEntries(kept) as unknown as RpcMessage
+}
+
+/** What stands in a text of an upstream's. */
+export interface RpcReading {
+  readonly messages: readonly RpcMessage[]
+  /** The text is one message that needed no mending, so it can be passed on as it is. */
+  readonly isAsSent: boolean
+}
+
+const nothing: RpcReading = { messages: [], isAsSent: false }
+/** More messages in one array are not read. */
+const MOST_IN_BATCH = 1_000
+
+/**
+ * Reads a text: one message, or the messages of an array, as servers of 2025-03-26 may send them (MCP 2025-03-26,
+ * Streamable HTTP). What is no message is left out.
+ */
+export function readRpc(text: string): RpcReading {
   try {
-    return rpcMessage(JSON.parse(text))
+    const value: unknown = JSON.parse(text)
+    if (Array.isArray(value)) {
+      const read = value.slice(0, MOST_IN_BATCH).map(rpcMessage)
+      return { messages: read.filter((message) => message !== null), isAsSent: false }
+    }
+    const message = rpcMessage(value)
+    return message === null ? nothing : { messages: [message], isAsSent: (message as unknown) === value }
   } catch {
-    return null
+    return nothing
   }
+}
+
+/** Parses the text of one message, or null. */
+export function parseRpc(text: string): RpcMessage | null {
+  const [first] = text.trimStart().startsWith('[') ? [] : readRpc(text).messages
+  return first ?? null
 }
 
 /** An answer, as opposed to a request or a notification. */
 export function isAnswer(message: RpcMessage): boolean {
   return message.method === undefined
+}
+
+/** A request, as opposed to an answer or a notification. */
+export function isRequest(message: RpcMessage): message is RpcMessage & { readonly id: RpcId } {
+  return message.method !== undefined && message.id !== undefined && message.id !== null
 }
 
 /** The answer to request `id`. An error may lack the id where the request could not be read (JSON-RPC 2.0, 5). */

@@ -2,7 +2,7 @@
  * Watches an event stream go by without holding it: whether the answer to a request has come, and whether the
  * stream may be resumed. Of long events only the beginning is looked at. PURE.
  */
-import { answers, parseRpc, type RpcId, type RpcMessage } from './rpc.ts'
+import { answers, isRequest, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { isMessageType } from './sse.ts'
 
 /** More of one event is not looked at: the answer is in it, but how it went is then not known in detail. */
@@ -90,12 +90,12 @@ export class EventWatch {
   #look(id: RpcId): void {
     if (this.#isCut) {
       // Requests and notifications name their method at their beginning; nothing else is so long.
-      if (!/^\s*\{[^{[]*"method"/.test(this.#data.slice(0, 1_024))) this.answer ??= 'cut'
+      if (!/^[\s[]*\{[^{[]*"method"/.test(this.#data.slice(0, 1_024))) this.answer ??= 'cut'
       return
     }
-    const message = parseRpc(this.#data)
-    if (message === null) return
-    if (answers(message, id)) this.answer = message
-    else if (message.method !== undefined && message.id !== undefined && message.id !== null) this.asked += 1
+    for (const message of readRpc(this.#data).messages) {
+      if (answers(message, id)) this.answer = message
+      else if (isRequest(message)) this.asked += 1
+    }
   }
 }

@@ -43,6 +43,28 @@ describe('small JSON', () => {
     expect(endings[0]?.kind).toBe('failed')
   })
 
+  test.each([
+    [{ ...answer(), error: null }, answer()],
+    [
+      { jsonrpc: '2.0', id: 7, result: null, error: { code: -5, message: 'no' } },
+      { jsonrpc: '2.0', id: 7, error: { code: -5, message: 'no' } },
+    ],
+  ])('loses the member that is null: %j', async (sent, wanted) => {
+    for (const rewriting of [null, rewritingFor('crm', 7)]) {
+      const { response, endings } = await received(JSON_, [JSON.stringify(sent)], { rewriting })
+      expect(await response.json()).toStrictEqual(wanted)
+      expect(endings).toMatchObject([{ kind: 'answered', message: wanted }])
+    }
+  })
+
+  test('of any depth is answered, whether or not it can be written again', async () => {
+    const deep = `${'['.repeat(60_000)}${']'.repeat(60_000)}`
+    const text = `{"jsonrpc":"2.0","id":7,"result":{"content":[],"x":${deep}}}`
+    const { response, endings } = await received(JSON_, [text], { rewriting: rewritingFor('crm', 7) })
+    expect((await response.text()).slice(0, 22)).toBe('{"jsonrpc":"2.0","id":'.slice(0, 22))
+    expect(endings).toHaveLength(1)
+  })
+
   test('that breaks off is a failure', async () => {
     const { response, endings } = await received(JSON_, ['{"jsonrpc":'], { ends: 'broken' })
     expect(await response.json()).toEqual(failed('upstream_broken'))
@@ -289,6 +311,44 @@ describe('a stream', () => {
     await response.body?.cancel()
     expect(source.isCancelled()).toBe(true)
     expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'cancelled' } }])
+  })
+})
+
+describe('several messages in one array', () => {
+  const note = { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'x' } }
+  const other = { ...answer('other'), id: 8 }
+  const text = JSON.stringify([note, other, answer()])
+
+  test('as JSON: become events, the answer last and nobody else’s', async () => {
+    const { response, endings } = await received(JSON_, [text])
+    expect(response.headers.get('content-type')).toBe(EVENTS)
+    expect(await response.text()).toBe(event(note) + event(answer()))
+    expect(endings).toMatchObject([{ kind: 'answered', message: answer() }])
+  })
+
+  test('as JSON, for a client that takes no events: the answer alone', async () => {
+    for (const body of [text, JSON.stringify([answer()])]) {
+      const { response } = await received(JSON_, [body], { acceptsEvents: () => false })
+      expect([response.headers.get('content-type'), await response.json()]).toEqual([JSON_, answer()])
+    }
+  })
+
+  test.each([
+    ['without the answer', JSON.stringify([note, other])],
+    ['of no message', '[7, null]'],
+  ])('%s are a failure', async (_, body) => {
+    const { response } = await received(JSON_, [body])
+    expect(await response.json()).toEqual(failed('upstream_broken'))
+  })
+
+  test('in an event become one each, of which the last has the id', async () => {
+    const { response, endings } = await received(EVENTS, [`: hm\nid: 1\ndata: ${text}\n\n`], {
+      rewriting: rewritingFor('crm', 7),
+    })
+    expect(await response.text()).toBe(
+      `: hm\ndata: ${JSON.stringify(note)}\n\nid: crm:7.1\ndata: ${JSON.stringify(answer())}\n\n`,
+    )
+    expect(endings).toMatchObject([{ kind: 'answered', message: answer() }])
   })
 })
 

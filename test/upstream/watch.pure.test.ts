@@ -29,6 +29,14 @@ describe('the answer', () => {
     expect(watched(event(error)).answer).toEqual(error)
   })
 
+  test('may stand in an array, among others', () => {
+    const question = { jsonrpc: '2.0', id: 'q', method: 'ping' }
+    const watch = watched(
+      `data: ${JSON.stringify([question, { jsonrpc: '2.0', id: 8, result: {} }, answer])}\n\n`,
+    )
+    expect([watch.answer, watch.asked]).toEqual([answer, 1])
+  })
+
   test.each([
     ['an event of another type', `event: other\ndata: ${JSON.stringify(answer)}\n\n`],
     ['an event that was abandoned', `event: message\ndata: ${JSON.stringify(answer)}\nevent: abandoned\n\n`],
