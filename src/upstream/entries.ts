@@ -191,10 +191,10 @@ const outputSchema: Readonly<Record<Era, Fit>> = {
   stateless: keptIfRefused(ofArguments.stateless),
 }
 
-function keptIfRefused(fit: Fit): Fit {
+function keptIfRefused(shape: Fit): Fit {
   return (value: unknown, path: Path) => {
     try {
-      return fit(value, path)
+      return shape(value, path)
     } catch (error) {
       if (error instanceof Misfit) return undefined
       throw error

@@ -57,10 +57,10 @@ export function oneOf(...allowed: readonly string[]): Fit {
 }
 
 /** A list, each of whose values has the shape. */
-export function list(fit: Fit): Fit {
+export function list(shape: Fit): Fit {
   return (value, path) => {
     if (!Array.isArray(value)) throw new Misfit(path, value, 'an array')
-    const fitted = value.map((item, index) => fit(item, [...path, index]))
+    const fitted = value.map((item, index) => shape(item, [...path, index]))
     return fitted.every((item, index) => item === value[index]) ? value : fitted
   }
 }
@@ -78,10 +78,10 @@ export function members(fits: Readonly<Record<string, Fit>>, ...needed: readonly
       if (given === undefined || given === null) throw new Misfit([...path, name], given, 'a value')
     }
     let mended: Record<string, unknown> | null = null
-    for (const [name, fit] of entries) {
+    for (const [name, shape] of entries) {
       if (!Object.hasOwn(value, name)) continue
       const given = value[name]
-      const fitted = given === null ? undefined : fit(given, [...path, name])
+      const fitted = given === null ? undefined : shape(given, [...path, name])
       if (fitted === given) continue
       mended ??= { ...value }
       if (fitted === undefined) delete mended[name]

@@ -69,17 +69,17 @@ const whole: Readonly<Record<EntryKind, Entry>> = {
 }
 
 describe.each(eras)('for clients of the %s era', (era) => {
-  const fit = (kind: EntryKind, entry: unknown) => fitEntry(kind, era, entry)
+  const shown = (kind: EntryKind, entry: unknown) => fitEntry(kind, era, entry)
 
   test.each(entryKinds)('an entry of %s that is right passes as it is', async (kind) => {
-    const fitted = fit(kind, whole[kind])
+    const fitted = shown(kind, whole[kind])
     expect(fitted.ok && fitted.entry).toBe(whole[kind])
     expect(await (await connectJudge(era)).refusal(kind, [whole[kind]])).toBeNull()
   })
 
   test('members that MCP does not know stay', () => {
     const odd = { ...whole.tools, 'x-own': null, more: { deep: [null] } }
-    expect(fit('tools', odd)).toEqual({ ok: true, entry: odd })
+    expect(shown('tools', odd)).toEqual({ ok: true, entry: odd })
   })
 
   test.each<readonly [string, EntryKind, Entry, Entry]>([
@@ -134,7 +134,7 @@ describe.each(eras)('for clients of the %s era', (era) => {
       resources: { name: 'a', uri: 'a:b' },
       resourceTemplates: { name: 'a', uriTemplate: 'a:{b}' },
     }[kind]
-    const fitted = fit(kind, { ...bare, ...given })
+    const fitted = shown(kind, { ...bare, ...given })
     expect(fitted).toEqual({ ok: true, entry: { ...bare, ...wanted } })
     expect(await (await connectJudge(era)).refusal(kind, [{ ...bare, ...wanted }])).toBeNull()
   })
@@ -220,7 +220,7 @@ describe.each(eras)('for clients of the %s era', (era) => {
       /nested more deeply/,
     ],
   ])('what %s is refused, with its reason', (_, kind, entry, reason) => {
-    expect(fit(kind, entry)).toEqual({ ok: false, reason: expect.stringMatching(reason) })
+    expect(shown(kind, entry)).toEqual({ ok: false, reason: expect.stringMatching(reason) })
   })
 
   /** Any entry that is nearly right: some of its members, at any depth, are something else. */
@@ -249,11 +249,11 @@ describe.each(eras)('for clients of the %s era', (era) => {
     const judge = await connectJudge(era)
     await fc.assert(
       fc.asyncProperty(nearly(kind), async (entry) => {
-        const fitted = fit(kind, entry)
+        const fitted = shown(kind, entry)
         if (!fitted.ok) return
         expect(await judge.refusal(kind, [fitted.entry])).toBeNull()
         // What was mended once needs no more of it.
-        expect(fit(kind, fitted.entry)).toEqual({ ok: true, entry: fitted.entry })
+        expect(shown(kind, fitted.entry)).toEqual({ ok: true, entry: fitted.entry })
       }),
       { numRuns: 1_000 },
     )
@@ -279,19 +279,19 @@ function change(entry: Entry, path: readonly number[], value: unknown, isGone: b
 }
 
 test('a schema of results that the session era does not know is kept from its clients alone', () => {
-  const shown = (era: Era, outputSchema: unknown) => {
+  const seen = (era: Era, outputSchema: unknown) => {
     const fitted = fitEntry('tools', era, { name: 'a', inputSchema: object, outputSchema })
     return fitted.ok ? fitted.entry.outputSchema : fitted.reason
   }
   for (const schema of [{ type: 'array', items: {} }, { type: ['object', 'null'] }]) {
-    expect(shown('session', schema)).toBeUndefined()
-    expect(shown('stateless', schema)).toEqual(schema)
+    expect(seen('session', schema)).toBeUndefined()
+    expect(seen('stateless', schema)).toEqual(schema)
   }
-  expect(shown('session', { properties: { a: true, b: false, c: null } })).toEqual({
+  expect(seen('session', { properties: { a: true, b: false, c: null } })).toEqual({
     type: 'object',
     properties: { a: {}, b: { not: {} }, c: {} },
   })
-  for (const era of ['session', 'stateless'] as const) expect(shown(era, [])).toBeUndefined()
+  for (const era of ['session', 'stateless'] as const) expect(seen(era, [])).toBeUndefined()
 })
 
 test('properties that are true or false are schemas, which clients of the session era get as such', () => {
