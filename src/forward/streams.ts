@@ -190,7 +190,8 @@ function toolsChangedFor({ id, body }: RequestMessage): string | null {
 /**
  * One stream of what the principal and the upstream say. Where there is no source yet, the principal's word `later.on`
  * says that it can be opened. It ends with the principal's feed, for what opened it is then no
- * good any more, and with the upstream's stream, so that the client comes back to where that can be resumed.
+ * good any more, and with the upstream's stream, so that the client comes back to where that can be resumed. One that broke off
+ * breaks off here, too.
  */
 export function streamOf(
   feed: WebSocket,
@@ -220,6 +221,11 @@ export function streamOf(
           // The client was first.
         }
       }
+      const breakOff = (error: unknown) => {
+        if (isOver) return
+        stop()
+        controller.error(error)
+      }
       const write = (text: string) => {
         if (isOver) return
         try {
@@ -243,7 +249,7 @@ export function streamOf(
         }
         current = found
         reader = found.body.getReader()
-        void pump(reader, controller, finish)
+        void pump(reader, controller, finish, breakOff)
       }
       write(': open\n\n')
       keepAlive = setInterval(() => {
@@ -254,9 +260,9 @@ export function streamOf(
         if (later !== null && data === later.on && reader === null) later.open().then(attach, () => {})
       })
       feed.addEventListener('close', finish)
-      feed.addEventListener('error', finish)
+      feed.addEventListener('error', breakOff)
       signal.addEventListener('abort', finish)
-      if (reader !== null) void pump(reader, controller, finish)
+      if (reader !== null) void pump(reader, controller, finish, breakOff)
       // It was closed while the server was asked.
       if (feed.readyState !== WebSocket.READY_STATE_OPEN) finish()
     },
@@ -268,6 +274,7 @@ export function streamOf(
     from: ReadableStreamDefaultReader<Uint8Array>,
     controller: ReadableStreamDefaultController<Uint8Array>,
     finish: () => void,
+    breakOff: (error: unknown) => void,
   ): Promise<void> {
     try {
       for (let read = await from.read(); !read.done && !isOver; read = await from.read()) {
@@ -277,8 +284,9 @@ export function streamOf(
         watch.push(decoder.decode(read.value, { stream: true }))
         if (!watch.isInEvent) for (const text of waiting.splice(0)) controller.enqueue(encoder.encode(text))
       }
-    } catch {
+    } catch (error) {
       // The upstream broke off, or the client did: either way the stream is over.
+      return breakOff(error)
     }
     finish()
   }

@@ -74,11 +74,12 @@ export interface SendOptions {
   readonly signal?: AbortSignal
 }
 
-/** Connects to an MCP endpoint; in the session era that initializes a session. */
+/** Connects to an MCP endpoint as a client of these capabilities; in the session era that initializes a session. */
 export async function connectAgent(
   era: Era,
   url: string,
   headers: Readonly<Record<string, string>> = {},
+  capabilities: Readonly<Record<string, unknown>> = {},
 ): Promise<McpAgent> {
   let id = 0
   let session: string | null = null
@@ -87,7 +88,12 @@ export async function connectAgent(
     return fetch(url, {
       method: 'POST',
       headers: { ...common, ...headers, ...own(era, method, params, session) },
-      body: JSON.stringify({ jsonrpc: '2.0', id, method, params: withMeta(era, params, progressToken) }),
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id,
+        method,
+        params: withMeta(era, params, progressToken, capabilities),
+      }),
       redirect: 'manual',
       ...(signal === undefined ? {} : { signal }),
     })
@@ -106,7 +112,7 @@ export async function connectAgent(
   if (era === 'session') {
     const opened = await send('initialize', {
       protocolVersion: versions.session,
-      capabilities: {},
+      capabilities,
       clientInfo: { name: 'agent', version: '1' },
     })
     session = opened.headers.get('mcp-session-id')
@@ -154,14 +160,19 @@ function own(era: Era, method: string, params: Readonly<Record<string, unknown>>
   }
 }
 
-function withMeta(era: Era, params: Readonly<Record<string, unknown>>, progressToken: string | undefined) {
+function withMeta(
+  era: Era,
+  params: Readonly<Record<string, unknown>>,
+  progressToken: string | undefined,
+  capabilities: Readonly<Record<string, unknown>>,
+) {
   const meta = {
     ...(progressToken === undefined ? {} : { progressToken }),
     ...(era === 'stateless'
       ? {
           'io.modelcontextprotocol/protocolVersion': versions.stateless,
           'io.modelcontextprotocol/clientInfo': { name: 'agent', version: '1' },
-          'io.modelcontextprotocol/clientCapabilities': {},
+          'io.modelcontextprotocol/clientCapabilities': capabilities,
         }
       : {}),
   }
