@@ -1,7 +1,7 @@
 /** The Worker's part of a call that an ExchangeObject holds: begins it, goes on with it, passes on what it says. */
 
 import type { Delivery, Outgoing } from '../forward/deliver.ts'
-import type { Conversation, Partner } from '../forward/partner.ts'
+import { type Conversation, forget, type Partner } from '../forward/partner.ts'
 import type { Claim } from '../gateway/identity.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { errorName, log } from '../log.ts'
@@ -76,7 +76,8 @@ async function* beginning(
       }),
     }
     const id = exchangeObjects(link.env, link.tenant).newUniqueId()
-    const end = yield* said(talk, id, paths.begin, begin, request.id, signal)
+    const over = () => forget(talk, begin.session.id)
+    const end = yield* said(talk, id, paths.begin, begin, request.id, signal, over)
     if (end !== 'forgotten') return
     const renewed = await renew(talk, session.id)
     if (!renewed.ok) return yield { kind: 'problem', problem: renewed.problem }
@@ -119,6 +120,7 @@ async function* said(
   body: Begin | Continue,
   requestId: RpcId,
   signal: AbortSignal,
+  onOver: () => void = () => {},
 ): AsyncGenerator<Step, 'forgotten' | 'over'> {
   let reader: LineReader<ExchangeLine> | null = null
   let isOver = false
@@ -136,6 +138,10 @@ async function* said(
     reader = new LineReader(response.body)
     if (signal.aborted) leave()
     for (let line = await reader.next(); line !== null; line = await reader.next()) {
+      if (line.kind === 'over') {
+        onOver()
+        continue
+      }
       isOver = line.kind !== 'note'
       if (line.kind === 'forgotten') return 'forgotten'
       yield line.kind === 'refused' ? refusal(requestId, line.why) : line

@@ -50,6 +50,8 @@ export type ExchangeLine =
   | Step
   /** The upstream does not know the session any more, and has done nothing. */
   | { readonly kind: 'forgotten' }
+  /** The session has ended upstream, but the call is answered. */
+  | { readonly kind: 'over' }
   /** A retry that is none of this call. */
   | { readonly kind: 'refused'; readonly why: Refusal }
 

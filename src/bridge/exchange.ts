@@ -3,7 +3,7 @@
  * something. The upstream's stream stays open from the first request of the client through all of its retries.
  */
 import type { Outgoing } from '../forward/deliver.ts'
-import { isForgotten } from '../forward/deliver.ts'
+import { isForgotten } from '../forward/forgetting.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { hungUp, problemFrom } from '../upstream/answer-problems.ts'
@@ -139,8 +139,9 @@ export class Exchange {
       isUntimed: true,
     })
     if (!sent.ok) return this.#finish({ kind: 'problem', problem: sent.problem })
-    if (await isForgotten(sent, session.id, this.#id)) return this.#finish({ kind: 'forgotten' })
-    const reader = new MessageReader(sent, (last) => resume(link, session, last, signal))
+    const over = () => this.#out?.write({ kind: 'over' })
+    if (await isForgotten(sent, session, this.#id, over)) return this.#finish({ kind: 'forgotten' })
+    const reader = new MessageReader(sent, this.#id, (last) => resume(link, session, last, signal))
     reader.allowSilence(this.#idleMs)
     this.#reader = reader
     let problem: UpstreamProblem | null = null

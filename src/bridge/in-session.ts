@@ -1,7 +1,8 @@
 /** A request of the stateless era in a session of its server: read here where the server has nothing to ask. */
-import { type Delivery, isForgotten, type Outgoing } from '../forward/deliver.ts'
+import type { Delivery, Outgoing } from '../forward/deliver.ts'
+import { isForgotten } from '../forward/forgetting.ts'
 import { lastKnownTools } from '../forward/last-known.ts'
-import { type Conversation, openFor, type Partner } from '../forward/partner.ts'
+import { type Conversation, forget, openFor, type Partner } from '../forward/partner.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { type Sent, send } from '../upstream/http.ts'
@@ -98,7 +99,8 @@ async function* steps(
     })
   let { session } = partner
   let sent = await post(session)
-  if (sent.ok && (await isForgotten(sent, session.id, id))) {
+  const onOver = () => forget(talk, partner.session.id)
+  if (sent.ok && (await isForgotten(sent, session, id, onOver))) {
     const renewed = await renew(talk, session.id)
     if (!renewed.ok) {
       over.resolve()
@@ -112,7 +114,7 @@ async function* steps(
     return yield { kind: 'problem', problem: sent.problem }
   }
 
-  const reader = new MessageReader(sent, (lastEventId) => resume(link, session, lastEventId, signal))
+  const reader = new MessageReader(sent, id, (lastEventId) => resume(link, session, lastEventId, signal))
   let problem: UpstreamProblem | null = null
   let isAnswered = false
   try {

@@ -2,6 +2,7 @@
 import type { Delivery, Outgoing } from '../forward/deliver.ts'
 import { nameOf } from '../forward/deliver.ts'
 import type { Conversation } from '../forward/partner.ts'
+import { track } from '../forward/running.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
@@ -25,7 +26,6 @@ import { logLevels } from './meta.ts'
 import { paramHeadersOf } from './param-headers.ts'
 import { askClient } from './questions.ts'
 import { remember } from './remember.ts'
-import { untilCancelled } from './running.ts'
 import { respond, type Step, stepsOf } from './steps.ts'
 import { watchResource } from './watched.ts'
 
@@ -50,9 +50,11 @@ export async function inStateless(
     delivery.onEnd({ kind: 'answered', message: own, status: 200 })
     return Response.json(own)
   }
-  const running = untilCancelled(talk, request.id)
-  const generator = steps(talk, request, delivery.acceptsEvents(), running.abort.signal, running.end)
-  return respond(stepsOf(generator, running.abort), 'session', delivery, passage.http.signal)
+  const running = track(passage, link.config.name, request.id)
+  const abort = new AbortController()
+  for (const over of [running.cancelled, talk.signal]) over?.addEventListener('abort', () => abort.abort())
+  const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal, running.end)
+  return respond(stepsOf(generator, abort), 'session', delivery, passage.http.signal)
 }
 
 /** The requests that the stateless era has no counterpart of. Null for all others. */
@@ -194,7 +196,7 @@ async function* askOnce(
     yield { kind: 'problem', problem: sent.problem }
     return null
   }
-  const reader = new MessageReader(sent, null)
+  const reader = new MessageReader(sent, id, null)
   let problem: UpstreamProblem | null = null
   try {
     for (;;) {

@@ -3,7 +3,8 @@ import { BodyProblem, endedEarly, notRpc, tooLarge } from '../upstream/answer-pr
 import { BodyReader, readUpTo } from '../upstream/body.ts'
 import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
-import { type RpcMessage, readRpc } from '../upstream/rpc.ts'
+import { errorUnder } from '../upstream/refusal.ts'
+import { type RpcId, type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventParser, EventTooLargeError, isMessageType } from '../upstream/sse.ts'
 
 /** What is changed on its way must be held. */
@@ -24,6 +25,7 @@ export class MessageReader {
   #body: BodyReader
   #parser = new EventParser(MOST_MESSAGE_BYTES)
   #decoder = new TextDecoder()
+  readonly #id: RpcId | null
   readonly #resume: Resume | null
   /** Undefined: the hold's own. */
   #quietMs: number | undefined
@@ -34,9 +36,13 @@ export class MessageReader {
   #stopped: UpstreamProblem | null = null
   #wake: (() => void) | null = null
 
-  /** @param resume null where a stream that ends is over */
-  constructor(open: Open, resume: Resume | null) {
+  /**
+   * @param id of the request that is answered; null where none is
+   * @param resume null where a stream that ends is over
+   */
+  constructor(open: Open, id: RpcId | null, resume: Resume | null) {
     this.#open = open
+    this.#id = id
     this.#body = new BodyReader(open.response, open.hold)
     this.#resume = resume
   }
@@ -60,8 +66,11 @@ export class MessageReader {
     const { response } = this.#open
     const problem = problemIn(response)
     if (problem !== null) {
+      const message = this.#id === null || this.#hasJson ? null : await errorUnder(response, this.#id)
       discard(response)
-      throw new BodyProblem(problem)
+      if (message === null) throw new BodyProblem(problem)
+      this.#hasJson = true
+      return [message]
     }
     if (isJson(response)) return this.#json()
     for (;;) {

@@ -8,21 +8,16 @@ import { rpcMessage } from '../upstream/rpc.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
 import { type Answer, paths } from './exchange-contract.ts'
 import { readQuestionId } from './names.ts'
-import { cancelRunning } from './running.ts'
 
 /**
- * Does what the message asks for where the other era has a way to say it: answers go to the request that waits for
- * them, and a cancellation ends what it cancels. A client of the stateless era cancels by hanging up.
+ * Brings an answer of a session-era client to the request that waits for it. Of notifications there is none that the
+ * other era knows; cancellations are seen to before (forward/tell.ts).
  */
 export async function crossing(
   at: Reached,
   message: Extract<Message, { kind: 'notification' | 'response' }>,
 ): Promise<void> {
-  if (message.kind === 'response') return answered(at, message.body)
-  const { method, params } = message.body
-  if (message.era !== 'session' || method !== 'notifications/cancelled') return
-  const { requestId: id } = (params ?? {}) as { requestId?: unknown }
-  if (typeof id === 'string' || typeof id === 'number') cancelRunning(at.passage, at.upstream.name, id)
+  if (message.kind === 'response') await answered(at, message.body)
 }
 
 async function answered({ passage, link }: Reached, body: unknown): Promise<void> {

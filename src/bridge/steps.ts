@@ -32,7 +32,7 @@ export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController)
   return {
     next: async () => {
       const { done, value } = await generator.next()
-      if (done === true) return null
+      if (done === true) return abort.signal.aborted ? { kind: 'problem', problem: hungUp(200) } : null
       // Nobody asks for more, so it would else keep its place at the server.
       if (value.kind !== 'note') leave()
       return value

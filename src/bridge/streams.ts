@@ -64,7 +64,7 @@ async function sourceOf(
     })
   const sent = await open()
   const hasStream = sent.ok && sent.response.ok && isEventStream(sent.response)
-  const reader = sent.ok ? new MessageReader(sent, open) : null
+  const reader = sent.ok ? new MessageReader(sent, null, open) : null
   // Watched only once the stream is there, so that nothing is missed.
   const watched = hasStream ? await watch(link, session, wishes.resourceSubscriptions ?? []) : []
   // What the gateway itself changes in the list of tools it can always tell.

@@ -75,7 +75,7 @@ export class Watcher {
       if (isCurrent()) this.#end()
       return
     }
-    const reader = new MessageReader(sent, null)
+    const reader = new MessageReader(sent, null, null)
     if (!isEventStream(sent.response)) {
       // It does not offer this. The stream stays open for what the gateway has to say.
       reader.close(null)

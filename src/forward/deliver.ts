@@ -2,16 +2,19 @@
 import { bridge } from '../bridge/bridge.ts'
 import type { Settled } from '../principal/contract.ts'
 import { type Era, hasBatches } from '../revisions.ts'
+import { takenBack } from '../upstream/answer-problems.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
-import { discard, isJson, type Sent, send } from '../upstream/http.ts'
+import { forgiven, isJson, type Sent, send } from '../upstream/http.ts'
 import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
 import { type Ending, type Reception, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { parseRpc, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import type { SessionNames } from '../upstream/session.ts'
-import { type Conversation, findPartner, openFor, type Partner } from './partner.ts'
+import { isForgotten } from './forgetting.ts'
+import { type Conversation, findPartner, forget, openFor, type Partner } from './partner.ts'
+import { type Running, track } from './running.ts'
 
 /** A request as it goes to the upstream: what was parsed and decided, and nothing else. */
 export interface Outgoing {
@@ -64,30 +67,36 @@ async function inSession(
   talk: Conversation,
   partner: Extract<Partner, { era: 'session' }>,
   request: Outgoing,
-  delivery: Delivery,
+  given: Delivery,
 ): Promise<Response> {
   const body = JSON.stringify(request)
+  const { passage, link, signal } = talk
+  const running = track(passage, link.config.name, request.id)
+  const delivery = untilTakenBack(given, running)
   const receptionIn = ({ protocolVersion }: SessionNames): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
     const rewriting = delivery.rewriting ?? (hasBatches(protocolVersion) ? unchanged : null)
     return { ...delivery, rewriting, id: request.id, mayResume: true }
   }
-  const { passage, link, signal } = talk
-  const post = (session: SessionNames): Promise<Sent> =>
-    send(link, {
+  const post = (session: SessionNames): Promise<Sent> => {
+    running.sentAs({ session, id: request.id })
+    return send(link, {
       method: 'POST',
       headers: requestHeaders({ client: passage.http.headers, session }),
       body,
       signal,
+      takenBack: running.cancelled,
     })
+  }
 
   let sent = await post(partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
-  if (!(await isForgotten(sent, partner.session.id, request.id)))
-    return receive(sent.response, sent.hold, receptionIn(partner.session))
+  const { session } = partner
+  if (!(await isForgotten(sent, session, request.id, () => forget(talk, session.id))))
+    return receive(sent.response, sent.hold, receptionIn(session))
 
   // A server that does not know the session has not done anything for it, so the request may be sent again, once.
-  const renewed = await openFor(talk, partner.session.id)
+  const renewed = await openFor(talk, session.id)
   if (renewed === 'other_era') {
     const found = await findPartner({ ...talk, known: null })
     return found.ok ? deliverTo(talk, found.partner, request, delivery) : refused(found.problem, delivery)
@@ -99,53 +108,29 @@ async function inSession(
   return receive(sent.response, sent.hold, receptionIn(renewed.partner.session))
 }
 
-/** How servers say that they do not know a session: the whole message begins so, and is about nothing else. */
-const SAYS_FORGOTTEN =
-  /^(Bad Request: )?(No valid session|Session (not found|ID|required)|Server not initialized|Mcp-Session-Id)/i
-
-/**
- * Whether the upstream has forgotten the session: 404 says so (MCP 2025-11-25, session management), and many servers
- * answer 400 as if there had been none. Lets go of such an answer. An error under the id of request `id` was given by
- * who has read the request, and perhaps carried it out: then it is none, unless it is a 404 in just these words.
- */
-export async function isForgotten(
-  sent: Extract<Sent, { ok: true }>,
-  sessionId: string | null,
-  id: RpcId,
-): Promise<boolean> {
-  const { response, hold } = sent
-  const { status } = response
-  if (sessionId === null || (status !== 404 && status !== 400)) return false
-  if (!isJson(response)) {
-    if (status === 400) return false
-  } else {
-    const message = parseRpc(await beginningOf(response.clone()))
-    const isSaid = SAYS_FORGOTTEN.test(message?.error?.message ?? '')
-    const isNobodys = message?.id === undefined || message.id === null
-    if (status === 400 ? !isSaid || !isNobodys : message?.id === id && !isSaid) return false
+/** The delivery of a request that its client may take back. However its server then stops, it was cancelled. */
+function untilTakenBack(delivery: Delivery, { cancelled, end }: Running): Delivery {
+  return {
+    ...delivery,
+    onEnd: (ending) => {
+      end()
+      delivery.onEnd(cancelled.aborted ? withdrawn(ending) : ending)
+    },
   }
-  discard(response)
-  hold.end(null)
-  return true
 }
 
-/** The first 4,096 characters or some more: who says only that a session is unknown needs no more. */
-async function beginningOf({ body }: Response): Promise<string> {
-  const reader = body?.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  try {
-    for (
-      let read = await reader?.read();
-      read && !read.done && text.length < 4_096;
-      read = await reader?.read()
-    )
-      text += decoder.decode(read.value, { stream: true })
-  } catch {
-    // What has come is looked at; that it broke off is said by whoever reads the answer itself.
+function withdrawn(ending: Ending): Ending {
+  switch (ending.kind) {
+    case 'failed':
+      return { kind: 'failed', problem: forgiven(ending.problem) ?? ending.problem }
+    case 'paused':
+      return { kind: 'failed', problem: takenBack(ending.status) }
+    case 'answered':
+      // It was faster: then it is done.
+      return ending.message === 'cut' || ending.message.error === undefined
+        ? ending
+        : { kind: 'failed', problem: takenBack(ending.status) }
   }
-  reader?.cancel().catch(() => {})
-  return text
 }
 
 /** The part of a request that `Mcp-Name` repeats (MCP 2026-07-28, Streamable HTTP, standard request headers). */

@@ -1,6 +1,6 @@
 /** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
-import type { Passage } from '../gateway/admission.ts'
-import { refuse } from '../gateway/answer.ts'
+import { ask, type Passage } from '../gateway/admission.ts'
+import { answer, refuse } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
@@ -12,9 +12,10 @@ import { forEachServer } from './each-server.ts'
 import { inquire } from './inquire.ts'
 import { type ListKind, listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
+import type { RunningRequest } from './running.ts'
 import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
 import { paramsWithoutTasks } from './tasks.ts'
-import { tell } from './tell.ts'
+import { takeBack, takenBackBy, tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
 
 const lists: Readonly<Record<string, ListKind>> = {
@@ -143,6 +144,8 @@ export async function tellUpstreams(
     if (unfit !== null) return refusalResponse(unfit, null)
     return tell(reached.at, { ...message, body: { ...message.body, id: asked?.id } as typeof message.body })
   }
+  const taken = takenBackBy(passage, message)
+  if (taken !== null) return takeBackAll(passage, message, taken)
   const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null })
   if (!reached.ok) return reached.response
   if (unfit !== null && reached.all.length > 0) return refusalResponse(unfit, null)
@@ -158,5 +161,27 @@ export async function tellUpstreams(
       () => null,
     ),
   )
+  return accepted()
+}
+
+/** A request is taken back where it is under way, and nowhere else. */
+async function takeBackAll(
+  passage: Passage,
+  message: Extract<Message, { kind: 'notification' }>,
+  taken: readonly RunningRequest[],
+): Promise<Response> {
+  const accepted = () => new Response(null, { status: 202 })
+  if (taken.length === 0) return answer(await ask(passage, { kind: 'check' }), null, accepted)
+  const reached = await Promise.all(
+    taken.map(async (request) => ({
+      request,
+      at: await reach(passage, request.server, message.era, undefined),
+    })),
+  )
+  const [refusal] = reached.flatMap(({ at }) => (at.ok || at.response.status === 404 ? [] : [at.response]))
+  if (refusal !== undefined) return refusal
+  // Nobody waits for a server that is slow to take note.
+  const told = reached.map(({ request, at }) => (at.ok ? takeBack(at.at, request, message) : undefined))
+  passage.execution.waitUntil(Promise.all(told))
   return accepted()
 }

@@ -4,7 +4,7 @@
  */
 import { keepIntroduction } from '../bridge/introduce.ts'
 import { isMark, sessionAmong } from '../bridge/mark.ts'
-import { type Passage, principalOf } from '../gateway/admission.ts'
+import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import type { UpstreamSession } from '../principal/contract.ts'
 import { discover } from '../upstream/discover.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
@@ -101,6 +101,21 @@ export async function openFor(
     return { ok: false, problem: refused }
   }
   return bind(talk, mine, replaces)
+}
+
+/** Has the principal forget a session that its server has ended; the next request opens another. */
+export function forget({ passage, client, link }: Conversation, id: string | null): void {
+  if (id === null) return
+  const { claim, transport } = passage
+  afterAnswer(passage, (principal) =>
+    principal.forgetUpstream({
+      secretHash: claim.secretHash,
+      transport,
+      owner: ownerOf(client),
+      server: link.config.name,
+      id,
+    }),
+  )
 }
 
 /** Has the principal remember a session. Of two that were opened at once the first counts, and the other is closed. */

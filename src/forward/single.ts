@@ -20,7 +20,7 @@ import { listTools } from './list-tools.ts'
 import type { Conversation } from './partner.ts'
 import { listen } from './streams.ts'
 import { paramsWithoutTasks } from './tasks.ts'
-import { tell } from './tell.ts'
+import { takeBack, takenBackBy, tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
 
 /**
@@ -57,7 +57,11 @@ export async function dispatchSingle(
       const params = message.kind === 'notification' ? message.body.params : undefined
       const reached = await reach(passage, server, message.era, params)
       if (!reached.ok) return reached.response
-      return tell(reached.at, message)
+      const taken = message.kind === 'notification' ? takenBackBy(passage, message) : null
+      if (taken === null || message.kind === 'response') return tell(reached.at, message)
+      const own = taken.filter((request) => request.server === server)
+      await Promise.all(own.map((request) => takeBack(reached.at, request, message)))
+      return new Response(null, { status: 202 })
     }
     case 'request':
       return dispatchRequest(passage, server, message)

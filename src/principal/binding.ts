@@ -1,9 +1,18 @@
-import type { BindAnswer, BindRequest } from './contract.ts'
+import type { BindAnswer, BindRequest, ForgetRequest } from './contract.ts'
 import { opens } from './grants.ts'
 import { liveByTransport } from './sessions.ts'
 import type { PrincipalState } from './state.ts'
 import { upstreamsOf } from './upstream-ending.ts'
-import { bindUpstream, nextUpstreamEndMs } from './upstream-sessions.ts'
+import { bindUpstream, forgetUpstream, nextUpstreamEndMs } from './upstream-sessions.ts'
+
+/** Forgets a session with an upstream server that has ended there. Call inside a transaction. */
+export function forget({ sql, grant }: PrincipalState, request: ForgetRequest): void {
+  const nowMs = Date.now()
+  if (!opens(grant, request.secretHash, nowMs)) return
+  const own = request.transport === null ? null : liveByTransport(sql, request.transport, nowMs)
+  const owner = request.owner ?? own?.id
+  if (owner !== undefined) forgetUpstream(sql, owner, request.server, request.id)
+}
 
 /** Binds a session with an upstream server to the gateway's session that it is for. Call inside a transaction. */
 export function bind({ sql, grant, alarm }: PrincipalState, request: BindRequest): BindAnswer {

@@ -92,6 +92,12 @@ export type BindAnswer =
   | { readonly kind: 'dead_session' }
   | { readonly kind: 'unauthorized' }
 
+/** Forgets a session that its upstream has ended. */
+export interface ForgetRequest extends Pick<BindRequest, 'secretHash' | 'transport' | 'owner' | 'server'> {
+  /** The upstream's own; another that has taken its place stays. */
+  readonly id: string
+}
+
 export type Intent =
   /** Authenticate and check the session, no more. */
   | { readonly kind: 'check' }

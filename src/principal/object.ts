@@ -20,12 +20,13 @@ import { closeApprovals, REPLACED } from './approval-closing.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
-import { bind } from './binding.ts'
+import { bind, forget } from './binding.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
   BindAnswer,
   BindRequest,
+  ForgetRequest,
   ResealAnswer,
   SessionsToEnd,
   Settled,
@@ -131,6 +132,12 @@ export class PrincipalObject extends DurableObject<Env> {
     if (isOurs && request.transport !== null)
       announceTo(this.ctx, request.transport, `upstream:${request.server}`)
     return answer
+  }
+
+  /** Forgets a session upstream that its server has ended, so that the next request opens another. */
+  async forgetUpstream(request: ForgetRequest): Promise<void> {
+    if (!opens(this.#grant, request.secretHash, Date.now())) return
+    await this.#write(() => forget(this.#state, request))
   }
 
   /** Writes down how calls ended, for an isolate that has got quiet. At most MOST_SETTLED at once. */

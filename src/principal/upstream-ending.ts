@@ -5,6 +5,8 @@
 import { log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
+import { upstreamRequestHeaders } from '../upstream/headers.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
 import {
   dropUpstream,
   type EndingUpstream,
@@ -65,11 +67,13 @@ async function tell(context: UpstreamEndingContext, it: EndingUpstream): Promise
   // Told is who opened it, and nobody else may see its headers: those of now are for where it is now.
   if (it.url === null || new URL(it.url).origin !== new URL(upstream.url).origin) return null
   try {
-    return await sendDelete(it.url, {
-      ...(await context.openHeaders(upstream)),
-      'mcp-session-id': it.id,
-      'mcp-protocol-version': it.protocolVersion,
+    const session = { id: it.id, protocolVersion: it.protocolVersion }
+    const headers = upstreamRequestHeaders({
+      ...requestHeaders({ client: null, session }),
+      method: 'DELETE',
+      configured: await context.openHeaders(upstream),
     })
+    return await sendDelete(it.url, headers)
   } catch {
     return 'unreachable'
   }

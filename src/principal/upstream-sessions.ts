@@ -126,6 +126,16 @@ export function adoptUpstreams(
   }
 }
 
+/** Forgets a session that has ended upstream, unless another has taken its place: nobody is to be told. */
+export function forgetUpstream(sql: SqlStorage, owner: string, server: string, id: string): void {
+  sql.exec(
+    'DELETE FROM upstream_sessions WHERE owner = ? AND server = ? AND upstream_id = ? AND ended_at IS NULL',
+    owner,
+    server,
+    id,
+  )
+}
+
 /** A client that declares other capabilities with every request must not fill the server with sessions. */
 function endLeastUsed(sql: SqlStorage, server: string, nowMs: number): void {
   const beyond = `seq IN (SELECT seq FROM upstream_sessions WHERE server = ? AND ended_at IS NULL AND stateless = 1

@@ -43,3 +43,17 @@ export function tooLarge(mostBytes: number, status: number): UpstreamProblem {
 export function hungUp(status: number): UpstreamProblem {
   return problemOf('cancelled', 'was not waited for: the client hung up', { status })
 }
+
+/** The client has taken the request back; whatever the server then does is its right (MCP 2025-11-25, cancellation). */
+export function takenBack(status: number | null): UpstreamProblem {
+  return problemOf('cancelled', 'was not waited for: the client cancelled', { status })
+}
+
+/** The server waited for the client all the time that a call may take: it is well. */
+export function unansweredInTime(status: number): UpstreamProblem {
+  return problemOf(
+    'unanswered',
+    'asked the client for input, which did not come in the time that a call may take',
+    { status },
+  )
+}

@@ -49,7 +49,7 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
     return isProse ? refusedInProse(link, status, signal) : { kind: 'failed', problem: answer.problem }
   }
   const { error, result } = answer.message
-  if (error !== undefined && !isRefusal && !saysUnknown(error.code)) {
+  if (error !== undefined && !isRefusal && !saysUnknown(error.code, status)) {
     const message = `answered server/discover with an error (${error.code})`
     return { kind: 'unclear', problem: problemOf('not_mcp', message, { status, isUndone: true }) }
   }
@@ -59,9 +59,14 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
   return isStateless ? { kind: 'discovered', message: answer.message } : { kind: 'other_era' }
 }
 
-/** Whether a server says by this error that it cannot make sense of the request: it will not later either. */
-function saysUnknown(code: number): boolean {
-  return (code >= -32_602 && code <= -32_600) || (code >= -32_099 && code <= -32_000)
+/**
+ * Whether a server says by this error that it cannot make sense of the request: it will not later either. With HTTP 5xx
+ * only the errors of JSON-RPC itself say so, for any other may pass.
+ */
+function saysUnknown(code: number, status: number): boolean {
+  const isOfJsonRpc = code >= -32_602 && code <= -32_600
+  if (status >= 400) return status >= 500 && isOfJsonRpc
+  return isOfJsonRpc || (code >= -32_099 && code <= -32_000)
 }
 
 /** A page says 404 also where nobody is at home: then it tells only of who speaks the other era at the same time. */

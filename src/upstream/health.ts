@@ -22,6 +22,8 @@ interface Health {
   breaker: Breaker
   /** When each open request is over at the latest: one whose client has gone may never say that it ended. */
   readonly open: Map<symbol, number>
+  /** The same, of what goes along with open requests. */
+  readonly aside: Map<symbol, number>
   /** As found out here; null: to be found out again; absent: as configured. */
   eras: Partial<KnownEras>
   /** What was configured then: what an administrator says anew counts. */
@@ -51,6 +53,7 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
   const health: Health = {
     breaker: closed(),
     open: new Map(),
+    aside: new Map(),
     eras: {},
     configured: config.eras,
     askedAnewAtMs: 0,
@@ -112,43 +115,61 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   const { config } = link
   const health = healthOf(link)
   const nowMs = Date.now()
-  if (!isEndless && !hasRoom(health, config.maxConcurrent, nowMs)) return { kind: 'busy' }
+  if (!isEndless && !hasRoom(health.open, config.maxConcurrent, nowMs)) return { kind: 'busy' }
   const asked = admit(health.breaker, nowMs, breakerSettings(config))
   const before = health.breaker
   if (!isEndless) health.breaker = asked.breaker
   if (!isEndless && before.kind !== asked.breaker.kind)
     tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
   if (!asked.let) return { kind: 'resting', retryAtMs: asked.retryAtMs }
+  return letIn(link, health, isEndless ? null : health.open, !isEndless)
+}
+
+/** So many messages may go along with open requests: a client that sends answers without number must not fill the isolate. */
+export const MOST_ASIDE = 256
+
+/**
+ * The same for a message that goes along with a request which has a place already, or had one: an answer to a question
+ * of the server, progress, a cancellation, the announcement of a session or its end. The request may wait for just that
+ * message, so the message waits neither for a place nor for the breaker, and what becomes of it is no probe.
+ */
+export function enterAside(link: UpstreamLink): Entry {
+  const health = healthOf(link)
+  if (!hasRoom(health.aside, MOST_ASIDE, Date.now())) return { kind: 'busy' }
+  return letIn(link, health, health.aside, false)
+}
+
+function letIn(
+  link: UpstreamLink,
+  health: Health,
+  places: Map<symbol, number> | null,
+  isHeard: boolean,
+): Extract<Entry, { kind: 'let' }> {
+  const { responseSeconds, callSeconds } = link.config
   const place = Symbol()
-  const longestMs = (config.responseSeconds + config.callSeconds) * 1_000
-  if (!isEndless) health.open.set(place, nowMs + longestMs)
+  places?.set(place, Date.now() + (responseSeconds + callSeconds) * 1_000)
   let isOpen = true
   return {
     kind: 'let',
     leave: (problem) => {
       if (!isOpen) return
       isOpen = false
-      health.open.delete(place)
-      settle(link, health, problem, isEndless)
+      places?.delete(place)
+      settle(link, health, problem, isHeard)
     },
   }
 }
 
-function hasRoom({ open }: Health, most: number, nowMs: number): boolean {
-  if (open.size < most) return true
-  for (const [place, untilMs] of open) if (untilMs <= nowMs) open.delete(place)
-  return open.size < most
+function hasRoom(places: Map<symbol, number>, most: number, nowMs: number): boolean {
+  if (places.size < most) return true
+  for (const [place, untilMs] of places) if (untilMs <= nowMs) places.delete(place)
+  return places.size < most
 }
 
-function settle(
-  link: UpstreamLink,
-  health: Health,
-  problem: UpstreamProblem | null,
-  isEndless: boolean,
-): void {
+function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | null, isHeard: boolean): void {
   const nowMs = Date.now()
   const before = health.breaker.kind
-  if (isEndless) {
+  if (!isHeard) {
     // Said below, but not to the breaker.
   } else if (problem !== null && isFault(problem)) {
     health.breaker = failed(health.breaker, nowMs, breakerSettings(link.config))
@@ -159,10 +180,10 @@ function settle(
   }
   if (problem === null) health.successes += 1
   else {
-    const kind = reported(problem)
-    if (kind !== null) {
+    const failure = reported(problem)
+    if (failure !== null) {
       health.failures += 1
-      health.lastFailure = { atMs: nowMs, kind, message: problem.message }
+      health.lastFailure = { atMs: nowMs, kind: failure, message: problem.message }
     }
   }
   if (health.breaker.kind !== before) {

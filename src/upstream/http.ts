@@ -3,12 +3,17 @@
  * upstream would redirect it.
  */
 import { errorName } from '../log.ts'
+import { takenBack } from './answer-problems.ts'
 import { upstreamRequestHeaders } from './headers.ts'
-import { enter } from './health.ts'
+import { enter, enterAside } from './health.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
+import { lookedAt } from './refusal.ts'
 import type { HeaderChoices } from './request-headers.ts'
 import { Watchdog } from './watchdog.ts'
+
+/** How long a request that its client has taken back may go on: many servers then send nothing more, and end nothing. */
+const TAKEN_BACK_MS = 5_000
 
 export interface UpstreamRequest {
   readonly method: 'POST' | 'GET' | 'DELETE'
@@ -17,9 +22,16 @@ export interface UpstreamRequest {
   readonly body?: string
   /** Aborts when the client has cancelled or, with a `TimeoutError`, when the server has had its time. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Aborts when the client has taken the request back and the server is being told so. It may then stop in any way, or
+   * not at all, and none of that says that it is ill.
+   */
+  readonly takenBack?: AbortSignal | undefined
   /** An event stream that may be silent, and last, as long as it likes once it is open. It takes no place. */
   readonly isEndless?: boolean
-  /** The same, but it takes a place as any other: whoever sends it sees to its time. */
+  /** It goes along with a request that has a place: health.ts, `enterAside`. */
+  readonly isAside?: boolean
+  /** As `isEndless`, but it takes a place as any other: whoever sends it sees to its time. */
   readonly isUntimed?: boolean
 }
 
@@ -38,9 +50,10 @@ export type Sent =
 /** Sends a request. Never throws. */
 export async function send(link: UpstreamLink, request: UpstreamRequest): Promise<Sent> {
   const { config } = link
-  const entry = enter(link, request.isEndless === true)
+  const entry = request.isAside === true ? enterAside(link) : enter(link, request.isEndless === true)
   if (entry.kind === 'busy') {
-    const message = `is busy: ${config.maxConcurrent} requests are open already`
+    const open = request.isAside === true ? 'too many messages' : `${config.maxConcurrent} requests`
+    const message = `is busy: ${open} are open already`
     return { ok: false, problem: problemOf('busy', message, { isUndone: true, retryAfterSeconds: 1 }) }
   }
   if (entry.kind === 'resting') {
@@ -59,19 +72,26 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   )
   const cancel = () => watchdog.stop(abandonment(request.signal))
   request.signal?.addEventListener('abort', cancel)
+  let grace: ReturnType<typeof setTimeout> | null = null
+  const letFinish = () => {
+    grace = setTimeout(() => watchdog.stop(takenBack(null)), TAKEN_BACK_MS)
+  }
+  request.takenBack?.addEventListener('abort', letFinish)
   const hold: Hold = {
     link,
     watchdog,
     end: (problem) => {
       watchdog.stop()
+      if (grace !== null) clearTimeout(grace)
       request.signal?.removeEventListener('abort', cancel)
-      entry.leave(problem)
+      request.takenBack?.removeEventListener('abort', letFinish)
+      entry.leave(request.takenBack?.aborted === true ? forgiven(problem) : problem)
     },
   }
   if (request.signal?.aborted) cancel()
 
   try {
-    const response = await fetch(config.url, {
+    const answered = await fetch(config.url, {
       method: request.method,
       headers: upstreamRequestHeaders({
         ...request.headers,
@@ -84,12 +104,18 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       signal: watchdog.signal,
     })
     watchdog.heard(isUntimed ? Number.POSITIVE_INFINITY : config.idleSeconds * 1_000)
+    const response = answered.status < 400 ? answered : await lookedAt(answered)
     return { ok: true, response, hold }
   } catch (error) {
     const problem = watchdog.problem ?? unreachable(error)
     hold.end(problem)
-    return { ok: false, problem }
+    return { ok: false, problem: request.takenBack?.aborted === true ? takenBack(null) : problem }
   }
+}
+
+/** How a request went that its client has taken back: what surely was not done stays so, and all else is no fault. */
+export function forgiven(problem: UpstreamProblem | null): UpstreamProblem | null {
+  return problem === null || problem.isUndone ? problem : takenBack(problem.status)
 }
 
 /** That a server is slow is its own fault, that nobody waits is not. */

@@ -3,6 +3,7 @@ import { endedEarly, notRpc, problemFrom, tooLarge, wrongId } from './answer-pro
 import { BodyReader, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
+import { errorUnder } from './refusal.ts'
 import { answers, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventWatch } from './watch.ts'
 
@@ -24,8 +25,11 @@ export async function readAnswer(
   }
   const problem = problemIn(response)
   if (problem !== null) {
+    const message = await errorUnder(response, id)
     discard(response)
-    return fault(problem)
+    if (message === null) return fault(problem)
+    hold.end(null)
+    return { ok: true, message, status }
   }
   const reader = new BodyReader(response, hold)
   const found = isJson(response)

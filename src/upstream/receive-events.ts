@@ -1,5 +1,5 @@
 /** Answers that come as an event stream: passed on as they come, watched for the answer, ended with one. */
-import { BodyProblem, endedEarly, hungUp, problemFrom } from './answer-problems.ts'
+import { BodyProblem, endedEarly, hungUp, problemFrom, unansweredInTime } from './answer-problems.ts'
 import { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
@@ -16,6 +16,8 @@ import { isAnswer, type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, formatEvent, isMessageType, type SseEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
+/** How long a stream may go on behind its answer: nothing more is waited for, but it is let end by itself. */
+export const LINGER_MS = 500
 /** One event that is changed must be held; a larger one is refused. */
 const MOST_EVENT_CHARS = 8 * 1024 * 1024
 
@@ -27,14 +29,21 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const watch = new EventWatch(reception.id)
   const rewriter = reception.rewriting === null ? null : new EventRewriter(reception.rewriting)
   const found = () => (rewriter === null ? watch.answer : rewriter.answer)
+  let isAsking = false
+  let linger: ReturnType<typeof setTimeout> | null = null
   const end = once((ending: Ending) => {
-    hold.end(ending.kind === 'failed' ? ending.problem : null)
+    if (linger !== null) clearTimeout(linger)
+    const problem = ending.kind === 'failed' ? ending.problem : null
+    // Its time went by while it waited for the client, which is no fault of the server's.
+    hold.end(isAsking && problem?.failure === 'timeout' ? unansweredInTime(status) : problem)
     reception.onEnd(ending)
   })
   const idleMs = hold.link.config.idleSeconds * 1_000
   /** The server may be silent while it waits for what it has asked: until it says something else. */
-  const allowSilence = (asked: number) =>
-    hold.watchdog.heard(watch.asked > asked ? Number.POSITIVE_INFINITY : idleMs)
+  const allowSilence = (asked: number) => {
+    isAsking = watch.asked > asked
+    hold.watchdog.heard(isAsking ? Number.POSITIVE_INFINITY : idleMs)
+  }
   /** The next piece for the client, or null when there is none. */
   const next = async (): Promise<Uint8Array | null> => {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
@@ -42,8 +51,9 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
       const { asked } = watch
       watch.push(text)
       allowSilence(asked)
-      if (rewriter === null) return piece
-      const changed = rewriter.push(text)
+      const changed = rewriter?.push(text)
+      if (found() !== null) linger ??= setTimeout(leave, LINGER_MS)
+      if (changed === undefined) return piece
       if (changed !== '') return encoder.encode(changed)
     }
     const isPaused = reception.mayResume && watch.isResumable
@@ -61,6 +71,11 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
       return `${close}${messageEvent(reception.failure(problem))}`
     }
     return ''
+  }
+  /** Behind the answer: the stream ends, and so does what is read of the server's. */
+  const leave = () => {
+    reader.cancel()
+    conclude(null)
   }
   let isGone = false
   const hangUp = () => {

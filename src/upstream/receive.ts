@@ -9,6 +9,7 @@ import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'
 import { eventHeaders, messageEvent, type Reception } from './reception.ts'
+import { errorUnder } from './refusal.ts'
 import { answers, isAnswer, type RpcMessage, readRpc } from './rpc.ts'
 
 /** JSON up to this size is read before it is passed on. */
@@ -18,8 +19,11 @@ export const WHOLE_BYTES = 256 * 1024
 export async function receive(response: Response, hold: Hold, reception: Reception): Promise<Response> {
   const problem = problemIn(response)
   if (problem !== null) {
+    const message = await errorUnder(response, reception.id)
     discard(response)
-    return fail(hold, reception, problem)
+    return message === null
+      ? fail(hold, reception, problem)
+      : succeed(hold, reception, message, null, [message], response.status)
   }
   return isJson(response) ? receiveJson(response, hold, reception) : receiveEvents(response, hold, reception)
 }
@@ -46,9 +50,21 @@ async function receiveJson(response: Response, hold: Hold, reception: Reception)
   const message = messages.find((it) => answers(it, reception.id))
   if (message === undefined)
     return fail(hold, reception, messages.length === 0 ? notRpc(status) : wrongId(status))
+  return succeed(hold, reception, message, isAsSent ? read.text : null, messages, status)
+}
+
+/** Answers with `message`, which came with others of the same body; `text` as in `answerOf`. */
+function succeed(
+  hold: Hold,
+  reception: Reception,
+  message: RpcMessage,
+  text: string | null,
+  messages: readonly RpcMessage[],
+  status: number,
+): Response {
   let answer: Response
   try {
-    answer = answerOf(messages, message, isAsSent ? read.text : null, status, reception)
+    answer = answerOf(messages, message, text, status, reception)
   } catch {
     // Nested more deeply than can be written again.
     return fail(hold, reception, notRpc(status))

@@ -2,10 +2,12 @@
 import { isObject } from '../json.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import { identity } from '../version.ts'
+import { verdictOn } from './forgotten.ts'
 import { discard, rejection, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
+import { refusalText } from './refusal.ts'
 import { requestHeaders } from './request-headers.ts'
 import type { RpcMessage } from './rpc.ts'
 
@@ -90,29 +92,49 @@ export async function announce(link: UpstreamLink, session: SessionNames): Promi
   return notify(link, session, { jsonrpc: '2.0', method: 'notifications/initialized' }, null)
 }
 
-/** Sends a message that is not answered. */
+/** Notifications about a request that is open, or about the session itself. */
+const along: ReadonlySet<unknown> = new Set([
+  'notifications/initialized',
+  'notifications/progress',
+  'notifications/cancelled',
+])
+
+/**
+ * Sends a message that is not answered. Answers, and what is said of a request that is open, go beside the cap and the breaker.
+ * @param onForgotten called where the server says that it does not know the session
+ */
 export async function notify(
   link: UpstreamLink,
   session: SessionNames,
   message: object,
   client: Headers | null,
+  onForgotten: () => void = () => {},
 ): Promise<UpstreamProblem | null> {
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client, session }),
     body: JSON.stringify(message),
+    isAside: !('method' in message) || along.has(message.method),
   })
   if (!sent.ok) return sent.problem
-  discard(sent.response)
-  const problem = rejection(sent.response)
-  sent.hold.end(problem)
+  const { response, hold } = sent
+  const problem = rejection(response)
+  const isDoubtful = problem !== null && session.id !== null
+  if (isDoubtful && verdictOn(response.status, await refusalText(response), null) === 'forgotten')
+    onForgotten()
+  discard(response)
+  hold.end(problem)
   return problem
 }
 
 /** Ends a session upstream; what it answers does not matter. */
 export async function closeSession(link: UpstreamLink, session: SessionNames): Promise<void> {
   if (session.id === null) return
-  const sent = await send(link, { method: 'DELETE', headers: requestHeaders({ client: null, session }) })
+  const sent = await send(link, {
+    method: 'DELETE',
+    headers: requestHeaders({ client: null, session }),
+    isAside: true,
+  })
   if (!sent.ok) return
   discard(sent.response)
   sent.hold.end(null)

@@ -110,6 +110,25 @@ describe('how a call ended', () => {
     ])
   })
 
+  test.each(['hang', 'hang_in_stream', 'hang_in_json'])(
+    '%s, and then taken back by its client',
+    async (kind) => {
+      await register()
+      const client = await connect({ token })
+      const headers = { ...client.headers, 'content-type': 'application/json' }
+      const message = request('tools/call', { name: 'crm__echo', arguments: { behave: { kind } } })
+      const called = open('POST', client.path, token, headers, message)
+      await vi.waitFor(async () => expect(await audit()).toHaveLength(1))
+      // Until it has been sent.
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      const params = { requestId: message.id }
+      await client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+      await (await called).text()
+      const [row] = await settledAudit()
+      expect(row).toMatchObject({ decision: 'allow', outcome: 'cancelled', refunded: 0 })
+    },
+  )
+
   test('at a server’s own URL, and in the stateless era, it is the same', async () => {
     await register()
     await call(await connect({ token, path: '/mcp/crm' }), 'echo', { text: 'x' })

@@ -6,6 +6,7 @@ import type { AdmitRequest, BindRequest, Settled, UpstreamSession } from '../../
 import { headerContext, seal, secretKeys } from '../../src/secrets/seal.ts'
 import { tenantConfig } from '../../src/tenant/config.ts'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
+import { identity } from '../../src/version.ts'
 import { behave, fresh, principal, received, rows } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
@@ -317,6 +318,7 @@ describe('ending', () => {
       headers: {
         'mcp-session-id': 'up-1',
         'mcp-protocol-version': '2025-11-25',
+        'user-agent': `${identity.name}/${identity.version}`,
         authorization: 'Bearer of-the-tenant',
       },
     })

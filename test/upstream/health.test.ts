@@ -1,7 +1,7 @@
 /** What an isolate knows of a server: the breaker, the cap, the eras, and what of it is told. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
-import { askAnew, enter, erasOf, learnEras } from '../../src/upstream/health.ts'
+import { askAnew, enter, enterAside, erasOf, learnEras, MOST_ASIDE } from '../../src/upstream/health.ts'
 import { problemOf } from '../../src/upstream/problem.ts'
 import { admin } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
@@ -59,6 +59,30 @@ describe('the cap', () => {
     expect(enter(link, false).kind).toBe('busy')
     vi.setSystemTime(START + 30_000)
     expect(enter(link, false).kind).toBe('let')
+  })
+
+  test('is not asked by what goes along with an open request, nor is the breaker', async () => {
+    const link = await newLink({ maxConcurrent: 1, breakerFailures: 1, breakerSeconds: 30 })
+    const first = place(link)
+    const along = enterAside(link)
+    expect([along.kind, enter(link, false).kind]).toEqual(['let', 'busy'])
+    first.leave(broken)
+    expect([enter(link, false).kind, enterAside(link).kind]).toEqual(['resting', 'let'])
+    vi.setSystemTime(START + 30_000)
+    // The one that tries is a request; how such a message ends is no answer to that.
+    const probe = place(link)
+    if (along.kind === 'let') along.leave(null)
+    expect(enter(link, false).kind).toBe('busy')
+    probe.leave(broken)
+    expect(enter(link, false).kind).toBe('resting')
+  })
+
+  test('and those are bounded, too', async () => {
+    const link = await newLink({ maxConcurrent: 1, responseSeconds: 10, callSeconds: 20 })
+    for (let i = 0; i < MOST_ASIDE; i++) expect(enterAside(link).kind).toBe('let')
+    expect([enterAside(link).kind, enter(link, false).kind]).toEqual(['busy', 'let'])
+    vi.setSystemTime(START + 30_000)
+    expect(enterAside(link).kind).toBe('let')
   })
 
   test('is of one server', async () => {

@@ -1,7 +1,8 @@
 /** Answers of upstreams on their way to the client: whatever goes wrong, its last word is a JSON-RPC answer. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { rewritingFor } from '../../src/forward/rewriting.ts'
 import { WHOLE_BYTES } from '../../src/upstream/receive.ts'
+import { LINGER_MS } from '../../src/upstream/receive-events.ts'
 import { EventWatch } from '../../src/upstream/watch.ts'
 import { received } from '../support/reception.ts'
 
@@ -90,6 +91,36 @@ describe('small JSON', () => {
     const { response, source } = await received(JSON_, ['{"secret":'], { status, ends: false })
     expect([response.status, await response.json()]).toEqual([200, failed(code)])
     expect(source.isCancelled()).toBe(true)
+  })
+
+  test.each([403, 404, 422, 500, 502, 503])(
+    'HTTP %i with an error under its id is an answer',
+    async (status) => {
+      const error = failed('no such record')
+      for (const [type, text] of [
+        [JSON_, JSON.stringify(error)],
+        ['text/plain', JSON.stringify(error)],
+        [EVENTS, event(error)],
+      ] as const) {
+        const { response, endings, holds } = await received(type, [text.slice(0, 9), text.slice(9)], {
+          status,
+        })
+        const got = await response.text()
+        expect(got.startsWith('{') ? JSON.parse(got) : answerIn(got)).toEqual(error)
+        expect(endings).toEqual([{ kind: 'answered', message: error, status }])
+        expect(holds).toEqual([null])
+      }
+    },
+  )
+
+  test.each([
+    ['another id', 500, { ...failed('x'), id: 8 }],
+    ['no id', 500, { ...failed('x'), id: null }],
+    ['credentials', 401, failed('x')],
+    ['too many requests', 429, failed('x')],
+  ])('an error of %s is none', async (_, status, error) => {
+    const { endings } = await received(JSON_, [JSON.stringify(error)], { status })
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { status } }])
   })
 
   test('of an error of the protocol keeps its status', async () => {
@@ -231,6 +262,31 @@ describe('a stream', () => {
     expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
   })
 
+  test('that goes on behind its answer ends soon, and the server is rid of it', async () => {
+    for (const rewriting of [null, rewritingFor('crm', 7)]) {
+      const { response, source, endings, holds } = await received(EVENTS, [event(answer())], {
+        ends: false,
+        rewriting,
+      })
+      const beat = setInterval(() => source.send(': still here\n\n'), 50)
+      const from = Date.now()
+      const got = await response.text()
+      clearInterval(beat)
+      expect(answerIn(got)).toEqual(answer())
+      expect(Date.now() - from).toBeLessThan(LINGER_MS * 4)
+      expect(source.isCancelled()).toBe(true)
+      expect(endings).toEqual([{ kind: 'answered', message: answer(), status: 200 }])
+      expect(holds).toEqual([null])
+    }
+  })
+
+  test('whose client does not read on settles behind its answer all the same', async () => {
+    const { response, endings, source } = await received(EVENTS, [event(answer())], { ends: false })
+    await response.body?.getReader().read()
+    await vi.waitFor(() => expect(endings).toHaveLength(1), LINGER_MS * 4)
+    expect(source.isCancelled()).toBe(true)
+  })
+
   test('that breaks off behind its answer was answered', async () => {
     const { response, source, endings } = await received(EVENTS, [event(answer())], { ends: false })
     setTimeout(() => source.break(), 5)
@@ -277,13 +333,15 @@ describe('a stream', () => {
 
   test('whose question is never answered ends when a call must', async () => {
     const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
-    const { response } = await received(EVENTS, [event(ask)], {
+    const { response, holds } = await received(EVENTS, [event(ask)], {
       ends: false,
       config: { idleSeconds: 0.1, callSeconds: 0.4 },
     })
     const from = Date.now()
     expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
     expect(Date.now() - from).toBeGreaterThanOrEqual(390)
+    // It waited for the client, which does not make it ill.
+    expect(holds).toMatchObject([{ failure: 'unanswered' }])
   })
 
   test('that lasts longer than a call may is answered, however busy it is', async () => {

@@ -1,0 +1,59 @@
+/** Whether the server of an answer has forgotten the session that the request named. */
+import { verdictOn } from '../upstream/forgotten.ts'
+import { discard, type Sent, send } from '../upstream/http.ts'
+import { refusalText } from '../upstream/refusal.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import type { RpcId } from '../upstream/rpc.ts'
+import type { SessionNames } from '../upstream/session.ts'
+
+type Open = Extract<Sent, { ok: true }>
+
+/**
+ * Whether the server does not know the session, so that it has not done anything for request `id`, which may be sent again in another
+ * one. Lets go of such an answer.
+ * @param over called where the session has ended, but the answer stands: the next request needs another session
+ */
+export async function isForgotten(
+  sent: Open,
+  session: SessionNames,
+  id: RpcId | null,
+  over: () => void,
+): Promise<boolean> {
+  const { response, hold } = sent
+  const { status } = response
+  if (session.id === null || status < 400) return false
+  switch (verdictOn(status, await refusalText(response), id)) {
+    case 'known':
+      return false
+    case 'over':
+      over()
+      return false
+    case 'ambiguous':
+      if (await isAlive(sent, session)) return false
+      break
+    case 'forgotten':
+  }
+  discard(response)
+  hold.end(null)
+  return true
+}
+
+/**
+ * Whether the server still knows the session, where an answer leaves that open. It is asked by a message that means nothing to
+ * it: the cancellation of a request that was never made (MCP 2025-11-25, cancellation: such are ignored).
+ */
+async function isAlive({ hold: { link } }: Open, session: SessionNames): Promise<boolean> {
+  const params = { requestId: crypto.randomUUID() }
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: null, session }),
+    body: JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }),
+    isAside: true,
+  })
+  if (!sent.ok) return true
+  const { response } = sent
+  const isKnown = response.ok || verdictOn(response.status, await refusalText(response), null) === 'known'
+  discard(response)
+  sent.hold.end(null)
+  return isKnown
+}
