@@ -5,43 +5,60 @@ import { accessProblem } from './admin/access.ts'
 import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
 import { mount } from './admin/serve.ts'
+import { authenticate } from './admin/who.ts'
 import { grantOfApproval } from './approvals/id.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
 import { approvalPage } from './approvals/page.ts'
 import { StoreError } from './audit/store.ts'
 import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
-import type { Env } from './env.ts'
+import type { Env, WorkerContext } from './env.ts'
 import { problem } from './errors.ts'
 import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
 import { guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
 import { hostSettingsProblem, tenantOfHost } from './gateway/hosts.ts'
+import { tokenAdvice } from './gateway/identity.ts'
 import { isName } from './gateway/token.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
 import { backchannelLogout } from './oidc/backchannel.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
+import { readiness } from './readiness/ready.ts'
 import { secretKeysProblem } from './secrets/seal.ts'
 import { identity } from './version.ts'
 
-type Context = { Bindings: Env }
+const REQUEST_ID_HEADER = 'x-request-id'
 
-export const app = new Hono<Context>()
+export const app = new Hono<WorkerContext>()
+
+/**
+ * Names every answer, so that a person can ask about it: of an MCP request the audit trail's row has the same id. A
+ * client cannot choose it, for rows and refunds are found by it.
+ */
+app.use(async (c, next) => {
+  c.set('requestId', crypto.randomUUID())
+  await next()
+  c.res.headers.set(REQUEST_ID_HEADER, c.var.requestId)
+})
 
 app.get('/healthz', async (c) => {
-  const wrong =
-    legitiProblem(c.env) ??
-    bodyLimitProblem(c.env) ??
-    secretKeysProblem(c.env) ??
-    addressSettingsProblem(c.env) ??
-    publicUrlProblem(c.env) ??
-    hostSettingsProblem(c.env) ??
-    accessProblem(c.env) ??
-    (isDemo(c.env) ? await demoProblem() : null)
+  const wrong = await misconfiguration(c.env)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
+})
+
+/** Like `/healthz`, and whether what the deployment needs is there now. */
+app.get('/readyz', async (c) => {
+  const wrong = await misconfiguration(c.env)
+  if (wrong !== null) return problem(503, 'Misconfigured', wrong)
+  const isOwner = c.req.header('authorization') !== undefined && (await authenticate(c))?.kind === 'root'
+  const { ready, ...checks } = await readiness(c.env, isOwner, Date.now())
+  const status = ready ? 'ready' : 'not ready'
+  return c.json({ status, version: identity.version, ...checks }, ready ? 200 : 503, {
+    'cache-control': 'no-store',
+  })
 })
 
 app.get('/', (c) =>
@@ -72,9 +89,27 @@ const browserClients = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url).hostname, c.env as Env) ? origin : null),
   allowMethods: ['GET', 'POST', 'DELETE'],
   // Which headers is not listed: a tool may ask for arguments in headers of any name (`Mcp-Param-…`).
-  exposeHeaders: ['mcp-session-id', 'www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy'],
+  exposeHeaders: [
+    'mcp-session-id',
+    'www-authenticate',
+    'retry-after',
+    'ratelimit',
+    'ratelimit-policy',
+    REQUEST_ID_HEADER,
+  ],
   maxAge: 86_400,
 })
+
+/**
+ * Clients that get a 401 try to register here, and show people the `error_description` of the answer word for word
+ * (RFC 7591, 3.2.2): it says what to do.
+ */
+app.post('/register', (c) =>
+  c.json(
+    { error: 'invalid_request', error_description: tokenAdvice('This gateway registers no clients') },
+    404,
+  ),
+)
 
 for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
   // With a slash at the end, as some clients write an address, it is the same address.
@@ -84,7 +119,7 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
       const { tenant, server } = c.req.param() as { tenant?: string; server?: string }
       if (server !== undefined && !isName(server)) return notFound()
       const endpoint: Endpoint = { tenant: tenant ?? null, server: server ?? null }
-      return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint)
+      return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint, c.var.requestId)
     })
   }
 }
@@ -113,12 +148,26 @@ app.route('/dev', devRoutes)
 
 app.notFound(notFound)
 
-app.onError((error) => {
+app.onError((error, c) => {
   if (error instanceof StoreError) return auditUnavailable(error)
   // Never the message: it may quote what a client sent.
-  log('error', 'request.failed', { error: error.name })
+  log('error', 'request.failed', { request: c.var.requestId, error: error.name })
   return problem(503, 'Unavailable', 'The request could not be completed.', { 'retry-after': '1' })
 })
+
+/** What is wrong with the deployment's settings, or null. */
+async function misconfiguration(env: Env): Promise<string | null> {
+  return (
+    legitiProblem(env) ??
+    bodyLimitProblem(env) ??
+    secretKeysProblem(env) ??
+    addressSettingsProblem(env) ??
+    publicUrlProblem(env) ??
+    hostSettingsProblem(env) ??
+    accessProblem(env) ??
+    (isDemo(env) ? await demoProblem() : null)
+  )
+}
 
 function auditUnavailable({ code }: StoreError): Response {
   log('error', 'audit.unavailable', { reason: code })

@@ -54,3 +54,12 @@ export interface Env {
   /** Secret. Opens the administration API for the deployment's owner, who alone creates tenants. */
   readonly ROOT_TOKEN?: string
 }
+
+/** The types of a request's context in Hono. */
+export interface WorkerContext {
+  Bindings: Env
+  Variables: {
+    /** Names the answer, and the row of the audit trail that tells of it. */
+    requestId: string
+  }
+}

@@ -1,8 +1,10 @@
 /** The front door: which path is for whom, and what a broken deployment says. */
 import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../src/app.ts'
+import { DEMO_ROOT_TOKEN } from '../src/demo/demo.ts'
 import type { Env } from '../src/env.ts'
+import { auditDb, makeAuditTables } from './support/audit.ts'
 import { DEMO_TOKEN, fresh, request } from './support/gateway.ts'
 
 beforeEach(fresh)
@@ -177,5 +179,105 @@ describe('Origin', () => {
     const response = await at('http://127.0.0.1/mcp', { ALLOWED_ORIGINS: origin }, preflight)
     expect(response.headers.get('access-control-allow-origin')).toBe(origin)
     expect(response.headers.get('access-control-allow-headers')?.split(/, */)).toEqual(asked.split(','))
+  })
+})
+
+describe('/readyz', () => {
+  /** A time of its own for each: answers are kept for some seconds. */
+  let nowMs = Date.parse('2031-01-01T00:00:00Z')
+  beforeEach(async () => {
+    await makeAuditTables()
+    nowMs += 60_000
+    vi.useFakeTimers({ toFake: ['Date'], now: nowMs })
+  })
+  afterEach(() => vi.useRealTimers())
+  const ready = async (bindings: Partial<Env> = {}, headers: Record<string, string> = {}) => {
+    const response = await at('http://127.0.0.1/readyz', bindings, { headers })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+
+  test('is not ready without the tables of the audit trail, and is with them', async () => {
+    await auditDb().prepare('ALTER TABLE audit RENAME TO elsewhere').run()
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: { status: 'not ready', audit_database: 'no_table' },
+    })
+    await auditDb().prepare('ALTER TABLE elsewhere RENAME TO audit').run()
+    // Not asked again at once: anybody may ask.
+    expect(await ready()).toMatchObject({ status: 503 })
+    vi.setSystemTime(nowMs + 5_000)
+    expect(await ready()).toMatchObject({ status: 200, body: { status: 'ready', audit_database: 'ok' } })
+  })
+
+  test('is not ready while the database does not answer as it should', async () => {
+    const broken = { prepare: () => ({ all: () => Promise.reject(new Error('D1_ERROR')) }) }
+    expect(await ready({ AUDIT_DB: broken as unknown as D1Database })).toMatchObject({
+      status: 503,
+      body: { audit_database: 'failed' },
+    })
+  })
+
+  test('is not ready where the settings cannot be meant', async () => {
+    expect(await ready({ LEGITI_PROFILE: 'nothing' })).toMatchObject({ status: 503 })
+  })
+
+  test('tells of open breakers the owner of the deployment alone', async () => {
+    expect((await ready()).body).not.toHaveProperty('open_breakers')
+    const wrong = await ready({}, { authorization: 'Bearer wrong-token-of-nobody' })
+    expect(wrong.body).not.toHaveProperty('open_breakers')
+    const root = await ready({}, { authorization: `Bearer ${DEMO_ROOT_TOKEN}` })
+    expect(root.body).toMatchObject({ open_breakers: [] })
+  })
+})
+
+describe('x-request-id', () => {
+  const id = /^[0-9a-f-]{36}$/
+
+  test.each([
+    ['GET', '/'],
+    ['GET', '/healthz'],
+    ['GET', '/nothing'],
+    ['POST', '/register'],
+    ['POST', '/mcp'],
+    ['GET', '/mcp'],
+    ['DELETE', '/mcp'],
+    ['GET', '/api/v1/openapi.json'],
+    ['GET', '/api/v1/tenants/demo'],
+    ['GET', '/schemas/policy-hosted.json'],
+    ['POST', '/oidc/backchannel-logout'],
+  ])('names the answer to %s %s', async (method, path) => {
+    const response = await at(`http://127.0.0.1${path}`, {}, { method })
+    expect(response.headers.get('x-request-id')).toMatch(id)
+    await response.body?.cancel()
+  })
+
+  test('is never what a client chose', async () => {
+    const headers = { 'x-request-id': 'chosen' }
+    const response = await at('http://127.0.0.1/', {}, { headers })
+    expect(response.headers.get('x-request-id')).toMatch(id)
+  })
+})
+
+describe('a client without a good token', () => {
+  const told = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await at(`http://127.0.0.1${path}`, {}, { method: 'POST', headers })
+    return { status: response.status, ...((await response.json()) as { error_description: string }) }
+  }
+  const advice = 'ask whoever runs this gateway for the token of a grant (gh_<tenant>_<grant>_…)'
+
+  test('is told in one sentence what to do', async () => {
+    const missing = await told('/mcp')
+    expect(missing).toMatchObject({ status: 401 })
+    expect(missing.error_description).toMatch(/^A token is missing: /)
+    expect(missing.error_description).toContain(advice)
+    const wrong = await told('/mcp', { authorization: 'Bearer nonsense' })
+    expect(wrong.error_description).toMatch(/^The token is not valid: /)
+    expect(wrong.error_description).toContain(advice)
+  })
+
+  test('is told the same where it tries to register', async () => {
+    const { status, error_description } = await told('/register')
+    expect(status).toBe(404)
+    expect(error_description).toContain(advice)
   })
 })

@@ -1,13 +1,13 @@
 /** How the administration API puts what a tenant's object said. */
 import type { Context } from 'hono'
 import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
-import type { Env } from '../env.ts'
+import type { WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import type { RefusedChange, Removal, Told } from '../tenant/contract.ts'
 import type { Call } from './route.ts'
 
-export type AdminContext = Context<{ Bindings: Env }>
+export type AdminContext = Context<WorkerContext>
 
 /** 422: a document that cannot be meant, with everything that is wrong with it. */
 export function invalid(problems: readonly string[]): Response {

@@ -4,7 +4,7 @@
  */
 import type { Hono } from 'hono'
 import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
-import type { Env } from '../env.ts'
+import type { WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
 import { tenantObject } from '../objects.ts'
 import { problemsOf } from '../policy/issues.ts'
@@ -20,7 +20,7 @@ const LONGEST_REASON = 500
 const SEED_BYTES = 32
 
 /** Adds routes to the app. */
-export function mount(app: Hono<{ Bindings: Env }>, routes: readonly Route[]): void {
+export function mount(app: Hono<WorkerContext>, routes: readonly Route[]): void {
   for (const route of routes) app.on(route.method, route.path, (c) => serve(route, c))
   for (const path of ['/api/v1/tenants/:tenant/*', '/api/v1/*']) {
     app.all(path, async (c) => ((await authenticate(c)) === null ? unauthorized() : nothingHere()))

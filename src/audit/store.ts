@@ -47,10 +47,10 @@ export async function putRows(
 const PATIENCE_MS = 40_000
 
 /** Asks the database, patiently but not for ever. What comes too late changes nothing: whatever is put may be put again. */
-export async function asked<T>(work: () => Promise<T>): Promise<T> {
+export async function asked<T>(work: () => Promise<T>, withinMs = PATIENCE_MS): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreError('slow')), PATIENCE_MS)
+    timer = setTimeout(() => reject(new StoreError('slow')), withinMs)
   })
   try {
     return await Promise.race([work(), tooLong])
@@ -60,5 +60,18 @@ export async function asked<T>(work: () => Promise<T>): Promise<T> {
     throw new StoreError(isMissing ? 'no_table' : 'failed')
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** A probe that takes longer says that the database is slow, which nobody who asks for readiness wants to wait out. */
+const PROBE_MS = 3_000
+
+/** Whether the database answers and has its tables: null, or why not. Never rejects. */
+export async function tablesProblem(db: D1Database): Promise<StoreError['code'] | null> {
+  try {
+    await asked(() => db.prepare('SELECT 1 FROM audit LIMIT 1').all(), PROBE_MS)
+    return null
+  } catch (error) {
+    return error instanceof StoreError ? error.code : 'failed'
   }
 }

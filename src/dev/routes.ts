@@ -1,13 +1,13 @@
 /** `/dev/legiti`: the stand-in over HTTP. Mounted in the local demo only. */
 import { Hono } from 'hono'
 import * as z from 'zod/v4'
-import type { Env } from '../env.ts'
+import type { Env, WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
 import { modes, type Received } from './stand-in.ts'
 
 const behaviour = z.strictObject({ mode: z.enum(modes) })
 
-export const devRoutes = new Hono<{ Bindings: Env }>()
+export const devRoutes = new Hono<WorkerContext>()
 
 devRoutes.get('/legiti/events', async (c) =>
   c.json({ events: (await standIn(c.env).events()).map((event) => JSON.parse(event) as Received) }),

@@ -30,12 +30,13 @@ export async function runBatch(
     if (!revisionsWithBatches.has(session?.protocolVersion ?? ''))
       return refuse(passage, notInRevision(), null, rule)
     const answers: unknown[] = []
-    for (const body of bodies) {
+    for (const [index, body] of bodies.entries()) {
       // Messages of a batch carry no headers of their own.
       const message = readMessage(body, { protocolVersion: null, method: null, name: null })
       const isInitialize = message.kind === 'request' && message.method === 'initialize'
       const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
-      const part = { ...passage, requestId: crypto.randomUUID() }
+      // Rows of a batch are found by the id of its answer, with the place of their message.
+      const part = { ...passage, requestId: `${passage.requestId}.${index}` }
       const id = idOf(body)
       const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
       // Notifications and answers are answered by nothing, whatever became of them (JSON-RPC 2.0, 4.1 and 6).

@@ -23,6 +23,7 @@ export async function handle(
   env: Env,
   execution: ExecutionContext,
   endpoint: Endpoint,
+  requestId: string,
 ): Promise<Response> {
   const refusal = guard(http, env)
   if (refusal !== null) return refusalResponse(refusal, null)
@@ -39,7 +40,6 @@ export async function handle(
   const headers = messageHeaders(http)
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
-  const requestId = crypto.randomUUID()
   const passage: Passage = { http, env, execution, claim, requestId, transport, inexactNumber: null }
 
   switch (http.method) {

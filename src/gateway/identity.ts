@@ -59,11 +59,23 @@ function rememberClaim(text: string, claim: Claim): void {
   claims.set(text, claim)
 }
 
-/** The only answer to a token that is not good, whatever is wrong with it (RFC 6750, 3). */
+/**
+ * The only answer to a token that is not good, whatever is wrong with it (RFC 6750, 3). Many clients show its
+ * `error_description` to people, so it says what to do.
+ */
 export function unauthorized(hasToken: boolean): Response {
-  const error = hasToken ? ', error="invalid_token", error_description="The token is not valid"' : ''
+  const wrong = hasToken ? 'The token is not valid' : 'A token is missing'
+  const error = hasToken ? `, error="invalid_token", error_description="${wrong}"` : ''
   return Response.json(
-    { error: 'invalid_token', error_description: 'A valid token is required: Authorization: Bearer gh_…' },
+    { error: 'invalid_token', error_description: tokenAdvice(wrong) },
     { status: 401, headers: { 'www-authenticate': `Bearer realm="gatehouse"${error}` } },
+  )
+}
+
+/** One sentence for the person who sets a client up. */
+export function tokenAdvice(wrong: string): string {
+  return (
+    `${wrong}: ask whoever runs this gateway for the token of a grant (gh_<tenant>_<grant>_…), and let the ` +
+    'client send it with every request as the header "Authorization: Bearer <token>".'
   )
 }

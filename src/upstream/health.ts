@@ -9,7 +9,7 @@ import { abandoned, admit, type Breaker, closed, failed, succeeded } from './bre
 import type { KnownEras, UpstreamConfig, UpstreamReport } from './config.ts'
 import type { UpstreamLink } from './link.ts'
 import type { UpstreamProblem } from './problem.ts'
-import { serverKey } from './which.ts'
+import { namesIn, serverKey } from './which.ts'
 
 /** Successes are no news: they are told once in so long. Failures are told sooner, many in one report. */
 const REPORT_SUCCESS_MS = 30_000
@@ -267,4 +267,9 @@ function tell(link: UpstreamLink, report: UpstreamReport): void {
       log('warn', 'upstream.report_failed', { tenant, server: config.name, error: errorName(error) })
     })
   link.waitUntil(told)
+}
+
+/** Servers that this isolate leaves alone now, or asks one request at a time. */
+export function openBreakers(): { readonly tenant: string; readonly server: string }[] {
+  return [...healths].flatMap(([key, { breaker }]) => (breaker.kind === 'closed' ? [] : [namesIn(key)]))
 }

@@ -15,3 +15,9 @@ export function serverKey(tenant: string, { name, incarnation, url }: Which): st
 export function isSameServer(one: Which, other: Which): boolean {
   return one.name === other.name && one.incarnation === other.incarnation && one.url === other.url
 }
+
+/** The names in a key of `serverKey`. */
+export function namesIn(key: string): { readonly tenant: string; readonly server: string } {
+  const [tenant, server] = JSON.parse(key) as [string, string]
+  return { tenant, server }
+}

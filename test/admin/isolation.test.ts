@@ -7,7 +7,7 @@ import { api } from '../../src/admin/api.ts'
 import { type Operation, openApi } from '../../src/admin/openapi.ts'
 import { roles } from '../../src/admin/roles.ts'
 import { makeGrant, makePerson, ROOT, remains, tenantObject } from '../support/admin.ts'
-import { fresh, open } from '../support/gateway.ts'
+import { fresh, headersOf, open } from '../support/gateway.ts'
 
 const operations = Object.entries(openApi(api).paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
@@ -66,7 +66,7 @@ async function ask(method: string, path: string, token: string | null, body: unk
   const response = await open(method, path, token, headers, body)
   return {
     status: response.status,
-    headers: JSON.stringify([...response.headers].sort()),
+    headers: JSON.stringify(headersOf(response).sort()),
     body: await response.text(),
   }
 }

@@ -8,6 +8,7 @@ import {
   connect,
   DEMO_TOKEN,
   fresh,
+  headersOf,
   installGrant,
   post,
   principal,
@@ -24,7 +25,7 @@ afterEach(() => vi.useRealTimers())
 
 const whole = async (answer: { status: number; headers: Headers; body: unknown }) => ({
   status: answer.status,
-  headers: [...answer.headers],
+  headers: headersOf(answer),
   body: answer.body,
 })
 

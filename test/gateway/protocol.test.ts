@@ -8,6 +8,7 @@ import {
   open,
   post,
   request,
+  rows,
   STATELESS,
   send,
   stateless,
@@ -314,6 +315,23 @@ describe('batches', () => {
       expect(answers[2]).toMatchObject({ error: { code: -32602 } })
     },
   )
+
+  test('its rows are found by the id of its answer, with the place of their message', async () => {
+    const client = await connect({ protocolVersion: '2025-03-26' })
+    const id = (await client.send(batch())).headers.get('x-request-id')
+    const found = await rows<{ request_id: string; tool: string }>(
+      'SELECT request_id, tool FROM audit ORDER BY seq',
+    )
+    expect(found).toEqual([
+      { request_id: `${id}.2`, tool: 'auth_whoami' },
+      { request_id: `${id}.3`, tool: '(unknown)' },
+    ])
+    const alone = await client.send(request('tools/call', { name: 'auth_whoami', arguments: {} }))
+    const [last] = await rows<{ request_id: string }>(
+      'SELECT request_id FROM audit ORDER BY seq DESC LIMIT 1',
+    )
+    expect(last?.request_id).toBe(alone.headers.get('x-request-id'))
+  })
 
   test('2025-03-26: a batch of notifications alone is 202', async () => {
     const client = await connect({ protocolVersion: '2025-03-26' })

@@ -76,6 +76,11 @@ function authorized(token: string | null, headers: Record<string, string>): Reco
 
 let lastId = 0
 
+/** The headers of an answer but for the id that names it, which no two have in common. */
+export function headersOf({ headers }: { readonly headers: Headers }): [string, string][] {
+  return [...headers].filter(([name]) => name !== 'x-request-id')
+}
+
 export function request(method: string, params?: Json): Json {
   lastId += 1
   return { jsonrpc: '2.0', id: lastId, method, ...(params === undefined ? {} : { params }) }

@@ -1,0 +1,44 @@
+/**
+ * `GET /readyz`: whether this deployment can do its work now, beyond being configured. `/healthz` asks nobody; this asks
+ * the audit database. An upstream server that is ill makes no gateway unready, so open breakers are told of, to the
+ * deployment's owner alone: another tenant's servers are nobody's business.
+ */
+import { type StoreError, tablesProblem } from '../audit/store.ts'
+import type { Env } from '../env.ts'
+import { openBreakers } from '../upstream/health.ts'
+
+/** Anybody may ask, so the database is asked this often at most, by each isolate. */
+const ASKED_EVERY_MS = 5_000
+
+/** The last answer. Never a promise: a request may not wait for what another has asked (workerd). */
+let known: { readonly askedAtMs: number; readonly problem: StoreError['code'] | null } | null = null
+
+export interface Readiness {
+  readonly ready: boolean
+  /** `none`: the deployment has no audit database, so rows stay where they were decided. */
+  readonly audit_database: 'ok' | 'none' | StoreError['code']
+  /** As this isolate has found them. */
+  readonly open_breakers?: readonly { readonly tenant: string; readonly server: string }[]
+}
+
+/**
+ * @param isOwner whether the deployment's owner asks
+ * @param nowMs Unix milliseconds
+ */
+export async function readiness(env: Env, isOwner: boolean, nowMs: number): Promise<Readiness> {
+  const problem = env.AUDIT_DB === undefined ? null : await databaseProblem(env.AUDIT_DB, nowMs)
+  const audit_database = env.AUDIT_DB === undefined ? 'none' : (problem ?? 'ok')
+  return {
+    ready: problem === null,
+    audit_database,
+    ...(isOwner ? { open_breakers: openBreakers() } : {}),
+  }
+}
+
+async function databaseProblem(db: D1Database, nowMs: number): Promise<StoreError['code'] | null> {
+  const ageMs = known === null ? Number.POSITIVE_INFINITY : nowMs - known.askedAtMs
+  if (known !== null && ageMs >= 0 && ageMs < ASKED_EVERY_MS) return known.problem
+  const problem = await tablesProblem(db)
+  known = { askedAtMs: nowMs, problem }
+  return problem
+}
