@@ -1,0 +1,143 @@
+/**
+ * Real programs against the gateway: `npm run clients`, or `npm run clients -- NAME…` for some of them.
+ *
+ *   --folder FOLDER   keep what is installed there, for the next run
+ *   --trace           print what each program did on the wire
+ *   --json FILE       write everything that was seen
+ *
+ * Installs each program pinned, in a folder of its own, runs it in a throw-away home, leads it through logging in, calling,
+ * reaching a limit, logging out and logging in again, and prints a table. Ends with 1 when a login did not stick, a logout
+ * did not reach Legiti within a second, or the next login did not work, in any program that ran; a program that
+ * could not be installed or started is in the table with the reason.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { behaviourOf } from './behaviour.ts'
+import { install, nameOf, versionOf } from './install.ts'
+import { startModel } from './model/server.ts'
+import { bareEnvironment, stopAll } from './processes.ts'
+import type { Connected, Program } from './program.ts'
+import { programs } from './programs/index.ts'
+import type { Report } from './report.ts'
+import { type Finding, play, required } from './scenario.ts'
+import { printTable } from './table.ts'
+import { startWire, traceLine, type Wire } from './wire.ts'
+import { startWorld, type World } from './world.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    folder: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+})
+
+/** Bounds one program, whatever it waits for. */
+const PROGRAM_MS = 300_000
+
+const unknown = positionals.filter((name) => !programs.some((it) => it.name === name))
+if (unknown.length > 0) {
+  console.error(`unknown: ${unknown.join(', ')}; allowed: ${programs.map(({ name }) => name).join(', ')}`)
+  process.exit(2)
+}
+const wanted = programs.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+const folder =
+  values.folder === undefined ? await mkdtemp(join(tmpdir(), 'gatehouse-clients-')) : resolve(values.folder)
+const world = await startWorld()
+const reports: Report[] = []
+try {
+  for (const program of wanted) {
+    process.stderr.write(`${program.name} …\n`)
+    const report = await tryOut(program)
+    reports.push(report)
+    if (values.trace) console.log([`\n${report.name} ${report.version}`, ...report.trace].join('\n'))
+  }
+} finally {
+  await stopAll()
+  await world.stop()
+  if (values.folder === undefined) await rm(folder, { recursive: true, force: true })
+}
+printTable(reports)
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(reports, null, 2)}\n`)
+process.exit(reports.some(hasFailed) || reports.every(({ problem }) => problem !== null) ? 1 : 0)
+
+function hasFailed({ findings }: Report): boolean {
+  return findings.some(({ step, isRight }) => isRight === false && required.includes(step))
+}
+
+async function tryOut(program: Program): Promise<Report> {
+  const { name } = program
+  const installed = join(folder, program.folder)
+  const [main = ''] = program.packages
+  const nothing = {
+    name,
+    version: main.slice(nameOf(main).length + 1),
+    findings: [],
+    behaviour: null,
+    trace: [],
+  }
+  try {
+    await install(installed, program.packages)
+  } catch (error) {
+    return { ...nothing, problem: `cannot be installed here: ${wordsOf(error)}` }
+  }
+  const version = await versionOf(installed, nameOf(main))
+  const wire = await startWire(world.gateway.url)
+  const home = await mkdtemp(join(tmpdir(), `gatehouse-${name}-`))
+  try {
+    const { findings, problem } = await bounded(run(program, installed, home, wire, world))
+    const trace = wire.passed.map(traceLine)
+    const behaviour = problem === null ? behaviourOf(wire.passed) : null
+    return { name, version, problem, findings, behaviour, trace }
+  } catch (error) {
+    return { ...nothing, version, problem: wordsOf(error), trace: wire.passed.map(traceLine) }
+  } finally {
+    // What was not done in time has left its processes.
+    await stopAll()
+    await wire.stop()
+    await rm(home, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function run(
+  program: Program,
+  installed: string,
+  home: string,
+  wire: Wire,
+  { gateway, tenant: makeTenant }: World,
+): Promise<{ findings: readonly Finding[]; problem: string | null }> {
+  const work = join(home, 'work')
+  for (const one of [work, join(home, 'tmp')]) await mkdir(one, { recursive: true })
+  const tenant = await makeTenant(`lab-${program.name}`, program.sessions)
+  const model = await startModel(/auth_whoami/)
+  let connected: Connected | null = null
+  try {
+    const { path, token } = tenant
+    const env = bareEnvironment(home)
+    connected = await program.start({ installed, home, work, url: `${wire.url}${path}`, token, model, env })
+    const findings = await play({ name: program.name, connected, tenant, wire, gateway: gateway.url })
+    return { findings, problem: null }
+  } catch (error) {
+    return { findings: [], problem: `cannot be started here: ${wordsOf(error)}` }
+  } finally {
+    await connected?.stop()
+    await model.stop()
+    await tenant.stop()
+  }
+}
+
+function bounded<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`was not done within ${PROGRAM_MS / 1_000} s`)), PROGRAM_MS)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+function wordsOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.trim().split('\n').slice(0, 3).join(' ').slice(0, 300)
+}
