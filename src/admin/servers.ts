@@ -2,11 +2,13 @@
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
 import { type Scanned, scanServer } from '../forward/scan.ts'
+import { isObject } from '../json.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
-import type { ServerStatus, ServerView } from '../tenant/contract.ts'
+import type { Catalogue, ServerStatus, ServerView } from '../tenant/contract.ts'
 import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../tenant/server-document.ts'
-import { isServerName } from '../upstream/names.ts'
+import { annotationClass, annotationClasses } from '../upstream/annotation-class.ts'
+import { exposedName, isServerName } from '../upstream/names.ts'
 import { at, invalid, newTenant, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import {
@@ -56,6 +58,19 @@ const statusSchema = z.object({
     left_out: z.array(z.object({ name: z.string(), reason: z.string() })),
   }),
 })
+const toolSchema = z.object({
+  name: z.string().describe('As the server calls it, and as /mcp/<server> lists it'),
+  exposed: z
+    .string()
+    .nullable()
+    .describe('As /mcp lists it and policies name it; null: it is left out there'),
+  class: z
+    .enum(annotationClasses)
+    .describe('What the tool says of itself by its annotations; a claim, no proof'),
+  title: z.string().nullable(),
+  annotations: z.record(z.string(), z.unknown()),
+  drifted: z.boolean().describe('It is something else than what is pinned'),
+})
 const acceptedSchema = z.object({ accepted: z.array(z.string()), ...toldMembers })
 
 export const serverRoutes: readonly Route[] = [
@@ -103,6 +118,34 @@ export const serverRoutes: readonly Route[] = [
     async ({ object, who, params }) => {
       const server = await object.server(params.name)
       return server === null ? notFound('server') : Response.json(standing(seenBy(who, server)))
+    },
+  ),
+  route(
+    {
+      method: 'GET',
+      path: `${PATH}/:name/tools`,
+      role: 'viewer',
+      summary: 'The tools of an upstream server, as they were last listed; asks the server nothing',
+      answers: {
+        200: answer(
+          'The tools, by name',
+          z.object({
+            items: z.array(toolSchema),
+            listed_at: time.describe('null: never listed, or too many to keep'),
+          }),
+        ),
+      },
+    },
+    async ({ object, params }) => {
+      const [server, catalogue] = await Promise.all([
+        object.server(params.name),
+        object.catalogue(params.name),
+      ])
+      if (server === null) return notFound('server')
+      return Response.json({
+        items: catalogue === null ? [] : toolsIn(server, catalogue),
+        listed_at: catalogue === null ? null : at(server.status.catalogueAtMs),
+      })
     },
   ),
   route(
@@ -204,6 +247,29 @@ export const serverRoutes: readonly Route[] = [
     },
   ),
 ]
+
+/** The tools of a listing. What a server sent is looked at before it is shown. */
+function toolsIn(
+  { name: server, status }: ServerView,
+  { toolsJson, driftedJson }: Catalogue,
+): z.output<typeof toolSchema>[] {
+  const drifted = JSON.parse(driftedJson) as Record<string, unknown>
+  const listed = (JSON.parse(toolsJson) as unknown[]).filter(isObject)
+  return listed
+    .flatMap((tool) => {
+      const { name, title, annotations } = tool
+      if (typeof name !== 'string') return []
+      return {
+        name,
+        exposed: exposedName(server, name, status.renamed),
+        class: annotationClass(annotations),
+        title: typeof title === 'string' ? title : null,
+        annotations: isObject(annotations) ? annotations : {},
+        drifted: Object.hasOwn(drifted, name),
+      }
+    })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
 
 /** Null for a server that is not enabled. */
 async function scan(

@@ -21,6 +21,8 @@ export interface Command {
   readonly group: string | null
   readonly name: string
   readonly summary: string
+  /** Lines of help that do not fit into the summary. */
+  readonly notes?: readonly string[]
   readonly operands: Operands
   readonly options: readonly Option[]
   readonly exitCodes: string

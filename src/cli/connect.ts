@@ -170,7 +170,8 @@ export const connectCommand: Command = {
   group: null,
   name: 'connect',
   summary: 'Print the configuration with which a client reaches the gateway',
-  operands: { names: Object.keys(clients).join('|'), least: 1, most: 1 },
+  notes: ['CLIENT is one of:', `  ${Object.keys(clients).join(', ')}`],
+  operands: { names: 'CLIENT', least: 1, most: 1 },
   options: [
     {
       name: 'url',

@@ -28,13 +28,14 @@ export function programHelp(group: string | null): string[] {
 
 /** Of one command. */
 export function commandHelp(command: Command): string[] {
-  const { summary, operands, options, exitCodes, examples } = command
+  const { summary, notes = [], operands, options, exitCodes, examples } = command
   const needed = options.filter((option) => option.required === true).map(spelling)
   const rest = options.length > needed.length ? ['[OPTION…]'] : []
   return [
     [`Usage: ${nameOf(command)}`, operands.names, ...needed, ...rest].filter((it) => it !== '').join(' '),
     '',
     `${summary}.`,
+    ...notes,
     '',
     'Options:',
     ...optionLines([...options, ...everywhere]),

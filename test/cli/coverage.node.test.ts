@@ -33,6 +33,7 @@ const lines: readonly string[] = [
   'server list',
   'server show crm',
   'server status crm',
+  'server tools crm',
   'server scan crm --reason r',
   'server accept crm --reason r --wait',
   'server accept crm --tool t --reason r',

@@ -74,6 +74,39 @@ describe('a first listing', () => {
     ])
   })
 
+  test('is shown to people, as policies name the tools, with what each says of itself', async () => {
+    const tools = async (name = 'crm') => admin('GET', `acme/servers/${name}/tools`)
+    expect((await tools()).status).toBe(404)
+    await register()
+    expect((await tools()).body).toEqual({ items: [], listed_at: null })
+    const found = tool('find', 'Finds', { annotations: { readOnlyHint: true }, title: 'Find' })
+    await observe([tool('a.b', 'Acts', { annotations: { destructiveHint: false } }), found])
+    expect((await tools()).body).toEqual({
+      items: [
+        {
+          name: 'a.b',
+          exposed: expect.stringMatching(/^crm__a_b/),
+          class: 'changes',
+          title: null,
+          annotations: { destructiveHint: false },
+          drifted: false,
+        },
+        {
+          name: 'find',
+          exposed: 'crm__find',
+          class: 'read-only',
+          title: 'Find',
+          annotations: { readOnlyHint: true },
+          drifted: false,
+        },
+      ],
+      listed_at: '2030-01-01T00:00:00.000Z',
+    })
+    await observe([{ ...found, annotations: { destructiveHint: true } }])
+    expect((await tools()).body).toMatchObject({ items: [{ class: 'destructive', drifted: true }] })
+    expect((await tools('other')).status).toBe(404)
+  })
+
   test('of many megabytes is kept whole', async () => {
     await register()
     const tools = Array.from({ length: 600 }, (_, i) => tool(`tool-${i}`, 'ä€🗂'.repeat(700)))

@@ -4,7 +4,7 @@ import type { Command } from '../commands.ts'
 import { fine, type World } from '../outcome.ts'
 import { type Api, changed, Ended, type Json, part } from './api.ts'
 import { administer, file, keyOf, mistaken, ONE, objectIn } from './command.ts'
-import { shownList, shownThing, yamlLines } from './shown.ts'
+import { member, shownList, shownThing, yamlLines } from './shown.ts'
 
 const PATH = '/servers'
 const of = (name: string) => `${PATH}/${part(name)}`
@@ -75,6 +75,28 @@ export const serverCommands: readonly Command[] = [
     operands: ONE,
     examples: ['gatehouse server status crm'],
     run: async (api, { operands: [name = ''] }) => shownThing((await api.get(`${of(name)}/status`)).body),
+  }),
+  administer({
+    group: 'server',
+    name: 'tools',
+    summary: 'List the tools of an upstream server, as last seen, and what each says of itself',
+    operands: ONE,
+    examples: ['gatehouse server tools crm', 'gatehouse server tools crm --json'],
+    run: async (api, { operands: [name = ''] }) => {
+      const { body } = await api.get(`${of(name)}/tools`)
+      const items = body.items as Json[]
+      const when =
+        body.listed_at === null
+          ? `the tools of ${name} are not known: gatehouse server scan ${name} asks it for them`
+          : `as listed at ${body.listed_at}`
+      const shown = shownList(items, [
+        ['tool', (it) => it.exposed ?? `(left out: ${String(it.name)})`],
+        member('class'),
+        member('title'),
+        member('drifted'),
+      ])
+      return { ...shown, errors: [when], data: body }
+    },
   }),
   administer({
     group: 'server',
