@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -7,6 +9,12 @@ import { defineConfig } from 'vitest/config'
  *   *.node.test.ts  whole programs: wrangler dev, bare workerd, the conformance suite
  *   *.test.ts       everything else, in workerd, against real Durable Objects
  */
+/** What `npm run dev` begins with; a developer's own .dev.vars may say something else. */
+const bindings = parseEnv(readFileSync(new URL('./.dev.vars.example', import.meta.url), 'utf8')) as Record<
+  string,
+  string
+>
+
 const pure = 'test/**/*.pure.test.ts'
 const whole = 'test/**/*.node.test.ts'
 
@@ -19,7 +27,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'pure', include: [pure], testTimeout: UNDER_LOAD_MS } },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { bindings } })],
         test: {
           name: 'workerd',
           include: ['test/**/*.test.ts'],

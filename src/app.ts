@@ -4,13 +4,14 @@ import { cors } from 'hono/cors'
 import { accessProblem } from './admin/access.ts'
 import { api } from './admin/api.ts'
 import { addressSettingsProblem } from './admin/resolve.ts'
+import { rootTokenProblem } from './admin/root-token.ts'
 import { mount } from './admin/serve.ts'
 import { authenticate } from './admin/who.ts'
 import { grantOfApproval } from './approvals/id.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
 import { approvalPage } from './approvals/page.ts'
 import { StoreError } from './audit/store.ts'
-import { demoProblem, isDemo, isLocalDemo } from './demo/demo.ts'
+import { demoProblem, isDemo, isLocalDemo, localSwitchesProblem } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env, WorkerContext } from './env.ts'
 import { problem } from './errors.ts'
@@ -44,14 +45,14 @@ app.use(async (c, next) => {
 })
 
 app.get('/healthz', async (c) => {
-  const wrong = await misconfiguration(c.env)
+  const wrong = await misconfiguration(c.env, c.req.raw)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
 })
 
 /** Like `/healthz`, and whether what the deployment needs is there now. */
 app.get('/readyz', async (c) => {
-  const wrong = await misconfiguration(c.env)
+  const wrong = await misconfiguration(c.env, c.req.raw)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   const isOwner = c.req.header('authorization') !== undefined && (await authenticate(c))?.kind === 'root'
   const { ready, ...checks } = await readiness(c.env, isOwner, Date.now())
@@ -86,7 +87,7 @@ app.get('/schemas/:name', (c) => {
 })
 
 const browserClients = cors({
-  origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url).hostname, c.env as Env) ? origin : null),
+  origin: (origin, c) => (isAllowedOrigin(origin, c.req.raw, c.env as Env) ? origin : null),
   allowMethods: ['GET', 'POST', 'DELETE'],
   // Which headers is not listed: a tool may ask for arguments in headers of any name (`Mcp-Param-…`).
   exposeHeaders: [
@@ -140,7 +141,7 @@ mount(app, api)
 app.get('/approvals/:id', (c) => (grantOfApproval(c.req.param('id')) === null ? notFound() : approvalPage()))
 
 app.use('/dev/*', async (c, next) => {
-  if (!isLocalDemo(c.env, new URL(c.req.url).hostname)) return notFound()
+  if (!isLocalDemo(c.env, c.req.raw)) return notFound()
   const refusal = guard(c.req.raw, c.env)
   return refusal === null ? next() : problem(refusal.status, 'Refused', refusal.message)
 })
@@ -156,8 +157,9 @@ app.onError((error, c) => {
 })
 
 /** What is wrong with the deployment's settings, or null. */
-async function misconfiguration(env: Env): Promise<string | null> {
+async function misconfiguration(env: Env, http: Request): Promise<string | null> {
   return (
+    localSwitchesProblem(env, http) ??
     legitiProblem(env) ??
     bodyLimitProblem(env) ??
     secretKeysProblem(env) ??
@@ -165,6 +167,7 @@ async function misconfiguration(env: Env): Promise<string | null> {
     publicUrlProblem(env) ??
     hostSettingsProblem(env) ??
     accessProblem(env) ??
+    rootTokenProblem(env) ??
     (isDemo(env) ? await demoProblem() : null)
   )
 }

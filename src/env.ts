@@ -22,7 +22,7 @@ export interface Env {
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
   readonly AUTH_FAILURES?: RateLimit
 
-  /** "true" seeds the tenant `demo`. Comes from .dev.vars alone, which a deployment never reads. */
+  /** "true" seeds the tenant `demo`. Comes from .dev.vars alone, which a deployment never reads; on this machine alone. */
   readonly DEMO?: string
   /** "true" lets upstream servers be at private addresses, and be spoken to without TLS. From .dev.vars, too. */
   readonly ALLOW_PRIVATE_UPSTREAMS?: string

@@ -1,5 +1,40 @@
+import { asciiLowerCase } from './ascii.ts'
+
 /** Whether a URL's hostname is this very machine: what never leaves it may go unencrypted. */
 export function isLoopback(hostname: string): boolean {
-  const name = hostname.toLowerCase()
+  const name = asciiLowerCase(hostname)
   return name === 'localhost' || name.endsWith('.localhost') || name === '127.0.0.1' || name === '[::1]'
+}
+
+/** Headers besides `X-Forwarded-…` by which proxies, tunnels and Cloudflare say that they ask for somebody else. */
+const forwarding: readonly string[] = [
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-original-host',
+  'true-client-ip',
+  'cf-ray',
+  'cf-visitor',
+  'cf-ipcountry',
+  'cdn-loop',
+]
+
+/**
+ * Whether a request was made on this machine, as far as it shows: its host names are loopback's, and nobody has passed it
+ * on. The local runtime says in `CF-Connecting-IP` where it came from.
+ */
+export function isLocalRequest({ url, headers }: Pick<Request, 'url' | 'headers'>): boolean {
+  if (!isLoopback(new URL(url).hostname)) return false
+  const host = headers.get('host')
+  if (host !== null && !isLoopback(URL.parse(`http://${host}`)?.hostname ?? '')) return false
+  if (forwarding.some((name) => headers.has(name))) return false
+  if ([...headers.keys()].some((name) => name.startsWith('x-forwarded'))) return false
+  const source = headers.get('cf-connecting-ip')
+  return source === null || isLoopbackAddress(source)
+}
+
+/** 127.0.0.0/8 and ::1 (RFC 6890), the former as an IPv6 socket names it, too. */
+function isLoopbackAddress(address: string): boolean {
+  return /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address) || address === '::1'
 }

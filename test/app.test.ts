@@ -37,6 +37,10 @@ describe('/healthz', () => {
       { ENCRYPTION_KEYS: 'hunter2' },
       'ENCRYPTION_KEYS: entry 1 of 1 has no colon; allowed: id:base64 of 32 bytes',
     ],
+    [
+      { ROOT_TOKEN: 'x'.repeat(31) },
+      'ROOT_TOKEN has 31 characters; allowed: at least 32 printable ASCII characters, such as those of `openssl rand -base64 32`',
+    ],
     [{ ALLOW_PRIVATE_UPSTREAMS: 'yes' }, 'ALLOW_PRIVATE_UPSTREAMS is "yes"; allowed: true, false'],
     [
       { RESOLVER_URL: '1.1.1.1' },
@@ -46,6 +50,54 @@ describe('/healthz', () => {
     const response = await at('http://127.0.0.1/healthz', bindings)
     expect(response.status).toBe(503)
     expect(await response.json()).toMatchObject({ detail })
+  })
+})
+
+describe('switches that are for this machine alone', () => {
+  const off = { DEMO: 'false', ALLOW_PRIVATE_UPSTREAMS: 'false', IGNORE_JURISDICTION: 'false' }
+  const others: readonly (readonly [string, Record<string, string>])[] = [
+    ['https://gateway.example.com', {}],
+    ['https://gatehouse.team.workers.dev', {}],
+    ['http://192.168.0.7:8787', {}],
+    ['http://localhost.example.com', {}],
+    ['http://127.0.0.1', { host: 'gateway.example.com' }],
+    ['http://127.0.0.1', { forwarded: 'for=192.0.2.60' }],
+    ['http://127.0.0.1', { 'x-forwarded-for': '127.0.0.1' }],
+    ['http://127.0.0.1', { 'x-forwarded-host': 'gateway.example.com' }],
+    ['http://127.0.0.1', { 'x-forwarded-proto': 'https' }],
+    ['http://127.0.0.1', { 'x-real-ip': '192.0.2.60' }],
+    ['http://127.0.0.1', { via: '1.1 proxy' }],
+    ['http://localhost:8787', { 'cf-ray': '8f' }],
+    ['http://acme.localhost:8787', { 'cf-connecting-ip': '192.0.2.60' }],
+    ['http://[::1]:8787', { 'cf-connecting-ip': '2001:db8::1' }],
+  ]
+
+  test.each(others)('are refused at %s with %j', async (origin, headers) => {
+    for (const name of ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS', 'IGNORE_JURISDICTION']) {
+      const response = await at(`${origin}/healthz`, { ...off, [name]: 'true' }, { headers })
+      expect(response.status).toBe(503)
+      expect(((await response.json()) as { detail: string }).detail).toMatch(`found ${name} where others`)
+    }
+    expect((await at(`${origin}/healthz`, off, { headers })).status).toBe(200)
+  })
+
+  test.each(others)('open nothing at %s with %j', async (origin, headers) => {
+    const authorization = { authorization: `Bearer ${DEMO_TOKEN}` }
+    const init = { method: 'POST', headers: { ...headers, ...authorization }, body: '{}' }
+    expect((await at(`${origin}/mcp`, {}, init)).status).toBe(401)
+    const asRoot = { headers: { ...headers, authorization: 'Bearer gh_root_insecure-local-token' } }
+    expect((await at(`${origin}/api/v1/tenants/demo`, {}, asRoot)).status).toBe(401)
+    expect((await at(`${origin}/dev/legiti/events`, {}, { headers })).status).toBe(404)
+  })
+
+  test.each([
+    ['http://127.0.0.1:8787', {}],
+    ['http://localhost', { host: 'localhost:8787' }],
+    ['http://acme.localhost:8787', { 'cf-connecting-ip': '127.0.0.1' }],
+    ['http://[::1]:8787', { 'cf-connecting-ip': '::1' }],
+    ['http://127.0.0.1', { 'cf-connecting-ip': '::ffff:127.0.0.1' }],
+  ])('are well at %s with %j', async (origin, headers) => {
+    expect((await at(`${origin}/healthz`, {}, { headers })).status).toBe(200)
   })
 })
 

@@ -100,7 +100,7 @@ function tenantRefusal(c: AdminContext, tenant: string): Response | null {
   const wrong = nameProblem('tenant', tenant)
   if (wrong !== null) return problem(404, 'Not found', wrong)
   // Its tokens are good on this machine alone, so that elsewhere nothing of it could ever be used.
-  if (c.req.method === 'PUT' && tenant === DEMO_TENANT && !isLocalDemo(c.env, new URL(c.req.url).hostname))
+  if (c.req.method === 'PUT' && tenant === DEMO_TENANT && !isLocalDemo(c.env, c.req.raw))
     return problem(409, 'Conflict', `The tenant ${DEMO_TENANT} is for the local demo; choose another name.`)
   return null
 }

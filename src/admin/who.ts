@@ -12,6 +12,7 @@ import type { PersonView } from '../tenant/contract.ts'
 import { accessEmail, hasAssertion, trustedIn } from './access.ts'
 import type { AdminContext } from './answers.ts'
 import { type PersonRole, type Role, roles } from './roles.ts'
+import { rootToken } from './root-token.ts'
 
 export type Who =
   | { readonly kind: 'root' }
@@ -29,20 +30,24 @@ export async function authenticate(c: AdminContext): Promise<Who | null> {
   const http = c.req.raw
   if (!hostAllows(c.env, new URL(http.url).hostname, tenant)) return null
   const token = bearerToken(http.headers.get('authorization'))
-  if (token !== null && (await isRoot(http, token, c.env))) return { kind: 'root' }
-  if (tenant === null || !isName(tenant) || isElsewhere(c, tenant)) return null
-  if (token === null) return byAccess(c, tenant)
-  const parsed = parsePersonToken(token)
+  if (token === null)
+    return tenant === null || !isName(tenant) || isElsewhere(c, tenant) ? null : byAccess(c, tenant)
+  // Before anything is compared, so that of an address that has failed too often the right token waits like a wrong one.
   await slowDown(http, Date.now())
-  const person =
-    parsed === null || parsed.tenant !== tenant
-      ? null
-      : await tenantObject(c.env, tenant).personByToken(parsed.person, await sha256(parsed.secret))
-  if (person === null) {
-    await countFailure(http, c.env, Date.now())
-    return null
-  }
-  return whoOf(tenant, person)
+  const who = (await isRoot(http, token, c.env))
+    ? ({ kind: 'root' } as const)
+    : await byToken(c, tenant, token)
+  if (who === null) await countFailure(http, c.env, Date.now())
+  return who
+}
+
+/** The person whose token it is; null, and no object asked, for what cannot be one of this tenant. */
+async function byToken(c: AdminContext, tenant: string | null, token: string): Promise<Who | null> {
+  if (tenant === null || !isName(tenant) || isElsewhere(c, tenant)) return null
+  const parsed = parsePersonToken(token)
+  if (parsed === null || parsed.tenant !== tenant) return null
+  const person = await tenantObject(c.env, tenant).personByToken(parsed.person, await sha256(parsed.secret))
+  return person === null ? null : whoOf(tenant, person)
 }
 
 /** Whether `who` may do what takes at least `role`. */
@@ -58,7 +63,7 @@ export function actorOf(who: Who): string {
 
 /** The demo's tenant is of this machine alone. */
 function isElsewhere(c: AdminContext, tenant: string): boolean {
-  return tenant === DEMO_TENANT && !isLocalDemo(c.env, new URL(c.req.url).hostname)
+  return tenant === DEMO_TENANT && !isLocalDemo(c.env, c.req.raw)
 }
 
 /** The person whose address Cloudflare Access vouches for. Their browser sends its assertion of itself, so mind the page. */
@@ -106,10 +111,11 @@ function parsePersonToken(text: string): PersonToken | null {
   return isName(tenant) && isName(person) ? { tenant, person, secret } : null
 }
 
-/** Compares digests in constant time; without a root token nobody is root. */
+/** Compares digests in constant time; without a root token that is good nobody is root. */
 async function isRoot(request: Request, given: string, env: Env): Promise<boolean> {
-  const isLocal = isLocalDemo(env, new URL(request.url).hostname)
-  const expected = env.ROOT_TOKEN ?? (isLocal ? DEMO_ROOT_TOKEN : '')
-  if (expected === '') return false
-  return sameBytes(await sha256(expected), await sha256(given))
+  const expected =
+    rootToken(env) ?? (env.ROOT_TOKEN === undefined && isLocalDemo(env, request) ? DEMO_ROOT_TOKEN : null)
+  // Compared all the same, so that the time of an answer does not tell whether there is one.
+  const isSame = sameBytes(await sha256(expected ?? ''), await sha256(given))
+  return expected !== null && isSame
 }

@@ -5,7 +5,7 @@
 
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
-import { isLoopback } from '../loopback.ts'
+import { isLocalRequest } from '../loopback.ts'
 import { sha256 } from '../sha256.ts'
 import { checkConfig, type TenantConfig, tenantConfig, versioned } from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
@@ -25,8 +25,18 @@ export function isDemo(env: Env): boolean {
 }
 
 /** Whether a request may use the demo: what is insecure on purpose never answers another machine. */
-export function isLocalDemo(env: Env, hostname: string): boolean {
-  return isDemo(env) && isLoopback(hostname)
+export function isLocalDemo(env: Env, request: Request): boolean {
+  return isDemo(env) && isLocalRequest(request)
+}
+
+/** Variables that are for this machine alone, because each takes away a protection. */
+const LOCAL_SWITCHES = ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS', 'IGNORE_JURISDICTION'] as const
+
+/** Which of them are on although the request shows that others reach this gateway; null for none. */
+export function localSwitchesProblem(env: Env, request: Request): string | null {
+  const on = LOCAL_SWITCHES.filter((name) => env[name] === 'true')
+  if (on.length === 0 || isLocalRequest(request)) return null
+  return `found ${on.join(', ')} where others than this machine reach the gateway (by the request's host name, or a header of whoever passed it on); allowed: in \`npm run dev\`, asked at a loopback name`
 }
 
 interface DemoState {

@@ -21,7 +21,7 @@ export function guard(request: Request, env: Env): Refusal | null {
     }
   }
   const origin = request.headers.get('origin')
-  if (origin !== null && !isAllowedOrigin(origin, new URL(request.url).hostname, env)) {
+  if (origin !== null && !isAllowedOrigin(origin, request, env)) {
     return { status: 403, code: codes.transport, message: 'This Origin is not allowed; see ALLOWED_ORIGINS' }
   }
   return null
@@ -32,10 +32,10 @@ export function guard(request: Request, env: Env): Refusal | null {
  * or one whose name was rebound to this address, must not reach tools through its visitor (MCP, transports,
  * security). In the local demo, pages on this machine may: that is where the inspectors run.
  */
-export function isAllowedOrigin(origin: string, hostname: string, env: Env): boolean {
+export function isAllowedOrigin(origin: string, request: Request, env: Env): boolean {
   if (allowedOrigins(env).includes(origin)) return true
   const url = URL.parse(origin)
-  return url !== null && url.origin === origin && isLoopback(url.hostname) && isLocalDemo(env, hostname)
+  return url !== null && url.origin === origin && isLoopback(url.hostname) && isLocalDemo(env, request)
 }
 
 function allowedOrigins(env: Env): string[] {

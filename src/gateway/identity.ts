@@ -32,7 +32,7 @@ export async function readClaim(
   if (pathTenant !== null && pathTenant !== claim.tenant) return null
   const { hostname } = new URL(request.url)
   if (!hostAllows(env, hostname, claim.tenant)) return null
-  if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, hostname)) return null
+  if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, request)) return null
   return claim
 }
 

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, expect, test } from 'vitest'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/env.ts'
-import { makeGrant, makePerson, ROOT, remains, tenantObject } from '../support/admin.ts'
+import { makeGrant, makePerson, OWN_ROOT, remains, tenantObject } from '../support/admin.ts'
 import { fresh, request } from '../support/gateway.ts'
 
 beforeEach(fresh)
@@ -11,7 +11,7 @@ beforeEach(fresh)
 const settings = {
   TENANT_DOMAIN: 'mcp.example.com',
   CUSTOM_HOSTNAMES: 'tools.acme.test=acme',
-  ROOT_TOKEN: ROOT,
+  ROOT_TOKEN: OWN_ROOT,
 }
 
 async function ask(url: string, token: string, body?: unknown, bindings: Partial<Env> = {}) {
@@ -62,7 +62,7 @@ test('so is the administration', async () => {
   expect(await at('acme.mcp.example.com', person)).toBe(200)
   expect(await at('tools.acme.test', person)).toBe(200)
   expect(await at('globex.mcp.example.com', person)).toBe(401)
-  expect(await at('globex.mcp.example.com', ROOT)).toBe(401)
-  expect(await at('acme.mcp.example.com', ROOT)).toBe(200)
-  expect(await at('mcp.example.com', ROOT)).toBe(200)
+  expect(await at('globex.mcp.example.com', OWN_ROOT)).toBe(401)
+  expect(await at('acme.mcp.example.com', OWN_ROOT)).toBe(200)
+  expect(await at('mcp.example.com', OWN_ROOT)).toBe(200)
 })

@@ -478,8 +478,12 @@ describe('the administration API', () => {
     const bare = { ...env, DEMO: 'false' } as typeof env
     expect((await app.fetch(http(ROOT), bare)).status).toBe(401)
     expect((await app.fetch(http(''), bare)).status).toBe(401)
-    const set = { ...env, DEMO: 'false', ROOT_TOKEN: 'the-operators-own' } as typeof env
-    expect((await app.fetch(http('the-operators-own'), set)).status).toBe(404)
+    const set = {
+      ...env,
+      DEMO: 'false',
+      ROOT_TOKEN: 'the-operators-own-token-of-32-characters-at-least',
+    } as typeof env
+    expect((await app.fetch(http('the-operators-own-token-of-32-characters-at-least'), set)).status).toBe(404)
     expect((await app.fetch(http(ROOT), { ...set, DEMO: 'true' } as typeof env)).status).toBe(401)
   })
 })

@@ -76,7 +76,7 @@ describe('a copy of the project', () => {
   let project: string
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'gatehouse-copy-'))
-    for (const name of ['src', 'wrangler.toml', '.dev.vars', 'package.json', 'tsconfig.json']) {
+    for (const name of ['src', 'wrangler.toml', '.dev.vars.example', 'package.json', 'tsconfig.json']) {
       await cp(join(root, name), join(project, name), { recursive: true })
     }
     await symlink(join(root, 'node_modules'), join(project, 'node_modules'))

@@ -8,6 +8,9 @@ import { type Answer, BASE, type Json, send } from './gateway.ts'
 
 export const ROOT = 'gh_root_insecure-local-token'
 
+/** The root token of a deployment that has its own. */
+export const OWN_ROOT = 'root-token-of-an-operator-who-has-one'
+
 export function admin(
   method: string,
   path: string,
@@ -32,12 +35,13 @@ export async function adminWith(
   body?: unknown,
   base = BASE,
 ): Promise<Answer> {
-  const headers = { authorization: `Bearer ${ROOT}`, 'content-type': 'application/json' }
+  const token = 'ROOT_TOKEN' in bindings ? ROOT : OWN_ROOT
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const init: RequestInit = { method, headers }
   if (body !== undefined) init.body = JSON.stringify(body)
   const context = { waitUntil: () => {}, passThroughOnException: () => {} } as unknown as ExecutionContext
   const http = new Request(`${base}/api/v1/tenants/${unscanned(method, path)}`, init)
-  const response = await app.fetch(http, { ...env, ROOT_TOKEN: ROOT, ...bindings } as Env, context)
+  const response = await app.fetch(http, { ...env, ROOT_TOKEN: OWN_ROOT, ...bindings } as Env, context)
   const text = await response.text()
   return {
     status: response.status,

@@ -29,7 +29,7 @@ export interface Dev {
 }
 
 export interface DevOptions {
-  /** On top of .dev.vars. */
+  /** On top of .dev.vars.example. */
   readonly vars?: Readonly<Record<string, string>>
   /** A folder for its state, which then outlives it. */
   readonly persistTo?: string
@@ -42,7 +42,19 @@ export async function startDev(options: DevOptions = {}): Promise<Dev> {
   const port = await freePort()
   const state = options.persistTo ?? (await mkdtemp(join(tmpdir(), 'gatehouse-dev-')))
   const vars = Object.entries(options.vars ?? {}).flatMap(([name, value]) => ['--var', `${name}:${value}`])
-  const args = ['dev', '--port', String(port), '--inspector-port', '0', '--persist-to', state, ...vars]
+  // Not a developer's own .dev.vars.
+  const args = [
+    'dev',
+    '--env-file',
+    '.dev.vars.example',
+    '--port',
+    String(port),
+    '--inspector-port',
+    '0',
+    '--persist-to',
+    state,
+    ...vars,
+  ]
   // A group of its own, so that the runtime below it can be stopped by the same id.
   const child = spawn(process.execPath, [join(root, 'node_modules/wrangler/bin/wrangler.js'), ...args], {
     cwd: options.project ?? root,
