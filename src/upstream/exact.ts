@@ -2,30 +2,33 @@
  * Numbers that JSON can say and JavaScript cannot keep. A request that is parsed, decided on and written again
  * would reach its server with another number than its client sent. PURE.
  */
+import { behindString } from '../exact-json.ts'
 
-/** 2^53 has 16 digits: with fewer, every integer is kept. */
-const FEWEST_DIGITS = 16
-const MANY_DIGITS = /[0-9]{16}/
+/** Only a number with so many digits in a row as 2^53 has, or with an exponent, can be lost. */
+const SUSPECT = /[0-9]{16}|[0-9][eE]/
 /** The largest number has 309. */
 const MOST_DIGITS = 309
 /** Of a number that is named in an error. */
 const LONGEST_QUOTE = 40
 const NUMBERS = /-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?/g
+const ZERO = 0x30
+const PARTS = /^-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/
+/** How programs write a floating-point number that is too large for plain digits. */
+const SCIENTIFIC = /^-?[0-9](?:\.[0-9]+)?[eE]/
 
 /**
- * The first integer in a JSON text that would not stay what it is, cut at 40 characters; null where all do. Numbers with a fraction or an
- * exponent are approximate to begin with. The text must be JSON; what is in strings does not count.
+ * The first number in a JSON text that would not stay what it is (`isInexact`), cut at 40 characters; null where all do. The text must
+ * be JSON; what is in strings does not count.
  */
 export function inexactNumber(text: string): string | null {
-  if (!MANY_DIGITS.test(text)) return null
+  if (!SUSPECT.test(text)) return null
   let start = 0
   while (start < text.length) {
     const quote = text.indexOf('"', start)
     const end = quote < 0 ? text.length : quote
-    if (end - start >= FEWEST_DIGITS) {
+    if (end - start >= 3) {
       for (const [literal] of text.slice(start, end).matchAll(NUMBERS)) {
-        if (isInexact(literal))
-          return literal.length <= LONGEST_QUOTE ? literal : `${literal.slice(0, LONGEST_QUOTE)}…`
+        if (isInexact(literal)) return quoted(literal)
       }
     }
     if (quote < 0) return null
@@ -34,25 +37,49 @@ export function inexactNumber(text: string): string | null {
   return null
 }
 
-/** The place behind the string that begins at a quotation mark. */
-function behindString(text: string, quote: number): number {
-  let end = text.indexOf('"', quote + 1)
-  while (end >= 0) {
-    let slashes = 0
-    while (text[end - 1 - slashes] === '\\') slashes += 1
-    if (slashes % 2 === 0) return end + 1
-    end = text.indexOf('"', end + 1)
-  }
-  return text.length
+/** A number as an error names it, cut at 40 characters. */
+export function quoted(literal: string): string {
+  return literal.length <= LONGEST_QUOTE ? literal : `${literal.slice(0, LONGEST_QUOTE)}…`
 }
 
-function isInexact(literal: string): boolean {
-  const digits = literal.startsWith('-') ? literal.length - 1 : literal.length
-  if (digits < FEWEST_DIGITS || !/^-?[0-9]+$/.test(literal)) return false
-  return digits > MOST_DIGITS || !isSame(literal)
-}
-
-function isSame(literal: string): boolean {
+/**
+ * Whether a number of a JSON text is lost when it is parsed: one that becomes infinite, and an integer, however it is
+ * written, that becomes another integer. Fractions are approximate to begin with, and so is an integer in scientific
+ * notation (`1e23`), as long as the text that is written again says the same number.
+ */
+export function isInexact(literal: string): boolean {
   const kept = Number(literal)
-  return Number.isFinite(kept) && BigInt(kept) === BigInt(literal)
+  // Up to here every integer is kept.
+  if (Math.abs(kept) <= Number.MAX_SAFE_INTEGER || Number.isNaN(kept)) return false
+  if (!Number.isFinite(kept)) return true
+  const meant = integerIn(literal)
+  if (meant === null || isExactly(kept, meant)) return false
+  const written = SCIENTIFIC.test(literal) ? integerIn(String(kept)) : null
+  return written === null || written.digits !== meant.digits || written.zeros !== meant.zeros
+}
+
+/** The size of an integer: its digits without the zeros at either end, and how many zeros follow them. */
+interface Integer {
+  readonly digits: string
+  readonly zeros: number
+}
+
+/** The integer that a literal says; null for a fraction. */
+function integerIn(literal: string): Integer | null {
+  const [, whole = '', fraction = '', exponent = '0'] = PARTS.exec(literal) ?? []
+  const all = `${whole}${fraction}`
+  // In loops: a regular expression would look for the end of the zeros from each of them.
+  let end = all.length
+  while (end > 0 && all.charCodeAt(end - 1) === ZERO) end -= 1
+  let start = 0
+  while (start < end && all.charCodeAt(start) === ZERO) start += 1
+  if (start === end) return { digits: '', zeros: 0 }
+  const zeros = Number(exponent) - fraction.length + all.length - end
+  return zeros < 0 ? null : { digits: all.slice(start, end), zeros }
+}
+
+function isExactly(kept: number, { digits, zeros }: Integer): boolean {
+  if (digits === '') return kept === 0
+  if (digits.length + zeros > MOST_DIGITS || !Number.isInteger(kept)) return false
+  return BigInt(Math.abs(kept)) === BigInt(digits) * 10n ** BigInt(zeros)
 }

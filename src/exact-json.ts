@@ -1,0 +1,104 @@
+/**
+ * JSON whose numbers keep their digits. JavaScript knows `1.0` as 1 and 9007199254740993 as another number; whoever
+ * passes on what somebody else said must not. A number that JavaScript would write in another way is read as its literal, an
+ * object that `JSON.stringify` writes as it was (TC39, JSON.parse source text access). PURE.
+ */
+
+/** A number as it was written. */
+export interface NumberLiteral {
+  readonly rawJSON: string
+}
+
+/** The parts of JSON that TypeScript does not declare yet. */
+interface SourceAccess {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source: string }) => unknown): unknown
+  rawJSON(text: string): NumberLiteral
+  isRawJSON(value: unknown): value is NumberLiteral
+}
+
+const source = JSON as unknown as SourceAccess
+
+/** Where this is nowhere in a text, it has no number that would be written in another way. It may stand in strings. */
+const SUSPECT = /[0-9]{16}|[0-9][.eE]|-0/
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const MINUS = 0x2d
+const ZERO = 0x30
+const NINE = 0x39
+const DOT = 0x2e
+/** Integers of fewer digits are written as they are. */
+const SAFE_DIGITS = 16
+
+/** Parses JSON; numbers that would be written in another way become literals. Throws as `JSON.parse` does. */
+export function parseExact(text: string): unknown {
+  if (!hasOddNumber(text)) return JSON.parse(text)
+  return source.parse(text, (_, value, context) =>
+    typeof value === 'number' && !isPlain(context.source, value) ? source.rawJSON(context.source) : value,
+  )
+}
+
+/** Whether a value is a number that `parseExact` has kept as it was written. */
+export function isLiteral(value: unknown): value is NumberLiteral {
+  return typeof value === 'object' && value !== null && source.isRawJSON(value)
+}
+
+/** The number that a literal stands for, as JavaScript knows it; any other value as it is. */
+export function numberOf(value: unknown): unknown {
+  return isLiteral(value) ? Number(value.rawJSON) : value
+}
+
+/** Whether a JSON text has a number that `JSON.stringify` would write in another way. Text that is not JSON may answer either way. */
+export function hasOddNumber(text: string): boolean {
+  if (!SUSPECT.test(text)) return false
+  for (let at = 0; at < text.length; ) {
+    const char = text.charCodeAt(at)
+    if (char === QUOTE) at = behindString(text, at)
+    else if (char === MINUS || isDigit(char)) {
+      const end = behindNumber(text, at)
+      if (isOdd(text, at, end)) return true
+      at = end
+    } else at += 1
+  }
+  return false
+}
+
+/** Most numbers are short integers, which are told without being cut out. */
+function isOdd(text: string, start: number, end: number): boolean {
+  let isInteger = true
+  for (let at = start + 1; at < end && isInteger; at++) isInteger = isDigit(text.charCodeAt(at))
+  if (isInteger && end - start < SAFE_DIGITS && text.charCodeAt(start) !== MINUS) return false
+  const literal = text.slice(start, end)
+  return !isPlain(literal, Number(literal))
+}
+
+/** Whether `JSON.stringify` writes a number as it was written. */
+function isPlain(literal: string, value: number): boolean {
+  return String(value) === literal
+}
+
+function isDigit(char: number): boolean {
+  return char >= ZERO && char <= NINE
+}
+
+function behindNumber(text: string, start: number): number {
+  let at = start + 1
+  for (let char = text.charCodeAt(at); isInNumber(char); char = text.charCodeAt(at)) at += 1
+  return at
+}
+
+/** A digit, a sign, a point or the E of an exponent. */
+function isInNumber(char: number): boolean {
+  return isDigit(char) || char === DOT || char === MINUS || char === 0x2b || char === 0x65 || char === 0x45
+}
+
+/** The place behind the string that begins at a quotation mark. */
+export function behindString(text: string, quote: number): number {
+  let end = text.indexOf('"', quote + 1)
+  while (end >= 0) {
+    let slashes = 0
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes += 1
+    if (slashes % 2 === 0) return end + 1
+    end = text.indexOf('"', end + 1)
+  }
+  return text.length
+}
