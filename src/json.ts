@@ -1,4 +1,5 @@
 /** JSON values: their types, their equality, and whether something is one at all. */
+import { isLiteral } from './exact-json.ts'
 
 export type JsonType = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object'
 
@@ -11,8 +12,9 @@ export function jsonType(value: unknown): JsonType {
   return typeof value as JsonType
 }
 
+/** A number that is kept as it was written (exact-json.ts) is none. */
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isLiteral(value)
 }
 
 /** Equal as JSON: same type, same content, whatever the order of an object's names. `1` never equals `"1"`. */

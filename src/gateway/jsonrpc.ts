@@ -1,4 +1,5 @@
 /** JSON-RPC answers that the gateway gives itself. PURE. */
+import { isLiteral, type NumberLiteral } from '../exact-json.ts'
 
 /** Codes of JSON-RPC 2.0 (5.1) and of MCP's own range. */
 export const codes = {
@@ -21,7 +22,8 @@ export const codes = {
   unsupportedVersion: -32_022,
 } as const
 
-export type RequestId = string | number
+/** A literal where JavaScript would write the number in another way. */
+export type RequestId = string | number | NumberLiteral
 
 /** A refusal of one HTTP request before any tool has seen it. */
 export interface Refusal {
@@ -49,5 +51,6 @@ export function refusalResponse(refusal: Refusal, id: RequestId | null): Respons
 /** The id of something that may be a JSON-RPC request, else null. */
 export function idOf(body: unknown): RequestId | null {
   if (typeof body !== 'object' || body === null || !('id' in body)) return null
-  return typeof body.id === 'string' || typeof body.id === 'number' ? body.id : null
+  const { id } = body
+  return typeof id === 'string' || typeof id === 'number' || isLiteral(id) ? id : null
 }

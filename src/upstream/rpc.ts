@@ -1,7 +1,9 @@
 /** JSON-RPC messages as an upstream sends them: data of a stranger, looked at before it is used. PURE. */
+import { isLiteral, type NumberLiteral, numberOf, parseExact } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 
-export type RpcId = string | number
+/** A literal where JavaScript would write the number in another way. */
+export type RpcId = string | number | NumberLiteral
 
 export interface RpcMessage {
   readonly jsonrpc: '2.0'
@@ -20,9 +22,9 @@ export interface RpcMessage {
 export function rpcMessage(value: unknown): RpcMessage | null {
   if (!isObject(value) || value.jsonrpc !== '2.0') return null
   const { id, method } = value
-  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return null
+  if (id !== undefined && id !== null && !isRpcId(id)) return null
   if (method !== undefined && method !== null) return requestIn(value)
-  return isError(value.error) ? only(value, 'id', 'error') : resultIn(value)
+  return isError(value.error) ? only(withPlainCode(value), 'id', 'error') : resultIn(value)
 }
 
 /** A request or a notification. */
@@ -39,8 +41,17 @@ function resultIn(value: Readonly<Record<string, unknown>>): RpcMessage | null {
   return isObject(value.result) ? only(value, 'id', 'result') : null
 }
 
-function isError(error: unknown): boolean {
-  return isObject(error) && Number.isSafeInteger(error.code) && typeof error.message === 'string'
+function isError(error: unknown): error is Readonly<Record<string, unknown>> {
+  return (
+    isObject(error) && Number.isSafeInteger(numberOf(error.code)) && typeof error.message === 'string'
+  )
+}
+
+/** A code is looked at here, so it is a number, however it was written. */
+function withPlainCode(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { error } = value
+  if (!isError(error) || !isLiteral(error.code)) return value
+  return { ...value, error: { ...error, code: numberOf(error.code) } }
 }
 
 const members = ['id', 'method', 'params', 'result', 'error'] as const
@@ -66,11 +77,11 @@ const MOST_IN_BATCH = 1_000
 
 /**
  * Reads a text: one message, or the messages of an array, as servers of 2025-03-26 may send them (MCP 2025-03-26,
- * Streamable HTTP). What is no message is left out.
+ * Streamable HTTP). What is no message is left out. Numbers keep their digits.
  */
 export function readRpc(text: string): RpcReading {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseExact(text)
     if (Array.isArray(value)) {
       const read = value.slice(0, MOST_IN_BATCH).map(rpcMessage)
       return { messages: read.filter((message) => message !== null), isAsSent: false }
@@ -98,10 +109,34 @@ export function isRequest(message: RpcMessage): message is RpcMessage & { readon
   return message.method !== undefined && message.id !== undefined && message.id !== null
 }
 
-/** The answer to request `id`. An error may lack the id where the request could not be read (JSON-RPC 2.0, 5). */
+/**
+ * The answer to request `id`. An error may lack the id where the request could not be read (JSON-RPC 2.0, 5), and some
+ * servers then give an empty one.
+ */
 export function answers(message: RpcMessage, id: RpcId): boolean {
   if (!isAnswer(message)) return false
-  return (
-    message.id === id || (message.error !== undefined && (message.id === null || message.id === undefined))
-  )
+  return isSameId(message.id, id) || (message.error !== undefined && isNobodys(message.id))
+}
+
+/**
+ * The message under the id of the request that it answers over HTTP, where it refuses that: an error that names nobody,
+ * or, with a status that refuses the request, an error under whatever id a server has for such cases.
+ */
+export function asAnswer(message: RpcMessage, id: RpcId, status: number): RpcMessage {
+  if (!isAnswer(message) || message.error === undefined || isSameId(message.id, id)) return message
+  return isNobodys(message.id) || status >= 400 ? { ...message, id } : message
+}
+
+/** Whether an answer's id names no request. */
+export function isNobodys(id: RpcMessage['id']): boolean {
+  return id === undefined || id === null || id === ''
+}
+
+export function isRpcId(value: unknown): value is RpcId {
+  return typeof value === 'string' || typeof value === 'number' || isLiteral(value)
+}
+
+/** The same type and the same spelling. */
+export function isSameId(one: unknown, other: unknown): boolean {
+  return one === other || (isLiteral(one) && isLiteral(other) && one.rawJSON === other.rawJSON)
 }
