@@ -2,6 +2,7 @@
 import { bridge } from '../bridge/bridge.ts'
 import type { Settled } from '../principal/contract.ts'
 import { type Era, hasBatches } from '../revisions.ts'
+import { restored } from '../upstream/answer-ids.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { forgiven, isJson, type Sent, send } from '../upstream/http.ts'
@@ -25,7 +26,7 @@ export interface Outgoing {
 }
 
 /** What the client is told, and who hears how it went. */
-export type Delivery = Omit<Reception, 'id' | 'mayResume'>
+export type Delivery = Omit<Reception, 'id' | 'client' | 'mayResume'>
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
@@ -69,17 +70,18 @@ async function inSession(
   request: Outgoing,
   given: Delivery,
 ): Promise<Response> {
-  const body = JSON.stringify(request)
+  const id = crypto.randomUUID()
+  const body = JSON.stringify({ ...request, id })
   const { passage, link, signal } = talk
   const running = track(passage, link.config.name, request.id)
   const delivery = untilTakenBack(given, running)
   const receptionIn = ({ protocolVersion }: SessionNames): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
     const rewriting = delivery.rewriting ?? (hasBatches(protocolVersion) ? unchanged : null)
-    return { ...delivery, rewriting, id: request.id, mayResume: true }
+    return { ...delivery, rewriting, id, client: request.id, mayResume: true }
   }
   const post = (session: SessionNames): Promise<Sent> => {
-    running.sentAs({ session, id: request.id })
+    running.sentAs({ session, id })
     return send(link, {
       method: 'POST',
       headers: requestHeaders({ client: passage.http.headers, session }),
@@ -92,7 +94,7 @@ async function inSession(
   let sent = await post(partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
   const { session } = partner
-  if (!(await isForgotten(sent, session, request.id, () => forget(talk, session.id))))
+  if (!(await isForgotten(sent, session, id, () => forget(talk, session.id))))
     return receive(sent.response, sent.hold, receptionIn(session))
 
   // A server that does not know the session has not done anything for it, so the request may be sent again, once.
@@ -142,21 +144,22 @@ export function nameOf({ method, params }: Pick<Outgoing, 'method' | 'params'>):
 
 async function stateless(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
   const { link, passage } = talk
+  const id = crypto.randomUUID()
   const names = { method: request.method, name: nameOf(request) }
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client: passage.http.headers, stateless: names }),
-    body: JSON.stringify(request),
+    body: JSON.stringify({ ...request, id }),
     // In this era to hang up is to cancel.
     signal: talk.signal ?? passage.http.signal,
   })
   if (!sent.ok) return refused(sent.problem, delivery)
-  const reception: Reception = { ...delivery, id: request.id, mayResume: false }
+  const reception: Reception = { ...delivery, id, client: request.id, mayResume: false }
   if (sent.response.status < 400 || sent.response.status >= 500 || !isJson(sent.response))
     return receive(sent.response, sent.hold, reception)
 
   // It was refused before anything was done. A server that has gone back to the session era says so here.
-  const answer = await readAnswer(sent.response, sent.hold, request.id, 1024 * 1024)
+  const answer = await readAnswer(sent.response, sent.hold, id, 1024 * 1024)
   if (!answer.ok) return refused(answer.problem, delivery)
   if (isOfSessionEra(answer.message) && erasOf(link).stateless === true) {
     learnEras(link, {
@@ -166,9 +169,10 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
     const found = await findPartner(talk)
     if (found.ok && found.partner.era === 'session') return deliverTo(talk, found.partner, request, delivery)
   }
-  delivery.onEnd({ kind: 'answered', message: answer.message, status: answer.status })
+  const message = restored(answer.message, { sent: id, client: request.id })
+  delivery.onEnd({ kind: 'answered', message, status: answer.status })
   const headers = { 'content-type': 'application/json', ...delivery.headers }
-  return new Response(JSON.stringify(answer.message), { status: answer.status, headers })
+  return new Response(JSON.stringify(message), { status: answer.status, headers })
 }
 
 /** Errors by which servers of the session era refuse a request that has no session: none that the stateless era has. */

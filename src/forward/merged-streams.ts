@@ -6,6 +6,7 @@ import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { restoring, splitMarked } from '../upstream/answer-ids.ts'
 import { splitUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { messageEvent } from '../upstream/reception.ts'
@@ -32,11 +33,13 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     const join = async (at: Reached) => {
       const { name } = at.upstream
       const origin = originOf(passage, name)
+      const marked = origin === null ? null : splitMarked(origin.id)
+      const rewriting = rewritingFor(name, origin?.request ?? null)
       if (at.admitted.upstream !== null)
         await merged.join(at, {
           open: sourceOf,
-          rewriting: rewritingFor(name, origin?.request ?? null),
-          lastEventId: origin?.id,
+          rewriting: marked === null ? rewriting : restoring(marked.pair, rewriting),
+          lastEventId: marked?.id ?? origin?.id,
         })
     }
     merged.hear((message) => {

@@ -128,7 +128,7 @@ async function ask(
   way: Way,
   cursor: string | undefined,
 ): Promise<RpcMessage | UpstreamProblem> {
-  const id = 'gatehouse-scan'
+  const id = crypto.randomUUID()
   const method = 'tools/list'
   const page = cursor === undefined ? {} : { cursor }
   const params = way === 'stateless' ? { ...page, _meta: envelope } : page

@@ -7,13 +7,15 @@ import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { isObject } from '../json.ts'
 import type { FeedMessage } from '../principal/feed-messages.ts'
 import { hasBatches } from '../revisions.ts'
+import { type IdPair, markOf, restored, StreamIds, splitMarked } from '../upstream/answer-ids.ts'
 import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
-import { eventHeaders, messageEvent, unchanged } from '../upstream/reception.ts'
+import { eventHeaders, messageEvent, type Rewriting, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
@@ -34,7 +36,7 @@ export async function openSingleStream(passage: Passage, server: string): Promis
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     endWithServer(feed, at, passage)
-    const source = await sourceOf(at, passage.http.headers.get('last-event-id') ?? undefined)
+    const source = await resumed(at, passage.http.headers.get('last-event-id') ?? undefined)
     const again = async () => {
       const renewed = await reach(passage, server, 'session', undefined)
       return renewed.ok ? openOrNull(await sourceOf(renewed.at, undefined)) : null
@@ -44,6 +46,22 @@ export async function openSingleStream(passage: Passage, server: string): Promis
       open: again,
     })
   })
+}
+
+/** The server's stream, behind the event of that id, where there is one: the answer that follows it has the client's id. */
+async function resumed(at: Reached, last: string | undefined): ReturnType<typeof sourceOf> {
+  const marked = last === undefined ? null : splitMarked(last)
+  const source = await sourceOf(at, marked?.id ?? last)
+  return marked === null || typeof source === 'string' ? source : withClientIds(source, marked.pair)
+}
+
+function withClientIds({ body, end }: StreamSource, pair: IdPair): StreamSource {
+  const ids = new StreamIds(pair, markOf(pair))
+  const changing = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (piece, controller) => controller.enqueue(ids.push(piece)),
+    flush: (controller) => controller.enqueue(ids.end()),
+  })
+  return { body: body.pipeThrough(changing), end }
 }
 
 function openOrNull(source: StreamSource | 'none' | 'failed'): StreamSource | null {
@@ -97,8 +115,12 @@ function sourceFrom({ response, hold }: Extract<Sent, { ok: true }>): StreamSour
 }
 
 /** The same with an event for each message, where several may come in one array. */
-function takenApart({ body, end }: StreamSource): StreamSource {
-  const rewriter = new EventRewriter(unchanged)
+function takenApart(source: StreamSource): StreamSource {
+  return rewritten(source, unchanged)
+}
+
+function rewritten({ body, end }: StreamSource, rewriting: Rewriting): StreamSource {
+  const rewriter = new EventRewriter(rewriting)
   const decoder = new TextDecoder()
   const encoder = new TextEncoder()
   const events = new TransformStream<Uint8Array, Uint8Array>({
@@ -154,25 +176,41 @@ export async function subscribe(at: Reached, message: RequestMessage): Promise<S
     const across = await subscribeAcross(at, message)
     return 'failure' in across ? refused(across) : { kind: 'open', source: across }
   }
+  const pair = { sent: crypto.randomUUID(), client: message.id }
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client: passage.http.headers, stateless: { method: message.method } }),
-    body: JSON.stringify(outgoing(message)),
+    body: JSON.stringify({ ...outgoing(message), id: pair.sent }),
     isEndless: true,
     signal: at.signal ?? passage.http.signal,
   })
   if (!sent.ok) return refused(sent.problem)
   const source = sourceFrom(sent)
-  if (source !== null) return { kind: 'open', source }
+  if (source !== null) return { kind: 'open', source: named(source, pair) }
   // It is no stream, so it may not last as long as it likes.
   const { hold, response } = sent
   const { idleSeconds } = link.config
   const late = problemOf('timeout', `took more than ${idleSeconds} seconds to refuse`)
   const bound = setTimeout(() => hold.watchdog.stop(late), idleSeconds * 1_000)
-  const read = await readAnswer(response, hold, message.id, MOST_REFUSAL_BYTES)
+  const read = await readAnswer(response, hold, pair.sent, MOST_REFUSAL_BYTES)
   clearTimeout(bound)
   if (!read.ok) return refused(read.problem)
-  return { kind: 'refused', message: read.message, status: read.status, isFinal: true }
+  return { kind: 'refused', message: restored(read.message, pair), status: read.status, isFinal: true }
+}
+
+/** A subscription is named by the id of its request: the client's own, as its client knows it. */
+function named(source: StreamSource, pair: IdPair): StreamSource {
+  return rewritten(source, {
+    message: (message) => ofSubscription(restored(message, pair), pair),
+    eventId: (id) => id,
+  })
+}
+
+function ofSubscription(message: RpcMessage, { sent, client }: IdPair): RpcMessage {
+  const { params } = message
+  const meta = params?._meta
+  if (!isObject(meta) || meta[SUBSCRIPTION_ID_META_KEY] !== sent) return message
+  return { ...message, params: { ...params, _meta: { ...meta, [SUBSCRIPTION_ID_META_KEY]: client } } }
 }
 
 /** What a subscriber hears of what the principal says: that tools have changed, where it asked for that (MCP 2026-07-28, subscriptions). */

@@ -7,7 +7,7 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message } from '../gateway/message.ts'
 import { log } from '../log.ts'
 import { describe, type UpstreamProblem } from '../upstream/problem.ts'
-import type { RpcId } from '../upstream/rpc.ts'
+import { isRpcId } from '../upstream/rpc.ts'
 import { notify, type SessionNames } from '../upstream/session.ts'
 import { forget } from './partner.ts'
 import { type RunningRequest, runningAs } from './running.ts'
@@ -57,9 +57,8 @@ async function say(at: Reached, session: SessionNames, body: object): Promise<Up
 export function takenBackBy(passage: Passage, { era, body }: Notification): readonly RunningRequest[] | null {
   if (body.method !== 'notifications/cancelled') return null
   const { requestId: id } = (body.params ?? {}) as { requestId?: unknown }
-  const isId = typeof id === 'string' || typeof id === 'number'
   // A client of the stateless era cancels by hanging up.
-  return isId && era === 'session' ? runningAs(passage, id as RpcId) : []
+  return isRpcId(id) && era === 'session' ? runningAs(passage, id) : []
 }
 
 /** Tells the server of a request that it is taken back, by the name that the request has there. */

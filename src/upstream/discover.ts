@@ -23,7 +23,7 @@ export type Discovered =
 
 /** Sends `server/discover` in the gateway's own name. */
 export async function discover(link: UpstreamLink, signal?: AbortSignal): Promise<Discovered> {
-  const id = 'gatehouse-discover'
+  const id = crypto.randomUUID()
   const method = 'server/discover'
   const params = { _meta: envelopeOf(gatewayProfile) }
   const sent = await send(link, {

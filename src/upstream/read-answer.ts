@@ -4,7 +4,7 @@ import { BodyReader, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { errorUnder } from './refusal.ts'
-import { answers, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
+import { answers, asAnswer, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventWatch } from './watch.ts'
 
 export type ReadAnswer =
@@ -36,9 +36,10 @@ export async function readAnswer(
     ? await readJson(reader, id, mostBytes, status)
     : await findEvent(reader, id, mostBytes, status)
   if (!found.ok) return fault(found.problem)
-  if (!answers(found.message, id)) return fault(wrongId(status))
+  const message = asAnswer(found.message, id, status)
+  if (!answers(message, id)) return fault(wrongId(status))
   hold.end(null)
-  return { ok: true, message: found.message, status }
+  return { ok: true, message, status }
 }
 
 type Found =

@@ -1,4 +1,5 @@
 /** Answers that come as an event stream: passed on as they come, watched for the answer, ended with one. */
+import { markOf, restored, restoring, StreamIds } from './answer-ids.ts'
 import { BodyProblem, endedEarly, hungUp, problemFrom, unansweredInTime } from './answer-problems.ts'
 import { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
@@ -9,10 +10,11 @@ import {
   eventHeaders,
   messageEvent,
   once,
+  pairOf,
   type Reception,
   type Rewriting,
 } from './reception.ts'
-import { isAnswer, type RpcMessage, readRpc } from './rpc.ts'
+import { isAnswer, isNobodys, type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, formatEvent, isMessageType, type SseEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
@@ -27,7 +29,11 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const decoder = new TextDecoder()
   const reader = new BodyReader(response, hold)
   const watch = new EventWatch(reception.id)
-  const rewriter = reception.rewriting === null ? null : new EventRewriter(reception.rewriting)
+  const { rewriting } = reception
+  const pair = pairOf(reception)
+  const rewriter =
+    rewriting === null ? null : new EventRewriter(pair === null ? rewriting : restoring(pair, rewriting))
+  const ids = rewriter !== null || pair === null ? null : new StreamIds(pair, markOf(pair))
   const found = () => (rewriter === null ? watch.answer : rewriter.answer)
   let isAsking = false
   let linger: ReturnType<typeof setTimeout> | null = null
@@ -44,6 +50,20 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
     isAsking = watch.asked > asked
     hold.watchdog.heard(isAsking ? Number.POSITIVE_INFINITY : idleMs)
   }
+  let isRefusalSaid = false
+  /** A refusal that names nobody passes as it is; behind it the client is told that it is the answer to its request. */
+  const withAnswer = (passed: Uint8Array): Uint8Array => {
+    const { answer } = watch
+    if (isRefusalSaid || answer === null || answer === 'cut' || watch.isInEvent || !isNobodys(answer.id))
+      return passed
+    isRefusalSaid = true
+    const { id, client = id } = reception
+    const said = encoder.encode(messageEvent(restored(answer, { sent: id, client })))
+    const both = new Uint8Array(passed.length + said.length)
+    both.set(passed)
+    both.set(said, passed.length)
+    return both
+  }
   /** The next piece for the client, or null when there is none. */
   const next = async (): Promise<Uint8Array | null> => {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
@@ -53,7 +73,11 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
       allowSilence(asked)
       const changed = rewriter?.push(text)
       if (found() !== null) linger ??= setTimeout(leave, LINGER_MS)
-      if (changed === undefined) return piece
+      if (changed === undefined) {
+        const passed = withAnswer(ids?.push(piece) ?? piece)
+        if (passed.length > 0) return passed
+        continue
+      }
       if (changed !== '') return encoder.encode(changed)
     }
     const isPaused = reception.mayResume && watch.isResumable

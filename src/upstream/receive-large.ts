@@ -1,9 +1,18 @@
 /** Answers in JSON that are too large to be held: passed on as they come. */
-import { BodyProblem, hungUp, notRpc, problemFrom } from './answer-problems.ts'
+import { AnswerIds } from './answer-ids.ts'
+import { BodyProblem, hungUp, notRpc, problemFrom, wrongId } from './answer-problems.ts'
 import type { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
 import { ObjectOutline } from './object-outline.ts'
-import { abandoned, type Ending, eventHeaders, messageEvent, once, type Reception } from './reception.ts'
+import {
+  abandoned,
+  type Ending,
+  eventHeaders,
+  messageEvent,
+  once,
+  pairOf,
+  type Reception,
+} from './reception.ts'
 
 /**
  * JSON too large to be held. It is sent as the data of one event, because a JSON body that breaks off cannot be
@@ -20,6 +29,9 @@ export function receiveLarge(
   const encoder = new TextEncoder()
   const waiting = [...pieces]
   const outline = new ObjectOutline()
+  const front = new Front()
+  const pair = pairOf(reception)
+  const ids = pair === null ? null : new AnswerIds(pair)
   const isEvent = reception.acceptsEvents()
   const end = once((ending: Ending) => {
     hold.end(ending.kind === 'failed' ? ending.problem : null)
@@ -37,9 +49,17 @@ export function receiveLarge(
     },
     async pull(controller) {
       try {
-        const piece = waiting.shift() ?? (await reader.next())
-        if (piece === null ? !outline.isWhole : !outline.fits(piece)) throw new BodyProblem(notRpc(status))
-        if (piece !== null) return controller.enqueue(isEvent ? onOneLine(piece) : piece)
+        // Until something can be passed on: a pull that brings nothing is not repeated.
+        for (;;) {
+          const read = waiting.shift() ?? (await reader.next())
+          if (read === null) break
+          const piece = front.cut(read)
+          if (!outline.fits(piece)) throw new BodyProblem(notRpc(status))
+          const passed = ids?.push(piece) ?? piece
+          if (passed.length > 0) return controller.enqueue(isEvent ? onOneLine(passed) : passed)
+        }
+        if (!outline.isWhole) throw new BodyProblem(notRpc(status))
+        if (ids?.isRestored === false) throw new BodyProblem(wrongId(status))
         if (isEvent) controller.enqueue(encoder.encode('\n\n'))
         controller.close()
         end({ kind: 'answered', message: 'cut', status })
@@ -59,6 +79,23 @@ export function receiveLarge(
   reception.gone?.addEventListener('abort', hangUp)
   const headers = isEvent ? eventHeaders : { 'content-type': 'application/json' }
   return new Response(body, { status, headers: { ...headers, ...reception.headers } })
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+/** Takes off the byte order mark that some servers begin JSON with, and readers may ignore (RFC 8259, 8.1). */
+class Front {
+  #seen = 0
+
+  cut(piece: Uint8Array): Uint8Array {
+    let at = 0
+    while (this.#seen < BYTE_ORDER_MARK.length && at < piece.length) {
+      if (piece[at] === BYTE_ORDER_MARK[this.#seen]) at += 1
+      else this.#seen = BYTE_ORDER_MARK.length
+      this.#seen += 1
+    }
+    return at === 0 ? piece : piece.subarray(at)
+  }
 }
 
 function onOneLine(piece: Uint8Array): Uint8Array {

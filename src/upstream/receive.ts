@@ -2,15 +2,16 @@
  * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
+import { AnswerIds, type IdPair, restored } from './answer-ids.ts'
 import { notRpc, wrongId } from './answer-problems.ts'
 import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'
-import { eventHeaders, messageEvent, type Reception } from './reception.ts'
+import { eventHeaders, messageEvent, pairOf, type Reception } from './reception.ts'
 import { errorUnder } from './refusal.ts'
-import { answers, isAnswer, type RpcMessage, readRpc } from './rpc.ts'
+import { answers, asAnswer, isAnswer, type RpcMessage, readRpc } from './rpc.ts'
 
 /** JSON up to this size is read before it is passed on. */
 export const WHOLE_BYTES = 256 * 1024
@@ -35,8 +36,11 @@ function fail(hold: Hold, reception: Reception, problem: UpstreamProblem): Respo
   return json(JSON.stringify(reception.failure(problem)), 200, reception)
 }
 
-function json(text: string, status: number, { headers }: Reception): Response {
-  return new Response(text, { status, headers: { 'content-type': 'application/json', ...headers } })
+function json(body: string | Uint8Array, status: number, { headers }: Reception): Response {
+  return new Response(body as BodyInit, {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+  })
 }
 
 async function receiveJson(response: Response, hold: Hold, reception: Reception): Promise<Response> {
@@ -47,10 +51,12 @@ async function receiveJson(response: Response, hold: Hold, reception: Reception)
   if (read.kind === 'problem') return fail(hold, reception, read.problem)
   if (read.kind === 'more') return receiveLarge(read.pieces, reader, hold, status, reception)
   const { messages, isAsSent } = readRpc(read.text)
-  const message = messages.find((it) => answers(it, reception.id))
-  if (message === undefined)
+  const found = messages.find((it) => answers(asAnswer(it, reception.id, status), reception.id))
+  if (found === undefined)
     return fail(hold, reception, messages.length === 0 ? notRpc(status) : wrongId(status))
-  return succeed(hold, reception, message, isAsSent ? read.text : null, messages, status)
+  const message = asAnswer(found, reception.id, status)
+  const text = isAsSent && message === found ? read.text : null
+  return succeed(hold, reception, message, text, messages, status)
 }
 
 /** Answers with `message`, which came with others of the same body; `text` as in `answerOf`. */
@@ -74,7 +80,7 @@ function succeed(
   return answer
 }
 
-/** The answer as the client gets it. `text`: as it came, where it needs no mending. */
+/** The answer as the client gets it. `text`: as it came, where it needs no mending but for its id. */
 function answerOf(
   messages: readonly RpcMessage[],
   message: RpcMessage,
@@ -82,10 +88,13 @@ function answerOf(
   status: number,
   reception: Reception,
 ): Response {
+  const pair = pairOf(reception)
+  const mine = pair === null ? message : restored(message, pair)
   if (messages.length > 1 && reception.acceptsEvents())
-    return batch(messages.filter((it) => !isAnswer(it)).concat(message), status, reception)
-  const changed = reception.rewriting?.message(message) ?? message
-  return json(changed === message && text !== null ? text : JSON.stringify(changed), status, reception)
+    return batch(messages.filter((it) => !isAnswer(it)).concat(mine), status, reception)
+  const changed = reception.rewriting?.message(mine) ?? mine
+  if (changed !== mine || text === null) return json(JSON.stringify(changed), status, reception)
+  return json(pair === null ? text : withClientId(text, pair), status, reception)
 }
 
 /** What came in one array, as a stream, since only one revision of MCP has arrays. The answer is the last. */
@@ -93,4 +102,9 @@ function batch(messages: readonly RpcMessage[], status: number, { rewriting, hea
   const changed = messages.map((it) => (rewriting === null ? it : rewriting.message(it)))
   const events = changed.flatMap((it) => (it === null ? [] : [messageEvent(it)]))
   return new Response(events.join(''), { status, headers: { ...eventHeaders, ...headers } })
+}
+
+/** The same text, but for the id. */
+function withClientId(text: string, pair: IdPair): Uint8Array {
+  return new AnswerIds(pair).push(new TextEncoder().encode(text))
 }

@@ -1,4 +1,5 @@
 /** How an answer is passed on, and how that ends. PURE. */
+import type { IdPair } from './answer-ids.ts'
 import type { UpstreamProblem } from './problem.ts'
 import type { RpcId, RpcMessage } from './rpc.ts'
 
@@ -24,6 +25,8 @@ export const unchanged: Rewriting = { message: (message) => message, eventId: (i
 export interface Reception {
   /** The request's id, as it was sent. */
   readonly id: RpcId
+  /** The client's own id of the request, which the answer gets on its way; absent where it was sent under that. */
+  readonly client?: RpcId
   /**
    * The client may come back with `Last-Event-ID` for the rest of a stream whose events have ids. In the session era alone: the
    * stateless era has no GET to come back with (MCP 2026-07-28, Streamable HTTP).
@@ -40,6 +43,11 @@ export interface Reception {
   readonly headers?: Readonly<Record<string, string>>
   /** Aborts when the client has gone: of a stream that nobody reads any more the runtime says nothing else. */
   readonly gone?: AbortSignal
+}
+
+/** The ids of a request that was sent under one of ours; null for one that was not. */
+export function pairOf({ id, client }: Reception): IdPair | null {
+  return client === undefined ? null : { sent: id, client }
 }
 
 /** The same, which does something only the first time. */

@@ -42,9 +42,7 @@ function resultIn(value: Readonly<Record<string, unknown>>): RpcMessage | null {
 }
 
 function isError(error: unknown): error is Readonly<Record<string, unknown>> {
-  return (
-    isObject(error) && Number.isSafeInteger(numberOf(error.code)) && typeof error.message === 'string'
-  )
+  return isObject(error) && Number.isSafeInteger(numberOf(error.code)) && typeof error.message === 'string'
 }
 
 /** A code is looked at here, so it is a number, however it was written. */

@@ -52,7 +52,7 @@ export async function openSession(
   client: Headers | null,
   signal?: AbortSignal,
 ): Promise<Opened> {
-  const id = 'gatehouse-initialize'
+  const id = crypto.randomUUID()
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client }),

@@ -95,7 +95,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     const call = await (await connected.agent.open('tools/call', { name: 'forger__echo' })).text()
     expect(call).not.toContain('forged')
     const lastEventId = /^id: (.*)$/m.exec(call)?.[1]
-    expect(lastEventId).toMatch(/^forger:\d+\.e\.1$/)
+    expect(lastEventId).toMatch(/^forger:\d+\.gatehouse-ids=[^.]+\.e\.1$/)
     for (const id of [undefined, lastEventId]) {
       const stream = await listen(connected, id)
       await until('it is heard', () => stream.count('list_changed') > 0, BOUND_MS)
