@@ -28,21 +28,73 @@ export function flagsOf(tool: unknown): readonly ToolFlag[] {
   if (!isObject(tool)) return flags
   for (const field of ['name', 'title', 'description'] as const) look(tool[field], [field], flags)
   if (isObject(tool.annotations)) look(tool.annotations.title, ['annotations', 'title'], flags)
-  for (const field of ['inputSchema', 'outputSchema'] as const) lookInside(tool[field], [field], flags)
+  for (const field of ['inputSchema', 'outputSchema'] as const)
+    lookInside(tool[field], [field], 'schema', flags)
   return flags.slice(0, MOST_FLAGS)
 }
 
-/** Every text of a schema is shown to the model: descriptions, titles, choices, defaults, and names too. */
-function lookInside(value: unknown, path: readonly (string | number)[], flags: ToolFlag[]): void {
+/** How a member of a schema is read. What cannot be seen is looked for in every one. */
+type Part =
+  | 'schema'
+  /** Schemas by names of their own. */
+  | 'schemas'
+  /** Written for a reader. */
+  | 'text'
+  /** A value: read as text where it is a sentence, for every choice and default is shown to the model, too. */
+  | 'value'
+  /** Read by programs alone: pointers, patterns, names of formats. */
+  | 'plumbing'
+
+/** The members of a schema that are read otherwise than a schema is (JSON Schema 2020-12, core and validation). */
+const parts: Readonly<Record<string, Part>> = {
+  ...partsOf('schemas', ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']),
+  ...partsOf('text', ['title', 'description', '$comment']),
+  ...partsOf('value', ['const', 'default', 'enum', 'example', 'examples']),
+  ...partsOf('plumbing', [
+    '$schema',
+    '$id',
+    'id',
+    '$ref',
+    '$anchor',
+    '$dynamicRef',
+    '$dynamicAnchor',
+    '$recursiveRef',
+  ]),
+  ...partsOf('plumbing', ['$vocabulary', 'type', 'format', 'pattern', 'required', 'dependentRequired']),
+  ...partsOf('plumbing', ['contentEncoding', 'contentMediaType']),
+}
+
+function partsOf(part: Part, names: readonly string[]): Record<string, Part> {
+  return Object.fromEntries(names.map((name) => [name, part]))
+}
+
+/** Five words, or as much in a script that parts no words: a shorter value is a name. */
+const SENTENCE =
+  /(?:\p{L}[^\s]{0,40}\s{1,8}){4}\p{L}|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]{8}/u
+
+function lookInside(value: unknown, path: readonly string[], part: Part, flags: ToolFlag[]): void {
   if (flags.length >= MOST_FLAGS || path.length > DEEPEST) return
-  if (typeof value === 'string') look(value, path, flags)
+  if (typeof value === 'string') {
+    // A word that no schema has may hold a text, or a value.
+    const isText = part === 'text' || (part !== 'plumbing' && SENTENCE.test(value))
+    if (isText) look(value, path, flags)
+    else lookForUnseen(value, path, flags)
+    return
+  }
   if (typeof value !== 'object' || value === null) return
   const isList = Array.isArray(value)
   for (const [name, member] of Object.entries(value)) {
     const inner = [...path, name]
     if (!isList) lookForUnseen(name, inner, flags)
-    lookInside(member, inner, flags)
+    lookInside(member, inner, isList ? part : within(part, name), flags)
   }
+}
+
+/** How the member `name` of a part is read. */
+function within(part: Part, name: string): Part {
+  if (part === 'schemas') return 'schema'
+  if (part !== 'schema') return part
+  return Object.hasOwn(parts, name) ? (parts[name] ?? 'schema') : 'schema'
 }
 
 function look(text: unknown, path: readonly (string | number)[], flags: ToolFlag[]): void {

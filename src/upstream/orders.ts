@@ -1,9 +1,12 @@
 /**
- * Text that is aimed at the model rather than at a reader. Descriptions are read by models and say how to use a
+ * Text that is aimed at the model rather than at a reader: in English here, in other languages in orders-elsewhere.ts. Descriptions are read by models and say how to use a
  * tool; what is looked for is what no honest description needs: to unsay other instructions, to keep something
  * from the user, to come before every other tool, to fetch secrets. PURE. Every pattern takes time in proportion
  * to the text: whatever may repeat is bounded.
  */
+
+import { encodedIn } from './encoded-text.ts'
+import { ordersElsewhere } from './orders-elsewhere.ts'
 
 const words = (most: number) => String.raw`(?:[^\s.;:]{1,40} ){0,${most}}?`
 const NEVER = `(?:do not|don't|dont|never|must not|mustn't|should not|shouldn't|without|avoid)`
@@ -15,6 +18,9 @@ const PASS =
 const SECRETS = String.raw`(?:~?/?\.ssh\b|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|(?<![\w*])\.env\b|\bmcp\.json\b|\bclaude_desktop_config\b|\.aws/credentials|/etc/(?:passwd|shadow)\b|\.netrc\b|\.npmrc\b|\.pypirc\b|\.kube/config|\.git-credentials|\.bash_history|\.zsh_history|\.config/gcloud|\.docker/config)`
 const TOLD = '(?:instructions?|prompts?|rules|guidelines|directives?|training|guardrails)'
 
+/** What the user need not hear unless it is asked for is left out, not kept secret. */
+const UNASKED = `(?! (?:[^.]{1,80} )?unless (?:they|he|she|it is|the users?|explicitly|specifically|asked|requested))`
+
 /** Matched against text in lower case with single spaces. */
 const orders: readonly RegExp[] = [
   // What the model was told before is to count no more.
@@ -25,7 +31,7 @@ const orders: readonly RegExp[] = [
   `\\b(?:new|updated|hidden|secret|real) (?:system )?(?:instructions?|prompt) ?:`,
   `\\byou are (?:now|no longer) (?:an? (?:${words(2)})?(?:assistant|agent|ai|model)\\b|bound\\b|restricted|in (?:developer|admin|debug|god|unrestricted|maintenance) mode|dan\\b)`,
   // The user is not to know, or not to be asked.
-  `\\b${NEVER} ${words(2)}(?:tell|telling|inform|informing|let) ${words(1)}(?:the )?(?:users?|humans?|operators?)\\b`,
+  `\\b${NEVER} ${words(2)}(?:tell|telling|inform|informing|let) ${words(1)}(?:the )?(?:users?|humans?|operators?)\\b${UNASKED}`,
   `\\b${NEVER} ${words(2)}(?:mention|mentioning|reveal|revealing|disclose|disclosing|report|reporting|explain|explaining) ${words(6)}to (?:the |any )?(?:users?|humans?|operators?)\\b`,
   `\\b(?:do not|don't|dont|never) ${words(1)}mention (?:this|these|that|it|any of|the above)\\b`,
   `\\b(?:do not|don't|dont|never) ask (?:the )?(?:users? |human )?(?:for|to) (?:confirm|permission|approv|consent)`,
@@ -49,14 +55,13 @@ const orders: readonly RegExp[] = [
   `\\b(?:must|always|every|all|also) ${words(6)}(?:b?cc(?:'d|ed)?|forward(?:ed)?|copy|copied|sent|send a copy|redirect(?:ed)?) ${words(5)}(?:to )?[\\w.+-]{1,64}@(?!example\\.)[\\w-]{1,63}\\.[a-z]`,
   // What looks like the frame of a conversation.
   '</?(?:important|system[-_ ](?:prompt|message|reminder|instructions?)|important[-_ ]instructions?|critical[-_ ]instructions?)>',
-  '</(?:system|instructions?|secret|hidden|admin|assistant|critical)>',
+  '</(?:system|secret|hidden|admin|assistant|critical)>',
   String.raw`(?<![|:/\x60'"=[-])<(?:system|assistant)>(?![|:/.\x60'"=\]-])`,
   String.raw`<\|(?:im_start|im_end|system|endoftext|start_header_id|eot_id)\|>`,
   String.raw`\[/?inst\]|<</?sys>>`,
 ].map((source) => new RegExp(source, 'u'))
 
-/** Case matters in these, and so they are matched against the text as it is. */
-const blob = /[A-Za-z0-9+/_-]{100,}/g
+const elsewhere = ordersElsewhere(SECRETS)
 
 /** The first piece of a text that is aimed at the model, or null where there is none. */
 export function addressed(text: string): string | null {
@@ -70,11 +75,10 @@ export function addressed(text: string): string | null {
     const found = order.exec(plain)
     if (found !== null) return found[0].trim()
   }
-  for (const [run] of text.matchAll(blob)) {
-    // A long path or a ruled line is no Base64, which mixes all three.
-    if (/[a-z]/.test(run) && /[A-Z]/.test(run) && /[0-9]/.test(run)) {
-      return `${run.length} characters that look like Base64: ${run.slice(0, 40)}…`
-    }
-  }
-  return null
+  const found = elsewhere(plain)
+  if (found !== null) return found
+  const encoded = encodedIn(text)
+  return encoded === null
+    ? null
+    : `${encoded.run.length} characters that spell ${JSON.stringify(encoded.text)}`
 }
