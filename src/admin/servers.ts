@@ -55,7 +55,13 @@ const statusSchema = z.object({
   flags: z.array(z.object({ tool: z.string(), kind: z.string(), where: z.string(), found: z.string() })),
   names: z.object({
     renamed: z.record(z.string(), z.string()),
-    left_out: z.array(z.object({ name: z.string(), reason: z.string() })),
+    left_out: z.array(
+      z.object({
+        name: z.string(),
+        reason: z.string(),
+        kind: z.enum(['prompts', 'resources', 'resourceTemplates']).optional().describe('Absent: a tool'),
+      }),
+    ),
   }),
 })
 const toolSchema = z.object({

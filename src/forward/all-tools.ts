@@ -9,18 +9,22 @@ export type Tool = Readonly<Record<string, unknown>> & { readonly name: string }
 const MOST_PAGES = 100
 const MOST_TOOLS = 20_000
 
-/** The tools in the answer to `tools/list`, or null where it is no list of tools. */
-export function toolsIn({ result }: RpcMessage): Tool[] | null {
+/** The entries in the answer to `tools/list`, whatever they are, or null where it is no list of tools. */
+export function toolsIn({ result }: RpcMessage): readonly unknown[] | null {
   const tools = result?.tools
-  if (!Array.isArray(tools)) return null
-  return tools.filter((tool): tool is Tool => isObject(tool) && typeof tool.name === 'string')
+  return Array.isArray(tools) ? tools : null
+}
+
+/** Whether an entry can be spoken of. */
+export function isTool(entry: unknown): entry is Tool {
+  return isObject(entry) && typeof entry.name === 'string'
 }
 
 /** Asks for page after page. Null when one of them is missing, for then nobody knows what all of them are. */
 export async function allTools(
   ask: (cursor: string | undefined) => Promise<RpcMessage>,
-): Promise<Tool[] | null> {
-  const tools: Tool[] = []
+): Promise<readonly unknown[] | null> {
+  const tools: unknown[] = []
   let cursor: string | undefined
   for (let page = 0; page < MOST_PAGES; page++) {
     const answer = await ask(cursor)

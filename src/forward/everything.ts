@@ -5,12 +5,13 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { EntryKind } from '../upstream/entries.ts'
 import { originalName, split, splitUri } from '../upstream/names.ts'
 import { callUpstream, type Target } from './call.ts'
 import { deliver } from './deliver.ts'
 import { forEachServer } from './each-server.ts'
 import { inquire } from './inquire.ts'
-import { type ListKind, listEverything, reachAll } from './lists.ts'
+import { listEverything, reachAll } from './lists.ts'
 import { rewritingFor, splitId } from './rewriting.ts'
 import type { RunningRequest } from './running.ts'
 import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
@@ -18,7 +19,7 @@ import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
 
-const lists: Readonly<Record<string, ListKind>> = {
+const lists: Readonly<Record<string, EntryKind>> = {
   'tools/list': 'tools',
   'prompts/list': 'prompts',
   'resources/list': 'resources',

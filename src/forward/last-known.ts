@@ -5,7 +5,7 @@ import { tenantObject } from '../objects.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { serverKey } from '../upstream/which.ts'
-import type { Tool } from './all-tools.ts'
+import { isTool, type Tool } from './all-tools.ts'
 
 /** Whose tools. */
 type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>
@@ -77,8 +77,4 @@ async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | n
 
 function keyOf(tenant: string, config: UpstreamConfig, version: string): string {
   return JSON.stringify([serverKey(tenant, config), version])
-}
-
-function isTool(value: unknown): value is Tool {
-  return isObject(value) && typeof value.name === 'string'
 }

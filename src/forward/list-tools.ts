@@ -9,7 +9,7 @@ import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { serverKey } from '../upstream/which.ts'
 import { aliasOf } from './alias.ts'
-import { allTools, type Tool, toolsIn } from './all-tools.ts'
+import { allTools, isTool, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
@@ -51,7 +51,8 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   let { upstream } = at
   let compared = tools
   try {
-    const isWhole = message.body.params?.cursor === undefined && answer.result.nextCursor === undefined
+    // A cursor that is null is none.
+    const isWhole = message.body.params?.cursor === undefined && typeof answer.result.nextCursor !== 'string'
     const all = isWhole ? tools : (await isKnown(at, tools)) ? null : await scan(at, message)
     if (all !== null) {
       const { withheld, renamed } = await compareWithPins(at.link, upstream, all)
@@ -64,7 +65,7 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   } catch {
     return wrong(at, message, 'listed tools that could not be compared with what is known of them')
   }
-  return { ok: true, ...inquiry, tools: shown(compared, at.config, upstream), upstream }
+  return { ok: true, ...inquiry, tools: shown(compared.filter(isTool), at.config, upstream), upstream }
 }
 
 /** What the policy and the pins let a client see. */
@@ -108,7 +109,7 @@ function noteScan(at: Reached): void {
 }
 
 /** Whether a page says what was compared with the pins a moment ago, as part of the whole list. */
-async function isKnown(at: Reached, tools: readonly Tool[]): Promise<boolean> {
+async function isKnown(at: Reached, tools: readonly unknown[]): Promise<boolean> {
   const { seen } = at.upstream
   if (seen.length === 0 || Date.now() - (scanned.get(scanKey(at)) ?? 0) >= RESCAN_MS) return false
   // One that is too long to be kept is not known, whatever was scanned of it.
@@ -116,16 +117,16 @@ async function isKnown(at: Reached, tools: readonly Tool[]): Promise<boolean> {
   return known !== null && tools.every((tool) => textsOf(known).has(toolText(tool)))
 }
 
-const texts = new WeakMap<readonly Tool[], ReadonlySet<string>>()
+const texts = new WeakMap<readonly unknown[], ReadonlySet<string>>()
 
-function textsOf(tools: readonly Tool[]): ReadonlySet<string> {
+function textsOf(tools: readonly unknown[]): ReadonlySet<string> {
   const known = texts.get(tools) ?? new Set(tools.map(toolText))
   texts.set(tools, known)
   return known
 }
 
 /** All tools of a server that lists them in pages. Pins are of whole lists, and a client may read but a part. */
-async function scan(at: Reached, message: RequestMessage): Promise<Tool[]> {
+async function scan(at: Reached, message: RequestMessage): Promise<readonly unknown[]> {
   const { cursor: _, ...rest } = paramsWithoutTasks(message.body.params ?? {})
   const tools = await allTools(async (cursor) => {
     const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }

@@ -5,6 +5,7 @@ import { tenantObject } from '../objects.ts'
 import { sha256Hex } from '../sha256.ts'
 import type { Verdict } from '../tenant/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
+import { judgeTool } from '../upstream/entries.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { listingText } from '../upstream/pins.ts'
 import { serverKey } from '../upstream/which.ts'
@@ -39,7 +40,9 @@ export async function compareWithPins(
   upstream: UpstreamConfig,
   tools: readonly unknown[],
 ): Promise<Verdict> {
-  const digest = await sha256Hex(`${READING}\n${listingText(tools)}`)
+  // What is left out may turn on members that are not pinned, and the status says it.
+  const problems = tools.map((tool) => judgeTool(tool).problem).filter((problem) => problem !== null)
+  const digest = await sha256Hex([READING, listingText(tools), ...problems].join('\n'))
   if (upstream.seen.includes(digest)) return upstream
   const key = serverKey(tenant, upstream)
   const { incarnation, pinsRevision } = upstream

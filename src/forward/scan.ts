@@ -4,7 +4,7 @@ import { isObject } from '../json.ts'
 import { tenantObject } from '../objects.ts'
 import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
 import { discover } from '../upstream/discover.ts'
-import { erasOf, learnEras } from '../upstream/health.ts'
+import { erasOf, learnEras, report } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
@@ -20,7 +20,7 @@ import {
   type SessionNames,
 } from '../upstream/session.ts'
 import { learnOtherEra, verdictOf } from '../upstream/session-era.ts'
-import { allTools } from './all-tools.ts'
+import { allTools, isTool } from './all-tools.ts'
 import { compareWithPins } from './pinning.ts'
 
 export type Scanned =
@@ -61,6 +61,8 @@ async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
   let way: Way | null = null
   let said: Introduction | null = null
   let unclear: UpstreamProblem | null = null
+  // The other lists say anew what they leave out: clients ask for them, a scan does not.
+  report(link, { atMs: Date.now(), leftOut: null })
   // Whatever was found out last: a server cannot speak neither era.
   const { session: had, stateless: other } = erasOf(link)
   if (had === false && other === false) learnEras(link, { session: null, stateless: null })
@@ -117,7 +119,7 @@ async function pin(link: UpstreamLink, way: Way): Promise<number | UpstreamProbl
   if (tools === null) return problem
   try {
     await compareWithPins(link, link.config, tools)
-    return tools.length
+    return tools.filter(isTool).length
   } catch {
     return problemOf('misconfigured', 'listed tools that could not be compared with what is known of them')
   }

@@ -1,7 +1,8 @@
 /** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
 
 import type { PersonRole } from '../admin/roles.ts'
-import type { KnownEras, UpstreamConfig, UpstreamFailure } from '../upstream/config.ts'
+import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from '../upstream/config.ts'
+import type { LeftOut } from '../upstream/names.ts'
 import type { SecretHeader, ServerDocument } from './server-document.ts'
 
 /** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
@@ -138,7 +139,8 @@ export interface ServerStatus {
   readonly driftTotal: number
   readonly flags: readonly FlagView[]
   readonly renamed: Readonly<Record<string, string>>
-  readonly leftOut: readonly { readonly name: string; readonly reason: string }[]
+  /** Without a kind: tools. */
+  readonly leftOut: readonly (LeftOut & { readonly kind?: LeftOutReport['kind'] })[]
 }
 
 /** What a listing may show, now that it has been compared with the pins. */

@@ -2,7 +2,8 @@
 
 import { isObject } from '../json.ts'
 import { sha256Hex } from '../sha256.ts'
-import { exposures, LONGEST_TOOL_NAME } from '../upstream/names.ts'
+import { judgeTool } from '../upstream/entries.ts'
+import { exposures, type LeftOut, LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { flagsOf, toolText } from '../upstream/pins.ts'
 import type { FlagView } from './contract.ts'
 import { type Listing, readListing, writeListing } from './listings.ts'
@@ -31,9 +32,12 @@ export interface ObservedListing {
 export interface ExaminedListing {
   readonly tools: readonly Examined[]
   readonly flags: readonly FlagView[]
+  /** How many entries have a name. */
+  readonly named: number
+  /** Of the tools that may be listed; what is listed twice is here twice. */
   readonly names: readonly string[]
-  /** The beginnings of names that are too long. */
-  readonly tooLong: readonly string[]
+  /** Kept from lists for what they are, and why. */
+  readonly leftOut: readonly LeftOut[]
 }
 
 /** Reads and fingerprints a listing; null for what is no JSON array. Entries that are no tools count as none. */
@@ -48,15 +52,25 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
   const texts = new Map<string, string[]>()
   const flags: FlagView[] = []
   const names: string[] = []
-  const tooLong: string[] = []
-  for (const tool of tools) {
-    if (!isObject(tool) || typeof tool.name !== 'string') continue
-    const { name } = tool
-    if (name.length > LONGEST_TOOL_NAME) {
-      tooLong.push(`${name.slice(0, 80)}…`)
+  const leftOut: LeftOut[] = []
+  const leave = (name: string, reason: string) => {
+    if (leftOut.length < MOST_NOTED) leftOut.push({ name, reason })
+  }
+  let named = 0
+  for (const [index, tool] of tools.entries()) {
+    const { problem, isShown } = judgeTool(tool)
+    if (!isObject(tool) || typeof tool.name !== 'string') {
+      leave(`(entry ${index + 1})`, problem ?? 'it is no tool')
       continue
     }
-    names.push(name)
+    const { name } = tool
+    if (name.length > LONGEST_TOOL_NAME) {
+      leave(`${name.slice(0, 80)}…`, `a name is at most ${LONGEST_TOOL_NAME} characters long`)
+      continue
+    }
+    named += 1
+    if (problem !== null) leave(name, problem)
+    if (isShown) names.push(name)
     texts.set(name, [...(texts.get(name) ?? []), toolText(tool)])
     for (const { kind, where, found } of flagsOf(tool)) {
       if (flags.length < MOST_NOTED) flags.push({ tool: name, kind, where, found })
@@ -68,7 +82,7 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
     const fingerprint = await sha256Hex(definitions.join('\n'))
     examined.push({ tool, fingerprint, definition: definitions[0] ?? '' })
   }
-  return { tools: examined, flags, names, tooLong }
+  return { tools: examined, flags, named, names, leftOut }
 }
 
 /**
@@ -82,7 +96,7 @@ export function observeListing(
   sql: SqlStorage,
   server: string,
   { digest, incarnation, toolsJson }: ObservedListing,
-  { tools, flags, names, tooLong }: ExaminedListing,
+  { tools, flags, named, names, leftOut: unfit }: ExaminedListing,
   nowMs: number,
   holds = false,
 ): boolean {
@@ -92,11 +106,11 @@ export function observeListing(
   const isKept = toolsJson.length <= LONGEST_KEPT
   const { isChanged: arePinsChanged, isHeld } = compareWithPins(sql, server, tools, nowMs, holds && isKept)
   const before = readListing(sql, server)
-  const { renamed, leftOut } = exposed(server, names, tooLong)
+  const { renamed, leftOut } = exposed(server, names, unfit)
   const listing: Listing = {
     digest,
     listedAtMs: nowMs,
-    tools: names.length,
+    tools: named,
     renamed,
     leftOut,
     flags,
@@ -124,7 +138,7 @@ export function heldServers(sql: SqlStorage): string[] {
 function exposed(
   server: string,
   names: readonly string[],
-  tooLong: readonly string[],
+  unfit: readonly LeftOut[],
 ): Pick<Listing, 'renamed' | 'leftOut'> {
   const all = exposures(server, names)
   const renamed: Record<string, string> = {}
@@ -135,7 +149,6 @@ function exposed(
     if (length <= LONGEST_RENAMED) renamed[name] = original
     else leftOut.push({ name: original, reason: 'too many tools of this server have names that do not fit' })
   }
-  const reason = `a name is at most ${LONGEST_TOOL_NAME} characters long`
-  leftOut.push(...tooLong.map((name) => ({ name, reason })))
+  leftOut.push(...unfit)
   return { renamed, leftOut: leftOut.slice(0, MOST_NOTED) }
 }

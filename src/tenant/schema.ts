@@ -409,6 +409,10 @@ const migrations: readonly string[] = [
   -- Grows with every change of the server's pins, drift, names or document, so that no isolate takes an old comparison for a new one.
   ALTER TABLE servers ADD COLUMN pins_revision INTEGER NOT NULL DEFAULT 1;
   `,
+  `
+  -- Prompts, resources and templates that are kept from lists: JSON object of kind to {name, reason}[].
+  ALTER TABLE servers ADD COLUMN left_out TEXT NOT NULL DEFAULT '{}';
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -1,5 +1,5 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
-import type { KnownEras, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
+import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
@@ -50,6 +50,7 @@ interface ServerRow extends Record<string, SqlStorageValue> {
   last_failure: string | null
   breaker: ServerStatus['breaker']
   breaker_at: number
+  left_out: string
 }
 
 export function serverNames(sql: SqlStorage): string[] {
@@ -89,7 +90,8 @@ export function writeServer(
   )
   if (before === null || before.document.url === document.url) return
   sql.exec(
-    `UPDATE servers SET session_era = NULL, stateless_era = NULL, protocol_version = NULL, server_info = NULL,
+    `UPDATE servers SET session_era = NULL, stateless_era = NULL, protocol_version = NULL, server_info = NULL, left_out = '{}',
+       left_out = '{}',
        breaker = 'closed' WHERE name = ?`,
     name,
   )
@@ -136,6 +138,7 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     version: String(serverInfo.version).slice(0, LONGEST_NAME),
   }
   const failure = lastFailure && { ...lastFailure, message: lastFailure.message.slice(0, LONGEST_MESSAGE) }
+  const leftOut = leftOutAfter(before.left_out, report.leftOut)
   const isNewerFailure =
     failure !== undefined &&
     (before.last_failure === null ||
@@ -145,7 +148,7 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     `UPDATE servers SET session_era = ?, stateless_era = ?, protocol_version = coalesce(?, protocol_version),
        server_info = coalesce(?, server_info), last_success_at = ?,
        successes = successes + ?, failures = failures + ?, last_failure = coalesce(?, last_failure),
-       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at)
+       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at), left_out = ?
      WHERE name = ?`,
     number(session),
     number(stateless),
@@ -157,9 +160,29 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     isNewerFailure ? JSON.stringify(failure) : null,
     isNewerBreaker ? breaker : null,
     isNewerBreaker ? atMs : null,
+    leftOut,
     name,
   )
   return number(session) !== before.session_era || number(stateless) !== before.stateless_era
+}
+
+/** JSON of what is left out of each kind, once a report has come. */
+function leftOutAfter(before: string, report: UpstreamReport['leftOut']): string {
+  if (report === undefined) return before
+  if (report === null) return '{}'
+  const { [report.kind]: _, ...others } = JSON.parse(before) as Record<string, unknown>
+  return JSON.stringify(report.entries.length === 0 ? others : { ...others, [report.kind]: report.entries })
+}
+
+/** What is left out of all lists, as the status says it: of tools by their last listing, of the rest as it was told. */
+function allLeftOut(listing: ReturnType<typeof readListing>, others: string): ServerStatus['leftOut'] {
+  const told = Object.entries(JSON.parse(others) as Record<LeftOutReport['kind'], LeftOutReport['entries']>)
+  return [
+    ...(listing?.leftOut ?? []),
+    ...told.flatMap(([kind, entries]) =>
+      entries.map((entry) => ({ ...entry, kind: kind as LeftOutReport['kind'] })),
+    ),
+  ]
 }
 
 /** The server as requests see it, or null where it is switched off or not there. */
@@ -228,7 +251,7 @@ export function viewServer(sql: SqlStorage, name: string): ServerView | null {
       driftTotal: driftedTools(sql, name).length,
       flags: listing?.flags ?? [],
       renamed: listing?.renamed ?? {},
-      leftOut: listing?.leftOut ?? [],
+      leftOut: allLeftOut(listing, row.left_out),
     },
   }
 }

@@ -54,6 +54,12 @@ export type UpstreamFailure =
   | 'not_mcp'
   | 'wrong_id'
 
+/** Entries of a list other than the tools, which one page leaves out. */
+export interface LeftOutReport {
+  readonly kind: 'prompts' | 'resources' | 'resourceTemplates'
+  readonly entries: readonly { readonly name: string; readonly reason: string }[]
+}
+
 /** What an isolate found out about a server; only what it found out is there. */
 export interface UpstreamReport {
   readonly atMs: number
@@ -67,4 +73,6 @@ export interface UpstreamReport {
   readonly failures?: number
   readonly lastFailure?: { readonly atMs: number; readonly kind: UpstreamFailure; readonly message: string }
   readonly breaker?: 'closed' | 'open' | 'half_open'
+  /** In place of what was told of that kind before; null: of no kind is known what is left out. */
+  readonly leftOut?: LeftOutReport | null
 }

@@ -56,11 +56,20 @@ export function fitEntry(kind: EntryKind, era: Era, entry: unknown): Fitted {
   }
 }
 
-/** Why a tool is kept from some clients, or null. */
-export function toolProblem(tool: unknown): string | null {
-  const [session, stateless] = [fitEntry('tools', 'session', tool), fitEntry('tools', 'stateless', tool)]
-  if (!stateless.ok) return stateless.reason
-  return session.ok ? null : `for clients of the session era: ${session.reason}`
+/** What becomes of a tool in lists. */
+export interface ToolVerdict {
+  /** Why it is kept from some clients or from all, or null. */
+  readonly problem: string | null
+  /** Whether there are clients that it is shown to. */
+  readonly isShown: boolean
+}
+
+export function judgeTool(tool: unknown): ToolVerdict {
+  const stateless = fitEntry('tools', 'stateless', tool)
+  if (!stateless.ok) return { problem: stateless.reason, isShown: false }
+  const session = fitEntry('tools', 'session', tool)
+  const problem = session.ok ? null : `for clients of the session era: ${session.reason}`
+  return { problem, isShown: true }
 }
 
 /** Looks level by level: recursion would end where the stack does. */

@@ -97,7 +97,7 @@ export function learnEras(link: UpstreamLink, found: Partial<KnownEras>, more: P
   health.eras = { ...health.eras, ...found }
   const eras = erasOf(link)
   if (isSame(eras, before) || Object.values(found).every((flag) => flag === null)) return
-  tell(link, { atMs: Date.now(), eras: found, ...more })
+  report(link, { atMs: Date.now(), eras: found, ...more })
 }
 
 /** A place among the server's open requests, or why there is none. */
@@ -120,7 +120,7 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   const before = health.breaker
   if (!isEndless) health.breaker = asked.breaker
   if (!isEndless && before.kind !== asked.breaker.kind)
-    tell(link, { atMs: nowMs, breaker: asked.breaker.kind })
+    report(link, { atMs: nowMs, breaker: asked.breaker.kind })
   if (!asked.let) return { kind: 'resting', retryAtMs: asked.retryAtMs }
   return letIn(link, health, isEndless ? null : health.open, !isEndless)
 }
@@ -250,7 +250,7 @@ function flush(link: UpstreamLink, health: Health): void {
   health.failures = 0
   health.lastFailure = undefined
   health.reportedAtMs = Date.now()
-  tell(link, {
+  report(link, {
     atMs: health.reportedAtMs,
     breaker: breaker.kind,
     ...(successes > 0 ? { successes } : {}),
@@ -259,10 +259,11 @@ function flush(link: UpstreamLink, health: Health): void {
   })
 }
 
-function tell(link: UpstreamLink, report: UpstreamReport): void {
+/** Tells the tenant's object what was found out, behind the answer. */
+export function report(link: UpstreamLink, found: UpstreamReport): void {
   const { env, tenant, config } = link
   const told = tenantObject(env, tenant)
-    .report(config.name, { ...report, incarnation: config.incarnation })
+    .report(config.name, { ...found, incarnation: config.incarnation })
     .catch((error: unknown) => {
       log('warn', 'upstream.report_failed', { tenant, server: config.name, error: errorName(error) })
     })

@@ -1,7 +1,7 @@
 /** Entries of lists as the clients of the SDKs take them: they refuse a whole list for one entry. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type EntryKind, entryKinds, fitEntry, toolProblem } from '../../src/upstream/entries.ts'
+import { type EntryKind, entryKinds, fitEntry, judgeTool } from '../../src/upstream/entries.ts'
 import { connectJudge } from '../support/node/in-memory-clients.ts'
 import { type Era, eras } from '../support/node/mcp-agent.ts'
 
@@ -302,9 +302,15 @@ test('properties that are true or false are schemas, which clients of the sessio
 })
 
 test('the reason says for whom it is one', () => {
-  expect(toolProblem(whole.tools)).toBeNull()
-  expect(toolProblem({ name: 'a', inputSchema: null })).toMatch(/^\/inputSchema/)
+  expect(judgeTool(whole.tools)).toEqual({ problem: null, isShown: true })
+  expect(judgeTool({ name: 'a', inputSchema: null })).toEqual({
+    problem: expect.stringMatching(/^\/inputSchema/),
+    isShown: false,
+  })
   const tool = { name: 'a', inputSchema: { ...object, required: 'a' } }
-  expect(toolProblem(tool)).toMatch(/^for clients of the session era: \/inputSchema\/required/)
-  expect(toolProblem({ name: 'a', inputSchema: {} })).toBeNull()
+  expect(judgeTool(tool)).toEqual({
+    problem: expect.stringMatching(/^for clients of the session era: \/inputSchema\/required/),
+    isShown: true,
+  })
+  expect(judgeTool({ name: 'a', inputSchema: {} }).problem).toBeNull()
 })

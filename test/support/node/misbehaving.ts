@@ -188,7 +188,8 @@ export async function startMisbehaving(options: MisbehavingOptions = {}): Promis
       response.writeHead(behaviour.kind === 'status' ? behaviour.status : 202).end()
       return
     }
-    const result = resultOf(method, body, isStateless)
+    // What is answered word for word needs no method that the server has.
+    const result = resultOf(method, body, isStateless) ?? (behaviour.kind === 'raw' ? {} : null)
     if (result === null) return refuse(isStateless ? 404 : 200, -32601, `Method not found: ${method}`)
     const isCall = method === 'tools/call'
     if (isCall && executes(behaviour)) {
