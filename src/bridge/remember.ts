@@ -1,12 +1,12 @@
 /** Has the principal keep what a session knows of a server of the stateless era. */
 import { type Passage, principalOf } from '../gateway/admission.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
-import { markOf } from './mark.ts'
+import { logLevelOf, markOf } from './mark.ts'
 
 /** Has the principal remember it. `logLevel` null: that the server is of this era, unless more is known already. */
 export async function remember(
   passage: Passage,
-  { name, url }: Pick<UpstreamConfig, 'name' | 'url'>,
+  upstream: Pick<UpstreamConfig, 'name' | 'url' | 'incarnation'>,
   logLevel: string | null,
 ): Promise<boolean> {
   const bound = await principalOf(passage)
@@ -14,11 +14,14 @@ export async function remember(
       secretHash: passage.claim.secretHash,
       transport: passage.transport,
       owner: null,
-      server: name,
-      url,
+      server: upstream.name,
+      url: upstream.url,
       replaces: logLevel === null ? undefined : null,
       session: markOf(logLevel),
     })
     .catch(() => null)
-  return bound?.kind === 'bound'
+  if (bound?.kind !== 'bound') return false
+  // What was asked of the server before holds on, though nothing else is left of that: a login has ended meanwhile.
+  const level = logLevel === null ? (bound.wishes?.level ?? null) : null
+  return level === null || logLevelOf(bound.session) !== null || remember(passage, upstream, level)
 }

@@ -1,4 +1,5 @@
 /** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
+import { logLevels } from '../bridge/meta.ts'
 import { ask, type Passage } from '../gateway/admission.ts'
 import { answer, refuse } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
@@ -18,6 +19,7 @@ import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './sin
 import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
+import { remember, remembering, wishIn } from './wishes.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
   'tools/list': 'tools',
@@ -91,8 +93,9 @@ async function pass(
   const reached = await reach(passage, server, message.era, params, message.id)
   if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
   const { at } = reached
+  const request = { ...outgoing(message), params: paramsWithoutTasks(params) }
   const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server, message.id) }
-  return deliver(talkAt(at), { ...outgoing(message), params: paramsWithoutTasks(params) }, delivery)
+  return deliver(talkAt(at), request, remembering(passage, at.upstream, request, delivery))
 }
 
 function notFound({ era, id, method }: RequestMessage, server: string): Response {
@@ -127,6 +130,8 @@ async function toEveryServer(passage: Passage, message: RequestMessage): Promise
     },
     () => null,
   )
+  const wish = wishIn(message.method, message.body.params)
+  if (wish?.kind === 'level' && logLevels.includes(wish.level)) remember(passage, null, wish)
   return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
 }
 

@@ -78,7 +78,8 @@ export async function initializeUpstream(
       )
       if (opened.kind === 'failed') return give(opened.problem)
       if (opened.kind === 'opened') {
-        const bound = await bind(talk, { id: opened.id, protocolVersion: opened.protocolVersion }, undefined)
+        const mine = { id: opened.id, protocolVersion: opened.protocolVersion }
+        const bound = await bind(talk, mine, undefined, null)
         if (!bound.ok) return give(bound.problem)
         return Response.json({ ...introductionWithoutTasks(opened.message), id: message.id }, { headers })
       }

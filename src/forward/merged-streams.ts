@@ -7,7 +7,7 @@ import { sessionEvent } from '../gateway/feed-events.ts'
 import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { restoring, splitMarked } from '../upstream/answer-ids.ts'
-import { splitUri } from '../upstream/names.ts'
+import { exposeUri, splitUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { messageEvent } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
@@ -29,7 +29,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
   const { admission, feed } = await openFeed(passage)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, passage.http.signal, false, sessionEvent)
+    const merged = new MergedStream(feed, passage.http.signal, false, (said) => sessionEvent(said, exposeUri))
     const join = async (at: Reached) => {
       const { name } = at.upstream
       const origin = originOf(passage, name)

@@ -5,7 +5,7 @@
 import { keepIntroduction } from '../bridge/introduce.ts'
 import { isMark, sessionAmong } from '../bridge/mark.ts'
 import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
-import type { UpstreamSession } from '../principal/contract.ts'
+import type { ClaimRequest, UpstreamSession } from '../principal/contract.ts'
 import { discover } from '../upstream/discover.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -13,6 +13,7 @@ import { openForClient, sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { announce, closeSession } from '../upstream/session.ts'
 import { type Client, ownerOf, profileOf } from './client.ts'
+import { tellWishes } from './wishes.ts'
 
 /** How an upstream is spoken to. */
 export type Partner =
@@ -82,8 +83,27 @@ function neither(): Found {
   return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true }) }
 }
 
-/** Opens a session in the client's name and remembers it; `replaces` is the id of one that the upstream forgot. */
+/**
+ * Opens a session in the client's name and remembers it; `replaces` is the id of one that the upstream forgot. Of several
+ * requests that need it at the same time one opens it, and the others get that one.
+ */
 export async function openFor(
+  talk: Conversation,
+  replaces: string | null | undefined,
+): Promise<Found | 'other_era'> {
+  const claim = claimOf(talk, replaces)
+  const claimed = await principalOf(talk.passage)
+    .claimUpstream(claim)
+    .catch(() => ({ kind: 'unavailable' }) as const)
+  if (claimed.kind === 'bound') return found(claimed.session)
+  if (claimed.kind !== 'open') return ended()
+  const opened = await openAlone(talk, replaces)
+  const isBound = opened !== 'other_era' && opened.ok
+  if (!isBound) afterAnswer(talk.passage, (principal) => principal.giveUpUpstream(claim))
+  return opened
+}
+
+async function openAlone(
   talk: Conversation,
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
@@ -100,7 +120,30 @@ export async function openFor(
     link.waitUntil(closeSession(link, mine))
     return { ok: false, problem: refused }
   }
-  return bind(talk, mine, replaces)
+  return bind(talk, mine, replaces, opened.message.result?.capabilities)
+}
+
+/** A session that the principal knows of. Where it stands for a server of the other era, the server has none. */
+function found(session: UpstreamSession): Found {
+  const partner: Partner = isMark(session) ? { era: 'stateless' } : { era: 'session', session }
+  return { ok: true, partner }
+}
+
+function ended(): Found {
+  const message = 'could not be asked: the session of the gateway has ended'
+  return { ok: false, problem: problemOf('misconfigured', message, { isUndone: true }) }
+}
+
+function claimOf({ passage, client, link }: Conversation, replaces: ClaimRequest['replaces']): ClaimRequest {
+  return {
+    secretHash: passage.claim.secretHash,
+    transport: passage.transport,
+    owner: ownerOf(client),
+    server: link.config.name,
+    url: link.config.url,
+    incarnation: link.config.incarnation,
+    replaces,
+  }
 }
 
 /** Has the principal forget a session that its server has ended; the next request opens another. */
@@ -118,29 +161,26 @@ export function forget({ passage, client, link }: Conversation, id: string | nul
   )
 }
 
-/** Has the principal remember a session. Of two that were opened at once the first counts, and the other is closed. */
+/**
+ * Has the principal remember a session. Of two that were opened at once the first counts, and the other is closed. One that
+ * counts is told what the client has asked of the server before.
+ * @param capabilities what the server has declared in it
+ */
 export async function bind(
-  { passage, client, link }: Conversation,
+  talk: Conversation,
   mine: { readonly id: string | null; readonly protocolVersion: string },
   replaces: string | null | undefined,
+  capabilities: unknown,
 ): Promise<Found> {
+  const { passage, link } = talk
   const bound = await principalOf(passage)
-    .bindUpstream({
-      secretHash: passage.claim.secretHash,
-      transport: passage.transport,
-      owner: ownerOf(client),
-      server: link.config.name,
-      url: link.config.url,
-      incarnation: link.config.incarnation,
-      replaces,
-      session: mine,
-    })
+    .bindUpstream({ ...claimOf(talk, replaces), session: mine })
     .catch(() => ({ kind: 'unavailable' }) as const)
   if (bound.kind !== 'bound') {
     link.waitUntil(closeSession(link, mine))
-    const message = 'could not be asked: the session of the gateway has ended'
-    return { ok: false, problem: problemOf('misconfigured', message, { isUndone: true }) }
+    return ended()
   }
   if (bound.session.id !== mine.id) link.waitUntil(closeSession(link, mine))
-  return { ok: true, partner: { era: 'session', session: bound.session } }
+  else if (bound.wishes !== undefined) await tellWishes(talk, mine, bound.wishes, capabilities)
+  return found(bound.session)
 }

@@ -22,6 +22,7 @@ import { listen } from './streams.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
 import { inexactRefusal } from './unfit.ts'
+import { remembering } from './wishes.ts'
 
 /**
  * What is passed on unread: reading, not acting. A method that is not here is not passed on, because nobody has
@@ -88,7 +89,8 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
   if (method === 'server/discover' && era === 'stateless') return discoverUpstream(at, message)
   if (method === 'subscriptions/listen' && era === 'stateless') return listen(at, message)
   if (!passed.has(method)) return unknownMethod(message)
-  return deliver(talkAt(at), outgoing(message), deliveryOf(at, message))
+  const request = outgoing(message)
+  return deliver(talkAt(at), request, remembering(passage, at.upstream, request, deliveryOf(at, message)))
 }
 
 /** A request that has been admitted, and the server that it is for. */

@@ -41,7 +41,7 @@ export async function openSingleStream(passage: Passage, server: string): Promis
       const renewed = await reach(passage, server, 'session', undefined)
       return renewed.ok ? openOrNull(await sourceOf(renewed.at, undefined)) : null
     }
-    return streamOf(feed, openOrNull(source), passage.http.signal, sessionEvent, {
+    return streamOf(feed, openOrNull(source), passage.http.signal, (said) => sessionEvent(said), {
       on: `upstream:${server}`,
       open: again,
     })

@@ -88,9 +88,54 @@ export interface BindRequest {
 
 export type BindAnswer =
   /** The session that counts from now on: another than the one offered where another was first. */
+  | {
+      readonly kind: 'bound'
+      readonly session: UpstreamSession
+      /** What the session is to be told, for the client has asked for it before; absent where that is nothing. */
+      readonly wishes?: Wishes
+    }
+  | { readonly kind: 'dead_session' }
+  | { readonly kind: 'unauthorized' }
+
+/** Asks whether a session upstream is to be opened; `replaces` as in BindRequest. */
+export type ClaimRequest = Omit<BindRequest, 'session'>
+
+export type ClaimAnswer =
+  /** The Worker is to open it, and to bind it or say that it could not. */
+  | { readonly kind: 'open' }
+  /** Somebody else has. */
   | { readonly kind: 'bound'; readonly session: UpstreamSession }
   | { readonly kind: 'dead_session' }
   | { readonly kind: 'unauthorized' }
+
+/** What a client asks of a server for as long as its connection lasts. */
+export type Wish =
+  | { readonly kind: 'level'; readonly level: string }
+  | { readonly kind: 'resource'; readonly uri: string; readonly isWatched: boolean }
+
+/** All that it has asked of one server. */
+export interface Wishes {
+  readonly level: string | null
+  readonly uris: readonly string[]
+}
+
+/** Remembers a wish of a session-era client's that its server has granted. */
+export interface WishRequest {
+  readonly secretHash: Uint8Array
+  readonly transport: string
+  /** Null: it holds for all servers that the connection reaches, now or later. */
+  readonly server: string | null
+  readonly incarnation: string
+  readonly wish: Wish
+}
+
+/** Tells the client of a connection that a server has taken up a new session, and does not send these updates in it. */
+export interface LossRequest {
+  readonly secretHash: Uint8Array
+  readonly transport: string
+  readonly server: string
+  readonly uris: readonly string[]
+}
 
 /** Forgets a session that its upstream has ended. */
 export interface ForgetRequest extends Pick<BindRequest, 'secretHash' | 'transport' | 'owner' | 'server'> {

@@ -4,6 +4,7 @@ import { enqueue } from './outbox.ts'
 import { endSession, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
 import { endUpstreamsOf } from './upstream-sessions.ts'
+import { forgetWishes } from './upstream-wishes.ts'
 
 /**
  * Ends a session and its sessions upstream, writes it down and, if it had logged in, queues its logout: the only
@@ -12,6 +13,8 @@ import { endUpstreamsOf } from './upstream-sessions.ts'
 export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
   endUpstreamsOf(sql, session.id, nowMs)
+  // A connection that goes on keeps what its client has asked for.
+  if (session.transport !== null && reason !== 'rotated') forgetWishes(sql, session.transport)
   retireStoreToken(sql, session.id, nowMs)
   writeAudit(sql, {
     atMs: nowMs,

@@ -3,5 +3,12 @@
 /** Before the id of an approval: somebody has decided. */
 export const DECIDED = 'decided:'
 
+/** Before a server's name, a colon and a resource's URI: its changes are not told of any more. */
+export const LOST = 'lost:'
+
 /** That tools may have changed; that a session with an upstream was opened; that a person has decided about a call. */
-export type FeedMessage = 'tools_changed' | `upstream:${string}` | `${typeof DECIDED}${string}`
+export type FeedMessage =
+  | 'tools_changed'
+  | `upstream:${string}`
+  | `${typeof DECIDED}${string}`
+  | `${typeof LOST}${string}`

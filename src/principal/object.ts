@@ -20,20 +20,24 @@ import { closeApprovals, REPLACED } from './approval-closing.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
-import { bind, forget } from './binding.ts'
+import { bind, forget, openingOf, wish } from './binding.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
   BindAnswer,
   BindRequest,
+  ClaimAnswer,
+  ClaimRequest,
   ForgetRequest,
+  LossRequest,
   ResealAnswer,
   SessionsToEnd,
   Settled,
+  WishRequest,
 } from './contract.ts'
 import { openDestination, readDestination } from './destination.ts'
 import { Errands } from './errands.ts'
-import { DECIDED } from './feed-messages.ts'
+import { DECIDED, LOST } from './feed-messages.ts'
 import { announce, announceOnce, announceTo, closeAllFeeds } from './feeds.ts'
 import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
@@ -41,6 +45,7 @@ import { type Grant, isSuccessor, opens, stillOpens } from './grants.ts'
 import { HeldCalls } from './held-calls.ts'
 import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, purge } from './housekeeping.ts'
 import { replacePredecessor, revokeGrant, stopEverything } from './leaving.ts'
+import { Openings } from './openings.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
 import { resealTokens } from './resealing.ts'
 import { migrate, schemaVersion } from './schema.ts'
@@ -73,6 +78,7 @@ export class PrincipalObject extends DurableObject<Env> {
   readonly #state: PrincipalState
   readonly #errands: Errands
   readonly #heldCalls: HeldCalls
+  readonly #openings = new Openings()
   /** Read once: reading the settings parses a URL, and every admission asks. */
   readonly #reportLogins: boolean
 
@@ -127,11 +133,41 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
+    const opening = openingOf(this.#state, request)
     const answer = await this.#write(() => bind(this.#state, request))
+    if (opening.kind === 'none') this.#openings.over(opening.key)
     const isOurs = answer.kind === 'bound' && answer.session.id === request.session.id
     if (isOurs && request.transport !== null)
       announceTo(this.ctx, request.transport, `upstream:${request.server}`)
     return answer
+  }
+
+  /**
+   * Whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it
+   * has told of it, or for as long as that may take, and are to open one themselves if there is none then.
+   */
+  async claimUpstream(request: ClaimRequest): Promise<ClaimAnswer> {
+    const found = openingOf(this.#state, request)
+    if (found.kind !== 'none' || (await this.#openings.claim(found.key))) return orOpen(found)
+    return orOpen(openingOf(this.#state, request))
+  }
+
+  /** A session that was to be opened could not be: nobody need wait for it. */
+  async giveUpUpstream(request: ClaimRequest): Promise<void> {
+    const found = openingOf(this.#state, request)
+    if (found.kind === 'none') this.#openings.over(found.key)
+  }
+
+  /** Remembers what a client has asked of a server, so that a new session upstream can be told. */
+  async wishUpstream(request: WishRequest): Promise<void> {
+    if (!opens(this.#grant, request.secretHash, Date.now())) return
+    await this.#write(() => wish(this.#state, request))
+  }
+
+  /** Has the streams of a connection say that updates will not come any more. */
+  async loseUpdates({ secretHash, transport, server, uris }: LossRequest): Promise<void> {
+    if (!opens(this.#grant, secretHash, Date.now())) return
+    for (const uri of uris) announceOnce(this.ctx, transport, `${LOST}${server}:${uri}`)
   }
 
   /** Forgets a session upstream that its server has ended, so that the next request opens another. */
@@ -414,4 +450,8 @@ function sayNoDatabase(): void {
   if (isSaid) return
   isSaid = true
   log('warn', 'audit.no_database', { kept_days: KEEP_MS.audit / 86_400_000 })
+}
+
+function orOpen(found: ReturnType<typeof openingOf>): ClaimAnswer {
+  return found.kind === 'none' ? { kind: 'open' } : found
 }

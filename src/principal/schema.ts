@@ -273,6 +273,17 @@ const migrations: readonly string[] = [
   -- Which registration of the server the session was opened with, '' where that is not known.
   ALTER TABLE upstream_sessions ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';
   `,
+  `
+  -- What a client has asked of its servers for as long as its connection lasts: they are told again in a new session.
+  CREATE TABLE upstream_wishes (
+    transport TEXT NOT NULL,
+    server TEXT NOT NULL,               -- '': all that the connection reaches
+    incarnation TEXT NOT NULL,          -- of the server's registration then
+    kind TEXT NOT NULL,                 -- level | resource
+    value TEXT NOT NULL,                -- from which level on it wants to hear; or URI of the resource
+    PRIMARY KEY (transport, server, kind, value)
+  ) WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -1,6 +1,12 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+const WITHOUT_WISHES = `
+  DROP TABLE upstream_wishes;
+  UPDATE schema_version SET version = 11;
+`
+
 export const WITHOUT_INCARNATIONS = `
+  ${WITHOUT_WISHES}
   ALTER TABLE grants DROP COLUMN incarnation;
   ALTER TABLE grants DROP COLUMN predecessor_seq;
   ALTER TABLE upstream_sessions DROP COLUMN incarnation;

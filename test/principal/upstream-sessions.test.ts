@@ -2,7 +2,17 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import type { AdmitRequest, BindRequest, Settled, UpstreamSession } from '../../src/principal/contract.ts'
+import type {
+  AdmitRequest,
+  BindRequest,
+  ClaimRequest,
+  Settled,
+  UpstreamSession,
+  Wish,
+  WishRequest,
+} from '../../src/principal/contract.ts'
+import { OPENING_MS } from '../../src/principal/openings.ts'
+import { MOST_WATCHED } from '../../src/principal/upstream-wishes.ts'
 import { headerContext, seal, secretKeys } from '../../src/secrets/seal.ts'
 import { tenantConfig } from '../../src/tenant/config.ts'
 import type { UpstreamConfig } from '../../src/upstream/config.ts'
@@ -126,6 +136,25 @@ const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<
       begunBy: null,
       work: work as { kind: 'none' },
     },
+  })
+const claim = async (more: Partial<ClaimRequest>) =>
+  principal(NAME).claimUpstream({
+    secretHash: await hash('s'),
+    transport: null,
+    owner: null,
+    server: 'crm',
+    url: configured.get('crm') ?? server(200).url,
+    replaces: undefined,
+    ...more,
+  })
+const wish = async (transport: string, it: Wish, more: Partial<WishRequest> = {}) =>
+  principal(NAME).wishUpstream({
+    secretHash: await hash('s'),
+    transport,
+    server: 'crm',
+    incarnation: '',
+    wish: it,
+    ...more,
   })
 const stored = () =>
   rows('SELECT owner, server, upstream_id, ended_at, tries FROM upstream_sessions ORDER BY seq', NAME)
@@ -588,5 +617,140 @@ describe('how calls ended', () => {
     await call('a')
     expect(await admit({ secretHash: await hash('other'), settled: [ended('a')] })).toBe('unauthorized')
     expect(await outcomes()).toMatchObject([{ outcome: null }])
+  })
+})
+
+describe('the opening of a session', () => {
+  test('is for one of several that need it, and the others get that one', async () => {
+    await install()
+    const transport = await openTransport()
+    expect(await claim({ transport })).toEqual({ kind: 'open' })
+    const others = [claim({ transport }), claim({ transport })]
+    // Another server, and another client, wait for nobody.
+    expect(await claim({ transport, server: 'erp' })).toEqual({ kind: 'open' })
+    expect(await claim({ owner: 'stateless:' })).toEqual({ kind: 'open' })
+    await bind({ transport })
+    expect(await Promise.all(others)).toEqual([bound('up-1'), bound('up-1')])
+    expect(await claim({ transport })).toEqual(bound('up-1'))
+  })
+
+  test('is not done again for one that another request has replaced already', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    expect(await claim({ transport, replaces: 'up-1' })).toEqual({ kind: 'open' })
+    await bind({ transport, replaces: 'up-1', id: 'up-2' })
+    expect(await claim({ transport, replaces: 'up-1' })).toEqual(bound('up-2'))
+    expect(await claim({ transport, replaces: 'up-2' })).toEqual({ kind: 'open' })
+  })
+
+  test('is everybody’s own where the first could not, or is not heard of', async () => {
+    await install()
+    const transport = await openTransport()
+    await claim({ transport })
+    const waiting = [claim({ transport }), claim({ transport })]
+    await principal(NAME).giveUpUpstream({
+      secretHash: await hash('s'),
+      transport,
+      owner: null,
+      server: 'crm',
+      url: server(200).url,
+      replaces: undefined,
+    })
+    expect(await Promise.all(waiting)).toEqual([{ kind: 'open' }, { kind: 'open' }])
+    expect(OPENING_MS).toBeLessThan(30_000)
+  })
+
+  test('is nobody’s without the right secret or a live session', async () => {
+    await install()
+    const transport = await openTransport()
+    expect(await claim({ transport, secretHash: await hash('x') })).toEqual({ kind: 'unauthorized' })
+    await close(transport)
+    expect(await claim({ transport })).toEqual({ kind: 'dead_session' })
+  })
+
+  test('is needed again once the server has ended what there was', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    const secretHash = await hash('s')
+    const which = { secretHash, transport, owner: null, server: 'crm' }
+    await principal(NAME).forgetUpstream({ ...which, id: 'another' })
+    await principal(NAME).forgetUpstream({ ...which, secretHash: await hash('x'), id: 'up-1' })
+    expect(await upstreamOf({ transport })).toMatchObject({ id: 'up-1' })
+    await principal(NAME).forgetUpstream({ ...which, id: 'up-1' })
+    expect(await upstreamOf({ transport })).toBeNull()
+    await drain()
+    // Whoever ended it is not told.
+    expect(await heard()).toEqual([])
+  })
+})
+
+describe('what a client has asked of a server', () => {
+  const wished = async (transport: string, id: string, more: Partial<BindRequest> = {}) => {
+    const answer = await bind({ transport, id, ...more })
+    return answer.kind === 'bound' ? answer.wishes : answer.kind
+  }
+
+  test('is told to a session that replaces another, as it is now', async () => {
+    await install()
+    const transport = await openTransport()
+    expect(await wished(transport, 'up-1')).toBeUndefined()
+    await wish(transport, { kind: 'level', level: 'debug' })
+    await wish(transport, { kind: 'level', level: 'error' })
+    for (const uri of ['a:1', 'a:2', 'a:2']) await wish(transport, { kind: 'resource', uri, isWatched: true })
+    await wish(transport, { kind: 'resource', uri: 'a:1', isWatched: false })
+    await wish(transport, { kind: 'resource', uri: 'b:1', isWatched: true }, { server: 'erp' })
+    await wish(transport, { kind: 'resource', uri: 'c:1', isWatched: true }, { secretHash: await hash('x') })
+    expect(await wished(transport, 'up-2', { replaces: 'up-1' })).toEqual({ level: 'error', uris: ['a:2'] })
+    // One that came second is told nothing, for it does not count.
+    expect(await wished(transport, 'up-3', { replaces: 'up-1' })).toBeUndefined()
+    const other = await openTransport()
+    expect(await wished(other, 'up-4')).toBeUndefined()
+    const owner = 'stateless:'
+    expect(await wished(transport, 'up-5', { transport: null, owner })).toBeUndefined()
+  })
+
+  test('of all of them is told to each, unless it was asked for something else since', async () => {
+    await install([server(200), server(200, { name: 'erp' })])
+    const transport = await openTransport()
+    await wish(transport, { kind: 'level', level: 'info' })
+    await wish(transport, { kind: 'level', level: 'warning' }, { server: null })
+    expect(await wished(transport, 'up-1')).toEqual({ level: 'warning', uris: [] })
+    await wish(transport, { kind: 'level', level: 'debug' })
+    expect(await wished(transport, 'up-2', { replaces: 'up-1' })).toEqual({ level: 'debug', uris: [] })
+    expect(await wished(transport, 'e-1', { server: 'erp' })).toEqual({ level: 'warning', uris: [] })
+  })
+
+  test('is not told to a server that was registered anew', async () => {
+    await install()
+    const transport = await openTransport()
+    await wish(transport, { kind: 'resource', uri: 'a:1', isWatched: true }, { incarnation: 'before' })
+    expect(await wished(transport, 'up-1', { incarnation: 'now' })).toBeUndefined()
+    await wish(transport, { kind: 'level', level: 'info' }, { server: null })
+    expect(await wished(transport, 'up-2', { incarnation: 'now', replaces: 'up-1' })).toEqual({
+      level: 'info',
+      uris: [],
+    })
+  })
+
+  test('is bounded, lasts as long as the connection, and goes with it', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    await Promise.all(
+      Array.from({ length: MOST_WATCHED + 5 }, (_, i) =>
+        wish(transport, { kind: 'resource', uri: `a:${i}`, isWatched: true }),
+      ),
+    )
+    await call('in', { kind: 'login', provider: 'trusted', account: 'ada' }, { transport })
+    await call('in again', { kind: 'login', provider: 'trusted', account: 'bea' }, { transport })
+    await evictDurableObject(principal(NAME))
+    const wishes = await wished(transport, 'up-2')
+    expect(typeof wishes === 'object' ? wishes.uris.length : wishes).toBe(MOST_WATCHED)
+    await close(transport)
+    expect(await rows('SELECT * FROM upstream_wishes', NAME)).toEqual([])
+    await wish(transport, { kind: 'level', level: 'info' })
+    expect(await rows('SELECT * FROM upstream_wishes', NAME)).toEqual([])
   })
 })
