@@ -1,6 +1,6 @@
 /** The configuration that `gatehouse connect` prints for a client: what people are told to write is what is tried. */
 import { fileURLToPath } from 'node:url'
-import { bareEnvironment, run } from './processes.ts'
+import { bareEnvironment, run } from '../outside/processes.ts'
 import type { Place } from './program.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))

@@ -1,6 +1,6 @@
 /** A client of the session era on the standard input and output of a program (MCP 2025-11-25, transports, stdio). */
 import { createInterface } from 'node:readline'
-import type { Running } from './processes.ts'
+import type { Running } from '../outside/processes.ts'
 
 const ANSWER_MS = 45_000
 

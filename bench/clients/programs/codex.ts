@@ -1,8 +1,8 @@
 /** Codex: `exec`, one turn, with its settings in a folder of its own. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { start } from '../../outside/processes.ts'
 import { configurationText } from '../configuration.ts'
-import { start } from '../processes.ts'
 import type { Program } from '../program.ts'
 import { led } from './led.ts'
 

@@ -1,8 +1,8 @@
 /** Programs of the command line: a process for each command. What they print is what is looked at. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { endLeftBehind, run } from '../../outside/processes.ts'
 import { configuration } from '../configuration.ts'
-import { endLeftBehind, run } from '../processes.ts'
 import type { Connected, Place, Program, Shown } from '../program.ts'
 
 const COMMAND_MS = 45_000

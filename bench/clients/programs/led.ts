@@ -1,6 +1,7 @@
 /** Programs that have a model: one turn of theirs, led by the stand-in for it. */
+
+import type { Running } from '../../outside/processes.ts'
 import type { Asked } from '../model/script.ts'
-import type { Running } from '../processes.ts'
 import type { Connected, Place, Shown } from '../program.ts'
 
 /** @param isOwn whether a name that the program gives a tool is this tool's of the gateway */

@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type Running, start } from '../processes.ts'
+import { type Running, start } from '../../outside/processes.ts'
 import type { Connected, Place, Program, Shown } from '../program.ts'
 
 const serve = fileURLToPath(new URL('../library/serve.mjs', import.meta.url))

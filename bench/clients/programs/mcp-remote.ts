@@ -1,6 +1,6 @@
 /** mcp-remote: a server on standard input and output for clients that know no other, and a client of the gateway. */
 import { join } from 'node:path'
-import { start } from '../processes.ts'
+import { start } from '../../outside/processes.ts'
 import type { Connected, Program, Shown } from '../program.ts'
 import { stdioClient } from '../stdio-client.ts'
 
