@@ -5,7 +5,7 @@ import type { Subject } from '../gateway/judge.ts'
 import { failure } from '../native/result.ts'
 import { isListed, usesAnnotations } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { Target } from './call.ts'
+import type { Target } from './call-plan.ts'
 import { pinnedAnnotations } from './last-known.ts'
 
 /**

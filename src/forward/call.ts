@@ -1,64 +1,39 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { approvalAnswer } from '../approvals/answer.ts'
-import { answersIn, askApproved, isOwnState } from '../approvals/ask.ts'
+import { askApproved, isOwnState } from '../approvals/ask.ts'
 import { continuationAsked } from '../approvals/continuation.ts'
-import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
-import { isOurState, readRequestState } from '../bridge/names.ts'
+import { isOurState } from '../bridge/names.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { type Admission, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
-import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
-import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { refusedAnswer } from '../gateway/not-admitted.ts'
 import { settleLater } from '../gateway/outcomes.ts'
-import { unknownCall } from '../gateway/unknown-call.ts'
 import { isObject } from '../json.ts'
 import { failure, withoutStructure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
-import type { Admitted, CallRecord, Intent } from '../principal/contract.ts'
+import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { linkTo } from '../upstream/link.ts'
-import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import { aliasOf } from './alias.ts'
-import { annotationsFor } from './annotations.ts'
-import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
+import {
+  asListed,
+  type FreshList,
+  plan,
+  SESSION_META_KEY,
+  type Target,
+  type UpstreamPlan,
+} from './call-plan.ts'
+import { type Client, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
-import { withheldOf } from './list-tools.ts'
+import { listAfresh } from './listed.ts'
 import { paramsWithoutTasks } from './tasks.ts'
-import { inexactText, paramHeaderRefusal } from './unfit.ts'
-
-/** Where a call goes. */
-export interface Target {
-  readonly upstream: UpstreamConfig
-  /** The tool's name, as its own server knows it. */
-  readonly tool: string
-}
-
-/** `_meta` key under which a client of the stateless era names its session to calls of upstream tools. */
-export const SESSION_META_KEY = 'gatehouse/session'
-
-type UpstreamPlan =
-  | { readonly kind: 'unknown'; readonly intent: Intent }
-  /** Refused as HTTP. */
-  | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }
-  | RefusedCall
-  | {
-      readonly kind: 'ready'
-      readonly intent: Intent
-      readonly upstream: { readonly server: string; readonly owner: string | null }
-      readonly target: Target
-      readonly ofTenant: TenantCharge
-      /** It goes on with a call that waits for input, in the gateway. */
-      readonly isContinued: boolean
-      readonly abandon: () => Promise<void>
-    }
 
 /** Runs a tools/call whose params have the protocol's shape. */
 export async function callUpstream(
@@ -68,9 +43,7 @@ export async function callUpstream(
   rewriting: Rewriting | null,
 ): Promise<Response> {
   const { name } = message.body.params as { name: string }
-  const { admission, planned } = await askApproved(passage, message, (config, isEarly) =>
-    plan(passage, message, fitting(find(config)), config, isEarly),
-  )
+  const { admission, planned } = await decided(passage, message, find)
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
 
@@ -92,9 +65,38 @@ export async function callUpstream(
       return refusalResponse(planned.refusal, message.id)
     case 'refused':
       return say(planned.result, planned.headers)
+    case 'unlisted':
+      return notAdmitted({ kind: 'unavailable' }, message)
     case 'ready':
       return perform(passage, message, planned, admission.admitted, rewriting)
   }
+}
+
+/** Decides a call. Where it is of a tool that is in no list that is known, its server is asked for a fresh one first. */
+async function decided(
+  passage: Passage,
+  message: RequestMessage,
+  find: (config: CompiledConfig) => Target | null,
+): ReturnType<typeof askApproved<UpstreamPlan>> {
+  const ask = (fresh: FreshList | null) =>
+    askApproved(passage, message, (config, isEarly) =>
+      plan({ passage, message, target: find(asListed(config, fresh)), config, isEarly, fresh }),
+    )
+  const first = await ask(null)
+  const { admission, planned, config } = first
+  if (planned?.kind !== 'unlisted' || config === null) return first
+  const { target } = planned
+  if (admission.kind !== 'admitted') {
+    // Asked again as what it is, so that it is on record; the principal says the same.
+    const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
+    return isShut ? ask({ target, said: null }) : first
+  }
+  const client = clientOf(message, admission.admitted)
+  return ask({ target, said: await listAfresh(passage, message, target, config, client, admission.admitted) })
+}
+
+function clientOf(message: RequestMessage, admitted: Admitted): Client {
+  return message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
 }
 
 function notAdmitted(admission: Admission, message: RequestMessage): Promise<Response> {
@@ -105,97 +107,6 @@ function notAdmitted(admission: Admission, message: RequestMessage): Promise<Res
     ),
   )
 }
-
-async function plan(
-  passage: Passage,
-  message: RequestMessage,
-  target: Target | null,
-  config: CompiledConfig,
-  isEarly: boolean,
-): Promise<UpstreamPlan> {
-  const { arguments: args = {}, _meta } = message.body.params as {
-    arguments?: Record<string, unknown>
-    _meta?: Record<string, unknown>
-  }
-  const handle = message.era === 'stateless' ? _meta?.[SESSION_META_KEY] : null
-  const subject = {
-    tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
-    alias: target === null ? undefined : aliasOf(target.tool),
-    args,
-    call: await record(passage, target, args),
-    handle: typeof handle === 'string' ? handle : null,
-    answers: answersIn(message),
-    isEarly,
-  }
-  // The principal says so to the client, and puts it on record.
-  if (config.isSuspended) {
-    const intent = new Judge(passage, config, subject).refusal('refuse', '(suspended)')
-    return { kind: 'unknown', intent }
-  }
-  if (target === null) {
-    const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')
-    return { kind: 'unknown', intent }
-  }
-  const said = await annotationsFor(passage, config, target, subject)
-  if ('undecided' in said)
-    return new Judge(passage, config, subject).refuse('refuse', '(annotations)', said.undecided)
-  const judge = new Judge(passage, config, { ...subject, ...said })
-  const refusedCall = judge.decide(Date.now())
-  if (refusedCall !== null) return refusedCall
-  const withheld = withheldOf(target.upstream, target.tool)
-  if (withheld === 'hidden') return { kind: 'unknown', intent: judge.refusal('deny', '(drift)') }
-  if (withheld === 'blocked') {
-    const text =
-      `The tool "${target.tool}" of the server "${target.upstream.name}" is not what it was when it was first listed, ` +
-      'so it is blocked until an administrator accepts the change.'
-    const facts = { server: target.upstream.name, tool: target.tool }
-    return judge.refuse('deny', '(drift)', failure('tool_changed', text, facts))
-  }
-  const { inexactNumber } = passage
-  if (inexactNumber !== null)
-    return judge.refuse('refuse', '(number)', failure('invalid_arguments', inexactText(inexactNumber)))
-  const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
-  if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
-  const begunBy = begunByOf(message)
-  const isContinued = begunBy !== null
-  const reserved = isContinued ? judge.goOn(begunBy) : await judge.reserve({ kind: 'none' })
-  if (reserved.kind === 'refused') return reserved
-  const { intent, ofTenant } = reserved
-  const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
-  const upstream = { server: target.upstream.name, owner }
-  return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
-}
-
-/**
- * The request that began the call which this one goes on with, in the gateway; empty for a state that is none of ours,
- * whatever it claims, null for a call of its own.
- */
-function begunByOf({ era, body }: RequestMessage): string | null {
-  const state = body.params?.requestState
-  if (era !== 'stateless' || !isOurState(state)) return null
-  return readRequestState(state)?.begunBy ?? ''
-}
-
-/** A tool whose name is too long has no pin, so it is as good as not there. */
-function fitting(target: Target | null): Target | null {
-  return target !== null && target.tool.length <= LONGEST_TOOL_NAME ? target : null
-}
-
-/** What the audit row says: argument names as they were given, where they look like names at all. */
-async function record(
-  { env, claim }: Passage,
-  target: Target | null,
-  args: Readonly<Record<string, unknown>>,
-): Promise<CallRecord> {
-  if (target === null) return unknownCall
-  const names = Object.keys(args)
-  const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
-  const argumentNames = plain.length === names.length ? plain : [...plain, '(other)']
-  const hmac = await argumentsHmac(env, claim.tenant, args)
-  return { server: target.upstream.name, tool: target.tool, argumentNames, argumentsHmac: hmac }
-}
-
-const MOST_NAMES = 64
 
 async function perform(
   passage: Passage,
@@ -208,8 +119,7 @@ async function perform(
   const { upstream } = target
   const isApproved = intent.kind === 'call' && intent.approval !== null
   if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
-  const client: Client =
-    message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
+  const client = clientOf(message, admitted)
   const delivery: Delivery = {
     acceptsEvents: () => acceptsEvents(passage.http),
     gone: passage.http.signal,

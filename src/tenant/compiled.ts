@@ -11,6 +11,8 @@ export interface CompiledConfig {
   readonly policy: Policy | null
   /** The upstream servers that the grant reaches, by name and in its order. */
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>
+  /** The names of each upstream's tools, where the configuration has them. */
+  readonly toolNames: ReadonlyMap<string, ReadonlySet<string>>
   /** The tenant is suspended: calls are not even prepared. */
   readonly isSuspended: boolean
 }
@@ -25,6 +27,9 @@ export function compile({ version, settings, policy, upstreams, suspended }: Ten
     settings,
     policy: loaded?.ok ? loaded.policy : null,
     upstreams: byName,
+    toolNames: new Map(
+      (upstreams ?? []).flatMap(({ name, tools }) => (tools === undefined ? [] : [[name, new Set(tools)]])),
+    ),
     isSuspended: suspended === true,
   }
 }

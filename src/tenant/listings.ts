@@ -9,6 +9,8 @@ export interface Listing {
   readonly digest: string
   readonly listedAtMs: number
   readonly tools: number
+  /** Names of all its tools; null where they are too long to travel with every grant's configuration. */
+  readonly names: readonly string[] | null
   /** Exposed name to the server's own. */
   readonly renamed: Readonly<Record<string, string>>
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[]
@@ -23,6 +25,7 @@ export function readListing(sql: SqlStorage, server: string): Listing | null {
     digest: String(row.digest),
     listedAtMs: Number(row.listed_at),
     tools: Number(row.tools),
+    names: row.names === null ? null : (JSON.parse(String(row.names)) as string[]),
     renamed: JSON.parse(String(row.renamed)) as Listing['renamed'],
     leftOut: JSON.parse(String(row.left_out)) as Listing['leftOut'],
     flags: JSON.parse(String(row.flags)) as FlagView[],
@@ -37,11 +40,12 @@ export function writeListing(
   toolsJson: string | null,
 ): void {
   sql.exec(
-    'INSERT OR REPLACE INTO listings (server, digest, listed_at, tools, renamed, left_out, flags) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO listings (server, digest, listed_at, tools, names, renamed, left_out, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     server,
     listing.digest,
     listing.listedAtMs,
     listing.tools,
+    listing.names === null ? null : JSON.stringify(listing.names),
     JSON.stringify(listing.renamed),
     JSON.stringify(listing.leftOut),
     JSON.stringify(listing.flags),

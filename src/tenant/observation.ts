@@ -17,6 +17,8 @@ const LONGEST_KEPT = 16 * 1024 * 1024
 const MOST_NOTED = 200
 /** In characters: what is renamed travels with every grant's configuration. */
 const LONGEST_RENAMED = 256 * 1024
+/** In bytes of JSON: names travel with every grant's configuration, and a grant may reach a hundred servers. */
+const LONGEST_NAMES = 8 * 1024
 
 /** A complete listing of a server's tools, as an isolate has received it. */
 export interface ObservedListing {
@@ -111,6 +113,7 @@ export function observeListing(
     digest,
     listedAtMs: nowMs,
     tools: named,
+    names: short(tools.map(({ tool }) => tool)),
     renamed,
     leftOut,
     flags,
@@ -132,6 +135,12 @@ export function heldServers(sql: SqlStorage): string[] {
     )
     .toArray()
     .map(({ server }) => server)
+}
+
+/** The names; null where they are too long: then whoever must know asks for the catalogue. */
+function short(names: readonly string[]): readonly string[] | null {
+  const { length } = new TextEncoder().encode(JSON.stringify(names))
+  return length <= LONGEST_NAMES ? names : null
 }
 
 /** How the names of a listing are exposed, within what a configuration can carry. */

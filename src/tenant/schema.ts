@@ -413,6 +413,10 @@ const migrations: readonly string[] = [
   -- Prompts, resources and templates that are kept from lists: JSON object of kind to {name, reason}[].
   ALTER TABLE servers ADD COLUMN left_out TEXT NOT NULL DEFAULT '{}';
   `,
+  `
+  -- Names of a listing's tools, a JSON array; NULL: too long to travel with configurations, or listed before they were kept.
+  ALTER TABLE listings ADD COLUMN names TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -211,6 +211,7 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
     pinsRevision: server.pinsRevision,
     seen: seenDigests(sql, name),
     catalogue: catalogueVersion(sql, name),
+    ...(listing === null || listing.names === null ? {} : { tools: listing.names }),
   }
 }
 

@@ -39,6 +39,11 @@ export interface UpstreamConfig {
   readonly seen: readonly string[]
   /** Version of the last known tools, for `TenantObject.catalogue`; null before the first listing. */
   readonly catalogue: string | null
+  /**
+   * Names of the last known tools. Absent before the first listing, where they are too long to travel (then the catalogue
+   * has them), and in what was stored before they were kept.
+   */
+  readonly tools?: readonly string[]
 }
 
 /** Why an upstream did not answer as it should. */

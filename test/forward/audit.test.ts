@@ -104,9 +104,9 @@ describe('how a call ended', () => {
 
   test('a tool that says that it failed', async () => {
     await register()
-    await call(await connect({ token }), 'crm__other', {})
+    await call(await connect({ token }), 'crm__echo', { fails: true })
     expect(await settledAudit()).toMatchObject([
-      { tool: 'other', outcome: 'tool_error', upstream_status: 200 },
+      { tool: 'echo', outcome: 'tool_error', upstream_status: 200 },
     ])
   })
 

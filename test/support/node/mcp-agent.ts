@@ -156,8 +156,14 @@ function own(era: Era, method: string, params: Readonly<Record<string, unknown>>
     'mcp-protocol-version': versions[era],
     ...(session === null ? {} : { 'mcp-session-id': session }),
     ...(era === 'stateless' ? { 'mcp-method': method } : {}),
-    ...(era === 'stateless' && typeof name === 'string' ? { 'mcp-name': name } : {}),
+    ...(era === 'stateless' && typeof name === 'string' ? { 'mcp-name': headerValue(name) } : {}),
   }
+}
+
+/** As it survives in a header (MCP 2026-07-28, Streamable HTTP, value encoding). */
+function headerValue(text: string): string {
+  const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)
+  return isPlain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
 }
 
 function withMeta(

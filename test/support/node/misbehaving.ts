@@ -109,7 +109,7 @@ interface RpcBody {
     readonly name?: string
     readonly cursor?: string
     readonly protocolVersion?: string
-    readonly arguments?: { readonly text?: string; readonly behave?: Behaviour }
+    readonly arguments?: { readonly text?: string; readonly behave?: Behaviour; readonly fails?: true }
     readonly _meta?: Readonly<Record<string, unknown>>
   }
 }
@@ -230,6 +230,8 @@ export async function startMisbehaving(options: MisbehavingOptions = {}): Promis
       case 'tools/list':
         return { ...page(listing, params?.cursor), ...complete, ...list }
       case 'tools/call':
+        if (params?.arguments?.fails === true)
+          return { content: [{ type: 'text', text: 'It failed.' }], isError: true, ...complete }
         return params?.name === 'echo'
           ? { content: [{ type: 'text', text: params.arguments?.text ?? '' }], ...complete }
           : { content: [{ type: 'text', text: `unknown tool ${params?.name}` }], isError: true, ...complete }

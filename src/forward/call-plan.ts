@@ -1,0 +1,220 @@
+/** What the Worker makes of a tools/call to an upstream server before the principal is asked. */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { answersIn } from '../approvals/ask.ts'
+import { argumentsHmac } from '../audit/arguments-hmac.ts'
+import { isOurState, readRequestState } from '../bridge/names.ts'
+import type { Passage } from '../gateway/admission.ts'
+import type { Refusal } from '../gateway/jsonrpc.ts'
+import { Judge, type RefusedCall, type Subject, type TenantCharge } from '../gateway/judge.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { unknownCall } from '../gateway/unknown-call.ts'
+import { failure } from '../native/result.ts'
+import { isListed } from '../policy/decide.ts'
+import type { AdmitRequest, CallRecord, Intent } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
+import { codeOf } from '../upstream/problem.ts'
+import { aliasOf } from './alias.ts'
+import { annotationsFor } from './annotations.ts'
+import { ownerOf, statelessClient } from './client.ts'
+import type { Fresh } from './fresh-lists.ts'
+import { withheldOf } from './list-tools.ts'
+import { knowsTool, type ListedTools } from './listed.ts'
+import { inexactText, paramHeaderRefusal } from './unfit.ts'
+
+/** Where a call goes. */
+export interface Target {
+  readonly upstream: UpstreamConfig
+  /** The tool's name, as its own server knows it. */
+  readonly tool: string
+}
+
+/** `_meta` key under which a client of the stateless era names its session to calls of upstream tools. */
+export const SESSION_META_KEY = 'gatehouse/session'
+/** The upstream session that the call is made in. */
+type Wanted = NonNullable<AdmitRequest['upstream']>
+
+export type UpstreamPlan =
+  | { readonly kind: 'unknown'; readonly intent: Intent }
+  /** Refused as HTTP. */
+  | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }
+  | RefusedCall
+  /** The server is to be asked for its list before it is decided. */
+  | { readonly kind: 'unlisted'; readonly intent: Intent; readonly upstream: Wanted; readonly target: Target }
+  | {
+      readonly kind: 'ready'
+      readonly intent: Intent
+      readonly upstream: Wanted
+      readonly target: Target
+      readonly ofTenant: TenantCharge
+      /** It goes on with a call that waits for input, in the gateway. */
+      readonly isContinued: boolean
+      readonly abandon: () => Promise<void>
+    }
+
+/** What asking for a fresh list came to; null where nobody was asked. */
+export interface FreshList {
+  readonly target: Target
+  readonly said: Fresh<ListedTools> | null
+}
+
+/** The configuration with the names that a fresh list gives the server's tools. */
+export function asListed(config: CompiledConfig, fresh: FreshList | null): CompiledConfig {
+  const upstream = fresh === null ? undefined : config.upstreams.get(fresh.target.upstream.name)
+  if (upstream === undefined || fresh?.said?.kind !== 'listed') return config
+  const { renamed, withheld } = fresh.said.list.verdict
+  const upstreams = new Map(config.upstreams).set(upstream.name, { ...upstream, renamed, withheld })
+  return { ...config, upstreams }
+}
+
+/** What is asked about a call. */
+export interface Asked {
+  readonly passage: Passage
+  readonly message: RequestMessage
+  /** Null: there is no such server that the grant may reach. */
+  readonly target: Target | null
+  readonly config: CompiledConfig
+  /** That its server has asked may not be known yet. */
+  readonly isEarly: boolean
+  /** Null before the server was asked for a fresh list. */
+  readonly fresh: FreshList | null
+}
+
+export async function plan(asked: Asked): Promise<UpstreamPlan> {
+  const { passage, message, config, isEarly } = asked
+  const target = fitting(asked.target)
+  const { arguments: args = {}, _meta } = message.body.params as {
+    arguments?: Record<string, unknown>
+    _meta?: Record<string, unknown>
+  }
+  const handle = message.era === 'stateless' ? _meta?.[SESSION_META_KEY] : null
+  const subject = {
+    tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
+    alias: target === null ? undefined : aliasOf(target.tool),
+    args,
+    call: await record(passage, target, args),
+    handle: typeof handle === 'string' ? handle : null,
+    answers: answersIn(message),
+    isEarly,
+  }
+  // The principal says so to the client, and puts it on record.
+  if (config.isSuspended) {
+    const intent = new Judge(passage, config, subject).refusal('refuse', '(suspended)')
+    return { kind: 'unknown', intent }
+  }
+  if (target === null) {
+    const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')
+    return { kind: 'unknown', intent }
+  }
+  const said = await annotationsFor(passage, config, target, subject)
+  if ('undecided' in said)
+    return new Judge(passage, config, subject).refuse('refuse', '(annotations)', said.undecided)
+  const unlisted = await unlistedPlan(asked, target, subject)
+  if (unlisted !== null) return unlisted
+  const judge = new Judge(passage, config, { ...subject, ...said })
+  const refusedCall = judge.decide(Date.now())
+  if (refusedCall !== null) return refusedCall
+  const withheld = withheldOf(target.upstream, target.tool)
+  if (withheld === 'hidden') return { kind: 'unknown', intent: judge.refusal('deny', '(drift)') }
+  if (withheld === 'blocked') {
+    const text =
+      `The tool "${target.tool}" of the server "${target.upstream.name}" is not what it was when it was first listed, ` +
+      'so it is blocked until an administrator accepts the change.'
+    const facts = { server: target.upstream.name, tool: target.tool }
+    return judge.refuse('deny', '(drift)', failure('tool_changed', text, facts))
+  }
+  const { inexactNumber } = passage
+  if (inexactNumber !== null)
+    return judge.refuse('refuse', '(number)', failure('invalid_arguments', inexactText(inexactNumber)))
+  const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
+  if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
+  const begunBy = begunByOf(message)
+  const isContinued = begunBy !== null
+  const reserved = isContinued ? judge.goOn(begunBy) : await judge.reserve({ kind: 'none' })
+  if (reserved.kind === 'refused') return reserved
+  const { intent, ofTenant } = reserved
+  const upstream = wanted(message, target)
+  return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
+}
+
+function wanted(message: RequestMessage, { upstream }: Target): Wanted {
+  const owner = message.era === 'session' ? null : ownerOf(statelessClient(message.body.params))
+  return { server: upstream.name, owner }
+}
+
+/** What becomes of a call of a tool that its server does not list; null where it does, or the policy has said no already. */
+async function unlistedPlan(
+  { passage, message, config, fresh }: Asked,
+  target: Target,
+  subject: Subject,
+): Promise<UpstreamPlan | null> {
+  const { upstream, tool } = target
+  if (!isListed(config.policy, subject.tool, subject.alias)) return null
+  const known = await knowsTool(passage, config, upstream, tool)
+  if (known === 'listed') return null
+  if (fresh === null)
+    return { kind: 'unlisted', intent: { kind: 'check' }, upstream: wanted(message, target), target }
+  const { said } = fresh
+  if (said?.kind === 'found' || (said?.kind === 'listed' && said.list.names.has(tool))) return null
+  const call = { ...unknownCall, server: upstream.name }
+  const judge = new Judge(passage, config, { ...subject, call })
+  // So many lists did not have it that another would not, either.
+  const isUnknown = said === null || said.kind === 'listed' || (said.kind === 'spent' && known === 'unlisted')
+  if (isUnknown) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
+  return judge.refuse('refuse', '(not listed)', notListed(upstream.name, said))
+}
+
+/** What is said of a call of which nobody can tell whether there is such a tool. */
+function notListed(
+  server: string,
+  said: Extract<Fresh<ListedTools>, { kind: 'failed' | 'spent' }>,
+): CallToolResult {
+  const { code, why, retryAfterSeconds } =
+    said.kind === 'spent'
+      ? {
+          code: 'unavailable',
+          why: 'was asked for its tools too often',
+          retryAfterSeconds: said.retryAfterSeconds,
+        }
+      : {
+          code: codeOf(said.problem),
+          why: said.problem.message,
+          retryAfterSeconds: said.problem.retryAfterSeconds,
+        }
+  const retry = retryAfterSeconds === null ? '' : ` Try again in ${retryAfterSeconds} seconds.`
+  const text = `The server "${server}" ${why}, so that it is not known whether it has this tool. The call was not carried out.${retry}`
+  const details = retryAfterSeconds === null ? {} : { retry_after_seconds: retryAfterSeconds }
+  return failure(code, text, { server, ...details })
+}
+
+/**
+ * The request that began the call which this one goes on with, in the gateway; empty for a state that is none of ours,
+ * whatever it claims, null for a call of its own.
+ */
+function begunByOf({ era, body }: RequestMessage): string | null {
+  const state = body.params?.requestState
+  if (era !== 'stateless' || !isOurState(state)) return null
+  return readRequestState(state)?.begunBy ?? ''
+}
+
+/** A tool whose name is too long has no pin, so it is as good as not there. */
+function fitting(target: Target | null): Target | null {
+  return target !== null && target.tool.length <= LONGEST_TOOL_NAME ? target : null
+}
+
+/** What the audit row says: argument names as they were given, where they look like names at all. */
+async function record(
+  { env, claim }: Passage,
+  target: Target | null,
+  args: Readonly<Record<string, unknown>>,
+): Promise<CallRecord> {
+  if (target === null) return unknownCall
+  const names = Object.keys(args)
+  const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
+  const argumentNames = plain.length === names.length ? plain : [...plain, '(other)']
+  const hmac = await argumentsHmac(env, claim.tenant, args)
+  return { server: target.upstream.name, tool: target.tool, argumentNames, argumentsHmac: hmac }
+}
+
+const MOST_NAMES = 64
