@@ -73,3 +73,9 @@ export function readTools(sql: SqlStorage, server: string): string | null {
   const decoder = new TextDecoder()
   return parts.map(({ bytes }) => decoder.decode(bytes, { stream: true })).join('') + decoder.decode()
 }
+
+/** Forgets what a server listed, for it is another one now. */
+export function forgetListing(sql: SqlStorage, server: string): void {
+  sql.exec('DELETE FROM listings WHERE server = ?', server)
+  sql.exec('DELETE FROM listing_parts WHERE server = ?', server)
+}

@@ -1,7 +1,7 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
-import { readListing } from './listings.ts'
+import { forgetListing, readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
 import { secretHeadersOf } from './secrets.ts'
 import { clearSeen, seenDigests } from './seen.ts'
@@ -96,6 +96,7 @@ export function writeServer(
     name,
   )
   clearSeen(sql, name)
+  forgetListing(sql, name)
 }
 
 /** Whether this is the registration that is meant; whoever does not say which means any, as older versions did. */
