@@ -82,7 +82,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`a server that is ${bareWorkerdMiss
       const agent = await connect(era, 'one')
       for (let i = 0; i < FAILURES + 1; i++) {
         await agent.send('tools/call', { name: 'echo', arguments: { behave: { kind: 'rpc_error' } } })
-        expect((await agent.call('no-such-tool', {})).isError).toBe(true)
+        expect((await agent.call('echo', { fails: true })).isError).toBe(true)
       }
       expect((await agent.callBad({ text: 'still' })).text).toBe('still')
     })
