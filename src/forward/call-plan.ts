@@ -4,10 +4,11 @@ import { answersIn } from '../approvals/ask.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { isOurState, readRequestState } from '../bridge/names.ts'
 import type { Passage } from '../gateway/admission.ts'
-import type { Refusal } from '../gateway/jsonrpc.ts'
+import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type Subject, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { unknownCall } from '../gateway/unknown-call.ts'
+import { isNativeName } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { isListed } from '../policy/decide.ts'
 import type { AdmitRequest, CallRecord, Intent } from '../principal/contract.ts'
@@ -36,7 +37,8 @@ export const SESSION_META_KEY = 'gatehouse/session'
 type Wanted = NonNullable<AdmitRequest['upstream']>
 
 export type UpstreamPlan =
-  | { readonly kind: 'unknown'; readonly intent: Intent }
+  /** There is no such tool. `code`: of the error that says so. */
+  | { readonly kind: 'unknown'; readonly intent: Intent; readonly code?: number }
   /** Refused as HTTP. */
   | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }
   | RefusedCall
@@ -161,8 +163,26 @@ async function unlistedPlan(
   const judge = new Judge(passage, config, { ...subject, call })
   // So many lists did not have it that another would not, either.
   const isUnknown = said === null || said.kind === 'listed' || (said.kind === 'spent' && known === 'unlisted')
-  if (isUnknown) return { kind: 'unknown', intent: judge.refusal('refuse', '(unknown tool)') }
+  if (isUnknown) {
+    const intent = judge.refusal('refuse', '(unknown tool)')
+    return { kind: 'unknown', intent, code: unlistedCode(message, config, upstream) }
+  }
   return judge.refuse('refuse', '(not listed)', notListed(upstream.name, said))
+}
+
+/**
+ * MCP has -32602 for an unknown tool. Most servers that clients of the stateless era meet say -32601 under HTTP 200: the method is
+ * known, the name is not. So does the gateway in their place, unless something of this server may be withheld by its name:
+ * then one answer is as the other.
+ */
+function unlistedCode(
+  { era }: RequestMessage,
+  { policy }: CompiledConfig,
+  { withheld }: UpstreamConfig,
+): number {
+  const named = policy === null ? [] : [...policy.tools.keys(), ...policy.hidden]
+  const isWithheld = Object.keys(withheld).length > 0 || named.some((name) => !isNativeName(name))
+  return era === 'stateless' && !isWithheld ? codes.methodNotFound : codes.invalidParams
 }
 
 /** What is said of a call of which nobody can tell whether there is such a tool. */

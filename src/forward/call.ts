@@ -58,7 +58,7 @@ export async function callUpstream(
   switch (planned.kind) {
     case 'unknown':
       return refusalResponse(
-        { status: 200, code: codes.invalidParams, message: `Unknown tool: ${name}` },
+        { status: 200, code: planned.code ?? codes.invalidParams, message: `Unknown tool: ${name}` },
         message.id,
       )
     case 'unfit':

@@ -17,7 +17,7 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 import { linkTo } from '../upstream/link.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
-import { allTools } from './all-tools.ts'
+import { allTools, isTool } from './all-tools.ts'
 import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
@@ -102,7 +102,7 @@ async function toolsAt(at: Reached, message: RequestMessage): Promise<ListedTool
   if (tools === null) return problem
   try {
     const verdict = await compareWithPins(link, upstream, tools)
-    return { names: new Set(tools.map(({ name }) => name)), verdict }
+    return { names: new Set(tools.filter(isTool).map(({ name }) => name)), verdict }
   } catch {
     return problemOf('misconfigured', 'listed tools that could not be compared with what is known of them')
   }
