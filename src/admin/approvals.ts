@@ -32,7 +32,10 @@ const shownSchema = z.object({
   rule: z.string(),
   policy_version: z.string().describe('Of the configuration that the call was first asked for under'),
   message: z.string(),
-  url: z.string(),
+  url: z
+    .string()
+    .nullable()
+    .describe('Where a person finds it; null where no variable says where the gateway is found'),
   requested_at: z.string(),
   expires_at: z.string().describe('Until when it can be decided, and the approved call be made'),
   decided_at: z.string().nullable(),

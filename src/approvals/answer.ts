@@ -26,13 +26,17 @@ export function approvalAnswer(message: RequestMessage, held: HeldAnswer): Appro
     return { kind: 'result', result }
   }
   if (approval.state === 'denied') return { kind: 'result', result: deniedResult(approval) }
+  const { id, url } = approval
   // One that has been to the link already is not sent there again and again.
-  if (!opensLinks(message, held) || hasBeenAsked(message, approval.id))
+  if (url === null || !opensLinks(message, held) || hasBeenAsked(message, id))
     return { kind: 'result', result: requiredResult(approval) }
-  const response =
-    message.era === 'stateless' ? inputRequired(message, approval) : required(message, approval)
+  const linked = { ...approval, url }
+  const response = message.era === 'stateless' ? inputRequired(message, linked) : required(message, linked)
   return { kind: 'response', response }
 }
+
+/** An approval that a person can be sent to. */
+type Linked = ApprovalView & { readonly url: string }
 
 /** Whether the client takes elicitations by URL. */
 function opensLinks({ era, body }: RequestMessage, { client, protocolVersion }: HeldAnswer): boolean {
@@ -45,7 +49,7 @@ function opensLinks({ era, body }: RequestMessage, { client, protocolVersion }: 
  * MCP 2026-07-28, multi round-trip requests. The state only says that the client has been asked: what was decided is
  * looked up by who calls, what and with which arguments, so that nothing is gained by making one up.
  */
-function inputRequired({ id }: RequestMessage, approval: ApprovalView): Response {
+function inputRequired({ id }: RequestMessage, approval: Linked): Response {
   const question = {
     method: 'elicitation/create',
     params: { mode: 'url', message: questionOf(approval), url: approval.url },
@@ -59,7 +63,7 @@ function inputRequired({ id }: RequestMessage, approval: ApprovalView): Response
 }
 
 /** MCP 2025-11-25, elicitation, URLElicitationRequiredError. */
-function required({ id }: RequestMessage, approval: ApprovalView): Response {
+function required({ id }: RequestMessage, approval: Linked): Response {
   const { url, id: elicitationId } = approval
   const elicitation = { mode: 'url', elicitationId, url, message: questionOf(approval) }
   const data = { elicitations: [elicitation] }
@@ -80,8 +84,9 @@ function requiredResult(approval: ApprovalView): CallToolResult {
 }
 
 function requiredText(approval: ApprovalView): string {
-  const { message, rule, url } = approval
-  return `${message} (policy rule: ${rule}) It can be approved at ${url} . ${howToRetry(approval)}`
+  const { message, rule, url, id } = approval
+  const where = url === null ? `It can be approved by its id, ${id} .` : `It can be approved at ${url} .`
+  return `${message} (policy rule: ${rule}) ${where} ${howToRetry(approval)}`
 }
 
 function howToRetry({ expiresAtMs }: ApprovalView): string {

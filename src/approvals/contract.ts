@@ -12,7 +12,7 @@ export interface ApprovalAsked {
   /** The policy's words, for the agent and for whoever decides. */
   readonly message: string
   /** What the link begins with: scheme and host. */
-  readonly origin: string
+  readonly origin: string | null
   /** What the call goes on with, where it answers what its server has asked; null for a call that begins: continuation.ts. */
   readonly continues: string | null
   /** That its server has asked may not be known yet. */
@@ -45,8 +45,8 @@ export interface ApprovalView {
   readonly rule: string
   readonly configVersion: string
   readonly message: string
-  /** Where a person finds it. */
-  readonly url: string
+  /** Where a person finds it; null where the deployment does not say where it is found. */
+  readonly url: string | null
   readonly requestedAtMs: number
   /** Until when it can be decided, and an approved call be made. */
   readonly expiresAtMs: number

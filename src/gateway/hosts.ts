@@ -2,6 +2,8 @@
  * Which tenant a host name is of. Written in the deployment's variables, never looked up: so a name that is of no
  * tenant costs nothing and stores nothing. PURE.
  */
+import { asciiLowerCase } from '../ascii.ts'
+import { isLoopback } from '../loopback.ts'
 import { isName } from './token.ts'
 
 /** The variables that say so. */
@@ -35,6 +37,14 @@ export function tenantOfHost(settings: HostSettings, hostname: string): HostTena
 export function hostAllows(settings: HostSettings, hostname: string, tenant: string | null): boolean {
   const of = tenantOfHost(settings, hostname)
   return of.kind === 'any' || (of.kind === 'tenant' && (tenant === null || of.tenant === tenant))
+}
+
+/** The name by which people find a tenant: one of its own, the first that is configured, or the one under the tenants' domain. */
+export function publicHostOf(settings: HostSettings, tenant: string): string | null {
+  const { domain, custom } = read(settings)
+  for (const [host, of] of custom) if (of === tenant && !isLoopback(host)) return host
+  // On this machine names have a port, which the variable does not say.
+  return domain === '' || isLoopback(domain) || !isHost(domain) ? null : `${tenant}.${domain}`
 }
 
 /** What is wrong with the variables, or null. */
@@ -77,5 +87,5 @@ function isHost(text: string): boolean {
 
 /** Names are the same in any case, and with the dot of the root behind them (RFC 1034, 3.1). */
 function normal(host: string): string {
-  return host.toLowerCase().replace(/\.$/, '')
+  return asciiLowerCase(host).replace(/\.$/, '')
 }

@@ -154,7 +154,7 @@ export class Judge {
       argumentDigests(env, claim.tenant, args),
       answers === null ? null : continuationOf(answers),
     ])
-    const origin = publicOrigin(env, http.url)
+    const origin = publicOrigin(env, claim.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
     return { digests, ...said, origin, continues, isEarly }
   }

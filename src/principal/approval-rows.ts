@@ -60,7 +60,7 @@ export function viewOf(row: ApprovalRow, grant: string, nowMs: number): Approval
     rule: row.rule,
     configVersion: row.config_version,
     message: row.message,
-    url: row.url,
+    url: row.url === '' ? null : row.url,
     requestedAtMs: row.requested_at,
     expiresAtMs: row.expires_at,
     decidedAtMs: row.decided_at,

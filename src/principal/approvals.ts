@@ -143,7 +143,7 @@ function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldCon
       asked.rule,
       configVersion,
       asked.message,
-      approvalUrl(asked.origin, id),
+      asked.origin === null ? '' : approvalUrl(asked.origin, id),
     ],
     ...[nowMs, nowMs + expiresInMs],
   )

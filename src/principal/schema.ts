@@ -190,7 +190,7 @@ const migrations: readonly string[] = [
     rule TEXT NOT NULL,
     config_version TEXT NOT NULL,       -- when the call was first asked for
     message TEXT NOT NULL,              -- the policy's words
-    url TEXT NOT NULL,                  -- where a person finds it
+    url TEXT NOT NULL,                  -- where a person finds it; '': nobody has said where that is
     requested_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,        -- for the decision, and for the call that was approved
     state TEXT NOT NULL,                -- pending | approved | denied | used

@@ -1,6 +1,6 @@
 /** What names a call and its approval: ids, links, canonical text. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { approvalId, approvalUrl, grantOfApproval } from '../../src/approvals/id.ts'
 import { publicOrigin, publicUrlProblem } from '../../src/approvals/origin.ts'
 import { canonicalJson } from '../../src/canonical-json.ts'
@@ -21,14 +21,51 @@ test('an id names its grant; anything else is none', () => {
     expect(grantOfApproval(text)).toBeNull()
 })
 
-test('a link begins with PUBLIC_URL, or with where the request went', () => {
-  expect(approvalUrl(publicOrigin({}, 'http://127.0.0.1:8787/mcp?x=1'), 'apr_x')).toBe(
-    'http://127.0.0.1:8787/approvals/apr_x',
-  )
-  expect(publicOrigin({ PUBLIC_URL: 'https://gate.example/' }, 'http://127.0.0.1/mcp')).toBe(
-    'https://gate.example',
-  )
-  expect(publicOrigin({ PUBLIC_URL: '' }, 'http://127.0.0.1/mcp')).toBe('http://127.0.0.1')
+describe('a link begins', () => {
+  const at = (url: string, headers: Record<string, string> = {}) => ({ url, headers: new Headers(headers) })
+  const here = at('http://127.0.0.1:8787/mcp?x=1')
+  const evil = at('https://evil.example/mcp')
+  const domain = { TENANT_DOMAIN: 'mcp.example.com' }
+  const own = {
+    ...domain,
+    CUSTOM_HOSTNAMES: 'tools.globex.test=globex tools.acme.test=acme two.acme.test=acme',
+  }
+
+  test.each([
+    ['with PUBLIC_URL', { ...own, PUBLIC_URL: 'https://gate.example/' }, evil, 'https://gate.example'],
+    [
+      'with PUBLIC_URL, on this machine too',
+      { PUBLIC_URL: 'https://gate.example' },
+      here,
+      'https://gate.example',
+    ],
+    ['with a name of the tenant’s own', own, evil, 'https://tools.acme.test'],
+    ['with its name under TENANT_DOMAIN', domain, evil, 'https://acme.mcp.example.com'],
+    ['with that, where the request went elsewhere', domain, here, 'https://acme.mcp.example.com'],
+    [
+      'where the request went, on this machine',
+      { TENANT_DOMAIN: 'localhost' },
+      here,
+      'http://127.0.0.1:8787',
+    ],
+    ['there also where PUBLIC_URL is empty', { PUBLIC_URL: '' }, here, 'http://127.0.0.1:8787'],
+    ['nowhere else', {}, evil, null],
+    ['nowhere, where TENANT_DOMAIN is this machine’s', { TENANT_DOMAIN: 'localhost' }, evil, null],
+    ['nowhere, where a PUBLIC_URL cannot be meant', { PUBLIC_URL: 'gate.example' }, evil, null],
+    ['nowhere, where the request was passed on', {}, at('http://127.0.0.1/mcp', { via: '1.1 x' }), null],
+    [
+      'nowhere, where it came from elsewhere',
+      {},
+      at('http://localhost/mcp', { 'cf-connecting-ip': '192.0.2.1' }),
+      null,
+    ],
+  ] as const)('%s', (_, settings, request, origin) => {
+    expect(publicOrigin(settings, 'acme', request)).toBe(origin)
+  })
+
+  test('and ends with the id', () => {
+    expect(approvalUrl('https://gate.example', 'apr_x')).toBe('https://gate.example/approvals/apr_x')
+  })
 })
 
 test('a PUBLIC_URL that cannot be meant is said so', () => {
