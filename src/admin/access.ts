@@ -1,5 +1,6 @@
 /** Who Cloudflare Access says is there: its JWT, checked as its documentation asks. */
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { asciiLowerCase } from '../ascii.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
@@ -38,7 +39,7 @@ export function trustedIn(env: Env, own: AccessApplication | null): Trusted | nu
   return issuer === null || audience.length === 0 ? null : { issuer, audience }
 }
 
-/** The address, in lower case; null for no assertion, or one that is not good. */
+/** The address, its ASCII letters in lower case as people's are kept; null for no assertion, or one that is not good. */
 export async function accessEmail(
   http: Request,
   { issuer, audience }: Trusted,
@@ -57,7 +58,7 @@ export async function accessEmail(
     })
     const { email } = payload
     if (typeof email !== 'string' || email === '' || email.length > LONGEST_EMAIL) return null
-    return email.toLowerCase()
+    return asciiLowerCase(email)
   } catch (error) {
     if (isUnavailable(error))
       log('warn', 'admin.access_keys_unavailable', { team: issuer, error: errorName(error) })

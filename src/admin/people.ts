@@ -1,5 +1,6 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
 import * as z from 'zod/v4'
+import { asciiLowerCase } from '../ascii.ts'
 import { object } from '../policy/fragments.ts'
 import type { PersonView } from '../tenant/contract.ts'
 import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
@@ -18,7 +19,7 @@ const personSchema = object({
   email: z
     .email(EMAIL)
     .max(254, EMAIL)
-    .transform((text) => text.toLowerCase())
+    .transform(asciiLowerCase)
     .nullable()
     .default(null)
     .describe('Who Cloudflare Access says they are'),

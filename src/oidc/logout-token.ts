@@ -4,7 +4,7 @@ import { decodeProtectedHeader, type JWTPayload } from 'jose'
 import type { Env } from '../env.ts'
 import { isObject } from '../json.ts'
 import { accountId } from '../legiti/fields.ts'
-import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyJwt } from '../session/jwt.ts'
+import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyInVain, verifyJwt } from '../session/jwt.ts'
 import { isSid } from '../session/providers.ts'
 import { sha256Hex } from '../sha256.ts'
 import type { TenantSettings } from '../tenant/config.ts'
@@ -18,33 +18,39 @@ const LONGEST_JTI = 512
 
 export type ReadLogout =
   | { readonly ok: true; readonly logout: IssuerLogout }
-  /** `isPassing`: nothing is wrong with the token as far as anyone knows; the issuer's keys could not be had. */
-  | { readonly ok: false; readonly problem: string; readonly isPassing: boolean }
+  /** `isSigned`: its signature is an issuer's of this tenant, so whoever sent it may hear what is wrong with it. */
+  | { readonly ok: false; readonly problem: string; readonly isSigned: boolean }
 
-/** The issuer that a token claims; or what is wrong with it, whoever it is from, so that it need not be verified. */
+/**
+ * The issuer that a token claims; or what is wrong with it, whoever it is from, so that it need not be verified. That is said of
+ * the token alone, and so the same to everyone.
+ */
 export function claimedIssuer(token: string): { readonly issuer: string } | { readonly problem: string } {
   const claims = claimsOf(token)
   if (claims === null) return { problem: 'the logout_token is not a JWT' }
+  const typ = typeOf(token)
+  // A token of another kind may not pass for one (RFC 8725, 3.11); many issuers do not say which kind it is.
+  if (typ !== null && !/^(application\/)?(logout\+)?jwt$/i.test(typ))
+    return { problem: 'the header "typ" is of another kind of token' }
   const problem = problemOf(claims, 0)
   if (problem !== null) return { problem }
   return typeof claims.iss === 'string' ? { issuer: claims.iss } : { problem: 'the claim "iss" is not one' }
 }
 
-/** Verifies a logout token for one of the tenant's issuers. Never throws. */
+/** Verifies a logout token, of which `claimedIssuer` has said an issuer, for one of the tenant's. Never throws. */
 export async function readLogoutToken(
   env: Env,
   token: string,
   settings: TenantSettings,
   nowMs: number,
 ): Promise<ReadLogout> {
-  const typ = typeOf(token)
-  // A token of another kind may not pass for one (RFC 8725, 3.11); many issuers do not say which kind it is.
-  if (typ !== null && !/^(application\/)?(logout\+)?jwt$/i.test(typ))
-    return refused('the header "typ" is of another kind of token')
   const verified = await verifyJwt(env, token, settings, ['iat', 'exp', 'jti', 'events'], nowMs)
   if (!verified.ok) {
-    if (verified.kind === 'stranger') return refused('the token is not a JWT of a configured issuer')
-    return { ok: false, problem: verified.message, isPassing: verified.isPassing }
+    if (verified.kind === 'stranger') {
+      await verifyInVain(token)
+      return refused('the token is not a JWT of a configured issuer', false)
+    }
+    return refused(verified.message, verified.isSigned)
   }
   const { payload } = verified.result
   const problem = problemOf(payload, nowMs)
@@ -88,6 +94,6 @@ function typeOf(token: string): string | null {
   }
 }
 
-function refused(problem: string): ReadLogout {
-  return { ok: false, problem, isPassing: false }
+function refused(problem: string, isSigned = true): ReadLogout {
+  return { ok: false, problem, isSigned }
 }

@@ -53,7 +53,7 @@ function isOwn(account: string | null, { by, owner }: DecideRequest): boolean {
   return [by.name, by.email, ...by.accounts].some((name) => name !== null && plain(name) === asker)
 }
 
-/** The same person, however it is written. */
+/** The same person, however it is written. Rather one too many: whoever is taken for the one who asks cannot approve. */
 function plain(name: string): string {
   return name.normalize('NFKC').trim().toLowerCase()
 }

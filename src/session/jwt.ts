@@ -5,6 +5,7 @@ import {
   customFetch,
   decodeJwt,
   errors,
+  importJWK,
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyResult,
@@ -38,8 +39,17 @@ export type Verified =
   | { readonly ok: true; readonly issuer: JwtIssuer; readonly result: JWTVerifyResult }
   /** No issuer of this tenant is named: even what the token claims is worth nothing. */
   | { readonly ok: false; readonly kind: 'stranger' }
-  /** `isPassing`: the issuer's keys could not be had, which may be otherwise in a while. */
-  | { readonly ok: false; readonly kind: 'refused'; readonly message: string; readonly isPassing: boolean }
+  /**
+   * `isPassing`: the issuer's keys could not be had, which may be otherwise in a while. `isSigned`: the signature is the
+   * issuer's, and something else is wrong.
+   */
+  | {
+      readonly ok: false
+      readonly kind: 'refused'
+      readonly message: string
+      readonly isPassing: boolean
+      readonly isSigned: boolean
+    }
 
 /** Verifies a token for one of the tenant's issuers. Never throws. */
 export async function verifyJwt(
@@ -51,7 +61,7 @@ export async function verifyJwt(
 ): Promise<Verified> {
   const named = claimsOf(token)?.iss
   const candidates = settings.identity.jwt.filter(({ issuer }) => issuer === named)
-  let failed: Verified = { ok: false, kind: 'stranger' }
+  let failed: Extract<Verified, { ok: false }> = { ok: false, kind: 'stranger' }
   for (const issuer of candidates) {
     try {
       const result = await jwtVerify(token, keysOf(env, issuer), {
@@ -64,10 +74,34 @@ export async function verifyJwt(
       })
       return { ok: true, issuer, result }
     } catch (error) {
-      failed = { ok: false, kind: 'refused', ...describe(error) }
+      // Of several issuers of one name, the one whose signature it is says what is wrong.
+      if (failed.kind !== 'refused' || !failed.isSigned)
+        failed = { ok: false, kind: 'refused', ...describe(error) }
     }
   }
   return failed
+}
+
+/** Keys of nobody, as large as an issuer's are. */
+const decoys = {
+  RS: {
+    kty: 'RSA',
+    e: 'AQAB',
+    n: 'rS4SBt71EO8dy1C6QQMWEcRUq1sxSjEBFXM-hfwIVsieBQy16el7ievegGWJUaB3_PCNPU1e0-vQ4kM1EBnJoSXN-KT5HP8qzWuRrwTucJYpUeIE8A10jt1-HVFaola9qJG6AOm_kGMwIgBK8ZzASuUv6RcyBDz_J_xrUGjUmXx13ie0SZX9Gt_xMTkKGjJrpAJRNJ5uU9HjSBQMpqb4M9g2NNjKtKEN_gM9sK0-vWukJuYQRVcDP6idjCNQcziqIEsUXtmEnCVE4PtBts7Fi7qeduZAjSJyDhXVbnqKgm79LVLIV0_1OrNDOPIbshBFDrKn7vK8Ei17-6DaFGeMsQ',
+  },
+  ES: {
+    kty: 'EC',
+    crv: 'P-256',
+    x: 'wa3ebF8qbS2i8wP7YGvsSMWII1l_VkCpRWDRBDQmP7g',
+    y: 'WrPl1mXlFlMnMtE1bIGn60UtWxxPWrPvU839lzBCYCg',
+  },
+}
+
+/** As much work as verifying a token takes, for one that nobody here can have issued, and always in vain. Never throws. */
+export async function verifyInVain(token: string): Promise<void> {
+  const keys = ({ alg = '' }: { alg?: string }) =>
+    importJWK(alg.startsWith('ES') ? decoys.ES : decoys.RS, alg)
+  await jwtVerify(token, keys, { algorithms: ALGORITHMS }).catch(() => {})
 }
 
 /** What an unverified token says of itself: good for choosing a key and for naming an attempt, for nothing else. */
@@ -111,11 +145,12 @@ async function fetchKeys(url: string, options: RequestInit): Promise<Response> {
 }
 
 /** What to do about a token that was not accepted; names claims, never their values. */
-function describe(error: unknown): { message: string; isPassing: boolean } {
-  const lasting = (message: string) => ({ message, isPassing: false })
-  if (error instanceof errors.JWTExpired) return lasting('The token has expired; get a new one.')
+function describe(error: unknown): { message: string; isPassing: boolean; isSigned: boolean } {
+  const lasting = (message: string, isSigned = false) => ({ message, isPassing: false, isSigned })
+  // jose looks at claims only behind a signature that is good.
+  if (error instanceof errors.JWTExpired) return lasting('The token has expired; get a new one.', true)
   if (error instanceof errors.JWTClaimValidationFailed)
-    return lasting(`The token's claim "${error.claim}" is not acceptable.`)
+    return lasting(`The token's claim "${error.claim}" is not acceptable.`, true)
   if (error instanceof errors.JOSEAlgNotAllowed)
     return lasting(`The token's algorithm is not one of ${ALGORITHMS.join(', ')}.`)
   if (error instanceof errors.JWSSignatureVerificationFailed)
@@ -123,5 +158,6 @@ function describe(error: unknown): { message: string; isPassing: boolean } {
   if (error instanceof errors.JWKSNoMatchingKey) return lasting('The issuer has no such key.')
   if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid)
     return lasting('The token is not a valid JWT.')
-  return { message: "The issuer's keys could not be fetched; try again later.", isPassing: true }
+  const message = "The issuer's keys could not be fetched; try again later."
+  return { message, isPassing: true, isSigned: false }
 }
