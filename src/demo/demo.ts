@@ -11,14 +11,11 @@ import { checkConfig, type TenantConfig, tenantConfig, versioned } from '../tena
 import type { UpstreamConfig } from '../upstream/config.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
+import { DEMO_SECRET } from './token.ts'
 
-export const DEMO_TENANT = 'demo'
-export const DEMO_GRANT = 'agent'
+export { DEMO_GRANT, DEMO_ROOT_TOKEN, DEMO_TENANT } from './token.ts'
+
 export const DEMO_LABEL = 'Demo agent'
-const DEMO_SECRET = 'insecure-local-token'
-
-/** The demo's root token, opening the administration API where no other is set. */
-export const DEMO_ROOT_TOKEN = 'gh_root_insecure-local-token'
 
 export function isDemo(env: Env): boolean {
   return env.DEMO === 'true'

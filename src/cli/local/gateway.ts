@@ -1,0 +1,63 @@
+/** A gateway on this machine: its settings, where it is, and what is to be done once it answers. */
+import { copyFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DEMO_TOKEN } from '../../demo/token.ts'
+import { isObject } from '../../json.ts'
+
+/** What wrangler.toml says under [dev]. */
+const PORT = '8787'
+const IP = '127.0.0.1'
+
+export const READY_WITHIN_MS = 120_000
+const AGAIN_MS = 250
+const PATIENCE_MS = 5_000
+
+/** Makes `.dev.vars` from the example that is under version control, unless the developer has one. */
+export function makeVars(folder: string): void {
+  const vars = join(folder, '.dev.vars')
+  if (!existsSync(vars)) copyFileSync(join(folder, '.dev.vars.example'), vars)
+}
+
+/** Its address, from the options `--ip` and `--port` of `wrangler dev`. */
+export function localAddress(ip: string = IP, port: string = PORT): string {
+  // An address of every interface is none to connect to.
+  const host = ['0.0.0.0', '*', '::'].includes(ip) ? IP : ip
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/**
+ * Waits until the gateway answers, and says in three lines where it is, with which token, and what to do next; or why it
+ * serves nobody.
+ * @param untilMs Unix milliseconds
+ */
+export async function nextSteps(url: string, untilMs: number): Promise<readonly string[]> {
+  while (Date.now() < untilMs) {
+    const health = await asked(`${url}/healthz`)
+    if (health !== null) return linesOf(url, health)
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+  }
+  return [`The gateway has not answered at ${url} yet: see what wrangler prints above.`]
+}
+
+async function linesOf(url: string, health: { status: number; body: unknown }): Promise<readonly string[]> {
+  if (health.status !== 200) {
+    const detail = isObject(health.body) ? String(health.body.detail) : `HTTP ${health.status}`
+    return [`The gateway serves nobody: ${detail}`]
+  }
+  const isDemo = (await asked(`${url}/dev/legiti/events`))?.status === 200
+  const token = isDemo ? DEMO_TOKEN : 'none yet: DEMO is not "true" in .dev.vars'
+  const next = isDemo
+    ? `npm run demo -- ${url}, in a second terminal; or docs/clients.md for a client of yours`
+    : 'docs/administration.md: make a tenant and a grant'
+  return [`URL:   ${url}/mcp`, `Token: ${token}`, `Next:  ${next}`]
+}
+
+/** Null where nobody answers yet. */
+async function asked(url: string): Promise<{ status: number; body: unknown } | null> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) })
+    return { status: response.status, body: await response.json().catch(() => null) }
+  } catch {
+    return null
+  }
+}

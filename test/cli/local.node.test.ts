@@ -1,0 +1,73 @@
+/** `npm run dev`: the tables are where the state is, and its last lines say what to do. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { localAddress, nextSteps } from '../../src/cli/local/gateway.ts'
+import { freePort, root } from '../support/node/wrangler-dev.ts'
+
+describe('the address', () => {
+  test.each([
+    [undefined, undefined, 'http://127.0.0.1:8787'],
+    [undefined, '9000', 'http://127.0.0.1:9000'],
+    ['0.0.0.0', '9000', 'http://127.0.0.1:9000'],
+    ['::1', '9000', 'http://[::1]:9000'],
+    ['localhost', '9000', 'http://localhost:9000'],
+  ])('of --ip %s --port %s is %s', (ip, port, url) => {
+    expect(localAddress(ip, port)).toBe(url)
+  })
+})
+
+test('settings that cannot be meant are what the last line says', async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(503, { 'content-type': 'application/problem+json' })
+    response.end(JSON.stringify({ detail: 'LEGITI_PROFILE is "nothing"' }))
+  })
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  try {
+    const lines = await nextSteps(`http://127.0.0.1:${port}`, Date.now() + 10_000)
+    expect(lines).toEqual(['The gateway serves nobody: LEGITI_PROFILE is "nothing"'])
+  } finally {
+    server.close()
+  }
+})
+
+test('it starts with its tables where --persist-to says, and ends with URL, token and what to do next', async () => {
+  const state = await mkdtemp(join(tmpdir(), 'gatehouse-local-'))
+  const port = await freePort()
+  const args = ['src/cli/local/dev.ts', '--port', String(port), '--persist-to', state]
+  const child = spawn(process.execPath, [...args, '--env-file', '.dev.vars.example'], {
+    cwd: root,
+    env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += String(chunk)))
+  try {
+    const deadline = Date.now() + 100_000
+    while (!printed.includes('Next:  ') && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(printed).toMatch(
+      new RegExp(
+        `\\nURL: {3}http://127\\.0\\.0\\.1:${port}/mcp\\nToken: gh_demo_agent_\\S+\\nNext: {2}npm run demo `,
+      ),
+    )
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+    expect(await ready.json()).toMatchObject({ status: 'ready', audit_database: 'ok' })
+    child.kill('SIGTERM')
+    await ended
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow()
+  } finally {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has ended already.
+    }
+    await rm(state, { recursive: true, force: true })
+  }
+})
