@@ -1,5 +1,6 @@
 /** What every program is put through, and what is looked at meanwhile: what it shows, the gateway's audit, Legiti. */
 import type { Connected, Shown } from './program.ts'
+import { parts } from './shapes-server.ts'
 import type { Wire } from './wire.ts'
 import { type AuditRow, IDLE_SECONDS, LIMITED, logoutOf, type Tenant } from './world.ts'
 
@@ -17,6 +18,8 @@ export const steps = [
   'logs in',
   'is known',
   'calls upstream',
+  'shows a result',
+  'shows an error',
   'limit, native',
   'limit, upstream',
   'logs out',
@@ -86,6 +89,8 @@ export async function play(stage: Stage): Promise<readonly Finding[]> {
     return { isRight, seen: isRight ? `as ${formOf(shown.text)}` : seen }
   })
   await step('calls upstream', () => callsUpstream(stage, ana, []))
+  await step('shows a result', async () => shownParts(await call('shapes__says')))
+  await step('shows an error', async () => shownParts(await call('shapes__fails')))
   await step('limit, native', () => hitsLimit(call, LIMITED.native, { sale_id: 's-1' }))
   await step('limit, upstream', () => hitsLimit(call, LIMITED.upstream, {}))
   let outAtMs = 0
@@ -111,6 +116,12 @@ export async function play(stage: Stage): Promise<readonly Finding[]> {
 /** A program's words of a failure may repeat the arguments, so the account alone proves nothing. */
 function loggedIn(account: string): RegExp {
   return new RegExp(`Logged in as ${account}`)
+}
+
+/** Which parts of a result somebody is shown: no right or wrong, but the gateway's own results must do for each. */
+function shownParts({ text }: Shown) {
+  const seen = Object.entries(parts).flatMap(([part, said]) => (text.includes(said) ? [part] : []))
+  return { isRight: null, seen: seen.length === 0 ? `none: ${firstLine(text)}` : seen.join(', ') }
 }
 
 function says({ text }: Shown, expected: RegExp) {

@@ -1,16 +1,15 @@
 /** What every program of the lab meets: a gateway, a server behind it, an audit database, and a tenant of its own. */
-import type { Reference } from '../../test/conformance/reference/reference.ts'
 import { startBothEras } from '../../test/conformance/reference/stateless-era.ts'
 import { adminApi, ROOT_TOKEN } from '../../test/support/node/admin-api.ts'
 import { type AuditDatabase, startAuditDatabase } from '../../test/support/node/audit-database.ts'
 import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
+import { startShapes } from './shapes-server.ts'
 
 /** Which session a request belongs to where it says nothing of one: docs/sessions.md. */
 export type SessionsSetting = 'auto' | 'one' | 'many'
 
 export interface World {
   readonly gateway: BareGateway
-  readonly upstream: Reference
   /** Makes a tenant with one grant. */
   tenant(name: string, sessions: SessionsSetting): Promise<Tenant>
   stop(): Promise<void>
@@ -69,10 +68,11 @@ export async function startWorld(): Promise<World> {
     const vars = { DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' }
     const gateway = await add(startBare(vars, { auditDb: database.address }))
     const upstream = await add(startBothEras())
+    const shapes = await add(startShapes())
     return {
       gateway,
-      upstream,
-      tenant: (name, sessions) => makeTenant(gateway.url, upstream, name, sessions),
+      tenant: (name, sessions) =>
+        makeTenant(gateway.url, { ref: upstream.url, shapes: shapes.url }, name, sessions),
       stop,
     }
   } catch (error) {
@@ -83,7 +83,7 @@ export async function startWorld(): Promise<World> {
 
 async function makeTenant(
   origin: string,
-  upstream: Reference,
+  servers: Readonly<Record<string, string>>,
   name: string,
   sessions: SessionsSetting,
 ): Promise<Tenant> {
@@ -93,9 +93,11 @@ async function makeTenant(
   }
   await setIdle(IDLE_SECONDS)
   await admin.putPolicy('lab', policy)
-  await admin.putServer('ref', { url: upstream.url }, { scan: true })
-  await admin.scan('ref')
-  const document = { policy: 'lab', servers: ['session', 'legiti', 'ref'] }
+  for (const [server, url] of Object.entries(servers)) {
+    await admin.putServer(server, { url })
+    await admin.scan(server)
+  }
+  const document = { policy: 'lab', servers: ['session', 'legiti', ...Object.keys(servers)] }
   const token = await admin.putGrant(
     'agent',
     sessions === 'auto' ? document : ({ ...document, sessions } as object),

@@ -22,8 +22,8 @@ export function passedOn(document: Record<string, unknown>): CallToolResult {
 }
 
 /**
- * A tool error: the agent can read it and act on it. `code` is stable. The text is one block, for some clients hand on
- * the first block of an error alone, and says that it is an error, for some clients hide `isError`.
+ * A tool error: the agent can read it and act on it. `code` is stable. The text is one block, so that no client can pass
+ * on a part of it, and says that it is an error, for some clients hide `isError`.
  */
 export function failure(code: string, message: string, facts: Facts = {}): CallToolResult {
   return {

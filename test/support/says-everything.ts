@@ -29,7 +29,7 @@ export function saidOnce(result: SaidTwice): string[] {
       isIn(said, structure) ? [] : [`only in the text: ${JSON.stringify(said)}`],
     ),
     ...(result.isError && blocks.length !== 1
-      ? ['an error of several blocks: clients pass on the first']
+      ? ['an error of several blocks: a client could pass on one']
       : []),
     ...(result.isError && !/^Error: /m.test(text) ? [`does not read as an error: ${text}`] : []),
   ]
