@@ -26,7 +26,6 @@ export const call: Extract<Intent, { kind: 'call' }> = {
     argumentsHmac: 'k1:AAAAAAAAAAAAAAAAAAAAAA',
   },
   rule: '/tools/find',
-  handle: null,
   charges: [charge],
   shadow: [],
   assumed: null,

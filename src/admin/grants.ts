@@ -6,6 +6,7 @@ import { object } from '../policy/fragments.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { GrantDocument, GrantView } from '../tenant/contract.ts'
 import { grantSchema } from '../tenant/grant-document.ts'
+import { sessionModes } from '../tenant/session-mode.ts'
 import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { secretOf } from './secret-of.ts'
@@ -20,6 +21,7 @@ const shownSchema = z.object({
   policy: z.string().nullable(),
   servers: z.union([z.literal('*'), z.array(z.string())]),
   owner: z.string().nullable(),
+  sessions: z.enum(sessionModes),
   expires_at: z.string().nullable(),
   built_in: z.boolean(),
   pending: z.int(),
@@ -137,7 +139,7 @@ async function used(env: Env, tenant: string, grant: GrantView) {
 
 function readGrant(
   name: string,
-  { label = name, policy, servers, owner, expires_at }: z.output<typeof grantSchema>,
+  { label = name, policy, servers, owner, sessions, expires_at }: z.output<typeof grantSchema>,
   nowMs: number,
 ): GrantDocument | { readonly problems: readonly string[] } {
   const expiresAtMs = expires_at === null ? null : Date.parse(expires_at)
@@ -150,7 +152,7 @@ function readGrant(
     return { problems: [describeProblem(problem)] }
   }
   const reached = servers === '*' ? servers : [...new Set(servers)].sort()
-  return { label, policy, servers: reached, owner, expiresAtMs }
+  return { label, policy, servers: reached, owner, sessions, expiresAtMs }
 }
 
 function warningsOf({ policy, servers }: GrantView): string[] {
@@ -166,6 +168,7 @@ function shown({
   policy,
   servers,
   owner,
+  sessions,
   origin,
   createdAtMs,
   updatedAtMs,
@@ -179,6 +182,7 @@ function shown({
     policy,
     servers,
     owner,
+    sessions,
     expires_at: at(expiresAtMs),
     built_in: origin === 'demo',
     pending: isPending ? 1 : 0,

@@ -14,6 +14,7 @@ export async function remember(
       secretHash: passage.claim.secretHash,
       transport: passage.transport,
       owner: null,
+      login: passage.login,
       server: upstream.name,
       url: upstream.url,
       replaces: logLevel === null ? undefined : null,

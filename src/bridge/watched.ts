@@ -12,10 +12,11 @@ import { MOST_RESOURCES } from './for-session.ts'
 
 const LONGEST_URI = 2_048
 
-/** One object for all that a session hears from one server. */
-function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
+/** One object for all that a transport hears from one server, in each login and outside of any. */
+function objectOf({ claim, transport, login }: Passage, { env, config }: UpstreamLink) {
+  const whose = login === null ? [] : [login]
   return exchangeObjects(env, claim.tenant).getByName(
-    JSON.stringify([ownerOf(claim), transport, config.name, config.incarnation ?? '']),
+    JSON.stringify([ownerOf(claim), transport, config.name, config.incarnation ?? '', ...whose]),
   )
 }
 

@@ -31,8 +31,6 @@ export interface Target {
   readonly tool: string
 }
 
-/** `_meta` key under which a client of the stateless era names its session to calls of upstream tools. */
-export const SESSION_META_KEY = 'gatehouse/session'
 /** The upstream session that the call is made in. */
 type Wanted = NonNullable<AdmitRequest['upstream']>
 
@@ -86,17 +84,12 @@ export interface Asked {
 export async function plan(asked: Asked): Promise<UpstreamPlan> {
   const { passage, message, config, isEarly } = asked
   const target = fitting(asked.target)
-  const { arguments: args = {}, _meta } = message.body.params as {
-    arguments?: Record<string, unknown>
-    _meta?: Record<string, unknown>
-  }
-  const handle = message.era === 'stateless' ? _meta?.[SESSION_META_KEY] : null
+  const { arguments: args = {} } = message.body.params as { arguments?: Record<string, unknown> }
   const subject = {
     tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
     alias: target === null ? undefined : aliasOf(target.tool),
     args,
     call: await record(passage, target, args),
-    handle: typeof handle === 'string' ? handle : null,
     answers: answersIn(message),
     isEarly,
   }

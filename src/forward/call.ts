@@ -6,13 +6,14 @@ import { continuationAsked } from '../approvals/continuation.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import { isOurState } from '../bridge/names.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
-import { type Admission, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
+import { type Admission, admittedIn, afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { refusedAnswer } from '../gateway/not-admitted.ts'
 import { settleLater } from '../gateway/outcomes.ts'
+import { SESSION_META_KEY } from '../gateway/session-handle.ts'
 import { isObject } from '../json.ts'
 import { failure, withoutStructure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
@@ -22,14 +23,7 @@ import { linkTo } from '../upstream/link.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import {
-  asListed,
-  type FreshList,
-  plan,
-  SESSION_META_KEY,
-  type Target,
-  type UpstreamPlan,
-} from './call-plan.ts'
+import { asListed, type FreshList, plan, type Target, type UpstreamPlan } from './call-plan.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
 import { listAfresh } from './listed.ts'
@@ -88,11 +82,14 @@ async function decided(
   const { target } = planned
   if (admission.kind !== 'admitted') {
     // Asked again as what it is, so that it is on record; the principal says the same.
-    const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
+    const { kind } = admission
+    const isShut = kind === 'suspended' || kind === 'dead_session' || kind === 'dead_handle'
     return isShut ? ask({ target, said: null }) : first
   }
-  const client = clientOf(message, admission.admitted)
-  return ask({ target, said: await listAfresh(passage, message, target, config, client, admission.admitted) })
+  const { admitted } = admission
+  const client = clientOf(message, admitted)
+  const within = admittedIn(passage, admitted)
+  return ask({ target, said: await listAfresh(within, message, target, config, client, admitted) })
 }
 
 function clientOf(message: RequestMessage, admitted: Admitted): Client {
@@ -142,7 +139,7 @@ async function perform(
   if ('failure' in link) return refused(link, delivery)
   const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
-  const talk = { passage, client, link, known: admitted.upstream }
+  const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
   // Never to the server itself: nothing was charged.
   return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }

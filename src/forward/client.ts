@@ -17,8 +17,8 @@ export interface Client {
   readonly clientInfo: Readonly<Record<string, unknown>>
 }
 
-/** The client of a session, as it introduced itself with `initialize`; read only where a server is to be told. */
-export function sessionClient({ client, session }: Admitted): Client {
+/** The client of a transport, as it introduced itself with `initialize`; read only where a server is to be told. */
+export function sessionClient({ client, protocolVersion }: Admitted): Client {
   let read: Pick<Client, 'capabilities' | 'clientInfo'> | null = null
   const told = () => {
     read ??= readClient(client)
@@ -26,7 +26,7 @@ export function sessionClient({ client, session }: Admitted): Client {
   }
   return {
     era: 'session',
-    protocolVersion: session?.protocolVersion ?? gatewayProfile.protocolVersion,
+    protocolVersion: protocolVersion ?? gatewayProfile.protocolVersion,
     get capabilities() {
       return told().capabilities
     },
@@ -72,7 +72,7 @@ export function profileOf({
 }
 
 /**
- * Whose upstream session it is: the gateway session's own (null), or, in the stateless era, one for all requests of
+ * Whose upstream session it is: the transport's own (null), or, in the stateless era, one for all requests of
  * the principal whose client can be asked the same, because that is fixed when a session opens.
  */
 export function ownerOf({ era, capabilities }: Client): string | null {

@@ -1,5 +1,6 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
 import { closeQuietly } from '../gateway/feed.ts'
+import type { FeedMessage } from '../principal/feed-messages.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
@@ -65,10 +66,10 @@ export class MergedStream {
     })
   }
 
-  /** Runs `work` whenever what the grant reaches may have changed, one after the other. */
-  onChange(work: () => Promise<void>): void {
+  /** Runs `work` whenever the principal says `change`, which is that what is reached may be another; one after the other. */
+  onChange(work: () => Promise<void>, change: FeedMessage = 'tools_changed'): void {
     this.hear((message) => {
-      if (message !== 'tools_changed') return
+      if (message !== change) return
       this.#changes = this.#changes.then(work).catch(() => this.#finish())
     })
   }
@@ -98,6 +99,12 @@ export class MergedStream {
       this.#finish()
       return 'none'
     }
+  }
+
+  /** Leaves a server: there is nothing to hear of it now. */
+  leave(server: string): void {
+    this.#members.get(server)?.leave()
+    this.#members.delete(server)
   }
 
   /** Leaves all servers but these, and joins no others. */
@@ -194,9 +201,11 @@ class Member {
     return this.#at.upstream
   }
 
-  /** Whether it is the same server, and the same session with it. */
-  isOf({ upstream, admitted }: Reached): boolean {
-    return isSameServer(upstream, this.upstream) && admitted.upstream?.id === this.#at.admitted.upstream?.id
+  /** Whether it is the same server, and the same session with it; one without an id is told by the login. */
+  isOf({ upstream, admitted, passage }: Reached): boolean {
+    const id = admitted.upstream?.id
+    const isSame = id === this.#at.admitted.upstream?.id && (id || passage.login === this.#at.passage.login)
+    return isSameServer(upstream, this.upstream) && Boolean(isSame)
   }
 
   leave(): void {

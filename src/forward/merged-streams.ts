@@ -6,6 +6,7 @@ import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { LOGIN_CHANGED } from '../principal/feed-messages.ts'
 import { restoring, splitMarked } from '../upstream/answer-ids.ts'
 import { exposeUri, splitUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
@@ -33,14 +34,15 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     const join = async (at: Reached) => {
       const { name } = at.upstream
       const origin = originOf(passage, name)
+      // What was opened in another login is not this one's to hear.
+      if (at.admitted.upstream === null) return merged.leave(name)
       const marked = origin === null ? null : splitMarked(origin.id)
       const rewriting = rewritingFor(name, origin?.request ?? null)
-      if (at.admitted.upstream !== null)
-        await merged.join(at, {
-          open: sourceOf,
-          rewriting: marked === null ? rewriting : restoring(marked.pair, rewriting),
-          lastEventId: marked?.id ?? origin?.id,
-        })
+      await merged.join(at, {
+        open: sourceOf,
+        rewriting: marked === null ? rewriting : restoring(marked.pair, rewriting),
+        lastEventId: marked?.id ?? origin?.id,
+      })
     }
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return
@@ -57,6 +59,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
       void joinEach(reached.all, join)
     }
     merged.onChange(joinAll)
+    merged.onChange(joinAll, LOGIN_CHANGED)
     // Where there are no servers, nobody is asked. One that is added is said by the feed.
     if (known(passage.claim.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
     return merged.response()

@@ -139,6 +139,7 @@ function claimOf({ passage, client, link }: Conversation, replaces: ClaimRequest
     secretHash: passage.claim.secretHash,
     transport: passage.transport,
     owner: ownerOf(client),
+    login: passage.login,
     server: link.config.name,
     url: link.config.url,
     incarnation: link.config.incarnation,

@@ -2,7 +2,7 @@
 
 import { problem } from '../errors.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
-import { askPlanned, type Passage } from '../gateway/admission.ts'
+import { admittedIn, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer, refuse } from '../gateway/answer.ts'
 import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
@@ -134,7 +134,8 @@ export async function reach(
     return { ok: false, response }
   }
   const client = era === 'session' ? sessionClient(admitted) : statelessClient(params)
-  return { ok: true, at: { passage, config, upstream, link, admitted, client } }
+  const within = admittedIn(passage, admitted)
+  return { ok: true, at: { passage: within, config, upstream, link, admitted, client } }
 }
 
 /** The same words for a server that does not exist and one that this grant may not reach. */

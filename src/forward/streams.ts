@@ -8,7 +8,7 @@ import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
-import type { FeedMessage } from '../principal/feed-messages.ts'
+import { type FeedMessage, LOGIN_CHANGED } from '../principal/feed-messages.ts'
 import { hasBatches } from '../revisions.ts'
 import { type IdPair, markOf, restored, StreamIds, splitMarked } from '../upstream/answer-ids.ts'
 import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
@@ -37,15 +37,32 @@ export async function openSingleStream(passage: Passage, server: string): Promis
     if (feed === null) return new Response(null, { status: 503 })
     endWithServer(feed, at, passage)
     const source = await resumed(at, passage.http.headers.get('last-event-id') ?? undefined)
-    const again = async () => {
+    const renew = async (known: string | null) => {
       const renewed = await reach(passage, server, 'session', undefined)
-      return renewed.ok ? openOrNull(await sourceOf(renewed.at, undefined)) : null
+      if (!renewed.ok) return null
+      const key = keyOf(renewed.at)
+      if (key === known) return 'same'
+      return { key, source: key === null ? null : openOrNull(await sourceOf(renewed.at, undefined)) }
     }
-    return streamOf(feed, openOrNull(source), passage.http.signal, (said) => sessionEvent(said), {
-      on: `upstream:${server}`,
-      open: again,
-    })
+    const isNews = (said: string) => said === `upstream:${server}` || said === LOGIN_CHANGED
+    const following = { key: keyOf(at), isNews, renew }
+    return streamOf(feed, openOrNull(source), passage.http.signal, (said) => sessionEvent(said), following)
   })
+}
+
+/** Names the session with the server that a stream is of; null: there is none. One without an id is told by the login. */
+function keyOf({ admitted: { upstream }, passage }: Reached): string | null {
+  return upstream === null ? null : (upstream.id ?? `login:${passage.login}`)
+}
+
+/** How a stream goes over to another session with its server, as that is renewed or the client's login is another. */
+interface Following {
+  readonly key: string | null
+  readonly isNews: (said: string) => boolean
+  /** The session that counts now, with its stream; `same`: it is the known one; null: nobody can say. */
+  readonly renew: (
+    known: string | null,
+  ) => Promise<{ readonly key: string | null; readonly source: StreamSource | null } | 'same' | null>
 }
 
 /** The server's stream, behind the event of that id, where there is one: the answer that follows it has the client's id. */
@@ -226,23 +243,24 @@ function toolsChangedFor({ id, body }: RequestMessage): string | null {
 }
 
 /**
- * One stream of what the principal and the upstream say. Where there is no source yet, the principal's word `later.on`
- * says that it can be opened. It ends with the principal's feed, for what opened it is then no
- * good any more, and with the upstream's stream, so that the client comes back to where that can be resumed. One that broke off
- * breaks off here, too.
+ * One stream of what the principal and the upstream say. It ends with the principal's feed, for what opened it is then no
+ * good any more, and with the upstream's stream, so that the client comes back to where that can be resumed; one that broke
+ * off breaks off here, too. It goes on where another session with the server has taken the place of the one that the stream
+ * was of, as `following` tells.
  */
 export function streamOf(
   feed: WebSocket,
   source: StreamSource | null,
   signal: AbortSignal,
   eventOf: (said: string) => string | null,
-  later: { readonly on: FeedMessage; readonly open: () => Promise<StreamSource | null> } | null = null,
+  following: Following | null = null,
 ): Response {
   const encoder = new TextEncoder()
-  const decoder = new TextDecoder()
   const watch = new EventWatch(null)
-  let current = source
-  let reader = source?.body.getReader() ?? null
+  let key = following?.key ?? null
+  let current: StreamSource | null = null
+  let reader: ReadableStreamDefaultReader<Uint8Array> | null = null
+  let renewals = Promise.resolve()
   const waiting: string[] = []
   let keepAlive: ReturnType<typeof setInterval> | null = null
   let isOver = false
@@ -279,28 +297,53 @@ export function streamOf(
         else write(text)
       }
       const attach = (found: StreamSource | null) => {
-        if (found === null) return
-        if (isOver || reader !== null) {
-          found.body.cancel().catch(() => {})
-          found.end()
-          return
-        }
         current = found
-        reader = found.body.getReader()
-        void pump(reader, controller, finish, breakOff)
+        const mine = found?.body.getReader() ?? null
+        reader = mine
+        if (mine === null) return
+        const over = (otherwise: () => void) => {
+          if (!isOver && mine === reader) renew(otherwise)
+        }
+        void pump(
+          mine,
+          controller,
+          () => over(finish),
+          (error) => over(() => breakOff(error)),
+        )
+      }
+      /** Goes over to the session that counts now; false where that is the one that was known, or nobody can say. */
+      const goOver = async (): Promise<boolean> => {
+        const renewed = (await following?.renew(key)) ?? null
+        if (renewed === null || renewed === 'same') return false
+        if (isOver || watch.isInEvent) {
+          letGo(renewed.source)
+          // Half an event cannot be taken back: the client comes back.
+          finish()
+          return true
+        }
+        const [left, before] = [reader, current]
+        key = renewed.key
+        attach(renewed.source)
+        left?.cancel().catch(() => {})
+        before?.end()
+        return true
+      }
+      const renew = (otherwise: () => void) => {
+        renewals = renewals.then(goOver).then((isOther) => (isOther ? undefined : otherwise()), finish)
       }
       write(': open\n\n')
       keepAlive = setInterval(() => {
         if (!watch.isInEvent) write(': keep-alive\n\n')
       }, KEEP_ALIVE_MS)
       feed.addEventListener('message', ({ data }) => {
-        say(eventOf(String(data)))
-        if (later !== null && data === later.on && reader === null) later.open().then(attach, () => {})
+        const said = String(data)
+        say(eventOf(said))
+        if (following?.isNews(said)) renew(() => {})
       })
       feed.addEventListener('close', finish)
       feed.addEventListener('error', breakOff)
       signal.addEventListener('abort', finish)
-      if (reader !== null) void pump(reader, controller, finish, breakOff)
+      attach(source)
       // It was closed while the server was asked.
       if (feed.readyState !== WebSocket.READY_STATE_OPEN) finish()
     },
@@ -311,22 +354,24 @@ export function streamOf(
   async function pump(
     from: ReadableStreamDefaultReader<Uint8Array>,
     controller: ReadableStreamDefaultController<Uint8Array>,
-    finish: () => void,
-    breakOff: (error: unknown) => void,
+    ended: () => void,
+    brokeOff: (error: unknown) => void,
   ): Promise<void> {
+    const decoder = new TextDecoder()
     try {
-      for (let read = await from.read(); !read.done && !isOver; read = await from.read()) {
+      for (let read = await from.read(); !read.done && !isOver && from === reader; read = await from.read()) {
         // A client that reads slowly must not fill our memory with what it has not read.
         if ((controller.desiredSize ?? 1) <= 0) await new Promise<void>((resolve) => (goOn = resolve))
+        if (isOver || from !== reader) break
         controller.enqueue(read.value)
         watch.push(decoder.decode(read.value, { stream: true }))
         if (!watch.isInEvent) for (const text of waiting.splice(0)) controller.enqueue(encoder.encode(text))
       }
     } catch (error) {
-      // The upstream broke off, or the client did: either way the stream is over.
-      return breakOff(error)
+      // The upstream broke off, or the client did: either way this session's stream is over.
+      return brokeOff(error)
     }
-    finish()
+    ended()
   }
 
   function stop(): void {
@@ -340,4 +385,9 @@ export function streamOf(
   }
 
   return new Response(body, { headers: eventHeaders })
+}
+
+function letGo(source: StreamSource | null): void {
+  source?.body.cancel().catch(() => {})
+  source?.end()
 }

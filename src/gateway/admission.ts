@@ -6,7 +6,7 @@
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { principalObject } from '../objects.ts'
-import type { AdmitAnswer, AdmitRequest, Intent } from '../principal/contract.ts'
+import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { CROWDED_RETRY_SECONDS } from './call-results.ts'
@@ -15,6 +15,7 @@ import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
+import { DEAD_HANDLE } from './session-handle.ts'
 
 /** One request on its way, with all that later steps need to know of it. */
 export interface Passage {
@@ -25,8 +26,17 @@ export interface Passage {
   readonly requestId: string
   /** `Mcp-Session-Id`, in the session era. */
   readonly transport: string | null
+  /** The session that the request names, or null: it names none. */
+  readonly handle: string | null
+  /** The login in which the principal has admitted the request; null before that, and where it is nobody's. */
+  readonly login: string | null
   /** A number in the body that cannot be passed on as it is, or null; upstream/exact.ts. */
   readonly inexactNumber: string | null
+}
+
+/** The passage of a request that has been admitted, in the login that it belongs to. */
+export function admittedIn(passage: Passage, { session }: Admitted): Passage {
+  return { ...passage, login: session?.id ?? null }
 }
 
 /** The principal's answer, or that it could not be asked: then nothing goes on. */
@@ -48,9 +58,9 @@ export function question(
   configVersion: string | null,
   upstream: AdmitRequest['upstream'] = null,
 ): Question {
-  const { claim, requestId, transport } = passage
+  const { claim, requestId, transport, handle } = passage
   const { tenant, grant, secretHash } = claim
-  return { tenant, grant, secretHash, requestId, transport, configVersion, upstream, intent }
+  return { tenant, grant, secretHash, requestId, transport, handle, configVersion, upstream, intent }
 }
 
 /** Asks for something that no configuration has a say in. */
@@ -61,6 +71,8 @@ export async function ask(passage: Passage, intent: Intent): Promise<Admission> 
 /** What was made of a configuration: the question to ask, and whatever the answer will need. */
 export interface Planned {
   readonly intent: Intent
+  /** The session that the call names, where only the configuration tells how it does; else what the passage says counts. */
+  readonly handle?: string | null
   /** The upstream whose session is wanted. */
   readonly upstream?: AdmitRequest['upstream']
   /** Undoes what planning took elsewhere, when the principal does not admit it. */
@@ -76,26 +88,18 @@ export async function askPlanned<P extends Planned>(
     const config = known(passage.claim.key) ?? null
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
-    const admission = await put(
-      passage,
-      question(passage, intent, config?.version ?? null, planned?.upstream),
-    )
+    const named = planned?.handle === undefined ? passage : { ...passage, handle: planned.handle }
+    const admission = await put(passage, question(named, intent, config?.version ?? null, planned?.upstream))
     // Where no answer came, the call may have been admitted: then what was taken stays taken.
     const isRefused = admission.kind !== 'admitted' && admission.kind !== 'unavailable'
     // Awaited, so that another attempt finds it given back.
     if (isRefused) await planned?.abandon?.()
     if (admission.kind === 'context') {
       const { account, label } = admission
-      rememberCaller(passage.claim.key, sessionOf(passage, intent), { account, label })
+      rememberCaller(passage.claim.key, named, { account, label })
     } else if (admission.kind !== 'stale') return { admission, planned, config }
   }
   return { admission: { kind: 'unavailable' }, planned: null, config: null }
-}
-
-/** What names the session of a request: its transport, or the handle among the arguments. */
-function sessionOf({ transport }: Passage, intent: Intent): string | null {
-  const assumed = intent.kind === 'call' || intent.kind === 'refuse' ? intent.assumed : null
-  return transport ?? assumed?.handle ?? null
 }
 
 /** Puts a question, and sends along how earlier calls ended; what of that may not have arrived waits for the next. */
@@ -156,12 +160,13 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
         message: `This grant has ${admission.max} live sessions, which is the most it may have; end some or try again`,
         retryAfterSeconds: CROWDED_RETRY_SECONDS,
       }
-    // Limits, handles, approvals and a full outbox are answers to calls, which say it in a tool error; elsewhere they make no sense.
+    case 'dead_handle':
+      return { status: 200, code: codes.invalidParams, message: DEAD_HANDLE }
+    // Limits, approvals and a full outbox are answers to calls, which say it in a tool error; elsewhere they make no sense.
     case 'stale':
     case 'context':
     case 'unavailable':
     case 'limited':
-    case 'dead_handle':
     case 'outbox_full':
     case 'approval':
     case 'approvals_full':

@@ -26,9 +26,8 @@ export async function runBatch(
   // Asked again as what it is, so that it is on record; the principal says the same.
   const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
   if (isShut && rule !== null) return refuse(passage, openedMeanwhile(), null, rule)
-  return answer(admission, null, async ({ session }) => {
-    if (!revisionsWithBatches.has(session?.protocolVersion ?? ''))
-      return refuse(passage, notInRevision(), null, rule)
+  return answer(admission, null, async ({ protocolVersion }) => {
+    if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(passage, notInRevision(), null, rule)
     const answers: unknown[] = []
     for (const [index, body] of bodies.entries()) {
       // Messages of a batch carry no headers of their own.

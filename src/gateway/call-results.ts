@@ -4,6 +4,7 @@ import { failure } from '../native/result.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
 import { jsonNumber } from '../policy/decimal.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
+import { DEAD_HANDLE } from './session-handle.ts'
 
 export function limitedHeaders(limited: Limited): Record<string, string> {
   return {
@@ -63,11 +64,7 @@ export function crowdedResult(max: number): CallToolResult {
 }
 
 export function deadHandleResult(): CallToolResult {
-  return failure(
-    'session_ended',
-    'The argument "session" names no live session of this client, so the tool was not called. If the connection has ' +
-      'a session (Mcp-Session-Id), leave the argument out; otherwise call auth_login for a new one.',
-  )
+  return failure('session_ended', DEAD_HANDLE)
 }
 
 export function outboxFullResult(): CallToolResult {

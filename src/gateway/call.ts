@@ -6,7 +6,7 @@ import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
-import { type NativeTool, type Preparation, SESSION_ARGUMENT } from '../native/tool.ts'
+import { type NativeTool, type Preparation, withoutHandle } from '../native/tool.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
@@ -49,17 +49,19 @@ export type CallOutcome =
 
 /** Runs a tools/call whose params have the protocol's shape. `reach` is what the URL serves. */
 export async function runCall(
-  passage: Passage,
+  onTheWay: Passage,
   message: RequestMessage,
   reach: (config: CompiledConfig) => Reach,
 ): Promise<CallOutcome> {
-  const { name, arguments: args } = message.body.params as {
+  const { name, arguments: given = {} } = message.body.params as {
     name: string
     arguments?: Record<string, unknown>
   }
+  const { args, handle } = withoutHandle(given)
+  const passage = handle === null ? onTheWay : { ...onTheWay, handle }
   const signal = message.era === 'stateless' ? passage.http.signal : undefined
   const { admission, planned } = await askApproved(passage, message, (config) =>
-    plan(passage, name, args ?? {}, findTool(name, reach(config)), config, signal),
+    plan(passage, { name, args, given: Object.keys(given) }, findTool(name, reach(config)), config, signal),
   )
   const refused = refusedAnswer(admission)
   if (refused !== null) return { kind: 'result', ...refused }
@@ -76,23 +78,26 @@ export async function runCall(
   }
 }
 
+/** A tool's own arguments, and the names of all that were given: the session's handle, which is not among them, too. */
+interface Called {
+  readonly name: string
+  readonly args: Record<string, unknown>
+  readonly given: readonly string[]
+}
+
 async function plan(
   passage: Passage,
-  name: string,
-  args: Record<string, unknown>,
+  { name, args, given }: Called,
   tool: NativeTool | null,
   config: CompiledConfig,
   signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
-  const given = args[SESSION_ARGUMENT]
-  const handle = typeof given === 'string' ? given : null
-  const call = await record(passage, tool, args)
+  const call = await record(passage, tool, args, given)
   const judge = new Judge(passage, config, {
     tool: name,
     args,
     annotations: { ...tool?.definition.annotations },
     call,
-    handle,
   })
   // The principal says so to the client, and puts it on record.
   if (config.isSuspended) return { kind: 'unknown', intent: judge.refusal('refuse', '(suspended)') }
@@ -114,7 +119,7 @@ async function plan(
     config,
     nowMs,
     signal,
-    again: (work, rule) => again(passage, { call, handle }, work, rule),
+    again: (work, rule) => again(passage, call, work, rule),
     waitUntil: (work) => execution.waitUntil(work),
   })
   if (prepared.kind === 'refuse') {
@@ -131,9 +136,9 @@ async function record(
   { env, claim }: Passage,
   tool: NativeTool | null,
   args: Record<string, unknown>,
+  given: readonly string[],
 ): Promise<CallRecord> {
   if (tool === null) return unknownCall
-  const given = Object.keys(args)
   const known = given.filter((name) => Object.hasOwn(tool.input.shape, name))
   const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
   // What logs in may be a password: nothing is kept that a guess at it could be compared with.
@@ -163,14 +168,9 @@ async function finish(
 }
 
 /** More work of a call that was admitted. A request of its own, for a refund of the first must not touch it. */
-function again(
-  passage: Passage,
-  { call, handle }: { readonly call: CallRecord; readonly handle: string | null },
-  work: Work,
-  rule: string,
-): Promise<Admission> {
+function again(passage: Passage, call: CallRecord, work: Work, rule: string): Promise<Admission> {
   const own = { ...passage, requestId: crypto.randomUUID() }
   // Whoever had to approve the call has done so, or it would not have been admitted.
   const nothing = { charges: [], shadow: [], assumed: null, approval: null, begunBy: null }
-  return ask(own, { kind: 'call', call, rule, handle, ...nothing, work })
+  return ask(own, { kind: 'call', call, rule, ...nothing, work })
 }

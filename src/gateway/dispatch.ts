@@ -15,6 +15,7 @@ import { runCall } from './call.ts'
 import { codes, type RequestId, refusalResponse } from './jsonrpc.ts'
 import type { Message, RequestMessage } from './message.ts'
 import { type Supplies, serveRequest } from './serve.ts'
+import { handleIn } from './session-handle.ts'
 import { openSubscription } from './stream.ts'
 
 /** What the URL says. */
@@ -27,11 +28,12 @@ export interface Endpoint {
 
 /** Answers one message; also each message of a batch. */
 export async function dispatch(
-  passage: Passage,
+  given: Passage,
   endpoint: Endpoint,
   message: Message,
   id: RequestId | null,
 ): Promise<Response> {
+  const passage: Passage = { ...given, handle: handleIn(message) }
   if (message.kind === 'batch')
     return runBatch(passage, message.bodies, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
   if (isUpstream(endpoint)) return dispatchSingle(passage, endpoint.server, message, id)
@@ -157,7 +159,7 @@ function withHeaders(response: Response, more: Readonly<Record<string, string>>)
   return new Response(response.body, { status: response.status, headers })
 }
 
-/** After the answer: streams of ended sessions are closed, and Legiti is told. The alarm does it if this dies. */
+/** After the answer: streams of ended transports are closed, and Legiti is told. The alarm does it if this dies. */
 export function drainLater(passage: Passage): void {
   afterAnswer(passage, (principal) => principal.drain())
 }

@@ -40,7 +40,8 @@ export async function handle(
   const headers = messageHeaders(http)
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
-  const passage: Passage = { http, env, execution, claim, requestId, transport, inexactNumber: null }
+  const nothing = { handle: null, login: null, inexactNumber: null }
+  const passage: Passage = { http, env, execution, claim, requestId, transport, ...nothing }
 
   switch (http.method) {
     case 'POST':

@@ -26,8 +26,6 @@ export interface Subject {
   readonly args: Readonly<Record<string, unknown>>
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
   readonly call: CallRecord
-  /** The session's handle in the stateless era, or null. */
-  readonly handle: string | null
   /** What it answers of what its server has asked; null or absent for a call that begins. */
   readonly answers?: Answers | null
   /** That its server has asked may not be known yet. */
@@ -71,13 +69,13 @@ export class Judge {
   #approval: string | null = null
 
   constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
-    const { tool, alias, handle } = subject
+    const { tool, alias } = subject
     const isAsked = usesContext(config.policy, tool, alias)
     this.#passage = passage
     this.#config = config
     this.#subject = subject
-    this.#caller = isAsked ? knownCaller(passage.claim.key, passage.transport ?? handle) : NOBODY
-    this.#assumed = isAsked ? { ...this.#caller, handle } : null
+    this.#caller = isAsked ? knownCaller(passage.claim.key, passage) : NOBODY
+    this.#assumed = isAsked ? this.#caller : null
   }
 
   refuse(decision: RefusalKind, rule: string, result: CallToolResult): RefusedCall {
@@ -142,8 +140,8 @@ export class Judge {
   }
 
   #intent(said: Pick<CallIntent, 'rule' | 'charges' | 'approval' | 'begunBy' | 'work'>): CallIntent {
-    const { call, handle } = this.#subject
-    return { kind: 'call', call, handle, shadow: this.#shadow, assumed: this.#assumed, ...said }
+    const { call } = this.#subject
+    return { kind: 'call', call, shadow: this.#shadow, assumed: this.#assumed, ...said }
   }
 
   async #asked(): Promise<ApprovalAsked | null> {

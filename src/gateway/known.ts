@@ -35,13 +35,23 @@ const callers = new Map<string, Caller>()
 /** Nobody in particular. */
 export const NOBODY: Caller = { account: null, label: '' }
 
-/** Who was last behind a token and session; a guess, which the principal puts right. */
-export function knownCaller(tokenKey: string, session: string | null): Caller {
-  return callers.get(JSON.stringify([tokenKey, session])) ?? NOBODY
+/** Who was last behind a token, on this transport or by this handle; a guess, which the principal puts right. */
+export function knownCaller(tokenKey: string, where: Where): Caller {
+  return callers.get(keyOf(tokenKey, where)) ?? NOBODY
 }
 
-export function rememberCaller(tokenKey: string, session: string | null, caller: Caller): void {
-  put(callers, JSON.stringify([tokenKey, session]), caller, MOST_TOKENS)
+export function rememberCaller(tokenKey: string, where: Where, caller: Caller): void {
+  put(callers, keyOf(tokenKey, where), caller, MOST_TOKENS)
+}
+
+/** What a request says of where it belongs. */
+interface Where {
+  readonly transport: string | null
+  readonly handle: string | null
+}
+
+function keyOf(tokenKey: string, { transport, handle }: Where): string {
+  return JSON.stringify([tokenKey, transport, handle])
 }
 
 /** Forgets a token that has turned out not to be good. */

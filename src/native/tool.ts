@@ -55,14 +55,25 @@ export interface NativeTool {
   ) => Preparation | Promise<Preparation>
 }
 
-/** The stateless era's session: a handle that travels as an argument of every native tool. */
+/** Names the session that a call belongs to: an argument of every native tool, and none of the tool's own. */
 export const SESSION_ARGUMENT = 'session'
+const MOST_HANDLE_CHARS = 128
 export const sessionHandle = z
   .string()
   .min(1)
-  .max(128)
+  .max(MOST_HANDLE_CHARS)
   .optional()
   .describe(
-    'Session handle, as returned by auth_login. Needed only by clients of protocol revision 2026-07-28 or later; ' +
-      'older clients are recognised by their Mcp-Session-Id.',
+    'Session handle, as returned by auth_login: names the session that this call belongs to. Where it is left out, the ' +
+      'call belongs to the current session of this client, if it has one.',
   )
+
+/** A call's arguments without the handle among them. One that cannot be a handle stays, for the schema to refuse. */
+export function withoutHandle(given: Readonly<Record<string, unknown>>): {
+  readonly args: Record<string, unknown>
+  readonly handle: string | null
+} {
+  const { [SESSION_ARGUMENT]: handle, ...args } = given
+  const isHandle = typeof handle === 'string' && handle.length > 0 && handle.length <= MOST_HANDLE_CHARS
+  return isHandle ? { args, handle } : { args: { ...given }, handle: null }
+}

@@ -4,13 +4,13 @@ import { type Reservation, reserve } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
-import { isCrowded, MAX_LIVE_SESSIONS, touchSometimes } from './admit-session.ts'
-import { outcomeAtOnce, perform, toleratesDeadHandle } from './admit-work.ts'
+import { handleOf, isCrowded, MAX_LIVE_SESSIONS, touch } from './admit-session.ts'
+import { endedBy, outcomeAtOnce, perform } from './admit-work.ts'
 import { goesOn, type Held, holdCall, useApproval } from './approvals.ts'
 import type { AdmitAnswer, AdmitRequest, Intent, StoppedCall } from './contract.ts'
 import { counterStore } from './counters.ts'
 import { isFull } from './outbox.ts'
-import { liveById, type Session } from './sessions.ts'
+import type { Place } from './whose.ts'
 
 /** What the audit trail names instead of a rule. */
 const stoppedRules: Readonly<Record<StoppedCall, string>> = {
@@ -18,23 +18,19 @@ const stoppedRules: Readonly<Record<StoppedCall, string>> = {
   late: '(approval expired)',
 }
 
-/** Answers a call. `onTransport`: the session that its transport is of. */
+/** Answers a call that belongs to `given`. */
 export function admitCall(
   context: AdmitContext,
   request: AdmitRequest,
   intent: Extract<Intent, { kind: 'call' }>,
-  onTransport: Session | null,
+  given: Place,
 ): AdmitAnswer {
   const { sql, nowMs } = context
-  const named = intent.handle === null ? null : liveById(sql, intent.handle, nowMs)
-  // On a transport its own session is meant: a handle that names another is a mistake, whatever the tool.
-  const isDead = intent.handle !== null && (named === null || (onTransport ?? named).id !== named.id)
-  if (isDead && (onTransport !== null || !toleratesDeadHandle(intent.work))) {
-    record(context, request, onTransport, intent, 'refuse', '(session ended)')
-    return { kind: 'dead_handle' }
-  }
-  const session = touchSometimes(context, isDead ? null : (onTransport ?? named))
-  if (intent.work.kind === 'login' && session === null && isCrowded(context)) {
+  const handle = handleOf(request)
+  const place = touch(context, given)
+  const { transport, session } = place
+  const isAdded = intent.work.kind === 'login' && endedBy(context, given, handle).length === 0
+  if (isAdded && isCrowded(context)) {
     record(context, request, null, intent, 'refuse', '(too many sessions)')
     return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
   }
@@ -44,7 +40,7 @@ export function admitCall(
     return { kind: 'outbox_full' }
   }
 
-  const approval = approvalFor(context, intent, session)
+  const approval = approvalFor(context, intent, place)
   const approvalId = 'id' in approval ? approval.id : null
   if (approval.kind === 'full') {
     record(context, request, session, intent, 'refuse', '(too many approvals)')
@@ -56,7 +52,10 @@ export function admitCall(
     const decision = stopped !== null ? 'refuse' : state === 'denied' ? 'deny' : 'approval'
     const rule = stopped !== null ? stoppedRules[stopped] : approval.approval.rule
     record(context, request, session, { ...intent, approvalId: id }, decision, rule)
-    const ofClient = { client: session?.client ?? null, protocolVersion: session?.protocolVersion ?? null }
+    const ofClient = {
+      client: transport?.client ?? null,
+      protocolVersion: transport?.protocolVersion ?? null,
+    }
     return {
       kind: 'approval',
       approval: approval.approval,
@@ -66,7 +65,7 @@ export function admitCall(
     }
   }
 
-  const reservation = count(context, intent.charges, session)
+  const reservation = count(context, intent.charges, place)
   if (!reservation.ok) {
     record(context, request, session, { ...intent, approvalId }, 'limit', reservation.limited.rule)
     return { kind: 'limited', limited: reservation.limited }
@@ -76,12 +75,12 @@ export function admitCall(
     useApproval(sql, approval.id, request.requestId, context.grant.name, nowMs)
   const { taken, standings } = reservation
   const shadow = [...intent.shadow, ...reservation.shadow]
-  const done = perform(context, intent.work, session)
+  const done = perform(context, intent.work, place, handle)
   // A login's row names the session that it started, a logout's the one that it ended.
-  const outcome = outcomeAtOnce(intent.work)
+  const outcome = outcomeAtOnce(intent.work, done.outcome)
   const row = { call: intent.call, shadow, approvalId, ...(outcome === null ? {} : { outcome }) }
   record(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
-  return admitted(context, done.session, done.outcome, {
+  return admitted(context, { transport, session: done.session }, done.outcome, {
     drain: done.drain || approval.kind === 'approved',
     // An approval that was used for nothing is given back like a charge.
     charged: taken.length > 0 || approval.kind === 'approved',
@@ -93,7 +92,7 @@ export function admitCall(
 function approvalFor(
   { sql, grant, config, nowMs, newId }: AdmitContext,
   { approval, begunBy, call }: Extract<Intent, { kind: 'call' }>,
-  session: Session | null,
+  { transport, session }: Place,
 ): Held | { readonly kind: 'unasked' } {
   // Also where the policy would ask nobody now: what a person has denied meanwhile does not go on.
   // (A Worker of an earlier version, while this one is rolled out, does not say it: then it is a call of its own.)
@@ -104,12 +103,25 @@ function approvalFor(
   const ofGrant = { sql, grant: grant.name, configVersion: config.version }
   return holdCall(
     { ...ofGrant, expiresInMs: seconds * 1_000, nowMs, newId },
-    { sessionId: session?.id ?? null, account: session?.account ?? null, call, asked: approval },
+    {
+      transport: transport?.id ?? null,
+      sessionId: session?.id ?? null,
+      account: session?.account ?? null,
+      call,
+      asked: approval,
+    },
   )
 }
 
-/** Takes what the call is charged from its counters, or nothing at all. */
-function count(context: AdmitContext, charges: readonly Charge[], session: Session | null): Reservation {
-  const subject = { session: session?.id ?? null, account: session?.account ?? null }
+/**
+ * Takes what the call is charged from its counters, or nothing at all. Calls that belong to no login are counted by their
+ * transport, as long as that lives: whoever logs out finds there what was used up before.
+ */
+function count(
+  context: AdmitContext,
+  charges: readonly Charge[],
+  { transport, session }: Place,
+): Reservation {
+  const subject = { session: session?.id ?? transport?.id ?? null, account: session?.account ?? null }
   return reserve(counterStore(context.sql), charges, subject, context.nowMs)
 }

@@ -12,4 +12,6 @@ export interface AdmitContext {
   readonly newId: () => string
   /** Tell Legiti of logins. */
   readonly reportLogins: boolean
+  /** Whether an event stream of this transport is open. */
+  readonly hasStream: (transport: string) => boolean
 }

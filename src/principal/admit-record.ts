@@ -4,6 +4,7 @@ import type { AdmitContext } from './admit-context.ts'
 import { type AuditEntry, writeAudit } from './audit.ts'
 import type { AdmitAnswer, AdmitRequest, SessionView, WorkOutcome } from './contract.ts'
 import { type Session, viewOf } from './sessions.ts'
+import type { Place } from './whose.ts'
 
 /** Writes a decided call down, in the transaction of what it decides. */
 export function record(
@@ -34,13 +35,14 @@ export function record(
 /** The answer to a request that may go on. */
 export function admitted(
   context: AdmitContext,
-  session: Session | null,
+  { transport, session }: Place,
   outcome: WorkOutcome,
   { drain = false, charged = false, standings = [] as readonly Standing[] } = {},
 ): AdmitAnswer {
-  const view: SessionView | null = session === null ? null : viewOf(session)
+  const protocolVersion = transport?.protocolVersion ?? null
+  const view: SessionView | null = session === null ? null : viewOf(session, protocolVersion)
   const { label, tenant } = context.grant
   const standing = { session: view, outcome, drain, charged, standings }
-  const client = session?.client ?? null
-  return { kind: 'admitted', admitted: { label, tenant, ...standing, upstream: null, client } }
+  const ofClient = { client: transport?.client ?? null, protocolVersion }
+  return { kind: 'admitted', admitted: { label, tenant, ...standing, upstream: null, ...ofClient } }
 }

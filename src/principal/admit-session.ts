@@ -1,14 +1,45 @@
-/** The session step: the live session that a request is in, kept alive or begun. */
+/** The session step: where a request belongs is kept alive, and what begins has room. */
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import type { AdmitContext } from './admit-context.ts'
+import type { AdmitRequest } from './contract.ts'
 import { countLive, type Lifetimes, type Session, startSession, touchSession } from './sessions.ts'
+import {
+  countTransports,
+  endLongestUnused,
+  openTransport,
+  TRANSPORT_TOUCH_MS,
+  type Transport,
+  touchTransport,
+} from './transports.ts'
+import { type Place, type Whose, whose } from './whose.ts'
 
-/** More live sessions than any one agent has use for; beyond it, no new one starts. */
+/** More live logins than any one agent has use for; beyond it, no new one starts. */
 export const MAX_LIVE_SESSIONS = 10_000
+
+/** The same of transports; beyond it, those that nobody uses make room. */
+export const MAX_LIVE_TRANSPORTS = 10_000
 
 /** A request that writes nothing else postpones the idle expiry only once in so much of the idle time. */
 const TOUCH_FRACTION = 60
 
-/** Whether no new session may start. */
+/** Where the request belongs. */
+export function find(context: AdmitContext, request: AdmitRequest): Whose {
+  const { sql, config, hasStream, nowMs } = context
+  const { transport } = request
+  return whose(
+    { sql, mode: sessionModeOf(config), hasStream, nowMs },
+    { transport, handle: handleOf(request) },
+  )
+}
+
+/** A Worker of an earlier version, while this one is rolled out, has the handle elsewhere: it must not be missed. */
+export function handleOf({ handle, intent }: AdmitRequest): string | null {
+  if (handle !== undefined) return handle
+  const { handle: own, assumed } = intent as { handle?: string; assumed?: { handle?: string } | null }
+  return own ?? assumed?.handle ?? null
+}
+
+/** Whether no new login may start. */
 export function isCrowded({ sql }: AdmitContext): boolean {
   return countLive(sql) >= MAX_LIVE_SESSIONS
 }
@@ -19,16 +50,24 @@ export function begin(context: AdmitContext, start: Omit<Parameters<typeof start
   return startSession(context.sql, { id, ...start }, lifetimes(context), context.nowMs)
 }
 
-/** Postpones the idle expiry. */
-export function touch(context: AdmitContext, session: Session | null): Session | null {
-  return session === null ? null : touchSession(context.sql, session, context.nowMs)
+/** Opens a transport; null where there are too many, and all of them are in use. */
+export function connect(
+  context: AdmitContext,
+  said: { readonly protocolVersion: string; readonly client: string },
+): Transport | null {
+  const { sql, hasStream, nowMs } = context
+  if (countTransports(sql) >= MAX_LIVE_TRANSPORTS && !endLongestUnused(sql, hasStream, nowMs)) return null
+  return openTransport(sql, { id: context.newId(), ...said }, lifetimes(context).idleMs, nowMs)
 }
 
-/** Postpones the idle expiry, where that is worth a write. */
-export function touchSometimes(context: AdmitContext, session: Session | null): Session | null {
-  if (session === null || context.nowMs - session.lastSeenAtMs < session.idleMs / TOUCH_FRACTION)
-    return session
-  return touch(context, session)
+/** Postpones the end of the transport and of the login, where that is worth a write. */
+export function touch(context: AdmitContext, { transport, session }: Place): Place {
+  const { sql, nowMs } = context
+  if (transport !== null && nowMs - transport.lastSeenAtMs >= TRANSPORT_TOUCH_MS)
+    touchTransport(sql, transport.id, lifetimes(context).idleMs, nowMs)
+  if (session === null || nowMs - session.lastSeenAtMs < session.idleMs / TOUCH_FRACTION)
+    return { transport, session }
+  return { transport, session: touchSession(sql, session, nowMs) }
 }
 
 /** How long a session of this tenant may live. */

@@ -1,23 +1,20 @@
 /** The work step: what the principal itself does for a call that was let through. */
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import type { AdmitContext } from './admit-context.ts'
-import { begin, lifetimes } from './admit-session.ts'
+import { begin } from './admit-session.ts'
 import type { CallOutcomeKind, Work, WorkOutcome } from './contract.ts'
-import { end } from './ending.ts'
+import { endAll } from './ending.ts'
 import { enqueue } from './outbox.ts'
-import { logInSession, type Session, viewOf } from './sessions.ts'
+import { countInTime, type Session, sessionsWhere, viewOf } from './sessions.ts'
 import { isLoggedOut, keepEvidence } from './sessions-evidence.ts'
-
-/** In the stateless era the session tools have an answer for a handle that is dead; every other tool is refused. */
-export function toleratesDeadHandle(work: Work): boolean {
-  return (
-    work.kind === 'logout' || work.kind === 'whoami' || work.kind === 'login' || work.kind === 'login_failed'
-  )
-}
+import { takeOverUpstreams } from './upstream-sessions.ts'
+import { candidates, type Place } from './whose.ts'
 
 /** What the principal does itself is done with the row; how anything else ends, somebody will say. */
-export function outcomeAtOnce({ kind }: Work): CallOutcomeKind | null {
+export function outcomeAtOnce({ kind }: Work, outcome: WorkOutcome): CallOutcomeKind | null {
   if (kind === 'none') return null
-  return kind === 'login_failed' ? 'tool_error' : 'result'
+  const isRefused = kind === 'login_failed' || (kind === 'logout' && outcome.kind === 'unnamed')
+  return isRefused ? 'tool_error' : 'result'
 }
 
 /** What came of the work. */
@@ -27,24 +24,32 @@ export interface Done {
   readonly drain: boolean
 }
 
-/** Does the principal's own part of a call. */
-export function perform(context: AdmitContext, work: Work, session: Session | null): Done {
+/**
+ * Does the principal's own part of a call.
+ *
+ * @param handle the session that the call names, or null: it names none
+ */
+export function perform(context: AdmitContext, work: Work, place: Place, handle: string | null): Done {
   const { sql, nowMs, newId } = context
+  const { session } = place
   switch (work.kind) {
     case 'none':
-    case 'whoami':
       return { session, outcome: { kind: 'none' }, drain: false }
+    case 'whoami':
+      return { session, outcome: unnamed(context, handle) ?? { kind: 'none' }, drain: false }
     case 'login':
-      return login(context, work, session)
+      return login(context, work, place, handle)
     case 'login_failed': {
       const drain =
         work.account !== null && reportLogin(context, `login_failed:${newId()}`, work.account, false)
       return { session, outcome: { kind: 'none' }, drain }
     }
     case 'logout': {
-      const ended = session !== null && session.account !== null && end(sql, session, 'logout', nowMs)
-      if (!ended) return { session, outcome: { kind: 'logged_out', ended: null }, drain: false }
-      return { session: null, outcome: { kind: 'logged_out', ended: viewOf(session) }, drain: true }
+      const nobody = unnamed(context, handle)
+      if (nobody !== null) return { session: null, outcome: nobody, drain: false }
+      const ended = endAll(sql, endedBy(context, place, handle), 'logout', nowMs)
+      const view = session === null ? null : viewOf(session, place.transport?.protocolVersion ?? null)
+      return { session: null, outcome: { kind: 'logged_out', ended: view }, drain: ended > 0 }
     }
     case 'notify': {
       const event = `evt_${newId()}`
@@ -54,32 +59,51 @@ export function perform(context: AdmitContext, work: Work, session: Session | nu
   }
 }
 
-/** A login in a session that has an account rotates it: the old one ends properly, a new one takes its place. */
-function login(context: AdmitContext, work: Extract<Work, { kind: 'login' }>, session: Session | null): Done {
+/** What is said of a call that names no session where each must; null for any other call. */
+function unnamed({ sql, config, nowMs }: AdmitContext, handle: string | null): WorkOutcome | null {
+  if (handle !== null || sessionModeOf(config) !== 'many') return null
+  return { kind: 'unnamed', live: countInTime(sql, nowMs) }
+}
+
+/**
+ * The sessions that a login or a logout ends: the one that is named, or those that a call which names none may belong to, so
+ * that none of them takes its place. Where a grant has one account at a time that is all of them, whatever is named.
+ */
+export function endedBy(
+  { sql, config }: AdmitContext,
+  { transport, session }: Place,
+  handle: string | null,
+): Session[] {
+  const mode = sessionModeOf(config)
+  if (handle !== null && mode !== 'one') return session === null ? [] : [session]
+  const which = candidates(mode, transport?.id ?? null)
+  return which === null ? [] : sessionsWhere(sql, `${which.where} AND ended_at IS NULL`, ...which.values)
+}
+
+/** A login where there is one already rotates it: the old one ends properly, and a new one takes its place. */
+function login(
+  context: AdmitContext,
+  work: Extract<Work, { kind: 'login' }>,
+  place: Place,
+  handle: string | null,
+): Done {
   const { sql, nowMs } = context
+  const { session: before } = place
   if (work.evidence !== undefined && isLoggedOut(sql, work.evidence))
-    return { session, outcome: { kind: 'login_refused' }, drain: false }
-  let current: Session
-  let endedSession: string | null = null
-  if (session !== null && session.account === null) {
-    current = logInSession(sql, session, work, lifetimes(context), nowMs)
-  } else {
-    if (session !== null && end(sql, session, 'rotated', nowMs)) endedSession = session.id
-    current = begin(context, {
-      transport: session?.transport ?? null,
-      protocolVersion: session?.protocolVersion ?? null,
-      account: work.account,
-      provider: work.provider,
-      listedVersion: session?.listedVersion ?? null,
-      client: session?.client ?? null,
-    })
-  }
+    return { session: before, outcome: { kind: 'login_refused' }, drain: false }
+  const ended = endAll(sql, endedBy(context, place, handle), 'rotated', nowMs)
+  // One that is named may have been made elsewhere, and is replaced there.
+  const transport = handle === null ? (place.transport?.id ?? null) : (before?.transport ?? null)
+  const { account, provider } = work
+  const current = begin(context, { transport, account, provider })
+  const isFirst = before === null && transport !== null && sessionModeOf(context.config) !== 'many'
+  if (isFirst) takeOverUpstreams(sql, transport, current.id)
   if (work.evidence !== undefined) keepEvidence(sql, current.id, work.evidence)
   const reported = reportLogin(context, `login:${current.id}`, work.account, true)
   return {
     session: current,
-    outcome: { kind: 'logged_in', endedSession },
-    drain: reported || endedSession !== null,
+    outcome: { kind: 'logged_in', endedSession: before?.id ?? null },
+    drain: reported || ended > 0,
   }
 }
 

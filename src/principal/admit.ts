@@ -3,17 +3,20 @@
  * is the principal's own, do it. Synchronous from end to end: what it decides and what it writes belong
  * together.
  */
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import { admitCall } from './admit-call.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
-import { begin, isCrowded, MAX_LIVE_SESSIONS, touch, touchSometimes } from './admit-session.ts'
+import { connect, find, MAX_LIVE_TRANSPORTS, touch } from './admit-session.ts'
 import { settleCalls } from './audit.ts'
 import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from './contract.ts'
-import { end } from './ending.ts'
-import { liveById, liveByTransport, markListed, type Session } from './sessions.ts'
+import { endAll } from './ending.ts'
+import { type Session, sessionsWhere } from './sessions.ts'
 import { effectiveConfig, suspendedRule } from './suspension.ts'
+import { endTransport, markListed } from './transports.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 import { useUpstream } from './upstream-sessions.ts'
+import type { Place } from './whose.ts'
 
 /** Answers an authenticated request. */
 export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
@@ -32,16 +35,19 @@ function withUpstream(
   { server, owner: named }: NonNullable<AdmitRequest['upstream']>,
   answer: Admitted,
 ): Admitted {
-  const owner = named ?? (request.transport === null ? null : (answer.session?.id ?? null))
+  const owner = named ?? request.transport
   if (owner === null) return answer
   const upstream = upstreamsOf(context.config).find(({ name }) => name === server)
   if (upstream === undefined) return answer
   const { url, incarnation = '' } = upstream
-  return { ...answer, upstream: useUpstream(context.sql, { owner, server, url, incarnation }, context.nowMs) }
+  const whose = { owner, session: answer.session?.id ?? '' }
+  return {
+    ...answer,
+    upstream: useUpstream(context.sql, { ...whose, server, url, incarnation }, context.nowMs),
+  }
 }
 
 function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
-  const { sql, nowMs } = context
   const { intent } = request
   const config = effectiveConfig(context.config)
   const isCall = intent.kind === 'call' || intent.kind === 'refuse'
@@ -50,80 +56,85 @@ function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
   // Before the session is looked at: a call that is refused for its session is on record, so it must be known what it was.
   if (intent.kind === 'configure') return { kind: 'stale', config: JSON.stringify(config) }
   const isStale = request.configVersion !== null && request.configVersion !== config.version
-  let session: Session | null = null
-  if (request.transport !== null) session = liveByTransport(sql, request.transport, nowMs)
-  if (isSuspended && isCall && !isStale) return suspended(context, request, intent, session)
-  if (request.transport !== null && session === null && !isSuspended) {
+  const found = find(context, request)
+  const place = found.kind === 'dead_transport' ? NOWHERE : found.place
+  if (isSuspended && isCall && !isStale) return suspended(context, request, intent, place.session)
+  if (found.kind === 'dead_transport' && !isSuspended) {
     if (isCall) record(context, request, null, intent, 'refuse', '(session ended)')
     return { kind: 'dead_session' }
   }
   if (isStale) return { kind: 'stale', config: JSON.stringify(config) }
+  if (found.kind === 'dead_handle') {
+    if (isCall) record(context, request, null, intent, 'refuse', '(session ended)')
+    return { kind: 'dead_handle' }
+  }
 
-  const different = differentContext(context, intent, session)
+  const different = differentContext(context, intent, place)
   if (different !== null) return different
 
   switch (intent.kind) {
     case 'check':
-      return admitted(context, touchSometimes(context, session), { kind: 'none' })
+      return admitted(context, touch(context, place), { kind: 'none' })
     case 'open':
       return open(context, intent)
     case 'close':
-      if (session !== null) end(sql, session, 'deleted', nowMs)
-      return admitted(context, null, { kind: 'closed' }, { drain: true })
+      return close(context, place)
     case 'list':
-      return list(context, session)
+      return list(context, place)
     case 'refuse':
-      record(context, request, session, intent, intent.decision, intent.rule)
-      return admitted(context, touch(context, session), { kind: 'none' })
+      record(context, request, place.session, intent, intent.decision, intent.rule)
+      return admitted(context, touch(context, place), { kind: 'none' })
     case 'call':
-      return admitCall(context, request, intent, session)
+      return admitCall(context, request, intent, place)
   }
 }
+
+const NOWHERE: Place = { transport: null, session: null }
 
 /** A call while the tenant is suspended: what the Worker made of it does not matter. */
 function suspended(
   context: AdmitContext,
   request: AdmitRequest,
-  intent: Extract<Intent, { kind: 'call' | 'refuse' }>,
-  onTransport: Session | null,
+  { call }: Extract<Intent, { kind: 'call' | 'refuse' }>,
+  session: Session | null,
 ): AdmitAnswer {
-  const { sql, nowMs } = context
-  const rule = suspendedRule(sql, nowMs)
-  if (rule !== null) {
-    const handle = intent.kind === 'call' ? intent.handle : (intent.assumed?.handle ?? null)
-    const session = onTransport ?? (handle === null ? null : liveById(sql, handle, nowMs))
-    record(context, request, session, { call: intent.call, shadow: [] }, 'refuse', rule)
-  }
+  const rule = suspendedRule(context.sql, context.nowMs)
+  if (rule !== null) record(context, request, session, { call, shadow: [] }, 'refuse', rule)
   return { kind: 'suspended' }
 }
 
-function open(
-  context: AdmitContext,
-  { protocolVersion, client }: Extract<Intent, { kind: 'open' }>,
-): AdmitAnswer {
-  if (isCrowded(context)) return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
-  const transport = context.newId()
-  const unknown = { account: null, provider: null, listedVersion: null }
-  const session = begin(context, { transport, protocolVersion, client, ...unknown })
-  return admitted(context, session, { kind: 'opened', transport })
+function open(context: AdmitContext, said: Extract<Intent, { kind: 'open' }>): AdmitAnswer {
+  const { protocolVersion, client } = said
+  const transport = connect(context, { protocolVersion, client })
+  if (transport === null) return { kind: 'too_many_sessions', max: MAX_LIVE_TRANSPORTS }
+  return admitted(context, { transport, session: null }, { kind: 'opened', transport: transport.id })
 }
 
-function list(context: AdmitContext, session: Session | null): AdmitAnswer {
-  if (session !== null && session.listedVersion !== context.config.version) {
-    markListed(context.sql, session, context.config.version)
+/**
+ * DELETE: the client is done with its transport, and with the logins that were made on it. A login that is the whole grant's
+ * stays: command-line clients close their connection after every command.
+ */
+function close(context: AdmitContext, { transport }: Place): AdmitAnswer {
+  const { sql, config, nowMs } = context
+  if (transport !== null) {
+    if (sessionModeOf(config) !== 'one')
+      endAll(sql, sessionsWhere(sql, 'transport = ? AND ended_at IS NULL', transport.id), 'deleted', nowMs)
+    endTransport(sql, transport.id, nowMs)
   }
-  return admitted(context, touchSometimes(context, session), { kind: 'none' })
+  return admitted(context, NOWHERE, { kind: 'closed' }, { drain: true })
+}
+
+function list(context: AdmitContext, place: Place): AdmitAnswer {
+  const { transport } = place
+  if (transport !== null && transport.listedVersion !== context.config.version)
+    markListed(context.sql, transport.id, context.config.version)
+  return admitted(context, touch(context, place), { kind: 'none' })
 }
 
 /** The account and label, where the Worker decided by others: nothing of that decision counts. */
-function differentContext(
-  { sql, grant, nowMs }: AdmitContext,
-  intent: Intent,
-  onTransport: Session | null,
-): AdmitAnswer | null {
+function differentContext({ grant }: AdmitContext, intent: Intent, { session }: Place): AdmitAnswer | null {
   if ((intent.kind !== 'call' && intent.kind !== 'refuse') || intent.assumed === null) return null
-  const { account: assumed, label, handle } = intent.assumed
-  const session = onTransport ?? (handle === null ? null : liveById(sql, handle, nowMs))
+  const { account: assumed, label } = intent.assumed
   const account = session?.account ?? null
   return account === assumed && grant.label === label
     ? null

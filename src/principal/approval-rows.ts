@@ -4,6 +4,7 @@ import { queueAnnouncement } from './announcements.ts'
 
 export interface ApprovalRow extends Record<string, SqlStorageValue> {
   id: string
+  transport: string | null
   session_id: string | null
   account: string | null
   server: string

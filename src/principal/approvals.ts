@@ -15,6 +15,7 @@ import type { CallRecord, StoppedCall } from './contract.ts'
 
 /** A call as exactly as it is held: whatever differs is another call. */
 export interface HeldCall {
+  readonly transport: string | null
   readonly sessionId: string | null
   readonly account: string | null
   readonly call: CallRecord
@@ -106,18 +107,19 @@ export function goesOn(
 /** The youngest that is of exactly this call and still in its time. `which` is fixed text, never a caller's. */
 function newest(
   sql: SqlStorage,
-  { sessionId, account, call, asked }: HeldCall,
+  { transport, sessionId, account, call, asked }: HeldCall,
   nowMs: number,
   which: string,
   ...values: readonly (string | number)[]
 ): ApprovalRow | null {
   const rows = sql.exec<ApprovalRow>(
     `SELECT * FROM approvals WHERE arguments IN (SELECT value FROM json_each(?)) AND session_id IS ? AND account IS ?
-       AND server = ? AND tool = ? AND rule = ? AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
+       AND (session_id IS NOT NULL OR transport IS ?) AND server = ? AND tool = ? AND rule = ? AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
     ...[
       JSON.stringify(asked.digests),
       sessionId,
       account,
+      transport,
       call.server,
       call.tool,
       asked.rule,
@@ -129,15 +131,15 @@ function newest(
 }
 
 function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldContext, held: HeldCall) {
-  const { sessionId, account, call, asked } = held
+  const { transport, sessionId, account, call, asked } = held
   const [digest] = asked.digests
   if (digest === undefined) throw new RangeError('found no digest of the arguments; allowed: one at least')
   const id = approvalId(grant, newId())
   sql.exec(
-    `INSERT INTO approvals (id, session_id, account, server, tool, arguments, arguments_hmac, argument_names, rule,
+    `INSERT INTO approvals (id, transport, session_id, account, server, tool, arguments, arguments_hmac, argument_names, rule,
        config_version, message, url, requested_at, expires_at, state, revision)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
-    ...[id, sessionId, account, call.server, call.tool, digest, call.argumentsHmac],
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
+    ...[id, transport, sessionId, account, call.server, call.tool, digest, call.argumentsHmac],
     ...[
       JSON.stringify(call.argumentNames),
       asked.rule,

@@ -21,13 +21,15 @@ export interface AdmitRequest {
   readonly secretHash: Uint8Array
   /** Names this request in audit rows and reservations. */
   readonly requestId: string
-  /** `Mcp-Session-Id` of the session era, or null. When given it must belong to a live session. */
+  /** `Mcp-Session-Id` of the session era, or null. When given it must be of a live transport. */
   readonly transport: string | null
+  /** The session that the request names, or null: it names none. When given it must be live. */
+  readonly handle: string | null
   /** The version of the tenant's configuration that the Worker used, or null where none matters. */
   readonly configVersion: string | null
   /**
-   * The upstream whose session the Worker wants to know. `owner` null: of the gateway's session, by `transport`;
-   * otherwise a key of the stateless era, such as "stateless:ab12".
+   * The upstream whose session the Worker wants to know, for the login that the request belongs to. `owner` null: of the
+   * transport; otherwise a key of the stateless era, such as "stateless:ab12".
    */
   readonly upstream: { readonly server: string; readonly owner: string | null } | null
   /** How earlier calls ended: written in the same transaction, so that no call needs a write of its own. */
@@ -70,9 +72,11 @@ export interface UpstreamSession {
 /** Remembers a session that the Worker has opened upstream: compare-and-set, so that of two only one is kept. */
 export interface BindRequest {
   readonly secretHash: Uint8Array
-  /** As in AdmitRequest; the session's own upstream session is bound where `owner` is null. */
+  /** As in AdmitRequest; the transport's own upstream session is bound where `owner` is null. */
   readonly transport: string | null
   readonly owner: string | null
+  /** The login that it was opened for: that of the admission, whatever has begun since. Null: for nobody's requests. */
+  readonly login: string | null
   readonly server: string
   /** Where it was opened. */
   readonly url: string
@@ -149,11 +153,11 @@ export type Intent =
   /** Answer with the configuration: the Worker has none for this token yet. */
   | { readonly kind: 'configure' }
   /**
-   * `initialize`: open a session on a new transport. `client` is what the client said of itself, as JSON
+   * `initialize`: open a transport. `client` is what the client said of itself, as JSON
    * `{capabilities, clientInfo}`; the Worker bounds it to 16 KiB.
    */
   | { readonly kind: 'open'; readonly protocolVersion: string; readonly client: string }
-  /** DELETE: end the session and its transport. */
+  /** DELETE: end the transport, and the logins that were made on it. */
   | { readonly kind: 'close' }
   /** `tools/list`: remember which configuration the client has seen. */
   | { readonly kind: 'list' }
@@ -171,8 +175,6 @@ export type Intent =
       readonly call: CallRecord
       /** The rule that allowed it, for the audit row. */
       readonly rule: string
-      /** The argument `session` of the stateless era, or null. */
-      readonly handle: string | null
       readonly charges: readonly Charge[]
       /** What rules in shadow would have done. */
       readonly shadow: readonly Shadow[]
@@ -194,8 +196,6 @@ export type Intent =
 export interface Assumed {
   readonly account: string | null
   readonly label: string
-  /** The argument `session` of the stateless era, or null. */
-  readonly handle: string | null
 }
 
 /** What an audit row says of a call. Argument names only, never a value. */
@@ -268,13 +268,13 @@ export type ResealAnswer =
 /** A session as its own principal may see it. Times are Unix milliseconds. */
 export interface SessionView {
   readonly id: string
-  readonly account: string | null
+  readonly account: string
   readonly provider: string | null
   readonly startedAtMs: number
   readonly lastSeenAtMs: number
   readonly idleExpiresAtMs: number
   readonly expiresAtMs: number
-  /** What `initialize` settled on, or null in the stateless era. */
+  /** What `initialize` settled on for the transport that it was made on; null where it was made on none. */
   readonly protocolVersion: string | null
 }
 
@@ -287,7 +287,7 @@ export interface HeldAnswer {
   readonly approval: ApprovalView
   /** Why the call, which was approved and began, does not go on; null where it has not begun, or was denied. */
   readonly stopped: StoppedCall | null
-  /** What the session's client said of itself, as JSON, and what its `initialize` settled on; null without a session. */
+  /** What the transport's client said of itself, as JSON, and what its `initialize` settled on; null without a transport. */
   readonly client: string | null
   readonly protocolVersion: string | null
   /** The Worker should call `drain` once the client has its answer. */
@@ -306,7 +306,7 @@ export type AdmitAnswer =
   | { readonly kind: 'context'; readonly account: string | null; readonly label: string }
   | { readonly kind: 'too_many_sessions'; readonly max: number }
   | { readonly kind: 'limited'; readonly limited: Limited }
-  /** The handle given as `session` is of no live session of this principal. */
+  /** The handle that was given is of no live session of this principal. */
   | { readonly kind: 'dead_handle' }
   /** So much waits for Legiti that no more notifications are taken. */
   | { readonly kind: 'outbox_full' }
@@ -318,7 +318,7 @@ export type AdmitAnswer =
 export interface Admitted {
   readonly label: string
   readonly tenant: string
-  /** The live session after the work, or null. */
+  /** The login that the request belongs to, after the work; null: it is nobody's. */
   readonly session: SessionView | null
   readonly outcome: WorkOutcome
   /** The Worker should call `drain` once the client has its answer. */
@@ -329,8 +329,9 @@ export interface Admitted {
   readonly standings: readonly Standing[]
   /** The live session with the upstream that was asked for, or null. */
   readonly upstream: UpstreamSession | null
-  /** What the session's client said of itself when it opened it, as JSON; null where there is no such session. */
+  /** What the transport's client said of itself, as JSON, and what its `initialize` settled on; null without a transport. */
   readonly client: string | null
+  readonly protocolVersion: string | null
 }
 
 export type WorkOutcome =
@@ -341,6 +342,8 @@ export type WorkOutcome =
   /** The issuer ended its session while this login was on its way. */
   | { readonly kind: 'login_refused' }
   | { readonly kind: 'logged_out'; readonly ended: SessionView | null }
+  /** The call names no session where each must: so many are live. */
+  | { readonly kind: 'unnamed'; readonly live: number }
   | { readonly kind: 'accepted'; readonly event: string }
 
 /** Why a session ended; written once, in the session's row. */

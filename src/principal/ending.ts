@@ -1,20 +1,18 @@
 import { writeAudit } from './audit.ts'
 import type { EndReason } from './contract.ts'
 import { enqueue } from './outbox.ts'
-import { endSession, type Session } from './sessions.ts'
+import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
-import { endUpstreamsOf } from './upstream-sessions.ts'
-import { forgetWishes } from './upstream-wishes.ts'
+import { endUpstreamsOfLogin } from './upstream-sessions.ts'
 
 /**
- * Ends a session and its sessions upstream, writes it down and, if it had logged in, queues its logout: the only
- * way a session ends. All of it happens in the caller's transaction, and once: a session that has ended already changes nothing.
+ * Ends a session and its sessions upstream, writes it down and queues its logout: the only way a session ends. The transport
+ * that it was made on goes on. All of it happens in the caller's transaction, and once: a session that has ended already
+ * changes nothing.
  */
 export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
-  endUpstreamsOf(sql, session.id, nowMs)
-  // A connection that goes on keeps what its client has asked for.
-  if (session.transport !== null && reason !== 'rotated') forgetWishes(sql, session.transport)
+  endUpstreamsOfLogin(sql, session.id, nowMs)
   retireStoreToken(sql, session.id, nowMs)
   writeAudit(sql, {
     atMs: nowMs,
@@ -28,15 +26,27 @@ export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs:
     taken: [],
     shadow: [],
   })
-  if (session.account !== null) {
-    enqueue(sql, {
-      id: `logout:${session.id}`,
-      tool: 'track_logout',
-      args: { account_id: session.account },
-      occurredAtMs: nowMs,
-    })
-  }
+  enqueue(sql, {
+    id: `logout:${session.id}`,
+    tool: 'track_logout',
+    args: { account_id: session.account },
+    occurredAtMs: nowMs,
+  })
   return true
+}
+
+/** Ends several, each as what it is: one whose time is over has ended of that. Returns how many ended now. */
+export function endAll(
+  sql: SqlStorage,
+  sessions: readonly Session[],
+  reason: EndReason,
+  nowMs: number,
+): number {
+  const ended = sessions.filter((session) => {
+    const why = isOverdue(session, nowMs) ? overdue(session) : { reason, atMs: nowMs }
+    return end(sql, session, why.reason, why.atMs)
+  })
+  return ended.length
 }
 
 /**

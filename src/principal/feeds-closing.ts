@@ -1,11 +1,12 @@
-import { closeAllFeeds, closeEndedFeeds } from './feeds.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
+import { closeAllFeeds, updateFeeds } from './feeds.ts'
 import { forgetOlderSecret } from './grants.ts'
-import { liveByTransport } from './sessions.ts'
 import type { PrincipalState } from './state.ts'
+import { whose } from './whose.ts'
 
-/** Closes the streams of ended sessions, and all of them when the grant's time, or that of its older secret, is over. */
+/** Closes the streams of ended transports, tells the others of a change of their login, and all of them when the grant's time, or that of its older secret, is over. */
 export function closeOverFeeds(ctx: DurableObjectState, principal: PrincipalState): void {
-  const { sql, grant } = principal
+  const { sql, grant, hasStream } = principal
   const nowMs = Date.now()
   if (grant?.expiresAtMs && grant.expiresAtMs <= nowMs) closeAllFeeds(ctx)
   if (grant?.olderSecret && grant.olderSecret.untilMs <= nowMs) {
@@ -14,5 +15,12 @@ export function closeOverFeeds(ctx: DurableObjectState, principal: PrincipalStat
     // Which secret opened a stream is not known; whoever has the present one opens it again.
     closeAllFeeds(ctx)
   }
-  closeEndedFeeds(ctx, (transport) => liveByTransport(sql, transport, nowMs) !== null)
+  if (grant === null) return
+  const context = { sql, mode: sessionModeOf(grant.config), hasStream, nowMs }
+  updateFeeds(ctx, (transport) => {
+    const found = whose(context, { transport, handle: null })
+    return found.kind === 'found'
+      ? { kind: 'live', login: found.place.session?.id ?? null }
+      : { kind: 'ended' }
+  })
 }

@@ -1,7 +1,7 @@
 /** The principal's side of `admit` and an event feed in one call. */
 import { ADMITTED_HEADER, type AdmitAnswer, type AdmitRequest, FEED_HEADER } from './contract.ts'
 import { acceptFeed, asciiJson } from './feeds.ts'
-import { liveByTransport } from './sessions.ts'
+import { openTransportById } from './transports.ts'
 
 /** The question that comes with a WebSocket, or null: it asks for none. */
 export function feedRequest(http: Request): AdmitRequest | null {
@@ -22,8 +22,8 @@ export function feedAnswer(
 ): Response {
   if (answer.kind !== 'admitted') return Response.json(answer)
   const { 0: client, 1: server } = new WebSocketPair()
-  acceptFeed(ctx, server, transport)
-  const listed = transport === null ? null : liveByTransport(ctx.storage.sql, transport, Date.now())
+  acceptFeed(ctx, server, transport, answer.admitted.session?.id ?? null)
+  const listed = transport === null ? null : openTransportById(ctx.storage.sql, transport)
   // The tools may have changed while the client had no stream open.
   if (listed?.listedVersion && listed.listedVersion !== configVersion) server.send('tools_changed')
   return new Response(null, {

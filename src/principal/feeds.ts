@@ -2,19 +2,26 @@
  * Open event streams. Each is a WebSocket from the Worker that serves the stream, accepted with hibernation:
  * a principal that only waits is evicted from memory and its streams stay.
  */
-import type { FeedMessage } from './feed-messages.ts'
+import { type FeedMessage, LOGIN_CHANGED } from './feed-messages.ts'
 
 /** What a socket is for; survives hibernation as its attachment. */
 interface Attachment {
   /** The transport whose stream it is, or null for a subscription of the stateless era. */
   readonly transport: string | null
+  /** The login that the transport's requests belonged to when this was last looked at. */
+  readonly login: string | null
 }
 
 const TAG_ALL = 'feed'
 
-export function acceptFeed(ctx: DurableObjectState, socket: WebSocket, transport: string | null): void {
+export function acceptFeed(
+  ctx: DurableObjectState,
+  socket: WebSocket,
+  transport: string | null,
+  login: string | null,
+): void {
   ctx.acceptWebSocket(socket, transport === null ? [TAG_ALL] : [TAG_ALL, transportTag(transport)])
-  socket.serializeAttachment({ transport } satisfies Attachment)
+  socket.serializeAttachment({ transport, login } satisfies Attachment)
 }
 
 /** Says `message` once on every transport and on every subscription. */
@@ -48,11 +55,23 @@ function say(socket: WebSocket, message: FeedMessage): boolean {
   }
 }
 
-/** Closes the streams of transports that have no live session any more. */
-export function closeEndedFeeds(ctx: DurableObjectState, isLive: (transport: string) => boolean): void {
+/** Whether a stream of this transport, which there is, is open. */
+export function hasFeed(ctx: DurableObjectState, transport: string): boolean {
+  return ctx.getWebSockets(transportTag(transport)).some(({ readyState }) => readyState === WebSocket.OPEN)
+}
+
+/** What has become of a stream's transport: it has ended, or its requests belong to this login (null: to none). */
+export type FeedState = { readonly kind: 'ended' } | { readonly kind: 'live'; readonly login: string | null }
+
+/** Closes the streams of transports that have ended, and says on the others that the login is another. */
+export function updateFeeds(ctx: DurableObjectState, stateOf: (transport: string) => FeedState): void {
   for (const socket of ctx.getWebSockets(TAG_ALL)) {
-    const { transport } = socket.deserializeAttachment() as Attachment
-    if (transport !== null && !isLive(transport)) socket.close(1000, 'session ended')
+    const { transport, login = null } = socket.deserializeAttachment() as Attachment
+    if (transport === null) continue
+    const state = stateOf(transport)
+    if (state.kind === 'ended') socket.close(1000, 'session ended')
+    else if (state.login !== login && say(socket, LOGIN_CHANGED))
+      socket.serializeAttachment({ transport, login: state.login } satisfies Attachment)
   }
 }
 

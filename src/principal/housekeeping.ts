@@ -6,11 +6,13 @@ import { nextCarryMs } from '../audit/carry.ts'
 import { KEEP_DEAD_MS } from '../legiti/schedule.ts'
 import { principalLog, REFUNDABLE_MS } from './audit-log.ts'
 import { readDestination } from './destination.ts'
-import { end, overdue } from './ending.ts'
+import { endAll } from './ending.ts'
 import type { Grant } from './grants.ts'
 import { nextLeaseMs } from './outbox.ts'
 import { overdueSessions } from './sessions.ts'
 import { nextRevocationMs } from './sessions-revoking.ts'
+import type { PrincipalState } from './state.ts'
+import { endOverdueTransports } from './transports.ts'
 import { endIdleUpstreams, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 const HOUR_MS = 3_600_000
@@ -21,6 +23,8 @@ export const KEEP_MS = {
   /** After the window's end; a clock that steps back a little still finds its counter. */
   counter: DAY_MS,
   endedSession: 30 * DAY_MS,
+  /** Command-line clients open one for every command. */
+  endedTransport: DAY_MS,
   deliveredEvent: 7 * DAY_MS,
   deadEvent: KEEP_DEAD_MS,
   /** Where there is no audit database. */
@@ -49,15 +53,14 @@ export const CARRY_LEASE_MS = 60_000
 /** Whether audit rows are on their way to the audit database, or whether there is none. */
 export type Carrying = 'nowhere' | 'idle' | 'running'
 
-/** Ends sessions whose time is over, here and upstream. True when there may be more. */
-export function endOverdue(sql: SqlStorage, nowMs: number): boolean {
+/** Ends sessions and transports whose time is over, here and upstream. True when there may be more. */
+export function endOverdue({ sql, grant, hasStream }: PrincipalState, nowMs: number): boolean {
   const due = overdueSessions(sql, nowMs, BATCH)
-  for (const session of due) {
-    const { reason, atMs } = overdue(session)
-    end(sql, session, reason, atMs)
-  }
+  endAll(sql, due, 'idle', nowMs)
+  const idleMs = (grant?.config.settings.sessions.idle_seconds ?? 0) * 1_000
+  const unused = endOverdueTransports(sql, hasStream, idleMs, nowMs, BATCH)
   const idle = endIdleUpstreams(sql, nowMs, BATCH)
-  return due.length === BATCH || idle === BATCH
+  return due.length === BATCH || unused === BATCH || idle === BATCH
 }
 
 /** Rows of a table that go away `keepMs` after the time in `column`. Fixed text, never a caller's. */
@@ -71,6 +74,7 @@ interface Retention {
 const everywhere: readonly Retention[] = [
   { table: 'counters', column: 'window_end', rows: 'TRUE', keepMs: KEEP_MS.counter },
   { table: 'sessions', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedSession },
+  { table: 'transports', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedTransport },
   {
     table: 'outbox',
     column: 'settled_at',
@@ -113,7 +117,7 @@ export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean
 }
 
 /**
- * When this principal must wake up, in Unix milliseconds, or null for never: the next session's end, the next
+ * When this principal must wake up, in Unix milliseconds, or null for never: the next session's or transport's end, the next
  * send that Legiti may get, the end of a lease, what upstream servers or stores have to be told, what the tenant has
  * to be told (`tellMs`), audit rows that can be carried, the end of the grant, or the next full hour after which
  * something can be deleted.
@@ -129,6 +133,7 @@ export function nextWakeMs(
   const grantEndMs = grant?.expiresAtMs ?? null
   const wakes = [
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
+    scalar(sql, 'SELECT min(ends_at) AS at FROM transports WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
     nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
@@ -165,7 +170,10 @@ export function soonestPurgeMs(nowMs: number): number {
 
 /** When a call was last decided or a session last used; what is not written down of either is not known. */
 export function lastUsedMs(sql: SqlStorage): number | null {
-  const seen = scalar(sql, 'SELECT max(last_seen_at) AS at FROM sessions')
+  const seen = scalar(
+    sql,
+    'SELECT max(at) AS at FROM (SELECT max(last_seen_at) AS at FROM sessions UNION ALL SELECT max(last_seen_at) FROM transports)',
+  )
   const called = scalar(
     sql,
     "SELECT max(at) AS at FROM (SELECT at FROM audit WHERE decision <> 'end' ORDER BY seq DESC LIMIT 1)",

@@ -1,6 +1,6 @@
 /** How a principal goes for good: its grant revoked, what is due sent for a while, and everything forgotten. */
 import { closeApprovals, REVOKED } from './approval-closing.ts'
-import { end } from './ending.ts'
+import { endAll } from './ending.ts'
 import type { Errands } from './errands.ts'
 import { markRevoked } from './grants.ts'
 import { stopSending } from './outbox.ts'
@@ -8,6 +8,7 @@ import { schemaVersion } from './schema.ts'
 import { liveSessions } from './sessions.ts'
 import { forgetRevocations } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
+import { endAllTransports } from './transports.ts'
 import { endAllUpstreams } from './upstream-sessions.ts'
 
 /** Revokes the grant, ends its sessions and closes its approvals. False when it was revoked before. */
@@ -17,7 +18,7 @@ export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
   return principal.write(() => {
     const nowMs = Date.now()
     if (!markRevoked(sql, nowMs)) return false
-    endAll(sql, grant.name, nowMs)
+    endEverything(sql, grant.name, nowMs)
     alarm.by(nowMs)
     principal.reread()
     return true
@@ -29,14 +30,15 @@ export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
  * delivered. Part of the transaction that installs the other. Whatever of it was revoked already changes nothing here.
  */
 export function replacePredecessor(sql: SqlStorage, grant: string, nowMs: number): void {
-  endAll(sql, grant, nowMs)
+  endEverything(sql, grant, nowMs)
   sql.exec('DELETE FROM counters')
   sql.exec('UPDATE grants SET predecessor_seq = (SELECT coalesce(max(seq), 0) FROM audit)')
 }
 
-/** Ends every session, here and upstream, and closes what waits for a person. */
-function endAll(sql: SqlStorage, grant: string, nowMs: number): void {
-  for (const session of liveSessions(sql)) end(sql, session, 'revoked', nowMs)
+/** Ends every session and transport, here and upstream, and closes what waits for a person. */
+function endEverything(sql: SqlStorage, grant: string, nowMs: number): void {
+  endAll(sql, liveSessions(sql), 'revoked', nowMs)
+  endAllTransports(sql, nowMs)
   endAllUpstreams(sql, nowMs)
   closeApprovals(sql, REVOKED, grant, nowMs)
 }

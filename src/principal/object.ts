@@ -17,6 +17,7 @@ import type { TenantConfig } from '../tenant/config.ts'
 import { admitAndArm, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
 import { closeApprovals, REPLACED } from './approval-closing.ts'
+import { readRow } from './approval-rows.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
@@ -38,7 +39,7 @@ import type {
 import { openDestination, readDestination } from './destination.ts'
 import { Errands } from './errands.ts'
 import { DECIDED, LOST } from './feed-messages.ts'
-import { announce, announceOnce, announceTo, closeAllFeeds } from './feeds.ts'
+import { announce, announceOnce, announceTo, closeAllFeeds, hasFeed } from './feeds.ts'
 import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
 import { type Grant, isSuccessor, opens, stillOpens } from './grants.ts'
@@ -52,6 +53,7 @@ import { migrate, schemaVersion } from './schema.ts'
 import { liveById } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { PrincipalState } from './state.ts'
+import { openTransportById } from './transports.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 import { adoptUpstreams } from './upstream-sessions.ts'
 
@@ -84,7 +86,11 @@ export class PrincipalObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    this.#state = new PrincipalState(ctx.storage, () => this.env)
+    this.#state = new PrincipalState(
+      ctx.storage,
+      () => this.env,
+      (transport) => hasFeed(ctx, transport),
+    )
     this.#errands = new Errands(this.#state)
     this.#heldCalls = new HeldCalls(
       this.#state,
@@ -182,7 +188,7 @@ export class PrincipalObject extends DurableObject<Env> {
     await this.#write(() => settleCalls(this.#sql, settled))
   }
 
-  /** Called once the client has its answer: closes streams of ended sessions and sends what is due. */
+  /** Called once the client has its answer: closes streams of ended transports and sends what is due. */
   async drain(): Promise<void> {
     if (this.#grant === null) return
     this.#closeFeeds()
@@ -382,7 +388,7 @@ export class PrincipalObject extends DurableObject<Env> {
     this.#alarm.isOver()
     if (this.#grant === null) return
     try {
-      while (await this.#write(() => endOverdue(this.#sql, Date.now()))) {}
+      while (await this.#write(() => endOverdue(this.#state, Date.now()))) {}
       this.#closeFeeds()
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#errands.endUpstreams()
@@ -432,10 +438,11 @@ export class PrincipalObject extends DurableObject<Env> {
 
   /** The client that was sent to the link hears that it may try again, on its stream if it has one. */
   #sayDecided({ id, sessionId }: ApprovalView): void {
-    const session = sessionId === null ? null : liveById(this.#sql, sessionId, Date.now())
-    if (session === null || session.transport === null) return
-    if (sessionTakesLinks(session.client, session.protocolVersion))
-      announceOnce(this.ctx, session.transport, `${DECIDED}${id}`)
+    if (sessionId !== null && liveById(this.#sql, sessionId, Date.now()) === null) return
+    const asked = readRow(this.#sql, id)?.transport ?? null
+    const transport = asked === null ? null : openTransportById(this.#sql, asked)
+    if (transport !== null && sessionTakesLinks(transport.client, transport.protocolVersion))
+      announceOnce(this.ctx, transport.id, `${DECIDED}${id}`)
   }
 
   #closeFeeds(): void {

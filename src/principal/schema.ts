@@ -284,6 +284,54 @@ const migrations: readonly string[] = [
     PRIMARY KEY (transport, server, kind, value)
   ) WITHOUT ROWID;
   `,
+  `
+  -- A client's connection in the session era. It outlives the logins that are made on it.
+  CREATE TABLE transports (
+    id TEXT PRIMARY KEY,                -- Mcp-Session-Id
+    protocol_version TEXT,              -- what initialize settled on
+    client TEXT,                        -- JSON {capabilities, clientInfo}: what the client said of itself
+    listed_version TEXT,                -- configuration whose tools the client has listed
+    opened_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,      -- kept up, a minute exactly
+    ends_at INTEGER NOT NULL,           -- unless an event stream is open then
+    ended_at INTEGER
+  );
+  CREATE INDEX transports_live_end ON transports (ends_at) WHERE ended_at IS NULL;
+  CREATE INDEX transports_live_seen ON transports (last_seen_at) WHERE ended_at IS NULL;
+  CREATE INDEX transports_ended ON transports (ended_at) WHERE ended_at IS NOT NULL;
+  INSERT INTO transports (id, protocol_version, client, listed_version, opened_at, last_seen_at, ends_at)
+    SELECT transport, protocol_version, client, listed_version, started_at, last_seen_at,
+           last_seen_at + max(86400000, idle_ms)
+    FROM sessions WHERE ended_at IS NULL AND transport IS NOT NULL;
+
+  -- Whose sessions upstream are: of a transport or a key of the stateless era, and of one login there ('': of none).
+  ALTER TABLE upstream_sessions ADD COLUMN session TEXT NOT NULL DEFAULT '';
+  UPDATE upstream_sessions
+    SET owner = was.transport, session = CASE WHEN was.account IS NULL THEN '' ELSE was.id END
+    FROM sessions AS was WHERE was.id = upstream_sessions.owner AND was.transport IS NOT NULL;
+  DROP INDEX upstream_sessions_live;
+  CREATE UNIQUE INDEX upstream_sessions_live ON upstream_sessions (owner, session, server) WHERE ended_at IS NULL;
+  CREATE INDEX upstream_sessions_login ON upstream_sessions (session) WHERE ended_at IS NULL AND session <> '';
+
+  -- Where the call was made: its client hears of the decision there. NULL: in the stateless era.
+  ALTER TABLE approvals ADD COLUMN transport TEXT;
+  UPDATE approvals SET transport = was.transport, session_id = CASE WHEN was.account IS NULL THEN NULL ELSE was.id END
+    FROM sessions AS was WHERE was.id = approvals.session_id;
+
+  -- Calls before a login are counted by their transport.
+  UPDATE counters SET key = json_array(counters.key ->> 0, was.transport)
+    FROM sessions AS was WHERE was.account IS NULL AND was.ended_at IS NULL AND was.transport IS NOT NULL
+      AND CASE WHEN json_valid(counters.key) THEN counters.key ->> 1 END = was.id;
+
+  -- A session is a login alone. On one transport there may be several.
+  DELETE FROM sessions WHERE account IS NULL;
+  DROP INDEX sessions_live_transport;
+  CREATE INDEX sessions_live_transport ON sessions (transport, started_at) WHERE ended_at IS NULL;
+  CREATE INDEX sessions_live_start ON sessions (started_at) WHERE ended_at IS NULL;
+  ALTER TABLE sessions DROP COLUMN protocol_version;
+  ALTER TABLE sessions DROP COLUMN listed_version;
+  ALTER TABLE sessions DROP COLUMN client;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

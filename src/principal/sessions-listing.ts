@@ -3,6 +3,7 @@ import type { EndReason, SessionsToEnd, SessionView } from './contract.ts'
 import { end } from './ending.ts'
 import { liveById, type Session, sessionsWhere, viewOf } from './sessions.ts'
 import { rememberLogout } from './sessions-evidence.ts'
+import { openTransportById } from './transports.ts'
 
 /** Sessions ended in one go, so that no transaction grows without bound. */
 const BATCH = 500
@@ -33,7 +34,11 @@ export function listSessions(
   )
   const page = found.slice(0, most)
   const rows = page.map(({ id }) => rowOf(sql, id))
-  return { sessions: page.map(viewOf), rows, next: found.length > most ? (rows.at(-1) ?? null) : null }
+  return {
+    sessions: page.map((it) => viewOf(it, revisionOf(sql, it))),
+    rows,
+    next: found.length > most ? (rows.at(-1) ?? null) : null,
+  }
 }
 
 /**
@@ -81,6 +86,11 @@ function toEnd(sql: SqlStorage, which: SessionsToEnd, nowMs: number): Session[] 
       )
     }
   }
+}
+
+/** What the transport that it was made on had settled on. */
+function revisionOf(sql: SqlStorage, { transport }: Session): string | null {
+  return transport === null ? null : (openTransportById(sql, transport)?.protocolVersion ?? null)
 }
 
 function rowOf(sql: SqlStorage, id: string): number {

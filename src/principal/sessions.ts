@@ -1,33 +1,28 @@
+/** Sessions: logins of this principal. Each acts for one account, and ends once (ending.ts). */
 import type { EndReason, SessionView } from './contract.ts'
 
 /** A live session of this principal. */
 export interface Session {
   readonly id: string
+  /** The transport that it was made on, or null: in the stateless era. */
   readonly transport: string | null
-  readonly protocolVersion: string | null
-  readonly account: string | null
+  readonly account: string
   readonly provider: string | null
   readonly startedAtMs: number
   readonly lastSeenAtMs: number
   readonly idleMs: number
   readonly expiresAtMs: number
-  readonly listedVersion: string | null
-  /** What the client said of itself in `initialize`, as JSON; null in the stateless era. */
-  readonly client: string | null
 }
 
-interface SessionRow extends Record<string, SqlStorageValue> {
+export interface SessionRow extends Record<string, SqlStorageValue> {
   id: string
   transport: string | null
-  protocol_version: string | null
-  account: string | null
+  account: string
   provider: string | null
   started_at: number
   last_seen_at: number
   idle_ms: number
   expires_at: number
-  listed_version: string | null
-  client: string | null
 }
 
 /** How long a session may live, from the tenant's settings. */
@@ -36,63 +31,43 @@ export interface Lifetimes {
   readonly absoluteMs: number
 }
 
-const COLUMNS =
-  'id, transport, protocol_version, account, provider, started_at, last_seen_at, idle_ms, expires_at, listed_version, client'
+export const SESSION_COLUMNS =
+  'id, transport, account, provider, started_at, last_seen_at, idle_ms, expires_at'
 
-function fromRow(row: SessionRow): Session {
+export function sessionFrom(row: SessionRow): Session {
   return {
     id: row.id,
     transport: row.transport,
-    protocolVersion: row.protocol_version,
     account: row.account,
     provider: row.provider,
     startedAtMs: row.started_at,
     lastSeenAtMs: row.last_seen_at,
     idleMs: row.idle_ms,
     expiresAtMs: row.expires_at,
-    listedVersion: row.listed_version,
-    client: row.client,
   }
-}
-
-function first(cursor: SqlStorageCursor<SessionRow>): Session | null {
-  const row = cursor.toArray()[0]
-  return row === undefined ? null : fromRow(row)
-}
-
-/** The session that hangs on `transport`, unless it has ended or its time is over. */
-export function liveByTransport(sql: SqlStorage, transport: string, nowMs: number): Session | null {
-  return first(
-    sql.exec<SessionRow>(
-      `SELECT ${COLUMNS} FROM sessions WHERE transport = ? AND ended_at IS NULL AND ends_at > ?`,
-      transport,
-      nowMs,
-    ),
-  )
 }
 
 /** The session with this id, unless it has ended or its time is over. */
 export function liveById(sql: SqlStorage, id: string, nowMs: number): Session | null {
-  return first(
-    sql.exec<SessionRow>(
-      `SELECT ${COLUMNS} FROM sessions WHERE id = ? AND ended_at IS NULL AND ends_at > ?`,
-      id,
-      nowMs,
-    ),
-  )
+  return sessionsWhere(sql, 'id = ? AND ended_at IS NULL AND ends_at > ?', id, nowMs)[0] ?? null
 }
 
+/** How many have not ended. */
 export function countLive(sql: SqlStorage): number {
   return sql.exec<{ n: number }>('SELECT count(*) AS n FROM sessions WHERE ended_at IS NULL').one().n
 }
 
-/** Starts a session. With an account it has logged in; without, it may do so later. */
+/** How many have not ended, and are in their time. */
+export function countInTime(sql: SqlStorage, nowMs: number): number {
+  return sql
+    .exec<{ n: number }>('SELECT count(*) AS n FROM sessions WHERE ended_at IS NULL AND ends_at > ?', nowMs)
+    .one().n
+}
+
+/** Starts a session: somebody has logged in. */
 export function startSession(
   sql: SqlStorage,
-  start: Pick<
-    Session,
-    'id' | 'transport' | 'protocolVersion' | 'account' | 'provider' | 'listedVersion' | 'client'
-  >,
+  start: Pick<Session, 'id' | 'transport' | 'account' | 'provider'>,
   lifetimes: Lifetimes,
   nowMs: number,
 ): Session {
@@ -104,45 +79,18 @@ export function startSession(
     expiresAtMs: nowMs + lifetimes.absoluteMs,
   }
   sql.exec(
-    `INSERT INTO sessions (${COLUMNS}, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO sessions (${SESSION_COLUMNS}, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     session.id,
     session.transport,
-    session.protocolVersion,
     session.account,
     session.provider,
     session.startedAtMs,
     session.lastSeenAtMs,
     session.idleMs,
     session.expiresAtMs,
-    session.listedVersion,
-    session.client,
     endsAt(session),
   )
   return session
-}
-
-/** Gives a session that has no account one. Its time begins anew: it is the login that expires. */
-export function logInSession(
-  sql: SqlStorage,
-  session: Session,
-  { account, provider }: { readonly account: string; readonly provider: string },
-  lifetimes: Lifetimes,
-  nowMs: number,
-): Session {
-  const started = { startedAtMs: nowMs, lastSeenAtMs: nowMs, expiresAtMs: nowMs + lifetimes.absoluteMs }
-  const loggedIn: Session = { ...session, ...started, account, provider }
-  sql.exec(
-    `UPDATE sessions SET account = ?, provider = ?, started_at = ?, last_seen_at = ?, expires_at = ?, ends_at = ?
-     WHERE id = ? AND account IS NULL`,
-    account,
-    provider,
-    loggedIn.startedAtMs,
-    loggedIn.lastSeenAtMs,
-    loggedIn.expiresAtMs,
-    endsAt(loggedIn),
-    session.id,
-  )
-  return loggedIn
 }
 
 /** Postpones the idle expiry. */
@@ -155,11 +103,6 @@ export function touchSession(sql: SqlStorage, session: Session, nowMs: number): 
     session.id,
   )
   return touched
-}
-
-/** Remembers which configuration's tools the client has listed. */
-export function markListed(sql: SqlStorage, session: Session, version: string): void {
-  sql.exec('UPDATE sessions SET listed_version = ? WHERE id = ?', version, session.id)
 }
 
 /** Ends a session. False when it had ended before: then nothing changed, and nothing may follow from it. */
@@ -177,29 +120,24 @@ export function endSession(sql: SqlStorage, id: string, reason: EndReason, nowMs
 
 /** Live sessions whose time is over at `nowMs`. */
 export function overdueSessions(sql: SqlStorage, nowMs: number, most: number): Session[] {
-  return sql
-    .exec<SessionRow>(
-      `SELECT ${COLUMNS} FROM sessions WHERE ended_at IS NULL AND ends_at <= ? ORDER BY ends_at LIMIT ?`,
-      nowMs,
-      most,
-    )
-    .toArray()
-    .map(fromRow)
+  return sessionsWhere(sql, 'ended_at IS NULL AND ends_at <= ? ORDER BY ends_at LIMIT ?', nowMs, most)
 }
 
+/** Sessions that have not ended, those included whose time is over. */
 export function liveSessions(sql: SqlStorage): Session[] {
-  return sql.exec<SessionRow>(`SELECT ${COLUMNS} FROM sessions WHERE ended_at IS NULL`).toArray().map(fromRow)
+  return sessionsWhere(sql, 'ended_at IS NULL')
 }
 
 /** Sessions that `where`, fixed text and never a caller's, selects. */
 export function sessionsWhere(sql: SqlStorage, where: string, ...bindings: SqlStorageValue[]): Session[] {
   return sql
-    .exec<SessionRow>(`SELECT ${COLUMNS} FROM sessions WHERE ${where}`, ...bindings)
+    .exec<SessionRow>(`SELECT ${SESSION_COLUMNS} FROM sessions WHERE ${where}`, ...bindings)
     .toArray()
-    .map(fromRow)
+    .map(sessionFrom)
 }
 
-export function viewOf(session: Session): SessionView {
+/** @param protocolVersion of the transport that it was made on; null in the stateless era */
+export function viewOf(session: Session, protocolVersion: string | null): SessionView {
   return {
     id: session.id,
     account: session.account,
@@ -208,8 +146,13 @@ export function viewOf(session: Session): SessionView {
     lastSeenAtMs: session.lastSeenAtMs,
     idleExpiresAtMs: endsAt(session),
     expiresAtMs: session.expiresAtMs,
-    protocolVersion: session.protocolVersion,
+    protocolVersion,
   }
+}
+
+/** Whether its time is over. */
+export function isOverdue(session: Session, nowMs: number): boolean {
+  return endsAt(session) <= nowMs
 }
 
 function endsAt(session: Session): number {

@@ -14,11 +14,14 @@ export class PrincipalState {
   readonly incarnation = crypto.randomUUID()
   /** Null: none was ever installed, or everything was forgotten, maybe while somebody waited. */
   grant: Grant | null = null
+  /** Whether an event stream of this transport, which there is, is open. */
+  readonly hasStream: (transport: string) => boolean
   readonly #commits: Commits
   readonly #env: () => Env
 
   /** @param env asked anew every time */
-  constructor(storage: DurableObjectStorage, env: () => Env) {
+  constructor(storage: DurableObjectStorage, env: () => Env, hasStream: (transport: string) => boolean) {
+    this.hasStream = hasStream
     this.storage = storage
     this.sql = storage.sql
     this.alarm = new Alarm(storage)

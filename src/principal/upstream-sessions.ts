@@ -1,6 +1,6 @@
 /**
- * Sessions with upstream servers: whose they are, and which have yet to be ended there. Each belongs to one
- * owner, a session of the gateway or a key of the stateless era, and is never given to another.
+ * Sessions with upstream servers: whose they are, and which have yet to be ended there. Each belongs to one owner, a
+ * transport or a key of the stateless era, and there to one login or to nobody's requests; it is never given to another.
  */
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamSession } from './contract.ts'
@@ -8,7 +8,7 @@ import type { UpstreamSession } from './contract.ts'
 /** A session upstream of a stateless owner that is not used for so long ends. */
 export const STATELESS_IDLE_MS = 30 * 60_000
 
-/** So many sessions that no session of the gateway holds may live with one server; of more the least used ends. */
+/** So many sessions of stateless clients may live with one server, for each login and for nobody; of more the least used ends. */
 export const MOST_STATELESS = 8
 
 /** Using one is written down only so often. */
@@ -21,6 +21,7 @@ export const RETRY_MS = 60_000
 /** The longest values that are stored; an id is a header's value, and longer ones are refused by many servers. */
 const MOST_CHARACTERS = {
   owner: 128,
+  session: 128,
   server: 64,
   url: 8_192,
   incarnation: 64,
@@ -44,10 +45,11 @@ interface UpstreamRow extends Record<string, SqlStorageValue> {
  */
 export function useUpstream(
   sql: SqlStorage,
-  { owner, server, url, incarnation }: Pick<Binding, 'owner' | 'server' | 'url' | 'incarnation'>,
+  whose: Pick<Binding, 'owner' | 'session' | 'server' | 'url' | 'incarnation'>,
   nowMs: number,
 ): UpstreamSession | null {
-  const row = live(sql, owner, server)
+  const { server, url, incarnation } = whose
+  const row = live(sql, whose)
   if (row === null || row.url !== url || row.incarnation !== incarnation) return null
   if (row.stateless === 1 && nowMs - row.last_used_at >= TOUCH_MS)
     sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
@@ -56,7 +58,10 @@ export function useUpstream(
 
 /** A session that the Worker has opened upstream, for one owner. */
 export interface Binding {
+  /** A transport, or a key of the stateless era. */
   readonly owner: string
+  /** The login that it is for, or '': it is for requests that belong to none. */
+  readonly session: string
   readonly stateless: boolean
   readonly server: string
   /** Where the session was opened. */
@@ -65,7 +70,7 @@ export interface Binding {
   readonly incarnation: string
   /** As in BindRequest. */
   readonly replaces: string | null | undefined
-  readonly session: { readonly id: string | null; readonly protocolVersion: string }
+  readonly opened: { readonly id: string | null; readonly protocolVersion: string }
 }
 
 /**
@@ -74,9 +79,9 @@ export interface Binding {
  * @throws RangeError when a value is longer than anything that is stored
  */
 export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): UpstreamSession {
-  const { owner, server, url, incarnation, replaces, session } = binding
-  checkLengths({ owner, server, url, incarnation, ...session })
-  let stored = live(sql, owner, server)
+  const { owner, session, server, url, incarnation, replaces, opened } = binding
+  checkLengths({ owner, session, server, url, incarnation, ...opened })
+  let stored = live(sql, binding)
   if (stored !== null && (stored.url !== url || stored.incarnation !== incarnation)) {
     markEnded(sql, 'seq = ?', [stored.seq], nowMs)
     stored = null
@@ -85,28 +90,29 @@ export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): 
     return viewOf(server, stored)
   if (stored === null) {
     sql.exec(
-      `INSERT INTO upstream_sessions (owner, stateless, server, url, incarnation, upstream_id, protocol_version, last_used_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO upstream_sessions (owner, session, stateless, server, url, incarnation, upstream_id, protocol_version,
+         last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       owner,
+      session,
       binding.stateless ? 1 : 0,
       server,
       url,
       incarnation,
-      session.id,
-      session.protocolVersion,
+      opened.id,
+      opened.protocolVersion,
       nowMs,
     )
-    if (binding.stateless) endLeastUsed(sql, server, nowMs)
+    if (binding.stateless) endLeastUsed(sql, server, session, nowMs)
   } else {
     sql.exec(
       'UPDATE upstream_sessions SET upstream_id = ?, protocol_version = ?, last_used_at = ? WHERE seq = ?',
-      session.id,
-      session.protocolVersion,
+      opened.id,
+      opened.protocolVersion,
       nowMs,
       stored.seq,
     )
   }
-  return { server, ...session }
+  return { server, ...opened }
 }
 
 /** Sessions that were opened before registrations had names are with the present one, where it is still at the same URL. */
@@ -137,15 +143,29 @@ export function forgetUpstream(sql: SqlStorage, owner: string, server: string, i
 }
 
 /** A client that declares other capabilities with every request must not fill the server with sessions. */
-function endLeastUsed(sql: SqlStorage, server: string, nowMs: number): void {
-  const beyond = `seq IN (SELECT seq FROM upstream_sessions WHERE server = ? AND ended_at IS NULL AND stateless = 1
+function endLeastUsed(sql: SqlStorage, server: string, session: string, nowMs: number): void {
+  const beyond = `seq IN (SELECT seq FROM upstream_sessions
+    WHERE server = ? AND session = ? AND ended_at IS NULL AND stateless = 1
     ORDER BY last_used_at DESC, seq DESC LIMIT -1 OFFSET ?)`
-  markEnded(sql, beyond, [server, MOST_STATELESS], nowMs)
+  markEnded(sql, beyond, [server, session, MOST_STATELESS], nowMs)
 }
 
-/** The sessions upstream of one owner end with it. Part of the transaction that ends the owner. */
-export function endUpstreamsOf(sql: SqlStorage, owner: string, nowMs: number): void {
+/** The sessions upstream of a login end with it, wherever they were opened. Part of the transaction that ends the login. */
+export function endUpstreamsOfLogin(sql: SqlStorage, session: string, nowMs: number): void {
+  markEnded(sql, "session = ? AND session <> ''", [session], nowMs)
+}
+
+/** Those of a transport end with it. Part of the transaction that ends the transport. */
+export function endUpstreamsOfOwner(sql: SqlStorage, owner: string, nowMs: number): void {
   markEnded(sql, 'owner = ?', [owner], nowMs)
+}
+
+/** A login takes over what its transport has opened before anybody had logged in: nobody else's state is in it. */
+export function takeOverUpstreams(sql: SqlStorage, owner: string, session: string): void {
+  sql.exec(
+    "UPDATE upstream_sessions SET session = ? WHERE owner = ? AND session = '' AND ended_at IS NULL",
+    ...[session, owner],
+  )
 }
 
 /** All that are live end: the grant is revoked. */
@@ -262,11 +282,15 @@ export function nextUpstreamEndMs(sql: SqlStorage, soonestMs: number): number | 
   return Math.max(dueMs, soonestMs)
 }
 
-function live(sql: SqlStorage, owner: string, server: string): UpstreamRow | null {
+function live(
+  sql: SqlStorage,
+  { owner, session, server }: Pick<Binding, 'owner' | 'session' | 'server'>,
+): UpstreamRow | null {
   const rows = sql.exec<UpstreamRow>(
     `SELECT seq, upstream_id, url, incarnation, protocol_version, stateless, last_used_at FROM upstream_sessions
-     WHERE owner = ? AND server = ? AND ended_at IS NULL`,
+     WHERE owner = ? AND session = ? AND server = ? AND ended_at IS NULL`,
     owner,
+    session,
     server,
   )
   return rows.toArray()[0] ?? null

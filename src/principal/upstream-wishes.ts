@@ -88,3 +88,8 @@ export function wishesOf(
 export function forgetWishes(sql: SqlStorage, transport: string): void {
   sql.exec('DELETE FROM upstream_wishes WHERE transport = ?', transport)
 }
+
+/** Forgets what was asked on any: all of them end. */
+export function forgetAllWishes(sql: SqlStorage): void {
+  sql.exec('DELETE FROM upstream_wishes')
+}

@@ -2,7 +2,7 @@
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
 import { accountId } from '../legiti/fields.ts'
-import { success } from '../native/result.ts'
+import { failure, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
 import { type NativeTool, SESSION_ARGUMENT, sessionHandle } from '../native/tool.ts'
 import type { Admitted, SessionView } from '../principal/contract.ts'
@@ -82,6 +82,10 @@ const whoamiOutput = z.object({
   logged_in: z.boolean(),
   grant: z.string().describe('The label of the grant that this client uses'),
   tenant: z.string(),
+  live_sessions: z
+    .int()
+    .optional()
+    .describe('Where every call must name its session and this one did not: how many are live'),
   ...sessionOutput,
 })
 
@@ -91,8 +95,8 @@ export const sessionTools: readonly NativeTool[] = [
     title: 'Log in',
     description:
       'Start a session that acts for one account. Later calls of this client belong to it until auth_logout or until ' +
-      'it expires. Logging in again ends the session that was live and starts a new one. Clients of protocol revision ' +
-      '2026-07-28 pass the returned session handle as the argument "session" of every later call.',
+      'it expires. Logging in again ends the session that was live and starts a new one. The returned session handle, ' +
+      'passed as the argument "session" of a call, names the session where a client has several.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input: loginInput,
     output: loginOutput,
@@ -102,8 +106,8 @@ export const sessionTools: readonly NativeTool[] = [
     name: 'auth_logout',
     title: 'Log out',
     description:
-      'End the current session. Its data is destroyed and Legiti is told that the account has logged out. ' +
-      'Without a live session nothing changes.',
+      'End the current session. Its data is destroyed and Legiti is told that the account has logged out. The client’s ' +
+      'connection stays, and auth_login starts another session on it. Without a live session nothing changes.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: logoutInput,
     output: logoutOutput,
@@ -128,17 +132,29 @@ function completeLogin({ session, outcome }: Admitted) {
 }
 
 function completeLogout({ outcome }: Admitted) {
+  if (outcome.kind === 'unnamed') {
+    const text = `No session was ended: the call does not say which. ${howToName(outcome.live)}`
+    return { result: failure('session_required', text, { live_sessions: outcome.live }) }
+  }
   const ended = outcome.kind === 'logged_out' ? outcome.ended : null
   const message = ended === null ? 'No active session' : 'Logged out successfully'
   return { result: success(message, { ended: ended !== null, session: ended?.id ?? null }) }
 }
 
-function completeWhoami({ session, label, tenant }: Admitted) {
-  const isLoggedIn = session !== null && session.account !== null
+function completeWhoami({ session, outcome, label, tenant }: Admitted) {
+  const isLoggedIn = session !== null
   const facts = sessionFacts(session)
   const who = isLoggedIn ? `Logged in as ${facts.account}` : 'Not logged in'
   const said = { logged_in: isLoggedIn, grant: label, tenant, ...facts }
-  return { result: success(`${who}. Grant: ${label}.`, said) }
+  if (outcome.kind !== 'unnamed') return { result: success(`${who}. Grant: ${label}.`, said) }
+  const text = `${who}: the call names no session. ${howToName(outcome.live)} Grant: ${label}.`
+  return { result: success(text, { ...said, live_sessions: outcome.live }) }
+}
+
+/** The handles themselves are not said: each opens a session to whoever has it. */
+function howToName(live: number): string {
+  const sessions = live === 1 ? '1 session of this grant is' : `${live} sessions of this grant are`
+  return `${sessions} live; pass the handle that auth_login returned as the argument "${SESSION_ARGUMENT}".`
 }
 
 function sessionFacts(session: SessionView | null) {

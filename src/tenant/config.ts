@@ -15,6 +15,7 @@ import { readText } from '../policy/text.ts'
 import type { KnownTools } from '../policy/warnings.ts'
 import { shortDigest } from '../sha256.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
+import { sessionModes } from './session-mode.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 const DEFAULT_RETENTION_DAYS = 400
@@ -89,6 +90,8 @@ const accessApplication = object({
 const settingsSchema = object({
   ...common,
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
+  /** To which login a request belongs that names none. What was stored before there was a choice has none. */
+  session_mode: z.enum(sessionModes).optional(),
 })
 
 /** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */

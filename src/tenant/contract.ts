@@ -4,6 +4,7 @@ import type { PersonRole } from '../admin/roles.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from '../upstream/config.ts'
 import type { LeftOut } from '../upstream/names.ts'
 import type { SecretHeader, ServerDocument } from './server-document.ts'
+import type { SessionMode } from './session-mode.ts'
 
 /** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
 export interface Expected {
@@ -199,6 +200,7 @@ export interface GrantView {
   readonly servers: readonly string[] | '*'
   /** The person whose agent it is. */
   readonly owner: string | null
+  readonly sessions: SessionMode
   readonly origin: 'tenant' | 'demo'
   readonly createdAtMs: number
   readonly updatedAtMs: number
@@ -217,6 +219,8 @@ export interface GrantDocument {
   readonly servers: readonly string[] | '*'
   /** The person whose agent it is: that one cannot approve its calls. */
   readonly owner: string | null
+  /** To which login a request belongs that names none. */
+  readonly sessions: SessionMode
   readonly expiresAtMs: number | null
 }
 

@@ -48,7 +48,8 @@ export async function putGrant(
     const created = before?.isDeleted !== false
     if (!created) refuseOwnGrant(by, before.owner, document.owner)
     grants.writeGrant(sql, name, document, secretHash, 'tenant', nowMs)
-    const detail = { policy: document.policy, owner: document.owner, expires: document.expiresAtMs }
+    const { policy, owner, sessions, expiresAtMs } = document
+    const detail = { policy, owner, sessions, expires: expiresAtMs }
     record(sql, by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
     return { created, touched: [name], now: present(grants.viewGrant(sql, name)) }
   })

@@ -24,6 +24,7 @@ interface GrantRow extends Record<string, SqlStorageValue> {
   policy: string | null
   servers: string
   owner: string | null
+  sessions: GrantView['sessions']
   secret_hash: ArrayBuffer
   origin: GrantView['origin']
   created_at: number
@@ -54,6 +55,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
     policy: row.policy,
     servers: JSON.parse(row.servers) as GrantView['servers'],
     owner: row.owner,
+    sessions: row.sessions,
     origin: row.origin,
     createdAtMs: row.created_at,
     updatedAtMs: row.updated_at,
@@ -91,26 +93,26 @@ export function writeGrant(
   if (before === null && grantNames(sql).length >= MOST_GRANTS) {
     throw new Refusal('conflict', [`found ${MOST_GRANTS} grants already; allowed: at most ${MOST_GRANTS}`])
   }
-  const { label, policy, owner, expiresAtMs } = document
+  const { label, policy, owner, sessions, expiresAtMs } = document
   const servers = JSON.stringify(document.servers)
   if (before !== null) {
     sql.exec(
-      `UPDATE grants SET label = ?, policy = ?, servers = ?, owner = ?, expires_at = ?, updated_at = ?,
+      `UPDATE grants SET label = ?, policy = ?, servers = ?, owner = ?, sessions = ?, expires_at = ?, updated_at = ?,
          revision = revision + 1, due_at = 0 WHERE name = ?`,
-      ...[label, policy, servers, owner, expiresAtMs, nowMs, name],
+      ...[label, policy, servers, owner, sessions, expiresAtMs, nowMs, name],
     )
     return
   }
   sql.exec(
-    `INSERT INTO grants (name, label, policy, servers, owner, secret_hash, origin, created_at, updated_at, expires_at,
+    `INSERT INTO grants (name, label, policy, servers, owner, sessions, secret_hash, origin, created_at, updated_at, expires_at,
        deleted_at, revision, pushed, incarnation)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0, lower(hex(randomblob(8))))
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0, lower(hex(randomblob(8))))
      ON CONFLICT (name) DO UPDATE SET label = excluded.label, policy = excluded.policy, servers = excluded.servers,
-       owner = excluded.owner, secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
+       owner = excluded.owner, sessions = excluded.sessions, secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
        updated_at = excluded.updated_at, expires_at = excluded.expires_at, deleted_at = NULL,
        incarnation = excluded.incarnation,
        revision = revision + 1, due_at = 0`,
-    ...[name, label, policy, servers, owner],
+    ...[name, label, policy, servers, owner, sessions],
     secretHash.slice().buffer,
     ...[origin, nowMs, nowMs, expiresAtMs],
   )

@@ -116,7 +116,7 @@ async function push(context: PushContext | null, name: string): Promise<void> {
 /** The grant as its principal is to hold it. Reads all that is stored before it awaits anything. */
 async function compose(context: PushContext, grant: StoredGrant): Promise<NewGrant> {
   const { sql, tenant, settings, isSuspended } = context
-  const { name, label, secretHash, olderSecret, expiresAtMs, origin, incarnation } = grant
+  const { name, label, secretHash, olderSecret, expiresAtMs, origin, incarnation, sessions } = grant
   const upstreams = upstreamsOf(context, grant)
   const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs, incarnation }
   const suspended = isSuspended ? { suspended: true as const } : {}
@@ -129,7 +129,9 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
   // How long the audit is kept, and who vouches for administrators, concerns no principal.
   const { audit: _, access: __, ...rest } = settings
-  const config = await versioned({ ...rest, servers }, document, upstreams)
+  // The usual setting is left out, so that what was pushed before there was a choice keeps its version.
+  const mode = sessions === 'auto' ? {} : { session_mode: sessions }
+  const config = await versioned({ ...rest, servers, ...mode }, document, upstreams)
   return { ...held, config: { ...config, ...suspended } }
 }
 

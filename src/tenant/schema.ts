@@ -417,6 +417,10 @@ const migrations: readonly string[] = [
   -- Names of a listing's tools, a JSON array; NULL: too long to travel with configurations, or listed before they were kept.
   ALTER TABLE listings ADD COLUMN names TEXT;
   `,
+  `
+  -- To which login a request belongs that names none: auto | one | many.
+  ALTER TABLE grants ADD COLUMN sessions TEXT NOT NULL DEFAULT 'auto';
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

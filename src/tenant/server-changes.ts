@@ -52,6 +52,7 @@ export async function putServer(
         policy: null,
         servers: '*',
         owner: null,
+        sessions: 'auto',
         expiresAtMs: null,
       } as const
       grants.writeGrant(sql, DEMO_GRANT, builtIn, demoHash, 'demo', nowMs)

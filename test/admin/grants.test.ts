@@ -37,6 +37,7 @@ describe('a grant', () => {
         policy: 'main',
         servers: '*',
         owner: null,
+        sessions: 'auto',
         expires_at: null,
         built_in: false,
         pending: 0,
@@ -85,10 +86,11 @@ describe('a grant', () => {
       { expires_at: '2001-01-01T00:00:00Z' },
       '/expires_at: found a time that is past; allowed: a time to come, or null',
     ],
+    [{ sessions: 'some' }, '/sessions: found "some"; allowed: auto, one, many'],
     [{ label: '' }, '/label: found ""; allowed: 1 to 200 characters'],
     [
       { lable: 'x' },
-      '/lable: found the unknown name "lable"; allowed: label, policy, servers, owner, expires_at',
+      '/lable: found the unknown name "lable"; allowed: label, policy, servers, owner, sessions, expires_at',
     ],
   ])('%j is refused', async (document, problem) => {
     await admin('PUT', 'acme/policies/main', { version: '1', default: 'allow' })

@@ -80,6 +80,7 @@ describe('a hundred sessions of one grant', () => {
         secretHash: new Uint8Array(digest),
         requestId: crypto.randomUUID(),
         transport: null,
+        handle: null,
         configVersion,
         upstream: null,
         settled: [],

@@ -49,7 +49,7 @@ const hold = (more: Partial<ApprovalAsked> = {}, sessionId: string | null = null
         nowMs: Date.now(),
         newId: () => crypto.randomUUID(),
       },
-      { sessionId, account: null, call, asked: { ...asking, ...more } },
+      { transport: null, sessionId, account: null, call, asked: { ...asking, ...more } },
     ),
   )
 /** The retry of the call that waits in the gateway since `request` began it. */
@@ -370,13 +370,13 @@ describe('a call that the gateway holds at its server', () => {
         (await rows<{ h: ArrayBuffer }>('SELECT secret_hash AS h FROM grants', NAME))[0]?.h ?? [],
       )
     const admit = async (more: Partial<AdmitRequest>): Promise<AdmitAnswer> => {
-      const none = { transport: null, configVersion: null, upstream: null, settled: [] }
+      const none = { transport: null, handle: null, configVersion: null, upstream: null, settled: [] }
       const who = { tenant: 'acme', grant: 'bot', secretHash: await hash() }
       const requestId = crypto.randomUUID()
       return principal(NAME).admit({ ...who, ...none, requestId, intent: { kind: 'check' }, ...more })
     }
     const intent = (more: object): AdmitRequest['intent'] => ({
-      ...{ kind: 'call', call, rule: '/r', handle: null, charges: [], shadow: [], assumed: null },
+      ...{ kind: 'call', call, rule: '/r', charges: [], shadow: [], assumed: null },
       ...{ approval: null, begunBy: null, work: { kind: 'none' } },
       ...more,
     })

@@ -345,19 +345,20 @@ describe('batches', () => {
     expect(answer.body).toMatchObject([{ error: { code: -32600 } }, { result: {} }])
   })
 
-  test('2025-03-26: what was done is answered, even when a later message finds the session ended', async () => {
+  test('2025-03-26: what was done is answered, even when a later message names the session that has ended', async () => {
     const client = await connect({ protocolVersion: '2025-03-26' })
     await client.login('ana')
+    const { session } = (await client.call('auth_whoami')).structured
     const logout = request('tools/call', { name: 'auth_logout', arguments: {} })
     const [after, notification] = [
-      request('tools/list'),
+      request('tools/list', { _meta: { 'gatehouse/session': session } }),
       { jsonrpc: '2.0', method: 'notifications/initialized' },
     ]
     const answer = await client.send([logout, notification, after])
     expect(answer.status).toBe(200)
     expect(answer.body).toMatchObject([
       { id: logout.id, result: { structuredContent: { ended: true } } },
-      { id: after.id, error: { code: -32001 } },
+      { id: after.id, error: { code: -32602 } },
     ])
     expect(answer.body).toHaveLength(2)
   })

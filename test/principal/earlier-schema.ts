@@ -1,6 +1,38 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Logins and transports are one thing: a row without an account is a transport on which nobody has logged in. */
+export const WITHOUT_TRANSPORTS = `
+  ALTER TABLE sessions ADD COLUMN protocol_version TEXT;
+  ALTER TABLE sessions ADD COLUMN listed_version TEXT;
+  ALTER TABLE sessions ADD COLUMN client TEXT;
+  DROP INDEX sessions_live_start;
+  DROP INDEX sessions_live_transport;
+  UPDATE sessions SET protocol_version = t.protocol_version, listed_version = t.listed_version, client = t.client
+    FROM transports AS t WHERE t.id = sessions.transport;
+  INSERT INTO sessions (id, transport, protocol_version, listed_version, client, started_at, last_seen_at, idle_ms,
+      expires_at, ends_at)
+    SELECT 'ses_of_' || id, id, protocol_version, listed_version, client, opened_at, last_seen_at, 1800000,
+      opened_at + 43200000, min(last_seen_at + 1800000, opened_at + 43200000)
+    FROM transports WHERE ended_at IS NULL
+      AND NOT EXISTS (SELECT 1 FROM sessions WHERE transport = transports.id AND ended_at IS NULL);
+  CREATE UNIQUE INDEX sessions_live_transport ON sessions (transport) WHERE ended_at IS NULL AND transport IS NOT NULL;
+  DROP INDEX upstream_sessions_login;
+  DROP INDEX upstream_sessions_live;
+  UPDATE upstream_sessions SET owner = s.id FROM sessions AS s
+    WHERE s.transport = upstream_sessions.owner AND s.ended_at IS NULL;
+  ALTER TABLE upstream_sessions DROP COLUMN session;
+  CREATE UNIQUE INDEX upstream_sessions_live ON upstream_sessions (owner, server) WHERE ended_at IS NULL;
+  UPDATE approvals SET session_id = s.id FROM sessions AS s
+    WHERE approvals.session_id IS NULL AND s.transport = approvals.transport AND s.ended_at IS NULL;
+  ALTER TABLE approvals DROP COLUMN transport;
+  UPDATE counters SET key = json_array(counters.key ->> 0, s.id) FROM sessions AS s
+    WHERE CASE WHEN json_valid(counters.key) THEN counters.key ->> 1 END = s.transport;
+  DROP TABLE transports;
+  UPDATE schema_version SET version = 12;
+`
+
 const WITHOUT_WISHES = `
+  ${WITHOUT_TRANSPORTS}
   DROP TABLE upstream_wishes;
   UPDATE schema_version SET version = 11;
 `

@@ -22,7 +22,7 @@ beforeEach(async () => {
   world = crypto.randomUUID()
   await fresh()
   await admin('PUT', 'acme', settings())
-  token = await makeGrant('acme', 'bot')
+  token = await makeGrant('acme', 'bot', undefined, { sessions: 'many' })
   await objectsHave(OLD)
 })
 afterEach(() => {

@@ -8,11 +8,11 @@ import {
   connect,
   fresh,
   installGrant,
+  open,
   principal,
   received,
   rows,
   settled,
-  stateless,
   statelessCall,
 } from '../support/gateway.ts'
 
@@ -70,11 +70,17 @@ describe('logging in and out, session era', () => {
     })
   })
 
-  test('logout answers first, and then the transport is closed', async () => {
+  test('logout ends the session and leaves the transport, on which the next login begins another', async () => {
     const client = await connect()
-    await client.login('ana')
-    expect((await client.call('auth_logout')).status).toBe(200)
-    expect((await client.request('ping')).status).toBe(404)
+    const { session } = (await client.login('ana')).structured
+    expect((await client.call('auth_logout')).structured).toMatchObject({ ended: true, session })
+    expect((await client.request('ping')).status).toBe(200)
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ logged_in: false, session: null })
+    expect((await client.call('auth_logout')).structured).toMatchObject({ ended: false })
+    const again = (await client.login('ana')).structured
+    expect(again).toMatchObject({ account: 'ana', ended: null })
+    expect(again.session).not.toBe(session)
+    expect(await logouts()).toEqual(['ana'])
   })
 
   test('without a login there is nothing to end: the transport stays', async () => {
@@ -130,21 +136,31 @@ describe('logging in and out, session era', () => {
     expect(await logouts()).toEqual([])
   })
 
-  test('a handle that is not the transport’s own session is refused', async () => {
+  test('a handle is obeyed on every transport, and is no longer meant where it is left out', async () => {
     const [one, two] = [await connect(), await connect()]
     await one.login('ana')
     const { session } = (await two.login('bea')).structured
-    expect((await one.call('track_account', { action: 'create', account_id: 'a', session })).code).toBe(
-      'session_ended',
-    )
-    for (const tool of ['auth_logout', 'auth_whoami']) {
-      expect((await one.call(tool, { session })).code).toBe('session_ended')
-    }
-    expect((await two.call('auth_whoami', { session })).structured).toMatchObject({ account: 'bea' })
+    expect((await one.call('auth_whoami', { session })).structured).toMatchObject({ account: 'bea' })
+    expect((await one.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    expect((await one.call('auth_logout', { session })).structured).toMatchObject({ ended: true, session })
+    expect((await one.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    expect((await two.call('auth_whoami')).structured).toMatchObject({ logged_in: false })
+    expect(await logouts()).toEqual(['bea'])
+  })
+
+  test('a login with the handle of another transport’s session takes its place there', async () => {
+    const [one, two] = [await connect(), await connect()]
+    await one.login('ana')
+    const { session } = (await two.login('bea')).structured
+    const login = { provider: 'trusted', account_id: 'cid', session }
+    expect((await one.call('auth_login', login)).structured).toMatchObject({ account: 'cid', ended: session })
+    expect((await one.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    expect((await two.call('auth_whoami')).structured).toMatchObject({ account: 'cid' })
+    expect(await logouts()).toEqual(['bea'])
   })
 })
 
-describe('a handle of yesterday, session era', () => {
+describe('a handle of yesterday', () => {
   test('neither stacks a login nor swallows a logout: the agent is told to leave it out', async () => {
     const client = await connect()
     const { session: stale } = (await client.login('ana')).structured
@@ -190,17 +206,12 @@ describe('the record of sessions', () => {
 describe('logging in and out, stateless era', () => {
   test('the session is the handle that auth_login returns', async () => {
     const { session } = await login('ana')
-    expect((await statelessCall('auth_whoami')).structured).toMatchObject({ logged_in: false })
     expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ account: 'ana' })
     expect((await statelessCall('auth_logout', { session })).structured).toMatchObject({
       ended: true,
       session,
     })
-    expect((await statelessCall('auth_logout', { session })).structured).toEqual({
-      message: 'No active session',
-      ended: false,
-      session: null,
-    })
+    expect((await statelessCall('auth_logout', { session })).code).toBe('session_ended')
     expect(await logouts()).toEqual(['ana'])
   })
 
@@ -211,21 +222,50 @@ describe('logging in and out, stateless era', () => {
     expect(await logouts()).toEqual(['ana'])
   })
 
-  test('a dead handle is refused by every tool but those of the session', async () => {
+  test('and what is meant where no handle is given, as long as it lives', async () => {
     const { session } = await login('ana')
-    await statelessCall('auth_logout', { session })
-    const refused = await statelessCall('track_account', { action: 'create', account_id: 'a', session })
-    expect([refused.isError, refused.code]).toEqual([true, 'session_ended'])
-    expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ logged_in: false })
-    expect(await login('bea', { session })).toMatchObject({ ended: null })
+    expect((await statelessCall('auth_whoami')).structured).toMatchObject({ account: 'ana', session })
+    const second = await login('bea')
+    expect(second.ended).toBe(session)
+    expect((await statelessCall('auth_whoami')).structured).toMatchObject({ account: 'bea' })
+    expect((await statelessCall('auth_logout')).structured).toMatchObject({
+      ended: true,
+      session: second.session,
+    })
+    expect((await statelessCall('auth_whoami')).structured).toMatchObject({ logged_in: false, session: null })
+    expect((await statelessCall('auth_logout')).structured).toEqual({
+      message: 'No active session',
+      ended: false,
+      session: null,
+    })
+    expect(await logouts()).toEqual(['ana', 'bea'])
   })
 
-  test('several sessions live side by side', async () => {
-    const [ana, bea] = [await login('ana'), await login('bea')]
-    await statelessCall('auth_logout', { session: ana.session })
-    expect((await statelessCall('auth_whoami', { session: bea.session })).structured).toMatchObject({
-      account: 'bea',
-    })
+  test('a dead handle is refused by every tool, and the live session is not taken in its place', async () => {
+    const { session } = await login('ana')
+    await login('bea')
+    const tools: [string, Record<string, unknown>][] = [
+      ['track_account', { action: 'create', account_id: 'a' }],
+      ['auth_whoami', {}],
+      ['auth_logout', {}],
+      ['auth_login', { provider: 'trusted', account_id: 'cid' }],
+    ]
+    for (const [tool, args] of tools) {
+      const refused = await statelessCall(tool, { ...args, session })
+      expect([tool, refused.isError, refused.code]).toEqual([tool, true, 'session_ended'])
+    }
+    expect((await statelessCall('auth_whoami')).structured).toMatchObject({ account: 'bea' })
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('a stateless login and one on a transport live side by side', async () => {
+    const client = await connect()
+    await client.login('ana')
+    await login('bea')
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    await statelessCall('auth_logout')
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    expect(await logouts()).toEqual(['bea'])
   })
 })
 
@@ -262,8 +302,13 @@ describe('expiry', () => {
     expect((await client.call('auth_whoami')).status).toBe(200)
     at(60 * MINUTE - 2)
     expect((await client.call('auth_whoami')).status).toBe(200)
-    at(90 * MINUTE - 2)
-    expect((await client.call('auth_whoami')).status).toBe(404)
+    at(90 * MINUTE - 3)
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+    at(120 * MINUTE - 3)
+    const after = await client.call('auth_whoami')
+    expect([after.status, after.structured.logged_in]).toEqual([200, false])
+    await runDurableObjectAlarm(principal())
+    expect(await logouts()).toEqual(['ana'])
   })
 
   test('12 hours end it however much it is used', async () => {
@@ -273,7 +318,7 @@ describe('expiry', () => {
       expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ account: 'ana' })
     }
     at(12 * HOUR)
-    expect((await statelessCall('auth_whoami', { session })).structured).toMatchObject({ logged_in: false })
+    expect((await statelessCall('auth_whoami', { session })).code).toBe('session_ended')
     await runDurableObjectAlarm(principal())
     expect((await ends()).map(({ end_reason }) => end_reason)).toEqual(['expired'])
   })
@@ -341,27 +386,25 @@ describe('expiry', () => {
       expires_at: '2030-01-01T00:01:30.000Z',
     })
     at(90_000)
-    expect((await client.request('ping')).status).toBe(404)
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ logged_in: false })
   })
 
-  test('more sessions than one alarm handles in one go all end', async () => {
+  test('more transports than one alarm handles in one go all end', async () => {
     await login('first')
     await runInDurableObject(principal(), (_, state) => {
       for (let i = 0; i < 2_500; i++) {
         state.storage.sql.exec(
-          `INSERT INTO sessions (id, account, provider, started_at, last_seen_at, idle_ms, expires_at, ends_at)
-           VALUES (?, NULL, NULL, ?, ?, 1000, ?, ?)`,
-          `ses_${i}`,
+          `INSERT INTO transports (id, opened_at, last_seen_at, ends_at) VALUES (?, ?, ?, ?)`,
+          `t_${i}`,
           START,
           START,
-          START + HOUR,
           START + 1_000,
         )
       }
     })
     at(31 * MINUTE)
     await runDurableObjectAlarm(principal())
-    expect(await rows('SELECT id FROM sessions WHERE ended_at IS NULL')).toEqual([])
+    expect(await rows('SELECT id FROM transports WHERE ended_at IS NULL')).toEqual([])
   })
 })
 
@@ -403,22 +446,66 @@ describe('survival', () => {
   })
 })
 
-test('a grant may have 10,000 live sessions and not one more', async () => {
-  await stateless('server/discover')
-  await runInDurableObject(principal(), (_, state) => {
-    state.storage.sql.exec(
-      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
-       INSERT INTO sessions (id, account, provider, started_at, last_seen_at, idle_ms, expires_at, ends_at)
-       SELECT 'ses_' || i, NULL, NULL, ?1, ?1, 1000000, ?1 + 1000000, ?1 + 1000000 FROM n`,
-      START,
-    )
+describe('how many there may be', () => {
+  /** So many rows, each a second younger than the one before. */
+  const fill = (query: string) =>
+    runInDurableObject(principal(), (_, state) => {
+      const numbers = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)'
+      state.storage.sql.exec(`${numbers} ${query}`, START)
+    })
+  const transports = () =>
+    fill(`INSERT INTO transports (id, opened_at, last_seen_at, ends_at)
+      SELECT 't_' || i, ?1, ?1 + i * 1000, ?1 + 86400000 + i * 1000 FROM n`)
+  const endedTransports = () => rows('SELECT id FROM transports WHERE ended_at IS NOT NULL ORDER BY id')
+
+  test('10,000 logins, and not one more, wherever it is made', async () => {
+    const client = await connect()
+    await fill(`INSERT INTO sessions (id, transport, account, provider, started_at, last_seen_at, idle_ms, expires_at, ends_at)
+      SELECT 'ses_' || i, 't_' || i, 'a', 'trusted', ?1, ?1, 1000000, ?1 + 1000000, ?1 + 1000000 FROM n`)
+    const last = await login('ana')
+    const refused = await client.login('bea')
+    expect([refused.isError, refused.code]).toEqual([true, 'too_many_sessions'])
+    expect(refused.structured.error).toMatchObject({ max: 10_000, retry_after_seconds: 60 })
+    // What replaces another adds none.
+    expect((await login('cid')).ended).toBe(last.session)
+    await statelessCall('auth_logout')
+    expect((await client.login('bea')).structured).toMatchObject({ account: 'bea' })
   })
-  const last = await connect()
-  await expect(connect()).rejects.toThrow('429')
-  const refused = await statelessCall('auth_login', { provider: 'trusted', account_id: 'ana' })
-  expect([refused.isError, refused.code]).toEqual([true, 'too_many_sessions'])
-  expect(refused.text).toMatch(/10000 live sessions.*try again in 60 s/)
-  expect(refused.structured.error).toMatchObject({ max: 10_000, retry_after_seconds: 60 })
-  await last.delete()
-  expect((await connect()).id).toBeTruthy()
+
+  test('10,000 transports: of more the one that nobody has used for longest makes room', async () => {
+    const client = await connect()
+    await client.login('ana')
+    await transports()
+    at(20 * MINUTE)
+    expect((await connect()).id).toBeTruthy()
+    expect(await endedTransports()).toEqual([{ id: 't_1' }])
+    expect((await connect()).id).toBeTruthy()
+    expect(await endedTransports()).toEqual([{ id: 't_1' }, { id: 't_2' }])
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ account: 'ana' })
+  })
+
+  test('those with a login or an open stream are in use, and where all are nothing more is opened', async () => {
+    const [loggedIn, listening] = [await connect(), await connect()]
+    await loggedIn.login('ana')
+    const stream = await open('GET', '/mcp', listening.token, listening.headers)
+    await transports()
+    await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+      sql.exec("DELETE FROM transports WHERE id = 't_9999'")
+      sql.exec("UPDATE transports SET ended_at = 1 WHERE id LIKE 't_%' AND id <> 't_5'")
+      sql.exec(
+        `INSERT INTO sessions (id, transport, account, provider, started_at, last_seen_at, idle_ms, expires_at, ends_at)
+        SELECT 'ses_' || id, id, 'a', 'trusted', ?1, ?1, 1000000, ?1 + 1000000, ?1 + 1000000 FROM transports WHERE id LIKE 't_%'`,
+        START,
+      )
+      sql.exec("UPDATE transports SET ended_at = NULL WHERE id LIKE 't_%'")
+      sql.exec("UPDATE sessions SET ended_at = 1 WHERE id = 'ses_t_5'")
+    })
+    const last = await connect()
+    expect(await endedTransports()).toEqual([{ id: 't_5' }])
+    await last.login('bea')
+    await expect(connect()).rejects.toThrow('429')
+    await last.delete()
+    expect((await connect()).id).toBeTruthy()
+    await stream.body?.cancel()
+  })
 })

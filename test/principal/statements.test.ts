@@ -30,7 +30,6 @@ const call: Intent = {
   kind: 'call',
   call: { server: 'crm', tool: 'look', argumentNames: ['a'], argumentsHmac: null },
   rule: '/tools/look',
-  handle: null,
   charges: [charge],
   shadow: [],
   assumed: null,
@@ -50,19 +49,16 @@ async function statementsOf(change: Partial<AdmitRequest>) {
     if (grant === null) throw new Error('no grant')
     const upstreams = [{ name: 'crm', url: URL_ }] as unknown as TenantConfig['upstreams']
     const config = { ...grant.config, upstreams }
-    const { id: owner } = sql
-      .exec<{ id: string }>('SELECT id FROM sessions WHERE transport = ?', session)
-      .one()
     const opened = {
       server: 'crm',
       url: URL_,
       incarnation: '',
       replaces: undefined,
-      session: { id: 'u', protocolVersion: '' },
+      opened: { id: 'u', protocolVersion: '' },
     }
     const nowMs = Date.now()
-    bindUpstream(sql, { owner, stateless: false, ...opened }, nowMs)
-    bindUpstream(sql, { owner: 'stateless:ab', stateless: true, ...opened }, nowMs)
+    bindUpstream(sql, { owner: session, session: '', stateless: false, ...opened }, nowMs)
+    bindUpstream(sql, { owner: 'stateless:ab', session: '', stateless: true, ...opened }, nowMs)
     const statements: string[] = []
     let cost = { read: 0, written: 0 }
     const counted = {
@@ -87,6 +83,7 @@ async function statementsOf(change: Partial<AdmitRequest>) {
       secretHash: grant.secretHash,
       requestId: 'r',
       transport: change.transport === undefined ? session : change.transport,
+      handle: null,
       configVersion: null,
       upstream: null,
       settled: [],
@@ -100,6 +97,7 @@ async function statementsOf(change: Partial<AdmitRequest>) {
       nowMs,
       newId: () => crypto.randomUUID(),
       reportLogins: false,
+      hasStream: () => false,
     }
     // The first of a minute makes the counter; the usual call finds it.
     const first = admit(context, request)
@@ -126,10 +124,11 @@ test('a call of the session era, with a limit and a server that keeps sessions, 
   expect(cost.read).toBeLessThan(12)
 })
 
-test('one of the stateless era, which has no session, makes four', async () => {
+test('so does one of the stateless era, which looks for the login of the grant', async () => {
   const upstream = { server: 'crm', owner: 'stateless:ab' }
   const { statements } = await statementsOf({ transport: null, upstream })
   expect(statements).toEqual([
+    'SELECT sessions WHERE',
     'SELECT counters WHERE',
     'INSERT INTO counters',
     'INSERT INTO audit',

@@ -86,7 +86,7 @@ async function install(
 
 async function admit(more: Partial<AdmitRequest> = {}) {
   const ask = { tenant: 'acme', grant: 'bot', secretHash: await hash('s'), requestId: crypto.randomUUID() }
-  const none = { transport: null, configVersion: null, upstream: null, settled: [] }
+  const none = { transport: null, handle: null, configVersion: null, upstream: null, settled: [] }
   const answer = await principal(NAME).admit({ ...ask, ...none, intent: { kind: 'check' }, ...more })
   return answer.kind === 'admitted' ? answer.admitted : answer.kind
 }
@@ -103,6 +103,7 @@ async function bind(more: Partial<BindRequest> & { id?: string | null }) {
     secretHash: await hash('s'),
     transport: null,
     owner: null,
+    login: null,
     server: 'crm',
     url: configured.get(more.server ?? 'crm') ?? server(200).url,
     replaces: undefined,
@@ -128,7 +129,6 @@ const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<
       kind: 'call',
       call: { server: 'crm', tool: 'find', argumentNames: [], argumentsHmac: null },
       rule: 'r',
-      handle: null,
       charges: [],
       shadow: [],
       assumed: null,
@@ -142,6 +142,7 @@ const claim = async (more: Partial<ClaimRequest>) =>
     secretHash: await hash('s'),
     transport: null,
     owner: null,
+    login: null,
     server: 'crm',
     url: configured.get('crm') ?? server(200).url,
     replaces: undefined,
@@ -265,6 +266,7 @@ describe('binding', () => {
           secretHash: await hash('s'),
           transport: null,
           owner: 'o',
+          login: null,
           server: 'crm',
           url: 'https://crm.example.com/mcp',
           replaces: undefined,
@@ -319,12 +321,15 @@ describe('what a client said of itself', () => {
     expect(admitted).toMatchObject({
       label: 'Bot',
       client: CLIENT,
-      session: { protocolVersion: '2025-11-25' },
+      protocolVersion: '2025-11-25',
     })
     response.webSocket?.accept()
     response.webSocket?.close()
   })
 })
+
+const loginIn = (admitted: Awaited<ReturnType<typeof admit>>) =>
+  typeof admitted === 'string' ? null : (admitted.session?.id ?? null)
 
 describe('ending', () => {
   test('the upstream is told with what it needs to know, and nothing is left', async () => {
@@ -380,8 +385,8 @@ describe('ending', () => {
   ])('comes with every end: %s', async (_, finish) => {
     await install()
     const transport = await openTransport()
-    await call('first', { kind: 'login', provider: 'trusted', account: 'ana' }, { transport })
-    await bind({ transport })
+    const first = await call('first', { kind: 'login', provider: 'trusted', account: 'ana' }, { transport })
+    await bind({ transport, login: loginIn(first) })
     await finish(transport)
     await ring()
     expect((await heard()).map(({ headers }) => headers['mcp-session-id'])).toEqual(['up-1'])
@@ -602,9 +607,12 @@ describe('how calls ended', () => {
 
   test('is not said of ends of sessions, which have no request', async () => {
     await install()
-    await close(await openTransport())
+    const transport = await openTransport()
+    const work = { kind: 'login', provider: 'trusted', account: 'ana' }
+    await call('in', work, { transport })
+    await close(transport)
     await principal(NAME).settle([ended('')])
-    expect(await outcomes()).toMatchObject([{ decision: 'end', outcome: null }])
+    expect(await outcomes()).toMatchObject([{}, { decision: 'end', outcome: null }])
   })
 
   test('an object without a grant writes nothing', async () => {
@@ -653,6 +661,7 @@ describe('the opening of a session', () => {
       secretHash: await hash('s'),
       transport,
       owner: null,
+      login: null,
       server: 'crm',
       url: server(200).url,
       replaces: undefined,

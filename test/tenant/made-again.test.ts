@@ -209,7 +209,14 @@ describe('a grant', () => {
     )
     const bind = (id: string, more: Json) =>
       principal('acme/bot').bindUpstream({
-        ...{ secretHash, transport: null, owner: 'stateless:ab', server: 'crm', replaces: undefined },
+        ...{
+          secretHash,
+          transport: null,
+          login: null,
+          owner: 'stateless:ab',
+          server: 'crm',
+          replaces: undefined,
+        },
         ...{ url: 'https://crm.example.com/mcp', session: { id, protocolVersion: '2025-11-25' }, ...more },
       })
     expect(await bind('one', { incarnation })).toMatchObject({ kind: 'bound', session: { id: 'one' } })

@@ -24,7 +24,7 @@ const AT_ONCE = 100
 
 function ask(intent: Intent, transport: string | null, configVersion: string | null): AdmitRequest {
   const requestId = crypto.randomUUID()
-  const who = { tenant: 'bench', grant: 'agent', secretHash, requestId, transport }
+  const who = { tenant: 'bench', grant: 'agent', secretHash, requestId, transport, handle: null }
   return { ...who, configVersion, upstream: null, settled: [], intent }
 }
 
@@ -36,7 +36,15 @@ export class PrincipalObject extends Principal {
     if (grant === null) throw new Error('no grant')
     const { config } = grant
     const newId = () => crypto.randomUUID()
-    const context = { sql, grant, config, nowMs: Date.now(), newId, reportLogins: false }
+    const context = {
+      sql,
+      grant,
+      config,
+      nowMs: Date.now(),
+      newId,
+      reportLogins: false,
+      hasStream: () => false,
+    }
     for (let done = 0; done < count; done += AT_ONCE)
       this.ctx.storage.transactionSync(() => {
         for (let i = 0; i < AT_ONCE; i++) {

@@ -53,6 +53,7 @@ function ask(
     secretHash,
     requestId,
     transport,
+    handle: null,
     configVersion: intent.kind === 'call' ? version : null,
     upstream: intent.kind === 'call' ? { server: 'crm', owner: null } : null,
     settled,

@@ -19,6 +19,11 @@ const described: readonly Option[] = [
     help: 'whose agent it is: they cannot approve its calls; nobody ("") where absent',
   },
   {
+    name: 'sessions',
+    value: 'MODE',
+    help: 'which login a request is in that names none: auto (where absent), one, many',
+  },
+  {
     name: 'expires',
     value: 'TIME',
     help: '2030-01-31T12:00:00Z, or 30d from now; never ("never") where absent',
@@ -59,8 +64,8 @@ export const grantCommands: readonly Command[] = [
     run: async (api, given, world) => {
       const [name = ''] = given.operands
       const { body, tag } = await api.get(of(name))
-      const { label, policy, servers, owner, expires_at } = body
-      const next = { label, policy, servers, owner, expires_at, ...saidOf(api, given, world) }
+      const { label, policy, servers, owner, sessions, expires_at } = body
+      const next = { label, policy, servers, owner, sessions, expires_at, ...saidOf(api, given, world) }
       return changed(`grant ${name} changed`, await api.put(of(name), { body: next, match: tag }))
     },
   }),
@@ -75,6 +80,7 @@ export const grantCommands: readonly Command[] = [
         member('label'),
         member('policy'),
         member('servers'),
+        member('sessions'),
         member('expires_at', 'expires'),
         member('last_used_at', 'last used'),
       ]),
@@ -143,6 +149,7 @@ function saidOf(api: Api, given: Given, world: World): Record<string, unknown> {
     values.get('expires') === 'never' ? null : momentOf(api, given, 'expires', 'from now', world)
   const label = values.get('label')
   const owner = values.get('owner')
+  const sessions = values.get('sessions')
   return {
     ...(label === undefined ? {} : { label }),
     ...(policy === undefined ? {} : { policy: policy === '' ? null : policy }),
@@ -150,6 +157,7 @@ function saidOf(api: Api, given: Given, world: World): Record<string, unknown> {
       ? {}
       : { servers: servers === '*' ? '*' : listed(servers).filter((it) => it !== '') }),
     ...(owner === undefined ? {} : { owner: owner === '' ? null : owner }),
+    ...(sessions === undefined ? {} : { sessions }),
     ...(expires === undefined ? {} : { expires_at: expires }),
   }
 }

@@ -8,6 +8,7 @@ import { readText } from '../../policy/text.ts'
 import { tenantDocument } from '../../tenant/config.ts'
 import { grantSchema } from '../../tenant/grant-document.ts'
 import { readServerDocument, type ServerDocument } from '../../tenant/server-document.ts'
+import type { SessionMode } from '../../tenant/session-mode.ts'
 import { isServerName } from '../../upstream/names.ts'
 import type { Json } from '../admin/api.ts'
 import { describeUnreadable, type World } from '../outcome.ts'
@@ -33,6 +34,7 @@ export interface WantedGrant {
     readonly policy: string | null
     readonly servers: '*' | readonly string[]
     readonly owner: string | null
+    readonly sessions: SessionMode
     readonly expires_at: string | null
   }
 }
@@ -164,7 +166,7 @@ function grant(file: string, name: string, bytes: Uint8Array, problems: string[]
     problems.push(...problemsOf(parsed.error.issues, value.value).map((it) => placed(file, it, value.locate)))
     return null
   }
-  const { label = name, policy, servers, owner, expires_at } = parsed.data
+  const { label = name, policy, servers, owner, sessions, expires_at } = parsed.data
   return {
     file,
     document: {
@@ -172,6 +174,7 @@ function grant(file: string, name: string, bytes: Uint8Array, problems: string[]
       policy,
       servers: servers === '*' ? servers : [...new Set(servers)].toSorted(),
       owner,
+      sessions,
       expires_at,
     },
   }

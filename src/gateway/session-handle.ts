@@ -1,0 +1,26 @@
+/** How a message names the session that it belongs to. PURE. */
+import { isObject } from '../json.ts'
+import type { Message } from './message.ts'
+
+/** `_meta` key under which any request of any era may name its session; native tools have an argument for it, too. */
+export const SESSION_META_KEY = 'gatehouse/session'
+
+/** What is said of a request that names a session which is not live. */
+export const DEAD_HANDLE =
+  'The session handle that was given names no live session of this client, so nothing was done, and no other session was ' +
+  'used in its place. To act in the current session, if there is one, leave the argument out; otherwise call auth_login ' +
+  'for a new one.'
+
+/**
+ * The handle in the message's `_meta`, or null: there is none. What is there and cannot be a handle is the empty text, which
+ * is of no session: nothing may stand in for a session that was named.
+ */
+export function handleIn(message: Message): string | null {
+  if (message.kind !== 'request' && message.kind !== 'notification') return null
+  const { method, params } = message.body
+  // It opens a transport, and belongs to nobody.
+  if (method === 'initialize' || !isObject(params?._meta)) return null
+  const handle: unknown = params._meta[SESSION_META_KEY]
+  if (handle === undefined) return null
+  return typeof handle === 'string' ? handle : ''
+}

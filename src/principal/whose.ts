@@ -1,0 +1,118 @@
+/**
+ * Whose a request is: the transport that it came on, and the login that it belongs to. The one place that says so, for
+ * calls, lists, streams and everything else that a principal is asked for.
+ */
+import type { SessionMode } from '../tenant/session-mode.ts'
+import { SESSION_COLUMNS, type Session, type SessionRow, sessionFrom, sessionsWhere } from './sessions.ts'
+import { openTransportById, type Transport, type TransportRow, transportFrom } from './transports.ts'
+
+/** What a request says of where it belongs. */
+export interface Asked {
+  /** `Mcp-Session-Id`, or null: a request of the stateless era. */
+  readonly transport: string | null
+  /** The session that it names itself, or null: it names none. */
+  readonly handle: string | null
+}
+
+/** Where a request belongs. */
+export interface Place {
+  readonly transport: Transport | null
+  /** The login, or null: the request is nobody's. */
+  readonly session: Session | null
+}
+
+export type Whose =
+  | { readonly kind: 'found'; readonly place: Place }
+  /** There is no such transport, or it has ended. */
+  | { readonly kind: 'dead_transport' }
+  /** The handle is of no live session; nothing stands in for what was named. */
+  | { readonly kind: 'dead_handle'; readonly place: Place }
+
+/** What the question is answered from. */
+export interface WhoseContext {
+  readonly sql: SqlStorage
+  readonly mode: SessionMode
+  /** Whether an event stream of this transport is open. */
+  readonly hasStream: (transport: string) => boolean
+  readonly nowMs: number
+}
+
+/** Answers with one statement, or with none where there is nothing to look for. Writes nothing. */
+export function whose(context: WhoseContext, asked: Asked): Whose {
+  const { hasStream, nowMs } = context
+  const { transport, session } = read(context, asked)
+  if (asked.transport !== null) {
+    // An open stream counts as use.
+    const isLive = transport !== null && (transport.endsAtMs > nowMs || hasStream(transport.id))
+    if (!isLive) return { kind: 'dead_transport' }
+  }
+  const place = { transport, session }
+  return asked.handle !== null && session === null ? { kind: 'dead_handle', place } : { kind: 'found', place }
+}
+
+/**
+ * Which sessions a request without a handle may belong to, as SQL and its values; null: none. Of several, which are there only
+ * where the grant's setting was another before, the youngest is meant.
+ */
+export function candidates(mode: SessionMode, transport: string | null): Candidates | null {
+  switch (mode) {
+    case 'many':
+      return null
+    case 'one':
+      return { where: 'TRUE', values: [] }
+    case 'auto':
+      return transport === null
+        ? { where: 'transport IS NULL', values: [] }
+        : { where: 'transport = ?', values: [transport] }
+  }
+}
+
+interface Candidates {
+  readonly where: string
+  readonly values: readonly string[]
+}
+
+function read({ sql, mode, nowMs }: WhoseContext, { transport, handle }: Asked): Place {
+  const wanted = handle === null ? candidates(mode, transport) : { where: 'id = ?', values: [handle] }
+  // The plus keeps the index on ends from being taken for the one that finds the session at once.
+  const which =
+    wanted === null
+      ? null
+      : `${wanted.where} AND ended_at IS NULL AND +ends_at > ? ORDER BY started_at DESC, rowid DESC LIMIT 1`
+  const values = [...(wanted?.values ?? []), nowMs]
+  if (transport === null)
+    return {
+      transport: null,
+      session: which === null ? null : (sessionsWhere(sql, which, ...values)[0] ?? null),
+    }
+  if (which === null) return { transport: openTransportById(sql, transport), session: null }
+  const row = sql
+    .exec<BothRow>(
+      `SELECT ${OF_TRANSPORT}, ${OF_SESSION} FROM transports AS t
+         LEFT JOIN (SELECT ${SESSION_COLUMNS} FROM sessions WHERE ${which}) AS s ON TRUE
+       WHERE t.id = ? AND t.ended_at IS NULL`,
+      ...[...values, transport],
+    )
+    .toArray()[0]
+  if (row === undefined) return { transport: null, session: null }
+  const session = row.id === null ? null : sessionFrom(row as unknown as SessionRow)
+  return {
+    transport: transportFrom({ ...row, id: transport, last_seen_at: row.seen_at } as TransportRow),
+    session,
+  }
+}
+
+const OF_TRANSPORT = 't.protocol_version, t.client, t.listed_version, t.last_seen_at AS seen_at, t.ends_at'
+const OF_SESSION = SESSION_COLUMNS.split(', ')
+  .map((column) => `s.${column} AS ${column}`)
+  .join(', ')
+
+interface BothRow extends Record<string, SqlStorageValue> {
+  protocol_version: string | null
+  client: string | null
+  listed_version: string | null
+  seen_at: number
+  ends_at: number
+  /** Of the session; null: there is none. */
+  id: string | null
+}
