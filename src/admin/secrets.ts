@@ -3,8 +3,10 @@ import * as z from 'zod/v4'
 import type { TenantStub } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import type { By, SecretView } from '../tenant/contract.ts'
+import { MOST_ORIGINS, readOrigins } from '../tenant/origins.ts'
 import { headerValueProblem } from '../tenant/static-headers.ts'
 import { at, invalid, nameProblem, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import { allowsPrivate } from './resolve.ts'
 import { answer, pageOf, pageQuery, type Route, removed, route, toldMembers, uncheckedBody } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/secrets'
@@ -13,6 +15,11 @@ const MOST_ROUNDS = 20
 
 const shownSchema = z.object({
   name: z.string(),
+  origins: z
+    .array(z.string())
+    .describe(
+      'Where it may be sent; none: it was stored before secrets had origins, and is sent nowhere new',
+    ),
   key: z.string().describe('Id of the key that it is sealed with'),
   servers: z.array(z.string()).describe('Servers with a header that is made of it'),
   created_at: z.string(),
@@ -42,7 +49,19 @@ export const secretRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Stores a secret; headers that are made of it change at once',
       // Checked by hand, for no problem may quote the value.
-      body: uncheckedBody(object({ value: z.string() })),
+      body: uncheckedBody(
+        object({
+          value: z.string(),
+          origins: z
+            .array(z.string())
+            .min(1)
+            .max(MOST_ORIGINS)
+            .optional()
+            .describe(
+              'Where it may be sent: the origins of servers that can name it. Absent: as the one that it replaces',
+            ),
+        }),
+      ),
       answers: {
         200: answer('It was replaced', shownSchema.extend(toldMembers)),
         201: answer('It is stored', shownSchema.extend(toldMembers)),
@@ -50,15 +69,21 @@ export const secretRoutes: readonly Route[] = [
       creates: true,
       versioned: true,
     },
-    async ({ object, tenant, params: { name }, body, by }) => {
+    async ({ object, env, tenant, params: { name }, body, by }) => {
       const wrong = nameProblem('secret', name)
       if (wrong !== null) return invalid([wrong])
-      const { value, ...more } =
-        typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+      const {
+        value,
+        origins: given,
+        ...more
+      } = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
       const problem = headerValueProblem(value)
       if (problem !== null) return invalid([`/value: found ${problem.found}; allowed: ${problem.allowed}`])
-      if (Object.keys(more).length > 0) return invalid(['found names beside value; allowed: value'])
-      const put = await object.putSecret(tenant, name, String(value), by)
+      if (Object.keys(more).length > 0)
+        return invalid(['found names beside value and origins; allowed: value, origins'])
+      const origins = given === undefined ? null : readOrigins(given, allowsPrivate(env))
+      if (origins?.ok === false) return invalid([origins.problem])
+      const put = await object.putSecret(tenant, name, String(value), by, origins?.origins ?? null)
       if (put.kind !== 'done') return refusal(put)
       return tagged({ ...shown(put.now), ...toldOf(put) }, put.now.tag, put.created ? 201 : 200)
     },
@@ -133,6 +158,6 @@ async function resealAll(object: TenantStub, by: By) {
   return sum
 }
 
-function shown({ name, keyId, servers, createdAtMs, updatedAtMs }: SecretView) {
-  return { name, key: keyId, servers, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
+function shown({ name, origins, keyId, servers, createdAtMs, updatedAtMs }: SecretView) {
+  return { name, origins, key: keyId, servers, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
 }

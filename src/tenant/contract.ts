@@ -98,6 +98,8 @@ export interface PersonView extends PersonDocument {
 /** A secret without its value. */
 export interface SecretView {
   readonly name: string
+  /** Where it may be sent; no server elsewhere can name it. None: it was stored before secrets had any. */
+  readonly origins: readonly string[]
   /** Of the key that it is sealed with. */
   readonly keyId: string
   /** Servers whose headers are made of it. */

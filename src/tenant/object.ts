@@ -166,8 +166,15 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.read((sql) => secrets.viewSecret(sql, name), null)
   }
 
-  async putSecret(tenant: string, name: string, value: string, by: By) {
-    return secretChanges.putSecret(this.#tenancy, tenant, name, value, by)
+  /** @param origins where it may be sent; null: where the one that it replaces may */
+  async putSecret(
+    tenant: string,
+    name: string,
+    value: string,
+    by: By,
+    origins: readonly string[] | null = null,
+  ) {
+    return secretChanges.putSecret(this.#tenancy, tenant, name, value, origins, by)
   }
 
   async deleteSecret(name: string, by: By) {

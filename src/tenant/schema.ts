@@ -421,6 +421,21 @@ const migrations: readonly string[] = [
   -- To which login a request belongs that names none: auto | one | many.
   ALTER TABLE grants ADD COLUMN sessions TEXT NOT NULL DEFAULT 'auto';
   `,
+  `
+  -- Where a secret may be sent: JSON array of origins, written with its value. One from before they were goes on to where its
+  -- servers are now, and nowhere else.
+  ALTER TABLE secrets ADD COLUMN origins TEXT NOT NULL DEFAULT '[]';
+  UPDATE secrets SET origins = (
+    SELECT json_group_array(DISTINCT substr(url, 1, host - 1) || substr(rest, 1, instr(rest || '/', '/') - 1))
+    FROM (
+      SELECT url, host, substr(url, host) AS rest FROM (
+        SELECT document ->> '$.url' AS url, instr(document ->> '$.url', '://') + 3 AS host
+        FROM secret_headers JOIN servers ON servers.name = secret_headers.server
+        WHERE secret_headers.secret = secrets.name
+      )
+    )
+  );
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

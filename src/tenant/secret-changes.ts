@@ -17,17 +17,28 @@ import {
   type ResealRound,
 } from './resealing.ts'
 import { noPrincipals, type PrincipalsResealed, resealPrincipals } from './resealing-principals.ts'
+import { refuseElsewhere } from './secret-origins.ts'
 import * as secrets from './secrets.ts'
 import { readTenant } from './settings.ts'
 import { demand } from './stamps.ts'
 import { refusedBy, type Tenancy } from './tenancy.ts'
 
-/** Stores a secret, sealed, and makes the headers anew that are made of it. */
+const NO_ORIGINS =
+  '/origins: found none; allowed: the origins of the servers that it may be sent to, such as ["https://crm.example.com"]'
+/** Of the origins, in characters of the record. */
+const MOST_RECORDED = 400
+
+/**
+ * Stores a secret, sealed, and makes the headers anew that are made of it.
+ *
+ * @param given where it may be sent; null: where the one that it replaces may
+ */
 export async function putSecret(
   tenancy: Tenancy,
   tenant: string,
   name: string,
   value: string,
+  given: readonly string[] | null,
   by: By,
 ): Promise<Change<SecretView>> {
   const { sql } = tenancy
@@ -40,9 +51,13 @@ export async function putSecret(
   return tenancy.change(tenant, by, (nowMs) => {
     const before = secrets.viewSecret(sql, name)
     demand(sql, by.expected, `secret/${name}`, before !== null)
-    secrets.writeSecret(sql, name, made.sealed, nowMs)
+    const origins = given ?? before?.origins ?? []
+    if (origins.length === 0) throw new Refusal('invalid', [NO_ORIGINS])
+    secrets.writeSecret(sql, name, made.sealed, origins, nowMs)
+    for (const { server } of secrets.usesOf(sql, name)) refuseElsewhere(sql, server, 'conflict')
     const changed = putHeaders(sql, name, made)
-    record(sql, by, 'secret.put', `secret/${name}`, { servers: changed.length }, nowMs)
+    const detail = { servers: changed.length, origins: origins.join(' ').slice(0, MOST_RECORDED) }
+    record(sql, by, 'secret.put', `secret/${name}`, detail, nowMs)
     const touched = new Set(changed.flatMap((server) => touchByServer(sql, server)))
     return {
       created: before === null,

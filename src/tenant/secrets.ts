@@ -9,6 +9,7 @@ const MOST_SECRETS = 500
 interface SecretRow extends Record<string, SqlStorageValue> {
   name: string
   sealed: string
+  origins: string
   created_at: number
   updated_at: number
 }
@@ -34,14 +35,21 @@ export function viewSecret(sql: SqlStorage, name: string): SecretView | null {
   return row === undefined ? null : viewOf(sql, row)
 }
 
-export function writeSecret(sql: SqlStorage, name: string, sealed: string, nowMs: number): void {
+export function writeSecret(
+  sql: SqlStorage,
+  name: string,
+  sealed: string,
+  origins: readonly string[],
+  nowMs: number,
+): void {
   const isNew = viewSecret(sql, name) === null
   if (isNew && sealedSecrets(sql).size >= MOST_SECRETS)
     throw new Refusal('conflict', [`found ${MOST_SECRETS} secrets already; allowed: at most ${MOST_SECRETS}`])
   sql.exec(
-    `INSERT INTO secrets VALUES (?, ?, ?, ?)
-     ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at`,
-    ...[name, sealed, nowMs, nowMs],
+    `INSERT INTO secrets (name, sealed, origins, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, origins = excluded.origins,
+       updated_at = excluded.updated_at`,
+    ...[name, sealed, JSON.stringify(origins), nowMs, nowMs],
   )
 }
 
@@ -93,9 +101,10 @@ export function writeSecretHeaders(
   }
 }
 
-function viewOf(sql: SqlStorage, { name, sealed, created_at, updated_at }: SecretRow): SecretView {
+function viewOf(sql: SqlStorage, { name, sealed, origins, created_at, updated_at }: SecretRow): SecretView {
   return {
     name,
+    origins: JSON.parse(origins) as string[],
     keyId: keyIdOf(sealed),
     servers: [...new Set(usesOf(sql, name).map(({ server }) => server))],
     createdAtMs: created_at,

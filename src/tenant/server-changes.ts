@@ -7,6 +7,7 @@ import { readListing } from './listings.ts'
 import { acceptDrift } from './pins.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
+import { refuseElsewhere } from './secret-origins.ts'
 import * as secrets from './secrets.ts'
 import { addSeen, clearSeen } from './seen.ts'
 import { KEPT, type ServerDocument } from './server-document.ts'
@@ -44,6 +45,7 @@ export async function putServer(
     }
     servers.writeServer(sql, name, plain, headers, nowMs)
     secrets.writeSecretHeaders(sql, name, given, KEPT)
+    refuseElsewhere(sql, name, 'invalid')
     const detail = { created: before === null, origin: new URL(plain.url).origin }
     record(sql, by, 'server.put', `server/${name}`, detail, nowMs)
     if (demoHash !== null && grants.readGrant(sql, DEMO_GRANT) === null) {

@@ -47,7 +47,7 @@ describe('the list of tenants', () => {
     ['grants/bot', {}],
     ['webhooks/ops', { url: 'https://ops.example.com/', events: ['tool.drift'] }],
     ['people/ana', { role: 'admin' }],
-    ['secrets/crm', { value: 'k-123' }],
+    ['secrets/crm', { value: 'k-123', origins: ['https://crm.example.com'] }],
   ])(
     'has a tenant that a PUT of %s made: it is on record, and said where there are warnings',
     async (path, body) => {
@@ -82,7 +82,7 @@ describe('the list of tenants', () => {
         '/policies/main': { version: '1', default: 'deny' },
         '/servers/crm': server,
         '/people/ana': { role: 'admin' },
-        '/secrets/crm': { value: 'k-123' },
+        '/secrets/crm': { value: 'k-123', origins: ['https://crm.example.com'] },
       }
       const { status, body } = await admin('PUT', `ab--evil${path}`, bodies[path] ?? {})
       expect([path, status, body?.problems]).toEqual([path, 422, [expect.stringContaining('no -- after')]])

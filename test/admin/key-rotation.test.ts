@@ -108,7 +108,7 @@ test('a key takes the place of another under load, and nothing fails, is lost or
     },
   })
   await objectsHave(OLD)
-  await admin('PUT', 'acme/secrets/crm', { value: 'one' })
+  await admin('PUT', 'acme/secrets/crm', { value: 'one', origins: ['https://crm.example.com'] })
   await admin('PUT', 'acme/servers/crm', {
     url: CRM,
     era: 'stateless',

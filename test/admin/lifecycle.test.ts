@@ -83,7 +83,7 @@ describe('deletion', () => {
       tools: { auth_whoami: { limits: [limit] } },
     })
     const person = await makePerson('acme', 'ana', 'admin')
-    await admin('PUT', 'acme/secrets/crm', { value: 'k-123' })
+    await admin('PUT', 'acme/secrets/crm', { value: 'k-123', origins: ['https://crm.example.com'] })
     await admin('PUT', 'acme/servers/crm', {
       url: 'https://crm.example.com/mcp',
       headers: { 'x-key': { secret: 'crm' } },

@@ -21,7 +21,8 @@ const EARLIER = `
   ALTER TABLE grants DROP COLUMN incarnation;
   ALTER TABLE servers DROP COLUMN left_out;
   ALTER TABLE listings DROP COLUMN names;
-  UPDATE schema_version SET version = version - 7;
+  ALTER TABLE secrets DROP COLUMN origins;
+  UPDATE schema_version SET version = version - 8;
 `
 
 test('goes on with it, and shows no such digest', async () => {
@@ -33,7 +34,7 @@ test('goes on with it, and shows no such digest', async () => {
   await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
     const before = schemaVersion(storage.sql)
     storage.sql.exec(EARLIER)
-    expect(schemaVersion(storage.sql)).toBe(before - 7)
+    expect(schemaVersion(storage.sql)).toBe(before - 8)
   })
   await evictDurableObject(tenantObject('acme'))
   const list = await admin('GET', 'acme/approvals')

@@ -231,7 +231,9 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
   })
 
   test('secrets go in, and are sealed anew', async () => {
-    const stored = await cli('secret set crm --from -', { '-': 's3cret-value\n' })
+    const stored = await cli('secret set crm --from - --origins https://crm.example.com', {
+      '-': 's3cret-value\n',
+    })
     expect(stored).toMatchObject({ code: 0, out: 'secret crm stored\n' })
     const replaced = await cli('secret set crm --env KEY', {}, { variables: { KEY: 'other' } })
     expect(replaced.out).toBe('secret crm replaced\n')

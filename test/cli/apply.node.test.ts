@@ -191,7 +191,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
   test('headers of secrets are compared, and need no value here', async () => {
     const cli = cliAt(gateway.url, 'secrets')
     await cli('tenant create secrets')
-    await cli('secret set crm --from -', { '-': KEY })
+    await cli('secret set crm --from - --origins http://127.0.0.1:9', { '-': KEY })
     const there = {
       't/servers/a.yaml':
         'url: http://127.0.0.1:9/a\nheaders: { Authorization: { secret: crm, prefix: "Bearer " } }',
@@ -202,6 +202,12 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
       't/servers/a.yaml': 'url: http://127.0.0.1:9/a\nheaders: { Authorization: { secret: crm } }',
     }
     expect((await cli('apply t', other)).out).toContain('change server a: headers')
+    const elsewhere = {
+      't/servers/a.yaml': 'url: http://127.0.0.1:10/a\nheaders: { Authorization: { secret: crm } }',
+    }
+    expect((await cli('apply t --yes', elsewhere)).err).toContain(
+      'found the secret "crm", which is not for http://127.0.0.1:10; allowed: one of this origin',
+    )
   })
 
   test('a change by somebody else stops it, and the next run goes on', async () => {

@@ -57,7 +57,7 @@ const lines: readonly string[] = [
   'person token ana --expires 2099-01-01T00:00:00Z --overlap 0 --key k7 --reason r',
   'person revoke-token ana --yes --reason r',
   'person remove ana --yes --reason r',
-  'secret set s --from - --key k8 --reason r',
+  'secret set s --from - --origins https://crm.example.com --key k8 --reason r',
   'secret set s --env KEY --reason r --wait',
   'secret list',
   'secret rotate --reason r',

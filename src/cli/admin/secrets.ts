@@ -18,14 +18,26 @@ export const secretCommands: readonly Command[] = [
     options: [
       { name: 'from', value: 'FILE', help: 'the file that the value is in, without its last line break' },
       { name: 'env', value: 'VARIABLE', help: 'the environment variable that the value is in' },
+      {
+        name: 'origins',
+        value: 'ORIGIN[,…]',
+        help: 'where it may be sent: https://crm.example.com; without, where it may now',
+      },
     ],
     changes: true,
     tells: true,
     creates: true,
-    examples: ['pass show crm | gatehouse secret set crm --from -', 'gatehouse secret set crm --env CRM_KEY'],
+    examples: [
+      'pass show crm | gatehouse secret set crm --from - --origins https://crm.example.com',
+      'gatehouse secret set crm --env CRM_KEY',
+    ],
     run: async (api, given, world) => {
       const [name = ''] = given.operands
-      const body = { value: await secretValue(api, given, world) }
+      const origins = given.values.get('origins')
+      const body = {
+        value: await secretValue(api, given, world),
+        ...(origins === undefined ? {} : { origins: origins.split(',').map((it) => it.trim()) }),
+      }
       const answer = await api.put(of(name), { body, ...keyOf(given) })
       return changed(`secret ${name} ${answer.status === 201 ? 'stored' : 'replaced'}`, answer)
     },
@@ -40,6 +52,7 @@ export const secretCommands: readonly Command[] = [
         member('name'),
         member('key'),
         member('servers'),
+        member('origins'),
         member('updated_at'),
       ]),
   }),

@@ -205,22 +205,31 @@ function membersThatDiffer(wanted: object, there: Json): string[] {
     .map(([name]) => name)
 }
 
-/** A header of a secret that is not there would stop the apply half-way. */
+/** A header of a secret that is not there, or is not for that server, would stop the apply half-way. */
 async function missingSecrets(api: Api, { servers }: Wanted, isThere: boolean): Promise<string[]> {
   const needed = [...(servers?.values() ?? [])].flatMap(({ file, document }) =>
     Object.entries(document.headers).flatMap(([header, value]) =>
-      typeof value === 'string' ? [] : [{ file, header, secret: value.secret }],
+      typeof value === 'string' ? [] : [{ file, header, secret: value.secret, url: document.url }],
     ),
   )
   if (needed.length === 0) return []
-  const names = isThere ? (await api.all('/secrets')).map(({ name }) => String(name)) : []
-  return needed
-    .filter(({ secret }) => !names.includes(secret))
-    .map(
-      ({ file, header, secret }) =>
-        `${file}: /headers/${header}: found the secret ${JSON.stringify(secret)}, which the tenant does not have; ` +
-        `allowed: ${names.join(', ') || 'none yet'} (gatehouse secret set makes one)`,
-    )
+  const there = isThere ? await api.all('/secrets') : []
+  const originsOf = new Map(there.map(({ name, origins }) => [String(name), origins as readonly string[]]))
+  return needed.flatMap(({ file, header, secret, url }) => {
+    const found = `${file}: /headers/${header}: found the secret ${JSON.stringify(secret)}`
+    const origins = originsOf.get(secret)
+    if (origins === undefined) {
+      const allowed = [...originsOf.keys()].join(', ') || 'none yet'
+      return [
+        `${found}, which the tenant does not have; allowed: ${allowed} (gatehouse secret set makes one)`,
+      ]
+    }
+    const origin = URL.parse(url)?.origin ?? ''
+    if (origins.includes(origin)) return []
+    return [
+      `${found}, which is not for ${origin}; allowed: one of this origin (gatehouse secret set --origins ${origin})`,
+    ]
+  })
 }
 
 /** Grants under policies, and of servers, that would not be there. */
