@@ -4,6 +4,7 @@ import { answersIn } from '../approvals/ask.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { isOurState, readRequestState } from '../bridge/names.ts'
 import type { Passage } from '../gateway/admission.ts'
+import { inexactResult } from '../gateway/inexact.ts'
 import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type Subject, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
@@ -22,7 +23,7 @@ import { ownerOf, statelessClient } from './client.ts'
 import type { Fresh } from './fresh-lists.ts'
 import { withheldOf } from './list-tools.ts'
 import { knowsTool, type ListedTools } from './listed.ts'
-import { inexactText, paramHeaderRefusal } from './unfit.ts'
+import { paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
 export interface Target {
@@ -119,9 +120,8 @@ export async function plan(asked: Asked): Promise<UpstreamPlan> {
     const facts = { server: target.upstream.name, tool: target.tool }
     return judge.refuse('deny', '(drift)', failure('tool_changed', text, facts))
   }
-  const { inexactNumber } = passage
-  if (inexactNumber !== null)
-    return judge.refuse('refuse', '(number)', failure('invalid_arguments', inexactText(inexactNumber)))
+  const inexact = inexactResult(passage)
+  if (inexact !== null) return judge.refuse('refuse', '(number)', inexact)
   const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
   if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
   const begunBy = begunByOf(message)

@@ -1,7 +1,7 @@
 /** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
 import { logLevels } from '../bridge/meta.ts'
 import { ask, type Passage } from '../gateway/admission.ts'
-import { answer, refuse } from '../gateway/answer.ts'
+import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
@@ -13,13 +13,15 @@ import type { Target } from './call-plan.ts'
 import { deliver } from './deliver.ts'
 import { forEachServer } from './each-server.ts'
 import { inquire } from './inquire.ts'
+
 import { listEverything, reachAll } from './lists.ts'
-import { rewritingFor, splitId } from './rewriting.ts'
+import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
+
 import type { RunningRequest } from './running.ts'
 import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
-import { inexactRefusal } from './unfit.ts'
+
 import { remember, remembering, wishIn } from './wishes.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
@@ -89,8 +91,6 @@ async function pass(
   server: string,
   params: Readonly<Record<string, unknown>>,
 ): Promise<Response> {
-  const unfit = inexactRefusal(passage)
-  if (unfit !== null) return refuse(passage, unfit, message.id)
   const reached = await reach(passage, server, message.era, params, message.id)
   if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
   const { at } = reached
@@ -142,20 +142,19 @@ export async function tellUpstreams(
   message: Extract<Message, { kind: 'notification' | 'response' }>,
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
-  const unfit = inexactRefusal(passage, 400)
   if (message.kind === 'response') {
     const asked = splitId((message.body as { id?: unknown }).id)
     const reached = await reach(passage, asked?.server ?? '', message.era, undefined)
     // An answer to nobody is dropped, but only after the principal has been asked.
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
-    if (unfit !== null) return refusalResponse(unfit, null)
     return tell(reached.at, { ...message, body: { ...message.body, id: asked?.id } as typeof message.body })
   }
   const taken = takenBackBy(passage, message)
   if (taken !== null) return takeBackAll(passage, message, taken)
+  const one = concerning(message.body.method, message.body.params)
+  if (one !== null) return tellOne(passage, message, one)
   const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null })
   if (!reached.ok) return reached.response
-  if (unfit !== null && reached.all.length > 0) return refusalResponse(unfit, null)
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()
   const reachable = reached.all.filter(({ admitted }) => admitted.upstream !== null)
@@ -168,6 +167,22 @@ export async function tellUpstreams(
       () => null,
     ),
   )
+  return accepted()
+}
+
+/** What is about a request of one server's is for that server. */
+async function tellOne(
+  passage: Passage,
+  message: Extract<Message, { kind: 'notification' }>,
+  { server, params }: Concerning,
+): Promise<Response> {
+  const accepted = () => new Response(null, { status: 202 })
+  if (server === null) return answer(await ask(passage, { kind: 'check' }), null, accepted)
+  const reached = await reach(passage, server, message.era, params)
+  if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
+  const body = { ...message.body, params } as typeof message.body
+  // Nobody waits for a server that is slow to take note.
+  passage.execution.waitUntil(tell(reached.at, { ...message, body }))
   return accepted()
 }
 

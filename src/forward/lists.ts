@@ -15,9 +15,9 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
 import { forEachServer } from './each-server.ts'
+
 import { type ListPart, listPart, missing } from './list-part.ts'
 import { type Reached, reach } from './single.ts'
-import { inexactRefusal } from './unfit.ts'
 
 /** A server that has not listed by then is left out. */
 const LONGEST_MS = 5_000
@@ -46,8 +46,6 @@ export async function listEverything(
       return refusalResponse(refusal, message.id)
     }
     if (config === null) return refusalResponse(undecided, message.id)
-    const unfit = config.upstreams.size === 0 ? null : inexactRefusal(passage)
-    if (unfit !== null) return refusalResponse(unfit, message.id)
     const asked = [...config.upstreams.values()].filter(({ name }) => places === null || places.has(name))
     const parts = await forEachServer(
       asked,

@@ -2,10 +2,12 @@
  * What changes in the answers of a server that is one of several behind one URL: its names get the server's prefix,
  * and its own requests get ids that lead back to it. PURE.
  */
+import { parseExact } from '../exact-json.ts'
+import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { exposeUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
-import { answers, isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { answers, isAnswer, isRpcId, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 
 /**
  * For the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the
@@ -64,33 +66,79 @@ export function splitId(exposed: unknown): { readonly server: string; readonly i
   const colon = exposed.indexOf(':')
   if (colon < 1) return null
   try {
-    const id: unknown = JSON.parse(exposed.slice(colon + 1))
+    const id = parseExact(exposed.slice(colon + 1))
     return isRpcId(id) ? { server: exposed.slice(0, colon), id } : null
   } catch {
     return null
   }
 }
 
-function isRpcId(value: unknown): value is RpcId {
-  return typeof value === 'string' || typeof value === 'number'
-}
-
 function outOf(server: string, message: RpcMessage): RpcMessage {
   if (message.method === undefined) {
+    if (message.error !== undefined) return exposePages(server, message)
     if (message.result === undefined) return message
     const result = exposeLinks(server, message.result)
     return result === message.result ? message : { ...message, result }
   }
-  if (message.id !== undefined && message.id !== null) return { ...message, id: exposeId(server, message.id) }
+  if (message.id !== undefined && message.id !== null) {
+    const asked = { ...message, id: exposeId(server, message.id) }
+    return message.params === undefined ? asked : { ...asked, params: exposeNames(server, message.params) }
+  }
   // It takes back a request of its own, which the client knows by another id.
   if (message.method === 'notifications/cancelled' && isRpcId(message.params?.requestId))
     return {
       ...message,
       params: { ...message.params, requestId: exposeId(server, message.params.requestId) },
     }
+  if (message.method === 'notifications/elicitation/complete' && message.params !== undefined)
+    return { ...message, params: exposeNames(server, message.params) }
   if (message.method === 'notifications/resources/updated' && typeof message.params?.uri === 'string')
     return { ...message, params: { ...message.params, uri: exposeUri(server, message.params.uri) } }
   return message
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * What a server's request is found again by in the client's notifications: the token of its progress, and the id of a page
+ * that somebody has to visit. Those of several servers may be the same.
+ */
+function exposeNames(server: string, params: Json): Json {
+  const { _meta: meta, elicitationId } = params
+  const token = isObject(meta) ? meta.progressToken : undefined
+  return {
+    ...params,
+    ...(isRpcId(token) && isObject(meta)
+      ? { _meta: { ...meta, progressToken: exposeId(server, token) } }
+      : {}),
+    ...(isRpcId(elicitationId) ? { elicitationId: exposeId(server, elicitationId) } : {}),
+  }
+}
+
+/** MCP 2025-11-25, elicitation, URLElicitationRequiredError: the pages stand in the error. */
+function exposePages(server: string, message: RpcMessage): RpcMessage {
+  const { error } = message
+  const data = error?.code === codes.urlElicitationRequired && isObject(error.data) ? error.data : {}
+  const { elicitations } = data
+  if (error === undefined || !Array.isArray(elicitations)) return message
+  const exposed = elicitations.map((page) => (isObject(page) ? exposeNames(server, page) : page))
+  return { ...message, error: { ...error, data: { ...data, elicitations: exposed } } }
+}
+
+/** A notification of a client's that is about one server's request. */
+export interface Concerning {
+  /** Null where it names no request that a server has made. */
+  readonly server: string | null
+  /** The params as that server knows them. */
+  readonly params: Json
+}
+
+/** Which server a notification concerns; null for one that may concern all. */
+export function concerning(method: string, params: Json = {}): Concerning | null {
+  const name = method === 'notifications/progress' ? 'progressToken' : 'elicitationId'
+  if (name === 'elicitationId' && !method.startsWith('notifications/elicitation/')) return null
+  const named = splitId(params[name])
+  return { server: named?.server ?? null, params: { ...params, [name]: named?.id } }
 }
 
 /** Results of calls, prompts and resources name resources by URI: as the client must ask for them. */

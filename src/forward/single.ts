@@ -21,7 +21,7 @@ import type { Conversation } from './partner.ts'
 import { listen } from './streams.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
-import { inexactRefusal } from './unfit.ts'
+
 import { remembering } from './wishes.ts'
 
 /**
@@ -53,8 +53,6 @@ export async function dispatchSingle(
       return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response': {
-      const unfit = inexactRefusal(passage, 400)
-      if (unfit !== null) return refuse(passage, unfit)
       const params = message.kind === 'notification' ? message.body.params : undefined
       const reached = await reach(passage, server, message.era, params)
       if (!reached.ok) return reached.response
@@ -79,8 +77,6 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
     }
     return callUpstream(passage, message, find, null)
   }
-  const unfit = inexactRefusal(passage)
-  if (unfit !== null) return refuse(passage, unfit, message.id)
   if (method === 'initialize' && era === 'session') return initializeUpstream(passage, server, message)
   const reached = await reach(passage, server, era, message.body.params, message.id)
   if (!reached.ok) return reached.response

@@ -6,17 +6,6 @@ import { paramHeaderProblem } from '../upstream/headers.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { lastKnownTools } from './last-known.ts'
 
-/** What is said of a number that would arrive as another one. */
-export function inexactText(number: string): string {
-  return `The number ${number} cannot be passed on exactly: JSON parsers round it. Send it as a string.`
-}
-
-/** Refuses a request, other than a call, with such a number in it; null where there is none. */
-export function inexactRefusal({ inexactNumber }: Passage, status = 200): Refusal | null {
-  if (inexactNumber === null) return null
-  return { status, code: codes.invalidParams, message: inexactText(inexactNumber) }
-}
-
 /**
  * Refuses a call whose `Mcp-Param-*` headers do not say what its arguments do (MCP 2026-07-28, Streamable HTTP, custom
  * headers): whoever routes by the header and the tool itself would go by different values. Whether one is missing is

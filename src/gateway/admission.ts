@@ -9,6 +9,7 @@ import { principalObject } from '../objects.ts'
 import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
+import type { Lost } from './as-written.ts'
 import { CROWDED_RETRY_SECONDS } from './call-results.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
@@ -30,8 +31,8 @@ export interface Passage {
   readonly handle: string | null
   /** The login in which the principal has admitted the request; null before that, and where it is nobody's. */
   readonly login: string | null
-  /** A number in the body that cannot be passed on as it is, or null; upstream/exact.ts. */
-  readonly inexactNumber: string | null
+  /** Numbers in the message that cannot be passed on as they are. */
+  readonly lost: Lost
 }
 
 /** The passage of a request that has been admitted, in the login that it belongs to. */

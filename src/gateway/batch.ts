@@ -3,12 +3,14 @@
  * Each message is decided by itself, in order, exactly as if it had come alone.
  */
 
+import { parseExact } from '../exact-json.ts'
 import { isEventStream } from '../upstream/http.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
-import { codes, idOf, type Refusal, type RequestId } from './jsonrpc.ts'
-import { isCall, type Message, readMessage } from './message.ts'
+import { readWritten } from './as-written.ts'
+import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
+import { isCall, type Message } from './message.ts'
 
 const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
 /** A batch pays a principal call a message, so its length is bounded. */
@@ -17,7 +19,7 @@ const MOST_EVENT_CHARS = 8 * 1024 * 1024
 
 export async function runBatch(
   passage: Passage,
-  bodies: readonly unknown[],
+  { bodies, written }: Extract<Message, { kind: 'batch' }>,
   dispatch: (part: Passage, message: Message, id: RequestId | null) => Promise<Response>,
 ): Promise<Response> {
   const rule = isCall(bodies) ? '(batch)' : null
@@ -31,12 +33,12 @@ export async function runBatch(
     const answers: unknown[] = []
     for (const [index, body] of bodies.entries()) {
       // Messages of a batch carry no headers of their own.
-      const message = readMessage(body, { protocolVersion: null, method: null, name: null })
+      const headers = { protocolVersion: null, method: null, name: null }
+      const { message, id, lost } = readWritten(body, written?.[index] ?? null, headers)
       const isInitialize = message.kind === 'request' && message.method === 'initialize'
       const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
       // Rows of a batch are found by the id of its answer, with the place of their message.
-      const part = { ...passage, requestId: `${passage.requestId}.${index}` }
-      const id = idOf(body)
+      const part = { ...passage, lost, requestId: `${passage.requestId}.${index}` }
       const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
       // Notifications and answers are answered by nothing, whatever became of them (JSON-RPC 2.0, 4.1 and 6).
       if (message.kind !== 'notification' && message.kind !== 'response')
@@ -50,7 +52,10 @@ export async function runBatch(
 async function answerIn(response: Response, id: RequestId | null): Promise<unknown> {
   const body: unknown = isEventStream(response)
     ? await answerInEvents(response, id)
-    : await response.json().catch(() => null)
+    : await response
+        .text()
+        .then(parseExact)
+        .catch(() => null)
   if (typeof body === 'object' && body !== null && 'jsonrpc' in body) return body
   // The grant was revoked while the batch was on its way; alone, the message would be answered 401.
   return {

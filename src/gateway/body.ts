@@ -1,6 +1,6 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import type { Env } from '../env.ts'
-import { inexactNumber } from '../upstream/exact.ts'
+import { asWritten } from './as-written.ts'
 import { isDeeperThan } from './depth.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 
@@ -15,8 +15,8 @@ export type Body =
   | {
       readonly ok: true
       readonly value: unknown
-      /** A number in it that would not be the same after it was parsed and written again, or null. */
-      readonly inexactNumber: string | null
+      /** The same with numbers as they were written, or null where that makes no difference (as-written.ts). */
+      readonly written: unknown
     }
   | { readonly ok: false; readonly refusal: Refusal }
 
@@ -51,7 +51,7 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
     return refuse(400, codes.invalidRequest, `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels`)
   }
   try {
-    return { ok: true, value: JSON.parse(text) as unknown, inexactNumber: inexactNumber(text) }
+    return { ok: true, value: JSON.parse(text) as unknown, written: asWritten(text) }
   } catch {
     return refuse(400, codes.parseError, 'The body is not valid JSON')
   }

@@ -11,6 +11,7 @@ import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { type Admission, afterAnswer, ask, type Passage } from './admission.ts'
+import { inexactArguments } from './inexact.ts'
 import { Judge, type RefusedCall, type TenantCharge } from './judge.ts'
 import type { RequestMessage } from './message.ts'
 import { refusedAnswer } from './not-admitted.ts'
@@ -111,6 +112,8 @@ async function plan(
     const result = failure('invalid_arguments', message, { problems: parsed.problems })
     return judge.refuse('refuse', '(arguments)', result)
   }
+  const inexact = inexactArguments(passage)
+  if (inexact !== null) return judge.refuse('refuse', '(number)', inexact)
   const { env, claim, execution } = passage
   const prepared = await tool.prepare(parsed.args, {
     env,

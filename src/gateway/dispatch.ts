@@ -1,4 +1,5 @@
 /** From a message to the answer of whoever it is for. */
+import { isLiteral } from '../exact-json.ts'
 import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
 import { clientOf, tooMuchClient } from '../forward/initialize.ts'
 import { listenToAll } from '../forward/merged-streams.ts'
@@ -12,7 +13,8 @@ import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'
 import { runCall } from './call.ts'
-import { codes, type RequestId, refusalResponse } from './jsonrpc.ts'
+import { inexactRefusal } from './inexact.ts'
+import { codes, type Refusal, type RequestId, refusalResponse } from './jsonrpc.ts'
 import type { Message, RequestMessage } from './message.ts'
 import { type Supplies, serveRequest } from './serve.ts'
 import { handleIn } from './session-handle.ts'
@@ -35,7 +37,9 @@ export async function dispatch(
 ): Promise<Response> {
   const passage: Passage = { ...given, handle: handleIn(message) }
   if (message.kind === 'batch')
-    return runBatch(passage, message.bodies, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
+    return runBatch(passage, message, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
+  const unfit = inexactRefusal(passage, message)
+  if (unfit !== null) return refuse(passage, unfit, id)
   if (isUpstream(endpoint)) return dispatchSingle(passage, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
@@ -84,12 +88,20 @@ async function dispatchRequest(
     }
     case 'subscriptions/listen':
       if (message.era === 'session') return check(passage, message, serve)
+      if (isLiteral(message.id)) return refuse(passage, unnamable(), message.id)
       return isAll ? subscribe(passage, message) : openSubscription(passage, message)
     case 'resources/read':
       return message.era === 'session' ? resourceNotFound(passage, message) : check(passage, message, serve)
     default:
       return check(passage, message, serve)
   }
+}
+
+/** A subscription is named by the id of its request in all that it says, for hours. */
+function unnamable(): Refusal {
+  const message =
+    'id: found a number that JSON parsers write in another way; allowed for a subscription: another number, or a string'
+  return { status: 400, code: codes.invalidRequest, message }
 }
 
 async function check(passage: Passage, message: RequestMessage, serve: () => Promise<Response>) {

@@ -8,14 +8,15 @@ import { sessionEraVersions } from '../revisions.ts'
 import { acceptsEvents } from './accept.ts'
 import { ask, type Passage } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
+import { nothingLost, readWritten } from './as-written.ts'
 import { readBody } from './body.ts'
 import { dispatch, drainLater, type Endpoint, isUpstream } from './dispatch.ts'
 import { countFailure, slowDown } from './failures.ts'
 import { guard } from './guard.ts'
 import { readClaim, unauthorized } from './identity.ts'
-import { codes, idOf, type Refusal, refusalResponse } from './jsonrpc.ts'
+import { codes, type Refusal, refusalResponse } from './jsonrpc.ts'
 import { known } from './known.ts'
-import { eraOfHeaders, isCall, type MessageHeaders, readMessage } from './message.ts'
+import { eraOfHeaders, isCall, type MessageHeaders } from './message.ts'
 import { openStream } from './stream.ts'
 
 export async function handle(
@@ -40,7 +41,7 @@ export async function handle(
   const headers = messageHeaders(http)
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
-  const nothing = { handle: null, login: null, inexactNumber: null }
+  const nothing = { handle: null, login: null, lost: nothingLost }
   const passage: Passage = { http, env, execution, claim, requestId, transport, ...nothing }
 
   switch (http.method) {
@@ -58,9 +59,8 @@ export async function handle(
 async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
   const body = await readBody(given.http, given.env)
   if (!body.ok) return refuse(given, body.refusal)
-  const passage = { ...given, inexactNumber: body.inexactNumber }
-  const message = readMessage(body.value, headers)
-  const id = idOf(body.value)
+  const { message, id, lost } = readWritten(body.value, body.written, headers)
+  const passage = { ...given, lost }
   if (message.era === 'stateless') return dispatch({ ...passage, transport: null }, endpoint, message, id)
   if (message.kind === 'refused')
     return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)

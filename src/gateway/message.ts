@@ -44,7 +44,13 @@ export type Message =
   /** An answer to a request that reached the client on a stream; only the session era has them. */
   | { readonly kind: 'response'; readonly era: 'session'; readonly body: JSONRPCResponse }
   /** Several messages in one array; only some revisions of the session era have them. */
-  | { readonly kind: 'batch'; readonly era: 'session'; readonly bodies: readonly unknown[] }
+  | {
+      readonly kind: 'batch'
+      readonly era: 'session'
+      readonly bodies: readonly unknown[]
+      /** The same with numbers as they were written, where that makes a difference (as-written.ts). */
+      readonly written?: readonly unknown[] | null
+    }
   /** `isCall`: it would have been a call of a tool. */
   | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal; readonly isCall: boolean }
 

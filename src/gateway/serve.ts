@@ -16,8 +16,11 @@ import {
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
+import { isLiteral, parseExact } from '../exact-json.ts'
+import { isObject } from '../json.ts'
 import type { Era } from '../revisions.ts'
 import { identity, instructions } from '../version.ts'
+import type { RequestId } from './jsonrpc.ts'
 import type { RequestMessage } from './message.ts'
 
 /** What the answer may be made of. */
@@ -31,7 +34,33 @@ export interface Supplies {
 }
 
 /** Answers one request. */
-export function serveRequest(given: RequestMessage, http: Request, supplies: Supplies): Promise<Response> {
+export async function serveRequest(
+  given: RequestMessage,
+  http: Request,
+  supplies: Supplies,
+): Promise<Response> {
+  const { id } = given
+  return isLiteral(id)
+    ? withId(await serve(withPlainId(given), http, supplies), id)
+    : serve(given, http, supplies)
+}
+
+/** The protocol code knows JavaScript's numbers alone, so an id that is none of them is kept from it. */
+function withPlainId(message: RequestMessage): RequestMessage {
+  const body = JSON.parse(JSON.stringify({ ...message.body, id: STAND_IN })) as RequestMessage['body']
+  return { ...message, id: STAND_IN, body }
+}
+
+const STAND_IN = 'gatehouse-request'
+
+/** The answer under its client's own id. */
+async function withId(response: Response, id: RequestId): Promise<Response> {
+  const message = parseExact(await response.text())
+  const text = JSON.stringify(isObject(message) && message.id === STAND_IN ? { ...message, id } : message)
+  return new Response(text, { status: response.status, headers: response.headers })
+}
+
+function serve(given: RequestMessage, http: Request, supplies: Supplies): Promise<Response> {
   const message = supplies.call === undefined ? given : { ...given, body: bareCall(given) }
   return message.era === 'stateless'
     ? serveStateless(message, http, supplies)

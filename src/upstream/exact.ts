@@ -58,6 +58,11 @@ export function isInexact(literal: string): boolean {
   return written === null || written.digits !== meant.digits || written.zeros !== meant.zeros
 }
 
+/** Whether a literal says an integer, however it is written: `1.0` and `100e-1`, too. */
+export function isInteger(literal: string): boolean {
+  return integerIn(literal) !== null
+}
+
 /** The size of an integer: its digits without the zeros at either end, and how many zeros follow them. */
 interface Integer {
   readonly digits: string

@@ -5,6 +5,7 @@
 import { decodeHeaderValue } from '../gateway/standard-headers.ts'
 import { isObject } from '../json.ts'
 import { pointer } from '../policy/problem.ts'
+import { isInexact } from './exact.ts'
 
 const PREFIX = 'Mcp-Param-'
 /** RFC 9110, section 5.6.2. */
@@ -73,10 +74,10 @@ export function paramHeaderProblem(inputSchema: unknown, args: unknown, headers:
     if (sent === null) return `the header ${header} is missing; it repeats ${place}`
     const decoded = decodeHeaderValue(sent)
     if (decoded === null) return `the header ${header} is not valid Base64 inside =?base64?…?=`
-    // 42.0 and 42 are the same integer; 0x2a and 4.2e1 are not written as one.
+    // 42.0 and 42 are the same integer; 0x2a and 4.2e1 are not written as one, and what is rounded to 42 is another.
     const isSame =
-      type === 'integer' && typeof value === 'number' && /^-?\d{1,400}(?:\.\d{1,400})?$/.test(decoded)
-        ? Number(decoded) === value
+      type === 'integer' && typeof value === 'number' && /^-?\d{1,400}(?:\.0{1,400})?$/.test(decoded)
+        ? !isInexact(decoded) && Number(decoded) === value
         : decoded === text
     if (!isSame) return `the header ${header} and ${place} are not the same`
   }

@@ -1,8 +1,10 @@
 /** What changes in a server's messages where several share one URL, and what does not. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { exposeId, rewritingFor, splitEventId, splitId } from '../../src/forward/rewriting.ts'
-import type { RpcMessage } from '../../src/upstream/rpc.ts'
+import { concerning, exposeId, rewritingFor, splitEventId, splitId } from '../../src/forward/rewriting.ts'
+import { parseRpc, type RpcMessage } from '../../src/upstream/rpc.ts'
+
+type Json = Readonly<Record<string, unknown>>
 
 const crm = rewritingFor('crm', 1)
 const unasked = rewritingFor('crm', null)
@@ -49,6 +51,85 @@ describe('a message', () => {
     })
     const progress = { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } } as const
     expect(crm.message(progress)).toBe(progress)
+  })
+
+  test('a request of the server’s has a token and a page that lead back as well', () => {
+    const asked = (params: object) =>
+      crm.message({ jsonrpc: '2.0', id: 3, method: 'elicitation/create', params: params as Json })?.params
+    expect(asked({ _meta: { progressToken: 1, x: 1 }, message: 'Who?' })).toEqual({
+      _meta: { progressToken: 'crm:1', x: 1 },
+      message: 'Who?',
+    })
+    expect(asked({ _meta: { progressToken: 'a' }, elicitationId: 'b' })).toEqual({
+      _meta: { progressToken: 'crm:"a"' },
+      elicitationId: 'crm:"b"',
+    })
+    for (const params of [
+      { _meta: {} },
+      { _meta: null },
+      { _meta: { progressToken: null } },
+      { elicitationId: {} },
+    ])
+      expect(asked(params)).toEqual(params)
+    const done = { jsonrpc: '2.0', method: 'notifications/elicitation/complete' } as const
+    expect(crm.message({ ...done, params: { elicitationId: 'b' } })?.params).toEqual({
+      elicitationId: 'crm:"b"',
+    })
+    const pages = (elicitations: unknown) => ({
+      jsonrpc: '2.0' as const,
+      id: 1,
+      error: { code: -32_042, message: 'pages', data: { elicitations, more: 1 } },
+    })
+    expect(crm.message(pages([{ elicitationId: 'b', url: 'u' }, 7]))).toEqual(
+      pages([{ elicitationId: 'crm:"b"', url: 'u' }, 7]),
+    )
+    for (const other of [
+      pages({}),
+      { ...pages([{ elicitationId: 'b' }]), error: { code: 1, message: 'no' } },
+    ])
+      expect(crm.message(other)).toBe(other)
+    // The token of a client's own request is the client's.
+    const progress = {
+      jsonrpc: '2.0',
+      method: 'notifications/progress',
+      params: { progressToken: 1 },
+    } as const
+    expect(crm.message(progress)).toBe(progress)
+  })
+
+  test('of a client’s finds the one server that it concerns', () => {
+    expect(concerning('notifications/progress', { progressToken: 'crm:1', progress: 2 })).toEqual({
+      server: 'crm',
+      params: { progressToken: 1, progress: 2 },
+    })
+    expect(concerning('notifications/elicitation/complete', { elicitationId: 'crm:"b"' })).toEqual({
+      server: 'crm',
+      params: { elicitationId: 'b' },
+    })
+    for (const params of [
+      undefined,
+      {},
+      { progressToken: 1 },
+      { progressToken: 'a' },
+      { elicitationId: 'crm:1' },
+    ])
+      expect(concerning('notifications/progress', params)?.server).toBeNull()
+    for (const method of ['notifications/roots/list_changed', 'notifications/x', 'notifications/cancelled'])
+      expect(concerning(method, { progressToken: 'crm:1', elicitationId: 'crm:1' })).toBeNull()
+  })
+
+  test('a number in an id keeps its digits', () => {
+    for (const literal of ['9007199254740993', '1.0', '-0', '1e3']) {
+      const asked = parseRpc(
+        `{"jsonrpc":"2.0","id":${literal},"method":"m","params":{"_meta":{"progressToken":${literal}}}}`,
+      )
+      const exposed = asked === null ? null : crm.message(asked)
+      expect([exposed?.id, exposed?.params?._meta]).toEqual([
+        `crm:${literal}`,
+        { progressToken: `crm:${literal}` },
+      ])
+      expect(JSON.stringify(splitId(exposed?.id))).toBe(`{"server":"crm","id":${literal}}`)
+    }
   })
 
   test('a request of its own that it takes back is named as the client knows it', () => {
