@@ -15,10 +15,9 @@ import type { RpcMessage } from '../upstream/rpc.ts'
 import { forEachServer } from './each-server.ts'
 import { reachAll } from './lists.ts'
 import { MergedStream } from './many-sources.ts'
-import { sourceOf } from './own-stream.ts'
 import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
 import { partAt, type Reached, reach } from './single.ts'
-import { subscribe, subscriberEvent } from './streams.ts'
+import { sourceOf, subscribe, subscriberEvent } from './streams.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
 export const UPSTREAM_OPENED = 'upstream:'
@@ -89,7 +88,7 @@ export async function listenToAll(passage: Passage, message: RequestMessage): Pr
       const open = async (server: Reached) => {
         const subscription = await subscribe(server, ownSubscription(message, name))
         if (subscription.kind === 'open') return subscription.source
-        return subscription.isFinal ? ('none' as const) : { againInMs: subscription.againInMs }
+        return subscription.isFinal ? ('none' as const) : ('failed' as const)
       }
       return merged.join(at, {
         open,

@@ -170,7 +170,9 @@ export function problemIn(response: Response): UpstreamProblem | null {
     const message = `answered HTTP ${status}`
     return problemOf('http_error', message, { status, retryAfterSeconds: retryAfterSeconds(response) })
   }
-  if (isJson(response) || isEventStream(response)) return null
+  // Whatever type it claims, an answer of these has no body (RFC 9110, 15.3.5 and 15.3.6).
+  const hasBody = status !== 204 && status !== 205
+  if (hasBody && (isJson(response) || isEventStream(response))) return null
   const message =
     status === 200
       ? `answered something that is not MCP (${mediaType(response) || 'no Content-Type'})`
@@ -179,7 +181,7 @@ export function problemIn(response: Response): UpstreamProblem | null {
 }
 
 /** Reads a response's `Retry-After` (RFC 9110, 10.2.3), bounded to a day. */
-export function retryAfterSeconds(response: Response): number | null {
+function retryAfterSeconds(response: Response): number | null {
   const text = response.headers.get('retry-after')
   if (text === null) return null
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1_000

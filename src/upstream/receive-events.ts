@@ -137,7 +137,7 @@ export class EventRewriter {
   readonly #rewriting: Rewriting
   readonly #parser = new EventParser(MOST_EVENT_CHARS)
 
-  /** The last answer that has passed. */
+  /** The answer that has passed. */
   answer: RpcMessage | null = null
   /** The server's own id of the last event that had one. */
   lastEventId: string | null = null
@@ -156,13 +156,17 @@ export class EventRewriter {
       const changed = messages.flatMap((message) => this.#changed(message) ?? [])
       const renamed = { ...event, ...(id === undefined ? {} : { id: this.#rewriting.eventId(id) }) }
       if (changed.length > 0) out += eventsOf(renamed, changed)
-      // An event of an empty line of data is there for its id (MCP 2025-11-25, resumability).
-      else if (data === null || data === '') out += formatEvent(renamed)
+      // An event of an empty line of data is there for its id (MCP 2025-11-25, resumability), and so is what is left of one that
+      // does not pass: where nothing had an id, a client could not come back for the answer.
+      else if (data === null || data === '' || id !== undefined)
+        out += formatEvent({ ...renamed, data: data === null ? null : '' })
     }
     return out
   }
 
   #changed(message: RpcMessage): RpcMessage | null {
+    // A request has one answer.
+    if (isAnswer(message) && this.answer !== null) return null
     const changed = this.#rewriting.message(message)
     if (changed !== null && isAnswer(message)) this.answer = message
     return changed

@@ -33,16 +33,27 @@ function requestIn(value: Readonly<Record<string, unknown>>): RpcMessage | null 
   const hasParams = params !== undefined && params !== null
   if (typeof method !== 'string' || (hasParams && !isObject(params))) return null
   const names = ['method', ...(hasParams ? ['params'] : []), ...(id === null ? [] : ['id'])]
-  return only(value, ...names)
+  return only(withMetaOf(value, 'params'), ...names)
 }
 
 /** What stands in the place of an error beside a result says nothing. */
 function resultIn(value: Readonly<Record<string, unknown>>): RpcMessage | null {
-  return isObject(value.result) ? only(value, 'id', 'result') : null
+  return isObject(value.result) ? only(withMetaOf(value, 'result'), 'id', 'result') : null
 }
 
 function isError(error: unknown): error is Readonly<Record<string, unknown>> {
   return isObject(error) && Number.isSafeInteger(numberOf(error.code)) && typeof error.message === 'string'
+}
+
+/** `_meta` is an object wherever it stands (MCP, general fields); what stands there otherwise says nothing, and clients refuse it. */
+function withMetaOf(
+  value: Readonly<Record<string, unknown>>,
+  place: 'params' | 'result',
+): Readonly<Record<string, unknown>> {
+  const holder = value[place]
+  if (!isObject(holder) || holder._meta === undefined || isObject(holder._meta)) return value
+  const { _meta: _, ...rest } = holder
+  return { ...value, [place]: rest }
 }
 
 /** A code is looked at here, so it is a number, however it was written. */
@@ -52,14 +63,14 @@ function withPlainCode(value: Readonly<Record<string, unknown>>): Readonly<Recor
   return { ...value, error: { ...error, code: numberOf(error.code) } }
 }
 
-const members = ['id', 'method', 'params', 'result', 'error'] as const
-
-/** The value with these of the members of a message; members that JSON-RPC does not know stay. */
+/**
+ * The value with these of the members of a message. Members that JSON-RPC does not know are left out: the schemas of the
+ * official clients are strict here, and a message with one more is none to them.
+ */
 function only(value: Readonly<Record<string, unknown>>, ...names: readonly string[]): RpcMessage {
-  const unwanted = members.filter((name) => value[name] !== undefined && !names.includes(name))
-  if (unwanted.length === 0) return value as unknown as RpcMessage
-  const kept = Object.entries(value).filter(([name]) => !unwanted.some((other) => other === name))
-  return Object.fromEntries(kept) as unknown as RpcMessage
+  const kept = ['jsonrpc', ...names].filter((name) => value[name] !== undefined)
+  if (Object.keys(value).length === kept.length) return value as unknown as RpcMessage
+  return Object.fromEntries(kept.map((name) => [name, value[name]])) as unknown as RpcMessage
 }
 
 /** What stands in a text of an upstream's. */

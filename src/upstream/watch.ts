@@ -16,6 +16,7 @@ export class EventWatch {
   #isCut = false
   #isMessage = true
   #isInEvent = false
+  #hasId = false
   #endedWithCr = false
 
   /** The answer, `cut` for one that was too long to be read, or null while there is none. */
@@ -75,16 +76,19 @@ export class EventWatch {
     if (field === 'data' && this.#data.length <= this.#mostChars)
       this.#data += this.#data === '' ? value : `\n${value}`
     else if (field === 'data') this.#isCut = true
-    else if (field === 'id' && value !== '') this.isResumable = true
+    else if (field === 'id') this.#hasId = value !== ''
     else if (field === 'event') this.#isMessage = isMessageType(value)
   }
 
   #endEvent(): void {
     if (this.#isMessage && this.#data !== '' && this.#id !== null) this.#look(this.#id)
+    // An id counts with the end of its event (HTML, server-sent events).
+    this.isResumable ||= this.#hasId
     this.#data = ''
     this.#isCut = false
     this.#isMessage = true
     this.#isInEvent = false
+    this.#hasId = false
   }
 
   #look(id: RpcId): void {

@@ -105,15 +105,22 @@ export async function received(
       holds.push(problem)
     },
   }
-  const answering = receive(new Response(body, { status, headers: { 'content-type': type } }), hold, {
-    id: 7,
-    mayResume: true,
-    acceptsEvents: () => true,
-    rewriting: null,
-    ...reception,
-    failure: (problem) => ({ jsonrpc: '2.0', id: 7, error: { code: -1, message: codeOf(problem) } }),
-    onEnd: (ending) => endings.push(ending),
-  })
+  const answering = receive(
+    new Response(status === 204 || status === 205 ? null : body, {
+      status,
+      headers: { 'content-type': type },
+    }),
+    hold,
+    {
+      id: 7,
+      mayResume: true,
+      acceptsEvents: () => true,
+      rewriting: null,
+      ...reception,
+      failure: (problem) => ({ jsonrpc: '2.0', id: 7, error: { code: -1, message: codeOf(problem) } }),
+      onEnd: (ending) => endings.push(ending),
+    },
+  )
   if (ends === 'broken') {
     // What was sent has been read by then.
     await Promise.race([answering, new Promise((resolve) => setTimeout(resolve, 20))])

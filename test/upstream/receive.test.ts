@@ -231,6 +231,14 @@ describe('large JSON', () => {
   })
 })
 
+test.each([JSON_, EVENTS])('an answer without a body, which claims to be %s, is a failure', async (type) => {
+  for (const status of [204, 205]) {
+    const { response, endings } = await received(type, [], { status })
+    expect(await response.json()).toEqual(failed('upstream_unavailable'))
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'http_error', status } }])
+  }
+})
+
 describe('a stream', () => {
   test('passes as it is, in the pieces that it comes in', async () => {
     const { response, source, endings } = await received(EVENTS, [': open\n\n'], { ends: false })

@@ -77,8 +77,21 @@ test.each<readonly [object, object]>([
     { method: 'x', id: 1 },
   ],
   [
+    { id: 1, result: { _meta: 0, a: 1 } },
+    { id: 1, result: { a: 1 } },
+  ],
+  [
+    { method: 'x', params: { _meta: null, a: 1 } },
+    { method: 'x', params: { a: 1 } },
+  ],
+  // The schemas of the official clients refuse a message with a member that JSON-RPC does not know.
+  [
+    { id: 1, result: { more: 1 }, more: 1, ['__proto__']: 2 },
+    { id: 1, result: { more: 1 } },
+  ],
+  [
     { id: null, result: null, error, more: 1 },
-    { id: null, error, more: 1 },
+    { id: null, error },
   ],
 ])('%j is read as %j, whoever asks what it is', (given, wanted) => {
   const read = rpcMessage({ jsonrpc: '2.0', ...given })

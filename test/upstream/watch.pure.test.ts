@@ -74,6 +74,8 @@ test('whether a client may come back for more', () => {
   expect(watched(event(answer)).isResumable).toBe(false)
   expect(watched('id:\ndata:\n\n').isResumable).toBe(false)
   expect(watched('id: 1\ndata:\n\n').isResumable).toBe(true)
+  expect(watched('id: 1\ndata: cut').isResumable).toBe(false)
+  expect(watched('id: 1\n\nid: 2').isResumable).toBe(true)
 })
 
 test('whether it stands in the middle of an event', () => {
