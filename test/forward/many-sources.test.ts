@@ -15,7 +15,7 @@ test('ends before it has asked more than its invocation may, however often its s
   let opened = 0
   const open = async () => {
     opened += 1
-    return { againInMs: null }
+    return 'failed' as const
   }
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
   const at = (name: string) =>

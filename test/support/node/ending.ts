@@ -4,7 +4,9 @@ import type { RpcMessage } from './mcp-agent.ts'
 export interface Ending {
   /** The connection broke before the end. */
   readonly isBroken: boolean
-  /** The answers among what came whole. */
+  /** What came whole, in order. */
+  readonly messages: readonly RpcMessage[]
+  /** The answers among them. */
   readonly answers: readonly RpcMessage[]
   readonly text: string
 }
@@ -21,7 +23,7 @@ export async function endingOf(response: Response): Promise<Ending> {
   }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
   const messages = isStream ? messagesIn(text) : isBroken ? [] : [JSON.parse(text) as RpcMessage]
-  return { isBroken, answers: messages.filter(({ method }) => method === undefined), text }
+  return { isBroken, messages, answers: messages.filter(({ method }) => method === undefined), text }
 }
 
 /** The messages of an event stream as the standard has it (HTML, server-sent events): with three line ends, and nothing of an event without its empty line. */

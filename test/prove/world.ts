@@ -1,0 +1,50 @@
+/** A tenant for proofs at a gateway that runs: a healthy server, and for each lane a server that lies. */
+import { type AdminApi, adminApi } from '../support/node/admin-api.ts'
+import { type Liar, startLiar } from './liar.ts'
+
+export interface World {
+  readonly gatewayUrl: string
+  readonly admin: AdminApi
+  readonly liar: Liar
+  readonly healthy: Liar
+  /** The token of a grant that reaches the healthy server and the liar of a lane. */
+  token(lane: number): Promise<string>
+  stop(): Promise<void>
+}
+
+/** The shortest that a server's document can say: a lie that hangs is to cost a second. */
+const HASTY = { response_seconds: 1, idle_seconds: 1, call_seconds: 2 }
+
+export function liarOf(lane: number): string {
+  return `liar-${lane}`
+}
+
+/** @param tools of the servers; `echo` and `drop` where none are named */
+export async function startProofWorld(
+  gatewayUrl: string,
+  tenant: string,
+  policy: unknown,
+  tools?: readonly string[],
+): Promise<World> {
+  const [liar, healthy] = await Promise.all([startLiar('liar', tools), startLiar('healthy', tools)])
+  const stop = async () => {
+    await Promise.all([liar.stop(), healthy.stop()])
+  }
+  try {
+    const admin = adminApi(gatewayUrl, tenant)
+    await admin.putTenant()
+    await admin.putPolicy('proof', policy)
+    await admin.putServer('healthy', { url: healthy.url(0) })
+    const token = async (lane: number) => {
+      const name = liarOf(lane)
+      // It is to be asked every time, however often it has lied.
+      const breaker = { failures: 1_000, open_seconds: 1 }
+      await admin.putServer(name, { url: liar.url(lane), timeouts: HASTY, breaker })
+      return admin.putGrant(name, { policy: 'proof', servers: ['healthy', name] })
+    }
+    return { gatewayUrl, admin, liar, healthy, token, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
