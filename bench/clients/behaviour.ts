@@ -11,7 +11,7 @@ export interface Behaviour {
   readonly deletes: boolean
   /** Transports that it opened. */
   readonly transports: number
-  readonly pages: number
+  readonly lists: number
   readonly cancels: number
 }
 
@@ -29,7 +29,7 @@ export function behaviourOf(passed: readonly Passed[]): Behaviour {
     subscribes: methods.includes('subscriptions/listen'),
     deletes: passed.some(({ http }) => http === 'DELETE'),
     transports: new Set(passed.flatMap(({ transport }) => transport ?? [])).size,
-    pages: methods.filter((it) => it === 'tools/list').length,
+    lists: methods.filter((it) => it === 'tools/list').length,
     cancels: methods.filter((it) => it === 'notifications/cancelled').length,
   }
 }

@@ -1,6 +1,6 @@
 /** What every program is put through, and what is looked at meanwhile: what it shows, the gateway's audit, Legiti. */
 import type { Connected, Shown } from './program.ts'
-import { parts } from './shapes-server.ts'
+import { ON_SECOND_PAGE, parts } from './shapes-server.ts'
 import type { Wire } from './wire.ts'
 import { type AuditRow, IDLE_SECONDS, LIMITED, logoutOf, type Tenant } from './world.ts'
 
@@ -15,6 +15,7 @@ export interface Finding {
 
 export const steps = [
   'lists',
+  'lists all pages',
   'logs in',
   'is known',
   'calls upstream',
@@ -81,6 +82,10 @@ export async function play(stage: Stage): Promise<readonly Finding[]> {
     const found = (tool: string) => names.some((it) => it.endsWith(tool))
     const own = names.filter((it) => /auth_|track_|ref__|gatehouse/.test(it)).length
     return { isRight: found('auth_login') && found('echo'), seen: `${own === 0 ? names.length : own} tools` }
+  })
+  await step('lists all pages', async () => {
+    const isThere = (await connected.list()).some((it) => it.endsWith(ON_SECOND_PAGE))
+    return { isRight: null, seen: isThere ? 'yes' : 'the first alone' }
   })
   await step('logs in', async () => says(await login(ana), loggedIn(ana)))
   await step('is known', async () => {

@@ -9,11 +9,13 @@ import type { AddressInfo } from 'node:net'
 export const parts = { first: 'alpha-block', second: 'beta-block', structure: 'gamma-structure' } as const
 
 const schema = { type: 'object', properties: {}, additionalProperties: false }
-const tools = ['says', 'fails'].map((name) => ({
+const tool = (name: string) => ({
   name,
   description: 'Says something else in each part of its result',
   inputSchema: schema,
-}))
+})
+/** On the second page of its list, which not every client asks for. */
+export const ON_SECOND_PAGE = 'shows_itself_late'
 
 export async function startShapes(): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const server = createServer((request, response) => {
@@ -39,7 +41,7 @@ export async function startShapes(): Promise<{ readonly url: string; stop(): Pro
 interface Message {
   readonly id?: unknown
   readonly method?: string
-  readonly params?: { readonly name?: string }
+  readonly params?: { readonly name?: string; readonly cursor?: string }
 }
 
 function answerTo({ id, method, params }: Message): object | undefined {
@@ -52,7 +54,9 @@ function answerTo({ id, method, params }: Message): object | undefined {
     case 'ping':
       return { result: {} }
     case 'tools/list':
-      return { result: { tools } }
+      return params?.cursor === undefined
+        ? { result: { tools: [tool('says'), tool('fails')], nextCursor: 'second' } }
+        : { result: { tools: [tool(ON_SECOND_PAGE)] } }
     case 'tools/call': {
       const content = [parts.first, parts.second].map((text) => ({ type: 'text', text }))
       const structuredContent = { said: parts.structure }

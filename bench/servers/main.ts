@@ -16,6 +16,7 @@ import { adminApi } from '../../test/support/node/admin-api.ts'
 import { startBare } from '../../test/support/node/bare-workerd.ts'
 import { install, nameOf, versionOf } from '../outside/install.ts'
 import { stopAll } from '../outside/processes.ts'
+import { probe } from './probe.ts'
 import { published } from './published.ts'
 import type { Report } from './report.ts'
 import type { PublishedServer } from './server.ts'
@@ -61,6 +62,7 @@ async function report(server: PublishedServer): Promise<Report> {
     program,
     version: main.slice(nameOf(main).length + 1),
     eras: [],
+    wire: null,
     tools: 0,
     compared: 0,
     differences: [],
@@ -81,8 +83,9 @@ async function report(server: PublishedServer): Promise<Report> {
     await admin.putServer(server.name, { url, headers: server.headers ?? {} })
     const token = await admin.putGrant('agent', { policy: 'open', servers: ['session', server.name] })
     const endpoint = `${gateway.url}/t/${admin.tenant}/mcp`
+    const wire = await probe(url, server.headers)
     const seen = await tryServer(server, { direct: url, endpoint, token, work, admin })
-    return { ...nothing, version, problem: null, ...seen }
+    return { ...nothing, version, problem: null, wire, ...seen }
   } catch (error) {
     return { ...nothing, version, problem: wordsOf(error) }
   } finally {

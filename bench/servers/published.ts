@@ -95,10 +95,8 @@ export const published: readonly PublishedServer[] = [
       script: '@playwright/mcp/cli.js',
       args: ['--headless', '--isolated', '--port', String(port), '--host', '127.0.0.1'],
     }),
-    calls: [
-      { tool: 'browser_close', args: {} },
-      { tool: 'browser_resize', args: { width: 'wide' } },
-    ],
+    // Without a browser every call fails, in words that depend on how many failed before.
+    calls: [{ tool: 'browser_close', args: {}, isVague: true }],
   },
   {
     name: 'chart',

@@ -1,4 +1,6 @@
 /** What the lab knows of one server when it is done with it. */
+import type { Wire } from './probe.ts'
+
 export interface Report {
   readonly name: string
   /** The package, and what it stands behind. */
@@ -8,6 +10,8 @@ export interface Report {
   readonly problem: string | null
   /** Revisions that it speaks when it is asked directly: the newest of each era. */
   readonly eras: readonly string[]
+  /** What it does where servers differ; null where it could not be asked. */
+  readonly wire: Wire | null
   readonly tools: number
   /** Lists and calls that were compared with the server's own. */
   readonly compared: number

@@ -30,4 +30,6 @@ export interface Call {
   readonly tool: string
   /** `{work}` stands for the folder. */
   readonly args: Readonly<Record<string, unknown>>
+  /** Its words are others each time: compared is whether it fails. */
+  readonly isVague?: boolean
 }

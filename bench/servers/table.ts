@@ -25,6 +25,13 @@ export function printTable(reports: readonly Report[]): void {
         .join('  ')
         .trimEnd(),
     )
+  console.log('')
+  for (const { name, wire } of reports)
+    if (wire !== null)
+      console.log(
+        `${name}: discover ${wire.discover} | initialize ${wire.initialize} | unknown tool ${wire.unknownTool} | ` +
+          `forged session ${wire.forgedSession} | GET ${wire.stream}`,
+      )
   for (const { name, differences, notes } of reports) {
     for (const { at, what, how } of differences) console.log(`\n  ${name}, ${at}, ${what}:\n    ${how}`)
     for (const note of notes) console.log(`\n  ${name}: ${note}`)
