@@ -2,6 +2,7 @@
  * Shapes that a value of a stranger must have, and what is mended of it without changing what it says. PURE; nothing
  * here recurses into what a shape does not name.
  */
+import { numberOf } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 
@@ -42,8 +43,9 @@ export const anyObject: Fit = (value, path) => {
 
 export function number(least: number, most: number): Fit {
   return (value, path) => {
-    // JSON has numbers beyond all that JavaScript has: read, they are infinite, and written again null.
-    if (typeof value === 'number' && Number.isFinite(value) && value >= least && value <= most) return value
+    const known = numberOf(value)
+    // JSON has numbers beyond all that JavaScript has: clients read them as infinite, which is none to them.
+    if (typeof known === 'number' && Number.isFinite(known) && known >= least && known <= most) return value
     const range = Number.isFinite(most) ? `a number from ${least} to ${most}` : 'a number'
     throw new Misfit(path, value, range)
   }

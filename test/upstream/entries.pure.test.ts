@@ -1,6 +1,7 @@
 /** Entries of lists as the clients of the SDKs take them: they refuse a whole list for one entry. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parseExact } from '../../src/exact-json.ts'
 import { type EntryKind, entryKinds, fitEntry, judgeTool } from '../../src/upstream/entries.ts'
 import { connectJudge } from '../support/node/in-memory-clients.ts'
 import { type Era, eras } from '../support/node/mcp-agent.ts'
@@ -313,4 +314,16 @@ test('the reason says for whom it is one', () => {
     isShown: true,
   })
   expect(judgeTool({ name: 'a', inputSchema: {} }).problem).toBeNull()
+})
+
+test('a number is one however it is written, and keeps its digits', () => {
+  const read = (priority: string) =>
+    parseExact(`{"name":"a","uri":"a:b","annotations":{"priority":${priority}},"size":1024.0}`)
+  for (const priority of ['1.0', '0.50', '1e-1', '0.1000000000000000055']) {
+    const fitted = fitEntry('resources', 'session', read(priority))
+    expect(fitted).toMatchObject({ ok: true })
+    if (fitted.ok) expect(JSON.stringify(fitted.entry)).toContain(`"priority":${priority}},"size":1024.0`)
+  }
+  for (const priority of ['2.0', '-1.0', '1e400'])
+    expect(fitEntry('resources', 'session', read(priority)).ok).toBe(false)
 })
