@@ -295,4 +295,127 @@ describe.skipIf(bareWorkerdMissing !== null)(`ids of requests${missing}`, () => 
     const sent = server.received('subscriptions/listen').map(({ body }) => body?.id)
     expect([new Set(sent).size, sent.includes(7)]).toEqual([2, false])
   })
+
+  describe.each(eras)('that JavaScript would write in another way, in the %s era,', (era) => {
+    test.each(['1764446400123456789', '1.0', '-0', '12345678901234567890123'])(
+      'come back as %s',
+      async (id) => {
+        const { name, server, connect, echo } = await add(era, () => false)
+        for (const at of entrances) {
+          const client = await connect(at)
+          for (const [method, params] of [
+            ['ping', ''],
+            ['tools/list', ''],
+            ['tools/call', echo(at)],
+            ['tools/call', `"name":"${name}__none","arguments":{}`],
+            ['tools/call', '"name":"x","arguments":{"n":1e400}'],
+            ['prompts/get', '"name":"x"'],
+            ['nonsense', ''],
+          ] as const) {
+            const { text, messages } = await client.request(id, method, params)
+            expect([method, /"id":([^,}]*)/.exec(messages.at(-1) ?? text)?.[1]]).toEqual([method, id])
+          }
+        }
+        for (const { body } of server.requests)
+          if (body?.method === 'tools/call') expect(typeof body.id).toBe('string')
+      },
+    )
+
+    test.each([
+      '1e400',
+      '-1E400',
+      '9007199254740993',
+      '9007199254740993.0',
+      '9007199254740993e0',
+      '90071992547409930e-1',
+    ])('and other numbers reach no server: %s', async (number) => {
+      const { server, connect, echo } = await add(era, () => false)
+      for (const at of entrances) {
+        const client = await connect(at)
+        const call = echo(at)
+        for (const params of [
+          call.replace('{}', `{"n":${number}}`),
+          call.replace('{}', `{"a":[{"n":[[${number}]]}]}`),
+          call.replace('{}', `{"n":1,"\\u006e":${number}}`),
+          `${call},"inputResponses":{"q":{"action":"accept","content":{"n":${number}}}}`,
+        ]) {
+          const { messages } = await client.request('1', 'tools/call', params)
+          expect(JSON.parse(messages[0] ?? '')).toMatchObject({ id: 1, result: { isError: true } })
+        }
+        const { text } = await client.request('1', 'prompts/get', `"name":"x","arguments":{"n":${number}}`)
+        expect(text).toContain(number)
+        // A name that stands twice means what it says last, to the policy and to the server.
+        await client.request('1', 'tools/call', call.replace('{}', `{"n":${number},"n":1.50,"m":0.1}`))
+      }
+      expect(server.received('tools/call').map(({ body }) => body?.params?.arguments)).toEqual([
+        { n: 1.5, m: 0.1 },
+        { n: 1.5, m: 0.1 },
+      ])
+    })
+  })
+
+  test('of a server’s own requests, and tokens in them, find back digit by digit, to it alone', async () => {
+    const LARGE = '9007199254740993'
+    const finish: (() => void)[] = []
+    const asking: Script = ({ body }, response) => {
+      if (body?.method !== 'tools/call') return false
+      stream(response)
+      response.write(
+        `data: {"jsonrpc":"2.0","id":${LARGE},"method":"roots/list","params":{"_meta":{"progressToken":${LARGE}}}}\n\n`,
+      )
+      finish.push(() =>
+        response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: body.id, result: {} })}\n\n`),
+      )
+      return true
+    }
+    const texts = new Map<string, string[]>()
+    const one = await add('session', asking)
+    const two = await add('session', asking)
+    const token = await admin.putGrant('asked', { policy: 'open', servers: [one.name, two.name] })
+    for (const [at, path] of [
+      ['all', '/mcp'],
+      ['one', `/mcp/${one.name}`],
+    ] as const) {
+      finish.length = 0
+      const client = await connectRaw('session', `${gateway.url}${path}`, token, '2025-11-25', { roots: {} })
+      const ask = async (name: string) => {
+        const response = await client.open(
+          request('session', '1', 'tools/call', `"name":"${name}","arguments":{}`),
+        )
+        return response
+      }
+      const first = await ask(at === 'all' ? `${one.name}__echo` : 'echo')
+      const reader = first.body?.getReader()
+      let text = ''
+      const decoder = new TextDecoder()
+      while (!text.includes('roots/list'))
+        text += decoder.decode((await reader?.read())?.value, { stream: true })
+      const [, id = ''] = /"id":("(?:[^"\\]|\\.)*"|[^,]*)/.exec(text) ?? []
+      const [, progressToken = ''] = /"progressToken":("(?:[^"\\]|\\.)*"|[^}]*)/.exec(text) ?? []
+      expect([id, progressToken]).toEqual(
+        at === 'all' ? [`"${one.name}:${LARGE}"`, `"${one.name}:${LARGE}"`] : [LARGE, LARGE],
+      )
+      await client.post(
+        `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${progressToken},"progress":1}}`,
+      )
+      await client.post(
+        '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"nobody","progress":1}}',
+      )
+      expect((await client.post(`{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`)).status).toBe(202)
+      texts.set(at, [id])
+      for (const it of finish) it()
+      await reader?.cancel()
+    }
+    const told = (server: ScriptedServer) =>
+      server.requests.flatMap(({ text: it, body }) => (body?.method === 'notifications/progress' ? [it] : []))
+    await until('both were told', () => told(one.server).length >= 2, BOUND_MS)
+    for (const text of told(one.server).filter((it) => !it.includes('nobody')))
+      expect(text).toContain(`"progressToken":${LARGE}`)
+    expect(told(two.server)).toEqual([])
+    const answers = one.server.requests.filter(({ text: it }) => it.includes('"roots":[]'))
+    expect(answers.map(({ text: it }) => it)).toEqual([
+      `{"jsonrpc":"2.0","id":${LARGE},"result":{"roots":[]}}`,
+      `{"jsonrpc":"2.0","id":${LARGE},"result":{"roots":[]}}`,
+    ])
+  })
 })

@@ -9,6 +9,8 @@ export interface ScriptedRequest {
   readonly headers: IncomingHttpHeaders
   /** Null for a GET or a DELETE. */
   readonly body: RpcMessage | null
+  /** The body as it was written. */
+  readonly text: string
 }
 
 export interface ScriptedServer {
@@ -70,7 +72,7 @@ export async function startScripted(era: Era, script: Script): Promise<ScriptedS
     let text = ''
     for await (const piece of http.setEncoding('utf8')) text += String(piece)
     const body = text === '' ? null : (JSON.parse(text) as RpcMessage)
-    const request = { http: http.method ?? '', headers: http.headers, body }
+    const request = { http: http.method ?? '', headers: http.headers, body, text }
     requests.push(request)
     if (!script(request, response)) answer(request, response)
   })
