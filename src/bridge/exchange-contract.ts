@@ -11,6 +11,7 @@ export const paths = {
   goOn: '/continue',
   ask: '/ask',
   answer: '/answer',
+  attend: '/attend',
   watch: '/watch',
   subscribe: '/subscribe',
   erase: '/erase',
@@ -34,6 +35,15 @@ export interface Begin extends Destination {
   /** Headers of the client's that are passed on. */
   readonly trace: readonly (readonly [string, string])[]
 }
+
+/** A call is under way in a session of the upstream's: what the server says there outside of it may be for it. */
+export interface Attend extends Destination {
+  readonly session: SessionNames
+}
+
+export type AttendLine =
+  /** The stream on which the server would say it is open, or there is none. */
+  { readonly kind: 'ready' } | { readonly kind: 'said'; readonly message: RpcMessage }
 
 /** Goes on with it: the client's retry. */
 export interface Continue {

@@ -1,7 +1,7 @@
 /**
  * The Durable Object in which the eras meet where one request is not enough: it holds a call that waits for its
- * client's input, collects a client's answers, or keeps what a session watches. An object of the first two kinds serves
- * one exchange and stores nothing: should it die, the exchange is lost, and whoever comes back is told so.
+ * client's input, collects a client's answers, hears what a server says outside of the calls in a session that they share, or
+ * keeps what a session watches. An object of the first two kinds serves one exchange and stores nothing: should it die, the exchange is lost, and whoever comes back is told so.
  */
 import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../canonical-digest.ts'
@@ -10,10 +10,12 @@ import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
+import { Attendance } from './attendance.ts'
 import { Exchange } from './exchange.ts'
 import {
   type Answer,
   type Ask,
+  type Attend,
   type Begin,
   type Continue,
   type Destination,
@@ -41,6 +43,8 @@ const TENANT = 'tenant'
 export class ExchangeObject extends DurableObject<Env> {
   #exchange: Exchange | null = null
   #mailbox: Mailbox | null = null
+  #attendance: Attendance | null = null
+  #beating: ReturnType<typeof setTimeout> | null = null
   readonly #watchers = new Set<Watcher>()
 
   override async fetch(request: Request): Promise<Response> {
@@ -55,6 +59,8 @@ export class ExchangeObject extends DurableObject<Env> {
       case paths.answer:
         this.#mailbox?.take(body as Answer)
         return new Response(null, { status: 204 })
+      case paths.attend:
+        return this.#attend(body as Attend, request.signal)
       case paths.watch:
         return this.#watch(body as WatchFor, request.signal)
       case paths.subscribe:
@@ -67,7 +73,8 @@ export class ExchangeObject extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#exchange?.isWaiting === true) await this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS)
+    const isWaiting = this.#exchange?.isWaiting === true || this.#attendance?.isAttended === true
+    if (isWaiting) await this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS)
     else if (this.#watchers.size > 0) await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
     else await this.ctx.blockConcurrencyWhile(() => this.#forget())
   }
@@ -125,6 +132,23 @@ export class ExchangeObject extends DurableObject<Env> {
       this.#mailbox = null
     })
     return new Response(this.#mailbox.body)
+  }
+
+  /** One object for all calls in one session of the upstream's. */
+  async #attend({ session, ...at }: Attend, signal: AbortSignal): Promise<Response> {
+    const link = await this.#linkTo(at)
+    if ('failure' in link) return line({ kind: 'problem', problem: link })
+    this.#attendance ??= new Attendance(link, session)
+    const body = this.#attendance.attend(signal)
+    // Most calls are over before that; one that waits for its client lasts longer than the object would.
+    this.#beating ??= setTimeout(() => this.#beat(), HEARTBEAT_MS)
+    return new Response(body)
+  }
+
+  #beat(): void {
+    this.#beating = null
+    if (this.#attendance?.isAttended === true)
+      this.ctx.waitUntil(this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS))
   }
 
   async #watch(terms: WatchFor, signal: AbortSignal): Promise<Response> {

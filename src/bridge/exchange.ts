@@ -6,8 +6,9 @@ import type { Outgoing } from '../forward/deliver.ts'
 import { isForgotten } from '../forward/forgetting.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
+import { exchangeObjects } from '../objects.ts'
 import { hungUp, problemFrom } from '../upstream/answer-problems.ts'
-import { send } from '../upstream/http.ts'
+import { type Hold, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
@@ -15,7 +16,14 @@ import { answers, isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.
 import { notify } from '../upstream/session.ts'
 import { Allowance } from './allowance.ts'
 import { lacking, type Question } from './capabilities.ts'
-import type { Begin, Continue, ExchangeLine } from './exchange-contract.ts'
+import {
+  type Attend,
+  type AttendLine,
+  type Begin,
+  type Continue,
+  type ExchangeLine,
+  paths,
+} from './exchange-contract.ts'
 import {
   answerForStateless,
   inputRequired,
@@ -26,13 +34,15 @@ import {
   requestForSession,
 } from './for-session.ts'
 import { cancel, decline, resume } from './in-session.ts'
-import { LineWriter } from './lines.ts'
+import { LineReader, LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 import { requestStateOf } from './names.ts'
 import { newSecret } from './secret.ts'
 
 /** How long a question waits for the client. */
 export const ANSWER_MS = 5 * 60_000
+/** How long a call waits until the server can be heard outside of its own stream. */
+const READY_MS = 1_000
 /** Notifications that are kept while there is no request of the client's to tell them on. */
 const MOST_KEPT = 64
 const MOST_ROUNDS = 50
@@ -64,6 +74,9 @@ export class Exchange {
   #leg: Leg
   #out: LineWriter<ExchangeLine> | null = null
   #reader: MessageReader | null = null
+  #hold: Hold | null = null
+  /** Aborts when it needs to hear no more of what the server says outside of the call. */
+  readonly #left = new AbortController()
   /** Questions of the upstream's, by the names that the client answers them under. */
   readonly #questions = new Map<string, { readonly id: RpcId; readonly question: Question }>()
   #questionCount = 0
@@ -130,6 +143,8 @@ export class Exchange {
     const link = this.#link
     const { signal } = this.#abort
     this.#whole.start()
+    await this.#attend()
+    if (this.#isOver) return
     const sent = await send(link, {
       method: 'POST',
       headers: requestHeaders({ client: new Headers(trace.map(([name, value]) => [name, value])), session }),
@@ -137,12 +152,15 @@ export class Exchange {
       signal,
       // It may be silent while it waits for the client; how long otherwise is seen to here.
       isUntimed: true,
+      onHold: (hold) => {
+        this.#hold = hold
+      },
     })
     if (!sent.ok) return this.#finish({ kind: 'problem', problem: sent.problem })
     const over = () => this.#out?.write({ kind: 'over' })
     if (await isForgotten(sent, session, this.#id, over)) return this.#finish({ kind: 'forgotten' })
     const reader = new MessageReader(sent, this.#id, (last) => resume(link, session, last, signal))
-    reader.allowSilence(this.#idleMs)
+    reader.allowSilence(this.isWaiting ? Number.POSITIVE_INFINITY : this.#idleMs)
     this.#reader = reader
     let problem: UpstreamProblem | null = null
     try {
@@ -156,6 +174,47 @@ export class Exchange {
       this.#finish({ kind: 'problem', problem })
     }
     reader.close(problem)
+  }
+
+  /**
+   * Has the server's questions heard that come outside of the call's own stream. The call begins when they can be, or after a moment:
+   * a server drops what nobody would hear, and waits for the answer all the same.
+   */
+  async #attend(): Promise<void> {
+    const { session, tenant, config } = this.#terms
+    const link = this.#link
+    if (session.id === null) return
+    const name = JSON.stringify(['attendance', this.owner, config.name, config.url, session.id])
+    const attend: Attend = { tenant, config, session }
+    const { promise: isReady, resolve: ready } = Promise.withResolvers<void>()
+    const hear = async () => {
+      const response = await exchangeObjects(link.env, link.tenant)
+        .getByName(name)
+        .fetch(`http://exchange${paths.attend}`, {
+          method: 'POST',
+          body: JSON.stringify(attend),
+          signal: this.#left.signal,
+        })
+      if (response.body === null) return
+      const reader = new LineReader<AttendLine>(response.body)
+      this.#left.signal.addEventListener('abort', () => reader.cancel())
+      for (let line = await reader.next(); line !== null; line = await reader.next()) {
+        if (line.kind === 'ready') ready()
+        if (line.kind !== 'said') continue
+        this.#take(line.message, 200)
+        if (this.#questions.size > 0 && this.#out !== null) this.#ask()
+      }
+    }
+    // That nothing is heard there is no reason not to make the call.
+    link.waitUntil(hear().then(ready, ready))
+    const timer = setTimeout(ready, READY_MS)
+    await isReady
+    clearTimeout(timer)
+  }
+
+  #allowSilence(ms: number): void {
+    if (this.#reader !== null) this.#reader.allowSilence(ms)
+    else this.#hold?.watchdog.heard(ms)
   }
 
   get #idleMs(): number {
@@ -202,7 +261,7 @@ export class Exchange {
     this.#rounds += 1
     if (this.#rounds > MOST_ROUNDS) {
       const message = `asked the client for input more than ${MOST_ROUNDS} times`
-      this.#reader?.stop(problemOf('unanswered', message))
+      this.#stop(problemOf('unanswered', message))
       return
     }
     const secret = newSecret()
@@ -211,7 +270,7 @@ export class Exchange {
     const message = inputRequired(this.#leg.id, requests, state)
     this.#secret = secret
     this.#whole.pause()
-    this.#reader?.allowSilence(Number.POSITIVE_INFINITY)
+    this.#allowSilence(Number.POSITIVE_INFINITY)
     this.#deadline = setTimeout(() => this.#giveUp(), ANSWER_MS)
     this.#host.onWaiting()
     const out = this.#out
@@ -225,7 +284,7 @@ export class Exchange {
     this.#deadline = null
     if (this.#isOver) return
     this.#whole.start()
-    this.#reader?.allowSilence(this.#idleMs)
+    this.#allowSilence(this.#idleMs)
   }
 
   /** Sends on what the client answered; what it left open it is asked again. */
@@ -240,7 +299,7 @@ export class Exchange {
       answered.map(([name, { id }]) => this.#tell({ jsonrpc: '2.0', id, result: responses[name] })),
     )
     const problem = problems.find((it) => it !== null)
-    if (problem !== undefined) this.#reader?.stop(problem)
+    if (problem !== undefined) this.#stop(problem)
   }
 
   #tell(message: object): Promise<UpstreamProblem | null> {
@@ -279,6 +338,7 @@ export class Exchange {
 
   #cancelUpstream(problem: UpstreamProblem): void {
     this.#isOver = true
+    this.#left.abort()
     this.#whole.pause()
     this.#link.waitUntil(cancel(this.#link, this.#terms.session, this.#id))
     this.#stop(problem)
@@ -286,14 +346,18 @@ export class Exchange {
 
   /** Makes the reading end with `problem`. Before there is a reader, the request itself is aborted. */
   #stop(problem: UpstreamProblem): void {
-    if (this.#reader === null) this.#abort.abort()
-    else this.#reader.stop(problem)
+    if (this.#reader !== null) this.#reader.stop(problem)
+    else {
+      this.#hold?.watchdog.stop(problem)
+      this.#abort.abort()
+    }
   }
 
   /** The last word. It waits for the client where that is away. */
   #finish(last: Last): void {
     if (this.#isOver && this.#last === null) return
     this.#isOver = true
+    this.#left.abort()
     this.#whole.pause()
     this.#questions.clear()
     if (this.#out === null) {

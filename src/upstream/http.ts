@@ -33,6 +33,8 @@ export interface UpstreamRequest {
   readonly isAside?: boolean
   /** As `isEndless`, but it takes a place as any other: whoever sends it sees to its time. */
   readonly isUntimed?: boolean
+  /** Called before it is sent, with what bounds it in time. */
+  readonly onHold?: (hold: Hold) => void
 }
 
 /** An open request. Whoever holds it must `end` it. */
@@ -89,6 +91,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
     },
   }
   if (request.signal?.aborted) cancel()
+  request.onHold?.(hold)
 
   try {
     const answered = await fetch(config.url, {
