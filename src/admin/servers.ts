@@ -1,6 +1,7 @@
 /** The administration API's upstream servers: what is registered, how they stand, and drift accepted. */
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
+import { parseExact } from '../exact-json.ts'
 import { type Scanned, scanServer } from '../forward/scan.ts'
 import { isObject } from '../json.ts'
 import { nativeServerNames } from '../native/server-names.ts'
@@ -260,7 +261,7 @@ function toolsIn(
   { toolsJson, driftedJson }: Catalogue,
 ): z.output<typeof toolSchema>[] {
   const drifted = JSON.parse(driftedJson) as Record<string, unknown>
-  const listed = (JSON.parse(toolsJson) as unknown[]).filter(isObject)
+  const listed = (parseExact(toolsJson) as unknown[]).filter(isObject)
   return listed
     .flatMap((tool) => {
       const { name, title, annotations } = tool
@@ -335,7 +336,7 @@ function standing({ name, document, status }: ServerView) {
       tool,
       since: at(sinceMs),
       action: document.on_drift,
-      diff: JSON.parse(diffJson) as unknown,
+      diff: parseExact(diffJson),
     })),
     drift_total: status.driftTotal,
     flags: status.flags,

@@ -1,5 +1,7 @@
 /** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
 
+import { canonicalJson } from '../canonical-json.ts'
+import { hasOddNumber, parseExact } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { sha256Hex } from '../sha256.ts'
 import { judgeTool } from '../upstream/entries.ts'
@@ -46,7 +48,7 @@ export interface ExaminedListing {
 export async function examine(toolsJson: string): Promise<ExaminedListing | null> {
   let tools: unknown
   try {
-    tools = JSON.parse(toolsJson)
+    tools = parseExact(toolsJson)
   } catch {
     return null
   }
@@ -82,9 +84,17 @@ export async function examine(toolsJson: string): Promise<ExaminedListing | null
   for (const [tool, definitions] of texts) {
     // A name that is listed twice stands for both: neither can change unnoticed behind the other.
     const fingerprint = await sha256Hex(definitions.join('\n'))
-    examined.push({ tool, fingerprint, definition: definitions[0] ?? '' })
+    const rounded = definitions.map(withoutDigits)
+    const isSame = rounded.every((text, index) => text === definitions[index])
+    const roundedFingerprint = isSame ? fingerprint : await sha256Hex(rounded.join('\n'))
+    examined.push({ tool, fingerprint, roundedFingerprint, definition: definitions[0] ?? '' })
   }
   return { tools: examined, flags, named, names, leftOut }
+}
+
+/** A definition as it was pinned before pins kept the digits of numbers. */
+function withoutDigits(definition: string): string {
+  return hasOddNumber(definition) ? canonicalJson(JSON.parse(definition)) : definition
 }
 
 /**

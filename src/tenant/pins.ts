@@ -2,6 +2,7 @@
  * Pins: what each tool of a server was when it was first listed, or last accepted; and drift, the tools that are
  * something else now. A tool that goes away keeps its pin, so that it cannot come back as something else.
  */
+import { parseExact } from '../exact-json.ts'
 import { diffTools } from '../upstream/pins.ts'
 import type { DriftView } from './contract.ts'
 
@@ -17,6 +18,8 @@ export interface Examined {
   readonly tool: string
   /** SHA-256 of the definition, as hex. */
   readonly fingerprint: string
+  /** The same of the definition with JavaScript's numbers, as pins were made before they kept digits. */
+  readonly roundedFingerprint: string
   /** Canonical JSON of what is pinned. */
   readonly definition: string
 }
@@ -25,6 +28,8 @@ interface PinRow extends Record<string, SqlStorageValue> {
   tool: string
   fingerprint: string
   definition: string
+  /** 1: numbers in it have their digits. */
+  is_exact: number
 }
 
 /** What comparing a listing did. */
@@ -50,13 +55,22 @@ export function compareWithPins(
   const drifted = byTool(sql.exec<PinRow>('SELECT * FROM drift WHERE server = ?', server).toArray())
   let isChanged = false
   let isHeld = false
-  for (const { tool, fingerprint, definition } of tools) {
+  for (const { tool, fingerprint, roundedFingerprint, definition } of tools) {
     const pin = pins.get(tool)
     const drift = drifted.get(tool)
     const kept = definition.length <= LONGEST_DEFINITION ? definition : ''
     if (pin === undefined) {
-      sql.exec('INSERT INTO pins VALUES (?, ?, ?, ?, ?)', server, tool, fingerprint, kept, nowMs)
-    } else if (pin.fingerprint === fingerprint) {
+      sql.exec(
+        `INSERT INTO pins (server, tool, fingerprint, definition, pinned_at, is_exact) VALUES (?, ?, ?, ?, ?, 1)`,
+        ...[server, tool, fingerprint, kept, nowMs],
+      )
+    } else if (isAsPinned(pin, fingerprint, roundedFingerprint)) {
+      if (pin.is_exact === 0) {
+        sql.exec(
+          'UPDATE pins SET fingerprint = ?, definition = ?, is_exact = 1 WHERE server = ? AND tool = ?',
+          ...[fingerprint, kept, server, tool],
+        )
+      }
       if (drift === undefined) continue
       if (holds) {
         isHeld = true
@@ -66,9 +80,9 @@ export function compareWithPins(
     } else {
       if (drift?.fingerprint === fingerprint) continue
       sql.exec(
-        `INSERT INTO drift (server, tool, fingerprint, definition, since, diff) VALUES (?, ?, ?, ?, ?, ?)
+        `INSERT INTO drift (server, tool, fingerprint, definition, since, diff, is_exact) VALUES (?, ?, ?, ?, ?, ?, 1)
          ON CONFLICT (server, tool) DO UPDATE SET fingerprint = excluded.fingerprint,
-           definition = excluded.definition, diff = excluded.diff`,
+           definition = excluded.definition, diff = excluded.diff, is_exact = 1`,
         ...[server, tool, fingerprint, kept, nowMs, diffJson(pin.definition, kept)],
       )
     }
@@ -76,6 +90,11 @@ export function compareWithPins(
   }
   if (isChanged) forgetOldest(sql, server, tools)
   return { isChanged, isHeld }
+}
+
+/** What was pinned with JavaScript's numbers is compared with them once more, and has its digits from then on. */
+function isAsPinned(pin: PinRow, fingerprint: string, roundedFingerprint: string): boolean {
+  return pin.fingerprint === fingerprint || (pin.is_exact === 0 && pin.fingerprint === roundedFingerprint)
 }
 
 /** Every tool that has drifted, by name. */
@@ -118,7 +137,7 @@ export function pinnedOfDrifted(sql: SqlStorage, server: string): Record<string,
     )
     .toArray()
   return Object.fromEntries(
-    rows.map(({ tool, definition }) => [tool, definition === '' ? null : JSON.parse(definition)]),
+    rows.map(({ tool, definition }) => [tool, definition === '' ? null : parseExact(definition)]),
   )
 }
 
@@ -127,8 +146,8 @@ export function acceptDrift(sql: SqlStorage, server: string, tool: string | null
   const accepted = driftedTools(sql, server).filter((name) => tool === null || name === tool)
   for (const name of accepted) {
     sql.exec(
-      `INSERT OR REPLACE INTO pins (server, tool, fingerprint, definition, pinned_at)
-       SELECT server, tool, fingerprint, definition, ? FROM drift WHERE server = ? AND tool = ?`,
+      `INSERT OR REPLACE INTO pins (server, tool, fingerprint, definition, pinned_at, is_exact)
+       SELECT server, tool, fingerprint, definition, ?, is_exact FROM drift WHERE server = ? AND tool = ?`,
       ...[nowMs, server, name],
     )
     sql.exec('DELETE FROM drift WHERE server = ? AND tool = ?', server, name)
@@ -140,7 +159,7 @@ function diffJson(before: string, after: string): string {
   const note = (why: string) => JSON.stringify([{ field: '', before: '', after: why }])
   if (before === '' || after === '')
     return note(`a definition of more than ${LONGEST_DEFINITION} characters is kept as its fingerprint alone`)
-  const diff = JSON.stringify(diffTools(JSON.parse(before), JSON.parse(after)))
+  const diff = JSON.stringify(diffTools(parseExact(before), parseExact(after)))
   return diff.length <= LONGEST_DIFF ? diff : note(`a diff of ${diff.length} characters is not kept`)
 }
 

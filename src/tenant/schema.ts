@@ -436,6 +436,13 @@ const migrations: readonly string[] = [
     )
   );
   `,
+  `
+  -- Whether a definition's numbers have their digits: 0 for what was pinned before they were kept. All listings are compared
+  -- once more, so that no pin stays behind.
+  ALTER TABLE pins ADD COLUMN is_exact INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE drift ADD COLUMN is_exact INTEGER NOT NULL DEFAULT 0;
+  DELETE FROM seen;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

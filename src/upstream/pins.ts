@@ -1,5 +1,6 @@
 /** What is pinned of an upstream's tools, and what has changed since. PURE: whoever stores a pin makes its digest. */
 import { canonicalJson } from '../canonical-json.ts'
+import { isLiteral } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { pointer } from '../policy/problem.ts'
 
@@ -100,7 +101,7 @@ function excerpts(before: unknown, after: unknown): { before: unknown; after: un
 
 /** Arrays and objects only get here where they are empty, very deep, or where the other side is something else. */
 function shown(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? canonicalJson(value) : value
+  return typeof value === 'object' && value !== null && !isLiteral(value) ? canonicalJson(value) : value
 }
 
 function excerpt(value: unknown, from: number): unknown {

@@ -51,6 +51,70 @@ async function upstream() {
   return first
 }
 
+describe('numbers of a definition', () => {
+  /** A listing of one tool whose schema has this number, digit by digit. */
+  const listNumber = (literal: string) =>
+    tenantObject('acme').observe('crm', {
+      digest: `number-${listings++}`,
+      toolsJson: `[{"name":"find","inputSchema":{"type":"object","maximum":${literal}}}]`,
+    })
+  /** The pin as it was made before pins kept digits. */
+  async function makeRounded(literal: string): Promise<void> {
+    const text = `{"inputSchema":{"maximum":${JSON.stringify(JSON.parse(literal))},"type":"object"},"name":"find"}`
+    const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+    const fingerprint = [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+    await tenantRows(
+      'acme',
+      `UPDATE pins SET fingerprint = '${fingerprint}', definition = '${text}', is_exact = 0`,
+    )
+    await tenantRows('acme', 'DELETE FROM seen')
+  }
+
+  test.each([
+    ['1.0', '1'],
+    ['9007199254740993', '9007199254740992'],
+    ['1e400', '1e401'],
+    ['0.1', '0.10'],
+  ])('have changed from %s to %s', async (before, after) => {
+    await register()
+    await listNumber(before)
+    await listNumber(before)
+    expect(await drifted()).toEqual([])
+    await listNumber(after)
+    expect(await drifted()).toEqual(['find'])
+    const [row] = await tenantRows<{ diff: string }>('acme', 'SELECT diff FROM drift')
+    expect(row?.diff).toBe(`[{"field":"/inputSchema/maximum","before":${before},"after":${after}}]`)
+    await listNumber(before)
+    expect(await drifted()).toEqual([])
+  })
+
+  test.each(['1.0', '9007199254740993', '7'])(
+    'that were pinned without digits have not changed: %s',
+    async (literal) => {
+      await register()
+      await listNumber(literal)
+      await makeRounded(literal)
+      await listNumber(literal)
+      expect(await drifted()).toEqual([])
+      // From then on they are pinned with their digits.
+      await listNumber(literal === '1.0' ? '1' : `${literal}.0`)
+      expect(await drifted()).toEqual(['find'])
+    },
+  )
+
+  test('that were pinned without digits have changed where they are others even so', async () => {
+    await register()
+    await listNumber('1.0')
+    await makeRounded('1.0')
+    await listNumber('2.0')
+    expect(await drifted()).toEqual(['find'])
+    await admin('POST', 'acme/servers/crm/accept')
+    await listNumber('2.0')
+    await listNumber('2')
+    expect(await drifted()).toEqual(['find'])
+  })
+})
+
 describe('a first listing', () => {
   test('is pinned, kept as the catalogue, and known to every principal', async () => {
     await register()
