@@ -6,6 +6,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../canonical-digest.ts'
 import type { Env } from '../env.ts'
+import { parseExact } from '../exact-json.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
@@ -48,7 +49,7 @@ export class ExchangeObject extends DurableObject<Env> {
   readonly #watchers = new Set<Watcher>()
 
   override async fetch(request: Request): Promise<Response> {
-    const body: unknown = await request.json()
+    const body = parseExact(await request.text())
     switch (new URL(request.url).pathname) {
       case paths.begin:
         return this.#begin(body as Begin, request.signal)

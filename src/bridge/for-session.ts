@@ -10,7 +10,7 @@ import {
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { STATELESS_VERSION } from '../revisions.ts'
-import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
+import { isRpcId, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { lacking, type Question, serverCapabilities } from './capabilities.ts'
 import { changes, logLevels, metaOf, RESOURCE_UPDATED, type RpcRequest, withMeta } from './meta.ts'
 
@@ -55,7 +55,7 @@ export interface Leg {
 
 export function legOf({ id, method, params }: RpcRequest): Leg {
   const { progressToken, [LOG_LEVEL_META_KEY]: level } = metaOf(params)
-  const hasToken = typeof progressToken === 'string' || typeof progressToken === 'number'
+  const hasToken = isRpcId(progressToken)
   return {
     id,
     method,

@@ -1,4 +1,5 @@
 /** What the Worker and an ExchangeObject say to each other while a request lasts: JSON, a line each. */
+import { parseExact } from '../exact-json.ts'
 
 /** Holds back whoever writes more than a slow reader has taken. */
 const MOST_WAITING_BYTES = 256 * 1024
@@ -75,7 +76,7 @@ export class LineReader<T> {
   async next(): Promise<T | null> {
     for (;;) {
       const line = this.#lines.shift()
-      if (line !== undefined) return JSON.parse(line) as T
+      if (line !== undefined) return parseExact(line) as T
       const { done, value } = await this.#reader.read()
       if (done) return null
       const lines = (this.#rest + this.#decoder.decode(value, { stream: true })).split('\n')

@@ -1,4 +1,5 @@
 /** A server's tools as they were last listed, for when it cannot be asked, and what is pinned of them. */
+import { parseExact } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
@@ -16,6 +17,8 @@ interface Known {
   /** What is pinned of the tools that have drifted; null where that is not kept. */
   readonly drifted: ReadonlyMap<string, unknown>
 }
+
+type Annotations = Readonly<Record<string, unknown>>
 
 const catalogues = new Map<string, Known>()
 const MOST_CATALOGUES = 200
@@ -47,7 +50,8 @@ export async function pinnedAnnotations(
     ? known.drifted.get(name)
     : known.tools.find((listed) => listed.name === name)
   if (!isObject(tool)) return null
-  return isObject(tool.annotations) ? tool.annotations : {}
+  // Policies compare JavaScript's numbers.
+  return isObject(tool.annotations) ? (JSON.parse(JSON.stringify(tool.annotations)) as Annotations) : {}
 }
 
 /** A version never changes, so it is asked for once. */
@@ -62,8 +66,8 @@ async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | n
     const { version, toolsJson, driftedJson } = catalogue
     const known = {
       version,
-      tools: (JSON.parse(toolsJson) as unknown[]).filter(isTool),
-      drifted: new Map(Object.entries(JSON.parse(driftedJson) as object)),
+      tools: (parseExact(toolsJson) as unknown[]).filter(isTool),
+      drifted: new Map(Object.entries(parseExact(driftedJson) as object)),
     }
     if (catalogues.size >= MOST_CATALOGUES) catalogues.clear()
     // It may be newer than the version that was asked for, which is as good.
