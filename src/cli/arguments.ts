@@ -11,6 +11,8 @@ export interface Option {
   readonly value: string | null
   readonly help: string
   readonly required?: boolean
+  /** Other options, one of which may stand in the place of a required one. */
+  readonly unless?: readonly string[]
   /** Its value is never quoted. */
   readonly isSecret?: boolean
 }
@@ -65,8 +67,9 @@ export function readArguments(
   }
   // Whoever asks for help has nothing else to get right.
   if (switches.has('help')) return { operands, values, switches }
-  for (const { name, value, required } of options) {
-    const isGiven = tokens.some((token) => token.kind === 'option' && token.name === name)
+  for (const { name, value, required, unless = [] } of options) {
+    const enough = [name, ...unless]
+    const isGiven = tokens.some((token) => token.kind === 'option' && enough.includes(token.name))
     if (required === true && !isGiven) problems.push({ found: `no --${name}`, allowed: `--${name} ${value}` })
   }
   // What follows an option that is unknown may be its value, so operands too many would only be confusing.

@@ -1,9 +1,10 @@
 /** Files of cases: what a policy is expected to decide. Read as strictly as policies are. */
 import * as z from 'zod/v4'
 import { notJson } from '../json.ts'
-import { name, object } from '../policy/fragments.ts'
+import { name, object, refuse } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { type Problem, pointer } from '../policy/problem.ts'
+import { readKey } from '../policy/reading.ts'
 import { readText } from '../policy/text.ts'
 import { moment } from './moment.ts'
 import { verdicts } from './verdict.ts'
@@ -21,7 +22,9 @@ const context = {
 
 const call = {
   ...context,
-  tool: name,
+  tool: name.optional().describe('What is called; in its place:'),
+  resource: z.string().optional().describe('A resource that is read, as server+uri'),
+  prompt: z.string().optional().describe('A prompt, as server__name'),
   args: z.record(z.string(), z.unknown()).optional(),
   annotations: z.record(z.string(), z.unknown()).optional().describe('What the tool says of itself'),
   repeat: z
@@ -36,6 +39,20 @@ const call = {
   shadow: z.array(z.string()).optional().describe('Where the rules stand that would have acted, in order'),
 }
 
+/** A case says one thing that is called or read. */
+function saysOne(
+  it: { tool?: unknown; resource?: unknown; prompt?: unknown },
+  refinement: z.core.$RefinementCtx,
+): void {
+  const [kind, other] = (['tool', 'resource', 'prompt'] as const).filter((name) => it[name] !== undefined)
+  if (kind === undefined) refuse(refinement, 'string', null, ['tool'])
+  else if (other !== undefined)
+    refuse(refinement, `one of tool, resource, prompt: ${kind} stands beside it`, null, [other])
+  else if (kind !== 'tool' && readKey(kind, String(it[kind])) === null) {
+    refuse(refinement, kind === 'resource' ? 'server+uri' : 'server__name', null, [kind])
+  }
+}
+
 const title = z.string().min(1).max(500)
 
 const file = object({
@@ -43,12 +60,12 @@ const file = object({
   cases: z
     .array(
       z.union([
-        object({ name: title, ...call }),
+        object({ name: title, ...call }).superRefine(saysOne),
         object({
           name: title,
           ...context,
           sequence: z
-            .array(object(call))
+            .array(object(call).superRefine(saysOne))
             .min(1, 'at least one call')
             .describe('Calls that share their counters'),
         }),

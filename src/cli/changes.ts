@@ -1,8 +1,10 @@
-/** Which tools two policies treat differently. */
-import { type Meaning, meaningOf, namedTools, type Source } from './meaning.ts'
+/** Which tools two policies treat differently, and what of reading. */
+import { readKinds } from '../policy/model.ts'
+import { type Meaning, meaningOf, meaningOfReading, namedReads, namedTools, type Source } from './meaning.ts'
 
 /** One difference; null where one of the two has nothing to say. */
 export interface Change {
+  /** The tool; of reading, `resource <key>` or `prompt <key>`. */
   readonly tool: string
   readonly what: 'listed' | 'call' | 'rule' | 'limit'
   readonly a: string | null
@@ -17,7 +19,20 @@ export interface Change {
 export function changesBetween(a: Source, b: Source, only?: readonly string[]): Change[] {
   const named = new Set([...namedTools(a), ...namedTools(b)])
   const tools = only === undefined ? [...[...named].sort(), otherThan(named)] : [...new Set(only)]
-  return tools.flatMap((tool) => changesOf(tool, meaningOf(a, tool), meaningOf(b, tool)))
+  const changes = tools.flatMap((tool) => changesOf(tool, meaningOf(a, tool), meaningOf(b, tool)))
+  return only === undefined ? [...changes, ...changesOfReading(a, b)] : changes
+}
+
+/** By key, and for what has none. Where neither document has the section, everything may be read, but for limits. */
+function changesOfReading(a: Source, b: Source): Change[] {
+  return readKinds.flatMap((kind) => {
+    const keys = new Set([...(namedReads(a, kind) ?? []), ...(namedReads(b, kind) ?? [])])
+    const other = `(any other ${kind})`
+    return [...[...keys].sort(), other].flatMap((key) => {
+      const named = key === other ? other : `${kind} ${key}`
+      return changesOf(named, meaningOfReading(a, kind, key), meaningOfReading(b, kind, key))
+    })
+  })
 }
 
 /** A name for every tool that is not named. */

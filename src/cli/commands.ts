@@ -60,7 +60,15 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     summary: 'Say how one call would be decided, and why',
     operands: ONE_FILE,
     options: [
-      { name: 'tool', value: 'NAME', help: 'the tool that is called', required: true },
+      {
+        name: 'tool',
+        value: 'NAME',
+        help: 'the tool that is called',
+        required: true,
+        unless: ['resource', 'prompt'],
+      },
+      { name: 'resource', value: 'SERVER+URI', help: 'in its place: a resource that is read' },
+      { name: 'prompt', value: 'SERVER__NAME', help: 'in its place: a prompt' },
       { name: 'args', value: 'JSON', help: 'its arguments, an object' },
       { name: 'account', value: 'A', help: 'the account of the session; none where absent' },
       { name: 'label', value: 'L', help: 'the label of the grant' },
@@ -72,6 +80,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     examples: [
       `gatehouse policy explain policy.yaml --tool pay --args '{"amount": 120}' --account ana`,
       `gatehouse policy explain policy.yaml --tool pay --counters '{"/tools/pay/limits/0": 30}'`,
+      'gatehouse policy explain policy.yaml --resource files+file:///docs/a.md',
     ],
     run: explain,
   },

@@ -1,11 +1,12 @@
 /** `policy explain`: one call, and how it would be decided. */
 import { isObject } from '../json.ts'
 import { type CounterStore, prospectsOf, reserve, type Subject } from '../policy/counting.ts'
-import { decide } from '../policy/decide.ts'
+import { decide, limitsOn } from '../policy/decide.ts'
 import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
 import { explain as explainCall } from '../policy/explain.ts'
 import type { Call, Charge, Context, Policy } from '../policy/model.ts'
 import { describeValue } from '../policy/problem.ts'
+import { readKey } from '../policy/reading.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given } from './arguments.ts'
 import { memoryCounters } from './memory.ts'
@@ -24,9 +25,11 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
     problems.push({ found: `--${option} ${read.found}`, allowed: `--${option} '{"name": …}', a JSON object` })
     return {}
   }
+  const asked = askedIn(values)
+  if ('found' in asked) problems.push(asked)
   const call: Call = {
-    tool: values.get('tool') ?? '',
-    args: objectOf('args'),
+    ...('found' in asked ? { tool: '' } : asked),
+    args: { ...uriOf(asked), ...objectOf('args') },
     ...(values.has('annotations') ? { annotations: objectOf('annotations') } : {}),
   }
   const counted = objectOf('counters')
@@ -41,10 +44,30 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
   const context: Context = { nowMs, account, label: values.get('label') ?? '' }
   const subject: Subject = { session: null, account }
   const store = memoryCounters()
-  const unfit = count(store, counted, loaded.policy, call.tool, subject, nowMs)
+  const unfit = count(store, counted, loaded.policy, call, subject, nowMs)
   if (unfit.length > 0) return misuse(COMMAND, unfit)
   const text = explainCall(loaded.policy, call, context, store, subject)
   return fine(text.split('\n'), explanation(loaded.policy, call, context, store, subject))
+}
+
+/** What is explained: a call of a tool, or reading. */
+function askedIn(values: Given['values']): Pick<Call, 'kind' | 'tool'> | Misuse {
+  const given = (['tool', 'resource', 'prompt'] as const).filter((option) => values.has(option))
+  const [kind = 'tool', other] = given
+  if (other !== undefined) {
+    return { found: `--${other} beside --${kind}`, allowed: 'one of --tool, --resource, --prompt' }
+  }
+  const tool = values.get(kind) ?? ''
+  if (kind === 'tool') return { tool }
+  if (readKey(kind, tool) !== null) return { kind, tool }
+  const allowed = kind === 'resource' ? '--resource SERVER+URI' : '--prompt SERVER__NAME'
+  return { found: `--${kind} ${describeValue(tool)}`, allowed }
+}
+
+/** What conditions on a resource look at. */
+function uriOf(asked: ReturnType<typeof askedIn>): Record<string, unknown> {
+  if ('found' in asked || asked.kind !== 'resource') return {}
+  return { uri: readKey('resource', asked.tool)?.pattern }
 }
 
 /** The explanation for machines. */
@@ -71,12 +94,12 @@ function count(
   store: CounterStore,
   counted: Record<string, unknown>,
   policy: Policy,
-  tool: string,
+  call: Call,
   subject: Subject,
   nowMs: number,
 ): Misuse[] {
   const problems: Misuse[] = []
-  const limits = (policy.tools.get(tool) ?? policy.others).limits.map(({ charge }) => charge)
+  const limits = limitsOn(policy, call).map(({ charge }) => charge)
   const rules = [...new Set(limits.map(({ rule }) => rule))]
   const charges: Charge[] = []
   for (const [rule, value] of Object.entries(counted)) {
@@ -84,7 +107,7 @@ function count(
     if (!rules.includes(rule)) {
       problems.push({
         found: `--counters with ${describeValue(rule)}`,
-        allowed: rules.length > 0 ? rules.join(', ') : 'none: the tool has no limits',
+        allowed: rules.length > 0 ? rules.join(', ') : `none: the ${call.kind ?? 'tool'} has no limits`,
         nearest: nearest(rule, rules),
       })
     } else if (used === null || used.units < 0n) {

@@ -1,8 +1,11 @@
-/** What a policy means for one tool. */
-import { isListed } from '../policy/decide.ts'
-import type { HostedDocument, HostedTool } from '../policy/hosted.ts'
-import type { Policy } from '../policy/model.ts'
-import { type LimitWords, limitWords, requirementWords, whenWords } from './wording.ts'
+/** What a policy means for one tool, or for what is read. */
+
+import { sections } from '../policy/compile.ts'
+import { isListed, isReadable } from '../policy/decide.ts'
+import type { HostedDocument, HostedReadingEntry, HostedTool } from '../policy/hosted.ts'
+import type { Policy, ReadKind } from '../policy/model.ts'
+import { entryFor } from '../policy/reading.ts'
+import { type LimitWords, limitWords, ownerWords, requirementWords, whenWords } from './wording.ts'
 
 export interface Meaning {
   readonly isListed: boolean
@@ -19,31 +22,72 @@ export interface Source {
   readonly hosted: HostedDocument
 }
 
+/** Rules with what their counters belong to, in words. */
+type Part = readonly [HostedTool, string]
+
 /** Every tool that a policy names, to call or to hide. */
 export function namedTools({ hosted }: Source): string[] {
   return [...Object.keys(hosted.tools ?? {}), ...(hosted.hide ?? []).filter((name) => name !== '*')]
 }
 
+/** Every key of a section on reading; null where there is no such section. */
+export function namedReads({ hosted }: Source, kind: ReadKind): string[] | null {
+  const section = hosted[sections[kind]]
+  return section === undefined ? null : Object.keys(section)
+}
+
 /** What the policy means for calls of `tool`. */
 export function meaningOf({ policy, hosted }: Source, tool: string): Meaning {
   const listed = isListed(policy, tool)
-  const watched = (call: string) => (policy.shadow ? `allowed (shadow: ${call})` : call)
-  const unreached = { isListed: listed, rules: [], limits: [] }
-  if (policy.hidesAll || policy.hidden.has(tool)) return { ...unreached, call: watched('hidden') }
+  if (policy.hidesAll || policy.hidden.has(tool)) return unreached(policy, listed, 'hidden')
   if (!policy.tools.has(tool) && policy.defaultAction === 'deny') {
-    return { ...unreached, call: watched('denied by default') }
+    return unreached(policy, listed, 'denied by default')
   }
   const own = policy.tools.has(tool) ? hosted.tools?.[tool] : undefined
-  const parts: [HostedTool, string | null][] = [
-    [own ?? {}, tool],
-    [hosted.all_tools ?? {}, null],
-  ]
+  return meaningOfParts(policy, listed, [
+    [own ?? {}, ownerWords(tool)],
+    [hosted.all_tools ?? {}, ownerWords('*')],
+    everything(hosted),
+  ])
+}
+
+/** What the policy means for reading what `name` stands for: a key, or anything of no key. */
+export function meaningOfReading({ policy, hosted }: Source, kind: ReadKind, name: string): Meaning {
+  const section = hosted[sections[kind]]
+  const reading = kind === 'resource' ? policy.resources : policy.prompts
+  if (section === undefined || reading === null) return meaningOfParts(policy, true, [everything(hosted)])
+  // A key is a name as well, in which `*` is itself; the server that stands for any has a name of its own.
+  const example = name.replace(/^\*(?=\+|__)/, 'any')
+  const listed = isReadable(policy, kind, example)
+  const entry = entryFor(reading, example)
+  if (entry?.hides) return unreached(policy, listed, 'hidden')
+  if (entry === null && policy.defaultAction === 'deny') return unreached(policy, listed, 'denied by default')
+  const { hide: _, ...own }: HostedReadingEntry = (entry === null ? undefined : section[entry.key]) ?? {}
+  return meaningOfParts(policy, listed, [
+    [own, `the ${kind} ${JSON.stringify(entry?.key)}`],
+    everything(hosted),
+  ])
+}
+
+function everything({ all = {} }: HostedDocument): Part {
+  return [all, 'everything']
+}
+
+function unreached(policy: Policy, listed: boolean, call: string): Meaning {
+  return { isListed: listed, rules: [], limits: [], call: watched(policy, call) }
+}
+
+function watched(policy: Policy, call: string): string {
+  return policy.shadow ? `allowed (shadow: ${call})` : call
+}
+
+function meaningOfParts(policy: Policy, listed: boolean, parts: readonly Part[]): Meaning {
   const always = (list: 'deny_if' | 'require_approval') =>
     parts.some(([part]) => part[list]?.some((one) => one.conditions.length === 0 && one.shadow !== true))
   const call = always('deny_if')
-    ? watched('denied')
+    ? watched(policy, 'denied')
     : always('require_approval')
-      ? watched('needs approval')
+      ? watched(policy, 'needs approval')
       : 'allowed'
   return {
     isListed: listed,

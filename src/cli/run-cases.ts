@@ -1,6 +1,7 @@
 /** Plays cases against a policy. */
 import { sameJson } from '../json.ts'
-import type { Policy } from '../policy/model.ts'
+import type { Call, Policy } from '../policy/model.ts'
+import { readKey } from '../policy/reading.ts'
 import type { Case, Expected } from './cases.ts'
 import { memoryCounters } from './memory.ts'
 import { momentMs } from './moment.ts'
@@ -29,9 +30,9 @@ export function play(policy: Policy, { name, calls }: Case): Played {
   const of = calls.reduce((sum, { repeat = 1 }) => sum + repeat, 0)
   let number = 0
   for (const expected of calls) {
-    const { tool, args = {}, annotations, account = null, session = null, label = '', at } = expected
+    const { account = null, session = null, label = '', at } = expected
     const nowMs = (at === undefined ? null : momentMs(at)) ?? NOON_MS
-    const call = { tool, args, annotations }
+    const call = callOf(expected)
     for (let i = 0; i < (expected.repeat ?? 1); i++) {
       number += 1
       const came = verdictOf(policy, call, { nowMs, account, label }, { session, account }, store)
@@ -42,6 +43,17 @@ export function play(policy: Policy, { name, calls }: Case): Played {
     }
   }
   return { name, failure: null }
+}
+
+/** What a case calls or reads. */
+function callOf({ tool = '', resource, prompt, args = {}, annotations }: Expected): Call {
+  if (resource !== undefined) {
+    const uri = readKey('resource', resource)?.pattern
+    return { kind: 'resource', tool: resource, args: { uri, ...args }, annotations }
+  }
+  return prompt === undefined
+    ? { tool, args, annotations }
+    : { kind: 'prompt', tool: prompt, args, annotations }
 }
 
 function meets(came: Verdict, { expect, rule, message, shadow }: Expected): boolean {

@@ -32,16 +32,11 @@ export function whenWords(verb: string, { conditions, on_deny, shadow }: When, i
   return `${verb} ${when}${said(on_deny, shadow, isWatched)}`
 }
 
-/** What a limit or a counter does. `owner` is the tool that it stands at, null for every tool. */
-export function limitWords(
-  it: HostedLimit | HostedCount,
-  owner: string | null,
-  isWatched: boolean,
-): LimitWords {
+/** What a limit or a counter does. `owner` says, in words, what its counter belongs to. */
+export function limitWords(it: HostedLimit | HostedCount, owner: string, isWatched: boolean): LimitWords {
   const { counter, window, sliding = false, scope = 'grant', increment, increment_from } = it
   const limit = 'max' in it ? it : null
-  const looksAt = limit?.tool ?? owner ?? '*'
-  const whose = looksAt === '*' ? 'all tools together' : JSON.stringify(looksAt)
+  const whose = limit?.tool === undefined ? owner : ownerWords(limit.tool)
   const adds =
     limit?.tool !== undefined
       ? ', adding nothing'
@@ -55,6 +50,11 @@ export function limitWords(
   if (limit === null) return { of, says: `counts ${of}` }
   const most = limit.strict === true ? 'less than' : 'at most'
   return { of, says: `${most} ${number(limit.max)} ${of}${said(limit.on_deny, limit.shadow, isWatched)}` }
+}
+
+/** A tool, or `*` for all of them, as what a counter belongs to. */
+export function ownerWords(tool: string): string {
+  return tool === '*' ? 'all tools together' : JSON.stringify(tool)
 }
 
 function said(message: string | undefined, shadow: boolean | undefined, isWatched: boolean): string {

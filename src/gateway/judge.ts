@@ -10,7 +10,7 @@ import { publicOrigin } from '../approvals/origin.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
-import type { Charge, Shadow } from '../policy/model.ts'
+import type { Charge, Kind, Shadow } from '../policy/model.ts'
 import type { Assumed, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { Passage } from './admission.ts'
@@ -20,6 +20,9 @@ import { refundTenant, reserveForTenant } from './tenant-limits.ts'
 
 /** A call, as far as the policy and the audit look at it. */
 export interface Subject {
+  /** Absent: a call of a tool. */
+  readonly kind?: Kind
+  /** The tool; or what is read, as policies name it. */
   readonly tool: string
   /** Another name that rules may use for the tool. */
   readonly alias?: string | undefined
@@ -69,8 +72,8 @@ export class Judge {
   #approval: string | null = null
 
   constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
-    const { tool, alias } = subject
-    const isAsked = usesContext(config.policy, tool, alias)
+    const { kind, tool, alias } = subject
+    const isAsked = usesContext(config.policy, tool, alias, kind)
     this.#passage = passage
     this.#config = config
     this.#subject = subject
@@ -89,10 +92,10 @@ export class Judge {
 
   /** Asks the policy; null when it allows, or would have a person asked: that is the principal's to find out. */
   decide(nowMs: number): RefusedCall | null {
-    const { tool, alias, args, annotations } = this.#subject
+    const { kind, tool, alias, args, annotations } = this.#subject
     const decision = decide(
       this.#config.policy,
-      { tool, alias, args, annotations },
+      { kind, tool, alias, args, annotations },
       { nowMs, ...this.#caller },
     )
     this.#shadow = decision.shadow
@@ -137,6 +140,12 @@ export class Judge {
     const intent = this.#intent({ rule: this.#rule, charges, approval, begunBy: null, work })
     const abandon = () => refundTenant(this.#passage, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
+  }
+
+  /** As `reserve`, for what takes nothing from limits. */
+  free(): Promise<ReservedCall | RefusedCall> {
+    this.#charges = []
+    return this.reserve({ kind: 'none' })
   }
 
   #intent(said: Pick<CallIntent, 'rule' | 'charges' | 'approval' | 'begunBy' | 'work'>): CallIntent {

@@ -1,18 +1,24 @@
 /** From the limits of a hosted document to what is charged. */
 import { type Decimal, formatDecimal, parseDecimal } from './decimal.ts'
-import type { HostedCount, HostedLimit, HostedTool } from './hosted.ts'
+import type { HostedCount, HostedLimit } from './hosted.ts'
 import { lookFor } from './look.ts'
-import type { Charge, Limit, WindowName } from './model.ts'
+import type { Charge, Kind, Limit, WindowName } from './model.ts'
 import { parsePath } from './path.ts'
 import { windowOf } from './window.ts'
+
+/** What a counter belongs to: a tool ("*": all of them), an entry on reading, or everything. */
+export interface Owner {
+  readonly kind: Kind | 'all'
+  /** The tool, or the key of the entry. */
+  readonly name: string
+}
 
 /** What a limit counts, as far as limits must agree on it. */
 export interface Counted {
   /** Where it stands in the hosted document. */
   readonly at: string
-  /** The tool whose counter it is, "*" for those of `all_tools`. */
-  readonly owner: string
-  /** That tool, where it is another and the counter is only looked at. */
+  readonly owner: Owner
+  /** The tool whose counter is only looked at, or null. */
   readonly looksAt: string | null
   readonly counter: string
   readonly window: string
@@ -35,30 +41,44 @@ export function counterKey({
   window,
   scope,
 }: Omit<Counted, 'at' | 'adds' | 'looksAt'>): string {
-  return JSON.stringify([owner === '*' ? 'all' : `tool:${owner}`, counter, window, scope])
+  return JSON.stringify([ownerKey(owner), counter, window, scope])
 }
 
-/** The limits of one entry, and its counters without one. */
+/** Stored with what was counted, so never changed. */
+function ownerKey({ kind, name }: Owner): string {
+  if (kind === 'all') return 'everything'
+  return kind === 'tool' && name === '*' ? 'all' : `${kind}:${name}`
+}
+
+/** The limits of one entry, and its counters without one. `name` and `kind` are of what they belong to. */
 export function limitsOf(
-  rules: HostedTool,
+  rules: Counting,
   place: string,
-  tool: string,
+  name: string,
   origin: (place: string) => string,
+  kind: Owner['kind'] = 'tool',
 ): NamedLimit[] {
+  const owner = { kind, name }
   return [
-    ...(rules.limits ?? []).map((it, i) => limitOf(it, origin(`${place}/limits/${i}`), tool)),
-    ...(rules.counts ?? []).map((it, i) => limitOf(it, origin(`${place}/counts/${i}`), tool)),
+    ...(rules.limits ?? []).map((it, i) => limitOf(it, origin(`${place}/limits/${i}`), owner)),
+    ...(rules.counts ?? []).map((it, i) => limitOf(it, origin(`${place}/counts/${i}`), owner)),
   ]
 }
 
-function limitOf(it: HostedLimit | HostedCount, at: string, tool: string): NamedLimit {
+/** What of an entry counts. */
+export interface Counting {
+  readonly limits?: readonly HostedLimit[] | undefined
+  readonly counts?: readonly HostedCount[] | undefined
+}
+
+function limitOf(it: HostedLimit | HostedCount, at: string, own: Owner): NamedLimit {
   const { counter, window, sliding = false, scope = 'grant', increment, increment_from } = it
   const limiting = 'max' in it ? it : null
   const looksAt = limiting?.tool ?? null
   const increments = { increment, increment_from, looksAt }
   const counted: Counted = {
     at,
-    owner: looksAt ?? tool,
+    owner: looksAt === null ? own : { kind: 'tool', name: looksAt },
     looksAt,
     counter,
     window: sliding ? `${window} sliding` : String(window),

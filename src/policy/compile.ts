@@ -3,11 +3,12 @@
  * because it takes two places of the document, is checked here.
  */
 
-import { type Counted, counterKey, limitsOf, type NamedLimit } from './compile-limits.ts'
+import { type Counted, counterKey, limitsOf, type NamedLimit, type Owner } from './compile-limits.ts'
 import { allOf, type ConditionDocument, compileCondition } from './condition.ts'
-import type { HostedDocument, HostedTool } from './hosted.ts'
-import type { Charge, Check, Limit, Policy, ToolRules } from './model.ts'
+import type { HostedDocument, HostedReading, HostedRules } from './hosted.ts'
+import type { Charge, Check, Limit, Policy, Reading, ReadKind, ToolRules } from './model.ts'
 import { type Problem, pointer } from './problem.ts'
+import { compileReading } from './reading.ts'
 import type { Translation } from './translation.ts'
 import { usesOf } from './uses.ts'
 
@@ -19,20 +20,39 @@ export function compile({ hosted, origins }: Pick<Translation, 'hosted' | 'origi
   const origin = (place: string) => origins.get(place) ?? place
   const counted: Counted[] = []
   const units = unitsOf(hosted)
-  const own = new Map<string, Part>()
-  for (const [tool, rules] of Object.entries(hosted.tools ?? {})) {
-    own.set(tool, partOf(rules, pointer('tools', tool), tool, origin, counted, units))
+  const part = (rules: HostedRules, place: string, owner: Owner) =>
+    partOf(rules, place, owner, origin, counted, units)
+  const own = Object.entries(hosted.tools ?? {}).map(
+    ([tool, rules]) => [tool, part(rules, pointer('tools', tool), { kind: 'tool', name: tool })] as const,
+  )
+  const ofTools = part(hosted.all_tools ?? {}, '/all_tools', { kind: 'tool', name: '*' })
+  const all = part(hosted.all ?? {}, '/all', { kind: 'all', name: '' })
+  const reading = (kind: ReadKind, section: HostedReading | undefined): Reading | null => {
+    if (section === undefined) return null
+    const entries = Object.entries(section).map(([key, { hide = false, ...rules }]) => {
+      const place = pointer(sections[kind], key)
+      return { key, hides: hide, rules: rulesOf(place, [part(rules, place, { kind, name: key }), all]) }
+    })
+    return compileReading(kind, entries, rulesOf('(default allow)', [all]))
   }
-  const every = partOf(hosted.all_tools ?? {}, '/all_tools', '*', origin, counted, units)
   const policy: Policy = {
     defaultAction: hosted.default ?? 'deny',
     hidesAll: hosted.hide?.includes('*') ?? false,
     hidden: new Set(hosted.hide),
-    tools: new Map([...own].map(([tool, part]) => [tool, rulesOf(pointer('tools', tool), part, every)])),
-    others: rulesOf('(default allow)', null, every),
+    tools: new Map(own.map(([tool, it]) => [tool, rulesOf(pointer('tools', tool), [it, ofTools, all])])),
+    others: rulesOf('(default allow)', [ofTools, all]),
+    resources: reading('resource', hosted.resources),
+    prompts: reading('prompt', hosted.prompts),
+    unsaid: rulesOf('(reading allowed)', [all]),
     shadow: hosted.mode === 'shadow',
   }
   return { policy, problems: contradictions(counted) }
+}
+
+/** Where a document speaks of what is read. */
+export const sections: Readonly<Record<ReadKind, 'resources' | 'prompts'>> = {
+  resource: 'resources',
+  prompt: 'prompts',
 }
 
 /** The rules of one entry of the document. */
@@ -44,9 +64,8 @@ interface Part {
   readonly usesAnnotations: boolean
 }
 
-/** A tool's own rules come before those on every call, and who denies comes before who asks. */
-function rulesOf(rule: string, own: Part | null, every: Part): ToolRules {
-  const parts = own === null ? [every] : [own, every]
+/** Its own rules come before those on every call, and who denies comes before who asks. */
+function rulesOf(rule: string, parts: readonly Part[]): ToolRules {
   const limits = parts.flatMap((part) => part.limits)
   return {
     rule,
@@ -59,14 +78,14 @@ function rulesOf(rule: string, own: Part | null, every: Part): ToolRules {
 }
 
 function partOf(
-  rules: HostedTool,
+  rules: HostedRules,
   place: string,
-  tool: string,
+  owner: Owner,
   origin: (place: string) => string,
   counted: Counted[],
   units: ReadonlyMap<string, Charge['unit']>,
 ): Part {
-  const named: NamedLimit[] = limitsOf(rules, place, tool, origin)
+  const named: NamedLimit[] = limitsOf(rules, place, owner.name, origin, owner.kind)
   counted.push(...named)
   const paths = [...usesOf(rules, place, origin)].map(({ path }) => path)
   return {
@@ -83,7 +102,7 @@ function partOf(
   }
 }
 
-/** What each counter counts, told by whoever adds to it. */
+/** What each tool's counter counts, told by whoever adds to it. */
 function unitsOf({ tools = {}, all_tools = {} }: HostedDocument): ReadonlyMap<string, Charge['unit']> {
   const units = new Map<string, Charge['unit']>()
   for (const [tool, rules] of [...Object.entries(tools), ['*', all_tools] as const]) {

@@ -8,13 +8,18 @@ import type {
   Context,
   Decision,
   Denied,
+  Kind,
   Limit,
   Policy,
+  Reading,
+  ReadKind,
   Shadow,
   Sight,
   ToolRules,
   Truth,
 } from './model.ts'
+import { entryFor, isAmbiguous, LONGEST_READ } from './reading.ts'
+import { normalForms } from './uri.ts'
 
 const NOTHING: readonly never[] = []
 
@@ -26,10 +31,13 @@ const NOTHING: readonly never[] = []
  * One lookup and no loop over other tools: the cost grows with the rules of this tool alone.
  */
 export function decide(policy: Policy | null, call: Call, context: Context): Decision {
+  const kind = call.kind ?? 'tool'
   if (policy === null) {
-    return deny('no_policy', '(no policy)', 'This grant has no policy, so every call is denied.')
+    const what = kind === 'tool' ? 'every call is denied' : 'nothing may be read'
+    return deny('no_policy', '(no policy)', `This grant has no policy, so ${what}.`)
   }
-  const decision = enforce(policy, call, context)
+  const decision =
+    kind === 'tool' ? enforce(policy, call, context) : enforceReading(policy, kind, call, context)
   return policy.shadow ? watched(decision) : decision
 }
 
@@ -43,14 +51,46 @@ export function isListed(policy: Policy | null, tool: string, alias?: string): b
   )
 }
 
-/** Whether a decision on this tool may depend on the session's account or the grant's label. */
-export function usesContext(policy: Policy | null, tool: string, alias?: string): boolean {
-  return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesContext
+/** Whether a list of resources, templates or prompts may show this: it is neither hidden nor refused by default. */
+export function isReadable(policy: Policy | null, kind: ReadKind, name: string): boolean {
+  if (policy === null) return false
+  const reading = readingOf(policy, kind)
+  if (policy.shadow || reading === null) return true
+  if (name.length > LONGEST_READ) return false
+  const entry = entryFor(reading, name)
+  return entry === null ? policy.defaultAction === 'allow' : !entry.hides
+}
+
+/** Whether everything of this kind is readable, so that lists need not be looked at. */
+export function isAllReadable(policy: Policy | null, kind: ReadKind): boolean {
+  return policy !== null && (policy.shadow || readingOf(policy, kind) === null)
+}
+
+/** Whether a decision on this may depend on the session's account or the grant's label. */
+export function usesContext(
+  policy: Policy | null,
+  tool: string,
+  alias?: string,
+  kind: Kind = 'tool',
+): boolean {
+  return policy !== null && rulesOn(policy, kind, tool, alias).usesContext
 }
 
 /** Whether a decision on this tool may depend on what the tool says of itself. */
 export function usesAnnotations(policy: Policy | null, tool: string, alias?: string): boolean {
   return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesAnnotations
+}
+
+/** Every limit that a decision on this may charge. */
+export function limitsOn(policy: Policy, { kind = 'tool', tool, alias }: Call): readonly Limit[] {
+  return rulesOn(policy, kind, tool, alias).limits
+}
+
+function rulesOn(policy: Policy, kind: Kind, tool: string, alias: string | undefined): ToolRules {
+  if (kind === 'tool') return rulesOf(policy, tool, alias) ?? policy.others
+  const reading = readingOf(policy, kind)
+  if (reading === null) return policy.unsaid
+  return (tool.length <= LONGEST_READ ? entryFor(reading, tool)?.rules : undefined) ?? reading.others
 }
 
 function enforce(policy: Policy, call: Call, context: Context): Decision {
@@ -61,6 +101,44 @@ function enforce(policy: Policy, call: Call, context: Context): Decision {
     return deny('default_deny', '(default deny)', `The policy does not allow the tool "${tool}".`)
   }
   return evaluate(rules ?? policy.others, call, context)
+}
+
+/** The same order as for calls; `hide` and `default` are looked for by entry, where there is a section. */
+function enforceReading(policy: Policy, kind: ReadKind, call: Call, context: Context): Decision {
+  const reading = readingOf(policy, kind)
+  if (reading === null) return evaluate(policy.unsaid, call, context)
+  const { tool: name } = call
+  if (name.length > LONGEST_READ) {
+    const message = `The policy compares names of at most ${LONGEST_READ} characters, so this ${kind} is denied.`
+    return deny('denied', '(too long)', message)
+  }
+  const entry = entryFor(reading, name)
+  if (entry?.hides) return deny('hidden', '(hidden)', `The ${kind} "${name}" is not available.`)
+  if (entry === null && policy.defaultAction === 'deny')
+    return deny('default_deny', '(default deny)', `The policy does not allow the ${kind} "${name}".`)
+  const rules = entry?.rules ?? reading.others
+  const decision = evaluate(rules, call, context)
+  const isOther = () => isAmbiguous(reading, name, entry) || isDeniedOtherwise(rules, call, context)
+  if (decision.action === 'deny' || !isOther()) return decision
+  const message =
+    `Other rules apply to the ${kind} "${name}" once its name is normalised, so it is denied. ` +
+    'Ask for it by its normal form: without needless percent-encoding, dot segments, query or fragment.'
+  return deny('ambiguous', '(ambiguous)', message, decision.trace, decision.shadow)
+}
+
+/** Whether a condition on the URI denies what a server that normalises it would read it as. */
+function isDeniedOtherwise(rules: ToolRules, call: Call, context: Context): boolean {
+  const { uri } = call.args
+  if (call.kind !== 'resource' || typeof uri !== 'string' || rules.checks.length === 0) return false
+  const isDenied = (form: string) => {
+    const args = { ...call.args, uri: form }
+    return evaluate(rules, { ...call, args }, context).action === 'deny'
+  }
+  return normalForms(uri).some(isDenied)
+}
+
+function readingOf({ resources, prompts }: Policy, kind: ReadKind): Reading | null {
+  return kind === 'resource' ? resources : prompts
 }
 
 function evaluate(rules: ToolRules, call: Call, context: Context): Decision {
@@ -75,11 +153,11 @@ function evaluate(rules: ToolRules, call: Call, context: Context): Decision {
     if (!acts(check.effect, check.test(call, context, trace))) continue
     if (check.shadow) {
       shadow ??= []
-      shadow.push(shadowOf(check, call.tool))
+      shadow.push(shadowOf(check, call))
     } else if (check.effect === 'approve') {
       approval = check
     } else {
-      return deny('denied', check.rule, messageOf(check, call.tool), trace, shadow ?? NOTHING)
+      return deny('denied', check.rule, messageOf(check, call), trace, shadow ?? NOTHING)
     }
   }
   return charged(rules, call, trace, shadow ?? NOTHING, approval)
@@ -116,7 +194,7 @@ function charged(
   }
   if (approval === null)
     return { action: 'allow', rule: rules.rule, charges, trace, shadow: seen } satisfies Allowed
-  const message = messageOf(approval, call.tool)
+  const message = messageOf(approval, call)
   return {
     action: 'require_approval',
     code: 'approval_required',
@@ -142,16 +220,17 @@ function unfitAmount({ from }: Limit): string {
   return `The policy counts ${from?.path}, which must be a decimal number of 0 or more.`
 }
 
-function messageOf({ effect, message }: Check, tool: string): string {
+function messageOf({ effect, message }: Check, { kind = 'tool', tool }: Call): string {
   if (message !== null) return message
-  return effect === 'approve'
-    ? `A person must approve this call of "${tool}".`
-    : `The policy denies this call of "${tool}".`
+  if (effect === 'approve') return `A person must approve this call of "${tool}".`
+  return kind === 'tool'
+    ? `The policy denies this call of "${tool}".`
+    : `The policy denies reading the ${kind} "${tool}".`
 }
 
-function shadowOf(check: Check, tool: string): Shadow {
+function shadowOf(check: Check, call: Call): Shadow {
   const action = check.effect === 'approve' ? 'require_approval' : 'deny'
-  return { action, rule: check.rule, message: messageOf(check, tool) }
+  return { action, rule: check.rule, message: messageOf(check, call) }
 }
 
 /** A policy in shadow allows everything, and says what it would have done. Its limits only watch. */

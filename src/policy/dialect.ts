@@ -6,7 +6,7 @@ import { nearest } from './spelling.ts'
 export const dialects = ['hosted', 'rule', 'short'] as const
 export type Dialect = (typeof dialects)[number]
 
-/** Names of a tool's entry that only one dialect has. */
+/** Names of an entry that only one dialect has. */
 const marks: ReadonlyMap<string, Dialect> = new Map<string, Dialect>(
   Object.entries({
     require: 'hosted',
@@ -61,13 +61,22 @@ function* marksOf(
 ): Generator<Mark> {
   if (Object.hasOwn(document, 'all_tools'))
     yield { dialect: 'hosted', place: '/all_tools', name: 'all_tools' }
-  const { tools } = document
-  if (!isObject(tools)) return
-  for (const [tool, entry] of Object.entries(tools)) {
-    if (!isObject(entry)) continue
-    for (const name of Object.keys(entry)) {
-      const dialect = dialectOfName(name)
-      if (dialect !== undefined) yield { dialect, place: pointer('tools', tool, name), name }
-    }
+  for (const section of ['tools', 'resources', 'prompts']) {
+    const entries = document[section]
+    if (!isObject(entries)) continue
+    for (const [key, entry] of Object.entries(entries)) yield* marksIn(entry, [section, key], dialectOfName)
+  }
+  yield* marksIn(document.all, ['all'], dialectOfName)
+}
+
+function* marksIn(
+  entry: unknown,
+  path: readonly string[],
+  dialectOfName: (name: string) => Dialect | undefined,
+): Generator<Mark> {
+  if (!isObject(entry)) return
+  for (const name of Object.keys(entry)) {
+    const dialect = dialectOfName(name)
+    if (dialect !== undefined) yield { dialect, place: pointer(...path, name), name }
   }
 }

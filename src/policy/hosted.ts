@@ -20,6 +20,8 @@ import {
   top,
   window,
 } from './fragments.ts'
+import { aloneWhereHidden, hide, readingSections, refuseToolPaths } from './fragments-reading.ts'
+import { usesIn } from './uses.ts'
 
 const counted = {
   counter: name,
@@ -30,23 +32,47 @@ const counted = {
   increment_from: argumentPath.optional().describe('The argument whose value a call adds'),
 }
 
-const limit = object({
-  ...counted,
+const most = {
   max: amount,
   strict: z.boolean().optional().describe('max itself is too much already'),
+}
+const said = { on_deny: message.optional(), shadow }
+
+const limit = object({
+  ...counted,
+  ...most,
   tool: name.optional().describe('Look at the counter of another tool ("*": of all_tools) and add nothing'),
-  on_deny: message.optional(),
-  shadow,
+  ...said,
 }).superRefine((it, context) => {
   addsOneWay(it, context)
-  const countsCalls = it.increment === undefined && it.increment_from === undefined && it.tool === undefined
-  if (countsCalls && /[.eE]/.test(String(it.max))) {
-    refuse(context, 'a whole number, since calls are counted', null, ['max'])
-  }
+  countsWholes(it, context)
   if (it.tool !== undefined && (it.increment ?? it.increment_from) !== undefined) {
     refuse(context, 'no increment beside tool, whose counter is only looked at', null, ['tool'])
   }
 })
+
+/** A limit that moves its own counter alone. */
+const ownLimit = object({ ...counted, ...most, ...said }).superRefine((it, context) => {
+  addsOneWay(it, context)
+  countsWholes(it, context)
+})
+
+/** A limit on what has no arguments in common. */
+const { increment_from: _, ...counting } = counted
+const plainLimit = object({ ...counting, ...most, ...said }).superRefine((it, context) => {
+  addsOneWay(it, context)
+  countsWholes(it, context)
+})
+
+function countsWholes(
+  it: { max: unknown; increment?: unknown; increment_from?: unknown; tool?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  const countsCalls = it.increment === undefined && it.increment_from === undefined && it.tool === undefined
+  if (countsCalls && /[.eE]/.test(String(it.max))) {
+    refuse(context, 'a whole number, since calls are counted', null, ['max'])
+  }
+}
 
 /** Counts without limiting: for limits that stand at another tool. */
 const count = object(counted).superRefine(addsOneWay)
@@ -77,24 +103,45 @@ const requirement = z.union([
   object({ conditions: z.array(condition).min(1).max(100), on_deny: message.optional(), shadow }),
 ])
 
-const rules = {
+const denials = {
   require: z.array(requirement).optional().describe('Each must hold, or the call is denied'),
   deny_if: z.array(when).optional().describe('Each denies when all its conditions hold'),
+}
+
+const rules = {
+  ...denials,
   require_approval: z.array(when).optional().describe('Each asks a person when all its conditions hold'),
   limits: z.array(limit).optional().describe('Each must have room, or the call is denied'),
   counts: z.array(count).optional().describe('Counters without a limit here'),
 }
 
+/** What an entry of `resources` or `prompts` may say. Nobody can be asked to approve what is read. */
+const readingEntry = object({
+  hide,
+  ...denials,
+  limits: z.array(ownLimit).optional().describe('Each must have room, or reading is denied'),
+}).superRefine((it, context) => {
+  aloneWhereHidden(it, context)
+  for (const list of ['deny_if', 'require'] as const) {
+    refuseToolPaths(usesIn(list, it[list] ?? []), context)
+  }
+})
+
 export const hostedTool = object(rules)
+
+/** The limits on everything that is decided, reading included. */
+const everything = object({ limits: z.array(plainLimit).optional() })
 
 export const hostedDocument = object({
   ...top,
   default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
+  all: everything.optional().describe('Limits on every call and on reading, after all others'),
   all_tools: object(rules).optional().describe('Rules on every call, after the tool’s own'),
   tools: z
     .record(name, hostedTool)
     .optional()
     .describe('Rules by tool; naming one, even with {}, allows it under default deny'),
+  ...readingSections(readingEntry),
 }).superRefine(({ tools }, context) => {
   if (tools !== undefined && Object.hasOwn(tools, '*')) {
     refuse(context, 'a tool name; rules on every tool stand under /all_tools', null, ['tools', '*'])
@@ -103,5 +150,9 @@ export const hostedDocument = object({
 
 export type HostedDocument = z.infer<typeof hostedDocument>
 export type HostedTool = z.infer<typeof hostedTool>
+export type HostedReading = Readonly<Record<string, z.infer<typeof readingEntry>>>
+export type HostedReadingEntry = z.infer<typeof readingEntry>
+/** Rules of whatever they are on. */
+export type HostedRules = HostedTool
 export type HostedLimit = z.infer<typeof limit>
 export type HostedCount = z.infer<typeof count>

@@ -39,7 +39,8 @@ function explain(issue: Issue, base: readonly PathToken[], document: unknown): P
         {
           pointer: pointer(...path),
           found: `the name ${describeValue(path.at(-1))}`,
-          allowed: 'a name of 1 to 128 characters',
+          allowed:
+            issue.issues.find(({ code }) => code === 'custom')?.message ?? 'a name of 1 to 128 characters',
           onName: true,
         },
       ]

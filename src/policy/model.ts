@@ -3,9 +3,18 @@
  */
 import type { Test } from './condition.ts'
 import type { Look } from './look.ts'
+import type { ReadingPattern } from './reading.ts'
 
-/** One call of a tool, as far as a policy may look at it. */
+/** What is asked for: that a tool does something, or to read. */
+export const readKinds = ['resource', 'prompt'] as const
+export type ReadKind = (typeof readKinds)[number]
+export type Kind = 'tool' | ReadKind
+
+/** One call of a tool, or one request to read, as far as a policy may look at it. */
 export interface Call {
+  /** Absent: a call of a tool. */
+  readonly kind?: Kind | undefined
+  /** The tool; or what is read, as reading.ts names it. */
   readonly tool: string
   /** Another name that rules may use for the tool; rules for `tool` itself come before those for it. */
   readonly alias?: string | undefined
@@ -88,7 +97,7 @@ export interface Check {
   readonly shadow: boolean
 }
 
-/** Everything that is asked of a call to one tool, those on every tool included. */
+/** Everything that is asked of a call to one tool, those on every tool included; or of reading, by one entry. */
 export interface ToolRules {
   /** What allows the tool when nothing objects. */
   readonly rule: string
@@ -109,12 +118,35 @@ export interface Policy {
   readonly tools: ReadonlyMap<string, ToolRules>
   /** What is asked of a tool that is not named. */
   readonly others: ToolRules
+  /** Null: the document says nothing of reading resources, so it allows that. */
+  readonly resources: Reading | null
+  /** Null: the document says nothing of prompts, so it allows them. */
+  readonly prompts: Reading | null
+  /** What is asked of reading where the document says nothing of it: the limits on everything, and no more. */
+  readonly unsaid: ToolRules
   /** The whole policy only records what it would have done. */
   readonly shadow: boolean
 }
 
+/** A document's section on what may be read. */
+export interface Reading {
+  readonly kind: ReadKind
+  /** In the order in which they are compared. */
+  readonly patterns: readonly ReadingPattern[]
+  /** What is asked where no entry speaks of what is read, and the default allows. */
+  readonly others: ToolRules
+}
+
+/** What a document says of all that one key stands for. */
+export interface ReadingEntry {
+  readonly key: string
+  /** It is neither listed nor read, as if it were not there. */
+  readonly hides: boolean
+  readonly rules: ToolRules
+}
+
 /** Why a call is refused before anything is counted. */
-export type DenialCode = 'no_policy' | 'hidden' | 'default_deny' | 'denied'
+export type DenialCode = 'no_policy' | 'hidden' | 'default_deny' | 'denied' | 'ambiguous'
 
 /** One condition that was looked at: for administrators. Types only, never an argument's value. */
 export interface Sight {

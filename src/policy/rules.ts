@@ -12,6 +12,7 @@ import {
   message,
   name,
   object,
+  path,
   refuse,
   scope,
   shadow,
@@ -19,7 +20,9 @@ import {
   top,
   window,
 } from './fragments.ts'
+import { aloneWhereHidden, hide, readingSections, refuseToolPaths } from './fragments-reading.ts'
 import { parsePath } from './path.ts'
+import { usesIn } from './uses.ts'
 
 const state = object({
   counter: name,
@@ -54,11 +57,19 @@ const withoutCounter = z.string().superRefine((text, context) => {
 })
 
 const condition = z.union([comparisonOf(withoutCounter, pathOrCounter, {}), ...combinations])
+const plainCondition = z.union([comparisonOf(path, path, {}), ...combinations])
 
 const RATE = /^(\d{1,15})\/(minute|hour|day)$/
 
+const rateLimit = z
+  .string()
+  .regex(RATE, 'calls per window, such as 30/minute: <whole number>/<minute, hour or day>')
+  .optional()
+
+const said = { name: z.string().max(500).optional(), on_deny: message.optional(), shadow }
+
 const rule = object({
-  name: z.string().max(500).optional(),
+  name: said.name,
   action: z
     .enum(['evaluate', 'deny', 'require_approval'])
     .optional()
@@ -66,11 +77,8 @@ const rule = object({
       'evaluate (where absent): the conditions must hold. deny: always. require_approval: if they hold',
     ),
   conditions: z.array(condition).max(100).optional(),
-  on_deny: message.optional(),
-  rate_limit: z
-    .string()
-    .regex(RATE, 'calls per window, such as 30/minute: <whole number>/<minute, hour or day>')
-    .optional(),
+  on_deny: said.on_deny,
+  rate_limit: rateLimit,
   state: state.optional(),
   shadow,
 }).superRefine((it, context) => {
@@ -92,16 +100,46 @@ const rule = object({
   }
 })
 
+/** A rule on reading: nobody can be asked to approve it, and counters have names at tools alone. */
+const readingRule = object({
+  name: said.name,
+  action: z.enum(['evaluate', 'deny']).optional(),
+  conditions: z.array(plainCondition).max(100).optional(),
+  on_deny: said.on_deny,
+  rate_limit: rateLimit,
+  shadow,
+}).superRefine((it, context) => {
+  const conditions = it.conditions ?? []
+  const says = it.rate_limit !== undefined || conditions.length > 0
+  if (it.action === 'deny' ? says : !says) refuse(context, 'conditions or rate_limit, or action "deny" alone')
+  refuseToolPaths(usesIn('conditions', conditions), context)
+})
+
+const readingEntry = object({ hide, rules: z.array(readingRule).optional() }).superRefine(aloneWhereHidden)
+
+/** A limit on everything that is decided. */
+const everyRule = object({
+  name: said.name,
+  rate_limit: rateLimit.unwrap(),
+  on_deny: said.on_deny,
+  shadow,
+})
+
 export const ruleTool = object({ rules: z.array(rule) })
 
 export const ruleDocument = object({
   ...top,
   default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; allow where absent'),
-  tools: z.record(name, ruleTool).describe('Rules by tool; "*" for rules on every call'),
+  all: object({ rules: z.array(everyRule) })
+    .optional()
+    .describe('Limits on every call and on reading, after all others'),
+  tools: z.record(name, ruleTool).optional().describe('Rules by tool; "*" for rules on every call'),
+  ...readingSections(readingEntry),
 })
 
 export type RuleDocument = z.infer<typeof ruleDocument>
 export type Rule = z.infer<typeof rule>
+export type ReadingRule = z.infer<typeof readingRule>
 export type RuleState = z.infer<typeof state>
 export type CounterCondition = { path: string; op: 'lt' | 'lte'; value: string | number }
 

@@ -4,14 +4,14 @@
  */
 import * as z from 'zod/v4'
 import { message, name, object, refuse, scope, shadow, sliding, top, windowSeconds } from './fragments.ts'
-import type { HostedDocument, HostedTool } from './hosted.ts'
+import { readingSections } from './fragments-reading.ts'
+import type { HostedDocument, HostedReadingEntry, HostedTool } from './hosted.ts'
 import { pointer } from './problem.ts'
 import { finish, newDraft, present, type Translation } from './translation.ts'
 
 const MOST_CALLS = Number.MAX_SAFE_INTEGER
 
-export const shortTool = object({
-  action: z.enum(['allow', 'deny', 'require_approval']).optional(),
+const rate = {
   reason: message.optional().describe('What the agent is told'),
   rate_limit: object({
     max: z.int().min(0).max(MOST_CALLS),
@@ -20,6 +20,11 @@ export const shortTool = object({
     scope,
   }).optional(),
   shadow,
+}
+
+export const shortTool = object({
+  action: z.enum(['allow', 'deny', 'require_approval']).optional(),
+  ...rate,
 }).superRefine((it, context) => {
   if (it.action === 'deny' && it.rate_limit !== undefined) {
     refuse(context, '"allow" or "require_approval" beside rate_limit', null, ['action'])
@@ -31,11 +36,32 @@ export const shortTool = object({
   }
 })
 
+/** What may be read: nobody can be asked to approve it. */
+const readingEntry = object({ action: z.enum(['allow', 'deny', 'hide']).optional(), ...rate }).superRefine(
+  (it, context) => {
+    const { action = 'allow', ...rest } = it
+    const others = Object.entries(rest).filter(([, value]) => value !== undefined)
+    if (action === 'hide' && others.length > 0) {
+      refuse(context, 'action "hide" by itself: nothing else is looked at')
+    }
+    if (action === 'deny' && it.rate_limit !== undefined) {
+      refuse(context, '"allow" beside rate_limit', null, ['action'])
+    }
+    if (it.shadow !== undefined && action === 'allow' && it.rate_limit === undefined) {
+      refuse(context, '"deny" or a rate_limit beside it: there is nothing to watch', null, ['shadow'])
+    }
+  },
+)
+
 export const shortDocument = object({
   ...top,
   version: top.version.optional(),
   default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
-  tools: z.record(name, shortTool).describe('One entry a tool; "*" for every call'),
+  all: object({ ...rate, rate_limit: rate.rate_limit.unwrap() })
+    .optional()
+    .describe('A limit on every call and on reading, after all others'),
+  tools: z.record(name, shortTool).optional().describe('One entry a tool; "*" for every call'),
+  ...readingSections(readingEntry),
 })
 
 export type ShortDocument = z.infer<typeof shortDocument>
@@ -44,21 +70,43 @@ export type ShortDocument = z.infer<typeof shortDocument>
 export function translateShort(document: ShortDocument): Translation {
   const origins = new Map<string, string>()
   // The schema that it names is that of its own dialect.
-  const { tools, $schema: _, default: action = 'deny', ...top } = document
+  const { tools = {}, $schema: _, default: action = 'deny', all, resources, prompts, ...top } = document
+  const noting = (place: string, at: string) => (list: string) => void origins.set(`${place}/${list}/0`, at)
   const entries = Object.entries(tools).map(([tool, it]): [string, HostedTool] => {
     const place = tool === '*' ? '/all_tools' : pointer('tools', tool)
-    const at = pointer('tools', tool)
-    return [tool, translateTool(it, (list) => origins.set(`${place}/${list}/0`, at))]
+    return [tool, translateTool(it, noting(place, pointer('tools', tool)))]
   })
+  const section = (name: 'resources' | 'prompts', given: ShortDocument['resources']) =>
+    given === undefined
+      ? {}
+      : {
+          [name]: Object.fromEntries(
+            Object.entries(given).map(([key, it]) => {
+              const place = pointer(name, key)
+              return [key, translateReading(it, noting(place, place))]
+            }),
+          ),
+        }
   const every = entries.find(([tool]) => tool === '*')?.[1]
   const hosted: HostedDocument = {
     ...top,
     version: '1',
     default: action,
+    ...(all === undefined ? {} : { all: translateTool(all, noting('/all', '/all')) }),
     ...(every === undefined ? {} : { all_tools: every }),
     tools: Object.fromEntries(entries.filter(([tool]) => tool !== '*')),
+    ...section('resources', resources),
+    ...section('prompts', prompts),
   }
   return { hosted, origins, problems: [] }
+}
+
+function translateReading(
+  { action, ...rest }: z.infer<typeof readingEntry>,
+  note: (list: string) => void,
+): HostedReadingEntry {
+  if (action === 'hide') return { hide: true }
+  return translateTool({ ...rest, ...present({ action }) }, note)
 }
 
 function translateTool(

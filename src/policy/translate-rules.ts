@@ -1,10 +1,11 @@
 /** From the rule dialect to the hosted one. */
 import { type Decimal, formatDecimal, parseDecimal } from './decimal.ts'
-import type { HostedDocument, HostedLimit } from './hosted.ts'
+import type { HostedDocument, HostedLimit, HostedReading } from './hosted.ts'
 import { describeValue, type Problem, pointer } from './problem.ts'
 import {
   type CounterCondition,
   comparesCounter,
+  type ReadingRule,
   type Rule,
   type RuleDocument,
   type RuleState,
@@ -35,7 +36,7 @@ type Counters = Map<string, Declared>
 export function translateRules(document: RuleDocument, leftOut: readonly string[]): Translation {
   const problems: Problem[] = []
   const origins = new Map<string, string>()
-  const tools = Object.entries(document.tools)
+  const tools = Object.entries(document.tools ?? {})
   const counters = declare(tools, problems)
 
   const drafts = new Map<string, ToolDraft>()
@@ -64,16 +65,61 @@ export function translateRules(document: RuleDocument, leftOut: readonly string[
   for (const declared of counters.values()) count(declared, drafts, origins, problems, leftOut)
 
   // The schema that it names is that of its own dialect.
-  const { tools: _, $schema: __, default: action = 'allow', ...top } = document
+  const { tools: _, $schema: __, default: action = 'allow', all, resources, prompts, ...top } = document
   const every = drafts.get('*')
   drafts.delete('*')
+  const note = (place: string, at: string) => void origins.set(place, at)
   const hosted: HostedDocument = {
     ...top,
     default: action,
+    ...(all === undefined ? {} : { all: finish(translateReading(all.rules, '/all', note)) }),
     ...(every === undefined ? {} : { all_tools: finish(every) }),
     tools: Object.fromEntries([...drafts].map(([tool, draft]) => [tool, finish(draft)])),
+    ...(resources === undefined ? {} : { resources: translateSection(resources, 'resources', note) }),
+    ...(prompts === undefined ? {} : { prompts: translateSection(prompts, 'prompts', note) }),
   }
   return { hosted, origins, problems }
+}
+
+type Note = (place: string, at: string) => void
+
+function translateSection(
+  section: NonNullable<RuleDocument['resources']>,
+  name: 'resources' | 'prompts',
+  note: Note,
+): HostedReading {
+  const entries = Object.entries(section).map(([key, { hide, rules = [] }]) => {
+    const draft = finish(translateReading(rules, pointer(name, key), note))
+    return [key, { ...present({ hide }), ...draft }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Rules on reading: conditions must hold, and rates have counters of their own. */
+function translateReading(rules: readonly ReadingRule[], place: string, note: Note): ToolDraft {
+  const draft = newDraft()
+  rules.forEach(({ action, conditions = [], rate_limit, on_deny, shadow }, i) => {
+    const at = `${place}${pointer('rules', i)}`
+    const said = present({ on_deny, shadow })
+    if (action === 'deny') {
+      note(`${place}${pointer('deny_if', draft.deny_if.length)}`, at)
+      draft.deny_if.push({ conditions: [], ...said })
+    }
+    if (conditions.length > 0) {
+      const list = `${place}${pointer('require', draft.require.length)}`
+      note(list, at)
+      for (const j of conditions.keys()) {
+        note(`${list}${pointer('conditions', j)}`, `${at}${pointer('conditions', j)}`)
+      }
+      draft.require.push({ conditions, ...said })
+    }
+    if (rate_limit !== undefined) {
+      const { max, window } = readRate(rate_limit)
+      note(`${place}${pointer('limits', draft.limits.length)}`, at)
+      draft.limits.push({ counter: `_rate_${window}`, window, max, ...said })
+    }
+  })
+  return draft
 }
 
 function placeOf(tool: string): string {

@@ -30,6 +30,19 @@ export function* usesOf(rules: HostedTool, place: string, origin: (place: string
   }
 }
 
+/** Every path in the entries of one list, each with where it stands below the entry that the list is in. */
+export function usesIn(list: string, entries: readonly (ConditionDocument | Conditions)[]): Use[] {
+  return entries.flatMap((entry, i) =>
+    'conditions' in entry
+      ? entry.conditions.flatMap((it, j) => pathsIn(it, `${list}/${i}/conditions/${j}`))
+      : pathsIn(entry, `${list}/${i}`),
+  )
+}
+
+interface Conditions {
+  readonly conditions: readonly ConditionDocument[]
+}
+
 /** Every path in a condition. */
 export function pathsIn(condition: ConditionDocument, at: string, isNegated = false): Use[] {
   if ('any_of' in condition) {

@@ -1,5 +1,8 @@
 /** What a document may say, but its author can hardly mean. */
 import { isObject } from '../json.ts'
+import { sections } from './compile.ts'
+import type { HostedRules } from './hosted.ts'
+import { readKinds } from './model.ts'
 import { parsePath, type Step } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'
@@ -20,6 +23,8 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
     ...tools.map(([name]) => [name, pointer('tools', name)] as const),
   ]) {
     if (name.includes('*') && name !== '*') warnings.push(noPattern(name, place))
+    // A tool's name may have neither, as far as any server is known.
+    else if (name.includes('://')) warnings.push(noTool(name, place))
   }
   for (const [tool, rules] of tools) {
     const place = pointer('tools', tool)
@@ -39,36 +44,43 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
       if (warning !== null) warnings.push(warning)
     }
   }
-  for (const [rules, place] of [
+  const reading = readKinds.flatMap((kind) =>
+    Object.entries(hosted[sections[kind]] ?? {}).map(
+      ([key, it]) => [it, pointer(sections[kind], key)] as const,
+    ),
+  )
+  const entries: (readonly [HostedRules, string])[] = [
     ...tools.map(([tool, it]) => [it, pointer('tools', tool)] as const),
-    [hosted.all_tools ?? {}, '/all_tools'] as const,
-  ]) {
+    [hosted.all_tools ?? {}, '/all_tools'],
+    ...reading,
+  ]
+  for (const [rules, place] of entries) {
     for (const list of ['deny_if', 'require_approval'] as const) {
-      ;(rules[list] ?? []).forEach(({ conditions }, i) => {
-        for (const use of conditions.flatMap((it, j) =>
-          pathsIn(it, origin(`${place}/${list}/${i}/conditions/${j}`)),
-        )) {
-          if (use.path.includes('[*]') && !use.isNegated) warnings.push(everyElement(use))
-        }
-      })
+      for (const { path, at, isNegated } of usesBelow(rules, place, list, origin)) {
+        if (path.includes('[*]') && !isNegated) warnings.push(everyElement({ path, at, isNegated }))
+      }
     }
   }
-  for (const [rules, place] of [
-    ...tools.map(([tool, it]) => [it, pointer('tools', tool)] as const),
-    [hosted.all_tools ?? {}, '/all_tools'] as const,
-  ]) {
-    ;(rules.require ?? []).forEach((rule, i) => {
-      const at = `${place}/require/${i}`
-      const uses =
-        'conditions' in rule
-          ? rule.conditions.flatMap((it, j) => pathsIn(it, origin(`${at}/conditions/${j}`)))
-          : pathsIn(rule, origin(at))
-      for (const use of uses) {
-        if (use.path.includes('[*]') && use.isNegated) warnings.push(notEveryElement(use))
-      }
-    })
+  for (const [rules, place] of entries) {
+    for (const { path, at, isNegated } of usesBelow(rules, place, 'require', origin)) {
+      if (path.includes('[*]') && isNegated) warnings.push(notEveryElement({ path, at, isNegated }))
+    }
   }
   return warnings
+}
+
+function usesBelow(
+  rules: HostedRules,
+  place: string,
+  list: 'deny_if' | 'require' | 'require_approval',
+  origin: (place: string) => string,
+): Use[] {
+  return (rules[list] ?? []).flatMap((rule, i) => {
+    const at = `${place}/${list}/${i}`
+    return 'conditions' in rule
+      ? rule.conditions.flatMap((it, j) => pathsIn(it, origin(`${at}/conditions/${j}`)))
+      : pathsIn(rule, origin(at))
+  })
 }
 
 function notEveryElement({ path, at }: Use): Problem {
@@ -84,6 +96,15 @@ function noPattern(name: string, at: string): Problem {
     pointer: at,
     found: `the name ${JSON.stringify(name)}, which is no pattern: it names a tool that is called just so`,
     allowed: 'the whole name of a tool',
+    onName: true,
+  }
+}
+
+function noTool(name: string, at: string): Problem {
+  return {
+    pointer: at,
+    found: `the name ${JSON.stringify(name)}, which looks like a URI: here only tools are meant`,
+    allowed: 'the name of a tool; what may be read stands under /resources',
     onName: true,
   }
 }

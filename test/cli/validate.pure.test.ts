@@ -25,7 +25,7 @@ test('says the dialect of what is right, and every problem of what is wrong, as 
       'd.yaml:4:39 /tools/t/limits/0/window: found "minut"; allowed: "minute", "hour", "day", ' +
         'or a whole number of seconds up to 31622400; did you mean "minute"?',
       'd.yaml:2:1 /hid: found the unknown name "hid"; allowed: $schema, version, description, mode, hide, ' +
-        'default, all_tools, tools; did you mean "hide"?',
+        'default, all, all_tools, tools, resources, prompts; did you mean "hide"?',
       '',
     ].join('\n'),
     err: '',

@@ -92,7 +92,7 @@ describe('a policy with a problem does not load, and every problem is named', ()
       'a misspelt name at the top',
       { version: '1', tool: {} },
       [
-        '/tool: found the unknown name "tool"; allowed: $schema, version, description, mode, hide, default, all_tools, tools; did you mean "tools"?',
+        '/tool: found the unknown name "tool"; allowed: $schema, version, description, mode, hide, default, all, all_tools, tools, resources, prompts; did you mean "tools"?',
       ],
     ],
     [

@@ -2,6 +2,7 @@
 import { type ConditionDocument, compileCondition } from '../../src/policy/condition.ts'
 import { decide } from '../../src/policy/decide.ts'
 import { type Loaded, loadPolicy } from '../../src/policy/load.ts'
+import type { Call } from '../../src/policy/model.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 import { type Block, Calls, load, unfold } from './page.ts'
 import { call, NOON, policyOf } from './support.ts'
@@ -92,6 +93,17 @@ function truth(line: string): string {
 
 /** What an agent is told where the author of a policy says nothing. */
 function messages(): readonly string[] {
+  const read = { kind: 'resource', tool: 'files+file:///a/%62', args: { uri: 'file:///a/%62' } } as const
+  const long = { ...read, tool: `files+file:///${'x'.repeat(2_048)}` }
+  const reading: [unknown, Call][] = [
+    [null, read],
+    [{ version: '1', resources: { 'files+*': { hide: true } } }, read],
+    [{ version: '1', resources: {} }, read],
+    [{ version: '1', resources: { '*': { deny_if: [{ conditions: [] }] } } }, read],
+    [{ version: '1', resources: { '*': {}, 'files+file:///a/b': {} } }, read],
+    [{ version: '1', resources: { '*': {} } }, long],
+    [{ version: '1', default: 'allow' }, read],
+  ]
   const documents: unknown[] = [
     null,
     { version: '1', hide: ['t'] },
@@ -103,10 +115,13 @@ function messages(): readonly string[] {
     },
     { version: '1', tools: { t: { require_approval: [{ conditions: [] }] } } },
   ]
-  return documents.map((document) => {
+  const calls = [...documents.map((document) => [document, call()] as const), ...reading]
+  return calls.map(([document, made]) => {
     const loaded = document === null ? null : loadPolicy(document)
-    const decision = decide(loaded?.ok ? loaded.policy : null, call(), NOON)
-    return decision.action === 'allow' ? 'allow' : `${decision.code} ${decision.rule}: ${decision.message}`
+    const decision = decide(loaded?.ok ? loaded.policy : null, made, NOON)
+    return decision.action === 'allow'
+      ? `allow ${decision.rule}`
+      : `${decision.code} ${decision.rule}: ${decision.message}`
   })
 }
 

@@ -4,7 +4,7 @@ import { type Limited, reserve, type Subject } from '../../src/policy/counting.t
 import { decide } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'
 import { type Loaded, loadPolicy, loadPolicyText } from '../../src/policy/load.ts'
-import type { Call, Context, Policy, Shadow } from '../../src/policy/model.ts'
+import type { Call, Context, Kind, Policy, Shadow } from '../../src/policy/model.ts'
 import { MemoryCounters } from './support.ts'
 
 /** A fenced block: ```yaml policy. */
@@ -52,7 +52,7 @@ const NOON = '2030-01-01T12:00:00Z'
 function readLine(line: string): Line {
   const [, tool = '', args = '', , words = ''] = /^(\S+) (\{.*?\})(( \w+=\S+)*)$/.exec(line) ?? []
   if (tool === '') throw new Error(`not a call: ${line}`)
-  const given = new Map([...line.matchAll(/ (account|session|label|at|annotations)=(\S+)/g)].map(pairOf))
+  const given = new Map([...line.matchAll(/ (account|session|label|at|annotations|kind)=(\S+)/g)].map(pairOf))
   if (words !== '' && given.size === 0) throw new Error(`unknown words: ${line}`)
   const nameOr = (word: string, otherwise: string) => {
     const name = given.get(word) ?? otherwise
@@ -63,7 +63,12 @@ function readLine(line: string): Line {
   const account = nameOr('account', 'ana')
   const annotations = JSON.parse(given.get('annotations') ?? '{}') as Record<string, unknown>
   return {
-    call: { tool, args: JSON.parse(unfold(args)) as Record<string, unknown>, annotations },
+    call: {
+      ...(given.has('kind') ? { kind: given.get('kind') as Kind } : {}),
+      tool,
+      args: JSON.parse(unfold(args)) as Record<string, unknown>,
+      annotations,
+    },
     context: { nowMs, account, label: given.get('label') ?? 'Agent' },
     subject: { session: nameOr('session', 's1'), account },
   }

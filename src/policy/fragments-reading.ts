@@ -1,0 +1,67 @@
+/** What the schemas of all three dialects say of reading. */
+import * as z from 'zod/v4'
+import { refuse } from './fragments.ts'
+import type { ReadKind } from './model.ts'
+import { readKey } from './reading.ts'
+import type { Use } from './uses.ts'
+
+/** Longer keys mean nobody's URI. */
+const LONGEST_KEY = 512
+/** Each may have to be compared with what is read. */
+const MOST_KEYS = 500
+
+const allowed: Readonly<Record<ReadKind, string>> = {
+  resource: 'files+file:///docs/* (a server’s name, or *, then + and a URI in which * is any text), or *',
+  prompt: 'notes__draft_* (a server’s name, or *, then __ and a name in which * is any text), or *',
+}
+
+function keyOf(kind: ReadKind) {
+  return z
+    .string()
+    .min(1)
+    .max(LONGEST_KEY)
+    .superRefine((key, context) => {
+      if (readKey(kind, key) === null) refuse(context, allowed[kind])
+    })
+}
+
+const keys = { resource: keyOf('resource'), prompt: keyOf('prompt') }
+
+function section<E extends z.ZodType>(kind: ReadKind, entry: E) {
+  return z
+    .record(keys[kind], entry)
+    .superRefine((entries, context) => {
+      if (Object.keys(entries).length > MOST_KEYS) refuse(context, `at most ${MOST_KEYS} entries`)
+    })
+    .optional()
+}
+
+/** The sections `resources` and `prompts` of a dialect whose entries are `entry`. */
+export function readingSections<E extends z.ZodType>(entry: E) {
+  return {
+    resources: section('resource', entry).describe(
+      'What may be read, by server and URI. Where absent, every resource',
+    ),
+    prompts: section('prompt', entry).describe('Prompts, by server and name. Where absent, every prompt'),
+  }
+}
+
+export const hide = z.boolean().optional().describe('Neither listed nor read, as if it were not there')
+
+/** What is hidden is not looked at any further. */
+export function aloneWhereHidden(it: { hide?: unknown }, context: z.core.$RefinementCtx): void {
+  const others = Object.entries(it).filter(([name, value]) => name !== 'hide' && value !== undefined)
+  if (it.hide === true && others.length > 0) refuse(context, 'hide by itself: nothing else is looked at')
+}
+
+/** Only tools say something of themselves. */
+export function refuseToolPaths(uses: readonly Use[], context: z.core.$RefinementCtx): void {
+  for (const { path, at } of uses) {
+    if (!path.startsWith('tool.')) continue
+    const place = at.split('/').map((token) => (/^\d+$/.test(token) ? Number(token) : token))
+    refuse(context, 'args.<name>, session.account, grant.label, time.hour, time.weekday', null, [
+      ...place,
+      'path',
+    ])
+  }
+}
