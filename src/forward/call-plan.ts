@@ -22,7 +22,7 @@ import { annotationsFor } from './annotations.ts'
 import { ownerOf, statelessClient } from './client.ts'
 import type { Fresh } from './fresh-lists.ts'
 import { withheldOf } from './list-tools.ts'
-import { knowsTool, type ListedTools } from './listed.ts'
+import { isConfigured, knowsTool, type ListedTools } from './listed.ts'
 import { paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
@@ -106,7 +106,8 @@ export async function plan(asked: Asked): Promise<UpstreamPlan> {
   const said = await annotationsFor(passage, config, target, subject)
   if ('undecided' in said)
     return new Judge(passage, config, subject).refuse('refuse', '(annotations)', said.undecided)
-  const unlisted = await unlistedPlan(asked, target, subject)
+  const isKnown = isConfigured(config, target.upstream, target.tool)
+  const unlisted = isKnown ? null : await unlistedPlan(asked, target, subject)
   if (unlisted !== null) return unlisted
   const judge = new Judge(passage, config, { ...subject, ...said })
   const refusedCall = judge.decide(Date.now())
@@ -223,11 +224,16 @@ async function record(
   args: Readonly<Record<string, unknown>>,
 ): Promise<CallRecord> {
   if (target === null) return unknownCall
-  const names = Object.keys(args)
-  const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
-  const argumentNames = plain.length === names.length ? plain : [...plain, '(other)']
+  const argumentNames = argumentNamesOf(args)
   const hmac = await argumentsHmac(env, claim.tenant, args)
   return { server: target.upstream.name, tool: target.tool, argumentNames, argumentsHmac: hmac }
+}
+
+/** Names as they were given, where they look like names at all. */
+export function argumentNamesOf(args: Readonly<Record<string, unknown>>): string[] {
+  const names = Object.keys(args)
+  const plain = names.filter((name) => /^[A-Za-z_][\w.-]{0,63}$/.test(name)).slice(0, MOST_NAMES)
+  return plain.length === names.length ? plain : [...plain, '(other)']
 }
 
 const MOST_NAMES = 64

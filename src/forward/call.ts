@@ -88,8 +88,8 @@ async function decided(
   }
   const { admitted } = admission
   const client = clientOf(message, admitted)
-  const within = admittedIn(passage, admitted)
-  return ask({ target, said: await listAfresh(within, message, target, config, client, admitted) })
+  const asker = { passage: admittedIn(passage, admitted), message, config, client, admitted }
+  return ask({ target, said: await listAfresh(asker, target) })
 }
 
 function clientOf(message: RequestMessage, admitted: Admitted): Client {

@@ -10,19 +10,16 @@ import type { EntryKind } from '../upstream/entries.ts'
 import { originalName, split, splitUri } from '../upstream/names.ts'
 import { callUpstream } from './call.ts'
 import type { Target } from './call-plan.ts'
-import { deliver } from './deliver.ts'
 import { forEachServer } from './each-server.ts'
 import { inquire } from './inquire.ts'
 
 import { listEverything, reachAll } from './lists.ts'
+import { readUpstream } from './read.ts'
 import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
-
 import type { RunningRequest } from './running.ts'
 import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
-import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
-
-import { remember, remembering, wishIn } from './wishes.ts'
+import { remember, wishIn } from './wishes.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
   'tools/list': 'tools',
@@ -46,17 +43,17 @@ export function requestToUpstreams(passage: Passage, message: RequestMessage): P
     }
     case 'prompts/get': {
       const named = splitName(params.name)
-      return named === null ? null : pass(passage, message, named.server, { ...params, name: named.name })
+      return named === null ? null : readAt(passage, message, named.server, { ...params, name: named.name })
     }
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe': {
       const found = typeof params.uri === 'string' ? splitUri(params.uri) : null
-      return found === null ? null : pass(passage, message, found.server, { ...params, uri: found.uri })
+      return found === null ? null : readAt(passage, message, found.server, { ...params, uri: found.uri })
     }
     case 'completion/complete': {
       const found = ownRef(params.ref)
-      return found === null ? null : pass(passage, message, found.server, { ...params, ref: found.ref })
+      return found === null ? null : readAt(passage, message, found.server, { ...params, ref: found.ref })
     }
     case 'logging/setLevel':
       // The stateless era has no such method: each request names its own level.
@@ -85,18 +82,20 @@ function ownRef(ref: unknown): { server: string; ref: Record<string, unknown> } 
   return found === null ? null : { server: found.server, ref: { ...ref, uri: found.uri } }
 }
 
-async function pass(
+/** Reads at one server, by its own names. */
+function readAt(
   passage: Passage,
   message: RequestMessage,
   server: string,
   params: Readonly<Record<string, unknown>>,
 ): Promise<Response> {
-  const reached = await reach(passage, server, message.era, params, message.id)
-  if (!reached.ok) return reached.response.status === 404 ? notFound(message, server) : reached.response
-  const { at } = reached
-  const request = { ...outgoing(message), params: paramsWithoutTasks(params) }
-  const delivery = { ...deliveryOf(at, message), rewriting: rewritingFor(server, message.id) }
-  return deliver(talkAt(at), request, remembering(passage, at.upstream, request, delivery))
+  const rewriting = rewritingFor(server, message.id)
+  return readUpstream(passage, message, {
+    server,
+    params,
+    rewriting,
+    unreachable: () => notFound(message, server),
+  })
 }
 
 function notFound({ era, id, method }: RequestMessage, server: string): Response {

@@ -10,6 +10,7 @@ import { LONGEST_OWN, markOf, marksIn, type Place } from './cursor.ts'
 import { inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
 import { type LeftOut, noteLeftOut } from './left-out.ts'
+import { isShown, notePrompts } from './list-readable.ts'
 import { shown, toolsOf } from './list-tools.ts'
 import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
 
@@ -75,13 +76,20 @@ async function otherPart(
   kind: Exclude<EntryKind, 'tools'>,
   place: Place | null,
 ): Promise<ListPart> {
+  const { policy } = at.config
+  // A grant without a policy reads nothing, so nobody is asked.
+  if (policy === null) return empty(at.upstream)
   const { message: answered } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
   // A server without prompts or resources says that it does not know the method: then it has none.
   if (answered.error?.code === codes.methodNotFound) return empty(at.upstream)
   if (answered.result === undefined) return failed(at.upstream, answered)
+  if (kind === 'prompts') notePrompts(at, message, answered.result)
   const found = answered.result[kind]
-  const named = (own: string) =>
-    kind === 'prompts' ? `${at.upstream.name}__${own}` : exposeUri(at.upstream.name, own)
+  const { name } = at.upstream
+  const named = (own: string) => {
+    if (!isShown(policy, name, kind, own)) return null
+    return kind === 'prompts' ? `${name}__${own}` : exposeUri(name, own)
+  }
   const page = chosen(kind, message.era, Array.isArray(found) ? found : [], named, place)
   noteLeftOut(at.link, kind, page.leftOut, place === null)
   return pageOf(at.upstream, answered, page, place)

@@ -2,36 +2,26 @@
  * Whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for
  * one: a policy speaks of tools by the names that they are listed by, so `DROP` or `drop ` would pass where `drop` is hidden.
  */
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  PROTOCOL_VERSION_META_KEY,
-} from '@modelcontextprotocol/server'
 import type { Passage } from '../gateway/admission.ts'
-import type { RequestMessage } from '../gateway/message.ts'
-import { isObject } from '../json.ts'
-import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { Verdict } from '../tenant/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
-import { linkTo } from '../upstream/link.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
 import { allTools, isTool } from './all-tools.ts'
-import type { Client } from './client.ts'
-import { rpcFailure } from './deliver.ts'
+import { askForList, type ListAsker } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
-import { inquire } from './inquire.ts'
 import { lastKnownTools } from './last-known.ts'
 import { compareWithPins } from './pinning.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
-
-/** A server that has not listed by then has not listed. */
-const LONGEST_MS = 5_000
 
 /** A server's tools as it has just listed them, compared with the pins. */
 export interface ListedTools extends Named {
   readonly verdict: Verdict
+}
+
+/** Whether the configuration itself knows the tool: of nearly all calls nothing else is asked. */
+export function isConfigured(config: CompiledConfig, upstream: UpstreamConfig, tool: string): boolean {
+  return config.toolNames.get(upstream.name)?.has(tool) === true
 }
 
 /** `unknown`: it has not listed its tools, as far as can be told. */
@@ -55,78 +45,22 @@ function listKey(tenant: string, upstream: UpstreamConfig): ListKey {
   return { server: serverKey(tenant, upstream), known: upstream.catalogue ?? '' }
 }
 
-/** Asks the server for all of its tools in the session of a call that was admitted, and has them compared with the pins. */
+/** Has a server list all of its tools for a call that was admitted, and compares them with the pins. */
 export async function listAfresh(
-  passage: Passage,
-  message: RequestMessage,
+  asker: ListAsker,
   { upstream, tool }: { readonly upstream: UpstreamConfig; readonly tool: string },
-  config: CompiledConfig,
-  client: Client,
-  admitted: Admitted,
 ): Promise<Fresh<ListedTools>> {
-  return askAfresh(listKey(admitted.tenant, upstream), tool, async () => {
-    const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
-      passage.execution.waitUntil(work),
-    )
-    if ('failure' in link) return link
-    const abort = new AbortController()
-    const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)
-    try {
-      return await toolsAt(
-        { passage, config, upstream, link, admitted, client, signal: abort.signal },
-        message,
-      )
-    } finally {
-      clearTimeout(timer)
-    }
-  })
-}
-
-async function toolsAt(at: Reached, message: RequestMessage): Promise<ListedTools | UpstreamProblem> {
-  const { upstream, link } = at
-  let problem: UpstreamProblem = problemOf('not_mcp', 'listed something that is not a list of tools')
-  const tools = await allTools(async (cursor) => {
-    const asked = listRequest(message, cursor)
-    const failure = (why: UpstreamProblem) => {
-      problem = why
-      return rpcFailure(asked.id, upstream.name, why)
-    }
-    const { message: answer } = await inquire(talkAt(at), outgoing(asked), {
-      ...deliveryOf(at, asked),
-      failure,
-    })
-    if (answer.error !== undefined && problem.failure === 'not_mcp')
-      problem = problemOf('not_mcp', `refused to list its tools (${answer.error.code})`)
-    return answer
-  })
-  if (tools === null) return problem
-  try {
-    const verdict = await compareWithPins(link, upstream, tools)
-    return { names: new Set(tools.filter(isTool).map(({ name }) => name)), verdict }
-  } catch {
-    return problemOf('misconfigured', 'listed tools that could not be compared with what is known of them')
-  }
-}
-
-/** `tools/list` by the client of a call, of which only what it says of itself goes along. */
-function listRequest({ era, body }: RequestMessage, cursor: string | undefined): RequestMessage {
-  const id = `gatehouse-list-${crypto.randomUUID()}`
-  const method = 'tools/list'
-  const page = cursor === undefined ? {} : { cursor }
-  const params = era === 'session' ? page : { ...page, _meta: envelopeIn(body.params) }
-  return { kind: 'request', era, id, method, body: { jsonrpc: '2.0', id, method, params } }
-}
-
-/** What a stateless request says of its client in `_meta` (MCP 2026-07-28, base protocol). */
-function envelopeIn(params: unknown): Record<string, unknown> {
-  const meta = isObject(params) && isObject(params._meta) ? params._meta : {}
-  const said = envelopeKeys.map((key) => [key, meta[key]] as const)
-  return Object.fromEntries(said.filter(([, value]) => value !== undefined))
-}
-
-const envelopeKeys = [PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY]
-
-/** The server's fault: nobody else hung up. */
-function tookTooLong(): DOMException {
-  return new DOMException('The server had its time to list', 'TimeoutError')
+  return askAfresh(listKey(asker.admitted.tenant, upstream), tool, () =>
+    askForList(asker, upstream, 'tools/list', async (ask, { link }) => {
+      const tools = await allTools(ask)
+      if (tools === null) return null
+      try {
+        const verdict = await compareWithPins(link, upstream, tools)
+        return { names: new Set(tools.filter(isTool).map(({ name }) => name)), verdict }
+      } catch {
+        const message = 'listed tools that could not be compared with what is known of them'
+        return problemOf('misconfigured', message)
+      }
+    }),
+  )
 }

@@ -18,6 +18,7 @@ import { MergedStream } from './many-sources.ts'
 import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
 import { partAt, type Reached, reach } from './single.ts'
 import { sourceOf, subscribe, subscriberEvent } from './streams.ts'
+import { withAllowedResources } from './watched-resources.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
 export const UPSTREAM_OPENED = 'upstream:'
@@ -78,7 +79,8 @@ function originOf({ http }: Passage, server: string): EventOrigin | null {
 }
 
 /** `subscriptions/listen` in the stateless era. */
-export async function listenToAll(passage: Passage, message: RequestMessage): Promise<Response> {
+export async function listenToAll(passage: Passage, given: RequestMessage): Promise<Response> {
+  const message = await withAllowedResources(passage, given, null)
   const { admission, feed } = await openFeed(passage)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })

@@ -16,30 +16,19 @@ import { type Delivery, deliver, rpcFailure } from './deliver.ts'
 import type { Part } from './each-server.ts'
 import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
+import { listingOf, listReadable } from './list-readable.ts'
 import { listTools } from './list-tools.ts'
 import type { Conversation } from './partner.ts'
+import { readUpstream } from './read.ts'
+import { isReadMethod } from './reads.ts'
 import { listen } from './streams.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
-
+import { withAllowedResources } from './watched-resources.ts'
 import { remembering } from './wishes.ts'
 
-/**
- * What is passed on unread: reading, not acting. A method that is not here is not passed on, because nobody has
- * decided about it.
- */
-const passed: ReadonlySet<string> = new Set([
-  'ping',
-  'prompts/list',
-  'prompts/get',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'resources/subscribe',
-  'resources/unsubscribe',
-  'completion/complete',
-  'logging/setLevel',
-])
+/** What is passed on undecided: it neither acts nor reads. A method that is neither here nor decided is not passed on. */
+const passed: ReadonlySet<string> = new Set(['ping', 'logging/setLevel'])
 
 /** Answers one message to `server`. */
 export async function dispatchSingle(
@@ -77,13 +66,20 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
     }
     return callUpstream(passage, message, find, null)
   }
+  if (isReadMethod(method)) {
+    const params: Readonly<Record<string, unknown>> = message.body.params ?? {}
+    return readUpstream(passage, message, { server, params, rewriting: null, unreachable })
+  }
   if (method === 'initialize' && era === 'session') return initializeUpstream(passage, server, message)
   const reached = await reach(passage, server, era, message.body.params, message.id)
   if (!reached.ok) return reached.response
   const { at } = reached
   if (method === 'tools/list') return listTools(at, message)
+  const listed = listingOf(method)
+  if (listed !== null) return listReadable(at, message, listed)
   if (method === 'server/discover' && era === 'stateless') return discoverUpstream(at, message)
-  if (method === 'subscriptions/listen' && era === 'stateless') return listen(at, message)
+  if (method === 'subscriptions/listen' && era === 'stateless')
+    return listen(at, await withAllowedResources(passage, message, server))
   if (!passed.has(method)) return unknownMethod(message)
   const request = outgoing(message)
   return deliver(talkAt(at), request, remembering(passage, at.upstream, request, deliveryOf(at, message)))

@@ -4,8 +4,11 @@
  * in a session that takes the place of another.
  */
 import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
+import { known } from '../gateway/known.ts'
 import { isObject } from '../json.ts'
 import { log } from '../log.ts'
+import { isReadable } from '../policy/decide.ts'
+import { readName } from '../policy/reading.ts'
 import type { Wish, Wishes } from '../principal/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { send } from '../upstream/http.ts'
@@ -84,8 +87,11 @@ export async function tellWishes(
   const ask = (method: string, params: object) => request(link, session, method, params, signal)
   if (level !== null && isObject(logging)) await ask('logging/setLevel', { level })
   const canWatch = isObject(resources) && resources.subscribe === true
-  const waiting = [...uris]
-  const lost: string[] = canWatch ? [] : waiting.splice(0)
+  // What the policy has come to withhold is not asked for again.
+  const policy = known(passage.claim.key)?.policy ?? null
+  const mayRead = (uri: string) => isReadable(policy, 'resource', readName('resource', link.config.name, uri))
+  const waiting = uris.filter((uri) => canWatch && mayRead(uri))
+  const lost: string[] = uris.filter((uri) => !waiting.includes(uri))
   const work = async () => {
     for (let uri = waiting.shift(); uri !== undefined; uri = waiting.shift())
       if (!(await ask('resources/subscribe', { uri }))) lost.push(uri)

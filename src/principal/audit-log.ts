@@ -29,6 +29,7 @@ interface Row extends Record<string, SqlStorageValue> {
   latency_ms: number | null
   shadow: string
   approval: string | null
+  method: string | null
 }
 
 /** The rows of table `audit`. */
@@ -38,7 +39,7 @@ export function principalLog(sql: SqlStorage): Source {
       sql
         .exec<Row>(
           `SELECT seq, at, request_id, session_id, account, server, tool, decision, rule, config_version,
-             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow, approval
+             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow, approval, method
            FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
           seq,
           most,
@@ -78,10 +79,8 @@ function decisionRow(row: Row): AuditRow {
   return {
     ...common(row),
     kind: 'decision',
-    subject: row.approval === null ? null : `approval/${row.approval}`,
+    ...whatOf(row),
     request_id: row.request_id === '' ? null : row.request_id,
-    // Only calls are decided.
-    method: 'tools/call',
     config_version: row.config_version,
     argument_names: row.argument_names,
     arguments_hmac: row.arguments_hmac,
@@ -90,6 +89,13 @@ function decisionRow(row: Row): AuditRow {
     latency_ms: row.latency_ms,
     shadow: row.shadow,
   }
+}
+
+/** What was decided: a call of a tool, or a request to read, whose subject says what it was for. */
+function whatOf({ method, tool, approval }: Row): Pick<AuditRow, 'method' | 'tool' | 'subject'> {
+  if (method === null)
+    return { method: 'tools/call', tool, subject: approval === null ? null : `approval/${approval}` }
+  return { method, tool: null, subject: tool }
 }
 
 function endRow(row: Row): AuditRow {

@@ -28,8 +28,8 @@ const MOST_SHADOW = 32
 export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
   sql.exec(
     `INSERT INTO audit (at, request_id, session_id, account, server, tool, decision, rule, config_version,
-       argument_names, arguments_hmac, charged, shadow, outcome, approval)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       argument_names, arguments_hmac, charged, shadow, outcome, approval, method)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     entry.atMs,
     entry.requestId,
     entry.sessionId,
@@ -45,6 +45,7 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
     JSON.stringify(entry.shadow.slice(0, MOST_SHADOW).map(({ action, rule }) => [action, rule])),
     entry.outcome ?? null,
     entry.approvalId ?? null,
+    entry.call.method ?? null,
   )
 }
 

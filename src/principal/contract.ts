@@ -200,7 +200,10 @@ export interface Assumed {
 
 /** What an audit row says of a call. Argument names only, never a value. */
 export interface CallRecord {
+  /** Absent: `tools/call`. */
+  readonly method?: string
   readonly server: string
+  /** Of a request to read: `resource`, or `prompt/<name>`. */
   readonly tool: string
   readonly argumentNames: readonly string[]
   /** Tells calls with the same arguments: audit/arguments-hmac.ts. */

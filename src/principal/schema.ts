@@ -332,6 +332,10 @@ const migrations: readonly string[] = [
   ALTER TABLE sessions DROP COLUMN listed_version;
   ALTER TABLE sessions DROP COLUMN client;
   `,
+  `
+  -- The method of a request to read, of which 'tool' says what it reads: resource | prompt/<name>. NULL: tools/call.
+  ALTER TABLE audit ADD COLUMN method TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

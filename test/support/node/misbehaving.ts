@@ -107,6 +107,7 @@ interface RpcBody {
   readonly method?: string
   readonly params?: {
     readonly name?: string
+    readonly uri?: string
     readonly cursor?: string
     readonly protocolVersion?: string
     readonly arguments?: { readonly text?: string; readonly behave?: Behaviour; readonly fails?: true }
@@ -229,6 +230,15 @@ export async function startMisbehaving(options: MisbehavingOptions = {}): Promis
         return { ...complete }
       case 'tools/list':
         return { ...page(listing, params?.cursor), ...complete, ...list }
+      case 'resources/read':
+        return { contents: [{ uri: params?.uri, text: 'read' }], ...complete, ...list }
+      case 'resources/subscribe':
+      case 'resources/unsubscribe':
+        return isStateless ? null : {}
+      case 'prompts/get':
+        return { messages: [{ role: 'user', content: { type: 'text', text: 'got' } }], ...complete }
+      case 'completion/complete':
+        return { completion: { values: ['done'] }, ...complete }
       case 'tools/call':
         if (params?.arguments?.fails === true)
           return { content: [{ type: 'text', text: 'It failed.' }], isError: true, ...complete }

@@ -1,0 +1,102 @@
+/** Asks a server for a whole list in the session of a request that was admitted, for what is decided by it. */
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+} from '@modelcontextprotocol/server'
+import type { Passage } from '../gateway/admission.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { isObject } from '../json.ts'
+import type { Admitted } from '../principal/contract.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { linkTo } from '../upstream/link.ts'
+import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import type { RpcMessage } from '../upstream/rpc.ts'
+import type { Client } from './client.ts'
+import { rpcFailure } from './deliver.ts'
+import { inquire } from './inquire.ts'
+import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+
+/** A server that has not listed by then has not listed. */
+const LONGEST_MS = 5_000
+
+/** For whom a list is asked for. */
+export interface ListAsker {
+  readonly passage: Passage
+  readonly message: RequestMessage
+  readonly config: CompiledConfig
+  readonly client: Client
+  readonly admitted: Admitted
+}
+
+/** Asks for one page of the list; what came, an error included. */
+export type AskPage = (cursor: string | undefined) => Promise<RpcMessage>
+
+/**
+ * Runs `read` with a way to ask for pages, and gives what it makes of them; where that is null, why there is no list.
+ *
+ * @param what what is listed, for people
+ */
+export async function askForList<T>(
+  { passage, message, config, client, admitted }: ListAsker,
+  upstream: UpstreamConfig,
+  method: 'tools/list' | 'prompts/list',
+  read: (ask: AskPage, at: Reached) => Promise<T | null>,
+): Promise<T | UpstreamProblem> {
+  const what = method === 'tools/list' ? 'tools' : 'prompts'
+  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
+    passage.execution.waitUntil(work),
+  )
+  if ('failure' in link) return link
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)
+  const at: Reached = { passage, config, upstream, link, admitted, client, signal: abort.signal }
+  let problem = problemOf('not_mcp', `listed something that is not a list of ${what}`)
+  const ask: AskPage = async (cursor) => {
+    const asked = listRequest(message, method, cursor)
+    let failed: UpstreamProblem | null = null
+    const failure = (why: UpstreamProblem) => {
+      failed = why
+      return rpcFailure(asked.id, upstream.name, why)
+    }
+    const { message: answer } = await inquire(talkAt(at), outgoing(asked), {
+      ...deliveryOf(at, asked),
+      failure,
+    })
+    if (answer.error !== undefined)
+      problem = failed ?? problemOf('not_mcp', `refused to list its ${what} (${answer.error.code})`)
+    return answer
+  }
+  try {
+    return (await read(ask, at)) ?? problem
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A list as the client of a request would ask for it, of which only what it says of itself goes along. */
+function listRequest(
+  { era, body }: RequestMessage,
+  method: string,
+  cursor: string | undefined,
+): RequestMessage {
+  const id = `gatehouse-list-${crypto.randomUUID()}`
+  const page = cursor === undefined ? {} : { cursor }
+  const params = era === 'session' ? page : { ...page, _meta: envelopeIn(body.params) }
+  return { kind: 'request', era, id, method, body: { jsonrpc: '2.0', id, method, params } }
+}
+
+/** What a stateless request says of its client in `_meta` (MCP 2026-07-28, base protocol). */
+function envelopeIn(params: unknown): Record<string, unknown> {
+  const meta = isObject(params) && isObject(params._meta) ? params._meta : {}
+  const said = envelopeKeys.map((key) => [key, meta[key]] as const)
+  return Object.fromEntries(said.filter(([, value]) => value !== undefined))
+}
+
+const envelopeKeys = [PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY]
+
+/** The server's fault: nobody else hung up. */
+function tookTooLong(): DOMException {
+  return new DOMException('The server had its time to list', 'TimeoutError')
+}

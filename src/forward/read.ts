@@ -1,0 +1,184 @@
+/**
+ * The life of one request to read from an upstream server: find, decide, admit, deliver, settle. It is decided as a call of a
+ * tool is, in the one question to the principal, and answered in the protocol's own words.
+ */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { continueExchange } from '../bridge/exchange-call.ts'
+import { acceptsEvents } from '../gateway/accept.ts'
+import { type Admission, admittedIn, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
+import { answer } from '../gateway/answer.ts'
+import { limitedHeaders, limitedResult } from '../gateway/call-results.ts'
+import { codes, type Refusal, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { TenantCharge } from '../gateway/judge.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import { settleLater } from '../gateway/outcomes.ts'
+import { SESSION_META_KEY } from '../gateway/session-handle.ts'
+import { isObject } from '../json.ts'
+import { rateLimitHeaders } from '../policy/headers.ts'
+import type { Admitted } from '../principal/contract.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { linkTo } from '../upstream/link.ts'
+import { isRefunded } from '../upstream/problem.ts'
+import type { Ending } from '../upstream/reception.ts'
+import { type Client, sessionClient, statelessClient } from './client.ts'
+import { type Delivery, deliver, refused, rpcFailure, settledFrom } from './deliver.ts'
+import { listPromptsAfresh } from './listed-prompts.ts'
+import { type FreshPrompts, type Parsed, type Place, planRead } from './read-plan.ts'
+import { absent, askedName, isReadMethod, type Read, type ReadMethod, readCode, readOf } from './reads.ts'
+import { paramsWithoutTasks } from './tasks.ts'
+import { remembering } from './wishes.ts'
+
+/** A request to read that was let through. */
+export interface AdmittedRead {
+  readonly read: Read
+  readonly upstream: UpstreamConfig
+  readonly admitted: Admitted
+  readonly ofTenant: TenantCharge
+  readonly isContinued: boolean
+}
+
+/** Answers a request to read. */
+export async function readUpstream(
+  passage: Passage,
+  message: RequestMessage,
+  place: Place,
+): Promise<Response> {
+  const decided = await admitRead(passage, message, place)
+  return decided instanceof Response ? decided : perform(passage, message, place, decided)
+}
+
+/** Decides a request to read: what was let through, or the answer to it. */
+export async function admitRead(
+  passage: Passage,
+  message: RequestMessage,
+  place: Place,
+): Promise<AdmittedRead | Response> {
+  const method = message.method as ReadMethod
+  const read = isReadMethod(method) ? readOf(method, place.params) : { problem: `${method} reads nothing` }
+  const { admission, planned } = await decided(passage, message, place, read)
+  const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
+    refusalResponse({ ...refusalOf(message, read, result), headers: { ...headers } }, message.id)
+
+  if (admission.kind === 'limited')
+    return say(limitedResult(admission.limited), limitedHeaders(admission.limited))
+  if (admission.kind !== 'admitted' || planned === null) return notAdmitted(admission, message)
+  switch (planned.kind) {
+    case 'unreachable':
+      return place.unreachable()
+    case 'unknown':
+      return refusalResponse(notThere(message, read), message.id)
+    case 'unfit':
+      return refusalResponse(planned.refusal, message.id)
+    case 'refused':
+      return say(planned.result, planned.headers)
+    case 'unlisted':
+      return notAdmitted({ kind: 'unavailable' }, message)
+    case 'ready': {
+      const { admitted } = admission
+      if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
+      const { config: upstream, ofTenant, isContinued } = planned
+      return { read: read as Read, upstream, admitted, ofTenant, isContinued }
+    }
+  }
+}
+
+function notThere({ method, era, body }: RequestMessage, read: Parsed): Refusal {
+  return absent('kind' in read ? read.kind : 'resource', method, era, askedName(body))
+}
+
+/** What a tool error would say, as an error of the protocol. What is hidden is not there. */
+function refusalOf(message: RequestMessage, read: Parsed, { structuredContent }: CallToolResult): Refusal {
+  const { error } = structuredContent as { error: { code: string; message: string } }
+  if (error.code === 'hidden') return notThere(message, read)
+  const { message: text, ...details } = error
+  const isForNow = ['rate_limited', 'unavailable'].includes(error.code) || error.code.startsWith('upstream_')
+  const code = isForNow ? codes.internalError : readCode(message.method, message.era)
+  const { uri } = (message.body.params ?? {}) as { uri?: unknown }
+  return { status: 200, code, message: text, data: { ...(uri === undefined ? {} : { uri }), ...details } }
+}
+
+function notAdmitted(admission: Admission, message: RequestMessage): Promise<Response> {
+  const undecided = { status: 503, code: codes.internalError, message: 'The request could not be decided' }
+  return answer(admission, message.id, () => refusalResponse(undecided, message.id))
+}
+
+/** Decides it. Where a prompt is in no list that is known, its server is asked for a fresh one first. */
+async function decided(passage: Passage, message: RequestMessage, place: Place, read: Parsed) {
+  const ask = (fresh: FreshPrompts) =>
+    askPlanned(passage, (config) => planRead({ passage, message, place, read, config, fresh }))
+  const first = await ask(null)
+  const { admission, planned, config } = first
+  if (planned?.kind !== 'unlisted' || config === null) return first
+  if (admission.kind !== 'admitted') {
+    // Asked again as what it is, so that it is on record; the principal says the same.
+    const { kind } = admission
+    const isShut = kind === 'suspended' || kind === 'dead_session' || kind === 'dead_handle'
+    return isShut ? ask('nobody asked') : first
+  }
+  const { admitted } = admission
+  const client = clientOf(message, admitted)
+  const asker = { passage: admittedIn(passage, admitted), message, config, client, admitted }
+  return ask(await listPromptsAfresh(asker, { upstream: planned.config, name: (read as Read).own }))
+}
+
+function clientOf(message: RequestMessage, admitted: Admitted): Client {
+  return message.era === 'session' ? sessionClient(admitted) : statelessClient(message.body.params)
+}
+
+async function perform(
+  passage: Passage,
+  message: RequestMessage,
+  { rewriting }: Place,
+  { read, upstream, admitted, ofTenant, isContinued }: AdmittedRead,
+): Promise<Response> {
+  const startedAtMs = Date.now()
+  const delivery: Delivery = {
+    acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
+    failure: (problem) => rpcFailure(message.id, upstream.name, problem),
+    onEnd: (ending) => settle(passage, admitted, ofTenant, ending, startedAtMs),
+    headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
+    rewriting,
+  }
+  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
+    passage.execution.waitUntil(work),
+  )
+  if ('failure' in link) return refused(link, delivery)
+  const params = forwardedParams(read, message.body.params ?? {})
+  const request = { jsonrpc: '2.0', id: message.id, method: message.method, params } as const
+  const client = clientOf(message, admitted)
+  const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
+  if (isContinued) return continueExchange(talk, request, delivery)
+  return deliver(talk, request, remembering(passage, upstream, request, delivery))
+}
+
+function settle(
+  passage: Passage,
+  { charged }: Admitted,
+  ofTenant: TenantCharge,
+  ending: Ending,
+  startedAtMs: number,
+): void {
+  const settled = settledFrom(ending, startedAtMs)
+  if (settled !== null) settleLater(passage, settled)
+  if (ending.kind !== 'failed' || !isRefunded(ending.problem)) return
+  const { status } = ending.problem
+  if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId, status !== null))
+  passage.execution.waitUntil(ofTenant.abandon())
+}
+
+/** What the policy has not looked at must not mean anything to the server. */
+function forwardedParams(
+  { params }: Read,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const outgoing: Record<string, unknown> = { ...params }
+  for (const field of ['inputResponses', 'requestState'] as const) {
+    if (given[field] !== undefined) outgoing[field] = given[field]
+  }
+  if (isObject(given._meta)) {
+    const { [SESSION_META_KEY]: _, ...meta } = given._meta
+    outgoing._meta = meta
+  }
+  return paramsWithoutTasks(outgoing)
+}
