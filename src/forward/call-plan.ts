@@ -153,7 +153,8 @@ async function unlistedPlan(
     return { kind: 'unlisted', intent: { kind: 'check' }, upstream: wanted(message, target), target }
   const { said } = fresh
   if (said?.kind === 'found' || (said?.kind === 'listed' && said.list.names.has(tool))) return null
-  const call = { ...unknownCall, server: upstream.name }
+  // Where nobody was asked, the row says what else refused it, and so of which call.
+  const call = said === null ? subject.call : { ...unknownCall, server: upstream.name }
   const judge = new Judge(passage, config, { ...subject, call })
   // So many lists did not have it that another would not, either.
   const isUnknown = said === null || said.kind === 'listed' || (said.kind === 'spent' && known === 'unlisted')

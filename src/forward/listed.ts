@@ -8,7 +8,7 @@ import type { Verdict } from '../tenant/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
-import { allTools, isTool } from './all-tools.ts'
+import { allTools, isTool, type Tool } from './all-tools.ts'
 import { askForList, type ListAsker } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
 import { lastKnownTools } from './last-known.ts'
@@ -37,7 +37,16 @@ export async function knowsTool(
   // Too many to travel with the configuration, or configured before they did.
   const tools = await lastKnownTools({ env, tenant: claim.tenant, config: upstream })
   if (tools === null) return 'unknown'
-  return tools.some(({ name }) => name === tool) ? 'listed' : 'unlisted'
+  return namesOf(tools).has(tool) ? 'listed' : 'unlisted'
+}
+
+const namesIn = new WeakMap<readonly Tool[], ReadonlySet<string>>()
+
+/** Of a list that is kept as it is for as long as it counts, so that its names are gathered once. */
+function namesOf(tools: readonly Tool[]): ReadonlySet<string> {
+  const names = namesIn.get(tools) ?? new Set(tools.map(({ name }) => name))
+  namesIn.set(tools, names)
+  return names
 }
 
 /** A server that has moved, or is registered anew, is another one; and so is what it lists. */

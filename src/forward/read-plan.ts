@@ -99,7 +99,10 @@ export async function planRead({ passage, message, place, read, config, fresh }:
   if (isListed === 'unlisted')
     return { kind: 'unlisted', intent: { kind: 'check' }, upstream: wanted, config: upstream }
   if (isListed === 'absent')
-    return { kind: 'unknown', intent: judgeOf(unknown).refusal('refuse', '(unknown prompt)') }
+    return {
+      kind: 'unknown',
+      intent: judgeOf(fresh === 'nobody asked' ? call : unknown).refusal('refuse', '(unknown prompt)'),
+    }
   if (typeof isListed === 'object') return judgeOf(unknown).refuse('refuse', '(not listed)', isListed)
   const begunBy = begunByOf(message)
   const isContinued = begunBy !== null

@@ -107,16 +107,44 @@ const top = {
 }
 const requiredKeys = ['version'] as const
 
+/** What is read, as policies name it: some of it by two names. */
+export const resources = ['s+x:/a', 's+x:/b', 's+x:/%61', 's+x:/b/../a', 'r+x:/a', 's+y:'] as const
+export const prompts = ['s__p', 's__q', 'r__p'] as const
+const resourceKey = fc.constantFrom('s+x:/*', 's+*', '*+x:/a', 's+x:/a', '*')
+const promptKey = fc.constantFrom('s__*', 's__p', '*__p', '*')
+
+/** The sections on reading of a dialect, whose entries are these. */
+function readingOf<E, A>(entry: fc.Arbitrary<E>, all: fc.Arbitrary<A>) {
+  const resources = fc.dictionary(resourceKey, entry, { maxKeys: 3 })
+  return { resources, prompts: fc.dictionary(promptKey, entry, { maxKeys: 3 }), all }
+}
+
+const ownLimit = fc.record(
+  { counter: fc.constant('reads'), window, max: fc.nat(3), ...said },
+  { requiredKeys: ['counter', 'window', 'max'] },
+)
+const hostedReading = fc.oneof(
+  fc.constant({ hide: true }),
+  fc.record(
+    { deny_if: fc.array(when, { maxLength: 2 }), limits: fc.array(ownLimit, { maxLength: 1 }) },
+    { requiredKeys: [] },
+  ),
+)
+
 export const hostedParts = fc.record({
+  reading: fc.record(readingOf(hostedReading, fc.record({ limits: fc.array(ownLimit, { maxLength: 1 }) })), {
+    requiredKeys: [],
+  }),
   top: fc.record(top, { requiredKeys: [...requiredKeys] }),
   tools: fc.dictionary(fc.constantFrom(...tools), fc.array(hostedRule, { maxLength: 4 }), { maxKeys: 3 }),
   all: fc.array(hostedRule, { maxLength: 2 }),
 })
 export type HostedParts = typeof hostedParts extends fc.Arbitrary<infer P> ? P : never
 
-export function hostedDocument({ top, tools, all }: HostedParts) {
+export function hostedDocument({ top, tools, all, reading }: HostedParts) {
   return {
     ...top,
+    ...reading,
     all_tools: entryOf(all),
     tools: Object.fromEntries(Object.entries(tools).map(([tool, rules]) => [tool, entryOf(rules)])),
   }
@@ -176,11 +204,28 @@ function rulesOf(tool: string) {
   })
 }
 
+const rate = fc.record(
+  { rate_limit: fc.constantFrom('1/minute', '2/minute', '3/day'), ...said },
+  { requiredKeys: ['rate_limit'] },
+)
+const readingRule = fc.oneof(
+  fc.record({ action: fc.constant('deny'), ...said }, { requiredKeys: ['action'] }),
+  fc.record(
+    { conditions: fc.array(condition, { minLength: 1, maxLength: 2 }), ...said },
+    { requiredKeys: ['conditions'] },
+  ),
+  rate,
+)
+
 const entry = (tool: string) => fc.record({ rules: rulesOf(tool) })
 export const ruleDocument = fc.record(
   {
     ...top,
     tools: fc.record({ t: entry('t'), u: entry('u'), '*': entry('*') }, { requiredKeys: ['t'] }),
+    ...readingOf(
+      fc.oneof(fc.constant({ hide: true }), fc.record({ rules: fc.array(readingRule, { maxLength: 3 }) })),
+      fc.record({ rules: fc.array(rate, { maxLength: 1 }) }),
+    ),
   },
   { requiredKeys: ['version', 'tools'] },
 )
@@ -214,6 +259,23 @@ const short = fc.oneof(
     ),
 )
 export const shortDocument = fc.record(
-  { ...top, tools: fc.record({ t: short, u: short, '*': short }, { requiredKeys: ['t'] }) },
+  {
+    ...top,
+    tools: fc.record({ t: short, u: short, '*': short }, { requiredKeys: ['t'] }),
+    ...readingOf(
+      fc.oneof(
+        fc.constant({ action: 'hide' }),
+        short.filter(({ action }) => action !== 'require_approval'),
+      ),
+      fc.record(
+        {
+          rate_limit: fc.record({ max: fc.nat(3), window: fc.constantFrom(1, 60) }),
+          reason: said.on_deny,
+          shadow: said.shadow,
+        },
+        { requiredKeys: ['rate_limit'] },
+      ),
+    ),
+  },
   { requiredKeys: ['tools'] },
 )

@@ -1,7 +1,7 @@
 /** What holds for every policy and every call. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, isListed } from '../../src/policy/decide.ts'
+import { decide, isListed, isReadable } from '../../src/policy/decide.ts'
 import { loadPolicy, loadPolicyText } from '../../src/policy/load.ts'
 import type { Decision, Policy, ToolRules } from '../../src/policy/model.ts'
 import {
@@ -11,6 +11,8 @@ import {
   hostedDocument,
   hostedParts,
   hostedRule,
+  prompts,
+  resources,
   ruleDocument,
   shortDocument,
   tools,
@@ -109,6 +111,18 @@ describe('converting to the hosted dialect', () => {
           meaning(decide(loaded.policy, call(given, called), NOON)),
         )
         expect(isListed(converted.policy, called)).toBe(isListed(loaded.policy, called))
+        for (const [kind, names] of [
+          ['resource', resources],
+          ['prompt', prompts],
+        ] as const) {
+          for (const name of names) {
+            const read = { kind, tool: name, args: { ...given, uri: name.replace(/^\w\+/, '') } }
+            expect(meaning(decide(converted.policy, read, NOON))).toEqual(
+              meaning(decide(loaded.policy, read, NOON)),
+            )
+            expect(isReadable(converted.policy, kind, name)).toBe(isReadable(loaded.policy, kind, name))
+          }
+        }
       }),
       { numRuns: 300 },
     )

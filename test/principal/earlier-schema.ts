@@ -1,7 +1,14 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Only calls are decided. */
+const WITHOUT_READS = `
+  ALTER TABLE audit DROP COLUMN method;
+  UPDATE schema_version SET version = 13;
+`
+
 /** Logins and transports are one thing: a row without an account is a transport on which nobody has logged in. */
 export const WITHOUT_TRANSPORTS = `
+  ${WITHOUT_READS}
   ALTER TABLE sessions ADD COLUMN protocol_version TEXT;
   ALTER TABLE sessions ADD COLUMN listed_version TEXT;
   ALTER TABLE sessions ADD COLUMN client TEXT;
