@@ -120,7 +120,10 @@ export async function proveDecisions(
   gatewayUrl: string,
   trials: Trials,
 ): Promise<Proof & { readonly arrived: number; readonly denied: number; readonly refused: number }> {
-  const world = await startProofWorld(gatewayUrl, `decisions-${trials.seed}`, POLICY, Object.keys(probes))
+  const world = await startProofWorld(gatewayUrl, `decisions-${trials.seed}`, POLICY, {
+    tools: Object.keys(probes),
+    isHonest: true,
+  })
   const count = { arrived: 0, denied: 0, refused: 0 }
   try {
     const tokens: string[] = []

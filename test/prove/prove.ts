@@ -1,5 +1,5 @@
 /**
- * Proofs that take minutes: `npm run prove -- --seed 1 --runs 20000`. It starts a gateway of its own on bare workerd, prints one table,
+ * Proofs that take minutes: `npm run prove -- --seed 1 --runs 25000`. It starts a gateway of its own on bare workerd, prints one table,
  * and ends with an error where a property did not hold. The same seed makes the same cases.
  */
 import { parseArgs } from 'node:util'
@@ -10,7 +10,7 @@ import { proveDecisions } from './decisions.ts'
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    runs: { type: 'string', default: '20000' },
+    runs: { type: 'string', default: '25000' },
     lanes: { type: 'string', default: '8' },
     only: { type: 'string', default: '' },
   },

@@ -15,6 +15,7 @@ export interface World {
 /** The shortest that a server's document can say: a lie that hangs is to cost a second. */
 const HASTY = { response_seconds: 1, idle_seconds: 1, call_seconds: 2 }
 
+/** Of a server that does not lie: how busy the machine is must not matter. */
 const PATIENT = { response_seconds: 30, idle_seconds: 30, call_seconds: 60 }
 /** It is asked every time, however often it has failed. */
 const STAUNCH = { failures: 1_000, open_seconds: 1 }
@@ -23,12 +24,18 @@ export function liarOf(lane: number): string {
   return `liar-${lane}`
 }
 
-/** @param tools of the servers; `echo` and `drop` where none are named */
+export interface WorldOptions {
+  /** Of the servers; `echo` and `drop` where none are named. */
+  readonly tools?: readonly string[]
+  /** Nobody is going to lie, so nothing is cut short. */
+  readonly isHonest?: boolean
+}
+
 export async function startProofWorld(
   gatewayUrl: string,
   tenant: string,
   policy: unknown,
-  tools?: readonly string[],
+  { tools, isHonest = false }: WorldOptions = {},
 ): Promise<World> {
   const [liar, healthy] = await Promise.all([startLiar('liar', tools), startLiar('healthy', tools)])
   const stop = async () => {
@@ -38,11 +45,11 @@ export async function startProofWorld(
     const admin = adminApi(gatewayUrl, tenant)
     await admin.putTenant()
     await admin.putPolicy('proof', policy)
-    // What becomes of one call is to be seen, whatever the ones before it met with, and however busy the machine is.
     await admin.putServer('healthy', { url: healthy.url(0), breaker: STAUNCH, timeouts: PATIENT })
     const token = async (lane: number) => {
       const name = liarOf(lane)
-      await admin.putServer(name, { url: liar.url(lane), timeouts: HASTY, breaker: STAUNCH })
+      const timeouts = isHonest ? PATIENT : HASTY
+      await admin.putServer(name, { url: liar.url(lane), timeouts, breaker: STAUNCH })
       return admin.putGrant(name, { policy: 'proof', servers: ['healthy', name] })
     }
     return { gatewayUrl, admin, liar, healthy, token, stop }

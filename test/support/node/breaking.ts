@@ -90,6 +90,16 @@ function declared(
   }
 }
 
+/** Whose end is the end of the connection, so that nothing tells a break from an end (RFC 9112, 6.3). */
+function undeclared(name: string, type: string, body: (answer: object) => string, more = {}): Breakage {
+  return {
+    name: `${name}, until the connection ends`,
+    ...more,
+    send: (response, answer) =>
+      sendRaw(response, [head(type, 'connection: close'), Buffer.from(body(answer))], 'fin'),
+  }
+}
+
 const ends: readonly End[] = ['fin', 'reset', 'proper']
 /** After what was declared there is no other end: fewer bytes are no end at all. */
 const cuts: readonly End[] = ['fin', 'reset']
@@ -173,6 +183,10 @@ export const breakages: readonly Breakage[] = [
     ),
     declared('large JSON that is whole before its end', large, (text) => text.length + 20, end, isLarge),
   ]),
+  undeclared('JSON in the middle', JSON_TYPE, (it) => most(json(it))),
+  undeclared('large JSON in the middle', JSON_TYPE, (it) => most(large(it)), isLarge),
+  undeclared('events in the middle of the answer', EVENTS_TYPE, (it) => most(event(it))),
+  undeclared('events in the answer behind its line', EVENTS_TYPE, (it) => event(it).slice(0, -1)),
   {
     name: 'JSON in a chunk that is none',
     send: (response, answer) => {
