@@ -73,7 +73,7 @@ async function resumed(at: Reached, last: string | undefined): ReturnType<typeof
 }
 
 function withClientIds({ body, end }: StreamSource, pair: IdPair): StreamSource {
-  const ids = new StreamIds(pair, markOf(pair))
+  const ids = new StreamIds(pair, () => markOf(pair))
   const changing = new TransformStream<Uint8Array, Uint8Array>({
     transform: (piece, controller) => controller.enqueue(ids.push(piece)),
     flush: (controller) => controller.enqueue(ids.end()),

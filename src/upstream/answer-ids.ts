@@ -77,6 +77,7 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
 const nothing = new Uint8Array(0)
+const encoder = new TextEncoder()
 
 /** Where in a message. */
 type Place =
@@ -96,7 +97,8 @@ type Place =
  */
 class Scanner {
   readonly #pair: IdPair
-  readonly #client: Uint8Array
+  readonly #sent: Uint8Array
+  #client: Uint8Array | null = null
   readonly #isAnswer: boolean
   #place: Place = 'between'
   #depth = 0
@@ -118,7 +120,7 @@ class Scanner {
   constructor(pair: IdPair, isAnswer: boolean) {
     this.#pair = pair
     this.#isAnswer = isAnswer
-    this.#client = new TextEncoder().encode(JSON.stringify(pair.client))
+    this.#sent = encoder.encode(JSON.stringify(pair.sent))
   }
 
   /** The next message begins. */
@@ -201,9 +203,7 @@ class Scanner {
 
   #endMessage(at: number, edits: Edit[]): void {
     if (!this.#isAnswer || this.#hasId) return
-    const by = new TextEncoder().encode(
-      `${this.#hasMembers ? ',' : ''}"id":${JSON.stringify(this.#pair.client)}`,
-    )
+    const by = encoder.encode(`${this.#hasMembers ? ',' : ''}"id":${JSON.stringify(this.#pair.client)}`)
     edits.push({ start: at, end: at, by })
     this.isRestored = true
   }
@@ -288,13 +288,31 @@ class Scanner {
 
   #endValue(bytes: Uint8Array, from: number, end: number, edits: Edit[]): number {
     this.#place = 'between'
+    if (this.#held.length === 0 && this.#isSent(bytes, from, end)) {
+      this.isRestored = true
+      edits.push({ start: from, end, by: this.#clientId() })
+      return end
+    }
     const whole = Uint8Array.from([...this.#held, ...bytes.subarray(from, end)])
     const value = parsed(new TextDecoder().decode(whole))
     this.isRestored = isSameId(value, this.#pair.sent) || (this.#isAnswer && (value === null || value === ''))
-    if (this.isRestored) edits.push({ start: from, end, by: this.#client })
+    if (this.isRestored) edits.push({ start: from, end, by: this.#clientId() })
     else if (this.#held.length > 0) edits.push({ start: from, end, by: whole })
     this.#held = []
     return end
+  }
+
+  /** As nearly every server writes it: the id that was sent, in the very same bytes. */
+  #isSent(bytes: Uint8Array, from: number, end: number): boolean {
+    const sent = this.#sent
+    if (end - from !== sent.length) return false
+    for (let i = 0; i < sent.length; i++) if (bytes[from + i] !== sent[i]) return false
+    return true
+  }
+
+  #clientId(): Uint8Array {
+    this.#client ??= encoder.encode(JSON.stringify(this.#pair.client))
+    return this.#client
   }
 }
 
@@ -337,6 +355,16 @@ function edited(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
   return out
 }
 
+/** The text of an answer to the request, under the client's id. */
+export function withClientId(text: string, pair: IdPair): string | Uint8Array {
+  const sent = JSON.stringify(pair.sent)
+  const at = text.indexOf(sent)
+  // Where it stands once, and no character is written by its number, it is the id: nothing else can be read as that.
+  const isSure = at >= 0 && text.indexOf(sent, at + 1) < 0 && !text.includes('\\u')
+  if (isSure) return `${text.slice(0, at)}${JSON.stringify(pair.client)}${text.slice(at + sent.length)}`
+  return new AnswerIds(pair).push(encoder.encode(text))
+}
+
 /** Restores the id in an answer that is one JSON message, given in pieces cut anywhere. */
 export class AnswerIds {
   readonly #scanner: Scanner
@@ -374,7 +402,7 @@ type Line = 'field' | 'data' | 'event id' | 'other'
  */
 export class StreamIds {
   readonly #scanner: Scanner
-  readonly #mark: Uint8Array
+  readonly #mark: () => string
   #line: Line = 'field'
   #field: number[] = []
   #isFirstLine = true
@@ -383,9 +411,9 @@ export class StreamIds {
   #isMarkDue = false
 
   /** @param mark of characters that a header may have */
-  constructor(pair: IdPair, mark: string) {
+  constructor(pair: IdPair, mark: () => string) {
     this.#scanner = new Scanner(pair, false)
-    this.#mark = new TextEncoder().encode(mark)
+    this.#mark = mark
   }
 
   /** What may pass in place of `piece`: the same bytes where nothing in them changes. */
@@ -439,7 +467,7 @@ export class StreamIds {
     this.#field.push(BLANK)
     const at = isColonLast && piece[start] === BLANK ? start + 1 : start
     if (at >= end) return
-    edits.push({ start: at, end: at, by: this.#mark })
+    edits.push({ start: at, end: at, by: encoder.encode(this.#mark()) })
     this.#isMarkDue = false
   }
 

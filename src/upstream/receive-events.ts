@@ -33,7 +33,7 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const pair = pairOf(reception)
   const rewriter =
     rewriting === null ? null : new EventRewriter(pair === null ? rewriting : restoring(pair, rewriting))
-  const ids = rewriter !== null || pair === null ? null : new StreamIds(pair, markOf(pair))
+  const ids = rewriter !== null || pair === null ? null : new StreamIds(pair, () => markOf(pair))
   const found = () => (rewriter === null ? watch.answer : rewriter.answer)
   let isAsking = false
   let linger: ReturnType<typeof setTimeout> | null = null

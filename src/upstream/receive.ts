@@ -2,7 +2,7 @@
  * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
-import { AnswerIds, type IdPair, restored } from './answer-ids.ts'
+import { restored, withClientId } from './answer-ids.ts'
 import { notRpc, wrongId } from './answer-problems.ts'
 import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
@@ -102,9 +102,4 @@ function batch(messages: readonly RpcMessage[], status: number, { rewriting, hea
   const changed = messages.map((it) => (rewriting === null ? it : rewriting.message(it)))
   const events = changed.flatMap((it) => (it === null ? [] : [messageEvent(it)]))
   return new Response(events.join(''), { status, headers: { ...eventHeaders, ...headers } })
-}
-
-/** The same text, but for the id. */
-function withClientId(text: string, pair: IdPair): Uint8Array {
-  return new AnswerIds(pair).push(new TextEncoder().encode(text))
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseExact } from '../../src/exact-json.ts'
-import { AnswerIds, type IdPair, StreamIds } from '../../src/upstream/answer-ids.ts'
+import { AnswerIds, type IdPair, StreamIds, withClientId } from '../../src/upstream/answer-ids.ts'
 import type { RpcId } from '../../src/upstream/rpc.ts'
 import { EventParser } from '../../src/upstream/sse.ts'
 
@@ -41,7 +41,7 @@ function answered(text: string, lengths: readonly number[] = [], ids: IdPair = p
 }
 
 function streamed(text: string, lengths: readonly number[] = [], mark = 'mark.'): string {
-  const stream = new StreamIds(pair, mark)
+  const stream = new StreamIds(pair, () => mark)
   const pieces = cut(text, lengths).map((piece) => stream.push(piece))
   return bytesOf([...pieces, stream.end()])
 }
@@ -146,6 +146,22 @@ describe('an answer', () => {
     )
   })
 
+  test('has it as a text that is whole, too', () => {
+    const whole = (text: string) => {
+      const out = withClientId(text, pair)
+      return typeof out === 'string' ? out : decoder.decode(out)
+    }
+    for (const text of [
+      `{"jsonrpc":"2.0","id":${Q},"result":{}}`,
+      `{"result":{"id":${Q}},"jsonrpc":"2.0","id":${Q}}`,
+      `{"result":{"id":${Q}},"jsonrpc":"2.0","id":"\\u0031${SENT.slice(1)}"}`,
+      `{"result":"\\"${SENT}\\"","id":${Q}}`,
+      '{"error":{},"id":null}',
+      '{"error":{}}',
+    ])
+      expect(whole(text)).toBe(answered(text))
+  })
+
   test('passes whatever it is, at most with a last member', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.json()), lengths, (text, cuts) => {
@@ -177,7 +193,7 @@ describe('a stream', () => {
   })
 
   test('passes in the same bytes where nothing changes', () => {
-    const stream = new StreamIds(pair, 'mark.')
+    const stream = new StreamIds(pair, () => 'mark.')
     for (const text of [': open\n\n', 'event: mess', 'age\ndata: {"method":"x"}\n\n']) {
       const piece = encoder.encode(text)
       expect(stream.push(piece)).toBe(piece)
