@@ -40,7 +40,8 @@ export async function dispatch(
   if (message.kind === 'batch')
     return runBatch(passage, message, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
   const unfit = inexactRefusal(passage, message)
-  if (unfit !== null) return refuse(passage, unfit, id)
+  // An answer's id is the server's, so an error under it would be taken for one to a request of the client's own.
+  if (unfit !== null) return refuse(passage, unfit, message.kind === 'request' ? id : null)
   if (isUpstream(endpoint)) return dispatchSingle(passage, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':

@@ -344,6 +344,14 @@ describe.skipIf(bareWorkerdMissing !== null)(`ids of requests${missing}`, () => 
         }
         const { text } = await client.request('1', 'prompts/get', `"name":"x","arguments":{"n":${number}}`)
         expect(text).toContain(number)
+        const others = [
+          `"id":"x","result":{"n":${number}}`,
+          `"method":"notifications/x","params":{"n":${number}}`,
+        ]
+        for (const other of era === 'session' ? others : []) {
+          const { status, messages } = await client.post(`{"jsonrpc":"2.0",${other}}`)
+          expect([status, idIn(messages[0])]).toEqual([400, null])
+        }
         // A name that stands twice means what it says last, to the policy and to the server.
         await client.request('1', 'tools/call', call.replace('{}', `{"n":${number},"n":1.50,"m":0.1}`))
       }
