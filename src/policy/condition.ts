@@ -83,17 +83,52 @@ export function compileCondition(document: ConditionDocument, at: string): Test 
   const { path, op, value } = document
   const parsed = parsePath(path)
   if (!parsed.ok) throw new Error(`not validated: ${at}`)
-  return comparison(at, path, op, lookFor(parsed.path), valueTest(op, value))
+  return comparison(
+    { condition: at, path, op },
+    lookFor(parsed.path),
+    valueTest(op, value),
+    valuesOf(op, value),
+  )
 }
 
-function comparison(condition: string, path: string, op: Operator, look: Look, test: ValueTest): Test {
+/**
+ * Of one condition over `[*]`: elements times the values that each is compared with. What an agent sends, and what a policy
+ * lists, are each bounded, and multiplied they would still take a second.
+ */
+const MOST_COMPARISONS = 100_000
+
+/** With how many values each element is compared. */
+function valuesOf(op: Operator, wanted: unknown): number {
+  return (op === 'in' || op === 'not_in') && Array.isArray(wanted) ? Math.max(1, wanted.length) : 1
+}
+
+function comparison(
+  { condition, path, op }: { readonly condition: string; readonly path: string; readonly op: Operator },
+  look: Look,
+  test: ValueTest,
+  values: number,
+): Test {
   return (call, context, trace) => {
     const value = look(call, context)
-    const isTooMuch = op === 'regex' && value instanceof Each && textLength(value) > LONGEST_INPUT
+    const isTooMuch = value instanceof Each && isBeyond(value, op, values)
     const outcome = isTooMuch ? 'unknown' : value instanceof Each ? every(value, test) : test(value)
     trace.push({ condition, path, op, saw: nameOf(value), outcome })
     return outcome
   }
+}
+
+/** Whether there is more to compare or to search than a condition may: nobody has looked then, so it is unknown. */
+function isBeyond(each: Each, op: Operator, values: number): boolean {
+  if (op === 'regex' && textLength(each) > LONGEST_INPUT) return true
+  return comparisonsIn(each, op) * values > MOST_COMPARISONS
+}
+
+/** One for each element; for `contains`, which looks into lists, one for each of their items. */
+function comparisonsIn({ values }: Each, op: Operator): number {
+  return values.reduce<number>((sum, value) => {
+    if (value instanceof Each) return sum + comparisonsIn(value, op)
+    return sum + (op === 'contains' && Array.isArray(value) ? value.length : 1)
+  }, 0)
 }
 
 /** How much text there is to search: an agent may send many texts as well as a long one. */

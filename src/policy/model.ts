@@ -159,7 +159,7 @@ export interface Sight {
   readonly outcome: Truth
 }
 
-/** `unknown`: it cannot be told, because the types do not fit or the text is too long. */
+/** `unknown`: it cannot be told, because the types do not fit, the text is too long, or the elements are too many. */
 export type Truth = 'holds' | 'fails' | 'unknown'
 
 /** What a rule in shadow would have done. */

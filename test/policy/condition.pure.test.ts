@@ -130,6 +130,28 @@ describe('every element', () => {
     expect(truth({ path: 'args.items[*].price', op: 'lte', value: 10 }, { items: [{}] })).toBe('fails')
   })
 
+  test.each<readonly [string, unknown, number, unknown]>([
+    ['eq', 'x', 100_000, 'x'],
+    ['in', Array.from({ length: 100 }, (_, i) => `v${i}`), 1_000, 'v99'],
+    ['not_in', Array.from({ length: 100 }, (_, i) => `v${i}`), 1_000, 'w'],
+    ['contains', 'x', 50_000, ['y', 'x']],
+  ])(
+    'of so many that times the values they are too many to compare, %s is unknown',
+    (op, value, most, element) => {
+      const document = { path: 'args.a[*]', op, value } as ConditionDocument
+      const given = Array.from({ length: most }, () => element)
+      expect(truth(document, { a: given })).toBe('holds')
+      expect(truth(document, { a: [...given, element] })).toBe('unknown')
+      // Nested lists are counted together, and one value alone is compared with all.
+      const nested = { path: 'args.a[*][*]', op, value } as ConditionDocument
+      expect(truth(nested, { a: [given.slice(1), [element, element]] })).toBe('unknown')
+      expect(truth({ ...document, path: 'args.a' } as ConditionDocument, { a: element })).toBe('holds')
+      // To turn it round makes it no more certain.
+      const many = Array.from({ length: 2 * most }, () => element)
+      expect(truth({ not: document }, { a: many })).toBe('unknown')
+    },
+  )
+
   test('of lists of lists, too', () => {
     const deep = (given: unknown) => truth({ path: 'args.a[*][*]', op: 'gt', value: 0 }, { a: given })
     expect(deep([[1, 2], []])).toBe('holds')
