@@ -32,7 +32,6 @@ export function exchange(
   const abort = abortOf(talk)
   return respond(
     stepsOf(beginning(talk, partner, request, abort.signal), abort),
-    'stateless',
     delivery,
     talk.passage.http.signal,
   )
@@ -45,12 +44,7 @@ export function continueExchange(
   delivery: Delivery,
 ): Promise<Response> {
   const abort = abortOf(talk)
-  return respond(
-    stepsOf(continuing(talk, request, abort.signal), abort),
-    'stateless',
-    delivery,
-    talk.passage.http.signal,
-  )
+  return respond(stepsOf(continuing(talk, request, abort.signal), abort), delivery, talk.passage.http.signal)
 }
 
 async function* beginning(
@@ -65,7 +59,6 @@ async function* beginning(
     const begin: Begin = {
       tenant: link.tenant,
       config: link.config,
-      hops: link.hops,
       owner: ownerOf(passage.claim),
       begunBy: passage.requestId,
       session: { id: session.id, protocolVersion: session.protocolVersion },

@@ -8,6 +8,7 @@ import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { exchangeObjects } from '../objects.ts'
 import { hungUp, problemFrom } from '../upstream/answer-problems.ts'
+import { decline } from '../upstream/declining.ts'
 import { type Hold, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
@@ -33,7 +34,7 @@ import {
   questionForStateless,
   requestForSession,
 } from './for-session.ts'
-import { cancel, decline, resume } from './in-session.ts'
+import { cancel, resume } from './in-session.ts'
 import { LineReader, LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 import { requestStateOf } from './names.ts'

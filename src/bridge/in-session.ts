@@ -5,12 +5,13 @@ import { lastKnownTools } from '../forward/last-known.ts'
 import { type Conversation, forget, openFor, type Partner } from '../forward/partner.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
+import { decline } from '../upstream/declining.ts'
 import { type Sent, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { paramHeaderProblem } from '../upstream/param-headers.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { answers, isAnswer, type RpcMessage } from '../upstream/rpc.ts'
+import { answers, isAnswer } from '../upstream/rpc.ts'
 import { notify, type SessionNames } from '../upstream/session.ts'
 import { canBeAsked } from './capabilities.ts'
 import { continueExchange, exchange } from './exchange-call.ts'
@@ -48,7 +49,6 @@ export async function inSession(
   const abort = abortOf(talk)
   return respond(
     stepsOf(steps(talk, partner, request, abort.signal), abort),
-    'stateless',
     delivery,
     talk.passage.http.signal,
   )
@@ -167,17 +167,6 @@ export function resume(
 ): Promise<Sent> {
   const headers = requestHeaders({ client: null, session, lastEventId })
   return send(link, { method: 'GET', headers, signal })
-}
-
-/** Answers a request of the server's that this client is not to see. */
-export async function decline(
-  link: UpstreamLink,
-  session: SessionNames,
-  { id, method }: RpcMessage,
-): Promise<void> {
-  const error = { code: codes.methodNotFound, message: `The client cannot be asked for ${method} here` }
-  const answer = method === 'ping' ? { result: {} } : { error }
-  await notify(link, session, { jsonrpc: '2.0', id, ...answer }, null)
 }
 
 /** Tells the server that nobody waits for the answer (MCP 2025-11-25, cancellation). */

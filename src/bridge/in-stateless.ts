@@ -54,7 +54,7 @@ export async function inStateless(
   const abort = new AbortController()
   for (const over of [running.cancelled, talk.signal]) over?.addEventListener('abort', () => abort.abort())
   const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal, running.end)
-  return respond(stepsOf(generator, abort), 'session', delivery, passage.http.signal)
+  return respond(stepsOf(generator, abort), delivery, passage.http.signal)
 }
 
 /** The requests that the stateless era has no counterpart of. Null for all others. */

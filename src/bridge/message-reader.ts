@@ -2,6 +2,7 @@
 import { BodyProblem, endedEarly, notRpc, tooLarge } from '../upstream/answer-problems.ts'
 import { BodyReader, readUpTo } from '../upstream/body.ts'
 import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
+import { inOwnWords } from '../upstream/own-words.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { errorUnder } from '../upstream/refusal.ts'
 import { type RpcId, type RpcMessage, readRpc } from '../upstream/rpc.ts'
@@ -64,11 +65,12 @@ export class MessageReader {
   /** The messages that came next, at least one. Throws BodyProblem, also when the stream ends. */
   async next(): Promise<readonly RpcMessage[]> {
     const { response } = this.#open
-    const problem = problemIn(response)
+    const problem = problemIn(response, this.#hold.link)
     if (problem !== null) {
       const message = this.#id === null || this.#hasJson ? null : await errorUnder(response, this.#id)
+      const told = message === null ? await inOwnWords(problem, response, this.#hold) : problem
       discard(response)
-      if (message === null) throw new BodyProblem(problem)
+      if (message === null) throw new BodyProblem(told)
       this.#hasJson = true
       return [message]
     }
@@ -129,7 +131,7 @@ export class MessageReader {
     if (this.#stopped !== null) throw new BodyProblem(this.#stopped)
     const sent = await this.#resume(this.#lastEventId)
     if (!sent.ok) throw new BodyProblem(notResumed(sent.problem, status))
-    const refusal = problemIn(sent.response)
+    const refusal = problemIn(sent.response, sent.hold.link)
     if (refusal !== null || isJson(sent.response)) {
       discard(sent.response)
       sent.hold.end(refusal)

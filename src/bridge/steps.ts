@@ -1,7 +1,5 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
 import type { Delivery } from '../forward/deliver.ts'
-import { codes } from '../gateway/jsonrpc.ts'
-import type { Era } from '../revisions.ts'
 import { endedEarly, hungUp } from '../upstream/answer-problems.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { type Ending, eventHeaders, messageEvent } from '../upstream/reception.ts'
@@ -45,19 +43,14 @@ export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController)
  * Answers with JSON where the answer is the first step, else with a stream of all.
  * @param signal of the client's request: a stream whose client has gone is not always cancelled
  */
-export async function respond(
-  steps: Steps,
-  era: Era,
-  delivery: Delivery,
-  signal: AbortSignal,
-): Promise<Response> {
+export async function respond(steps: Steps, delivery: Delivery, signal: AbortSignal): Promise<Response> {
   const ending = once(delivery)
   let pending = nextOf(steps)
   for (;;) {
     const first = delivery.acceptsEvents() ? await orTimeout(pending) : await pending
     if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents()))
       return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending, signal)
-    if (first.kind !== 'note') return json(first, era, delivery, ending)
+    if (first.kind !== 'note') return json(first, delivery, ending)
     pending = nextOf(steps)
   }
 }
@@ -100,13 +93,11 @@ function messageOf(step: Step, { failure, rewriting }: Delivery): RpcMessage | n
   return rewriting === null ? step.message : rewriting.message(step.message)
 }
 
-function json(step: Last, era: Era, delivery: Delivery, ending: (ending: Ending) => void): Response {
+/** HTTP 200, whatever the answer says: a method that is not implemented was refused before the server was asked. */
+function json(step: Last, delivery: Delivery, ending: (ending: Ending) => void): Response {
   ending(endingOf(step))
-  const message = messageOf(step, delivery)
-  // MCP 2026-07-28, Streamable HTTP: a method that the server does not know is HTTP 404.
-  const isUnknown = era === 'stateless' && message?.error?.code === codes.methodNotFound
   const headers = { 'content-type': 'application/json', ...delivery.headers }
-  return new Response(JSON.stringify(message), { status: isUnknown ? 404 : 200, headers })
+  return new Response(JSON.stringify(messageOf(step, delivery)), { headers })
 }
 
 function stream(

@@ -5,6 +5,7 @@ import { findPartner } from '../forward/partner.ts'
 import { type Reached, talkAt } from '../forward/single.ts'
 import type { StreamSource } from '../forward/streams.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { decline, decliningIn } from '../upstream/declining.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
@@ -14,7 +15,6 @@ import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { announce, closeSession, openSession, type SessionNames } from '../upstream/session.ts'
 import { acknowledged, changeForStateless, honoured, type Wishes, wishesOf } from './for-session.ts'
-import { decline } from './in-session.ts'
 import { MessageReader } from './message-reader.ts'
 import { openWatch } from './watched.ts'
 
@@ -140,7 +140,7 @@ async function request(
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { uri } }),
   })
   if (!sent.ok) return false
-  const answer = await readAnswer(sent.response, sent.hold, id, 64 * 1024)
+  const answer = await readAnswer(sent.response, sent.hold, id, 64 * 1024, decliningIn(link, session))
   return answer.ok && answer.message.result !== undefined
 }
 

@@ -4,6 +4,8 @@
  */
 import { type ClientFacts, envelopeOf } from '../revisions.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
+import { wishesFor } from '../upstream/declared.ts'
+import { declaredOf } from '../upstream/health.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { messageEvent } from '../upstream/reception.ts'
@@ -56,7 +58,10 @@ export class Watcher {
     this.#current = abort
     const isCurrent = () => this.#current === abort && !this.#isOver
     const lists = Object.fromEntries(Object.values(changes).map((name) => [name, true]))
-    const notifications = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
+    const wishes = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
+    const notifications = wishesFor(wishes, declaredOf(this.#link, 'stateless'))
+    // It can tell nothing. The stream stays open for what the gateway has to say.
+    if (Object.keys(notifications).length === 0) return before?.abort()
     const params = {
       notifications,
       _meta: envelopeOf({

@@ -1,5 +1,4 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
-
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { approvalAnswer } from '../approvals/answer.ts'
 import { askApproved, isOwnState } from '../approvals/ask.ts'
@@ -20,13 +19,13 @@ import { failure, withoutStructure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import { linkTo } from '../upstream/link.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { asListed, type FreshList, plan, type Target, type UpstreamPlan } from './call-plan.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
-import { linkFor } from './link-for.ts'
 import { listAfresh } from './listed.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 
@@ -109,7 +108,7 @@ function notAdmitted(admission: Admission, message: RequestMessage): Promise<Res
 async function perform(
   passage: Passage,
   message: RequestMessage,
-  { target, args, ofTenant, intent, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  { target, ofTenant, intent, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
   rewriting: Rewriting | null,
 ): Promise<Response> {
@@ -134,11 +133,11 @@ async function perform(
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
-  const link = await linkFor(passage, admitted.tenant, upstream)
+  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
+    passage.execution.waitUntil(work),
+  )
   if ('failure' in link) return refused(link, delivery)
-  const given = message.body.params as Record<string, unknown>
-  const own = given.arguments === undefined ? {} : { arguments: args }
-  const params = forwardedParams(target.tool, { ...given, ...own })
+  const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
   const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
   // Never to the server itself: nothing was charged.

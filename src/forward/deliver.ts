@@ -4,15 +4,19 @@ import type { Settled } from '../principal/contract.ts'
 import { type Era, hasBatches } from '../revisions.ts'
 import { restored } from '../upstream/answer-ids.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
+import { type Capability, neededFor } from '../upstream/declared.ts'
+import { decliningIn } from '../upstream/declining.ts'
 import { erasOf, learnEras } from '../upstream/health.ts'
 import { forgiven, isJson, type Sent, send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
 import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
-import { type Ending, type Reception, unchanged } from '../upstream/reception.ts'
+import { type Ending, type Reception, type Rewriting, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
+import { isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import type { SessionNames } from '../upstream/session.ts'
+import { isMerged, mayAsk, notAsked } from './asking.ts'
 import { isForgotten } from './forgetting.ts'
 import { type Conversation, findPartner, forget, openFor, type Partner } from './partner.ts'
 import { type Running, track } from './running.ts'
@@ -30,19 +34,33 @@ export type Delivery = Omit<Reception, 'id' | 'client' | 'mayResume'>
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
+  const delivered = await attempt(talk, request, delivery)
+  return delivered instanceof Response ? delivered : notAsked(talk, request, delivery, delivered.lacks)
+}
+
+/** Delivers a request, or says what its server would have to have declared to be asked that. */
+export async function attempt(
+  talk: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response | { readonly lacks: Capability }> {
   const found = await findPartner(talk)
   if (!found.ok) return refused(found.problem, delivery)
-  return asClientReads(talk.client.era, await deliverTo(talk, found.partner, request, delivery))
+  const needed = neededFor(request.method)
+  if (needed !== null && !(await mayAsk(talk, found.partner.era, needed))) return { lacks: needed }
+  return asClientReads(talk.client.era, delivery, await deliverTo(talk, found.partner, request, delivery))
 }
 
 /**
  * With the status that means to the client what it meant to the server. In the session era 404 says that the session
- * is dead (MCP 2025-11-25, session management), and that is the gateway's to say; the stateless era has 400 and 404 for
- * requests that cannot be understood.
+ * is dead (MCP 2025-11-25, session management), and that is the gateway's to say; the stateless era has 400 for
+ * requests that cannot be understood, and 404 for methods that are not implemented. Where the server is one of several,
+ * the gateway implements what it passes on.
  */
-function asClientReads(era: Era, response: Response): Response {
+function asClientReads(era: Era, delivery: Delivery, response: Response): Response {
   const { status } = response
-  const isKept = status === 200 || (era === 'stateless' && (status === 400 || status === 404))
+  const isUnknown = status === 404 && !isMerged(delivery)
+  const isKept = status === 200 || (era === 'stateless' && (status === 400 || isUnknown))
   return isKept ? response : new Response(response.body, { status: 200, headers: response.headers })
 }
 
@@ -75,9 +93,10 @@ async function inSession(
   const { passage, link, signal } = talk
   const running = track(passage, link.config.name, request.id)
   const delivery = untilTakenBack(given, running)
-  const receptionIn = ({ protocolVersion }: SessionNames): Reception => {
+  const receptionIn = (session: SessionNames): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
-    const rewriting = delivery.rewriting ?? (hasBatches(protocolVersion) ? unchanged : null)
+    const apart = hasBatches(session.protocolVersion) ? unchanged : null
+    const rewriting = delivery.isRead === true ? answersOnly(link, session) : (delivery.rewriting ?? apart)
     return { ...delivery, rewriting, id, client: request.id, mayResume: true }
   }
   const post = (session: SessionNames): Promise<Sent> => {
@@ -132,6 +151,18 @@ function withdrawn(ending: Ending): Ending {
       return ending.message === 'cut' || ending.message.error === undefined
         ? ending
         : { kind: 'failed', problem: takenBack(ending.status) }
+  }
+}
+
+/** Of a stream that the gateway reads: requests of the server's are declined, and what it says on the way is dropped. */
+function answersOnly(link: UpstreamLink, session: SessionNames): Rewriting {
+  const onRequest = decliningIn(link, session)
+  return {
+    ...unchanged,
+    message: (message) => {
+      onRequest(message)
+      return isAnswer(message) ? message : null
+    },
   }
 }
 

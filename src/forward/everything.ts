@@ -6,6 +6,7 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import { listSecondsOf } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { originalName, split, splitUri } from '../upstream/names.ts'
 import { callUpstream } from './call.ts'
@@ -110,9 +111,6 @@ function notFound({ era, id, method }: RequestMessage, server: string): Response
   )
 }
 
-/** A server that has not answered by then is not waited for. */
-const LONGEST_MS = 5_000
-
 /**
  * Passes a request on to every server, opening a session where there is none: what is asked holds for later ones, too. It
  * succeeds whatever they say.
@@ -120,12 +118,11 @@ const LONGEST_MS = 5_000
 async function toEveryServer(passage: Passage, message: RequestMessage): Promise<Response> {
   const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: message.id })
   if (!reached.ok) return reached.response
-  const signal = AbortSignal.timeout(LONGEST_MS)
   await forEachServer<Reached, unknown>(
     reached.all,
     partAt,
     (one) => {
-      const at = { ...one, signal }
+      const at = { ...one, signal: AbortSignal.timeout(listSecondsOf(one.upstream) * 1_000) }
       return inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
     },
     () => null,

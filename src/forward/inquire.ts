@@ -1,10 +1,12 @@
 /** Asks an upstream on the client's behalf and reads the whole answer, for what is looked at before it is passed on. */
 
+import { codes } from '../gateway/jsonrpc.ts'
 import { brokeOff } from '../upstream/answer-problems.ts'
+import type { Capability } from '../upstream/declared.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { answers, type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
-import { type Delivery, deliver, type Outgoing } from './deliver.ts'
+import { attempt, type Delivery, type Outgoing } from './deliver.ts'
 import type { Conversation } from './partner.ts'
 
 /** It is held as a whole, and so are those of other servers beside it: an isolate has 128 MB. */
@@ -15,24 +17,38 @@ export interface Inquiry {
   readonly status: number
   /** The server answered in an event stream. */
   readonly isStream: boolean
+  /** The server has not declared that it can be asked this, so it was not, and `message` is an error that says so. */
+  readonly isUndeclared: boolean
 }
 
-/** Delivers a request and reads its answer, in whatever form it comes. Notifications on the way are dropped. */
+/**
+ * Delivers a request and reads its answer, in whatever form it comes. On the way notifications are dropped, and requests of
+ * the server's answered here: the client does not see the stream.
+ */
 export async function inquire(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Inquiry> {
   const { config } = talk.link
   const maxResponseBytes = Math.min(config.maxResponseBytes, MOST_BYTES)
   const link = { ...talk.link, config: { ...config, maxResponseBytes } }
-  const response = await deliver({ ...talk, link }, request, delivery)
+  const response = await attempt({ ...talk, link }, request, { ...delivery, isRead: true })
+  if (!(response instanceof Response)) return undeclared(request, config.name, response.lacks)
   const { status } = response
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   const text = await response.text().catch(() => null)
-  if (text === null) return { message: delivery.failure(brokeOff(status)), status: 200, isStream }
+  if (text === null)
+    return { message: delivery.failure(brokeOff(status)), status: 200, isStream, isUndeclared: false }
   const message = isStream
     ? inEvents(text, request)
     : readRpc(text).messages.find((it) => answers(it, request.id))
-  if (message !== undefined && message !== null && message !== 'cut') return { message, status, isStream }
+  if (message !== undefined && message !== null && message !== 'cut')
+    return { message, status, isStream, isUndeclared: false }
   const problem = problemOf('not_mcp', 'answered something unreadable', { status })
-  return { message: delivery.failure(problem), status: 200, isStream }
+  return { message: delivery.failure(problem), status: 200, isStream, isUndeclared: false }
+}
+
+function undeclared({ id, method }: Outgoing, server: string, lacks: Capability): Inquiry {
+  const text = `The server "${server}" has not declared the capability ${lacks}, so it is not asked for ${method}`
+  const message: RpcMessage = { jsonrpc: '2.0', id, error: { code: codes.methodNotFound, message: text } }
+  return { message, status: 200, isStream: false, isUndeclared: true }
 }
 
 function inEvents(text: string, { id }: Outgoing): RpcMessage | 'cut' | null {

@@ -20,8 +20,23 @@ interface Known {
 
 type Annotations = Readonly<Record<string, unknown>>
 
-const catalogues = new Map<string, Known>()
+const catalogues = new Map<string, Known & { readonly chars: number }>()
 const MOST_CATALOGUES = 200
+/** Of all of them, as JSON: an isolate has 128 MB, and read they take several times as much. */
+const MOST_CHARS = 8 * 1024 * 1024
+let chars = 0
+
+/** Keeps a catalogue; those that were kept first make room. One that is larger than all may be is asked for each time. */
+function keep(key: string, known: Known, size: number): void {
+  for (const [oldest, { chars: its }] of catalogues) {
+    if (chars + size <= MOST_CHARS && catalogues.size < MOST_CATALOGUES) break
+    catalogues.delete(oldest)
+    chars -= its
+  }
+  if (size > MOST_CHARS || catalogues.has(key)) return
+  catalogues.set(key, { ...known, chars: size })
+  chars += size
+}
 
 /** The last known tools, or null where there are none, or too many to be kept. */
 export async function lastKnownTools(of: Catalogued): Promise<readonly Tool[] | null> {
@@ -69,9 +84,8 @@ async function lastKnown({ env, tenant, config }: Catalogued): Promise<Known | n
       tools: (parseExact(toolsJson) as unknown[]).filter(isTool),
       drifted: new Map(Object.entries(parseExact(driftedJson) as object)),
     }
-    if (catalogues.size >= MOST_CATALOGUES) catalogues.clear()
     // It may be newer than the version that was asked for, which is as good.
-    catalogues.set(keyOf(tenant, config, version), known)
+    keep(keyOf(tenant, config, version), known, toolsJson.length + driftedJson.length)
     return known
   } catch (error) {
     log('warn', 'upstream.catalogue_unavailable', { tenant, server: config.name, error: errorName(error) })

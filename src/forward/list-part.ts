@@ -79,9 +79,10 @@ async function otherPart(
   const { policy } = at.config
   // A grant without a policy reads nothing, so nobody is asked.
   if (policy === null) return empty(at.upstream)
-  const { message: answered } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
-  // A server without prompts or resources says that it does not know the method: then it has none.
-  if (answered.error?.code === codes.methodNotFound) return empty(at.upstream)
+  const inquiry = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  const { message: answered } = inquiry
+  // One that has declared them, and says that it does not know the method, has none either.
+  if (inquiry.isUndeclared || answered.error?.code === codes.methodNotFound) return empty(at.upstream)
   if (answered.result === undefined) return failed(at.upstream, answered)
   if (kind === 'prompts') notePrompts(at, message, answered.result)
   const found = answered.result[kind]

@@ -2,7 +2,6 @@
 import type { RequestMessage } from '../gateway/message.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { toolText } from '../upstream/pins.ts'
@@ -14,9 +13,9 @@ import { allTools, isTool, type Tool, toolsIn } from './all-tools.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
+import { ListBudget } from './list-budget.ts'
 import { compareWithPins } from './pinning.ts'
-import { withSessionArgument } from './session-argument.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { deliveryOf, outgoing, type Reached, talkAt, unknownMethod } from './single.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 
 /** A page of a list, or the error that came instead. */
@@ -33,7 +32,17 @@ export type Listed = Inquiry &
   )
 
 export async function listTools(at: Reached, message: RequestMessage): Promise<Response> {
+  const budget = new ListBudget(at.link.tenant, 1)
+  try {
+    return await listWithin({ ...at, link: { ...at.link, room: budget.part().take } }, message)
+  } finally {
+    budget.release()
+  }
+}
+
+async function listWithin(at: Reached, message: RequestMessage): Promise<Response> {
   const listed = await toolsOf(at, message)
+  if (listed.isUndeclared) return unknownMethod(message)
   const answer = listed.ok
     ? { ...listed.message, result: { ...listed.message.result, tools: listed.tools } }
     : listed.message
@@ -47,6 +56,8 @@ export async function listTools(at: Reached, message: RequestMessage): Promise<R
 export async function toolsOf(at: Reached, message: RequestMessage): Promise<Listed> {
   const inquiry = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
   const { message: answer } = inquiry
+  // A server without tools is a server, whose list is empty.
+  if (inquiry.isUndeclared) return { ok: true, ...inquiry, tools: [], upstream: at.upstream }
   if (answer.result === undefined) return { ok: false, ...inquiry }
   const tools = toolsIn(answer)
   if (tools === null) return wrong(at, message, 'listed something that is not a list of tools')
@@ -71,9 +82,7 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
 }
 
 /** What the policy and the pins let a client see. */
-export function shown(tools: readonly Tool[], config: CompiledConfig, upstream: UpstreamConfig): Tool[] {
-  const { policy } = config
-  const isNamed = sessionModeOf(config) === 'many'
+export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstream: UpstreamConfig): Tool[] {
   return tools
     .filter(
       ({ name }) =>
@@ -82,7 +91,6 @@ export function shown(tools: readonly Tool[], config: CompiledConfig, upstream: 
         withheldOf(upstream, name) !== 'hidden',
     )
     .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
-    .map((tool) => (isNamed ? withSessionArgument(tool) : tool))
 }
 
 export function withheldOf({ withheld }: UpstreamConfig, name: string): 'hidden' | 'blocked' | null {
@@ -143,5 +151,5 @@ async function scan(at: Reached, message: RequestMessage): Promise<readonly unkn
 
 function wrong(at: Reached, message: RequestMessage, what: string): Listed {
   const answer = rpcFailure(message.id, at.upstream.name, problemOf('not_mcp', what))
-  return { ok: false, message: answer, status: 200, isStream: false }
+  return { ok: false, message: answer, status: 200, isStream: false, isUndeclared: false }
 }

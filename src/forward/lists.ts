@@ -7,21 +7,17 @@ import { askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
-import { listedTools } from '../native/catalogue.ts'
+import { reachableTools } from '../native/catalogue.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
+import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
 import { forEachServer } from './each-server.ts'
-
+import { ListBudget } from './list-budget.ts'
 import { type ListPart, listPart, missing } from './list-part.ts'
 import { type Reached, reach } from './single.ts'
-
-/** A server that has not listed by then is left out. */
-const LONGEST_MS = 5_000
 
 /** `_meta` key of a merged list. */
 export const UNAVAILABLE_META_KEY = 'gatehouse/unavailable'
@@ -48,14 +44,19 @@ export async function listEverything(
     }
     if (config === null) return refusalResponse(undecided, message.id)
     const asked = [...config.upstreams.values()].filter(({ name }) => places === null || places.has(name))
-    const parts = await forEachServer(
-      asked,
-      ({ name }) => ({ tenant: passage.claim.tenant, server: name }),
-      (upstream) => partOf(passage, upstream, message, kind, places?.get(upstream.name) ?? null),
-      (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
-    )
-    const own = places === null && kind === 'tools' ? nativeTools(config) : []
-    return new Response(merged(message, kind, own, parts), { headers: jsonHeaders })
+    const budget = new ListBudget(passage.claim.tenant, asked.length)
+    try {
+      const parts = await forEachServer(
+        asked,
+        ({ name }) => ({ tenant: passage.claim.tenant, server: name }),
+        (upstream) => partOf(passage, upstream, message, kind, places?.get(upstream.name) ?? null, budget),
+        (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
+      )
+      const own = places === null && kind === 'tools' ? nativeTools(config) : []
+      return new Response(merged(message, kind, own, parts), { headers: jsonHeaders })
+    } finally {
+      budget.release()
+    }
   })
 }
 
@@ -64,7 +65,8 @@ const undecided = { status: 503, code: codes.internalError, message: 'The reques
 
 function nativeTools(config: CompiledConfig): string[] {
   const reach = new Set(nativeServerNames.filter((name) => config.settings.servers.includes(name)))
-  return listedTools(reach, sessionModeOf(config))
+  return reachableTools(reach)
+    .map(({ definition }) => ({ ...definition }))
     .filter(({ name }) => isListed(config.policy, name))
     .map((tool) => JSON.stringify(tool))
 }
@@ -94,24 +96,27 @@ async function partOf(
   message: RequestMessage,
   kind: EntryKind,
   place: Place | null,
+  budget: ListBudget,
 ): Promise<ListPart> {
   const { params } = message.body
   const reached = await reach(passage, upstream.name, message.era, params, message.id)
   if (!reached.ok) return missing(upstream, 'upstream_unavailable', 'could not be asked')
+  const seconds = listSecondsOf(upstream)
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)
-  const at: Reached = { ...reached.at, signal: abort.signal }
+  const timer = setTimeout(() => abort.abort(tookTooLong()), seconds * 1_000)
+  const link = { ...reached.at.link, room: budget.part().take }
+  const at: Reached = { ...reached.at, link, signal: abort.signal }
   try {
     const part = await listPart(at, message, kind, place)
     if (part.problem === null || !abort.signal.aborted) return part
-    const late = `The server "${upstream.name}" did not list within ${LONGEST_MS / 1_000} seconds.`
+    const late = `The server "${upstream.name}" did not list within ${seconds} seconds.`
     return { ...part, problem: { code: 'upstream_timeout', message: late } }
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** The server's fault: nobody else hung up. */
+/** It is not that the client hung up. */
 function tookTooLong(): DOMException {
   return new DOMException('The server had its time to list', 'TimeoutError')
 }

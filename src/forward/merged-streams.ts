@@ -88,7 +88,7 @@ export async function listenToAll(passage: Passage, given: RequestMessage): Prom
     const join = (at: Reached) => {
       const { name } = at.upstream
       const open = async (server: Reached) => {
-        const subscription = await subscribe(server, ownSubscription(message, name))
+        const subscription = await subscribe(server, ownSubscription(message, name), true)
         if (subscription.kind === 'open') return subscription.source
         return subscription.isFinal ? ('none' as const) : ('failed' as const)
       }

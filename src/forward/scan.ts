@@ -3,8 +3,9 @@ import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../json.ts'
 import { tenantObject } from '../objects.ts'
 import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
+import { decliningIn } from '../upstream/declining.ts'
 import { discover } from '../upstream/discover.ts'
-import { erasOf, learnEras, report } from '../upstream/health.ts'
+import { declaredOf, erasOf, learnEras, report } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
@@ -47,13 +48,19 @@ export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Prom
     told.push(work)
     given.waitUntil(work)
   }
-  const { env, tenant, config, hops } = given
-  const link = await linkTo(env, tenant, config, waitUntil, hops)
+  const { env, tenant, config } = given
+  const link = await linkTo(env, tenant, config, waitUntil)
   const problem = 'failure' in link ? link : await scan(link)
   await Promise.all(told)
   return typeof problem === 'number'
     ? { ok: true, tools: problem }
-    : { ok: false, problem: describe(config.name, problem, 'The listing') }
+    : { ok: false, problem: inWords(config.name, problem) }
+}
+
+/** For the administrator, who is told the server's own words, too. */
+function inWords(server: string, problem: UpstreamProblem): string {
+  const text = describe(server, problem, 'The listing')
+  return problem.detail === undefined ? text : `${text} It says: ${problem.detail}`
 }
 
 /** How many tools there are, or what went wrong. */
@@ -109,13 +116,18 @@ async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
 
 async function pin(link: UpstreamLink, way: Way): Promise<number | UpstreamProblem> {
   let problem = problemOf('not_mcp', 'listed something that is not a list of tools')
-  const tools = await allTools(async (cursor) => {
-    const answer = await ask(link, way, cursor)
-    if ('failure' in answer) problem = answer
-    else if (answer.error !== undefined)
-      problem = problemOf('not_mcp', `refused to list its tools (${answer.error.code})`)
-    return 'failure' in answer ? { jsonrpc: '2.0' } : answer
-  })
+  // A server without tools is a server, and is not asked for any.
+  const isWithout =
+    declaredOf(link, way === 'stateless' ? 'stateless' : 'session')?.includes('tools') === false
+  const tools = isWithout
+    ? []
+    : await allTools(async (cursor) => {
+        const answer = await ask(link, way, cursor)
+        if ('failure' in answer) problem = answer
+        else if (answer.error !== undefined)
+          problem = problemOf('not_mcp', `refused to list its tools (${answer.error.code})`)
+        return 'failure' in answer ? { jsonrpc: '2.0' } : answer
+      })
   if (tools === null) return problem
   try {
     await compareWithPins(link, link.config, tools)
@@ -140,7 +152,8 @@ async function ask(
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
   })
   if (!sent.ok) return sent.problem
-  const answer = await readAnswer(sent.response, sent.hold, id, link.config.maxResponseBytes)
+  const onRequest = way === 'stateless' ? undefined : decliningIn(link, way.session)
+  const answer = await readAnswer(sent.response, sent.hold, id, link.config.maxResponseBytes, onRequest)
   return answer.ok ? answer.message : answer.problem
 }
 

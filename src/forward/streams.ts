@@ -11,6 +11,8 @@ import { isObject } from '../json.ts'
 import { type FeedMessage, LOGIN_CHANGED } from '../principal/feed-messages.ts'
 import { hasBatches } from '../revisions.ts'
 import { type IdPair, markOf, restored, StreamIds, splitMarked } from '../upstream/answer-ids.ts'
+import { wishesFor } from '../upstream/declared.ts'
+import { declaredOf } from '../upstream/health.ts'
 import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
@@ -167,7 +169,7 @@ export async function listen(at: Reached, message: RequestMessage): Promise<Resp
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     endWithServer(feed, at, passage)
-    const subscription = await subscribe(at, message)
+    const subscription = await subscribe(at, message, false)
     if (subscription.kind === 'open')
       return streamOf(feed, subscription.source, passage.http.signal, subscriberEvent(message))
     closeQuietly(feed)
@@ -178,10 +180,17 @@ export async function listen(at: Reached, message: RequestMessage): Promise<Resp
 /** A refusal is small. */
 const MOST_REFUSAL_BYTES = 64 * 1024
 
-/** Subscribes at the server alone: what the gateway itself says is not in it. */
-export async function subscribe(at: Reached, message: RequestMessage): Promise<Subscription> {
+/**
+ * Subscribes at the server alone, for what it has declared: what the gateway itself says is not in it.
+ * @param isOneOfMany then a server that can tell nothing of what is wanted is left alone
+ */
+export async function subscribe(
+  at: Reached,
+  message: RequestMessage,
+  isOneOfMany: boolean,
+): Promise<Subscription> {
   const { passage, link } = at
-  const refused = (problem: UpstreamProblem): Subscription => ({
+  const refused = (problem: UpstreamProblem): Extract<Subscription, { kind: 'refused' }> => ({
     kind: 'refused',
     message: rpcFailure(message.id, at.upstream.name, problem),
     status: 200,
@@ -194,10 +203,17 @@ export async function subscribe(at: Reached, message: RequestMessage): Promise<S
     return 'failure' in across ? refused(across) : { kind: 'open', source: across }
   }
   const pair = { sent: crypto.randomUUID(), client: message.id }
+  const { params = {}, ...request } = outgoing(message)
+  const { notifications } = params as { notifications?: Readonly<Record<string, unknown>> }
+  const wishes = wishesFor(notifications ?? {}, declaredOf(link, 'stateless'))
+  if (isOneOfMany && Object.keys(wishes).length === 0) {
+    const silent = problemOf('undeclared', 'has declared nothing that it could tell', { isUndone: true })
+    return { ...refused(silent), isFinal: true }
+  }
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client: passage.http.headers, stateless: { method: message.method } }),
-    body: JSON.stringify({ ...outgoing(message), id: pair.sent }),
+    body: JSON.stringify({ ...request, id: pair.sent, params: { ...params, notifications: wishes } }),
     isEndless: true,
     signal: at.signal ?? passage.http.signal,
   })

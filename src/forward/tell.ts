@@ -5,6 +5,7 @@ import { crossing } from '../bridge/notifications.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message } from '../gateway/message.ts'
+import { isObject } from '../json.ts'
 import { log } from '../log.ts'
 import { describe, type UpstreamProblem } from '../upstream/problem.ts'
 import { isRpcId } from '../upstream/rpc.ts'
@@ -30,10 +31,21 @@ export async function tell(at: Reached, message: Told): Promise<Response> {
     await crossing(at, message)
     return accepted()
   }
+  if (message.kind === 'notification' && !isDeclared(at, message)) return accepted()
   const problem = await say(at, session, message.body)
   if (problem === null || message.kind === 'notification') return accepted()
   const text = describe(link.config.name, problem, 'The answer')
   return refusalResponse({ status: 502, code: codes.internalError, message: text }, null)
+}
+
+/**
+ * Whether the client has declared what this notification is about: that, and nothing else, its servers were told (MCP
+ * 2025-11-25, roots).
+ */
+function isDeclared({ client }: Reached, { body }: Notification): boolean {
+  if (body.method !== 'notifications/roots/list_changed') return true
+  const { roots } = client.capabilities
+  return isObject(roots) && roots.listChanged === true
 }
 
 async function say(at: Reached, session: SessionNames, body: object): Promise<UpstreamProblem | null> {

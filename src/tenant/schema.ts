@@ -443,6 +443,10 @@ const migrations: readonly string[] = [
   ALTER TABLE drift ADD COLUMN is_exact INTEGER NOT NULL DEFAULT 0;
   DELETE FROM seen;
   `,
+  `
+  -- What a server has declared that it can: JSON object of era to names of capabilities.
+  ALTER TABLE servers ADD COLUMN declared TEXT NOT NULL DEFAULT '{}';
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -54,6 +54,7 @@ export const serverSchema = object({
     response_seconds: whole(1, 600, 30),
     idle_seconds: whole(1, 3_600, 120),
     call_seconds: whole(1, 86_400, 900),
+    list_seconds: whole(1, 60, 5),
   }).prefault({}),
   limits: object({
     response_bytes: whole(1_024, 1_073_741_824, 67_108_864),
@@ -73,6 +74,7 @@ export interface ServerDocument {
     readonly response_seconds: number
     readonly idle_seconds: number
     readonly call_seconds: number
+    readonly list_seconds: number
   }
   readonly limits: { readonly response_bytes: number; readonly concurrent: number }
   readonly breaker: { readonly failures: number; readonly open_seconds: number }

@@ -1,5 +1,6 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
+import { type Declared, nothingDeclared } from '../upstream/declared.ts'
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { forgetListing, readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
@@ -30,6 +31,7 @@ export interface StoredServer {
   readonly updatedAtMs: number
   /** As found out; what the document says goes before. */
   readonly eras: KnownEras
+  readonly declared: Declared
 }
 
 interface ServerRow extends Record<string, SqlStorageValue> {
@@ -51,6 +53,7 @@ interface ServerRow extends Record<string, SqlStorageValue> {
   breaker: ServerStatus['breaker']
   breaker_at: number
   left_out: string
+  declared: string
 }
 
 export function serverNames(sql: SqlStorage): string[] {
@@ -90,7 +93,7 @@ export function writeServer(
   )
   if (before === null || before.document.url === document.url) return
   sql.exec(
-    `UPDATE servers SET session_era = NULL, stateless_era = NULL, protocol_version = NULL, server_info = NULL, left_out = '{}',
+    `UPDATE servers SET session_era = NULL, stateless_era = NULL, protocol_version = NULL, server_info = NULL, left_out = '{}', declared = '{}',
        left_out = '{}',
        breaker = 'closed' WHERE name = ?`,
     name,
@@ -117,7 +120,7 @@ export function deleteServer(sql: SqlStorage, name: string): void {
   }
 }
 
-/** Adds what an isolate found out. True when the server's eras are now known otherwise than before. */
+/** Adds what an isolate found out. True when the server's eras or what it declares are now known otherwise than before. */
 export function mergeReport(sql: SqlStorage, name: string, report: UpstreamReport): boolean {
   const before = readRow(sql, name)
   // A report may be on its way while the server is removed and registered again.
@@ -140,6 +143,7 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
   }
   const failure = lastFailure && { ...lastFailure, message: lastFailure.message.slice(0, LONGEST_MESSAGE) }
   const leftOut = leftOutAfter(before.left_out, report.leftOut)
+  const declared = JSON.stringify({ ...(JSON.parse(before.declared) as object), ...report.declared })
   const isNewerFailure =
     failure !== undefined &&
     (before.last_failure === null ||
@@ -149,7 +153,7 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     `UPDATE servers SET session_era = ?, stateless_era = ?, protocol_version = coalesce(?, protocol_version),
        server_info = coalesce(?, server_info), last_success_at = ?,
        successes = successes + ?, failures = failures + ?, last_failure = coalesce(?, last_failure),
-       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at), left_out = ?
+       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at), left_out = ?, declared = ?
      WHERE name = ?`,
     number(session),
     number(stateless),
@@ -162,9 +166,14 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     isNewerBreaker ? breaker : null,
     isNewerBreaker ? atMs : null,
     leftOut,
+    declared,
     name,
   )
-  return number(session) !== before.session_era || number(stateless) !== before.stateless_era
+  return (
+    number(session) !== before.session_era ||
+    number(stateless) !== before.stateless_era ||
+    declared !== before.declared
+  )
 }
 
 /** JSON of what is left out of each kind, once a report has come. */
@@ -202,11 +211,13 @@ export function upstreamConfig(sql: SqlStorage, name: string): UpstreamConfig | 
     responseSeconds: timeouts.response_seconds,
     idleSeconds: timeouts.idle_seconds,
     callSeconds: timeouts.call_seconds,
+    listSeconds: timeouts.list_seconds,
     maxResponseBytes: limits.response_bytes,
     maxConcurrent: limits.concurrent,
     breakerFailures: breaker.failures,
     breakerSeconds: breaker.open_seconds,
     eras: erasOf(server),
+    declared: server.declared,
     withheld: Object.fromEntries(drifted.map((tool) => [tool, withheld])),
     renamed: listing?.renamed ?? {},
     pinsRevision: server.pinsRevision,
@@ -272,11 +283,20 @@ function stored(row: ServerRow): StoredServer {
     name: row.name,
     incarnation: row.incarnation,
     pinsRevision: row.pins_revision,
-    document: JSON.parse(row.document) as PlainDocument,
+    document: withDefaults(JSON.parse(row.document) as PlainDocument),
     headers: JSON.parse(row.headers) as Record<string, string>,
     createdAtMs: row.created_at,
     updatedAtMs: row.updated_at,
     eras: { session: flag(row.session_era), stateless: flag(row.stateless_era) },
+    declared: { ...nothingDeclared, ...(JSON.parse(row.declared) as Partial<Declared>) },
+  }
+}
+
+/** A document that an older version stored lacks what came later. */
+function withDefaults(document: PlainDocument): PlainDocument {
+  return {
+    ...document,
+    timeouts: { ...document.timeouts, list_seconds: document.timeouts.list_seconds ?? 5 },
   }
 }
 

@@ -57,3 +57,9 @@ export function unansweredInTime(status: number): UpstreamProblem {
     { status },
   )
 }
+
+/** It is not the server's fault alone: others take room, too. */
+export function noRoom(status: number): UpstreamProblem {
+  const message = 'answered more than there is room for beside what else is held'
+  return problemOf('too_large', message, { status, retryAfterSeconds: 1 })
+}

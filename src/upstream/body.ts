@@ -1,5 +1,5 @@
 /** Reads the body of an upstream's answer, piece by piece: bounded in size and in time. */
-import { BodyProblem, brokeOff, problemFrom, tooLarge } from './answer-problems.ts'
+import { BodyProblem, brokeOff, noRoom, problemFrom, tooLarge } from './answer-problems.ts'
 import type { Hold } from './http.ts'
 import type { UpstreamProblem } from './problem.ts'
 
@@ -27,6 +27,7 @@ export class BodyReader {
   /** The next piece, or null at the end. */
   async next(): Promise<Uint8Array | null> {
     const { watchdog, link } = this.#hold
+    let hasRoom = true
     try {
       if (this.#response.body === null) return null
       if (this.#bytes >= this.#pauseAt) {
@@ -38,12 +39,14 @@ export class BodyReader {
       if (read.done) return null
       watchdog.heard()
       this.#bytes += read.value.byteLength
-      if (this.#bytes <= link.config.maxResponseBytes) return read.value
+      hasRoom = link.room?.(read.value.byteLength) ?? true
+      if (hasRoom && this.#bytes <= link.config.maxResponseBytes) return read.value
     } catch {
       throw new BodyProblem(watchdog.problem ?? brokeOff(this.#status))
     }
     this.cancel()
-    throw new BodyProblem(tooLarge(link.config.maxResponseBytes, this.#status))
+    const { maxResponseBytes } = link.config
+    throw new BodyProblem(hasRoom ? tooLarge(maxResponseBytes, this.#status) : noRoom(this.#status))
   }
 
   cancel(): void {
@@ -76,6 +79,10 @@ export async function readDeclared(
     return { kind: 'problem', problem: tooLarge(maxResponseBytes, response.status) }
   }
   if (Number(declared) > mostBytes) return { kind: 'more', pieces: [] }
+  if (hold.link.room?.(Number(declared)) === false) {
+    response.body?.cancel().catch(() => {})
+    return { kind: 'problem', problem: noRoom(response.status) }
+  }
   try {
     return { kind: 'whole', text: await response.text() }
   } catch {

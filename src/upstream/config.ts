@@ -1,5 +1,7 @@
 /** What a request needs to know of an upstream server: part of the tenant's configuration, as plain data. */
 
+import type { Declared } from './declared.ts'
+
 /** What happens to a tool that has changed since it was pinned. */
 export const driftActions = ['report', 'hide', 'block'] as const
 export type DriftAction = (typeof driftActions)[number]
@@ -22,6 +24,8 @@ export interface UpstreamConfig {
   readonly responseSeconds: number
   readonly idleSeconds: number
   readonly callSeconds: number
+  /** For its part of what all servers are asked at `/mcp`. Absent in what older versions stored: 5. */
+  readonly listSeconds?: number
   readonly maxResponseBytes: number
   /** Requests that one isolate may have open. */
   readonly maxConcurrent: number
@@ -29,6 +33,8 @@ export interface UpstreamConfig {
   readonly breakerFailures: number
   readonly breakerSeconds: number
   readonly eras: KnownEras
+  /** What it has declared in each era. Absent in what older versions stored. */
+  readonly declared?: Declared
   /** Tools that have drifted from their pins and are withheld until an administrator accepts them. */
   readonly withheld: Readonly<Record<string, 'hidden' | 'blocked'>>
   /** Exposed name (behind `<server>__`) to the server's own, for tools whose own does not fit. */
@@ -44,6 +50,11 @@ export interface UpstreamConfig {
    * has them), and in what was stored before they were kept.
    */
   readonly tools?: readonly string[]
+}
+
+/** How long others wait for the server's part at `/mcp`, in seconds. */
+export function listSecondsOf({ listSeconds = 5 }: Pick<UpstreamConfig, 'listSeconds'>): number {
+  return listSeconds
 }
 
 /** Why an upstream did not answer as it should. */
@@ -72,6 +83,7 @@ export interface UpstreamReport {
   readonly incarnation?: string | undefined
   /** Null forgets what was known of an era. */
   readonly eras?: Partial<KnownEras>
+  readonly declared?: Partial<Declared>
   readonly protocolVersion?: string
   readonly serverInfo?: { readonly name: string; readonly version: string }
   readonly successes?: number

@@ -1,6 +1,7 @@
 /** Asks an upstream whether it speaks the stateless era. */
 import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
-import { learnEras } from './health.ts'
+import { declaredIn } from './declared.ts'
+import { learnDeclared, learnEras } from './health.ts'
 import { discard, isJson, problemIn, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
@@ -38,7 +39,7 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
   // Servers of the session era know neither the method nor a request without a session: they answer 4xx, in whatever
   // form. What they say of credentials, time or load is no sign of an era.
   const isRefusal = status >= 400 && status < 500 && !noSign.has(status)
-  if (isRefusal && (problemIn(response) !== null || !isJson(response))) {
+  if (isRefusal && (problemIn(response, link) !== null || !isJson(response))) {
     discard(response)
     hold.end(null)
     return refusedInProse(link, status, signal)
@@ -55,6 +56,7 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
   }
   const versions = result?.supportedVersions
   const isStateless = Array.isArray(versions) && versions.includes(STATELESS_VERSION)
+  if (isStateless) learnDeclared(link, 'stateless', declaredIn(result?.capabilities, STATELESS_VERSION))
   learnEras(link, { stateless: isStateless })
   return isStateless ? { kind: 'discovered', message: answer.message } : { kind: 'other_era' }
 }

@@ -43,11 +43,11 @@ export const anyObject: Fit = (value, path) => {
 
 export function number(least: number, most: number): Fit {
   return (value, path) => {
-    const known = numberOf(value)
-    // JSON has numbers beyond all that JavaScript has: clients read them as infinite, which is none to them.
-    if (typeof known === 'number' && Number.isFinite(known) && known >= least && known <= most) return value
+    const plain = numberOf(value)
+    // JSON has numbers beyond all that JavaScript has: whoever reads them finds them infinite, and no number at all.
+    if (typeof plain === 'number' && Number.isFinite(plain) && plain >= least && plain <= most) return value
     const range = Number.isFinite(most) ? `a number from ${least} to ${most}` : 'a number'
-    throw new Misfit(path, value, range)
+    throw new Misfit(path, plain, range)
   }
 }
 

@@ -5,10 +5,12 @@
 
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
+import type { Era } from '../revisions.ts'
 import { abandoned, admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
 import type { KnownEras, UpstreamConfig, UpstreamReport } from './config.ts'
+import type { Capability, Declared } from './declared.ts'
 import type { UpstreamLink } from './link.ts'
-import type { UpstreamProblem } from './problem.ts'
+import { forAdministrators, type UpstreamProblem } from './problem.ts'
 import { namesIn, serverKey } from './which.ts'
 
 /** Successes are no news: they are told once in so long. Failures are told sooner, many in one report. */
@@ -28,6 +30,9 @@ interface Health {
   eras: Partial<KnownEras>
   /** What was configured then: what an administrator says anew counts. */
   configured: KnownEras
+  /** As found out here; a new configuration counts instead. */
+  declared: Partial<Declared>
+  configuredDeclared: Declared | undefined
   askedAnewAtMs: number
   /** Not yet reported. */
   successes: number
@@ -48,6 +53,10 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
       known.configured = config.eras
       known.eras = {}
     }
+    if (JSON.stringify(known.configuredDeclared) !== JSON.stringify(config.declared)) {
+      known.configuredDeclared = config.declared
+      known.declared = {}
+    }
     return known
   }
   const health: Health = {
@@ -56,6 +65,8 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
     aside: new Map(),
     eras: {},
     configured: config.eras,
+    declared: {},
+    configuredDeclared: config.declared,
     askedAnewAtMs: 0,
     successes: 0,
     failures: 0,
@@ -98,6 +109,21 @@ export function learnEras(link: UpstreamLink, found: Partial<KnownEras>, more: P
   const eras = erasOf(link)
   if (isSame(eras, before) || Object.values(found).every((flag) => flag === null)) return
   report(link, { atMs: Date.now(), eras: found, ...more })
+}
+
+/** What the server has declared in an era, as it was last heard; null where nobody has heard it. */
+export function declaredOf(link: UpstreamLink, era: Era): readonly Capability[] | null {
+  const { declared } = healthOf(link)
+  return declared[era] ?? link.config.declared?.[era] ?? null
+}
+
+/** Remembers what a server has just declared, and tells the tenant's object where that is news. */
+export function learnDeclared(link: UpstreamLink, era: Era, declared: readonly Capability[]): void {
+  const before = declaredOf(link, era)
+  if (before !== null && before.join() === declared.join()) return
+  const health = healthOf(link)
+  health.declared = { ...health.declared, [era]: declared }
+  report(link, { atMs: Date.now(), declared: { [era]: declared } })
 }
 
 /** A place among the server's open requests, or why there is none. */
@@ -173,7 +199,7 @@ function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | n
     // Said below, but not to the breaker.
   } else if (problem !== null && isFault(problem)) {
     health.breaker = failed(health.breaker, nowMs, breakerSettings(link.config))
-  } else if (problem?.failure === 'cancelled') {
+  } else if (problem?.failure === 'cancelled' || problem?.failure === 'slow') {
     health.breaker = abandoned(health.breaker, nowMs)
   } else {
     health.breaker = succeeded(health.breaker)
@@ -183,7 +209,7 @@ function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | n
     const failure = reported(problem)
     if (failure !== null) {
       health.failures += 1
-      health.lastFailure = { atMs: nowMs, kind: failure, message: problem.message }
+      health.lastFailure = { atMs: nowMs, kind: failure, message: forAdministrators(problem) }
     }
   }
   if (health.breaker.kind !== before) {
@@ -221,7 +247,11 @@ function reported({ failure }: UpstreamProblem): NonNullable<UpstreamReport['las
     case 'misconfigured':
     case 'cancelled':
     case 'unanswered':
+    case 'undeclared':
       return null
+    // Said in the status, and no word to the breaker: it has had less time than its own document gives it.
+    case 'slow':
+      return 'timeout'
     default:
       return failure
   }

@@ -2,7 +2,6 @@
  * One HTTP request to an upstream: within the breaker, the cap and the time that it has, and never to where the
  * upstream would redirect it.
  */
-import { HOP_HEADER } from '../hops.ts'
 import { errorName } from '../log.ts'
 import { takenBack } from './answer-problems.ts'
 import { upstreamRequestHeaders } from './headers.ts'
@@ -12,9 +11,6 @@ import { problemOf, type UpstreamProblem } from './problem.ts'
 import { lookedAt } from './refusal.ts'
 import type { HeaderChoices } from './request-headers.ts'
 import { Watchdog } from './watchdog.ts'
-
-/** What a gateway answers to a request that comes back (RFC 5842, 7.2): hops.ts. */
-const LOOP_DETECTED = 508
 
 /** How long a request that its client has taken back may go on: many servers then send nothing more, and end nothing. */
 const TAKEN_BACK_MS = 5_000
@@ -45,8 +41,16 @@ export interface UpstreamRequest {
 export interface Hold {
   readonly link: UpstreamLink
   readonly watchdog: Watchdog
+  /** What a refusal may repeat and nobody is to be shown: of the request itself. */
+  readonly sent?: Sending
   /** Gives the place back and says how it went; only the first time counts. */
   readonly end: (problem: UpstreamProblem | null) => void
+}
+
+/** What was sent, as far as it is nobody else's business. */
+export interface Sending {
+  readonly body: string | null
+  readonly sessionId: string | null
 }
 
 export type Sent =
@@ -86,6 +90,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   const hold: Hold = {
     link,
     watchdog,
+    sent: { body: request.body ?? null, sessionId: request.headers.sessionId },
     end: (problem) => {
       watchdog.stop()
       if (grace !== null) clearTimeout(grace)
@@ -100,14 +105,11 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   try {
     const answered = await fetch(config.url, {
       method: request.method,
-      headers: {
-        ...upstreamRequestHeaders({
-          ...request.headers,
-          method: request.method,
-          configured: link.credentials,
-        }),
-        ...(link.hops === '' ? {} : { [HOP_HEADER]: link.hops }),
-      },
+      headers: upstreamRequestHeaders({
+        ...request.headers,
+        method: request.method,
+        configured: link.credentials,
+      }),
       ...(request.body === undefined ? {} : { body: request.body }),
       // An upstream could else lead a request, credentials and all, to where it may not go.
       redirect: 'manual',
@@ -132,7 +134,7 @@ export function forgiven(problem: UpstreamProblem | null): UpstreamProblem | nul
 function abandonment(signal: AbortSignal | undefined): UpstreamProblem {
   const reason: unknown = signal?.reason
   return errorName(reason) === 'TimeoutError'
-    ? problemOf('timeout', 'did not answer within the time that it had beside other servers')
+    ? problemOf('slow', 'did not answer within the time that it had beside other servers')
     : problemOf('cancelled', 'was not waited for: the client hung up')
 }
 
@@ -154,15 +156,19 @@ const neverReached: ReadonlySet<number> = new Set([521, 523, 525, 526, 530])
  * What an HTTP answer says that is no answer of MCP; null for one that may be. The body of a refusal is not
  * passed on: it speaks of credentials and addresses that are none of the client's business.
  */
-export function problemIn(response: Response): UpstreamProblem | null {
+export function problemIn(
+  response: Response,
+  { credentials }: Pick<UpstreamLink, 'credentials'>,
+): UpstreamProblem | null {
   const { status } = response
+  const hasCredentials = Object.keys(credentials).length > 0
   if (status >= 300 && status < 400) {
     const message = `redirected the request (HTTP ${status}), which is not followed`
     // Some redirect after the deed (303), so that it is not known.
     return problemOf('redirect', message, { status })
   }
   if (status === 401 || status === 403) {
-    const message = `refused the gateway's credentials (HTTP ${status})`
+    const message = `${refusalIn(status, hasCredentials)} (HTTP ${status})`
     return problemOf('unauthorized', message, { status, isUndone: true })
   }
   if (status === 429) {
@@ -176,10 +182,6 @@ export function problemIn(response: Response): UpstreamProblem | null {
   if (neverReached.has(status)) {
     return problemOf('refused', `could not be reached (HTTP ${status})`, { status, isUndone: true })
   }
-  if (status === LOOP_DETECTED) {
-    const message = 'leads back to this gateway, or through too many others (HTTP 508)'
-    return problemOf('http_error', message, { status, isUndone: true })
-  }
   if (status >= 500) {
     const message = `answered HTTP ${status}`
     return problemOf('http_error', message, { status, retryAfterSeconds: retryAfterSeconds(response) })
@@ -192,6 +194,15 @@ export function problemIn(response: Response): UpstreamProblem | null {
       ? `answered something that is not MCP (${mediaType(response) || 'no Content-Type'})`
       : `answered HTTP ${status}`
   return problemOf(status === 200 ? 'not_mcp' : 'http_error', message, { status, isUndone: status >= 400 })
+}
+
+/** Credentials are spoken of where there are any: 403 has many reasons besides, hosts and networks among them. */
+function refusalIn(status: 401 | 403, hasCredentials: boolean): string {
+  if (status === 401)
+    return hasCredentials
+      ? "refused the gateway's credentials"
+      : 'asks for credentials, and none are configured'
+  return hasCredentials ? "refused the request, or the gateway's credentials" : 'refused the request'
 }
 
 /** Reads a response's `Retry-After` (RFC 9110, 10.2.3), bounded to a day. */
@@ -220,8 +231,11 @@ export function discard(response: Response): void {
 }
 
 /** Why a message that is not answered was not taken, or null where it was. */
-export function rejection(response: Response): UpstreamProblem | null {
+export function rejection(response: Response, link: UpstreamLink): UpstreamProblem | null {
   if (response.ok) return null
   const { status } = response
-  return problemIn(response) ?? problemOf('http_error', `answered HTTP ${status}`, { status, isUndone: true })
+  return (
+    problemIn(response, link) ??
+    problemOf('http_error', `answered HTTP ${status}`, { status, isUndone: true })
+  )
 }

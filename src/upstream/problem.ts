@@ -11,6 +11,10 @@ export interface UpstreamProblem {
     | 'cancelled'
     /** It asked the client for something that the client could not or did not give. */
     | 'unanswered'
+    /** It was not waited for, for others' sake. */
+    | 'slow'
+    /** It has not declared the capability, so it was not asked. */
+    | 'undeclared'
   /** What happened, as the end of a sentence that begins with the server's name. */
   readonly message: string
   /** Nothing was sent, or what was sent was refused for our sake: the call surely did not happen. */
@@ -18,6 +22,8 @@ export interface UpstreamProblem {
   /** HTTP status of the upstream, or null where it sent none. */
   readonly status: number | null
   readonly retryAfterSeconds: number | null
+  /** The server's own words. For an administrator alone: never for an agent, nor the log. */
+  readonly detail?: string
 }
 
 export type UpstreamErrorCode =
@@ -47,6 +53,7 @@ export function codeOf({ failure }: UpstreamProblem): UpstreamErrorCode {
     case 'http_error':
       return 'upstream_unavailable'
     case 'timeout':
+    case 'slow':
       return 'upstream_timeout'
     case 'broken':
     case 'cancelled':
@@ -57,6 +64,7 @@ export function codeOf({ failure }: UpstreamProblem): UpstreamErrorCode {
       return 'upstream_too_large'
     case 'redirect':
     case 'unauthorized':
+    case 'undeclared':
       return 'upstream_refused'
     case 'rate_limited':
       return 'upstream_rate_limited'
@@ -70,10 +78,15 @@ export function codeOf({ failure }: UpstreamProblem): UpstreamErrorCode {
 /** The problem as the end of a call in its audit row. */
 export function outcomeOf(problem: UpstreamProblem): CallOutcomeKind {
   if (problem.failure === 'cancelled') return 'cancelled'
-  if (problem.failure === 'timeout') return 'timeout'
+  if (problem.failure === 'timeout' || problem.failure === 'slow') return 'timeout'
   if (problem.failure === 'unanswered') return 'refused'
   if (problem.isUndone) return 'not_delivered'
   return problem.status !== null && problem.status >= 300 && problem.status < 500 ? 'refused' : 'broken'
+}
+
+/** What happened, with the server's own words where there are any. */
+export function forAdministrators({ message, detail }: UpstreamProblem): string {
+  return detail === undefined ? message : `${message}; it says: ${detail}`
 }
 
 /** What the agent reads. */

@@ -2,39 +2,45 @@
 import { endedEarly, notRpc, problemFrom, tooLarge, wrongId } from './answer-problems.ts'
 import { BodyReader, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
+import { inOwnWords } from './own-words.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { errorUnder } from './refusal.ts'
-import { answers, asAnswer, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
+import { answers, asAnswer, isRequest, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventWatch } from './watch.ts'
 
 export type ReadAnswer =
   | { readonly ok: true; readonly message: RpcMessage; readonly status: number }
   | { readonly ok: false; readonly problem: UpstreamProblem }
 
-/** Reads the answer to request `id`, of whatever media type, and lets go of the request. */
+/**
+ * Reads the answer to request `id`, of whatever media type, and lets go of the request.
+ * @param onRequest called with each request of the server's own that comes before; nobody else answers it
+ */
 export async function readAnswer(
   response: Response,
   hold: Hold,
   id: RpcId,
   mostBytes: number,
+  onRequest: (message: RpcMessage) => void = () => {},
 ): Promise<ReadAnswer> {
   const { status } = response
   const fault = (problem: UpstreamProblem) => {
     hold.end(problem)
     return { ok: false as const, problem }
   }
-  const problem = problemIn(response)
+  const problem = problemIn(response, hold.link)
   if (problem !== null) {
     const message = await errorUnder(response, id)
+    const told = message === null ? await inOwnWords(problem, response, hold) : problem
     discard(response)
-    if (message === null) return fault(problem)
+    if (message === null) return fault(told)
     hold.end(null)
     return { ok: true, message, status }
   }
   const reader = new BodyReader(response, hold)
   const found = isJson(response)
-    ? await readJson(reader, id, mostBytes, status)
-    : await findEvent(reader, id, mostBytes, status)
+    ? await readJson(reader, id, mostBytes, status, onRequest)
+    : await findEvent(reader, id, mostBytes, status, onRequest)
   if (!found.ok) return fault(found.problem)
   const message = asAnswer(found.message, id, status)
   if (!answers(message, id)) return fault(wrongId(status))
@@ -46,7 +52,13 @@ type Found =
   | { readonly ok: true; readonly message: RpcMessage }
   | { readonly ok: false; readonly problem: UpstreamProblem }
 
-async function readJson(reader: BodyReader, id: RpcId, mostBytes: number, status: number): Promise<Found> {
+async function readJson(
+  reader: BodyReader,
+  id: RpcId,
+  mostBytes: number,
+  status: number,
+  onRequest: (message: RpcMessage) => void,
+): Promise<Found> {
   const read = await readUpTo(reader, mostBytes)
   if (read.kind === 'problem') return { ok: false, problem: read.problem }
   if (read.kind === 'more') {
@@ -54,13 +66,20 @@ async function readJson(reader: BodyReader, id: RpcId, mostBytes: number, status
     return { ok: false, problem: tooLarge(mostBytes, status) }
   }
   const { messages } = readRpc(read.text)
+  for (const it of messages.filter(isRequest)) onRequest(it)
   const message = messages.find((it) => answers(it, id)) ?? messages[0]
   return message === undefined ? { ok: false, problem: notRpc(status) } : { ok: true, message }
 }
 
-async function findEvent(reader: BodyReader, id: RpcId, mostBytes: number, status: number): Promise<Found> {
+async function findEvent(
+  reader: BodyReader,
+  id: RpcId,
+  mostBytes: number,
+  status: number,
+  onRequest: (message: RpcMessage) => void,
+): Promise<Found> {
   const decoder = new TextDecoder()
-  const watch = new EventWatch(id, mostBytes)
+  const watch = new EventWatch(id, mostBytes, onRequest)
   let bytes = 0
   try {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {

@@ -47,7 +47,7 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const idleMs = hold.link.config.idleSeconds * 1_000
   /** The server may be silent while it waits for what it has asked: until it says something else. */
   const allowSilence = (asked: number) => {
-    isAsking = watch.asked > asked
+    isAsking = watch.asked > asked && reception.isRead !== true
     hold.watchdog.heard(isAsking ? Number.POSITIVE_INFINITY : idleMs)
   }
   let isRefusalSaid = false

@@ -6,6 +6,7 @@ import { restored, withClientId } from './answer-ids.ts'
 import { notRpc, wrongId } from './answer-problems.ts'
 import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
+import { inOwnWords } from './own-words.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'
@@ -18,12 +19,13 @@ export const WHOLE_BYTES = 256 * 1024
 
 /** Passes on the answer to a request. Never throws. */
 export async function receive(response: Response, hold: Hold, reception: Reception): Promise<Response> {
-  const problem = problemIn(response)
+  const problem = problemIn(response, hold.link)
   if (problem !== null) {
     const message = await errorUnder(response, reception.id)
+    const told = message === null ? await inOwnWords(problem, response, hold) : problem
     discard(response)
     return message === null
-      ? fail(hold, reception, problem)
+      ? fail(hold, reception, told)
       : succeed(hold, reception, message, null, [message], response.status)
   }
   return isJson(response) ? receiveJson(response, hold, reception) : receiveEvents(response, hold, reception)

@@ -41,6 +41,8 @@ export interface Reception {
   /** Null where the server's messages pass unchanged, and are not held. */
   readonly rewriting: Rewriting | null
   readonly headers?: Readonly<Record<string, string>>
+  /** The gateway reads the answer in the client's stead: requests of the server's on the way it answers itself, at once. */
+  readonly isRead?: boolean
   /** Aborts when the client has gone: of a stream that nobody reads any more the runtime says nothing else. */
   readonly gone?: AbortSignal
 }

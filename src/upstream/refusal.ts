@@ -6,7 +6,7 @@ import type { RpcId, RpcMessage } from './rpc.ts'
 const MOST_CHARS = 64 * 1024
 const LONGEST_MS = 500
 
-/** The beginnings of bodies that have been looked at, of the responses that can still be read as a whole. */
+/** The beginnings of bodies that have been looked at. */
 const beginnings = new WeakMap<Response, string>()
 
 /** The same response, whose body can still be read, once its beginning is known. */
@@ -43,6 +43,7 @@ export async function refusalText(response: Response): Promise<string> {
   const reader = response.body.getReader()
   const { text } = await beginningOf(reader)
   reader.cancel().catch(() => {})
+  beginnings.set(response, text)
   return text
 }
 

@@ -9,7 +9,7 @@ export interface RequestHeaders {
   /** Those of the client's own request, or null where the gateway asks for itself. */
   readonly client: Headers | null
   /** In the session era, once there is one. */
-  readonly session?: { readonly id: string | null; readonly protocolVersion: string }
+  readonly session?: { readonly id: string | null; readonly protocolVersion: string | null }
   /** In the stateless era: what the headers repeat of the body. */
   readonly stateless?: { readonly method: string; readonly name?: string | undefined }
   /** `Mcp-Param-*` that the gateway made itself, instead of the client's. */

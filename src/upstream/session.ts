@@ -2,9 +2,13 @@
 import { isObject } from '../json.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import { identity } from '../version.ts'
+import { declaredIn } from './declared.ts'
+import { type Asking, decliningIn } from './declining.ts'
 import { verdictOn } from './forgotten.ts'
+import { learnDeclared } from './health.ts'
 import { discard, rejection, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
+import { inOwnWords } from './own-words.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { refusalText } from './refusal.ts'
@@ -61,7 +65,8 @@ export async function openSession(
   })
   if (!sent.ok) return { kind: 'failed', problem: sent.problem }
   const sessionId = sent.response.headers.get('mcp-session-id')
-  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES)
+  const asking = { id: sessionId, protocolVersion: null }
+  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES, decliningIn(link, asking))
   if (!answer.ok) return { kind: 'failed', problem: answer.problem }
   const { message } = answer
   if (message.result === undefined) return { kind: 'refused', message, status: answer.status }
@@ -79,6 +84,7 @@ export async function openSession(
     const problem = problemOf('not_mcp', message, { status: answer.status, isUndone: true })
     return { kind: 'failed', problem }
   }
+  learnDeclared(link, 'session', declaredIn(capabilities, protocolVersion))
   return { kind: 'opened', id: sessionId, protocolVersion, message }
 }
 
@@ -105,7 +111,7 @@ const along: ReadonlySet<unknown> = new Set([
  */
 export async function notify(
   link: UpstreamLink,
-  session: SessionNames,
+  session: Asking,
   message: object,
   client: Headers | null,
   onForgotten: () => void = () => {},
@@ -118,7 +124,8 @@ export async function notify(
   })
   if (!sent.ok) return sent.problem
   const { response, hold } = sent
-  const problem = rejection(response)
+  const refusal = rejection(response, link)
+  const problem = refusal === null ? null : await inOwnWords(refusal, response, hold)
   const isDoubtful = problem !== null && session.id !== null
   if (isDoubtful && verdictOn(response.status, await refusalText(response), null) === 'forgotten')
     onForgotten()

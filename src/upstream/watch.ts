@@ -11,6 +11,7 @@ const MOST_CHARS = 64 * 1024
 export class EventWatch {
   readonly #id: RpcId | null
   readonly #mostChars: number
+  readonly #onRequest: (message: RpcMessage) => void
   #line = ''
   #data = ''
   #isCut = false
@@ -26,9 +27,13 @@ export class EventWatch {
   /** How many requests of its own the upstream has made. */
   asked = 0
 
-  /** `id` is the request's; null where the stream answers none. */
-  constructor(id: RpcId | null, mostChars = MOST_CHARS) {
+  /**
+   * @param id the request's; null where the stream answers none
+   * @param onRequest called with each request of the server's own
+   */
+  constructor(id: RpcId | null, mostChars = MOST_CHARS, onRequest: (message: RpcMessage) => void = () => {}) {
     this.#id = id
+    this.#onRequest = onRequest
     this.#mostChars = mostChars
   }
 
@@ -99,7 +104,10 @@ export class EventWatch {
     }
     for (const message of readRpc(this.#data).messages) {
       if (answers(message, id)) this.answer = message
-      else if (isRequest(message)) this.asked += 1
+      else if (isRequest(message)) {
+        this.asked += 1
+        this.#onRequest(message)
+      }
     }
   }
 }

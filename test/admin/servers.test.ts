@@ -129,7 +129,7 @@ describe('a server', () => {
         url: URL_,
         headers: {},
         era: 'auto',
-        timeouts: { response_seconds: 30, idle_seconds: 120, call_seconds: 900 },
+        timeouts: { response_seconds: 30, idle_seconds: 120, call_seconds: 900, list_seconds: 5 },
         limits: { response_bytes: 67_108_864, concurrent: 64 },
         breaker: { failures: 5, open_seconds: 30 },
         on_drift: 'hide',

@@ -95,6 +95,60 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
     await until('the status says why', async () => (await why()) === 'timeout', 5_000)
   })
 
+  test.each(eras)(
+    'how long others wait is a setting, and to be slow there is no failure, in the %s era',
+    async (era) => {
+      const document = {
+        timeouts: { response_seconds: 30, list_seconds: 1 },
+        breaker: { failures: 1, open_seconds: 60 },
+      }
+      const slow = await world.add(`slow-${era}`, document)
+      slow.server.behave({ 'tools/list': { kind: 'hang' } })
+      const agent = await slow.connect(era, 'all')
+      for (const _ of [1, 2]) {
+        const { answer, ms } = await agent.send('tools/list')
+        expect(answer?.result?._meta).toMatchObject({
+          'gatehouse/unavailable': [
+            { code: 'upstream_timeout', message: `The server "${slow.name}" did not list within 1 seconds.` },
+          ],
+        })
+        expect(ms).toBeLessThan(5_000)
+      }
+      // One failure would be enough, and a call is what it was made for.
+      expect(await agent.callBad({ text: 'hi' })).toMatchObject({ isError: false, text: 'hi' })
+      const status = async () => world.admin.status(slow.name)
+      await until('the status says so', async () => (await status()).last_failure?.kind === 'timeout', 5_000)
+      expect((await status()).breaker).toBe('closed')
+      // By its own time-outs it fails as any other does.
+      await world.admin.putServer(slow.name, {
+        url: slow.server.url,
+        ...document,
+        timeouts: { response_seconds: 1, list_seconds: 5 },
+      })
+      await agent.send('tools/list')
+      await until('it is left alone', async () => (await agent.callBad({ text: 'hi' })).isError, 5_000)
+    },
+  )
+
+  test.each(eras)(
+    'a server that lists more than there is room for leaves the others theirs, in the %s era',
+    async (era) => {
+      const [greedy, other] = [await world.add(`greedy-${era}`), await world.add(`modest-${era}`)]
+      greedy.server.behave({ 'tools/list': { kind: 'large', bytes: 20 * 1024 * 1024, in: 'json' } })
+      const many = Array.from({ length: 2_000 }, (_, i) =>
+        named(`tool-${i}`, { description: 'x'.repeat(1_000) }),
+      )
+      other.server.list({ tools: many })
+      const agent = await agentUnder(era, { default: 'allow' }, [greedy.name, other.name, 'good'])
+      const { answer } = await agent.send('tools/list')
+      const tools = answer?.result?.tools as { name: string }[]
+      expect(tools).toHaveLength(2_001)
+      expect(answer?.result?._meta).toMatchObject({
+        'gatehouse/unavailable': [{ server: greedy.name, code: 'upstream_too_large' }],
+      })
+    },
+  )
+
   test.each(eras)('no server passes for another, or for the gateway, in the %s era', async (era) => {
     const [evil, well] = [await world.add(`evil-${era}`), await world.add(`well-${era}`)]
     const borrowed = ['auth_whoami', `${well.name}__echo`, 'other']

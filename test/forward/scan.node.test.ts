@@ -59,6 +59,32 @@ describe.skipIf(bareWorkerdMissing !== null)(`a scan${missing}`, () => {
     expect(scan).toMatchObject({ ok: false, problem: expect.stringMatching(says) })
   })
 
+  test('of a server that forbids says what it says, to the administrator and nobody else', async () => {
+    const { name, server, connect } = await world.add('forbids')
+    const text = 'Access is only allowed at localhost:8931'
+    server.behave(() => ({ kind: 'raw', status: 403, type: 'text/plain', text }))
+    const { scan } = await world.admin.scan(name)
+    expect(scan).toMatchObject({ ok: false, problem: expect.stringContaining(`It says: ${text}`) })
+    expect(scan.problem).not.toMatch(/credentials/)
+    const agent = await connect('stateless', 'all')
+    const called = await agent.callBad({ text: 'a private word' })
+    expect([called.isError, called.code, JSON.stringify(called.messages).includes('localhost:8931')]).toEqual(
+      [true, 'upstream_refused', false],
+    )
+    expect(JSON.stringify((await agent.send('tools/list')).messages)).not.toContain('localhost:8931')
+    const failure = async () => (await world.admin.status(name)).last_failure?.message ?? ''
+    await until('the status says it', async () => (await failure()).includes(text), BOUND_MS)
+    // What repeats the arguments of a call is kept nowhere.
+    server.behave(({ rpc }) =>
+      rpc === 'tools/call'
+        ? { kind: 'raw', status: 403, type: 'text/plain', text: 'the firewall does not like: a private word' }
+        : { kind: 'ok' },
+    )
+    expect((await agent.callBad({ text: 'a private word' })).code).toBe('upstream_refused')
+    await until('it is withheld', async () => (await failure()).includes('withheld'), BOUND_MS)
+    expect(await failure()).not.toContain('private word')
+  })
+
   test('of a server that is not there is 404, of one that is not enabled 409', async () => {
     await expect(world.admin.scan('nobody')).rejects.toThrow('answered 404')
     const { name, server } = await world.add('not-enabled', { enabled: false })

@@ -67,13 +67,9 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is not passed on${missing}`, 
       const silent = `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"echo","arguments":{}}}`
       const answer = await postText(url, token, agent, silent)
       expect(answer).toMatchObject({ status: 400, body: { error: { code: -32_600 } } })
-      const heard = `{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}`
+      const heard = `{"jsonrpc":"2.0","method":"notifications/heard"}`
       expect((await postText(url, token, agent, heard)).status).toBe(202)
-      await until(
-        'the notification',
-        async () => server.received('notifications/roots/list_changed').length > 0,
-        10_000,
-      )
+      await until('the notification', async () => server.received('notifications/heard').length > 0, 10_000)
       expect(server.received('tools/call')).toEqual([])
     },
   )

@@ -38,7 +38,6 @@ export function linkOf(
     tenant,
     config: { ...upstream, ...config },
     credentials: {},
-    hops: '',
     waitUntil: (work) => void behind.push(work),
     behind,
   }

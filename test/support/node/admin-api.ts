@@ -11,6 +11,7 @@ export interface ServerDocument {
     readonly response_seconds?: number
     readonly idle_seconds?: number
     readonly call_seconds?: number
+    readonly list_seconds?: number
   }
   readonly limits?: { readonly response_bytes?: number; readonly concurrent?: number }
   readonly breaker?: { readonly failures?: number; readonly open_seconds?: number }
@@ -24,7 +25,6 @@ export interface GrantDocument {
   /** Name of a policy. */
   readonly policy?: string
   readonly servers?: readonly string[] | '*'
-  readonly sessions?: 'auto' | 'one' | 'many'
   /** ISO 8601. */
   readonly expires_at?: string
 }

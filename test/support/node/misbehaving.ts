@@ -77,7 +77,7 @@ export interface MisbehavingOptions {
   /** Which eras it speaks; by default both. */
   readonly eras?: { readonly session: boolean; readonly stateless: boolean }
   readonly port?: number
-  /** What it says it can besides tools. */
+  /** What it says it can besides tools; looked at whenever it says so. */
   readonly capabilities?: Readonly<Record<string, unknown>>
 }
 
@@ -118,7 +118,6 @@ interface RpcBody {
 /** Starts it, well-behaved. */
 export async function startMisbehaving(options: MisbehavingOptions = {}): Promise<MisbehavingServer> {
   const { eras = { session: true, stateless: true } } = options
-  const capabilities = { tools: { listChanged: true }, ...options.capabilities }
   const port = options.port ?? (await steadyPort())
   const requests: ReceivedRequest[] = []
   const executed = new Map<string, number>()
@@ -212,6 +211,7 @@ export async function startMisbehaving(options: MisbehavingOptions = {}): Promis
   }
 
   const resultOf = (method: string, { params }: RpcBody, isStateless: boolean) => {
+    const capabilities = { tools: { listChanged: true }, ...options.capabilities }
     const list = isStateless ? { ttlMs: 0, cacheScope: 'private' } : {}
     const complete = isStateless ? { resultType: 'complete' } : {}
     switch (method) {

@@ -48,7 +48,14 @@ export async function startScripted(era: Era, script: Script): Promise<ScriptedS
     const isOther = body.method === (era === 'session' ? 'server/discover' : 'initialize')
     if (isOther && era === 'session') return say({ error: { code: -32_000, message: 'No session' } }, 400)
     if (isOther) return say({ error: { code: -32_022, message: 'Unsupported version' } }, 400)
-    const capabilities = { tools: { listChanged: true } }
+    // Whatever a script may answer.
+    const capabilities = {
+      tools: { listChanged: true },
+      prompts: { listChanged: true },
+      resources: { listChanged: true, subscribe: true },
+      completions: {},
+      logging: {},
+    }
     switch (body.method) {
       case 'server/discover':
         return say({

@@ -1,0 +1,47 @@
+/** Whether a server is asked at all: only for what it has declared that it can (MCP, lifecycle). */
+import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { Era } from '../revisions.ts'
+import type { Capability } from '../upstream/declared.ts'
+import { discover } from '../upstream/discover.ts'
+import { declaredOf } from '../upstream/health.ts'
+import { problemOf } from '../upstream/problem.ts'
+import { askForSession } from '../upstream/session-era.ts'
+import type { Delivery, Outgoing } from './deliver.ts'
+import type { Conversation } from './partner.ts'
+
+/** Whether the server has declared it. One that cannot be heard is asked: it says itself what it cannot do. */
+export async function mayAsk({ link, signal }: Conversation, era: Era, needed: Capability): Promise<boolean> {
+  if (declaredOf(link, era) === null)
+    await (era === 'session' ? askForSession(link, signal) : discover(link, signal))
+  return declaredOf(link, era)?.includes(needed) ?? true
+}
+
+/**
+ * Answers what the server was not asked. At its own URL the method is not implemented, for there it is what the server
+ * implements; where it is one of several, the gateway implements the method, and the server has no such thing.
+ */
+export function notAsked(
+  talk: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+  lacks: Capability,
+): Response {
+  const { id, method } = request
+  const { name } = talk.link.config
+  const problem = problemOf('undeclared', `has not declared the capability ${lacks}`, { isUndone: true })
+  delivery.onEnd({ kind: 'failed', problem })
+  const isSession = talk.client.era === 'session'
+  const headers = delivery.headers ?? {}
+  if (isMerged(delivery)) {
+    const code = method === 'resources/read' && isSession ? codes.resourceNotFound : codes.invalidParams
+    const message = `The server "${name}" has nothing of the kind: it has not declared the capability ${lacks}`
+    return refusalResponse({ status: 200, code, message, headers }, id)
+  }
+  const message = `Method not found: ${method} (the server "${name}" has not declared the capability ${lacks})`
+  return refusalResponse({ status: isSession ? 200 : 404, code: codes.methodNotFound, message, headers }, id)
+}
+
+/** Whether the server is one of several behind the URL: then its names are changed on their way. */
+export function isMerged({ rewriting }: Delivery): boolean {
+  return rewriting !== null
+}

@@ -1,0 +1,29 @@
+/** Requests of a server's that nobody but the gateway is there to answer. */
+import { codes } from '../gateway/jsonrpc.ts'
+import type { UpstreamLink } from './link.ts'
+import { isRequest, type RpcMessage } from './rpc.ts'
+import { notify, type SessionNames } from './session.ts'
+
+/** Before a session is negotiated it has no revision. */
+export type Asking = Omit<SessionNames, 'protocolVersion'> & { readonly protocolVersion: string | null }
+
+/**
+ * Answers a request of the server's that no client is to see: `ping` with the empty result that everybody owes (MCP
+ * 2025-11-25, ping), any other with -32601, or the server would wait with its own answer.
+ */
+export async function decline(
+  link: UpstreamLink,
+  session: Asking,
+  { id, method }: RpcMessage,
+): Promise<void> {
+  const error = { code: codes.methodNotFound, message: `The client cannot be asked for ${method} here` }
+  const answer = method === 'ping' ? { result: {} } : { error }
+  await notify(link, session, { jsonrpc: '2.0', id, ...answer }, null)
+}
+
+/** Declines every request among what a server says, behind whoever reads it. */
+export function decliningIn(link: UpstreamLink, session: Asking): (message: RpcMessage) => void {
+  return (message) => {
+    if (isRequest(message)) link.waitUntil(decline(link, session, message))
+  }
+}
