@@ -3,15 +3,18 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Era } from '../revisions.ts'
 import type { Capability } from '../upstream/declared.ts'
 import { discover } from '../upstream/discover.ts'
-import { declaredOf } from '../upstream/health.ts'
+import { declaredOf, isToBeHeard } from '../upstream/health.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { askForSession } from '../upstream/session-era.ts'
 import type { Delivery, Outgoing } from './deliver.ts'
 import type { Conversation } from './partner.ts'
 
-/** Whether the server has declared it. One that cannot be heard is asked: it says itself what it cannot do. */
+/**
+ * Whether the server has declared it, as far as is known or can be heard. One that cannot be heard is asked: it says
+ * itself what it cannot do.
+ */
 export async function mayAsk({ link, signal }: Conversation, era: Era, needed: Capability): Promise<boolean> {
-  if (declaredOf(link, era) === null)
+  if (declaredOf(link, era)?.includes(needed) !== true && isToBeHeard(link, era))
     await (era === 'session' ? askForSession(link, signal) : discover(link, signal))
   return declaredOf(link, era)?.includes(needed) ?? true
 }

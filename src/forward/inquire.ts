@@ -30,7 +30,7 @@ export async function inquire(talk: Conversation, request: Outgoing, delivery: D
   const maxResponseBytes = Math.min(config.maxResponseBytes, MOST_BYTES)
   const link = { ...talk.link, config: { ...config, maxResponseBytes } }
   const response = await attempt({ ...talk, link }, request, { ...delivery, isRead: true })
-  if (!(response instanceof Response)) return undeclared(request, config.name, response.lacks)
+  if (!(response instanceof Response)) return undeclared(talk, request, response.lacks)
   const { status } = response
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   const text = await response.text().catch(() => null)
@@ -45,10 +45,12 @@ export async function inquire(talk: Conversation, request: Outgoing, delivery: D
   return { message: delivery.failure(problem), status: 200, isStream, isUndeclared: false }
 }
 
-function undeclared({ id, method }: Outgoing, server: string, lacks: Capability): Inquiry {
-  const text = `The server "${server}" has not declared the capability ${lacks}, so it is not asked for ${method}`
+/** As a server of the client's era says that it does not implement a method (MCP 2026-07-28, Streamable HTTP: 404). */
+function undeclared({ client, link }: Conversation, { id, method }: Outgoing, lacks: Capability): Inquiry {
+  const text = `The server "${link.config.name}" has not declared the capability ${lacks}, so it is not asked for ${method}`
   const message: RpcMessage = { jsonrpc: '2.0', id, error: { code: codes.methodNotFound, message: text } }
-  return { message, status: 200, isStream: false, isUndeclared: true }
+  const status = client.era === 'stateless' ? 404 : 200
+  return { message, status, isStream: false, isUndeclared: true }
 }
 
 function inEvents(text: string, { id }: Outgoing): RpcMessage | 'cut' | null {

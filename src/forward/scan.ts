@@ -73,8 +73,8 @@ async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
   // Whatever was found out last: a server cannot speak neither era.
   const { session: had, stateless: other } = erasOf(link)
   if (had === false && other === false) learnEras(link, { session: null, stateless: null })
-  if (erasOf(link).stateless === true) way = 'stateless'
-  else if (erasOf(link).stateless === null) {
+  // Also of a server that is known for this era: what it declares may be more than it was.
+  if (erasOf(link).stateless !== false) {
     const discovered = await discover(link)
     if (discovered.kind === 'failed') return discovered.problem
     if (discovered.kind === 'unclear') unclear = discovered.problem

@@ -33,6 +33,8 @@ interface Health {
   /** As found out here; a new configuration counts instead. */
   declared: Partial<Declared>
   configuredDeclared: Declared | undefined
+  /** When each era's introduction was last asked for here because something was not in it. */
+  readonly heardAtMs: Map<Era, number>
   askedAnewAtMs: number
   /** Not yet reported. */
   successes: number
@@ -67,6 +69,7 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
     configured: config.eras,
     declared: {},
     configuredDeclared: config.declared,
+    heardAtMs: new Map(),
     askedAnewAtMs: 0,
     successes: 0,
     failures: 0,
@@ -117,8 +120,21 @@ export function declaredOf(link: UpstreamLink, era: Era): readonly Capability[] 
   return declared[era] ?? link.config.declared?.[era] ?? null
 }
 
+/** A server may declare more later, and not every server says so: whoever misses something asks again, but not all the time. */
+const HEAR_AGAIN_MS = 60_000
+
+/** Whether the server's introduction is to be asked for, because something is not known to be in it. Counts as asking. */
+export function isToBeHeard(link: UpstreamLink, era: Era): boolean {
+  const { heardAtMs } = healthOf(link)
+  const nowMs = Date.now()
+  if (nowMs - (heardAtMs.get(era) ?? 0) < HEAR_AGAIN_MS) return false
+  heardAtMs.set(era, nowMs)
+  return true
+}
+
 /** Remembers what a server has just declared, and tells the tenant's object where that is news. */
 export function learnDeclared(link: UpstreamLink, era: Era, declared: readonly Capability[]): void {
+  healthOf(link).heardAtMs.set(era, Date.now())
   const before = declaredOf(link, era)
   if (before !== null && before.join() === declared.join()) return
   const health = healthOf(link)

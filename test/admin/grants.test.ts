@@ -195,6 +195,8 @@ describe('the servers of a grant', () => {
         idleSeconds: 2,
         callSeconds: 3,
         listSeconds: 5,
+        incarnation: expect.any(String),
+        pinsRevision: expect.any(Number),
         maxResponseBytes: 4_096,
         maxConcurrent: 5,
         breakerFailures: 6,
