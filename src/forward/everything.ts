@@ -16,6 +16,7 @@ import { inquire } from './inquire.ts'
 
 import { listEverything, reachAll } from './lists.ts'
 import { readUpstream } from './read.ts'
+import { readsIn } from './reads.ts'
 import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
 import type { RunningRequest } from './running.ts'
 import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
@@ -49,6 +50,7 @@ export function requestToUpstreams(passage: Passage, message: RequestMessage): P
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe': {
+      if (!readsIn(message.era, method)) return null
       const found = typeof params.uri === 'string' ? splitUri(params.uri) : null
       return found === null ? null : readAt(passage, message, found.server, { ...params, uri: found.uri })
     }

@@ -20,7 +20,7 @@ import { listingOf, listReadable } from './list-readable.ts'
 import { listTools } from './list-tools.ts'
 import type { Conversation } from './partner.ts'
 import { readUpstream } from './read.ts'
-import { isReadMethod } from './reads.ts'
+import { readsIn } from './reads.ts'
 import { listen } from './streams.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 import { takeBack, takenBackBy, tell } from './tell.ts'
@@ -66,7 +66,7 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
     }
     return callUpstream(passage, message, find, null)
   }
-  if (isReadMethod(method)) {
+  if (readsIn(era, method)) {
     const params: Readonly<Record<string, unknown>> = message.body.params ?? {}
     return readUpstream(passage, message, { server, params, rewriting: null, unreachable })
   }

@@ -211,6 +211,16 @@ describe.each(eras)('in the %s era', (era) => {
   })
 })
 
+test.each(['/mcp', '/mcp/crm'])('the stateless era has no method to subscribe at %s', async (path) => {
+  await register({ default: 'allow' })
+  const uri = path === '/mcp' ? 'crm+file:///a' : 'file:///a'
+  for (const method of ['resources/subscribe', 'resources/unsubscribe']) {
+    const answer = await stateless(method, { uri }, { token, path })
+    expect([answer.status, errorOf(answer)?.code]).toEqual([404, -32_601])
+  }
+  expect(await audit()).toEqual([])
+})
+
 test('what watches a resource no more is let go, however much was used', async () => {
   const limits = [{ counter: 'reads', window: 'day', max: 1 }]
   await register({ default: 'allow', resources: { '*': { limits } } })
