@@ -3,10 +3,10 @@
 import { profileOf } from '../forward/client.ts'
 import { findPartner } from '../forward/partner.ts'
 import { type Reached, talkAt } from '../forward/single.ts'
-import type { StreamSource } from '../forward/streams.ts'
+import { notNow, type Opened, type StreamSource } from '../forward/stream-source.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { decline, decliningIn } from '../upstream/declining.ts'
-import { isEventStream, send } from '../upstream/http.ts'
+import { discard, isEventStream, rejection, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
@@ -19,11 +19,11 @@ import { MessageReader } from './message-reader.ts'
 import { openWatch } from './watched.ts'
 
 /** For a GET of the session era: what a server of the stateless era says to a subscriber. */
-export async function streamAcross(at: Reached): Promise<StreamSource | 'none' | 'failed'> {
+export async function streamAcross(at: Reached): Promise<Opened> {
   const found = await findPartner(talkAt(at))
-  if (!found.ok) return 'failed'
+  if (!found.ok) return notNow
   if (found.partner.era === 'session') return 'none'
-  return (await openWatch(at.passage, at.link, at.client)) ?? 'failed'
+  return (await openWatch(at.passage, at.link, at.client)) ?? notNow
 }
 
 /**
@@ -47,13 +47,16 @@ export async function subscribeAcross(
   return sourceOf(link, session, message, wishes)
 }
 
+/** Said by servers that have no streams, also as a page, for the session has just been opened. Anything else may pass. */
+const noStream: ReadonlySet<number> = new Set([404, 405, 501])
+
 /** What the session says, for this subscriber. It begins with the acknowledgement and ends with the session. */
 async function sourceOf(
   link: UpstreamLink,
   session: SessionNames,
   { id }: RequestMessage,
   wishes: Wishes,
-): Promise<StreamSource> {
+): Promise<StreamSource | UpstreamProblem> {
   const abort = new AbortController()
   const open = (lastEventId?: string) =>
     send(link, {
@@ -63,6 +66,15 @@ async function sourceOf(
       signal: abort.signal,
     })
   const sent = await open()
+  const problem = sent.ok ? rejection(sent.response, link) : sent.problem
+  if (problem !== null && !(problem.status !== null && noStream.has(problem.status))) {
+    if (sent.ok) {
+      discard(sent.response)
+      sent.hold.end(null)
+    }
+    link.waitUntil(closeSession(link, session))
+    return problem
+  }
   const hasStream = sent.ok && sent.response.ok && isEventStream(sent.response)
   const reader = sent.ok ? new MessageReader(sent, null, open) : null
   // Watched only once the stream is there, so that nothing is missed.

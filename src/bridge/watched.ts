@@ -1,7 +1,7 @@
 /** The Worker's part of what a session-era client hears from a server of the stateless era unasked. */
 
 import type { Client } from '../forward/client.ts'
-import type { StreamSource } from '../forward/streams.ts'
+import type { StreamSource } from '../forward/stream-source.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'

@@ -1,26 +1,29 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
 import { closeQuietly } from '../gateway/feed.ts'
+import type { UpstreamSession } from '../principal/contract.ts'
 import type { FeedMessage } from '../principal/feed-messages.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
 import { isSameServer } from '../upstream/which.ts'
+import { Pauses, pause } from './pauses.ts'
 import type { Reached } from './single.ts'
-import type { StreamSource } from './streams.ts'
+import { isSource, notNow, type Opened, type StreamSource } from './stream-source.ts'
 
 const KEEP_ALIVE_MS = 15_000
 /** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */
 export const MOST_WAITING_CHARS = 4 * 1024 * 1024
-/** How long a server whose stream ended is left alone: doubled each time, until one has lasted that long. */
-const SHORTEST_PAUSE_MS = 1_000
-const LONGEST_PAUSE_MS = 60_000
 /** Streams of servers that are opened for one stream of a client, again ones included: the platform allows its invocation 1,000 requests. */
 const MOST_OPENED = 400
 
 /** How a server's stream is opened, and what changes in it. */
 export interface Joining {
-  /** Behind the event of that id, where there is one. `none`: the server has no stream; `failed`: perhaps later. */
-  readonly open: (at: Reached, lastEventId: string | undefined) => Promise<StreamSource | 'none' | 'failed'>
+  /** Behind the event of that id, where there is one. `onRenewed`: another session with the server has taken its place. */
+  readonly open: (
+    at: Reached,
+    lastEventId: string | undefined,
+    onRenewed: (session: UpstreamSession) => void,
+  ) => Promise<Opened>
   readonly rewriting: Rewriting
   /** The event behind which the client wants to go on. */
   readonly lastEventId: string | undefined
@@ -93,9 +96,9 @@ export class MergedStream {
 
   /** The stream ends where too many were opened for it: its client comes back with another. */
   #counting(open: Joining['open']): Joining['open'] {
-    return async (at, lastEventId) => {
+    return async (at, lastEventId, onRenewed) => {
       this.#opened += 1
-      if (this.#opened <= MOST_OPENED) return open(at, lastEventId)
+      if (this.#opened <= MOST_OPENED) return open(at, lastEventId, onRenewed)
       this.#finish()
       return 'none'
     }
@@ -184,7 +187,7 @@ export class MergedStream {
 
 /** A server while it is part of the stream, whether its own stream is open or is to be opened again. */
 class Member {
-  readonly #at: Reached
+  #at: Reached
   readonly #joining: Joining
   readonly #say: (text: string) => void
   readonly #tried: () => void
@@ -216,18 +219,22 @@ class Member {
   /** Settles when it has been left, or has no stream. */
   async stay(): Promise<void> {
     const { signal } = this.#left
-    const at = { ...this.#at, signal }
     let { lastEventId } = this.#joining
-    let pauseMs = SHORTEST_PAUSE_MS
+    const pauses = new Pauses()
+    const onRenewed = (session: UpstreamSession) => {
+      this.#at = { ...this.#at, admitted: { ...this.#at.admitted, upstream: session } }
+      // What the other session has said is not known to this one.
+      lastEventId = undefined
+    }
     while (!signal.aborted) {
-      const source = await this.#joining.open(at, lastEventId).catch(() => 'failed' as const)
+      const at = { ...this.#at, signal }
+      const opened = await this.#joining.open(at, lastEventId, onRenewed).catch(() => notNow)
       this.#tried()
-      if (source === 'none') return
+      if (opened === 'none') return
       const fromMs = Date.now()
-      if (source !== 'failed') lastEventId = (await this.#pump(source)) ?? lastEventId
-      if (Date.now() - fromMs >= LONGEST_PAUSE_MS) pauseMs = SHORTEST_PAUSE_MS
-      await pause(pauseMs, signal)
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+      if (isSource(opened)) lastEventId = (await this.#pump(opened)) ?? lastEventId
+      pauses.lasted(Date.now() - fromMs)
+      await pause(pauses.next(isSource(opened) ? null : opened.againInMs), signal)
     }
   }
 
@@ -252,17 +259,4 @@ class Member {
     end()
     return rewriter.lastEventId
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const over = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', over)
-      resolve()
-    }
-    const timer = setTimeout(over, ms)
-    signal.addEventListener('abort', over)
-  })
 }

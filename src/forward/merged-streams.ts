@@ -15,9 +15,10 @@ import type { RpcMessage } from '../upstream/rpc.ts'
 import { forEachServer } from './each-server.ts'
 import { reachAll } from './lists.ts'
 import { MergedStream } from './many-sources.ts'
+import { sourceOf } from './own-stream.ts'
 import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
 import { partAt, type Reached, reach } from './single.ts'
-import { sourceOf, subscribe, subscriberEvent } from './streams.ts'
+import { subscribe, subscriberEvent } from './streams.ts'
 import { withAllowedResources } from './watched-resources.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
@@ -90,7 +91,7 @@ export async function listenToAll(passage: Passage, given: RequestMessage): Prom
       const open = async (server: Reached) => {
         const subscription = await subscribe(server, ownSubscription(message, name), true)
         if (subscription.kind === 'open') return subscription.source
-        return subscription.isFinal ? ('none' as const) : ('failed' as const)
+        return subscription.isFinal ? ('none' as const) : { againInMs: subscription.againInMs }
       }
       return merged.join(at, {
         open,

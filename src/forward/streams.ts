@@ -1,30 +1,39 @@
 /** Event streams of one upstream server: its own events, and what the gateway itself has to say, in one. */
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
-import { sessionAmong } from '../bridge/mark.ts'
-import { streamAcross, subscribeAcross } from '../bridge/streams.ts'
+import { subscribeAcross } from '../bridge/streams.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
+import type { UpstreamSession } from '../principal/contract.ts'
 import { type FeedMessage, LOGIN_CHANGED } from '../principal/feed-messages.ts'
-import { hasBatches } from '../revisions.ts'
 import { type IdPair, markOf, restored, StreamIds, splitMarked } from '../upstream/answer-ids.ts'
 import { wishesFor } from '../upstream/declared.ts'
 import { declaredOf } from '../upstream/health.ts'
-import { discard, isEventStream, type Sent, send } from '../upstream/http.ts'
+import { send } from '../upstream/http.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
-import { EventRewriter } from '../upstream/receive-events.ts'
-import { eventHeaders, messageEvent, type Rewriting, unchanged } from '../upstream/reception.ts'
+import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { isSameServer } from '../upstream/which.ts'
 import { rpcFailure } from './deliver.ts'
+import { sourceOf } from './own-stream.ts'
 import { findPartner } from './partner.ts'
+import { Pauses } from './pauses.ts'
 import { outgoing, type Reached, reach, talkAt } from './single.ts'
+import {
+  isSource,
+  letGo,
+  notNow,
+  type Opened,
+  rewritten,
+  type StreamSource,
+  sourceFrom,
+} from './stream-source.ts'
 
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
 const KEEP_ALIVE_MS = 15_000
@@ -38,17 +47,26 @@ export async function openSingleStream(passage: Passage, server: string): Promis
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     endWithServer(feed, at, passage)
-    const source = await resumed(at, passage.http.headers.get('last-event-id') ?? undefined)
-    const renew = async (known: string | null) => {
+    const open = async (reached: Reached, lastEventId?: string) => {
+      let key = keyOf(reached)
+      const onRenewed = (upstream: UpstreamSession) => {
+        key = keyOf({ ...reached, admitted: { ...reached.admitted, upstream } })
+      }
+      const opened = await resumed(reached, lastEventId, onRenewed)
+      return { key, opened }
+    }
+    const renew: Following['renew'] = async (known) => {
       const renewed = await reach(passage, server, 'session', undefined)
       if (!renewed.ok) return null
       const key = keyOf(renewed.at)
       if (key === known) return 'same'
-      return { key, source: key === null ? null : openOrNull(await sourceOf(renewed.at, undefined)) }
+      return key === null ? { key, opened: 'none' } : open(renewed.at)
     }
     const isNews = (said: string) => said === `upstream:${server}` || said === LOGIN_CHANGED
-    const following = { key: keyOf(at), isNews, renew }
-    return streamOf(feed, openOrNull(source), passage.http.signal, (said) => sessionEvent(said), following)
+    const { key, opened } = await open(at, passage.http.headers.get('last-event-id') ?? undefined)
+    const source = isSource(opened) ? opened : null
+    const following = { key, opened, isNews, renew }
+    return streamOf(feed, source, passage.http.signal, (said) => sessionEvent(said), following)
   })
 }
 
@@ -60,18 +78,27 @@ function keyOf({ admitted: { upstream }, passage }: Reached): string | null {
 /** How a stream goes over to another session with its server, as that is renewed or the client's login is another. */
 interface Following {
   readonly key: string | null
+  /** What came of the first attempt: where the stream may come later, it is asked for again. */
+  readonly opened: Opened
   readonly isNews: (said: string) => boolean
-  /** The session that counts now, with its stream; `same`: it is the known one; null: nobody can say. */
+  /**
+   * The session that counts now, with its stream; `same`: it is the known one; null: nobody can say. `known` undefined: the stream
+   * is asked for whatever the session.
+   */
   readonly renew: (
-    known: string | null,
-  ) => Promise<{ readonly key: string | null; readonly source: StreamSource | null } | 'same' | null>
+    known: string | null | undefined,
+  ) => Promise<{ readonly key: string | null; readonly opened: Opened } | 'same' | null>
 }
 
 /** The server's stream, behind the event of that id, where there is one: the answer that follows it has the client's id. */
-async function resumed(at: Reached, last: string | undefined): ReturnType<typeof sourceOf> {
+async function resumed(
+  at: Reached,
+  last: string | undefined,
+  onRenewed: (session: UpstreamSession) => void,
+): Promise<Opened> {
   const marked = last === undefined ? null : splitMarked(last)
-  const source = await sourceOf(at, marked?.id ?? last)
-  return marked === null || typeof source === 'string' ? source : withClientIds(source, marked.pair)
+  const opened = await sourceOf(at, marked?.id ?? last, onRenewed)
+  return marked === null || !isSource(opened) ? opened : withClientIds(opened, marked.pair)
 }
 
 function withClientIds({ body, end }: StreamSource, pair: IdPair): StreamSource {
@@ -81,10 +108,6 @@ function withClientIds({ body, end }: StreamSource, pair: IdPair): StreamSource 
     flush: (controller) => controller.enqueue(ids.end()),
   })
   return { body: body.pipeThrough(changing), end }
-}
-
-function openOrNull(source: StreamSource | 'none' | 'failed'): StreamSource | null {
-  return typeof source === 'string' ? null : source
 }
 
 /** Closes the feed, and with it the stream, once the grant reaches the server no longer, or another one in its place. */
@@ -100,57 +123,6 @@ function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: 
   })
 }
 
-/** The server's own stream. `none`: it has none; `failed`: it may have one later. */
-export async function sourceOf(
-  at: Reached,
-  lastEventId: string | undefined,
-): Promise<StreamSource | 'none' | 'failed'> {
-  const session = sessionAmong(at.admitted.upstream)
-  if (session === null) return streamAcross(at)
-  const sent = await send(at.link, {
-    method: 'GET',
-    headers: requestHeaders({ client: at.passage.http.headers, session, lastEventId }),
-    isEndless: true,
-    signal: at.signal,
-  })
-  if (!sent.ok) return 'failed'
-  const source = sourceFrom(sent)
-  if (source !== null) return hasBatches(session.protocolVersion) ? takenApart(source) : source
-  discard(sent.response)
-  sent.hold.end(null)
-  // A server without a stream answers 405, which is no fault (MCP 2025-11-25, listening for messages).
-  return sent.response.status >= 500 || sent.response.status === 429 ? 'failed' : 'none'
-}
-
-/** Events that come from an upstream. */
-export interface StreamSource {
-  readonly body: ReadableStream<Uint8Array>
-  readonly end: () => void
-}
-
-function sourceFrom({ response, hold }: Extract<Sent, { ok: true }>): StreamSource | null {
-  if (!response.ok || !isEventStream(response) || response.body === null) return null
-  return { body: response.body, end: () => hold.end(null) }
-}
-
-/** The same with an event for each message, where several may come in one array. */
-function takenApart(source: StreamSource): StreamSource {
-  return rewritten(source, unchanged)
-}
-
-function rewritten({ body, end }: StreamSource, rewriting: Rewriting): StreamSource {
-  const rewriter = new EventRewriter(rewriting)
-  const decoder = new TextDecoder()
-  const encoder = new TextEncoder()
-  const events = new TransformStream<Uint8Array, Uint8Array>({
-    transform: (piece, controller) => {
-      const text = rewriter.push(decoder.decode(piece, { stream: true }))
-      if (text !== '') controller.enqueue(encoder.encode(text))
-    },
-  })
-  return { body: body.pipeThrough(events), end }
-}
-
 /** What becomes of a subscription at one server. */
 export type Subscription =
   | { readonly kind: 'open'; readonly source: StreamSource }
@@ -160,6 +132,8 @@ export type Subscription =
       readonly status: number
       /** It is the server's own word: there is no use in asking again. */
       readonly isFinal: boolean
+      /** When to ask again, where the server has said so; in milliseconds. */
+      readonly againInMs: number | null
     }
 
 /** `subscriptions/listen` in the stateless era. */
@@ -195,6 +169,7 @@ export async function subscribe(
     message: rpcFailure(message.id, at.upstream.name, problem),
     status: 200,
     isFinal: false,
+    againInMs: problem.retryAfterSeconds === null ? null : problem.retryAfterSeconds * 1_000,
   })
   const found = await findPartner(talkAt(at))
   if (!found.ok) return refused(found.problem)
@@ -228,7 +203,8 @@ export async function subscribe(
   const read = await readAnswer(response, hold, pair.sent, MOST_REFUSAL_BYTES)
   clearTimeout(bound)
   if (!read.ok) return refused(read.problem)
-  return { kind: 'refused', message: restored(read.message, pair), status: read.status, isFinal: true }
+  const answered = restored(read.message, pair)
+  return { kind: 'refused', message: answered, status: read.status, isFinal: true, againInMs: null }
 }
 
 /** A subscription is named by the id of its request: the client's own, as its client knows it. */
@@ -277,6 +253,8 @@ export function streamOf(
   let current: StreamSource | null = null
   let reader: ReadableStreamDefaultReader<Uint8Array> | null = null
   let renewals = Promise.resolve()
+  const pauses = new Pauses()
+  let again: ReturnType<typeof setTimeout> | null = null
   const waiting: string[] = []
   let keepAlive: ReturnType<typeof setInterval> | null = null
   let isOver = false
@@ -328,24 +306,39 @@ export function streamOf(
         )
       }
       /** Goes over to the session that counts now; false where that is the one that was known, or nobody can say. */
-      const goOver = async (): Promise<boolean> => {
-        const renewed = (await following?.renew(key)) ?? null
+      const goOver = async (isAgain = false): Promise<boolean> => {
+        const renewed = (await following?.renew(isAgain ? undefined : key)) ?? null
+        if (renewed === null && isAgain) askAgain(notNow)
         if (renewed === null || renewed === 'same') return false
+        const { opened } = renewed
         if (isOver || watch.isInEvent) {
-          letGo(renewed.source)
+          letGo(opened)
           // Half an event cannot be taken back: the client comes back.
           finish()
           return true
         }
         const [left, before] = [reader, current]
         key = renewed.key
-        attach(renewed.source)
+        attach(isSource(opened) ? opened : null)
         left?.cancel().catch(() => {})
         before?.end()
+        askAgain(opened)
         return true
       }
+      /** Asks for a stream that may come later, one thing after the other. */
+      const askAgain = (opened: Opened) => {
+        if (again !== null) clearTimeout(again)
+        if (isOver || isSource(opened) || opened === 'none') return
+        again = setTimeout(() => {
+          renewals = renewals
+            .then(() => (isOver || reader !== null ? true : goOver(true)))
+            .then(() => {}, finish)
+        }, pauses.next(opened.againInMs))
+      }
       const renew = (otherwise: () => void) => {
-        renewals = renewals.then(goOver).then((isOther) => (isOther ? undefined : otherwise()), finish)
+        renewals = renewals
+          .then(() => goOver())
+          .then((isOther) => (isOther ? undefined : otherwise()), finish)
       }
       write(': open\n\n')
       keepAlive = setInterval(() => {
@@ -360,6 +353,7 @@ export function streamOf(
       feed.addEventListener('error', breakOff)
       signal.addEventListener('abort', finish)
       attach(source)
+      if (following !== null) askAgain(following.opened)
       // It was closed while the server was asked.
       if (feed.readyState !== WebSocket.READY_STATE_OPEN) finish()
     },
@@ -394,6 +388,7 @@ export function streamOf(
     if (isOver) return
     isOver = true
     goOn?.()
+    if (again !== null) clearTimeout(again)
     clearInterval(keepAlive)
     closeQuietly(feed)
     reader?.cancel().catch(() => {})
@@ -401,9 +396,4 @@ export function streamOf(
   }
 
   return new Response(body, { headers: eventHeaders })
-}
-
-function letGo(source: StreamSource | null): void {
-  source?.body.cancel().catch(() => {})
-  source?.end()
 }

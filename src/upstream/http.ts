@@ -206,7 +206,7 @@ function refusalIn(status: 401 | 403, hasCredentials: boolean): string {
 }
 
 /** Reads a response's `Retry-After` (RFC 9110, 10.2.3), bounded to a day. */
-function retryAfterSeconds(response: Response): number | null {
+export function retryAfterSeconds(response: Response): number | null {
   const text = response.headers.get('retry-after')
   if (text === null) return null
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1_000

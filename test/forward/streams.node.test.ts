@@ -298,4 +298,102 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     expect(stream_.isOver()).toBe(false)
     expect(gets(server)).toHaveLength(1)
   })
+
+  test.each([405, 501])('HTTP %i says for good that a session has no stream', async (status) => {
+    const name = `none-${status}`
+    const server = await add(name, 'session', ({ http }, response) => {
+      if (http !== 'GET') return false
+      response.writeHead(status).end()
+      return true
+    })
+    const other = await add(
+      `beside-${status}`,
+      'session',
+      ({ http }, response) => http === 'GET' && stream(response),
+    )
+    const connected = await connect('session', [name, `beside-${status}`])
+    await connected.agent.call(`${name}__echo`, {})
+    await connected.agent.call(`beside-${status}__echo`, {})
+    const first = await listen(connected)
+    await until('it was asked', () => gets(server).length === 1 && gets(other).length === 1, BOUND_MS)
+    // All servers are joined again where what the grant reaches may have changed, and for another stream.
+    await admin.putPolicy('open', { version: '1', default: 'allow', hide: [`nothing-${status}`] })
+    await until('that is told', () => first.count('list_changed') > 0, BOUND_MS)
+    await listen(connected)
+    await until('it is open', () => gets(other).length === 2, BOUND_MS)
+    expect(gets(server)).toHaveLength(1)
+  })
+
+  test.each(['/mcp', '/mcp/refuses-one'])(
+    'a stream that is refused is asked for again, when the server wants to be (%s)',
+    async (at) => {
+      const times: number[] = []
+      const answers: [number, Record<string, string>][] = [
+        [409, {}],
+        [503, { 'retry-after': '3' }],
+        [401, {}],
+      ]
+      const name = at === '/mcp' ? 'refuses-all' : 'refuses-one'
+      await add(name, 'session', ({ http }, response) => {
+        if (http !== 'GET') return false
+        times.push(Date.now())
+        const [status, headers] = answers[times.length - 1] ?? [200, {}]
+        if (status === 200) return stream(response, changed)
+        response.writeHead(status, headers).end()
+        return true
+      })
+      const connected = await connect('session', [name], at)
+      await connected.agent.call(at === '/mcp' ? `${name}__echo` : 'echo', {})
+      const heard = await listen(connected)
+      await until('it is heard', () => heard.count('list_changed') > 0, 2 * BOUND_MS)
+      expect(times).toHaveLength(4)
+      expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThanOrEqual(2_900)
+      expect(heard.isOver()).toBe(false)
+    },
+  )
+
+  test.each(['/mcp', '/mcp/forgot-one'])(
+    'a stream in a session that was forgotten is opened in another (%s)',
+    async (at) => {
+      let isForgotten = false
+      const name = at === '/mcp' ? 'forgot-all' : 'forgot-one'
+      const server = await add(name, 'session', ({ http, headers, body }, response) => {
+        if (isForgotten && headers['mcp-session-id'] === 'session-1') {
+          response.writeHead(404).end()
+          return true
+        }
+        return http === 'GET' && body === null && stream(response, changed)
+      })
+      const connected = await connect('session', [name], at)
+      await connected.agent.call(at === '/mcp' ? `${name}__echo` : 'echo', {})
+      isForgotten = true
+      const heard = await listen(connected)
+      await until('it is heard', () => heard.count('list_changed') > 0, BOUND_MS)
+      expect((await connected.agent.call(at === '/mcp' ? `${name}__echo` : 'echo', {})).text).toBe('echo')
+      expect(server.received('initialize')).toHaveLength(2)
+      expect(
+        gets(server)
+          .map((it) => it.headers['mcp-session-id'])
+          .slice(0, 2),
+      ).toEqual(['session-1', 'session-2'])
+      expect(server.received('tools/call').at(-1)?.headers['mcp-session-id']).toBe('session-2')
+    },
+  )
+
+  test('a server that answers every GET with a page has no stream, and keeps its session', async () => {
+    const server = await add('pages', 'session', ({ http }, response) => {
+      if (http !== 'GET') return false
+      response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not Found</h1>')
+      return true
+    })
+    const connected = await connect('session', ['pages'])
+    await connected.agent.call('pages__echo', {})
+    await listen(connected)
+    await until('it was asked', () => gets(server).length === 2, BOUND_MS)
+    await listen(connected)
+    await connected.agent.call('pages__echo', {})
+    await listen(connected)
+    expect(server.received('initialize')).toHaveLength(2)
+    expect(gets(server)).toHaveLength(2)
+  })
 })
