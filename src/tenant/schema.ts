@@ -1,5 +1,17 @@
 import { runMigrations } from '../storage/migrate.ts'
 
+/** Gives each secret the origins of the servers that name it now. */
+export const ORIGINS_FROM_SERVERS = `UPDATE secrets SET origins = (
+    SELECT json_group_array(DISTINCT substr(url, 1, host - 1) || substr(rest, 1, instr(rest || '/', '/') - 1))
+    FROM (
+      SELECT url, host, substr(url, host) AS rest FROM (
+        SELECT document ->> '$.url' AS url, instr(document ->> '$.url', '://') + 3 AS host
+        FROM secret_headers JOIN servers ON servers.name = secret_headers.server
+        WHERE secret_headers.secret = secrets.name
+      )
+    )
+  );`
+
 /**
  * Everything a TenantObject stores. Migrations are numbered, only ever appended, and run at a tenant's first PUT or
  * when an object that has tables wakes up; the object of a tenant that was never set up has no table at all.
@@ -425,16 +437,7 @@ const migrations: readonly string[] = [
   -- Where a secret may be sent: JSON array of origins, written with its value. One from before they were goes on to where its
   -- servers are now, and nowhere else.
   ALTER TABLE secrets ADD COLUMN origins TEXT NOT NULL DEFAULT '[]';
-  UPDATE secrets SET origins = (
-    SELECT json_group_array(DISTINCT substr(url, 1, host - 1) || substr(rest, 1, instr(rest || '/', '/') - 1))
-    FROM (
-      SELECT url, host, substr(url, host) AS rest FROM (
-        SELECT document ->> '$.url' AS url, instr(document ->> '$.url', '://') + 3 AS host
-        FROM secret_headers JOIN servers ON servers.name = secret_headers.server
-        WHERE secret_headers.secret = secrets.name
-      )
-    )
-  );
+  ${ORIGINS_FROM_SERVERS}
   `,
   `
   -- Whether a definition's numbers have their digits: 0 for what was pinned before they were kept. All listings are compared

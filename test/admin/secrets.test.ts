@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/env.ts'
+import { ORIGINS_FROM_SERVERS } from '../../src/tenant/schema.ts'
 import { admin, adminWith, makeGrant, makePerson, tenantObject, tenantRows } from '../support/admin.ts'
 import { envelope, fresh, principal, STATELESS } from '../support/gateway.ts'
 
@@ -178,7 +179,8 @@ describe('the origins of a secret', () => {
     await admin('PUT', 'acme/servers/two', { url: 'http://10.0.0.7:9000/mcp', headers })
     await admin('PUT', 'acme/servers/three', { url: `${ORIGIN}/three`, headers })
     await runInDurableObject(tenantObject('acme'), (_, { storage: { sql } }) => {
-      sql.exec('ALTER TABLE secrets DROP COLUMN origins; UPDATE schema_version SET version = version - 1')
+      sql.exec("UPDATE secrets SET origins = '[]'")
+      sql.exec(ORIGINS_FROM_SERVERS)
     })
     await evictDurableObject(tenantObject('acme'))
     const { body } = await admin('GET', 'acme/secrets')
