@@ -75,6 +75,11 @@ export function updateFeeds(ctx: DurableObjectState, stateOf: (transport: string
   }
 }
 
+/** The transport whose stream it is, or null for a subscription of the stateless era. */
+export function transportOf(socket: WebSocket): string | null {
+  return (socket.deserializeAttachment() as Attachment | null)?.transport ?? null
+}
+
 /** Closes every stream: what opened them is no good any more. */
 export function closeAllFeeds(ctx: DurableObjectState): void {
   for (const socket of ctx.getWebSockets(TAG_ALL)) socket.close(1008, 'revoked')

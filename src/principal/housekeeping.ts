@@ -12,7 +12,7 @@ import { nextLeaseMs } from './outbox.ts'
 import { overdueSessions } from './sessions.ts'
 import { nextRevocationMs } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
-import { endOverdueTransports } from './transports.ts'
+import { endOverdueTransports, openTransportById, TRANSPORT_TOUCH_MS, touchTransport } from './transports.ts'
 import { endIdleUpstreams, nextUpstreamEndMs } from './upstream-sessions.ts'
 
 const HOUR_MS = 3_600_000
@@ -57,10 +57,20 @@ export type Carrying = 'nowhere' | 'idle' | 'running'
 export function endOverdue({ sql, grant, hasStream }: PrincipalState, nowMs: number): boolean {
   const due = overdueSessions(sql, nowMs, BATCH)
   endAll(sql, due, 'idle', nowMs)
-  const idleMs = (grant?.config.settings.sessions.idle_seconds ?? 0) * 1_000
-  const unused = endOverdueTransports(sql, hasStream, idleMs, nowMs, BATCH)
+  const unused = endOverdueTransports(sql, hasStream, idleMsOf(grant), nowMs, BATCH)
   const idle = endIdleUpstreams(sql, nowMs, BATCH)
   return due.length === BATCH || unused === BATCH || idle === BATCH
+}
+
+/** Writes down that a transport was used until now, where that is worth a write. Part of a transaction. */
+export function noteUse({ sql, grant }: PrincipalState, id: string, nowMs: number): void {
+  const transport = openTransportById(sql, id)
+  if (transport === null || nowMs - transport.lastSeenAtMs < TRANSPORT_TOUCH_MS) return
+  touchTransport(sql, id, idleMsOf(grant), nowMs)
+}
+
+function idleMsOf(grant: Grant | null): number {
+  return (grant?.config.settings.sessions.idle_seconds ?? 0) * 1_000
 }
 
 /** Rows of a table that go away `keepMs` after the time in `column`. Fixed text, never a caller's. */

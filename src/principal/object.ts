@@ -39,12 +39,12 @@ import type {
 import { openDestination, readDestination } from './destination.ts'
 import { Errands } from './errands.ts'
 import { DECIDED, LOST } from './feed-messages.ts'
-import { announce, announceOnce, announceTo, closeAllFeeds, hasFeed } from './feeds.ts'
+import { announce, announceOnce, announceTo, closeAllFeeds, hasFeed, transportOf } from './feeds.ts'
 import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
 import { type Grant, isSuccessor, opens, stillOpens } from './grants.ts'
 import { HeldCalls } from './held-calls.ts'
-import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, purge } from './housekeeping.ts'
+import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, noteUse, purge } from './housekeeping.ts'
 import { replacePredecessor, revokeGrant, stopEverything } from './leaving.ts'
 import { Openings } from './openings.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
@@ -406,9 +406,13 @@ export class PrincipalObject extends DurableObject<Env> {
     }
   }
 
-  override webSocketClose(socket: WebSocket, code: number): void {
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     // 1005 and 1006 stand for "no code" and may not be sent (RFC 6455, 7.4.1).
     socket.close(code === 1005 || code === 1006 ? 1000 : code)
+    const transport = transportOf(socket)
+    if (transport === null || this.#grant === null) return
+    // Its transport was in use until now.
+    await this.#write(() => noteUse(this.#state, transport, Date.now()))
   }
 
   get #sql(): SqlStorage {

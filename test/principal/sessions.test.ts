@@ -446,6 +446,51 @@ describe('survival', () => {
   })
 })
 
+describe('the life of a transport', () => {
+  const pings = async (client: { request: (method: string) => Promise<{ status: number }> }) =>
+    (await client.request('ping')).status
+  const ring = () => runDurableObjectAlarm(principal())
+
+  test('is 24 hours from its last use, whatever becomes of logins on it', async () => {
+    const [used, unused] = [await connect(), await connect()]
+    await used.login('ana')
+    at(20 * HOUR)
+    await ring()
+    expect(await pings(used)).toBe(200)
+    at(24 * HOUR - 1)
+    expect((await rows('SELECT id FROM transports WHERE ended_at IS NULL')).length).toBe(2)
+    at(24 * HOUR)
+    expect([await pings(used), await pings(unused)]).toEqual([200, 404])
+    await ring()
+    expect(await rows('SELECT id FROM transports WHERE ended_at IS NULL')).toEqual([{ id: used.id }])
+    at(48 * HOUR)
+    expect(await pings(used)).toBe(404)
+    expect(await logouts()).toEqual(['ana'])
+  })
+
+  test('is as long as its stream is open, and 24 hours more', async () => {
+    const client = await connect()
+    const stream = await open('GET', '/mcp', client.token, client.headers)
+    for (const hours of [25, 50, 75]) {
+      at(hours * HOUR)
+      await ring()
+      expect(await rows('SELECT id FROM transports WHERE ended_at IS NULL')).toEqual([{ id: client.id }])
+    }
+    at(80 * HOUR)
+    await stream.body?.cancel()
+    // Waiting moves the clock on by some milliseconds.
+    const seen = async () =>
+      (await rows<{ at: number }>('SELECT last_seen_at AS at FROM transports'))[0]?.at ?? 0
+    await vi.waitFor(async () => expect(await seen()).toBeGreaterThanOrEqual(START + 80 * HOUR))
+    const end = (await seen()) + 24 * HOUR
+    vi.setSystemTime(end - 1)
+    await ring()
+    expect(await rows('SELECT id FROM transports WHERE ended_at IS NULL')).toHaveLength(1)
+    vi.setSystemTime(end)
+    expect(await pings(client)).toBe(404)
+  })
+})
+
 describe('how many there may be', () => {
   /** So many rows, each a second younger than the one before. */
   const fill = (query: string) =>
