@@ -14,6 +14,7 @@ import { failure } from '../native/result.ts'
 import { isListed } from '../policy/decide.ts'
 import type { AdmitRequest, CallRecord, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { codeOf } from '../upstream/problem.ts'
@@ -21,8 +22,10 @@ import { aliasOf } from './alias.ts'
 import { annotationsFor } from './annotations.ts'
 import { ownerOf, statelessClient } from './client.ts'
 import type { Fresh } from './fresh-lists.ts'
+import { lastKnownTools } from './last-known.ts'
 import { withheldOf } from './list-tools.ts'
 import { isConfigured, knowsTool, type ListedTools } from './listed.ts'
+import { mayNameSession, withoutSession } from './session-argument.ts'
 import { paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
@@ -35,7 +38,12 @@ export interface Target {
 /** The upstream session that the call is made in. */
 type Wanted = NonNullable<AdmitRequest['upstream']>
 
-export type UpstreamPlan =
+export type UpstreamPlan = Step & {
+  /** The session that the call names among its arguments; absent where it names none there. */
+  readonly handle?: string
+}
+
+type Step =
   /** There is no such tool. `code`: of the error that says so. */
   | { readonly kind: 'unknown'; readonly intent: Intent; readonly code?: number }
   /** Refused as HTTP. */
@@ -48,6 +56,8 @@ export type UpstreamPlan =
       readonly intent: Intent
       readonly upstream: Wanted
       readonly target: Target
+      /** The tool's own. */
+      readonly args: Readonly<Record<string, unknown>>
       readonly ofTenant: TenantCharge
       /** It goes on with a call that waits for input, in the gateway. */
       readonly isContinued: boolean
@@ -83,10 +93,60 @@ export interface Asked {
 }
 
 export async function plan(asked: Asked): Promise<UpstreamPlan> {
-  const { passage, message, config, isEarly } = asked
   const target = fitting(asked.target)
-  const { arguments: args = {} } = message.body.params as { arguments?: Record<string, unknown> }
-  const subject = {
+  const { passage, message, config } = asked
+  const { arguments: given = {} } = message.body.params as { arguments?: Record<string, unknown> }
+  if (sessionModeOf(config) !== 'many' || target === null || !mayNameSession(given))
+    return planOf(asked, target, given)
+  const schema = await inputSchemaOf(passage, target)
+  if (schema === null) return unclear(asked, target, given)
+  const { args, handle } = withoutSession(given, schema.of)
+  if (handle === null) return planOf(asked, target, args)
+  // Two that differ name no session.
+  const named = passage.handle === null || passage.handle === handle ? handle : ''
+  return {
+    ...(await planOf({ ...asked, passage: { ...passage, handle: named } }, target, args)),
+    handle: named,
+  }
+}
+
+/** The schema of the tool's arguments as it was last listed; null where it is not known. */
+async function inputSchemaOf(
+  { env, claim }: Passage,
+  { upstream, tool }: Target,
+): Promise<{ readonly of: unknown } | null> {
+  const tools = await lastKnownTools({ env, tenant: claim.tenant, config: upstream })
+  const known = tools?.find(({ name }) => name === tool)
+  return known === undefined ? null : { of: known.inputSchema }
+}
+
+/** A call with an argument that may be the gateway's or the tool's own. */
+async function unclear(
+  asked: Asked,
+  target: Target,
+  args: Readonly<Record<string, unknown>>,
+): Promise<UpstreamPlan> {
+  const { passage, config } = asked
+  const subject = await subjectOf(asked, target, args)
+  const unlisted = await unlistedPlan(asked, target, subject)
+  if (unlisted !== null) return unlisted
+  const text =
+    `Which argument of the tool "${target.tool}" names the session is not known, because its server "${target.upstream.name}" ` +
+    'has not been listed. The call was not carried out. List the tools, then try again.'
+  const facts = { server: target.upstream.name, tool: target.tool }
+  return new Judge(passage, config, subject).refuse(
+    'refuse',
+    '(session)',
+    failure('unavailable', text, facts),
+  )
+}
+
+async function subjectOf(
+  { passage, message, isEarly }: Asked,
+  target: Target | null,
+  args: Readonly<Record<string, unknown>>,
+): Promise<Subject> {
+  return {
     tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
     alias: target === null ? undefined : aliasOf(target.tool),
     args,
@@ -94,6 +154,15 @@ export async function plan(asked: Asked): Promise<UpstreamPlan> {
     answers: answersIn(message),
     isEarly,
   }
+}
+
+async function planOf(
+  asked: Asked,
+  target: Target | null,
+  args: Readonly<Record<string, unknown>>,
+): Promise<Step> {
+  const { passage, message, config } = asked
+  const subject = await subjectOf(asked, target, args)
   // The principal says so to the client, and puts it on record.
   if (config.isSuspended) {
     const intent = new Judge(passage, config, subject).refusal('refuse', '(suspended)')
@@ -131,7 +200,7 @@ export async function plan(asked: Asked): Promise<UpstreamPlan> {
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   const upstream = wanted(message, target)
-  return { kind: 'ready', intent, upstream, target, ofTenant, isContinued, abandon: ofTenant.abandon }
+  return { kind: 'ready', intent, upstream, target, args, ofTenant, isContinued, abandon: ofTenant.abandon }
 }
 
 function wanted(message: RequestMessage, { upstream }: Target): Wanted {

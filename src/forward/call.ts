@@ -108,7 +108,7 @@ function notAdmitted(admission: Admission, message: RequestMessage): Promise<Res
 async function perform(
   passage: Passage,
   message: RequestMessage,
-  { target, ofTenant, intent, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
+  { target, args, ofTenant, intent, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
   rewriting: Rewriting | null,
 ): Promise<Response> {
@@ -137,7 +137,9 @@ async function perform(
     passage.execution.waitUntil(work),
   )
   if ('failure' in link) return refused(link, delivery)
-  const params = forwardedParams(target.tool, message.body.params as Record<string, unknown>)
+  const given = message.body.params as Record<string, unknown>
+  const own = given.arguments === undefined ? {} : { arguments: args }
+  const params = forwardedParams(target.tool, { ...given, ...own })
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
   const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
   // Never to the server itself: nothing was charged.

@@ -2,6 +2,7 @@
 import type { RequestMessage } from '../gateway/message.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { toolText } from '../upstream/pins.ts'
@@ -15,6 +16,7 @@ import { type Inquiry, inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
 import { ListBudget } from './list-budget.ts'
 import { compareWithPins } from './pinning.ts'
+import { withSessionArgument } from './session-argument.ts'
 import { deliveryOf, outgoing, type Reached, talkAt, unknownMethod } from './single.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 
@@ -82,7 +84,9 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
 }
 
 /** What the policy and the pins let a client see. */
-export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstream: UpstreamConfig): Tool[] {
+export function shown(tools: readonly Tool[], config: CompiledConfig, upstream: UpstreamConfig): Tool[] {
+  const { policy } = config
+  const isNamed = sessionModeOf(config) === 'many'
   return tools
     .filter(
       ({ name }) =>
@@ -91,6 +95,7 @@ export function shown(tools: readonly Tool[], { policy }: CompiledConfig, upstre
         withheldOf(upstream, name) !== 'hidden',
     )
     .map((tool) => (withheldOf(upstream, tool.name) === 'blocked' ? blocked(tool) : tool))
+    .map((tool) => (isNamed ? withSessionArgument(tool) : tool))
 }
 
 export function withheldOf({ withheld }: UpstreamConfig, name: string): 'hidden' | 'blocked' | null {

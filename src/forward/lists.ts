@@ -7,10 +7,11 @@ import { askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
-import { reachableTools } from '../native/catalogue.ts'
+import { listedTools } from '../native/catalogue.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
@@ -65,8 +66,7 @@ const undecided = { status: 503, code: codes.internalError, message: 'The reques
 
 function nativeTools(config: CompiledConfig): string[] {
   const reach = new Set(nativeServerNames.filter((name) => config.settings.servers.includes(name)))
-  return reachableTools(reach)
-    .map(({ definition }) => ({ ...definition }))
+  return listedTools(reach, sessionModeOf(config))
     .filter(({ name }) => isListed(config.policy, name))
     .map((tool) => JSON.stringify(tool))
 }

@@ -4,11 +4,12 @@ import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
 import { clientOf, tooMuchClient } from '../forward/initialize.ts'
 import { listenToAll } from '../forward/merged-streams.ts'
 import { dispatchSingle } from '../forward/single.ts'
-import { type Reach, reachableTools } from '../native/catalogue.ts'
+import { listedTools, type Reach } from '../native/catalogue.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { isListed } from '../policy/decide.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'
@@ -186,9 +187,9 @@ function undecided(): Response {
 
 function listTools(config: CompiledConfig | null, endpoint: Endpoint) {
   if (config === null) return []
-  return reachableTools(reachOf(config, endpoint))
-    .map((tool) => tool.definition)
-    .filter((tool) => isListed(config.policy, tool.name))
+  return listedTools(reachOf(config, endpoint), sessionModeOf(config)).filter((tool) =>
+    isListed(config.policy, tool.name),
+  )
 }
 
 /** The native servers that the URL serves and the grant may reach. */

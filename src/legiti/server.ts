@@ -3,12 +3,12 @@ import * as z from 'zod/v4'
 import { isObject } from '../json.ts'
 import { failure, passedOn, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
+import { SESSION_ARGUMENT } from '../native/session-argument.ts'
 import {
   type CallContext,
   type Completion,
   type NativeTool,
   type Preparation,
-  SESSION_ARGUMENT,
   sessionHandle,
 } from '../native/tool.ts'
 import type { Admitted } from '../principal/contract.ts'

@@ -1,8 +1,10 @@
 /** Every native tool, by name and in the order in which it is listed. */
+import type { Tool } from '@modelcontextprotocol/server'
 import { legitiServerTools } from '../legiti/server.ts'
 import { sessionTools } from '../session/tools.ts'
+import type { SessionMode } from '../tenant/session-mode.ts'
 import type { NativeServerName } from './server-names.ts'
-import type { NativeTool } from './tool.ts'
+import { type NativeTool, withSessionExplained } from './tool.ts'
 
 const tools: readonly NativeTool[] = [...sessionTools, ...legitiServerTools]
 const byName: ReadonlyMap<string, NativeTool> = new Map(tools.map((tool) => [tool.definition.name, tool]))
@@ -12,6 +14,12 @@ export type Reach = ReadonlySet<NativeServerName>
 
 export function reachableTools(reach: Reach): readonly NativeTool[] {
   return tools.filter((tool) => reach.has(tool.server))
+}
+
+/** The tools as `tools/list` shows them to a grant with this setting. */
+export function listedTools(reach: Reach, mode: SessionMode): readonly Tool[] {
+  const definitions = reachableTools(reach).map(({ definition }) => definition)
+  return mode === 'many' ? definitions.map(withSessionExplained) : definitions
 }
 
 export function findTool(name: string, reach: Reach): NativeTool | null {

@@ -5,6 +5,7 @@ import type { Env } from '../env.ts'
 import type { AdmitAnswer, Admitted, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { NativeServerName } from './server-names.ts'
+import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from './session-argument.ts'
 
 /** What a tool may know and use of the request it serves. */
 export interface CallContext {
@@ -55,8 +56,6 @@ export interface NativeTool {
   ) => Preparation | Promise<Preparation>
 }
 
-/** Names the session that a call belongs to: an argument of every native tool, and none of the tool's own. */
-export const SESSION_ARGUMENT = 'session'
 const MOST_HANDLE_CHARS = 128
 export const sessionHandle = z
   .string()
@@ -67,6 +66,15 @@ export const sessionHandle = z
     'Session handle, as returned by auth_login: names the session that this call belongs to. Where it is left out, the ' +
       'call belongs to the current session of this client, if it has one.',
   )
+
+/** The tool as it is listed where every call names its session. */
+export function withSessionExplained(definition: Tool): Tool {
+  const { inputSchema } = definition
+  const own = inputSchema.properties?.[SESSION_ARGUMENT] as object | undefined
+  const argument = { ...own, description: MANY_SESSIONS_TEXT }
+  const properties = { ...inputSchema.properties, [SESSION_ARGUMENT]: argument }
+  return { ...definition, inputSchema: { ...inputSchema, properties } }
+}
 
 /** A call's arguments without the handle among them. One that cannot be a handle stays, for the schema to refuse. */
 export function withoutHandle(given: Readonly<Record<string, unknown>>): {

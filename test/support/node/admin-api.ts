@@ -25,6 +25,7 @@ export interface GrantDocument {
   /** Name of a policy. */
   readonly policy?: string
   readonly servers?: readonly string[] | '*'
+  readonly sessions?: 'auto' | 'one' | 'many'
   /** ISO 8601. */
   readonly expires_at?: string
 }
