@@ -25,6 +25,8 @@ const onRecord: readonly (readonly [tool: string | null, argument: string, why: 
     'how a stand-in is told to fail is said in the words in which the gateway names failures',
   ],
   [null, 'session', 'the handle of a session is its name; it opens nothing without a token'],
+  [null, 'gatehouse_session', 'the same, where a tool has an argument `session` of its own'],
+  [null, 'gatehouse_session_2', 'the same, where it has both'],
 ]
 
 interface Permission {
