@@ -5,12 +5,12 @@
 
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
+import { CROWDED_RETRY_SECONDS } from '../native/crowded.ts'
 import { principalObject } from '../objects.ts'
 import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import type { Lost } from './as-written.ts'
-import { CROWDED_RETRY_SECONDS } from './call-results.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'

@@ -1,14 +1,9 @@
 /** From a call that the principal did not admit to a tool's result. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { approvalsFullResult } from '../approvals/answer.ts'
+import { crowdedResult } from '../native/crowded.ts'
 import type { Admission } from './admission.ts'
-import {
-  crowdedResult,
-  deadHandleResult,
-  limitedHeaders,
-  limitedResult,
-  outboxFullResult,
-} from './call-results.ts'
+import { deadHandleResult, limitedHeaders, limitedResult, outboxFullResult } from './call-results.ts'
 
 /** An answer to a call that the principal did not admit, as a tool's result. */
 export interface RefusedAnswer {

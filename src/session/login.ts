@@ -1,6 +1,7 @@
 /** The life of a login: who says so, is it so, and what the principal makes of it. */
 import { findCardNumber } from '../legiti/card.ts'
 import { errorName, log } from '../log.ts'
+import { crowdedResult } from '../native/crowded.ts'
 import { failure } from '../native/result.ts'
 import type { CallContext, Completion, Preparation } from '../native/tool.ts'
 import { tenantObject } from '../objects.ts'
@@ -164,18 +165,19 @@ async function askStore(
   // Where no answer came the session may be there, and with it the token.
   if (token !== null && answer.kind !== 'unavailable')
     context.waitUntil(revokeCustomerToken(env, store, token))
+  if (answer.kind === 'too_many_sessions') return { result: crowdedResult(answer.max) }
   return failed(notTaken(answer.kind))
 }
 
-function notTaken(kind: Exclude<AdmitAnswer['kind'], 'admitted'> | 'unavailable' | 'card_number'): string {
+function notTaken(
+  kind: Exclude<AdmitAnswer['kind'], 'admitted' | 'too_many_sessions'> | 'unavailable' | 'card_number',
+): string {
   switch (kind) {
     case 'card_number':
       return 'The account looks like a full card number.'
     case 'dead_session':
     case 'dead_handle':
       return 'The session has ended meanwhile; begin again.'
-    case 'too_many_sessions':
-      return 'This grant has as many live sessions as it may have; end some.'
     case 'unauthorized':
       return 'The token of this client is not valid any more.'
     default:

@@ -7,6 +7,7 @@ import { approvalAnswer, approvalsFullResult } from '../../src/approvals/answer.
 import type { ApprovalView } from '../../src/approvals/contract.ts'
 import { deadHandleResult, limitedResult, outboxFullResult } from '../../src/gateway/call-results.ts'
 import { reachableTools } from '../../src/native/catalogue.ts'
+import { crowdedResult } from '../../src/native/crowded.ts'
 import { nativeServerNames } from '../../src/native/server-names.ts'
 import type { Limited } from '../../src/policy/counting.ts'
 import { ASKS, track } from '../approvals/support.ts'
@@ -155,6 +156,7 @@ describe('what is said without a call', () => {
     ['a dead handle', deadHandleResult()],
     ['a full outbox', outboxFullResult()],
     ['too many approvals', approvalsFullResult(100)],
+    ['too many sessions', crowdedResult(100)],
     ['an approval that is needed', held('pending', null, null)],
     ['a denial', held('denied', null, 'Not today.')],
     ['a denial without reason', held('denied', null, null)],
