@@ -4,6 +4,7 @@ import { refund, reserve } from '../../src/policy/counting.ts'
 import { decide, isListed } from '../../src/policy/decide.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
 import type { Decision } from '../../src/policy/model.ts'
+import { processorClock } from '../support/processor-time.ts'
 import { call, MemoryCounters, NOON, policyOf, problemsOf } from './support.ts'
 
 const NOBODY = { session: null, account: null }
@@ -163,9 +164,9 @@ describe('mistake 8: a pattern that backtracks', () => {
   })
 
   test('takes linear time on the text that a backtracking engine never finishes', () => {
-    const started = performance.now()
+    const elapsedMs = processorClock()
     expect(decide(policy, call({ a: `${'a'.repeat(9_000)}!` }), NOON).action).toBe('allow')
-    expect(performance.now() - started).toBeLessThan(1_000)
+    expect(elapsedMs()).toBeLessThan(5_000)
   })
 
   test('is not asked about text without end: the call is denied', () => {

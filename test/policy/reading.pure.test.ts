@@ -7,6 +7,7 @@ import { loadPolicy } from '../../src/policy/load.ts'
 import type { Call, Decision, Policy, ReadKind } from '../../src/policy/model.ts'
 import { entryFor } from '../../src/policy/reading.ts'
 import { normalForms } from '../../src/policy/uri.ts'
+import { processorClock } from '../support/processor-time.ts'
 import { NOON, policyOf, problemsOf } from './support.ts'
 
 function read(kind: ReadKind, name: string): Call {
@@ -68,9 +69,9 @@ describe('patterns', () => {
     const glob = compileGlob(`*${part}*${part}*`)
     const time = (length: number) => {
       const text = 'a'.repeat(length)
-      const from = performance.now()
+      const elapsedMs = processorClock()
       for (let i = 0; i < 20; i++) expect(glob(text)).toBe(false)
-      return performance.now() - from
+      return elapsedMs()
     }
     time(1_000)
     expect(time(200_000)).toBeLessThan(Math.max(40 * time(20_000), 500))
@@ -269,10 +270,10 @@ describe('a URI that is written otherwise', () => {
   test('of many characters is refused where names matter, and in bounded time', () => {
     const keys = Array.from({ length: 500 }, (_, i) => [`s+*${'a'.repeat(20)}${i}*b*`, {}])
     const policy = policyOf({ version: '1', default: 'allow', resources: Object.fromEntries(keys) })
-    const from = performance.now()
+    const elapsedMs = processorClock()
     decide(policy, read('resource', `s+x:/${'a'.repeat(2_000)}`), NOON)
     decide(policy, read('resource', `s+x:/${'%61'.repeat(660)}`), NOON)
-    expect(performance.now() - from).toBeLessThan(3_000)
+    expect(elapsedMs()).toBeLessThan(5_000)
     expect(decide(policy, read('resource', `s+x:/${'a'.repeat(2_100)}`), NOON)).toMatchObject({
       rule: '(too long)',
     })

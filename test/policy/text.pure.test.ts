@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadPolicyText } from '../../src/policy/load.ts'
 import { LONGEST_TEXT, readText } from '../../src/policy/text.ts'
+import { processorClock } from '../support/processor-time.ts'
 import { problemsOf } from './support.ts'
 
 const read = (text: string) => {
@@ -55,9 +56,9 @@ describe('text', () => {
     for (const [from, to] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg', 'gh']) {
       bomb.push(`${to}: &${to} [${Array(10).fill(`*${from}`).join(',')}]`)
     }
-    const started = performance.now()
+    const elapsedMs = processorClock()
     expect(read(bomb.join('\n')).problems).toEqual(['aliases that repeat too much'])
-    expect(performance.now() - started).toBeLessThan(1_000)
+    expect(elapsedMs()).toBeLessThan(5_000)
   })
 })
 
@@ -67,9 +68,9 @@ describe('time', () => {
     ['very many aliases', `a: &x 1\nb: [${'*x,'.repeat(60_000)}]`],
     ['very many anchors', `[${Array.from({ length: 60_000 }, (_, i) => `&a${i} 1`).join(',')}]`],
   ])('grows with the text, for %s', (_, text) => {
-    const started = performance.now()
+    const elapsedMs = processorClock()
     readText(text)
-    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(elapsedMs()).toBeLessThan(5_000)
   })
 
   test('an anchor that is set again means the later one', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { legitiTools } from '../../src/legiti/tools.ts'
 import { inputSchema } from '../../src/native/schemas.ts'
 import { flagsOf } from '../../src/upstream/pins.ts'
+import { processorClock } from '../support/processor-time.ts'
 
 const described = (description: string) => ({ name: 'a', description })
 const kinds = (description: string) => flagsOf(described(description)).map(({ kind }) => kind)
@@ -244,8 +245,8 @@ describe('whatever a server sends', () => {
     ['m', 'must a always a all a every '],
     ['n', '[^'],
   ])('takes time in proportion to its length (%s)', (_, piece) => {
-    const started = performance.now()
+    const elapsedMs = processorClock()
     flagsOf(described(piece.repeat(Math.ceil(200_000 / piece.length))))
-    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(elapsedMs()).toBeLessThan(5_000)
   })
 })

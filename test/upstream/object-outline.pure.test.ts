@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ObjectOutline } from '../../src/upstream/object-outline.ts'
+import { processorClock } from '../support/processor-time.ts'
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 
@@ -63,8 +64,8 @@ describe('the outline of an object', () => {
     ['quotes', `{"a":"${'\\"'.repeat(4_000_000)}"}`],
     ['brackets', `{"a":[${'[],'.repeat(2_600_000)}[]]}`],
   ])('takes time in proportion to the length: %s', (_, text) => {
-    const started = performance.now()
+    const elapsedMs = processorClock()
     expect(seen(text, 65_536)).toBe('whole')
-    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(elapsedMs()).toBeLessThan(5_000)
   })
 })
