@@ -103,6 +103,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
         breaker: { failures: 1, open_seconds: 60 },
       }
       const slow = await world.add(`slow-${era}`, document)
+      // A call is of a tool that has been listed.
+      await world.admin.scan(slow.name)
       slow.server.behave({ 'tools/list': { kind: 'hang' } })
       const agent = await slow.connect(era, 'all')
       for (const _ of [1, 2]) {
@@ -133,7 +135,11 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
   test.each(eras)(
     'a server that lists more than there is room for leaves the others theirs, in the %s era',
     async (era) => {
-      const [greedy, other] = [await world.add(`greedy-${era}`), await world.add(`modest-${era}`)]
+      const patient = { timeouts: { idle_seconds: 30, call_seconds: 60, list_seconds: 30 } }
+      const [greedy, other] = [
+        await world.add(`greedy-${era}`, patient),
+        await world.add(`modest-${era}`, patient),
+      ]
       greedy.server.behave({ 'tools/list': { kind: 'large', bytes: 20 * 1024 * 1024, in: 'json' } })
       const many = Array.from({ length: 2_000 }, (_, i) =>
         named(`tool-${i}`, { description: 'x'.repeat(1_000) }),
