@@ -22,6 +22,7 @@ import { handle } from './gateway/handle.ts'
 import { hostSettingsProblem, tenantOfHost } from './gateway/hosts.ts'
 import { tokenAdvice } from './gateway/identity.ts'
 import { isName } from './gateway/token.ts'
+import { isLoop } from './hops.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
 import { backchannelLogout } from './oidc/backchannel.ts'
@@ -42,6 +43,14 @@ app.use(async (c, next) => {
   c.set('requestId', crypto.randomUUID())
   await next()
   c.res.headers.set(REQUEST_ID_HEADER, c.var.requestId)
+})
+
+/** Whatever it asks for: a server is the gateway itself, or leads back to it. */
+app.use(async (c, next) => {
+  if (!isLoop(c.req.raw)) return next()
+  const detail =
+    'This request has come back to the gateway that sent it, or has passed through too many: a server of the tenant is this gateway, or leads to it.'
+  return problem(508, 'Loop detected', detail)
 })
 
 app.get('/healthz', async (c) => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../src/app.ts'
 import { DEMO_ROOT_TOKEN } from '../src/demo/demo.ts'
 import type { Env } from '../src/env.ts'
+import { HOP_HEADER, hopsOnward } from '../src/hops.ts'
 import { auditDb, makeAuditTables } from './support/audit.ts'
 import { DEMO_TOKEN, fresh, request } from './support/gateway.ts'
 
@@ -100,6 +101,22 @@ describe('switches that are for this machine alone', () => {
     expect((await at(`${origin}/healthz`, {}, { headers })).status).toBe(200)
   })
 })
+
+test.each(['/mcp', '/mcp/crm', '/t/demo/mcp', '/api/v1/tenants', '/healthz'])(
+  'a request to %s that has been here before is refused, whoever sends it',
+  async (path) => {
+    const headers = { [HOP_HEADER]: hopsOnward(new Request('http://127.0.0.1/mcp')) }
+    const answer = await at(`http://127.0.0.1${path}`, {}, { method: 'POST', headers, body: '{}' })
+    expect(answer.status).toBe(508)
+    expect(await answer.json()).toMatchObject({
+      detail: expect.stringMatching(/^This request has come back/),
+    })
+    const others = { [HOP_HEADER]: hopsOnward(new Request('https://other.example/mcp')) }
+    expect(
+      (await at(`http://127.0.0.1${path}`, {}, { method: 'POST', headers: others, body: '{}' })).status,
+    ).not.toBe(508)
+  },
+)
 
 test.each([
   ['100', 413],

@@ -9,7 +9,7 @@ import { grantSchema } from '../tenant/grant-document.ts'
 import { sessionModes } from '../tenant/session-mode.ts'
 import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
-import { secretOf } from './secret-of.ts'
+import { tokenOf } from './token-of.ts'
 
 const PATH = '/api/v1/tenants/:tenant/grants'
 const MOST_OVERLAP = 30 * 24 * 3_600
@@ -83,13 +83,13 @@ export const grantRoutes: readonly Route[] = [
       if (wrong !== null) return invalid([wrong])
       const document = readGrant(name, body, Date.now())
       if ('problems' in document) return invalid(document.problems)
-      const { secret, hash } = await secretOf(seed)
+      const { token, hash } = await tokenOf(`gh_${tenant}_${name}_`, seed)
       const put = await object.putGrant(tenant, name, document, hash, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = [...newTenant(put, tenant), ...warningsOf(put.now)]
       const now = { ...shown(put.now), warnings, pending: put.pending }
       if (!put.created) return tagged(now, put.now.tag)
-      return tagged({ ...now, token: `gh_${tenant}_${name}_${secret}` }, put.now.tag, 201)
+      return tagged({ ...now, token }, put.now.tag, 201)
     },
   ),
   route(
@@ -119,12 +119,12 @@ export const grantRoutes: readonly Route[] = [
       versioned: true,
     },
     async ({ object, tenant, params: { name }, body, seed, by }) => {
-      const { secret, hash } = await secretOf(seed)
+      const { token, hash } = await tokenOf(`gh_${tenant}_${name}_`, seed)
       const put = await object.rotateGrant(name, hash, body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('grant')
       if (put.kind !== 'done') return refusal(put)
       const now = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
-      return tagged({ ...now, token: `gh_${tenant}_${name}_${secret}` }, put.now.tag, 201)
+      return tagged({ ...now, token }, put.now.tag, 201)
     },
   ),
 ]

@@ -6,7 +6,7 @@ import type { PersonView } from '../tenant/contract.ts'
 import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { personRoles } from './roles.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
-import { secretOf } from './secret-of.ts'
+import { tokenOf } from './token-of.ts'
 
 const PATH = '/api/v1/tenants/:tenant/people'
 const MOST_OVERLAP = 7 * 24 * 3_600
@@ -134,11 +134,10 @@ export const peopleRoutes: readonly Route[] = [
       const untilMs = body.expires_at === null ? null : Date.parse(body.expires_at)
       if (untilMs !== null && untilMs <= nowMs)
         return invalid(['/expires_at: found a time that is past; allowed: a time to come, or null'])
-      const { secret, hash } = await secretOf(seed)
+      const { token, hash } = await tokenOf(`gha_${tenant}_${name}_`, seed)
       const put = await object.addPersonToken(name, hash, untilMs, nowMs + body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('person')
       if (put.kind !== 'done') return refusal(put)
-      const token = `gha_${tenant}_${name}_${secret}`
       return tagged({ ...shown(put.now), token, expires_at: at(untilMs) }, put.now.tag, 201)
     },
   ),

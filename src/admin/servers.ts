@@ -3,6 +3,7 @@ import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
 import { parseExact } from '../exact-json.ts'
 import { type Scanned, scanServer } from '../forward/scan.ts'
+import { hopsOnward } from '../hops.ts'
 import { isObject } from '../json.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
@@ -11,6 +12,7 @@ import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../
 import { annotationClass, annotationClasses } from '../upstream/annotation-class.ts'
 import { exposedName, isServerName } from '../upstream/names.ts'
 import { at, invalid, newTenant, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import { ownAddressProblem } from './own-address.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import {
   answer,
@@ -180,6 +182,8 @@ export const serverRoutes: readonly Route[] = [
       }
       const checked = readServerDocument(body, allowsPrivate(env))
       if (!checked.ok) return invalid(checked.problems)
+      const own = ownAddressProblem(new URL(checked.document.url), env, call.c.req.raw)
+      if (own !== null) return invalid([own])
       const address = await checkAddress(new URL(checked.document.url), env)
       if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
       if (address.kind === 'refused') return invalid([address.problem])
@@ -286,7 +290,7 @@ async function scan(
   const config = await object.upstream(name)
   if (config === null) return null
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-  return scanServer({ env, tenant, config, waitUntil })
+  return scanServer({ env, tenant, config, waitUntil, hops: hopsOnward(c.req.raw) })
 }
 
 /** A query may hold a key, which is for those alone who could have written it. */

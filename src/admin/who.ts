@@ -4,7 +4,7 @@ import { DEMO_ROOT_TOKEN, DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { hostAllows } from '../gateway/hosts.ts'
-import { bearerToken, isName } from '../gateway/token.ts'
+import { bearerToken, hasGoodCheck, isName } from '../gateway/token.ts'
 import { tenantObject } from '../objects.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { sha256 } from '../sha256.ts'
@@ -108,7 +108,7 @@ function parsePersonToken(text: string): PersonToken | null {
   if (text.length > LONGEST_TOKEN) return null
   const [, tenant = '', person = '', secret = ''] =
     /^gha_([a-z0-9-]+)_([a-z0-9-]+)_([A-Za-z0-9_-]{16,256})$/.exec(text) ?? []
-  return isName(tenant) && isName(person) ? { tenant, person, secret } : null
+  return isName(tenant) && isName(person) && hasGoodCheck(text, secret) ? { tenant, person, secret } : null
 }
 
 /** Compares digests in constant time; without a root token that is good nobody is root. */

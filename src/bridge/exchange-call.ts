@@ -59,6 +59,7 @@ async function* beginning(
     const begin: Begin = {
       tenant: link.tenant,
       config: link.config,
+      hops: link.hops,
       owner: ownerOf(passage.claim),
       begunBy: passage.requestId,
       session: { id: session.id, protocolVersion: session.protocolVersion },

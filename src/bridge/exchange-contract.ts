@@ -21,6 +21,8 @@ export const paths = {
 export interface Destination {
   readonly tenant: string
   readonly config: UpstreamConfig
+  /** As in UpstreamLink; absent in what older versions asked. */
+  readonly hops?: string
 }
 
 /** Begins a call of a stateless-era client in a session of the upstream's. */

@@ -195,8 +195,8 @@ export class ExchangeObject extends DurableObject<Env> {
     return (await this.ctx.storage.get<string[]>(RESOURCES)) ?? []
   }
 
-  #linkTo({ tenant, config }: Destination): Promise<UpstreamLink | UpstreamProblem> {
-    return linkTo(this.env, tenant, config, (work) => this.ctx.waitUntil(work))
+  #linkTo({ tenant, config, hops = '' }: Destination): Promise<UpstreamLink | UpstreamProblem> {
+    return linkTo(this.env, tenant, config, (work) => this.ctx.waitUntil(work), hops)
   }
 }
 

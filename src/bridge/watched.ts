@@ -26,7 +26,12 @@ export async function openWatch(
   link: UpstreamLink,
   { capabilities, clientInfo }: Client,
 ): Promise<StreamSource | null> {
-  const terms: WatchFor = { tenant: link.tenant, config: link.config, client: { capabilities, clientInfo } }
+  const terms: WatchFor = {
+    tenant: link.tenant,
+    config: link.config,
+    hops: link.hops,
+    client: { capabilities, clientInfo },
+  }
   // A body that is let go of does not tell the object so; the signal does.
   const abort = new AbortController()
   try {

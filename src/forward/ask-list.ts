@@ -1,4 +1,5 @@
 /** Asks a server for a whole list in the session of a request that was admitted, for what is decided by it. */
+
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -10,12 +11,12 @@ import { isObject } from '../json.ts'
 import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
-import { linkTo } from '../upstream/link.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { inquire } from './inquire.ts'
+import { linkFor } from './link-for.ts'
 import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
 
 /** A server that has not listed by then has not listed. */
@@ -45,9 +46,7 @@ export async function askForList<T>(
   read: (ask: AskPage, at: Reached) => Promise<T | null>,
 ): Promise<T | UpstreamProblem> {
   const what = method === 'tools/list' ? 'tools' : 'prompts'
-  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
-    passage.execution.waitUntil(work),
-  )
+  const link = await linkFor(passage, admitted.tenant, upstream)
   if ('failure' in link) return link
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)

@@ -1,4 +1,5 @@
 /** The life of one tools/call to an upstream server: find, decide, admit, deliver, settle. */
+
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { approvalAnswer } from '../approvals/answer.ts'
 import { askApproved, isOwnState } from '../approvals/ask.ts'
@@ -19,13 +20,13 @@ import { failure, withoutStructure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { linkTo } from '../upstream/link.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import { asListed, type FreshList, plan, type Target, type UpstreamPlan } from './call-plan.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
+import { linkFor } from './link-for.ts'
 import { listAfresh } from './listed.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 
@@ -133,9 +134,7 @@ async function perform(
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
-  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
-    passage.execution.waitUntil(work),
-  )
+  const link = await linkFor(passage, admitted.tenant, upstream)
   if ('failure' in link) return refused(link, delivery)
   const given = message.body.params as Record<string, unknown>
   const own = given.arguments === undefined ? {} : { arguments: args }

@@ -1,4 +1,5 @@
 /** `initialize` at one upstream server: a session here, a session there, and the server's own answer. */
+
 import { introduceInSession } from '../bridge/introduce.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
@@ -6,12 +7,12 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
-import { linkTo } from '../upstream/link.ts'
 import { openForClient } from '../upstream/opening.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
+import { linkFor } from './link-for.ts'
 import { bind } from './partner.ts'
 import { unreachable } from './single.ts'
 import { capabilitiesWithoutTasks, introductionWithoutTasks } from './tasks.ts'
@@ -57,7 +58,7 @@ export async function initializeUpstream(
       return Response.json({ ...refusal, id: message.id })
     }
     const give = (problem: UpstreamProblem) => passOn(rpcFailure(message.id, server, problem))
-    const link = await linkTo(passage.env, tenant, upstream, (work) => passage.execution.waitUntil(work))
+    const link = await linkFor(passage, tenant, upstream)
     if ('failure' in link) return give(link)
     const capabilities = capabilitiesWithoutTasks(params.capabilities as Client['capabilities'])
     const client: Client = {

@@ -2,6 +2,7 @@
  * The life of one request to read from an upstream server: find, decide, admit, deliver, settle. It is decided as a call of a
  * tool is, in the one question to the principal, and answered in the protocol's own words.
  */
+
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
@@ -17,11 +18,11 @@ import { isObject } from '../json.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import type { Admitted } from '../principal/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
-import { linkTo } from '../upstream/link.ts'
 import { isRefunded } from '../upstream/problem.ts'
 import type { Ending } from '../upstream/reception.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, rpcFailure, settledFrom } from './deliver.ts'
+import { linkFor } from './link-for.ts'
 import { listPromptsAfresh } from './listed-prompts.ts'
 import { type FreshPrompts, type Parsed, type Place, planRead } from './read-plan.ts'
 import { absent, askedName, isReadMethod, type Read, type ReadMethod, readCode, readOf } from './reads.ts'
@@ -140,9 +141,7 @@ async function perform(
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
-  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
-    passage.execution.waitUntil(work),
-  )
+  const link = await linkFor(passage, admitted.tenant, upstream)
   if ('failure' in link) return refused(link, delivery)
   const params = forwardedParams(read, message.body.params ?? {})
   const request = { jsonrpc: '2.0', id: message.id, method: message.method, params } as const

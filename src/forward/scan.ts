@@ -48,8 +48,8 @@ export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Prom
     told.push(work)
     given.waitUntil(work)
   }
-  const { env, tenant, config } = given
-  const link = await linkTo(env, tenant, config, waitUntil)
+  const { env, tenant, config, hops } = given
+  const link = await linkTo(env, tenant, config, waitUntil, hops)
   const problem = 'failure' in link ? link : await scan(link)
   await Promise.all(told)
   return typeof problem === 'number'

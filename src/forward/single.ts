@@ -9,13 +9,14 @@ import type { Message, RequestMessage } from '../gateway/message.ts'
 import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
-import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
 import { callUpstream } from './call.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, rpcFailure } from './deliver.ts'
 import type { Part } from './each-server.ts'
 import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
+import { linkFor } from './link-for.ts'
 import { listingOf, listReadable } from './list-readable.ts'
 import { listTools } from './list-tools.ts'
 import type { Conversation } from './partner.ts'
@@ -117,9 +118,7 @@ export async function reach(
   const upstream = config.upstreams.get(server)
   if (upstream === undefined) return { ok: false, response: unreachable() }
   const { admitted } = admission
-  const link = await linkTo(passage.env, admitted.tenant, upstream, (work) =>
-    passage.execution.waitUntil(work),
-  )
+  const link = await linkFor(passage, admitted.tenant, upstream)
   if ('failure' in link) {
     const response =
       id === null ? new Response(null, { status: 202 }) : Response.json(rpcFailure(id, server, link))

@@ -39,6 +39,13 @@ export function hostAllows(settings: HostSettings, hostname: string, tenant: str
   return of.kind === 'any' || (of.kind === 'tenant' && (tenant === null || of.tenant === tenant))
 }
 
+/** Whether a name is one of the deployment's: the tenants' domain or below it, or a name of a tenant's own. */
+export function isOwnHost(settings: HostSettings, hostname: string): boolean {
+  const { domain, custom } = read(settings)
+  const host = normal(hostname)
+  return custom.has(host) || (domain !== '' && (host === domain || host.endsWith(`.${domain}`)))
+}
+
 /** The name by which people find a tenant: one of its own, the first that is configured, or the one under the tenants' domain. */
 export function publicHostOf(settings: HostSettings, tenant: string): string | null {
   const { domain, custom } = read(settings)

@@ -1,3 +1,5 @@
+import { fnv1a } from '../fnv1a.ts'
+
 /**
  * The token's own text. PURE. It names tenant and grant, so that finding the principal costs no lookup;
  * only the principal can tell whether it is any good.
@@ -19,9 +21,30 @@ export function parseToken(text: string): Token | null {
   if (text.length > LONGEST_TOKEN) return null
   const match = tokenPattern.exec(text)
   const [, tenant, grant, secret] = match ?? []
-  return tenant === undefined || grant === undefined || secret === undefined
+  return tenant === undefined || grant === undefined || secret === undefined || !hasGoodCheck(text, secret)
     ? null
     : { tenant, grant, secret }
+}
+
+/** 32 random bytes in base64url, and the check digits behind them. */
+const RANDOM_CHARACTERS = 43
+const CHECK_CHARACTERS = 8
+
+/**
+ * A new secret with check digits behind it, over all that stands in the token: a token that is cut, mistyped or made up costs
+ * no call. Anybody can compute them, so they protect nothing else; who holds the secret is the object's to judge.
+ *
+ * @param before what stands before the secret, such as `gh_acme_bot_`
+ * @param random 43 characters
+ */
+export function withCheck(before: string, random: string): string {
+  return random + fnv1a(before + random)
+}
+
+/** Whether a token's check digits are right. Secrets of another length are from before there were any. */
+export function hasGoodCheck(token: string, secret: string): boolean {
+  if (secret.length !== RANDOM_CHARACTERS + CHECK_CHARACTERS) return true
+  return token.slice(-CHECK_CHARACTERS) === fnv1a(token.slice(0, -CHECK_CHARACTERS))
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750, 2.1; the scheme is case-insensitive), or null. */

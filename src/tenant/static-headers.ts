@@ -1,5 +1,7 @@
 /** Which headers an administrator may have sent to an upstream with every request. PURE. */
 
+import { HOP_HEADER } from '../hops.ts'
+
 export const MOST_HEADERS = 32
 /** All of them together, names and values. */
 export const MOST_HEADER_BYTES = 32 * 1024
@@ -21,6 +23,7 @@ const reserved: readonly string[] = [
   'date',
   'expect',
   'forwarded',
+  HOP_HEADER,
   'host',
   'keep-alive',
   'last-event-id',

@@ -2,6 +2,7 @@
  * One HTTP request to an upstream: within the breaker, the cap and the time that it has, and never to where the
  * upstream would redirect it.
  */
+import { HOP_HEADER } from '../hops.ts'
 import { errorName } from '../log.ts'
 import { takenBack } from './answer-problems.ts'
 import { upstreamRequestHeaders } from './headers.ts'
@@ -11,6 +12,9 @@ import { problemOf, type UpstreamProblem } from './problem.ts'
 import { lookedAt } from './refusal.ts'
 import type { HeaderChoices } from './request-headers.ts'
 import { Watchdog } from './watchdog.ts'
+
+/** What a gateway answers to a request that comes back (RFC 5842, 7.2): hops.ts. */
+const LOOP_DETECTED = 508
 
 /** How long a request that its client has taken back may go on: many servers then send nothing more, and end nothing. */
 const TAKEN_BACK_MS = 5_000
@@ -105,11 +109,14 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   try {
     const answered = await fetch(config.url, {
       method: request.method,
-      headers: upstreamRequestHeaders({
-        ...request.headers,
-        method: request.method,
-        configured: link.credentials,
-      }),
+      headers: {
+        ...upstreamRequestHeaders({
+          ...request.headers,
+          method: request.method,
+          configured: link.credentials,
+        }),
+        ...(link.hops === '' ? {} : { [HOP_HEADER]: link.hops }),
+      },
       ...(request.body === undefined ? {} : { body: request.body }),
       // An upstream could else lead a request, credentials and all, to where it may not go.
       redirect: 'manual',
@@ -181,6 +188,10 @@ export function problemIn(
   }
   if (neverReached.has(status)) {
     return problemOf('refused', `could not be reached (HTTP ${status})`, { status, isUndone: true })
+  }
+  if (status === LOOP_DETECTED) {
+    const message = 'leads back to this gateway, or through too many others (HTTP 508)'
+    return problemOf('http_error', message, { status, isUndone: true })
   }
   if (status >= 500) {
     const message = `answered HTTP ${status}`

@@ -14,6 +14,8 @@ export interface UpstreamLink {
   readonly waitUntil: (work: Promise<unknown>) => void
   /** Takes so many bytes of an answer, or answers false where there is no room for them. Absent: where it is not held. */
   readonly room?: (bytes: number) => boolean
+  /** The gateways that the request has come through, this one included, for the header of that name; '': it began here. */
+  readonly hops: string
 }
 
 /** Configurations are immutable, so what was opened once stays right for as long as the isolate keeps the configuration. */
@@ -25,11 +27,12 @@ export async function linkTo(
   tenant: string,
   config: UpstreamConfig,
   waitUntil: UpstreamLink['waitUntil'],
+  hops: string,
 ): Promise<UpstreamLink | UpstreamProblem> {
   try {
     const credentials = opened.get(config) ?? (await openHeaders(env, tenant, config))
     opened.set(config, credentials)
-    return { env, tenant, config, credentials, waitUntil }
+    return { env, tenant, config, credentials, waitUntil, hops }
   } catch (error) {
     log('error', 'upstream.credentials_unreadable', { tenant, server: config.name, error: errorName(error) })
     const message = 'could not be asked: its credentials cannot be opened; the operator knows why'

@@ -2,6 +2,7 @@
  * What an upstream's tools, prompts and resources are called where several servers share one list, and the way
  * back from such a name to its server. PURE.
  */
+import { fnv1a } from '../fnv1a.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 
 /** Between server and name; a server's name has no underscore, so the first one in a name is this. */
@@ -124,11 +125,4 @@ export function splitUri(exposed: string): { server: string; uri: string } | nul
   if (found === null || server === undefined || !isServerName(server)) return null
   const uri = exposed.slice(found[0].length)
   return uri === '' ? null : { server, uri }
-}
-
-/** FNV-1a, 32 bits, of the text's UTF-8, as 8 hexadecimal digits. Tells names apart; keeps no secret. */
-function fnv1a(text: string): string {
-  let hash = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193)
-  return (hash >>> 0).toString(16).padStart(HASH_DIGITS, '0')
 }

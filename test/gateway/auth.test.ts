@@ -4,7 +4,9 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
 import { countFailure, SLOW_DOWN_MS, slowDown, sourceOf } from '../../src/gateway/failures.ts'
+import { admin, makeGrant, makePerson } from '../support/admin.ts'
 import {
+  BASE,
   connect,
   DEMO_TOKEN,
   fresh,
@@ -248,6 +250,35 @@ describe('guessing', () => {
     }
     expect((await stateless('tools/list', {}, { token: good, ...from })).status).toBe(200)
     expect((await stateless('tools/list', {}, { token: unseen, ...from })).status).toBe(200)
+  })
+
+  test('a token whose check digits are wrong asks no object, and is counted like any other', async () => {
+    const untouchable = { getByName: () => expect.unreachable('asked') }
+    const AUTH_FAILURES = { limit: vi.fn().mockResolvedValue({ success: true }) }
+    const cut = {
+      ...env,
+      PRINCIPAL: untouchable,
+      TENANT: untouchable,
+      AUTH_FAILURES,
+    } as unknown as typeof env
+    const agents = await makeGrant('acme', 'bot')
+    const persons = await makePerson('acme', 'ana', 'admin')
+    expect(agents).toMatch(/^gh_acme_bot_[\w-]{43}[0-9a-f]{8}$/)
+    const other = (token: string) => `${token.slice(0, 30)}${token[30] === 'x' ? 'y' : 'x'}${token.slice(31)}`
+    const ask = async (path: string, token: string, method: string) => {
+      const init = { method, headers: { authorization: `Bearer ${token}` } }
+      return (await app.fetch(new Request(`${BASE}${path}`, init), cut, createExecutionContext())).status
+    }
+    expect(await ask('/mcp', other(agents), 'POST')).toBe(401)
+    expect(await ask('/mcp', agents.replace('_bot_', '_bots_'), 'POST')).toBe(401)
+    expect(await ask('/api/v1/tenants/acme', other(persons), 'GET')).toBe(401)
+    expect(AUTH_FAILURES.limit).toHaveBeenCalledTimes(3)
+    const rotated = await admin('POST', 'acme/grants/bot/rotate', {})
+    expect(String(rotated.body?.token)).toMatch(/^gh_acme_bot_[\w-]{43}[0-9a-f]{8}$/)
+    expect((await stateless('tools/list', {}, { token: String(rotated.body?.token) })).status).toBe(200)
+    expect((await admin('GET', 'acme', undefined, persons)).status).toBe(200)
+    // From before there were any.
+    expect((await stateless('tools/list', {}, { token: await installGrant('acme', 'old') })).status).toBe(200)
   })
 
   test('asking without a token is no guess', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isDeeperThan } from '../../src/gateway/depth.ts'
 import { decodeHeaderValue } from '../../src/gateway/standard-headers.ts'
-import { bearerToken, isName, parseToken } from '../../src/gateway/token.ts'
+import { bearerToken, isName, parseToken, withCheck } from '../../src/gateway/token.ts'
 import { isLoopback } from '../../src/loopback.ts'
 
 describe('a token', () => {
@@ -107,4 +107,29 @@ test.each([
   ['0.0.0.0', false],
 ])('%s is this machine: %s', (hostname, expected) => {
   expect(isLoopback(hostname)).toBe(expected)
+})
+
+describe('check digits', () => {
+  const before = 'gh_acme_bot_'
+  const secret = withCheck(before, 'Aa0_-'.repeat(9).slice(0, 43))
+  const token = before + secret
+
+  test('are behind the secret of a new token, and part of it', () => {
+    expect(secret).toHaveLength(51)
+    expect(parseToken(token)).toEqual({ tenant: 'acme', grant: 'bot', secret })
+  })
+
+  test('give away every token with one other character, wherever it stands', () => {
+    for (let at = before.length; at < token.length; at++) {
+      const other = token[at] === 'b' ? 'c' : 'b'
+      expect(parseToken(token.slice(0, at) + other + token.slice(at + 1))).toBeNull()
+    }
+    expect(parseToken(`gh_acme_bots_${secret}`)).toBeNull()
+    expect(parseToken(`gh_globex_bot_${secret}`)).toBeNull()
+  })
+
+  test('are not asked of a token from before there were any', () => {
+    for (const old of ['insecure-local-token', 'x'.repeat(43), 'x'.repeat(256)])
+      expect(parseToken(before + old)?.secret).toBe(old)
+  })
 })

@@ -38,6 +38,7 @@ export function linkOf(
     tenant,
     config: { ...upstream, ...config },
     credentials: {},
+    hops: '',
     waitUntil: (work) => void behind.push(work),
     behind,
   }

@@ -1,0 +1,40 @@
+/** Whether a server's address is the gateway's own, as far as its variables and the request that registers it show. PURE. */
+import { type OriginSettings, publicUrlProblem } from '../approvals/origin.ts'
+import { isOwnHost } from '../gateway/hosts.ts'
+import { isLoopback } from '../loopback.ts'
+
+/** What is wrong with it, or null. An address that is its own by a name that is nowhere written is found by a header (hops.ts). */
+export function ownAddressProblem(
+  url: URL,
+  settings: OriginSettings,
+  request: Pick<Request, 'url'>,
+): string | null {
+  const here = new URL(request.url)
+  const { PUBLIC_URL } = settings
+  const published =
+    PUBLIC_URL === undefined || PUBLIC_URL === '' || publicUrlProblem(settings) !== null
+      ? null
+      : new URL(PUBLIC_URL)
+  const isOwn =
+    isSamePlace(url, here) ||
+    (published !== null && isSamePlace(url, published)) ||
+    (!isLoopback(url.hostname) && isOwnHost(settings, url.hostname))
+  if (!isOwn) return null
+  return `/url: found ${url.host}, which is this gateway itself; allowed: another server (native tools are at every endpoint already)`
+}
+
+/** On this machine ports tell servers apart, by whatever name; elsewhere names do, at all of their ports. */
+function isSamePlace(one: URL, other: URL): boolean {
+  const areHere = isLoopback(one.hostname)
+  if (areHere !== isLoopback(other.hostname)) return false
+  return areHere ? portOf(one) === portOf(other) : plain(one) === plain(other)
+}
+
+function portOf({ protocol, port }: URL): string {
+  return port !== '' ? port : protocol === 'https:' ? '443' : '80'
+}
+
+/** A name is the same with the dot of the root behind it (RFC 1034, 3.1). */
+function plain({ hostname }: URL): string {
+  return hostname.replace(/\.$/, '')
+}

@@ -1,0 +1,14 @@
+/** A server as a client's request may use it. */
+import type { Passage } from '../gateway/admission.ts'
+import { hopsOnward } from '../hops.ts'
+import type { UpstreamConfig } from '../upstream/config.ts'
+import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
+
+export function linkFor(
+  { env, execution, http }: Passage,
+  tenant: string,
+  upstream: UpstreamConfig,
+): Promise<UpstreamLink | UpstreamProblem> {
+  return linkTo(env, tenant, upstream, (work) => execution.waitUntil(work), hopsOnward(http))
+}

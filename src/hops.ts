@@ -1,0 +1,37 @@
+/**
+ * Requests that come back: a server that is the gateway itself, by whatever name, or that leads back to it through others.
+ * Each gateway that a request passes adds what it was asked at to a header; one that finds itself there, or too many,
+ * refuses. A header that a client makes up refuses its own requests alone. PURE.
+ */
+import { fnv1a } from './fnv1a.ts'
+
+export const HOP_HEADER = 'gatehouse-hop'
+
+/** Gateways behind each other that somebody may mean. Found by no name of its own, a gateway is asked that often at most. */
+export const MOST_HOPS = 4
+const LONGEST = 200
+
+type Asked = Pick<Request, 'url' | 'headers'>
+
+/** Whether a request has been here before, or has passed through too many gateways. */
+export function isLoop(http: Asked): boolean {
+  const before = hopsOf(http)
+  return before.length >= MOST_HOPS || before.includes(nameOf(http))
+}
+
+/** What requests to servers say that are made for this one. */
+export function hopsOnward(http: Asked): string {
+  return [...hopsOf(http), nameOf(http)].join(', ')
+}
+
+function hopsOf({ headers }: Asked): string[] {
+  const text = headers.get(HOP_HEADER) ?? ''
+  // Whoever says more than any gateway does is refused.
+  if (text.length > LONGEST) return Array(MOST_HOPS).fill('')
+  return text.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]))
+}
+
+/** By the host that it was asked at, which is its own there: servers need not learn it, so it is a digest. */
+function nameOf({ url }: Asked): string {
+  return fnv1a(new URL(url).host)
+}
