@@ -44,7 +44,7 @@ const OF_THE_TRANSPORT =
 export type Verdict =
   /** It does not know the session, and so has not done anything. */
   | 'forgotten'
-  /** The session is over by its status, but it answers the request itself: whether it has done something is not known. */
+  /** The session is over, but whether the server has done something of the request is not known: it is not sent again. */
   | 'over'
   /** It answers the request itself with words that may be about the session, or about something that the tool calls so. */
   | 'ambiguous'
@@ -53,18 +53,26 @@ export type Verdict =
 /**
  * What the answer to request `id`, which named a session, says of that session. 404 ends it whatever the words (MCP
  * 2025-11-25, session management). Many servers answer 400 instead, and some 401, 403, 409, 410, 422 or 503: then the
- * words count. An error under the request's own id was given by who has read the request, and perhaps carried it out.
+ * words count; of another 5xx they end the session, and no more. An error under the request's own id was given by who has read the request, and perhaps carried it out.
  */
 export function verdictOn(status: number, text: string, id: RpcId | null): Verdict {
   if (status < 400) return 'known'
   const message = messageIn(text)
   const isOwn = id !== null && message !== null && message.id === id
-  if (!isOwn) return status === 404 || status === 410 || saysForgotten(wordsOf(text)) ? 'forgotten' : 'known'
+  if (!isOwn) {
+    if (status !== 404 && status !== 410 && !saysForgotten(wordsOf(text))) return 'known'
+    return mayHaveBegun(status) ? 'over' : 'forgotten'
+  }
   const { code, message: words = '' } = message.error ?? {}
   const isSaid = words.length <= LONGEST_CHARS && code !== INVALID_PARAMS && saysForgotten(words)
   if (status === 404) return isSaid ? 'forgotten' : 'over'
   if (!isSaid || status >= 500) return 'known'
   return OF_THE_TRANSPORT.test(words) ? 'forgotten' : 'ambiguous'
+}
+
+/** A server that failed may have begun. 503 says that it could not. */
+function mayHaveBegun(status: number): boolean {
+  return status >= 500 && status !== 503
 }
 
 /** What a body says to people: the words of an error where it has some. */

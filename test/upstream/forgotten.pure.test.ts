@@ -97,6 +97,11 @@ describe('of an answer', () => {
     ['422 that says so', 422, 'Unexpected message, expect initialize request', 'forgotten'],
     ['503 that says so', 503, error('MCP session is unknown'), 'forgotten'],
     ['500 to the request', 500, error('Session not found', 7), 'known'],
+    // Who failed may have begun: sent again, the call could be made twice.
+    ['500 that says so', 500, '<h1>Session expired</h1>', 'over'],
+    ['502 to nobody', 502, error('The session was terminated'), 'over'],
+    ['504 of a proxy', 504, 'The upstream session timed out', 'over'],
+    ['500 for something else', 500, 'Internal Server Error', 'known'],
   ])('%s', (_, status, text, verdict) => {
     expect(verdictOn(status, text, 7)).toBe(verdict)
   })
