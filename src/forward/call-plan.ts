@@ -25,7 +25,7 @@ import type { Fresh } from './fresh-lists.ts'
 import { lastKnownTools } from './last-known.ts'
 import { withheldOf } from './list-tools.ts'
 import { isConfigured, knowsTool, type ListedTools } from './listed.ts'
-import { mayNameSession, withoutSession } from './session-argument.ts'
+import { anyValue, handlesAlone, mayNameSession, withoutSession } from './session-argument.ts'
 import { paramHeaderRefusal } from './unfit.ts'
 
 /** Where a call goes. */
@@ -96,11 +96,11 @@ export async function plan(asked: Asked): Promise<UpstreamPlan> {
   const target = fitting(asked.target)
   const { passage, message, config } = asked
   const { arguments: given = {} } = message.body.params as { arguments?: Record<string, unknown> }
-  if (sessionModeOf(config) !== 'many' || target === null || !mayNameSession(given))
-    return planOf(asked, target, given)
+  const isForGateway = sessionModeOf(config) === 'many' ? anyValue : handlesAlone
+  if (target === null || !mayNameSession(given, isForGateway)) return planOf(asked, target, given)
   const schema = await inputSchemaOf(passage, target)
   if (schema === null) return unclear(asked, target, given)
-  const { args, handle } = withoutSession(given, schema.of)
+  const { args, handle } = withoutSession(given, schema.of, isForGateway)
   if (handle === null) return planOf(asked, target, args)
   // Two that differ name no session.
   const named = passage.handle === null || passage.handle === handle ? handle : ''

@@ -1,6 +1,6 @@
 /**
- * The argument by which calls of an upstream's tool name their session, where the grant says that every call does
- * (`sessions: many`): added to what is listed, and taken out of what is called before anything else looks at it. PURE.
+ * The argument by which calls of an upstream's tool name their session: added to what is listed where the grant says that every
+ * call does (`sessions: many`), and taken out of what is called before anything else looks at it. PURE.
  */
 import { isObject } from '../json.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from '../native/session-argument.ts'
@@ -32,9 +32,27 @@ export function withSessionArgument(tool: Tool): Tool {
   return { ...tool, inputSchema: { ...inputSchema, properties: extended } }
 }
 
+/** Which values of a reserved argument are for the gateway. */
+export type ForGateway = (value: unknown) => boolean
+
+/** Where every call names its session, the tool is listed with the argument, and whatever is in it is for the gateway. */
+export const anyValue: ForGateway = () => true
+
+/**
+ * Elsewhere the tool is listed without it. A handle may still be there, from a listing or a setting of before or because a model
+ * passes it to every tool: it is a secret that no server may see, and it is obeyed. Anything else is the tool's.
+ */
+export const handlesAlone: ForGateway = (value) => typeof value === 'string' && HANDLE.test(value)
+
+/** As the principal makes them. */
+const HANDLE = /^ses_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** Whether any of the arguments may be the gateway's, so that the tool's schema must be known. */
-export function mayNameSession(args: Readonly<Record<string, unknown>>): boolean {
-  return Object.keys(args).some((name) => RESERVED.test(name))
+export function mayNameSession(
+  args: Readonly<Record<string, unknown>>,
+  isForGateway: ForGateway = anyValue,
+): boolean {
+  return Object.entries(args).some(([name, value]) => RESERVED.test(name) && isForGateway(value))
 }
 
 /**
@@ -45,12 +63,14 @@ export function mayNameSession(args: Readonly<Record<string, unknown>>): boolean
 export function withoutSession(
   args: Readonly<Record<string, unknown>>,
   inputSchema: unknown,
+  isForGateway: ForGateway = anyValue,
 ): { readonly args: Readonly<Record<string, unknown>>; readonly handle: string | null } {
   const own = argumentsIn(inputSchema)
-  const isOurs = (name: string) => RESERVED.test(name) && !own.has(name)
-  const named = Object.entries(args).filter(([name]) => isOurs(name))
+  const isOurs = ([name, value]: [string, unknown]) =>
+    RESERVED.test(name) && !own.has(name) && isForGateway(value)
+  const named = Object.entries(args).filter(isOurs)
   if (named.length === 0) return { args, handle: null }
-  const rest = Object.fromEntries(Object.entries(args).filter(([name]) => !isOurs(name)))
+  const rest = Object.fromEntries(Object.entries(args).filter((it) => !isOurs(it)))
   // Models write null for an optional argument that they leave out.
   const given = new Set(named.map(([, value]) => value).filter((value) => value !== null))
   if (given.size === 0) return { args: rest, handle: null }

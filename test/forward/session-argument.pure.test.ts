@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  handlesAlone,
   mayNameSession,
   sessionArgumentOf,
   withoutSession,
@@ -93,6 +94,34 @@ describe('a call', () => {
         mayNameSession({ [name]: 1 }),
       ),
     ).toBe(false)
+  })
+})
+
+describe('a call where no argument is listed for it', () => {
+  const handle = 'ses_0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d'
+  const other = 'ses_1b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d'
+  test.each<[string, Record<string, unknown>, unknown, Record<string, unknown>, string | null]>([
+    ['loses a handle, which is obeyed', { a: 1, session: handle }, of('a'), { a: 1 }, handle],
+    ['loses one under any reserved name', { gatehouse_session_2: handle }, of('session'), {}, handle],
+    ['keeps what is no handle', { session: 'ses_1', a: 1 }, of('a'), { session: 'ses_1', a: 1 }, null],
+    ['keeps what only begins as one', { session: `${handle}x` }, of(), { session: `${handle}x` }, null],
+    ['keeps values of other types', { session: [handle] }, of(), { session: [handle] }, null],
+    ['keeps the tool’s own', { session: handle }, of('session'), { session: handle }, null],
+    ['with two that differ has none', { session: handle, gatehouse_session: other }, of(), {}, ''],
+    [
+      'keeps what is beside it',
+      { session: handle, gatehouse_session: 'x' },
+      of(),
+      { gatehouse_session: 'x' },
+      handle,
+    ],
+  ])('%s', (_, args, schema, own, named) => {
+    expect(withoutSession(args, schema, handlesAlone)).toEqual({ args: own, handle: named })
+  })
+
+  test('needs a schema for a handle alone', () => {
+    expect(mayNameSession({ session: handle }, handlesAlone)).toBe(true)
+    expect(mayNameSession({ session: 'x', a: handle }, handlesAlone)).toBe(false)
   })
 })
 

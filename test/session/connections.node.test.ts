@@ -145,6 +145,31 @@ describe.skipIf(bareWorkerdMissing !== null)(`connections and logins${missing}`,
     }
   })
 
+  test.each(['auto', 'one'] as const)(
+    'a handle among the arguments is obeyed, and no server sees it, though none is listed: %s',
+    async (sessions) => {
+      const token = await grant({ sessions })
+      const [one, two] = [
+        await connectSessionEra(`${gateway.url}/mcp`, { token }),
+        await connectSessionEra(`${gateway.url}/mcp`, { token }),
+      ]
+      open.push(one, two)
+      const session = (await login(one, 'ana')).structured.session
+      const named = { text: 'x', session }
+      for (const client of [one, two]) expect((await client.callTool('crm__echo', named)).isError).toBe(false)
+      expect(lastArguments()).toEqual({ text: 'x' })
+      // The tool's own is the tool's.
+      await two.callTool('crm__own', { session: 's', gatehouse_session_2: session })
+      expect(lastArguments()).toEqual({ session: 's' })
+      await two.callTool('crm__echo', { text: 'x', session: 'mine' })
+      expect(lastArguments()).toEqual({ text: 'x', session: 'mine' })
+      await two.callTool('auth_logout', { session })
+      const calls = server.received('tools/call').length
+      expect((await two.callTool('crm__echo', named)).isError).toBe(true)
+      expect(server.received('tools/call')).toHaveLength(calls)
+    },
+  )
+
   describe('where every call names its session', () => {
     const eras: readonly Era[] = ['session', 'stateless']
     test.each(eras)(
