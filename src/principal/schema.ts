@@ -336,6 +336,13 @@ const migrations: readonly string[] = [
   -- The method of a request to read, of which 'tool' says what it reads: resource | prompt/<name>. NULL: tools/call.
   ALTER TABLE audit ADD COLUMN method TEXT;
   `,
+  `
+  -- A session of the stateless era from before sessions upstream belonged to logins may hold the state of several accounts:
+  -- it is nobody's to go on with. Where the upstream keeps none there is nobody to tell.
+  DELETE FROM upstream_sessions WHERE stateless = 1 AND session = '' AND ended_at IS NULL AND upstream_id IS NULL;
+  UPDATE upstream_sessions SET ended_at = last_used_at, retry_at = 0
+    WHERE stateless = 1 AND session = '' AND ended_at IS NULL;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -22,7 +22,10 @@ const EARLIER = `
   ALTER TABLE servers DROP COLUMN left_out;
   ALTER TABLE listings DROP COLUMN names;
   ALTER TABLE secrets DROP COLUMN origins;
-  UPDATE schema_version SET version = version - 8;
+  ALTER TABLE pins DROP COLUMN is_exact;
+  ALTER TABLE drift DROP COLUMN is_exact;
+  ALTER TABLE servers DROP COLUMN declared;
+  UPDATE schema_version SET version = version - 10;
 `
 
 test('goes on with it, and shows no such digest', async () => {
@@ -34,7 +37,7 @@ test('goes on with it, and shows no such digest', async () => {
   await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
     const before = schemaVersion(storage.sql)
     storage.sql.exec(EARLIER)
-    expect(schemaVersion(storage.sql)).toBe(before - 8)
+    expect(schemaVersion(storage.sql)).toBe(before - 10)
   })
   await evictDurableObject(tenantObject('acme'))
   const list = await admin('GET', 'acme/approvals')

@@ -1,7 +1,13 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Sessions of the stateless era that several accounts may have used are live. */
+export const WITH_SHARED_UPSTREAMS = `
+  UPDATE schema_version SET version = 14;
+`
+
 /** Only calls are decided. */
 const WITHOUT_READS = `
+  ${WITH_SHARED_UPSTREAMS}
   ALTER TABLE audit DROP COLUMN method;
   UPDATE schema_version SET version = 13;
 `

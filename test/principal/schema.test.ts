@@ -4,7 +4,12 @@ import { beforeEach, expect, test } from 'vitest'
 import { migrate, schemaVersion } from '../../src/principal/schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { connect, fresh, principal, rows, settled } from '../support/gateway.ts'
-import { WITH_PLAIN_DIGESTS, WITHOUT_INCARNATIONS, WITHOUT_UPSTREAMS } from './earlier-schema.ts'
+import {
+  WITH_PLAIN_DIGESTS,
+  WITH_SHARED_UPSTREAMS,
+  WITHOUT_INCARNATIONS,
+  WITHOUT_UPSTREAMS,
+} from './earlier-schema.ts'
 
 beforeEach(fresh)
 
@@ -60,13 +65,14 @@ test('an object from before grants and servers had incarnations goes on as what 
   await admin('PUT', 'acme/servers/crm', { url: URL_ })
   const token = await makeGrant('acme', 'bot', undefined, { servers: ['session', 'crm'] })
   const client = await connect({ token })
-  await client.login('ana')
+  const login = String((await client.login('ana')).structured.session)
+  const transport = client.id
   const bot = principal('acme/bot')
   const secret = new TextEncoder().encode(token.slice('gh_acme_bot_'.length))
   const secretHash = new Uint8Array(await crypto.subtle.digest('SHA-256', secret))
   const bind = (id: string) =>
     bot.bindUpstream({
-      ...{ secretHash, transport: null, login: null, owner: 'stateless:ab', server: 'crm', url: URL_ },
+      ...{ secretHash, transport, login, owner: null, server: 'crm', url: URL_ },
       ...{ replaces: undefined, session: { id, protocolVersion: '2025-11-25' } },
     })
   await bind('one')
@@ -83,6 +89,37 @@ test('an object from before grants and servers had incarnations goes on as what 
   await admin('PUT', 'acme/servers/crm', { url: URL_ })
   await admin('PUT', 'acme/grants/bot', { policy: 'bot', servers: ['session', 'crm'] })
   expect(await bind('three')).toMatchObject({ session: { id: 'three' } })
+})
+
+test('sessions of the stateless era from before they belonged to logins end once, and those of logins go on', async () => {
+  await connect()
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(WITH_SHARED_UPSTREAMS)
+    for (const [owner, session, stateless, id] of [
+      ['stateless:a', '', 1, 'shared'],
+      ['stateless:b', '', 1, null],
+      ['stateless:a', 'ses_1', 1, 'of a login'],
+      ['transport', '', 0, 'of a connection'],
+    ] as const)
+      sql.exec(
+        `INSERT INTO upstream_sessions (owner, session, stateless, server, url, upstream_id, protocol_version, last_used_at)
+         VALUES (?, ?, ?, 'crm', ?, ?, '2025-11-25', ?)`,
+        ...[owner, session, stateless, URL_, id, Date.now()],
+      )
+    migrate(sql)
+  })
+  const all = 'SELECT upstream_id, ended_at IS NULL AS live, retry_at FROM upstream_sessions ORDER BY seq'
+  const after = [
+    { upstream_id: 'shared', live: 0, retry_at: 0 },
+    { upstream_id: 'of a login', live: 1, retry_at: null },
+    { upstream_id: 'of a connection', live: 1, retry_at: null },
+  ]
+  expect(await rows(all)).toEqual(after)
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec("UPDATE upstream_sessions SET session = '' WHERE upstream_id = 'of a login'")
+    migrate(sql)
+  })
+  expect(await rows(all)).toEqual(after)
 })
 
 test('bringing tables up to date again changes nothing', async () => {
