@@ -45,7 +45,7 @@ describe('a grant', () => {
         created_at: expect.any(String),
         updated_at: expect.any(String),
         warnings: [],
-        token: expect.stringMatching(/^gh_acme_bot_[A-Za-z0-9_-]{43}$/),
+        token: expect.stringMatching(/^gh_acme_bot_[A-Za-z0-9_-]{43}[0-9a-f]{8}$/),
       },
     ])
     const token = String(created.body?.token)
@@ -86,7 +86,7 @@ describe('a grant', () => {
       { expires_at: '2001-01-01T00:00:00Z' },
       '/expires_at: found a time that is past; allowed: a time to come, or null',
     ],
-    [{ sessions: 'some' }, '/sessions: found "some"; allowed: auto, one, many'],
+    [{ sessions: 'some' }, '/sessions: found "some"; allowed: "auto", "one", "many"'],
     [{ label: '' }, '/label: found ""; allowed: 1 to 200 characters'],
     [
       { lable: 'x' },

@@ -25,6 +25,8 @@ function upstream(): string[] {
     const message = (await http.json()) as { id: number; method: string }
     const answer = (result: object) =>
       Response.json({ jsonrpc: '2.0', id: message.id, result: { resultType: 'complete', ...result } })
+    if (message.method === 'server/discover')
+      return answer({ supportedVersions: [STATELESS], capabilities: { tools: {} } })
     if (message.method === 'tools/list')
       return answer({
         tools: [{ name: 'look', inputSchema: { type: 'object' } }],

@@ -105,6 +105,12 @@ async function setUp(tenant: string, ...grants: string[]): Promise<string[]> {
   return tokens
 }
 
+/** A grant whose logins belong to their connections. */
+async function automatic(): Promise<string> {
+  await setUp('acme')
+  return makeGrant('acme', 'one')
+}
+
 /** Logs in, and answers how to ask who that session acts for. */
 async function session(token: string, claims: Json = {}) {
   const login = await statelessCall(
@@ -163,9 +169,9 @@ describe('a logout', () => {
   })
 
   test('leaves the agent of the session era its connection, without an account', async () => {
-    const [token = ''] = await setUp('acme', 'one')
-    const client = await connect({ token })
+    const client = await connect({ token: await automatic() })
     await client.call('auth_login', { provider: 'jwt', token: await idToken() })
+    expect((await client.call('auth_whoami')).structured).toMatchObject({ logged_in: true })
     await logout(await logoutToken({ sub: 'ana' }))
     expect((await client.call('auth_whoami')).structured).toMatchObject({ logged_in: false })
   })
@@ -178,8 +184,7 @@ describe('a logout', () => {
   })
 
   test('does not end what other providers have proven', async () => {
-    const [token = ''] = await setUp('acme', 'one')
-    const client = await connect({ token })
+    const client = await connect({ token: await automatic() })
     await client.login('ana')
     await logout(await logoutToken({ sub: 'ana' }))
     expect((await client.call('auth_whoami')).structured.account).toBe('ana')

@@ -30,7 +30,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   project.provide('otherSide', `http://127.0.0.1:${address.port}`)
-  const upstream = await startMisbehaving()
+  // Other servers are asked for what they have declared alone.
+  const upstream = await startMisbehaving({
+    capabilities: { resources: { subscribe: true }, prompts: {}, completions: {} },
+  })
   project.provide('upstream', upstream.url)
   project.provide(
     'signingKey',
