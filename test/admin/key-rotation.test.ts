@@ -43,6 +43,8 @@ function upstream(): string[] {
     const answer = (result: object) =>
       Response.json({ jsonrpc: '2.0', id: message.id, result: { resultType: 'complete', ...result } })
     const tools = [{ name: 'look', inputSchema: { type: 'object' } }]
+    if (message.method === 'server/discover')
+      return answer({ supportedVersions: ['2026-07-28'], capabilities: { tools: {} } })
     if (message.method === 'tools/list') return answer({ tools, ttlMs: 0, cacheScope: 'private' })
     sent.push(http.headers.get('authorization') ?? '')
     return answer({ content: [{ type: 'text', text: 'done' }] })
@@ -116,7 +118,7 @@ test('a key takes the place of another under load, and nothing fails, is lost or
   })
   const hook = await admin('PUT', 'acme/webhooks/ops', { url: `${otherSide()}/heard/${world}/200` })
   const hookSecret = String(hook.body?.secret)
-  const token = await makeGrant('acme', 'bot', ASKS)
+  const token = await makeGrant('acme', 'bot', ASKS, { sessions: 'many' })
   await objectsHave(OLD)
   const first = await create(OLD)
 
