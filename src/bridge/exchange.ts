@@ -7,7 +7,7 @@ import { isForgotten } from '../forward/forgetting.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { exchangeObjects } from '../objects.ts'
-import { hungUp, problemFrom } from '../upstream/answer-problems.ts'
+import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { type Hold, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -269,6 +269,14 @@ export class Exchange {
     const requests = Object.fromEntries([...this.#questions].map(([name, { question }]) => [name, question]))
     const state = requestStateOf({ object: this.#host.id, secret, begunBy: this.begunBy })
     const message = inputRequired(this.#leg.id, requests, state)
+    const status = this.#reader?.status ?? 200
+    try {
+      this.#out?.write({ kind: 'answer', message, status })
+    } catch {
+      // Nested more deeply than can be written again, so that nobody can answer it.
+      this.#stop(notRpc(status))
+      return
+    }
     this.#secret = secret
     this.#whole.pause()
     this.#allowSilence(Number.POSITIVE_INFINITY)
@@ -276,7 +284,6 @@ export class Exchange {
     this.#host.onWaiting()
     const out = this.#out
     this.#out = null
-    out?.write({ kind: 'answer', message, status: this.#reader?.status ?? 200 })
     out?.end()
   }
 
@@ -365,9 +372,15 @@ export class Exchange {
       this.#last = last
       return
     }
-    this.#out.write(this.#inWords(last))
-    this.#out.end()
+    const out = this.#out
     this.#out = null
+    try {
+      out.write(this.#inWords(last))
+    } catch {
+      // Nested more deeply than can be written again.
+      out.write({ kind: 'problem', problem: notRpc(this.#reader?.status ?? 200) })
+    }
+    out.end()
     this.#host.onOver()
   }
 }

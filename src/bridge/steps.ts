@@ -1,8 +1,8 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
 import type { Delivery } from '../forward/deliver.ts'
-import { endedEarly, hungUp } from '../upstream/answer-problems.ts'
+import { endedEarly, hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
-import { type Ending, eventHeaders, messageEvent } from '../upstream/reception.ts'
+import { type Ending, eventHeaders, eventOf } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 
 /** One step, already in the client's own words. */
@@ -50,15 +50,21 @@ export async function respond(steps: Steps, delivery: Delivery, signal: AbortSig
     const first = delivery.acceptsEvents() ? await orTimeout(pending) : await pending
     if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents()))
       return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending, signal)
-    if (first.kind !== 'note') return json(first, delivery, ending)
+    if (first.kind !== 'note') return json(written(first, delivery), delivery, ending)
     pending = nextOf(steps)
   }
 }
 
 type Last = Exclude<Step, { kind: 'note' }>
+type Problem = Extract<Step, { kind: 'problem' }>
 
+/** Never throws: whoever waits for the answer would else wait for ever. */
 async function nextOf(steps: Steps): Promise<Step> {
-  return (await steps.next()) ?? { kind: 'problem', problem: endedEarly(200) }
+  try {
+    return (await steps.next()) ?? { kind: 'problem', problem: endedEarly(200) }
+  } catch (error) {
+    return { kind: 'problem', problem: problemFrom(error) }
+  }
 }
 
 async function orTimeout(pending: Promise<Step>): Promise<Step | 'timeout'> {
@@ -93,11 +99,31 @@ function messageOf(step: Step, { failure, rewriting }: Delivery): RpcMessage | n
   return rewriting === null ? step.message : rewriting.message(step.message)
 }
 
+/** A step with its message as JSON; `text` is null where the client is told nothing. */
+interface Written<S extends Step = Step> {
+  readonly step: S
+  readonly text: string | null
+}
+
+/**
+ * Writes a step for the client, before anybody is told how the request went: a message that nests more deeply than can be
+ * written again becomes a problem.
+ */
+function written<S extends Step>(step: S, delivery: Delivery): Written<S | Problem> {
+  try {
+    const message = messageOf(step, delivery)
+    return { step, text: message === null ? null : JSON.stringify(message) }
+  } catch {
+    const problem: Problem = { kind: 'problem', problem: notRpc(200) }
+    return { step: problem, text: JSON.stringify(delivery.failure(problem.problem)) }
+  }
+}
+
 /** HTTP 200, whatever the answer says: a method that is not implemented was refused before the server was asked. */
-function json(step: Last, delivery: Delivery, ending: (ending: Ending) => void): Response {
+function json({ step, text }: Written<Last>, delivery: Delivery, ending: (ending: Ending) => void): Response {
   ending(endingOf(step))
   const headers = { 'content-type': 'application/json', ...delivery.headers }
-  return new Response(JSON.stringify(messageOf(step, delivery)), { headers })
+  return new Response(text ?? 'null', { headers })
 }
 
 function stream(
@@ -134,14 +160,16 @@ function stream(
     async pull(controller) {
       // Until something was said: a pull that brings nothing is not repeated.
       for (let isSaid = false; !isSaid; ) {
-        const step = await (pending ?? nextOf(steps))
+        const came = await (pending ?? nextOf(steps))
         pending = null
         if (isOver) return
-        const message = messageOf(step, delivery)
-        if (message !== null) controller.enqueue(encoder.encode(messageEvent(message)))
-        isSaid = message !== null
+        const { step, text } = written(came, delivery)
+        if (text !== null) controller.enqueue(encoder.encode(eventOf(text)))
+        isSaid = text !== null
         if (step.kind === 'note') continue
         stop()
+        // What comes behind a note that cannot be written is not waited for.
+        if (came.kind === 'note') steps.gone()
         ending(endingOf(step))
         controller.close()
         return

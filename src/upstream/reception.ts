@@ -78,5 +78,10 @@ export function abandoned(isInLine: boolean): string {
 }
 
 export function messageEvent(message: object): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`
+  return eventOf(JSON.stringify(message))
+}
+
+/** The event of a message that is written already. */
+export function eventOf(json: string): string {
+  return `event: message\ndata: ${json}\n\n`
 }
