@@ -6,6 +6,7 @@ import type { Claim } from '../gateway/identity.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
+import { abandonment } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import { ANSWER_MS } from './exchange.ts'
@@ -150,7 +151,7 @@ async function* said(
       error: errorName(error),
     })
     const message = 'could not be followed: the exchange with it was lost in the gateway'
-    yield { kind: 'problem', problem: problemOf(signal.aborted ? 'cancelled' : 'broken', message) }
+    yield { kind: 'problem', problem: signal.aborted ? abandonment(signal) : problemOf('broken', message) }
     return 'over'
   } finally {
     signal.removeEventListener('abort', leave)

@@ -24,7 +24,7 @@ import {
   statelessMethods,
 } from './for-session.ts'
 import { MessageReader } from './message-reader.ts'
-import { respond, type Step, stepsOf } from './steps.ts'
+import { abortWith, respond, type Step, stepsOf } from './steps.ts'
 
 type SessionPartner = Extract<Partner, { era: 'session' }>
 
@@ -70,11 +70,7 @@ async function headerMismatch(
 
 /** In the stateless era to hang up is to cancel. */
 export function abortOf({ passage, signal }: Conversation): AbortController {
-  const abort = new AbortController()
-  const waits = signal ?? passage.http.signal
-  if (waits.aborted) abort.abort()
-  else waits.addEventListener('abort', () => abort.abort())
-  return abort
+  return abortWith(signal ?? passage.http.signal)
 }
 
 async function* steps(

@@ -26,7 +26,7 @@ import { logLevels } from './meta.ts'
 import { paramHeadersOf } from './param-headers.ts'
 import { askClient } from './questions.ts'
 import { remember } from './remember.ts'
-import { respond, type Step, stepsOf } from './steps.ts'
+import { abortWith, respond, type Step, stepsOf } from './steps.ts'
 import { watchResource } from './watched.ts'
 
 /** How often a server may ask for input before it answers one request. */
@@ -51,8 +51,7 @@ export async function inStateless(
     return Response.json(own)
   }
   const running = track(passage, link.config.name, request.id)
-  const abort = new AbortController()
-  for (const over of [running.cancelled, talk.signal]) over?.addEventListener('abort', () => abort.abort())
+  const abort = abortWith(running.cancelled, talk.signal)
   const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal, running.end)
   return respond(stepsOf(generator, abort), delivery, passage.http.signal)
 }

@@ -1,6 +1,6 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
 import type { Delivery } from '../forward/deliver.ts'
-import { endedEarly, hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
+import { abandonment, endedEarly, hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { type Ending, eventHeaders, eventOf } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
@@ -23,6 +23,16 @@ export interface Steps {
   readonly gone: () => void
 }
 
+/** Aborts with whichever of the signals aborts first, for the same reason: that its server was slow is no hanging up. */
+export function abortWith(...signals: readonly (AbortSignal | undefined)[]): AbortController {
+  const abort = new AbortController()
+  for (const signal of signals) {
+    if (signal?.aborted === true) abort.abort(signal.reason)
+    else signal?.addEventListener('abort', () => abort.abort(signal.reason))
+  }
+  return abort
+}
+
 /** Steps of a generator, which is left, clearing up, once `abort` has been called: wherever it stands. */
 export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController): Steps {
   const leave = () => void generator.return(undefined).catch(() => {})
@@ -30,7 +40,8 @@ export function stepsOf(generator: AsyncGenerator<Step>, abort: AbortController)
   return {
     next: async () => {
       const { done, value } = await generator.next()
-      if (done === true) return abort.signal.aborted ? { kind: 'problem', problem: hungUp(200) } : null
+      if (done === true)
+        return abort.signal.aborted ? { kind: 'problem', problem: abandonment(abort.signal) } : null
       // Nobody asks for more, so it would else keep its place at the server.
       if (value.kind !== 'note') leave()
       return value

@@ -1,4 +1,5 @@
 /** What can be wrong with an upstream's answer. PURE. */
+import { errorName } from '../log.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 import { EventTooLargeError } from './sse.ts'
 
@@ -42,6 +43,14 @@ export function tooLarge(mostBytes: number, status: number): UpstreamProblem {
 
 export function hungUp(status: number): UpstreamProblem {
   return problemOf('cancelled', 'was not waited for: the client hung up', { status })
+}
+
+/** Why a request was given up whose signal has aborted: that a server is slow is its own fault, that nobody waits is not. */
+export function abandonment(signal: AbortSignal | undefined): UpstreamProblem {
+  const reason: unknown = signal?.reason
+  return errorName(reason) === 'TimeoutError'
+    ? problemOf('slow', 'did not answer within the time that it had beside other servers')
+    : problemOf('cancelled', 'was not waited for: the client hung up')
 }
 
 /** The client has taken the request back; whatever the server then does is its right (MCP 2025-11-25, cancellation). */

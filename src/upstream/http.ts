@@ -4,7 +4,7 @@
  */
 import { HOP_HEADER } from '../hops.ts'
 import { errorName } from '../log.ts'
-import { takenBack } from './answer-problems.ts'
+import { abandonment, takenBack } from './answer-problems.ts'
 import { upstreamRequestHeaders } from './headers.ts'
 import { enter, enterAside } from './health.ts'
 import type { UpstreamLink } from './link.ts'
@@ -135,14 +135,6 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
 /** How a request went that its client has taken back: what surely was not done stays so, and all else is no fault. */
 export function forgiven(problem: UpstreamProblem | null): UpstreamProblem | null {
   return problem === null || problem.isUndone ? problem : takenBack(problem.status)
-}
-
-/** That a server is slow is its own fault, that nobody waits is not. */
-function abandonment(signal: AbortSignal | undefined): UpstreamProblem {
-  const reason: unknown = signal?.reason
-  return errorName(reason) === 'TimeoutError'
-    ? problemOf('slow', 'did not answer within the time that it had beside other servers')
-    : problemOf('cancelled', 'was not waited for: the client hung up')
 }
 
 /**
