@@ -11,6 +11,7 @@ import { isReadable } from '../policy/decide.ts'
 import { readName } from '../policy/reading.ts'
 import type { Wish, Wishes } from '../principal/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
+import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
@@ -124,6 +125,6 @@ async function request(
     signal,
   })
   if (!sent.ok) return false
-  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES)
+  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES, decliningIn(link, session))
   return answer.ok && answer.message.result !== undefined
 }

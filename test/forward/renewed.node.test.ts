@@ -269,6 +269,34 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
     expect(heard()).toContain(JSON.stringify({ uri }))
   })
 
+  test('what the server asks meanwhile is answered', async () => {
+    const waiting: (() => void)[] = []
+    let isCurious = false
+    let answered: unknown = null
+    const { name, forget } = await keeping(prose(404, ''), ({ body }, response) => {
+      if (body !== null && body.method === undefined) {
+        response.writeHead(202).end()
+        answered = body
+        for (const go of waiting.splice(0)) go()
+        return true
+      }
+      if (body?.method !== 'resources/subscribe' || !isCurious) return false
+      stream(response, { jsonrpc: '2.0', id: 'q', method: 'ping' })
+      const said = { jsonrpc: '2.0', id: body.id, result: {} }
+      waiting.push(() => response.end(`data: ${JSON.stringify(said)}\n\n`))
+      return true
+    })
+    const { agent, call } = await connect(name, 'one')
+    await call()
+    await agent.send('resources/subscribe', { uri: 'file:///a' })
+    isCurious = true
+    forget()
+    const { text, ms } = await call()
+    expect(text).toBe('echo')
+    expect(ms).toBeLessThan(4_000)
+    expect(answered).toMatchObject({ id: 'q', result: {} })
+  })
+
   test('nothing is asked of a server that was registered anew under its name', async () => {
     const first = await keeping(prose(404, ''))
     const { agent, call } = await connect(first.name, 'all', 'session', '*')
