@@ -10,7 +10,7 @@ import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import type { Admitted } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
+import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'
@@ -19,8 +19,10 @@ import { inquire } from './inquire.ts'
 import { linkFor } from './link-for.ts'
 import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
 
-/** A server that has not listed by then has not listed. */
-const LONGEST_MS = 5_000
+/** A server that has not listed by then, in milliseconds, has not listed: as where a client asks for the list. */
+export function longestMs(upstream: UpstreamConfig): number {
+  return listSecondsOf(upstream) * 1_000
+}
 
 /** For whom a list is asked for. */
 export interface ListAsker {
@@ -49,7 +51,7 @@ export async function askForList<T>(
   const link = await linkFor(passage, admitted.tenant, upstream)
   if ('failure' in link) return link
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(tookTooLong()), LONGEST_MS)
+  const timer = setTimeout(() => abort.abort(tookTooLong()), longestMs(upstream))
   const at: Reached = { passage, config, upstream, link, admitted, client, signal: abort.signal }
   let problem = problemOf('not_mcp', `listed something that is not a list of ${what}`)
   const ask: AskPage = async (cursor) => {

@@ -7,8 +7,8 @@ import type { UpstreamProblem } from '../upstream/problem.ts'
 /** As many may be asked for at once, and one more in so long. */
 const BURST = 10
 const REFILL_MS = 6_000
-/** Whoever waits for another request's list waits no longer: that request may have been stopped. */
-const LONGEST_WAIT_MS = 6_000
+/** Whoever waits for another request's list waits so much longer than that may take: it may have been stopped. */
+const PATIENCE_MS = 1_000
 /** A name that a fresh list had is believed so long, while the configuration does not have it yet. */
 const BELIEVED_MS = 60_000
 const MOST_SERVERS = 2_000
@@ -55,17 +55,18 @@ export function wasFound(key: ListKey, name: string): boolean {
 
 /**
  * Asks for a list, unless somebody else does so just now: then theirs is waited for, and only where it does not have the
- * name is another asked for. `list` gives the list, or why there is none.
+ * name is another asked for. `list` gives the list, or why there is none, within `longestMs`.
  */
 export async function askAfresh<L extends Named>(
   key: ListKey,
   name: string,
+  longestMs: number,
   list: () => Promise<L | UpstreamProblem>,
 ): Promise<Fresh<L>> {
   const { server } = key
   for (let other = running.get(server); other !== undefined; other = running.get(server)) {
     // A timer of one's own: who waits for another request's promise alone may be taken for hung.
-    const waited = await Promise.race([other, after(LONGEST_WAIT_MS)])
+    const waited = await Promise.race([other, after(longestMs + PATIENCE_MS)])
     if (waited?.has(name) === true) {
       remember(key, name)
       return { kind: 'found' }

@@ -5,7 +5,7 @@
 import { isObject } from '../json.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { serverKey } from '../upstream/which.ts'
-import { type AskPage, askForList, type ListAsker } from './ask-list.ts'
+import { type AskPage, askForList, type ListAsker, longestMs } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
 
 /** A list is known for so long. */
@@ -54,7 +54,7 @@ export async function listPromptsAfresh(
   { upstream, name }: { readonly upstream: UpstreamConfig; readonly name: string },
 ): Promise<Fresh<Named>> {
   const { tenant } = asker.admitted
-  return askAfresh(listKey(tenant, upstream), name, () =>
+  return askAfresh(listKey(tenant, upstream), name, longestMs(upstream), () =>
     askForList(asker, upstream, 'prompts/list', async (ask) => {
       const names = await allNames(ask)
       if (names !== null) rememberPrompts(tenant, upstream, names)

@@ -9,7 +9,7 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
 import { allTools, isTool, type Tool } from './all-tools.ts'
-import { askForList, type ListAsker } from './ask-list.ts'
+import { askForList, type ListAsker, longestMs } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
 import { lastKnownTools } from './last-known.ts'
 import { compareWithPins } from './pinning.ts'
@@ -59,7 +59,7 @@ export async function listAfresh(
   asker: ListAsker,
   { upstream, tool }: { readonly upstream: UpstreamConfig; readonly tool: string },
 ): Promise<Fresh<ListedTools>> {
-  return askAfresh(listKey(asker.admitted.tenant, upstream), tool, () =>
+  return askAfresh(listKey(asker.admitted.tenant, upstream), tool, longestMs(upstream), () =>
     askForList(asker, upstream, 'tools/list', async (ask, { link }) => {
       const tools = await allTools(ask)
       if (tools === null) return null

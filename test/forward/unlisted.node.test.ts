@@ -48,6 +48,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`a tool that is in no list${missing
       tools = ['drop', 'my tool'] as readonly string[],
       scan = true,
       policy = {},
+      timeouts = {},
     } = {},
     work: (
       server: Lax,
@@ -60,7 +61,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`a tool that is in no list${missing
     try {
       const admin = adminApi(gateway.url, `unlisted-${tenants}`)
       await admin.putTenant({ identity: { trusted: true } })
-      await admin.putServer('rec', { url: server.url })
+      await admin.putServer('rec', { url: server.url, timeouts })
       if (scan) await admin.scan('rec')
       await admin.putPolicy('main', { version: '1', default: 'allow', ...policy })
       const token = await admin.putGrant('bot', { policy: 'main', servers: ['rec'] })
@@ -169,6 +170,16 @@ describe.skipIf(bareWorkerdMissing !== null)(`a tool that is in no list${missing
       // What it is known to list is called all the same.
       expect((await agent.call('rec__drop', {})).text).toBe('echo')
       expect(server.called()).toEqual(['drop'])
+    })
+  })
+
+  test('the time that a server has to list is its own', async () => {
+    await world({ timeouts: { list_seconds: 1 } }, async (server, connect) => {
+      const agent = await connect('session', '/mcp')
+      server.tools = null
+      const slow = await agent.call('rec__DROP', {})
+      expect([slow.isError, slow.code]).toEqual([true, 'upstream_timeout'])
+      expect(slow.ms).toBeLessThan(4_000)
     })
   })
 
