@@ -18,7 +18,8 @@ import { MessageReader } from './message-reader.ts'
 const IDLE_MS = 10_000
 
 export class Attendance {
-  readonly #link: UpstreamLink
+  /** Of the call that came last: its server's credentials may have changed since the first. */
+  #link!: UpstreamLink
   readonly #session: SessionNames
   readonly #calls = new Set<LineWriter<AttendLine>>()
   /** Settles when the stream is open, or there is none. */
@@ -28,8 +29,7 @@ export class Attendance {
   #isNone = false
   #idle: ReturnType<typeof setTimeout> | null = null
 
-  constructor(link: UpstreamLink, session: SessionNames) {
-    this.#link = link
+  constructor(session: SessionNames) {
     this.#session = session
   }
 
@@ -39,7 +39,8 @@ export class Attendance {
   }
 
   /** A call is under way until `signal` aborts or the body is let go. It hears what is for it; first, that it may begin. */
-  attend(signal: AbortSignal): ReadableStream<Uint8Array> {
+  attend(link: UpstreamLink, signal: AbortSignal): ReadableStream<Uint8Array> {
+    this.#link = link
     if (this.#idle !== null) clearTimeout(this.#idle)
     const call: LineWriter<AttendLine> = new LineWriter(signal, () => this.#left(call))
     this.#calls.add(call)

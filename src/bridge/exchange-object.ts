@@ -139,8 +139,8 @@ export class ExchangeObject extends DurableObject<Env> {
   async #attend({ session, ...at }: Attend, signal: AbortSignal): Promise<Response> {
     const link = await this.#linkTo(at)
     if ('failure' in link) return line({ kind: 'problem', problem: link })
-    this.#attendance ??= new Attendance(link, session)
-    const body = this.#attendance.attend(signal)
+    this.#attendance ??= new Attendance(session)
+    const body = this.#attendance.attend(link, signal)
     // Most calls are over before that; one that waits for its client lasts longer than the object would.
     this.#beating ??= setTimeout(() => this.#beat(), HEARTBEAT_MS)
     return new Response(body)

@@ -186,7 +186,7 @@ export class Exchange {
     const link = this.#link
     if (session.id === null) return
     const name = JSON.stringify(['attendance', this.owner, config.name, config.url, session.id])
-    const attend: Attend = { tenant, config, session }
+    const attend: Attend = { tenant, config, session, hops: link.hops }
     const { promise: isReady, resolve: ready } = Promise.withResolvers<void>()
     const hear = async () => {
       const response = await exchangeObjects(link.env, link.tenant)

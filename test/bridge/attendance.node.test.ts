@@ -151,6 +151,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`questions outside of the call${mis
         })
         expect(answered.result).toMatchObject({ content: [{ text: '{"name":"Ana"}' }] })
       }
+      // The stream goes through as many gateways as the calls do.
+      expect(server.received('GET')[0]?.headers['gatehouse-hop']).toBe(
+        server.received('tools/call')[0]?.headers['gatehouse-hop'],
+      )
       // One session, and one stream of it, for all.
       expect([server.received('initialize').length, server.received('GET').length]).toEqual([1, 1])
       expect(server.received('tools/call')).toHaveLength(2)
