@@ -2,7 +2,6 @@
 import type { Delivery, Outgoing } from '../forward/deliver.ts'
 import { nameOf } from '../forward/deliver.ts'
 import type { Conversation } from '../forward/partner.ts'
-import { track } from '../forward/running.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
@@ -50,9 +49,8 @@ export async function inStateless(
     delivery.onEnd({ kind: 'answered', message: own, status: 200 })
     return Response.json(own)
   }
-  const running = track(passage, link.config.name, request.id)
-  const abort = abortWith(running.cancelled, talk.signal)
-  const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal, running.end)
+  const abort = abortWith(talk.running?.cancelled, talk.signal)
+  const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal)
   return respond(stepsOf(generator, abort), delivery, passage.http.signal)
 }
 
@@ -98,27 +96,22 @@ async function* steps(
   request: Outgoing,
   acceptsEvents: boolean,
   signal: AbortSignal,
-  end: () => void,
 ): AsyncGenerator<Step> {
   let round: Round = {}
-  try {
-    for (let rounds = 0; ; rounds++) {
-      const answer = yield* ask(talk, request, round, signal)
-      if (answer === null) return
-      const wish = inputWish(answer.message)
-      if (wish === null) {
-        yield last(answer.message, request, answer.status)
-        return
-      }
-      const next = rounds < MOST_ROUNDS ? yield* fulfil(talk, wish, acceptsEvents, signal) : tooManyRounds()
-      if ('failure' in next) {
-        yield { kind: 'problem', problem: next }
-        return
-      }
-      round = next
+  for (let rounds = 0; ; rounds++) {
+    const answer = yield* ask(talk, request, round, signal)
+    if (answer === null) return
+    const wish = inputWish(answer.message)
+    if (wish === null) {
+      yield last(answer.message, request, answer.status)
+      return
     }
-  } finally {
-    end()
+    const next = rounds < MOST_ROUNDS ? yield* fulfil(talk, wish, acceptsEvents, signal) : tooManyRounds()
+    if ('failure' in next) {
+      yield { kind: 'problem', problem: next }
+      return
+    }
+    round = next
   }
 }
 

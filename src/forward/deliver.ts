@@ -44,6 +44,24 @@ export async function attempt(
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response | { readonly lacks: Capability }> {
+  if (talk.client.era === 'stateless') return attemptAt(talk, request, delivery)
+  // Before anything that takes time: the client may cancel the request while its server is being found.
+  const running = track(talk.passage, talk.link.config.name, request.id)
+  try {
+    const attempted = await attemptAt({ ...talk, running }, request, untilTakenBack(delivery, running))
+    if (!(attempted instanceof Response)) running.end()
+    return attempted
+  } catch (error) {
+    running.end()
+    throw error
+  }
+}
+
+async function attemptAt(
+  talk: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response | { readonly lacks: Capability }> {
   const found = await findPartner(talk)
   if (!found.ok) return refused(found.problem, delivery)
   const needed = neededFor(request.method)
@@ -86,13 +104,11 @@ async function inSession(
   talk: Conversation,
   partner: Extract<Partner, { era: 'session' }>,
   request: Outgoing,
-  given: Delivery,
+  delivery: Delivery,
 ): Promise<Response> {
   const id = crypto.randomUUID()
   const body = JSON.stringify({ ...request, id })
-  const { passage, link, signal } = talk
-  const running = track(passage, link.config.name, request.id)
-  const delivery = untilTakenBack(given, running)
+  const { passage, link, signal, running } = talk
   const receptionIn = (session: SessionNames): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
     const apart = hasBatches(session.protocolVersion) ? unchanged : null
@@ -100,13 +116,13 @@ async function inSession(
     return { ...delivery, rewriting, id, client: request.id, mayResume: true }
   }
   const post = (session: SessionNames): Promise<Sent> => {
-    running.sentAs({ session, id })
+    if (running?.cancelled.aborted === false) running.sentAs({ session, id })
     return send(link, {
       method: 'POST',
       headers: requestHeaders({ client: passage.http.headers, session }),
       body,
       signal,
-      takenBack: running.cancelled,
+      takenBack: running?.cancelled,
     })
   }
 

@@ -13,6 +13,7 @@ import { openForClient, sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { announce, closeSession } from '../upstream/session.ts'
 import { type Client, ownerOf, profileOf } from './client.ts'
+import type { Running } from './running.ts'
 import { tellWishes } from './wishes.ts'
 
 /** How an upstream is spoken to. */
@@ -34,6 +35,8 @@ export interface Conversation {
   readonly known: UpstreamSession | null
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined
+  /** What the client can cancel it by; absent in the stateless era, where it hangs up. */
+  readonly running?: Running
 }
 
 /** Finds out how to speak to the upstream, and opens a session with it where one is needed. */

@@ -64,6 +64,9 @@ export type Sent =
 /** Sends a request. Never throws. */
 export async function send(link: UpstreamLink, request: UpstreamRequest): Promise<Sent> {
   const { config } = link
+  const isTakenBack = () => request.takenBack?.aborted === true
+  // While it was got ready; the server has not heard of it, and need not.
+  if (isTakenBack()) return { ok: false, problem: { ...takenBack(null), isUndone: true } }
   const entry = request.isAside === true ? enterAside(link) : enter(link, request.isEndless === true)
   if (entry.kind === 'busy') {
     const open = request.isAside === true ? 'too many messages' : `${config.maxConcurrent} requests`
@@ -100,10 +103,10 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       if (grace !== null) clearTimeout(grace)
       request.signal?.removeEventListener('abort', cancel)
       request.takenBack?.removeEventListener('abort', letFinish)
-      entry.leave(request.takenBack?.aborted === true ? forgiven(problem) : problem)
+      entry.leave(isTakenBack() ? forgiven(problem) : problem)
     },
   }
-  if (request.signal?.aborted) cancel()
+  if (request.signal?.aborted) watchdog.stop({ ...abandonment(request.signal), isUndone: true })
   request.onHold?.(hold)
 
   try {
@@ -128,7 +131,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   } catch (error) {
     const problem = watchdog.problem ?? unreachable(error)
     hold.end(problem)
-    return { ok: false, problem: request.takenBack?.aborted === true ? takenBack(null) : problem }
+    return { ok: false, problem: isTakenBack() ? takenBack(null) : problem }
   }
 }
 

@@ -191,6 +191,40 @@ describe.skipIf(bareWorkerdMissing !== null)(`requests at a server${missing}`, (
     expect([more.length, one.received('notifications/cancelled').length]).toEqual([0, 0])
   })
 
+  test('a call that is cancelled while its session is being opened is not made', async () => {
+    const held: ServerResponse[] = []
+    const ids: unknown[] = []
+    let isHolding = false
+    const server = await add('opening', ({ body }, response) => {
+      if (body?.method !== 'initialize' || !isHolding) return false
+      held.push(response)
+      ids.push(body.id)
+      return true
+    })
+    // What it lists is known, so that the call is what its session is opened for.
+    await admin.scan('opening')
+    const { agent, tool, cancel } = await connect(['opening'], 'all')
+    isHolding = true
+    const id = counted(agent)()
+    const call = agent.send('tools/call', { name: tool() })
+    await until('a session is being opened', () => held.length > 0, BOUND_MS)
+    expect((await cancel(id)).status).toBe(202)
+    isHolding = false
+    const result = {
+      protocolVersion: '2025-11-25',
+      capabilities: { tools: {} },
+      serverInfo: { name: 'scripted', version: '1' },
+    }
+    for (const [i, response] of held.entries()) {
+      response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': `held-${i}` })
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: ids[i], result }))
+    }
+    await call
+    expect(server.received('tools/call')).toEqual([])
+    expect(server.received('notifications/cancelled')).toEqual([])
+    expect((await agent.call(tool(), {})).text).toBe('echo')
+  })
+
   test('nobody can cancel what another client has under way', async () => {
     const held: ServerResponse[] = []
     const server = await add('others', ({ body }, response) => {
