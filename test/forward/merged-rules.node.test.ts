@@ -343,7 +343,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
       return answer?.result?.isError === true
     }
     expect(JSON.stringify(login.answer)).toContain('session')
-    expect(await call({})).toBe(true)
+    // Without a handle it is the grant's live session: sessions `auto`.
+    expect(await call({})).toBe(false)
     expect([await call({ 'gatehouse/session': session }), typeof session]).toEqual([false, 'string'])
     expect(await call({ 'gatehouse/session': 'ses_of_nobody' })).toBe(true)
     expect(JSON.stringify(world.good.received('tools/call').at(-1)?.body)).not.toContain('gatehouse/session')
