@@ -4,11 +4,8 @@
  * in a session that takes the place of another.
  */
 import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
-import { known } from '../gateway/known.ts'
 import { isObject } from '../json.ts'
 import { log } from '../log.ts'
-import { isReadable } from '../policy/decide.ts'
-import { readName } from '../policy/reading.ts'
 import type { Wish, Wishes } from '../principal/contract.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { decliningIn } from '../upstream/declining.ts'
@@ -19,6 +16,7 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import type { SessionNames } from '../upstream/session.ts'
 import type { Delivery } from './deliver.ts'
 import type { Conversation } from './partner.ts'
+import { isWatchable } from './watchable.ts'
 
 /** How long a new session is told before it is used; what is not done by then counts as lost. */
 const LONGEST_MS = 5_000
@@ -71,6 +69,7 @@ export function remember(passage: Passage, upstream: UpstreamConfig | null, wish
       transport,
       server: upstream?.name ?? null,
       incarnation: upstream?.incarnation ?? '',
+      url: upstream?.url ?? '',
       wish,
     }),
   )
@@ -88,10 +87,8 @@ export async function tellWishes(
   const ask = (method: string, params: object) => request(link, session, method, params, signal)
   if (level !== null && isObject(logging)) await ask('logging/setLevel', { level })
   const canWatch = isObject(resources) && resources.subscribe === true
-  // What the policy has come to withhold is not asked for again.
-  const policy = known(passage.claim.key)?.policy ?? null
-  const mayRead = (uri: string) => isReadable(policy, 'resource', readName('resource', link.config.name, uri))
-  const waiting = uris.filter((uri) => canWatch && mayRead(uri))
+  // What the policy withholds by now, or from who is logged in now, is not asked for again.
+  const waiting = uris.filter((uri) => canWatch && isWatchable(passage, link.config.name, uri))
   const lost: string[] = uris.filter((uri) => !waiting.includes(uri))
   const work = async () => {
     for (let uri = waiting.shift(); uri !== undefined; uri = waiting.shift())

@@ -14,7 +14,7 @@ import type { Lost } from './as-written.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
-import { forget, known, remember, rememberCaller } from './known.ts'
+import { type Caller, forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
 import { DEAD_HANDLE } from './session-handle.ts'
 
@@ -31,13 +31,16 @@ export interface Passage {
   readonly handle: string | null
   /** The login in which the principal has admitted the request; null before that, and where it is nobody's. */
   readonly login: string | null
+  /** Whom the principal has admitted the request for, as far as policies ask; null before that. */
+  readonly caller: Caller | null
   /** Numbers in the message that cannot be passed on as they are. */
   readonly lost: Lost
 }
 
 /** The passage of a request that has been admitted, in the login that it belongs to. */
-export function admittedIn(passage: Passage, { session }: Admitted): Passage {
-  return { ...passage, login: session?.id ?? null }
+export function admittedIn(passage: Passage, { session, label }: Admitted): Passage {
+  const caller = { account: session?.account ?? null, label }
+  return { ...passage, login: session?.id ?? null, caller }
 }
 
 /** The principal's answer, or that it could not be asked: then nothing goes on. */

@@ -41,7 +41,7 @@ export async function handle(
   const headers = messageHeaders(http)
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
-  const nothing = { handle: null, login: null, lost: nothingLost }
+  const nothing = { handle: null, login: null, caller: null, lost: nothingLost }
   const passage: Passage = { http, env, execution, claim, requestId, transport, ...nothing }
 
   switch (http.method) {

@@ -88,6 +88,6 @@ export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
   if (nextMs !== null) alarm.by(nextMs)
   const isOurs = bound.id === opened.id
   const wishes =
-    isOurs && transport !== null && !stateless ? wishesOf(sql, { transport, server, incarnation }) : null
+    isOurs && transport !== null && !stateless ? wishesOf(sql, { transport, server, incarnation, url }) : null
   return { kind: 'bound', session: bound, ...(wishes === null ? {} : { wishes }) }
 }

@@ -130,6 +130,8 @@ export interface WishRequest {
   /** Null: it holds for all servers that the connection reaches, now or later. */
   readonly server: string | null
   readonly incarnation: string
+  /** Where the server is; '' where it holds for all. */
+  readonly url: string
   readonly wish: Wish
 }
 

@@ -123,9 +123,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
     entrance: 'all' | 'one',
     era: Era = 'session',
     servers: readonly string[] | '*' = [name],
+    policy = 'open',
   ) {
     count += 1
-    const token = await admin.putGrant(`g${count}`, { policy: 'open', servers })
+    const token = await admin.putGrant(`g${count}`, { policy, servers })
     const url = `${gateway.url}/mcp${entrance === 'one' ? `/${name}` : ''}`
     const authorization = `Bearer ${token}`
     const agent = await connectAgent(era, url, { authorization })
@@ -296,6 +297,54 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
     expect(ms).toBeLessThan(4_000)
     expect(answered).toMatchObject({ id: 'q', result: {} })
   })
+
+  const onSecret = (name: string, rules: object) => ({ [`${name}+file:///secret`]: rules, '*': {} })
+  const uriIs = (value: string) => [{ path: 'args.uri', op: 'contains', value }]
+  test.each<[string, (name: string) => object]>([
+    ['hidden', (name) => onSecret(name, { hide: true })],
+    ['denied', (name) => onSecret(name, { deny_if: [{ conditions: [] }] })],
+    ['denied by its URI', () => ({ '*': { deny_if: [{ conditions: uriIs('secret') }] } })],
+    ['required to be another', () => ({ '*': { require: uriIs('open') } })],
+    ['ambiguous', (name) => ({ [`${name}+file:///secret/*`]: { hide: true }, '*': {} })],
+  ])(
+    'of what the policy has come to withhold nothing is asked again, and that is told: %s',
+    async (how, now) => {
+      const { name, server, forget } = await keeping(
+        prose(404, ''),
+        ({ http }, response) => http === 'GET' && stream(response),
+      )
+      const policy = `of-${name}`
+      const document = (resources?: object) => ({
+        version: '1',
+        default: 'allow',
+        ...(resources && { resources }),
+      })
+      await admin.putPolicy(policy, document())
+      const { agent, call, listen } = await connect(name, 'all', 'session', [name], policy)
+      const secret = how === 'ambiguous' ? 'file:///public/../secret/a' : 'file:///secret'
+      await call()
+      for (const uri of [secret, 'file:///open'])
+        expect((await agent.send('resources/subscribe', { uri: `${name}+${uri}` })).answer?.result).toEqual(
+          {},
+        )
+      const heard = await listen()
+      await until('it is open', () => heard().includes(': open'), BOUND_MS)
+      await admin.putPolicy(policy, document(now(name)))
+      forget()
+      const from = server.requests.length
+      expect((await call()).text).toBe('echo')
+      const asked = server.requests
+        .slice(from)
+        .filter(({ body }) => body?.method === 'resources/subscribe')
+        .map(({ body }) => body?.params?.uri)
+      expect(asked).toEqual(['file:///open'])
+      await until(
+        'it is told',
+        () => heard().includes(JSON.stringify({ uri: `${name}+${secret}` })),
+        BOUND_MS,
+      )
+    },
+  )
 
   test('nothing is asked of a server that was registered anew under its name', async () => {
     const first = await keeping(prose(404, ''))

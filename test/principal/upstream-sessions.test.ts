@@ -154,6 +154,7 @@ const wish = async (transport: string, it: Wish, more: Partial<WishRequest> = {}
     transport,
     server: 'crm',
     incarnation: '',
+    url: server(200).url,
     wish: it,
     ...more,
   })
@@ -740,6 +741,22 @@ describe('what a client has asked of a server', () => {
     expect(await wished(transport, 'up-2', { incarnation: 'now', replaces: 'up-1' })).toEqual({
       level: 'info',
       uris: [],
+    })
+  })
+
+  test('is not told to a server that has moved', async () => {
+    await install()
+    const transport = await openTransport()
+    const url = 'https://before.example/mcp'
+    for (const it of [
+      { kind: 'resource', uri: 'a:1', isWatched: true },
+      { kind: 'level', level: 'info' },
+    ] as const)
+      await wish(transport, it, { url })
+    expect(await wished(transport, 'up-1')).toBeUndefined()
+    expect(await wished(transport, 'up-2', { url, replaces: 'up-1' })).toEqual({
+      level: 'info',
+      uris: ['a:1'],
     })
   })
 
