@@ -1,5 +1,5 @@
 /** Who Cloudflare Access says is there: its JWT, checked as its documentation asks. */
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { asciiLowerCase } from '../ascii.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
@@ -31,6 +31,32 @@ export function hasAssertion(http: Request): boolean {
   return jwt !== null && jwt.length <= LONGEST_JWT
 }
 
+/** As Access names a team as an issuer. */
+const TEAM_URL = /^https:\/\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.cloudflareaccess\.com$/
+
+/**
+ * Whether the assertion could be good for some tenant of this deployment, by what it says of itself: an address, an audience, a
+ * team, and an end that is not past. Any other is refused without a question to the tenant's object.
+ */
+export function isPlausible(http: Request, env: Env, nowMs: number): boolean {
+  try {
+    const { exp, email, aud, iss } = decodeJwt(http.headers.get(HEADER) ?? '')
+    if (typeof exp !== 'number' || exp <= nowMs / 1_000 - CLOCK_TOLERANCE_SECONDS) return false
+    if (typeof iss !== 'string' || !(TEAM_URL.test(iss) || iss === issuerOf(env))) return false
+    return isAddress(email) && (Array.isArray(aud) ? aud.some(isText) : isText(aud))
+  } catch {
+    return false
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function isAddress(value: unknown): value is string {
+  return isText(value) && value.length <= LONGEST_EMAIL
+}
+
 /** Whom assertions are believed of: the tenant's own application alone, where it has one, or else the deployment's; or nobody. */
 export function trustedIn(env: Env, own: AccessApplication | null): Trusted | null {
   if (own !== null) return { issuer: `https://${own.team_domain}`, audience: own.audience }
@@ -57,8 +83,7 @@ export async function accessEmail(
       currentDate: new Date(nowMs),
     })
     const { email } = payload
-    if (typeof email !== 'string' || email === '' || email.length > LONGEST_EMAIL) return null
-    return asciiLowerCase(email)
+    return isAddress(email) ? asciiLowerCase(email) : null
   } catch (error) {
     if (isUnavailable(error))
       log('warn', 'admin.access_keys_unavailable', { team: issuer, error: errorName(error) })

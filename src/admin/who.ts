@@ -9,7 +9,7 @@ import { tenantObject } from '../objects.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { sha256 } from '../sha256.ts'
 import type { PersonView } from '../tenant/contract.ts'
-import { accessEmail, hasAssertion, trustedIn } from './access.ts'
+import { accessEmail, hasAssertion, isPlausible, trustedIn } from './access.ts'
 import type { AdminContext } from './answers.ts'
 import { type PersonRole, type Role, roles } from './roles.ts'
 import { rootToken } from './root-token.ts'
@@ -75,7 +75,7 @@ async function byAccess(c: AdminContext, tenant: string): Promise<Who | null> {
     return null
   if (!hasAssertion(c.req.raw)) return null
   await slowDown(c.req.raw, Date.now())
-  const person = await vouchedFor(c, tenant)
+  const person = isPlausible(c.req.raw, c.env, Date.now()) ? await vouchedFor(c, tenant) : null
   if (person !== null) return whoOf(tenant, person)
   await countFailure(c.req.raw, c.env, Date.now())
   return null

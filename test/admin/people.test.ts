@@ -257,6 +257,43 @@ describe('Cloudflare Access', () => {
     expect(await ask(settings, `${jwt.slice(0, -8)}AAAAAAAA`)).toBe(401)
   })
 
+  test('asks no object about an assertion that can be nobody’s', async () => {
+    await admin('PUT', 'acme/people/ana', { role: 'viewer', email: 'ana@example.com' })
+    const sign = await access()
+    const issuer = team()
+    let asked = 0
+    const TENANT = new Proxy(env.TENANT, {
+      get: (target, name) => {
+        asked += 1
+        const it = Reflect.get(target, name)
+        return typeof it === 'function' ? it.bind(target) : it
+      },
+    })
+    const settings = { ACCESS_TEAM_DOMAIN: issuer.slice('https://'.length), ACCESS_AUD: AUD, TENANT }
+    const email = 'ana@example.com'
+    const encoded = (value: unknown) => btoa(JSON.stringify(value)).replaceAll('=', '')
+    const withoutTimes = { iss: issuer, aud: AUD, email }
+    for (const wrong of [
+      'x',
+      'no.jwt.atall',
+      `${encoded({ alg: 'RS256' })}.${encoded([])}.AAAA`,
+      `${encoded({ alg: 'RS256' })}.${encoded(withoutTimes)}.AAAA`,
+      `${encoded({ alg: 'RS256' })}.${encoded({ ...withoutTimes, exp: 'later' })}.AAAA`,
+      sign({ email }, { issuer, expires: '-5m' }),
+      sign({ email }, { issuer: 'https://other.example.com' }),
+      sign({ email }, { issuer: 'https://acme.cloudflareaccess.com.evil.example' }),
+      sign({ email }, { issuer: 'http://acme.cloudflareaccess.com' }),
+      sign({ email: [email] }, { issuer }),
+      sign({ email: '' }, { issuer }),
+      sign({ common_name: 'a service' }, { issuer }),
+      sign({ email }, { issuer, audience: '' }),
+    ])
+      expect(await ask(settings, await wrong)).toBe(401)
+    expect(asked).toBe(0)
+    expect(await ask(settings, await sign({ email }, { issuer }))).toBe(200)
+    expect(asked).toBeGreaterThan(0)
+  })
+
   describe('of a tenant’s own', () => {
     const OWN = 'aud-of-acme'
     let own = 0
