@@ -19,7 +19,7 @@ import type {
   Truth,
 } from './model.ts'
 import { entryFor, isAmbiguous, LONGEST_READ } from './reading.ts'
-import { normalForms } from './uri.ts'
+import { normalForms, shortened } from './uri.ts'
 
 const NOTHING: readonly never[] = []
 
@@ -126,15 +126,26 @@ function enforceReading(policy: Policy, kind: ReadKind, call: Call, context: Con
   return deny('ambiguous', '(ambiguous)', message, decision.trace, decision.shadow)
 }
 
-/** Whether a condition on the URI denies what a server that normalises it would read it as. */
+/** Whether a condition on the URI denies what a server that normalises it, or shortens it, would read it as. */
 function isDeniedOtherwise(rules: ToolRules, call: Call, context: Context): boolean {
   const { uri } = call.args
-  if (call.kind !== 'resource' || typeof uri !== 'string' || rules.checks.length === 0) return false
-  const isDenied = (form: string) => {
-    const args = { ...call.args, uri: form }
-    return evaluate(rules, { ...call, args }, context).action === 'deny'
-  }
-  return normalForms(uri).some(isDenied)
+  const checks = rules.checks.filter((check) => !check.shadow)
+  if (call.kind !== 'resource' || typeof uri !== 'string' || checks.length === 0) return false
+  const forms = [uri, ...normalForms(uri)]
+  return checks.some((check) => {
+    const denies = (form: string) =>
+      acts(check.effect, check.test({ ...call, args: { ...call.args, uri: form } }, context, []))
+    return forms.some((form) => denies(form) || isDeniedShortened(check, form, denies))
+  })
+}
+
+/**
+ * Whether it denies a URI without its query or fragment. A requirement that asks for a query is spared: one that no longer
+ * holds with another character where the query begins. One that holds then takes the query for a part of the path.
+ */
+function isDeniedShortened({ effect }: Check, form: string, denies: (form: string) => boolean): boolean {
+  if (!/[?#]/.test(form) || !shortened(form).some(denies)) return false
+  return effect !== 'require' || ['x', '-', '/'].some((char) => !denies(form.replaceAll(/[?#]/g, char)))
 }
 
 function readingOf({ resources, prompts }: Policy, kind: ReadKind): Reading | null {

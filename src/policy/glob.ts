@@ -5,9 +5,13 @@ export type Glob = (text: string) => boolean
 
 /** Compiles a pattern. Every character but `*` stands for itself. */
 export function compileGlob(pattern: string): Glob {
-  const [first = '', ...rest] = pattern.split('*')
+  return compileParts(pattern.split('*'))
+}
+
+/** Compiles what stands before, between and after the `*` of a pattern. Every character of a part stands for itself. */
+export function compileParts([first = '', ...rest]: readonly string[]): Glob {
   const last = rest.pop()
-  if (last === undefined) return (text) => text === pattern
+  if (last === undefined) return (text) => text === first
   const finds = rest.filter((part) => part !== '').map(finderOf)
   return (text) => {
     // What begins and ends it must not overlap.

@@ -5,9 +5,9 @@
  * What is judged is the very text that is sent: nothing is decoded, resolved or folded first. Servers do that, each in its
  * own way, so a URI that would fall under another entry in its normal form is refused (`isAmbiguous`).
  */
-import { compileGlob, type Glob } from './glob.ts'
+import { compileGlob, compileParts, type Glob } from './glob.ts'
 import type { Reading, ReadingEntry, ReadKind, ToolRules } from './model.ts'
-import { locatedForms } from './uri.ts'
+import { compared, hasUnseen, locatedForms, parsedUrl } from './uri.ts'
 
 /** Longer text is not compared: no entry can be said to speak of it, so it is denied. In UTF-16 units. */
 export const LONGEST_READ = 2_048
@@ -44,11 +44,23 @@ export function readName(kind: ReadKind, server: string, own: string): string {
 export function compileReading(kind: ReadKind, entries: readonly ReadingEntry[], others: ToolRules): Reading {
   const patterns = entries.map((entry) => {
     const { server, pattern } = readKey(kind, entry.key) ?? { server: null, pattern: '*' }
-    return { entry, server, glob: compileGlob(pattern), weight: literals(entry.key) }
+    const decodedGlob = kind === 'resource' ? compileDecoded(pattern) : null
+    return { entry, server, glob: compileGlob(pattern), decodedGlob, weight: literals(entry.key) }
   })
   // The one that says most of what it means comes first; of two that say as much, the first by code units.
   patterns.sort((a, b) => b.weight - a.weight || (a.entry.key < b.entry.key ? -1 : 1))
   return { kind, patterns, others }
+}
+
+/**
+ * Compiles a pattern for URIs whose percent-encoding was read: keys are written as servers list URIs, encoded. Where it says
+ * enough of a URL for a parser to make the same of it as of what it stands for, what the parser writes counts, too.
+ */
+function compileDecoded(pattern: string): Glob {
+  const isUrl = /^(?:file:\/(?:\/\/)?(?!\/)|[a-z][a-z0-9+.-]*:\/\/[^/?#*]+\/)/i.test(pattern)
+  const parsed = (isUrl ? parsedUrl(pattern) : null) ?? pattern
+  const [asWritten, asParsed] = [pattern, parsed].map((text) => compileParts(text.split('*').map(compared)))
+  return parsed === pattern ? (asWritten as Glob) : (text) => asWritten?.(text) || asParsed?.(text) || false
 }
 
 /** How many characters of a key are no wildcard. */
@@ -57,13 +69,21 @@ function literals(key: string): number {
 }
 
 /** The entry that speaks of it, or null for none. */
-export function entryFor({ kind, patterns }: Reading, name: string): ReadingEntry | null {
+export function entryFor(reading: Reading, name: string): ReadingEntry | null {
+  return entryBy(reading, name, ({ glob }) => glob)
+}
+
+function entryBy(
+  { kind, patterns }: Reading,
+  name: string,
+  globOf: (pattern: ReadingPattern) => Glob | null,
+): ReadingEntry | null {
   const at = name.indexOf(between[kind])
   if (at < 0) return null
   const server = name.slice(0, at)
   const own = name.slice(at + between[kind].length)
   for (const it of patterns) {
-    if ((it.server === null || it.server === server) && it.glob(own)) return it.entry
+    if ((it.server === null || it.server === server) && globOf(it)?.(own)) return it.entry
   }
   return null
 }
@@ -76,7 +96,14 @@ export function isAmbiguous(reading: Reading, name: string, found: ReadingEntry 
   if (reading.kind !== 'resource' || found?.key.includes('*') === false) return false
   const at = name.indexOf(between.resource) + 1
   const [server, uri] = [name.slice(0, at), name.slice(at)]
-  return locatedForms(uri).some((form) => entryFor(reading, `${server}${form}`) !== found)
+  if (hasUnseen(uri)) return true
+  const { plain, decoded } = locatedForms(uri)
+  if (plain.some((form) => entryFor(reading, `${server}${form}`) !== found)) return true
+  return decoded.some((form) => {
+    const asKeysAre = entryFor(reading, `${server}${form}`)
+    if (asKeysAre !== null && asKeysAre !== found) return true
+    return entryBy(reading, `${server}${form}`, ({ decodedGlob }) => decodedGlob) !== found
+  })
 }
 
 /** One key of a section, ready to be compared. */
@@ -84,5 +111,7 @@ export interface ReadingPattern {
   readonly entry: ReadingEntry
   readonly server: string | null
   readonly glob: Glob
+  /** For URIs whose percent-encoding was read; null for prompts. */
+  readonly decodedGlob: Glob | null
   readonly weight: number
 }

@@ -2,29 +2,72 @@
 
 /**
  * What a server may read a URI as that normalises it: the normal form of RFC 3986, 6.2.2 (letters of scheme and host,
- * needless percent-encoding, dot segments); the same with all percent-encoding read, once and twice over; each with
- * backslashes taken for slashes. Each once, and without the URI itself.
+ * needless percent-encoding, dot segments); the same with all percent-encoding read, once and twice over, before the dot
+ * segments are resolved and after; each with backslashes taken for slashes; and what a URL parser makes of each (WHATWG URL).
+ * Each once, and without the URI itself.
  */
 export function normalForms(uri: string): string[] {
-  const once = decoded(uri)
-  const forms = [uri, unreserved(uri), once, decoded(once)]
-    .flatMap((text) => [text, text.replaceAll('\\', '/')])
-    .map(lowered)
-    .flatMap((text) => [text, resolved(text, AUTHORITY), resolved(text, SCHEME)])
-    .flatMap((text) => [text, text.normalize('NFC')])
-  return others(uri, forms)
+  const { plain, parsed } = formsOf(uri)
+  return others(uri, [...plain, ...parsed])
 }
 
-/** The same, and each also without what many servers do not look at: the fragment, and the query with it. */
-export function locatedForms(uri: string): string[] {
-  return others(
-    uri,
-    [uri, ...normalForms(uri)].flatMap((form) => shortened(form)),
-  )
+/** The forms of a URI, each also without what many servers do not look at: the fragment, and the query with it. */
+export interface LocatedForms {
+  /** Written as the URI itself is, or with percent-encoding read. */
+  readonly plain: readonly string[]
+  /** All of them, those of URL parsers too, with percent-encoding read: parsers encode what a URI may have as it is. */
+  readonly decoded: readonly string[]
+}
+
+export function locatedForms(uri: string): LocatedForms {
+  const { plain, parsed } = formsOf(uri)
+  const located = unique([uri, ...plain].flatMap(shortened))
+  const all = unique([...located, ...parsed.flatMap(shortened)])
+  return { plain: others(uri, located), decoded: unique(all.map(compared)) }
+}
+
+/** A text with percent-encoding read and composed letters: as `decoded` forms and the patterns for them are compared. */
+export function compared(text: string): string {
+  return decoded(text).normalize('NFC')
+}
+
+/** What a parser of URLs makes of it, or null where that refuses it (WHATWG URL, URL parsing). */
+export function parsedUrl(uri: string): string | null {
+  return URL.canParse(uri) ? new URL(uri).href : null
+}
+
+/** Whether parsers drop some of it unseen: a control character anywhere, or a blank at either end (WHATWG URL, 4.4). */
+export function hasUnseen(uri: string): boolean {
+  for (let at = 0; at < uri.length; at++) if (uri.charCodeAt(at) < 0x20) return true
+  return uri.trim() !== uri
+}
+
+function formsOf(uri: string): { readonly plain: string[]; readonly parsed: string[] } {
+  const once = decoded(uri)
+  const texts = slashed([uri, unreserved(uri), once, decoded(once)])
+  return {
+    plain: resolvedForms(texts),
+    parsed: resolvedForms(texts.flatMap((text) => parsedUrl(text) ?? [])),
+  }
+}
+
+/** Dot segments resolved, percent-encoding read after that, and what dot segments appear then resolved, too. */
+function resolvedForms(texts: readonly string[]): string[] {
+  const first = unique(unique(texts.map(lowered)).flatMap(resolvings))
+  const read = first.some((text) => text.includes('%')) ? slashed(first.map(decoded)).flatMap(resolvings) : []
+  return unique([...first, ...read].flatMap((text) => [text, text.normalize('NFC')]))
+}
+
+function slashed(texts: readonly string[]): string[] {
+  return unique(texts.flatMap((text) => (text.includes('\\') ? [text, text.replaceAll('\\', '/')] : [text])))
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)]
 }
 
 function others(uri: string, forms: readonly string[]): string[] {
-  return [...new Set(forms)].filter((form) => form !== uri)
+  return unique(forms).filter((form) => form !== uri)
 }
 
 /**
@@ -42,6 +85,7 @@ function lowered(uri: string): string {
 
 /** RFC 3986, 6.2.2.2: what needs no percent-encoding is read, and hexadecimal digits are upper case. */
 function unreserved(uri: string): string {
+  if (!uri.includes('%')) return uri
   return uri.replaceAll(/%[0-9A-Fa-f]{2}/g, (encoded) => {
     const char = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
     return /[A-Za-z0-9._~-]/.test(char) ? char : encoded.toUpperCase()
@@ -50,6 +94,7 @@ function unreserved(uri: string): string {
 
 /** Every percent-encoding read, as UTF-8; what is none stays. */
 function decoded(uri: string): string {
+  if (!uri.includes('%')) return uri
   return uri.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
     const bytes = Uint8Array.from(run.slice(1).split('%'), (hex) => Number.parseInt(hex, 16))
     return new TextDecoder().decode(bytes)
@@ -60,22 +105,40 @@ function decoded(uri: string): string {
 const AUTHORITY = /^([^:/?#]*:(?:\/\/[^/?#]*)?)?([^?#]*)(.*)$/s
 const SCHEME = /^([^:/?#]*:(?:\/\/)?)?([^?#]*)(.*)$/s
 
-/**
- * RFC 3986, 6.2.2.3: a path without segments that stand for the folder itself, or the one above. Many servers take several
- * slashes for one, too.
- */
-function resolved(uri: string, parts: RegExp): string {
-  const [, before = '', path = '', after = ''] = parts.exec(uri) ?? []
-  const segments = path.split('/')
-  const kept: string[] = []
-  for (const segment of segments) {
-    if (segment === '..') kept.pop()
-    else if (segment !== '.' && segment !== '') kept.push(segment)
-  }
-  const isFolder = ['', '.', '..'].includes(segments.at(-1) ?? '') && kept.length > 0
-  return `${before}${path.startsWith('/') ? '/' : ''}${kept.join('/')}${isFolder ? '/' : ''}${after}`
+/** A text as it is and resolved in each way: a parser lets `..` take an empty segment, and a file system has none. */
+function resolvings(uri: string): string[] {
+  // Neither an empty segment nor one that begins with a dot: nothing to resolve.
+  if (!/\/\/|(?:^|\/)\./.test(uri.replace(/^[^:/?#]*:(?:\/\/)?/, ''))) return [uri]
+  const exact = unique([resolved(uri, AUTHORITY, true), resolved(uri, SCHEME, true)])
+  return [
+    uri,
+    ...exact,
+    ...[uri, ...exact].flatMap((it) => [resolved(it, AUTHORITY, false), resolved(it, SCHEME, false)]),
+  ]
 }
 
-function shortened(uri: string): string[] {
+/**
+ * RFC 3986, 6.2.2.3: a path without segments that stand for the folder itself, or the one above. Many servers take several
+ * slashes for one, too, so empty segments are kept or left out.
+ */
+function resolved(uri: string, parts: RegExp, keepsEmpty: boolean): string {
+  const [, before = '', path = '', after = ''] = parts.exec(uri) ?? []
+  const isRooted = path.startsWith('/')
+  const segments = (isRooted ? path.slice(1) : path).split('/')
+  const last = segments.at(-1) ?? ''
+  const kept: string[] = []
+  for (const [at, segment] of segments.entries()) {
+    if (segment === '..') kept.pop()
+    // The last of a path that ends in a slash is empty; the slash is put back below.
+    else if (segment !== '.' && (segment !== '' || (keepsEmpty && at < segments.length - 1)))
+      kept.push(segment)
+  }
+  const isFolder = ['', '.', '..'].includes(last) && kept.length > 0
+  return `${before}${isRooted ? '/' : ''}${kept.join('/')}${isFolder ? '/' : ''}${after}`
+}
+
+/** A URI as it is, without its fragment, and without its query, too. */
+export function shortened(uri: string): string[] {
+  if (!/[?#]/.test(uri)) return [uri]
   return [uri, uri.replace(/#.*$/s, ''), uri.replace(/[?#].*$/s, '')]
 }

@@ -20,6 +20,14 @@ const outcome = (policy: Policy | null, kind: ReadKind, name: string) => {
   return decision.action === 'deny' ? decision.code : decision.action
 }
 
+function decodeURIComponentOr(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 describe('patterns', () => {
   test.each<[string, string, boolean]>([
     ['file:///a', 'file:///a', true],
@@ -217,6 +225,111 @@ describe('a URI that is written otherwise', () => {
     expect(outcome(queries, 'resource', 's+x:/docs/a?v=1')).toBe('allow')
   })
 
+  test.each([
+    'file:///docs/sec\tret/a',
+    'file:///docs/sec\r\nret/a',
+    'file:///docs/secret/a ',
+    ' file:///docs/secret/a',
+    'file:///docs/a\0',
+    'file:///docs/\u001fa',
+    'file:///docs/a ',
+    'file:/docs/secret/a',
+    'file:docs/secret/a',
+    'file://localhost/docs/secret/a',
+    'FILE://LOCALHOST/docs/secret/a',
+    'file:%2Fdocs/secret/a',
+    'file:///docs/sec%09ret/a',
+    'file:///docs/x//../secret/a',
+    'file:///docs/x//../../docs/secret/a',
+    'file:///docs/a%2fb/../secret/a',
+    'file:///docs/a%2fb/../s%65cret/a',
+    'file:///docs/a%2fb/../..%2fdocs%2fsecret/a',
+  ])('is not read as a URL parser reads it: %j', (uri) => {
+    const policy = policyOf({
+      version: '1',
+      default: 'allow',
+      resources: { 's+file:///docs/secret/*': { hide: true } },
+    })
+    expect(outcome(policy, 'resource', `s+${uri}`)).toMatch(/^(ambiguous|hidden)$/)
+  })
+
+  test.each([
+    ['s+http://h/secret*', 'http:/h/secret'],
+    ['s+http://h/x*', 'http://h:80/x'],
+    ['s+http://h/x*', 'http:h/x'],
+    ['s+http://127.0.0.1/*', 'http://2130706433/x'],
+    ['s+https://xn--mller-kva.de/*', 'https://müller.de/x'],
+    ['s+file://localhost/secret/*', 'file:///secret/a'],
+    ['s+file:///a/../secret/*', 'file:///secret/a'],
+    ['s+file:///docs/private/*', 'file:///docs/x//../private/a'],
+    ['s+file:///docs/Geheime%20Akten/*', 'file:///docs/Geheime Akten/a'],
+    ['s+file:///docs/Geheime%20Akten/*', 'file:///docs/Geheime%2520Akten/a'],
+    ['s+file:///docs/a%2fb/*', 'file:///docs/a%2Fb/c'],
+    ['s+file:///docs/%c3%a9/*', 'file:///docs/é/c'],
+    ['s+file:///docs/%c3%a9/*', 'file:///docs/e\u0301/c'],
+    ['s+*Geheime%20Akten*', 'file:///docs/Geheime Akten/a'],
+    ['s+file:///docs/pri%20vate/*', 'file:///docs/a%2fb/../pri%20vate/x'],
+  ])('is not read where %j hides it as a server reads both: %j', (key, uri) => {
+    const policy = policyOf({ version: '1', default: 'allow', resources: { [key]: { hide: true } } })
+    expect(outcome(policy, 'resource', `s+${uri}`)).toBe('ambiguous')
+  })
+
+  test.each([
+    ['s+https://*', 'https://example.com/a'],
+    ['s+https://example.com*', 'https://example.com/a'],
+    ['s+https://*.example.com/*', 'https://api.example.com/a?b=c'],
+    ['s+http:*', 'http://example.com'],
+    ['s+file:*', 'file:///docs/a'],
+    ['s+file://*', 'file:///docs/a'],
+    ['s+file://localhost/docs/*', 'file://localhost/docs/a'],
+    ['s+https://müller.de/*', 'https://müller.de/a'],
+    ['s+file:///Geheime Akten/*', 'file:///Geheime Akten/a'],
+    ['s+file:///Größe/*', 'file:///Größe/a'],
+    ['s+file:///C:/docs/*', 'file:///C:/docs/a'],
+    ['s+test://template/{id}*', 'test://template/{id}/data'],
+    ['s+*', 'test://{+path}{?x,y}'],
+    ['s+x:*', 'x:a b|c^d'],
+    ['s+file:///docs/x ', 'file:///docs/x '],
+  ])('is read where %j allows it, whatever parsers encode: %j', (key, uri) => {
+    const policy = policyOf({ version: '1', resources: { [key]: {} } })
+    expect(outcome(policy, 'resource', `s+${uri}`)).toBe('allow')
+  })
+
+  test('is not read where an entry of a longer key is another way to write what is hidden', () => {
+    const resources = { 's+file://localhost/docs/*': {}, 's+file:///docs/key/*': { hide: true } }
+    const policy = policyOf({ version: '1', resources })
+    expect(outcome(policy, 'resource', 's+file://localhost/docs/key/a')).toBe('ambiguous')
+    expect(outcome(policy, 'resource', 's+file://localhost/docs/a')).toBe('allow')
+  })
+
+  test('is not read without the query or fragment that hides it from a condition', () => {
+    const outcomeOf = (rules: object, uri: string) =>
+      outcome(policyOf({ version: '1', resources: { '*': rules } }), 'resource', `s+${uri}`)
+    const keys = { deny_if: [{ conditions: [{ path: 'args.uri', op: 'regex', value: '[.]key$' }] }] }
+    for (const uri of ['x:/id.key?', 'x:/id.key?a=b', 'x:/id.key#a', 'x:/id%2ekey?a', 'x:/id.key%3fa'])
+      expect([uri, outcomeOf(keys, uri)]).toEqual([uri, 'ambiguous'])
+    expect(outcomeOf(keys, 'x:/id.txt?a=b#c')).toBe('allow')
+    const pages = { require: [{ path: 'args.uri', op: 'regex', value: '[.]md$' }] }
+    for (const uri of ['x:/secret?.md', 'x:/secret#.md', 'x:/secret?a#.md', 'x:/secret%3f.md'])
+      expect([uri, outcomeOf(pages, uri)]).toEqual([uri, 'ambiguous'])
+    expect(outcomeOf(pages, 'x:/a.md')).toBe('allow')
+    const one = { require: [{ path: 'args.uri', op: 'eq', value: 'x:/a?b#c' }] }
+    expect(outcomeOf(one, 'x:/a?b#c')).toBe('allow')
+    const watched = { deny_if: [{ ...keys.deny_if[0], shadow: true }] }
+    expect(outcomeOf(watched, 'x:/id.key?a')).toBe('allow')
+  })
+
+  test('with a control character is read under no rules on resources, and where there are none', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 0, max: 31 }), fc.string(), (before, code, after) => {
+        const uri = `${before}${String.fromCharCode(code)}${after}`
+        const ruled = policyOf({ version: '1', resources: { '*': {} } })
+        expect(outcome(ruled, 'resource', `s+${uri}`)).toBe('ambiguous')
+        expect(outcome(policyOf({ version: '1' }), 'resource', `s+${uri}`)).toBe('allow')
+      }),
+    )
+  })
+
   const segment = fc.constantFrom(
     'a',
     'b',
@@ -255,6 +368,41 @@ describe('a URI that is written otherwise', () => {
           expect([form, isReadable(policy, 'resource', `s+${form}`)]).toEqual([form, true])
       }),
       { numRuns: 3_000 },
+    )
+  })
+
+  test('never reads what a URL parser takes for what may not be read', () => {
+    const part = fc.constantFrom(
+      '/',
+      '//',
+      '..',
+      '.',
+      'a',
+      'secret',
+      '%2e',
+      '%2F',
+      '\\',
+      '\t',
+      ' ',
+      '?',
+      '#',
+      '%',
+    )
+    const start = fc.constantFrom('file:', 'file:///', 'file://localhost/', 'FILE:/', 'file:\\', ' file:///')
+    const made = fc.tuple(start, fc.array(part, { maxLength: 8 })).map(([at, rest]) => at + rest.join(''))
+    const policy = policyOf({
+      version: '1',
+      default: 'allow',
+      resources: { 's+file:///secret*': { hide: true }, 's+file:///a/*': {} },
+    })
+    fc.assert(
+      fc.property(made, (given) => {
+        if (!URL.canParse(given) || outcome(policy, 'resource', `s+${given}`) !== 'allow') return
+        const { href } = new URL(given)
+        for (const form of [href, decodeURIComponentOr(href)])
+          expect([given, form, isReadable(policy, 'resource', `s+${form}`)]).toEqual([given, form, true])
+      }),
+      { numRuns: 5_000 },
     )
   })
 
