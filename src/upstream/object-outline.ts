@@ -18,6 +18,9 @@ export class ObjectOutline {
   /** A backslash stood before what comes next. */
   #isEscaped = false
 
+  /** It is no object because a list of objects stands in its place, as far as the piece tells that begins it. */
+  isList = false
+
   /** Whether what has come so far may be the beginning of an object. Once it may not, nothing more is to be asked. */
   fits(piece: Uint8Array): boolean {
     let at = 0
@@ -29,7 +32,11 @@ export class ObjectOutline {
       const byte = piece[at++] as number
       if (this.#depth === 0) {
         if (isBlank(byte)) continue
-        if (this.#hasBegun || byte !== OPEN) return false
+        if (this.#hasBegun || byte !== OPEN) {
+          const next = piece.subarray(at).find((it) => !isBlank(it)) ?? OPEN
+          this.isList = !this.#hasBegun && byte === OPEN_LIST && next === OPEN
+          return false
+        }
         this.#hasBegun = true
         this.#depth = 1
       } else if (byte === QUOTE) this.#isInString = true

@@ -1,6 +1,6 @@
 /** Answers in JSON that are too large to be held: passed on as they come. */
 import { AnswerIds } from './answer-ids.ts'
-import { BodyProblem, hungUp, notRpc, problemFrom, wrongId } from './answer-problems.ts'
+import { BodyProblem, hungUp, largeArray, notRpc, problemFrom, wrongId } from './answer-problems.ts'
 import type { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
 import { ObjectOutline } from './object-outline.ts'
@@ -54,7 +54,8 @@ export function receiveLarge(
           const read = waiting.shift() ?? (await reader.next())
           if (read === null) break
           const piece = front.cut(read)
-          if (!outline.fits(piece)) throw new BodyProblem(notRpc(status))
+          if (!outline.fits(piece))
+            throw new BodyProblem(outline.isList ? largeArray(status) : notRpc(status))
           const passed = ids?.push(piece) ?? piece
           if (passed.length > 0) return controller.enqueue(isEvent ? onOneLine(passed) : passed)
         }
