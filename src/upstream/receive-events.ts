@@ -35,21 +35,18 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
     rewriting === null ? null : new EventRewriter(pair === null ? rewriting : restoring(pair, rewriting))
   const ids = rewriter !== null || pair === null ? null : new StreamIds(pair, () => markOf(pair))
   const found = () => (rewriter === null ? watch.answer : rewriter.answer)
-  let isAsking = false
+  const isAsking = () => watch.isAsking && found() === null && reception.isRead !== true
   let linger: ReturnType<typeof setTimeout> | null = null
   const end = once((ending: Ending) => {
     if (linger !== null) clearTimeout(linger)
     const problem = ending.kind === 'failed' ? ending.problem : null
     // Its time went by while it waited for the client, which is no fault of the server's.
-    hold.end(isAsking && problem?.failure === 'timeout' ? unansweredInTime(status) : problem)
+    hold.end(isAsking() && problem?.failure === 'timeout' ? unansweredInTime(status) : problem)
     reception.onEnd(ending)
   })
   const idleMs = hold.link.config.idleSeconds * 1_000
-  /** The server may be silent while it waits for what it has asked: until it says something else. */
-  const allowSilence = (asked: number) => {
-    isAsking = watch.asked > asked && reception.isRead !== true
-    hold.watchdog.heard(isAsking ? Number.POSITIVE_INFINITY : idleMs)
-  }
+  /** The server may be silent while it waits for what it has asked, whatever else it says meanwhile. */
+  const allowSilence = () => hold.watchdog.heard(isAsking() ? Number.POSITIVE_INFINITY : idleMs)
   let isRefusalSaid = false
   /** A refusal that names nobody passes as it is; behind it the client is told that it is the answer to its request. */
   const withAnswer = (passed: Uint8Array): Uint8Array => {
@@ -68,9 +65,8 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const next = async (): Promise<Uint8Array | null> => {
     for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
       const text = decoder.decode(piece, { stream: true })
-      const { asked } = watch
       watch.push(text)
-      allowSilence(asked)
+      allowSilence()
       const changed = rewriter?.push(text)
       if (found() !== null) linger ??= setTimeout(leave, LINGER_MS)
       if (changed === undefined) {

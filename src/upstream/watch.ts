@@ -7,6 +7,8 @@ import { isMessageType } from './sse.ts'
 
 /** More of one event is not looked at: the answer is in it, but how it went is then not known in detail. */
 const MOST_CHARS = 64 * 1024
+/** More open questions are not counted: while there are so many, one is open. */
+const MOST_QUESTIONS = 256
 
 export class EventWatch {
   readonly #id: RpcId | null
@@ -26,6 +28,8 @@ export class EventWatch {
   isResumable = false
   /** How many requests of its own the upstream has made. */
   asked = 0
+  /** Those of them that it waits for a person with, by their ids: asked and not withdrawn. */
+  readonly #questions = new Set<string>()
 
   /**
    * @param id the request's; null where the stream answers none
@@ -35,6 +39,14 @@ export class EventWatch {
     this.#id = id
     this.#onRequest = onRequest
     this.#mostChars = mostChars
+  }
+
+  /**
+   * Whether the upstream has a question open. That it was answered is not said here, so it stays open until the upstream
+   * withdraws it (MCP 2025-11-25, cancellation). A `ping` is none: every client answers at once.
+   */
+  get isAsking(): boolean {
+    return this.#questions.size > 0
   }
 
   /** Whether the stream stands in the middle of an event. */
@@ -106,8 +118,11 @@ export class EventWatch {
       if (answers(message, id)) this.answer = message
       else if (isRequest(message)) {
         this.asked += 1
+        if (message.method !== 'ping' && this.#questions.size < MOST_QUESTIONS)
+          this.#questions.add(JSON.stringify(message.id))
         this.#onRequest(message)
-      }
+      } else if (message.method === 'notifications/cancelled')
+        this.#questions.delete(JSON.stringify(message.params?.requestId))
     }
   }
 }

@@ -210,6 +210,18 @@ describe('large JSON', () => {
     expect(endings).toMatchObject([{ kind: 'failed' }])
   })
 
+  test('in an array is too large, which is no fault of the server', async () => {
+    const array = [`\ufeff [${JSON.stringify(progress)},`, ...pieces, ']']
+    const { response, source, endings, holds } = await received(JSON_, array, { ends: false })
+    expect(answerIn(await response.text())).toEqual(failed('upstream_too_large'))
+    expect(source.isCancelled()).toBe(true)
+    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'too_large' } }])
+    expect(holds).toMatchObject([{ failure: 'too_large' }])
+    const plain = await received(JSON_, array, { acceptsEvents: () => false })
+    await expect(plain.response.text()).rejects.toThrow()
+    expect(plain.holds).toMatchObject([{ failure: 'too_large' }])
+  })
+
   test('that is larger than it may be is cut off, and the server rid of it', async () => {
     const { response, source, endings } = await received(JSON_, [...pieces, 'x'.repeat(WHOLE_BYTES)], {
       ends: false,
@@ -326,25 +338,40 @@ describe('a stream', () => {
     expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
   })
 
-  test('may be quiet while the client answers a question, until it says something again', async () => {
+  test('may be quiet while the client answers a question, until it withdraws it', async () => {
     const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
     const { response, source, endings } = await received(EVENTS, [event(ask)], {
       ends: false,
       config: { idleSeconds: 0.1 },
     })
     const from = Date.now()
-    setTimeout(() => source.send(event(progress)), 300)
+    const withdrawn = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } }
+    // A person may take long; signs of life in between take nothing of that.
+    setTimeout(() => source.send(': ping\n\n'), 100)
+    setTimeout(() => source.send(event(progress)), 200)
+    setTimeout(() => source.send(event(withdrawn)), 600)
     expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
-    expect(Date.now() - from).toBeGreaterThanOrEqual(400)
+    expect(Date.now() - from).toBeGreaterThanOrEqual(690)
     expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'timeout' } }])
+  })
+
+  test('that pings is quiet for too long all the same', async () => {
+    const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
+    const { response, holds } = await received(EVENTS, [event(ping)], {
+      ends: false,
+      config: { idleSeconds: 0.1, callSeconds: 20 },
+    })
+    expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
+    expect(holds).toMatchObject([{ failure: 'timeout' }])
   })
 
   test('whose question is never answered ends when a call must', async () => {
     const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }
-    const { response, holds } = await received(EVENTS, [event(ask)], {
+    const { response, source, holds } = await received(EVENTS, [event(ask)], {
       ends: false,
       config: { idleSeconds: 0.1, callSeconds: 0.4 },
     })
+    setTimeout(() => source.send(': ping\n\n'), 50)
     const from = Date.now()
     expect(answerIn(await response.text())).toEqual(failed('upstream_timeout'))
     expect(Date.now() - from).toBeGreaterThanOrEqual(390)

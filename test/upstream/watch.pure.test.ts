@@ -78,6 +78,24 @@ test('whether a client may come back for more', () => {
   expect(watched('id: 1\n\nid: 2').isResumable).toBe(true)
 })
 
+test('a question is open until it is withdrawn; a ping is none', () => {
+  const watch = new EventWatch(7)
+  const states = [
+    { id: 1, method: 'ping' },
+    { id: 1, method: 'elicitation/create', params: {} },
+    { id: '1', method: 'roots/list' },
+    { method: 'notifications/message', params: {} },
+    { method: 'notifications/cancelled', params: { requestId: 1 } },
+    { method: 'notifications/cancelled', params: { requestId: 1 } },
+    { method: 'notifications/cancelled' },
+    { method: 'notifications/cancelled', params: { requestId: '1' } },
+  ].map((message) => {
+    watch.push(event({ jsonrpc: '2.0', ...message }))
+    return watch.isAsking
+  })
+  expect(states).toEqual([false, true, true, true, true, true, true, false])
+})
+
 test('whether it stands in the middle of an event', () => {
   const watch = new EventWatch(7)
   const states = ['data: x', '\n', '\n', ': hm', '\r', '\n', '\r\n'].map((piece) => {
