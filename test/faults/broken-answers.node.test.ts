@@ -158,7 +158,9 @@ describe.skipIf(bareWorkerdMissing !== null)(`an answer that breaks off${missing
   test('is on record as broken, every one of them', async () => {
     const rows = () =>
       audit.db
-        .prepare("SELECT outcome, count(*) AS n FROM audit WHERE kind = 'decision' GROUP BY outcome")
+        .prepare(
+          "SELECT outcome, count(*) AS n FROM audit WHERE kind = 'decision' AND method = 'tools/call' GROUP BY outcome",
+        )
         .all()
     // How a call ended travels with the next one.
     for (const agent of agents.values()) await agent.send('ping')
@@ -172,5 +174,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`an answer that breaks off${missing
       // Nobody knows yet: the client may come back for the rest.
       { outcome: 'unknown', n: resumable },
     ])
+    // Reading is on record as calls are.
+    const reads = audit.db.prepare(
+      "SELECT DISTINCT outcome FROM audit WHERE kind = 'decision' AND method <> 'tools/call'",
+    )
+    expect(reads.all().map(({ outcome }) => outcome)).toEqual(['broken'])
   })
 })
