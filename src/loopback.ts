@@ -6,6 +6,11 @@ export function isLoopback(hostname: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost') || name === '127.0.0.1' || name === '[::1]'
 }
 
+/** Whether a server that is bound to this, a name or an address, is reached from this machine alone. */
+export function isLoopbackBind(ip: string): boolean {
+  return isLoopback(ip) || isLoopbackAddress(ip)
+}
+
 /** Headers besides `X-Forwarded-…` by which proxies, tunnels and Cloudflare say that they ask for somebody else. */
 const forwarding: readonly string[] = [
   'forwarded',
@@ -22,7 +27,8 @@ const forwarding: readonly string[] = [
 
 /**
  * Whether a request was made on this machine, as far as it shows: its host names are loopback's, and nobody has passed it
- * on. The local runtime says in `CF-Connecting-IP` where it came from.
+ * on. The local runtime says in `CF-Connecting-IP` where it came from, but takes a client's own word for it: so the demo is never
+ * bound to an address that other machines reach (cli/local/dev.ts).
  */
 export function isLocalRequest({ url, headers }: Pick<Request, 'url' | 'headers'>): boolean {
   if (!isLoopback(new URL(url).hostname)) return false

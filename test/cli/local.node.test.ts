@@ -1,11 +1,11 @@
 /** `npm run dev`: the tables are where the state is, and its last lines say what to do. */
-import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { localAddress, nextSteps } from '../../src/cli/local/gateway.ts'
+import { bindProblem, localAddress, nextSteps } from '../../src/cli/local/gateway.ts'
 import { freePort, root } from '../support/node/wrangler-dev.ts'
 
 describe('the address', () => {
@@ -17,6 +17,39 @@ describe('the address', () => {
     ['localhost', '9000', 'http://localhost:9000'],
   ])('of --ip %s --port %s is %s', (ip, port, url) => {
     expect(localAddress(ip, port)).toBe(url)
+  })
+})
+
+describe('an address that other machines reach', () => {
+  test.each([
+    ['true', ['0.0.0.0'], true],
+    ['true', ['::'], true],
+    ['true', ['*'], true],
+    ['true', [''], true],
+    ['true', ['127.0.0.1', '192.168.1.7'], true],
+    ['true', ['127.0.0.1.example.com'], true],
+    ['true', [], false],
+    ['true', ['127.0.0.1', '127.1.2.3', '::1', 'localhost'], false],
+    ['false', ['0.0.0.0'], false],
+  ])('with DEMO "%s" and --ip %j is refused: %j', async (demo, ips, isRefused) => {
+    const folder = await mkdtemp(join(tmpdir(), 'gatehouse-vars-'))
+    try {
+      const file = join(folder, '.dev.vars')
+      await writeFile(file, `OTHER=1\nDEMO="${demo}"\n`)
+      const problem = bindProblem(ips, [join(folder, 'none'), file])
+      if (isRefused) expect(problem).toContain(`DEMO is "true" in ${file}`)
+      else expect(problem).toBeNull()
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+
+  test.each([['--ip', '0.0.0.0'], ['--ip=0.0.0.0']])('ends `npm run dev` before it starts: %s', (...ip) => {
+    const args = ['src/cli/local/dev.ts', ...ip, '--env-file', '.dev.vars.example']
+    // Nothing is on its path that could be started.
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, env: {}, encoding: 'utf8' })
+    expect(stderr).toMatch(/^--ip 0\.0\.0\.0 lets other machines reach this gateway, and DEMO is "true"/)
+    expect(status).toBe(1)
   })
 })
 

@@ -7,16 +7,24 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { argv, exit, stderr, stdout } from 'node:process'
 import { parseArgs } from 'node:util'
-import { localAddress, makeVars, nextSteps, READY_WITHIN_MS } from './gateway.ts'
+import { bindProblem, localAddress, makeVars, nextSteps, READY_WITHIN_MS } from './gateway.ts'
 
 const words = argv.slice(2)
 const { values } = parseArgs({
   args: words,
-  options: { 'persist-to': { type: 'string' }, port: { type: 'string' }, ip: { type: 'string' } },
+  options: {
+    'persist-to': { type: 'string' },
+    port: { type: 'string' },
+    ip: { type: 'string', multiple: true },
+    env: { type: 'string', short: 'e' },
+    'env-file': { type: 'string', multiple: true },
+  },
   strict: false,
   allowPositionals: true,
 })
-const text = (value: string | boolean | undefined) => (typeof value === 'string' ? value : undefined)
+type Value = string | boolean | readonly (string | boolean)[] | undefined
+const texts = (value: Value) => [value ?? []].flat().map(String)
+const text = (value: Value) => texts(value).at(-1)
 
 // No account, no network, no questions.
 const env = {
@@ -27,6 +35,17 @@ const env = {
 }
 
 makeVars('.')
+
+const settings = [
+  '.dev.vars',
+  ...texts(values.env).map((it) => `.dev.vars.${it}`),
+  ...texts(values['env-file']),
+]
+const problem = bindProblem(texts(values.ip), settings)
+if (problem !== null) {
+  stderr.write(`${problem}\n`)
+  exit(1)
+}
 
 const state = text(values['persist-to'])
 const persisted = state === undefined ? [] : ['--persist-to', state]

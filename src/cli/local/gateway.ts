@@ -1,8 +1,10 @@
 /** A gateway on this machine: its settings, where it is, and what is to be done once it answers. */
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { DEMO_TOKEN } from '../../demo/token.ts'
 import { isObject } from '../../json.ts'
+import { isLoopbackBind } from '../../loopback.ts'
 
 /** What wrangler.toml says under [dev]. */
 const PORT = '8787'
@@ -16,6 +18,21 @@ const PATIENCE_MS = 5_000
 export function makeVars(folder: string): void {
   const vars = join(folder, '.dev.vars')
   if (!existsSync(vars)) copyFileSync(join(folder, '.dev.vars.example'), vars)
+}
+
+/**
+ * Why the gateway may not be bound to these addresses, or null. With the demo's tokens, which everybody knows, it is for this
+ * machine alone; and another machine that reaches it can say that it is this one.
+ * @param files settings that wrangler may read; those that are not there count for nothing
+ */
+export function bindProblem(ips: readonly string[], files: readonly string[]): string | null {
+  const open = ips.find((ip) => !isLoopbackBind(ip))
+  if (open === undefined) return null
+  const file = files.find((it) => existsSync(it) && parseEnv(readFileSync(it, 'utf8')).DEMO === 'true')
+  return file === undefined
+    ? null
+    : `--ip ${open} lets other machines reach this gateway, and DEMO is "true" in ${file}, so its tokens are known to all. ` +
+        'Take DEMO out of that file, or leave --ip out.'
 }
 
 /** Its address, from the options `--ip` and `--port` of `wrangler dev`. */
