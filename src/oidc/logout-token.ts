@@ -50,6 +50,8 @@ export async function readLogoutToken(
       await verifyInVain(token)
       return refused('the token is not a JWT of a configured issuer', false)
     }
+    // Where no key was tried, a stranger's token would take longer, which would tell whose issuers are whose.
+    if (verified.isUntried) await verifyInVain(token)
     return refused(verified.message, verified.isSigned)
   }
   const { payload } = verified.result

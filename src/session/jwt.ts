@@ -41,7 +41,7 @@ export type Verified =
   | { readonly ok: false; readonly kind: 'stranger' }
   /**
    * `isPassing`: the issuer's keys could not be had, which may be otherwise in a while. `isSigned`: the signature is the
-   * issuer's, and something else is wrong.
+   * issuer's, and something else is wrong. `isUntried`: there was no key for it, so no signature was looked at.
    */
   | {
       readonly ok: false
@@ -49,6 +49,7 @@ export type Verified =
       readonly message: string
       readonly isPassing: boolean
       readonly isSigned: boolean
+      readonly isUntried: boolean
     }
 
 /** Verifies a token for one of the tenant's issuers. Never throws. */
@@ -62,6 +63,7 @@ export async function verifyJwt(
   const named = claimsOf(token)?.iss
   const candidates = settings.identity.jwt.filter(({ issuer }) => issuer === named)
   let failed: Extract<Verified, { ok: false }> = { ok: false, kind: 'stranger' }
+  let isUntried = true
   for (const issuer of candidates) {
     try {
       const result = await jwtVerify(token, keysOf(env, issuer), {
@@ -74,12 +76,13 @@ export async function verifyJwt(
       })
       return { ok: true, issuer, result }
     } catch (error) {
+      const problem = describe(error)
+      isUntried &&= problem.isUntried
       // Of several issuers of one name, the one whose signature it is says what is wrong.
-      if (failed.kind !== 'refused' || !failed.isSigned)
-        failed = { ok: false, kind: 'refused', ...describe(error) }
+      if (failed.kind !== 'refused' || !failed.isSigned) failed = { ok: false, kind: 'refused', ...problem }
     }
   }
-  return failed
+  return failed.kind === 'refused' ? { ...failed, isUntried } : failed
 }
 
 /** Keys of nobody, as large as an issuer's are. */
@@ -145,8 +148,13 @@ async function fetchKeys(url: string, options: RequestInit): Promise<Response> {
 }
 
 /** What to do about a token that was not accepted; names claims, never their values. */
-function describe(error: unknown): { message: string; isPassing: boolean; isSigned: boolean } {
-  const lasting = (message: string, isSigned = false) => ({ message, isPassing: false, isSigned })
+function describe(error: unknown): Omit<Extract<Verified, { kind: 'refused' }>, 'ok' | 'kind'> {
+  const lasting = (message: string, isSigned = false) => ({
+    message,
+    isPassing: false,
+    isSigned,
+    isUntried: false,
+  })
   // jose looks at claims only behind a signature that is good.
   if (error instanceof errors.JWTExpired) return lasting('The token has expired; get a new one.', true)
   if (error instanceof errors.JWTClaimValidationFailed)
@@ -155,9 +163,10 @@ function describe(error: unknown): { message: string; isPassing: boolean; isSign
     return lasting(`The token's algorithm is not one of ${ALGORITHMS.join(', ')}.`)
   if (error instanceof errors.JWSSignatureVerificationFailed)
     return lasting("The token's signature is not valid.")
-  if (error instanceof errors.JWKSNoMatchingKey) return lasting('The issuer has no such key.')
+  if (error instanceof errors.JWKSNoMatchingKey)
+    return { ...lasting('The issuer has no such key.'), isUntried: true }
   if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid)
     return lasting('The token is not a valid JWT.')
   const message = "The issuer's keys could not be fetched; try again later."
-  return { message, isPassing: true, isSigned: false }
+  return { message, isPassing: true, isSigned: false, isUntried: true }
 }
