@@ -12,11 +12,13 @@ import { MOST_RESOURCES } from './for-session.ts'
 
 const LONGEST_URI = 2_048
 
-/** One object for all that a transport hears from one server, in each login and outside of any. */
-function objectOf({ claim, transport, login }: Passage, { env, config }: UpstreamLink) {
-  const whose = login === null ? [] : [login]
+/**
+ * One object for all that a transport hears from one server. It outlasts a login and a logout, as what a client asks of a
+ * server with sessions does: a server without any keeps nothing in which two accounts could meet.
+ */
+function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
   return exchangeObjects(env, claim.tenant).getByName(
-    JSON.stringify([ownerOf(claim), transport, config.name, config.incarnation ?? '', ...whose]),
+    JSON.stringify([ownerOf(claim), transport, config.name, config.incarnation ?? '']),
   )
 }
 
