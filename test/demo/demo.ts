@@ -87,14 +87,11 @@ async function sessionEra(): Promise<void> {
     `auth_logout: ${logout.text}`,
     logout.text === 'Logged out successfully' && logout.structured.ended === true,
   )
-  const after = await client.ping().then(
-    () => 'still open',
-    (error: unknown) => String(error),
-  )
-  check(
-    'the transport is closed: the next request is answered 404',
-    after.includes('404') || after.includes('Session not found'),
-  )
+  const after = await call('auth_whoami')
+  check(`the connection goes on without an account: ${after.text}`, after.structured.logged_in === false)
+  await logIn(call, `cleo-${run}`)
+  const next = await call('auth_logout')
+  check('the next login needs no new connection, and ends by itself', next.structured.ended === true)
   await client.close()
 }
 
@@ -114,13 +111,15 @@ async function statelessEra(): Promise<void> {
   check(`${tools.length} tools`, tools.length === 21)
 
   const session = await logIn(call, `bea-${run}`)
+  const unnamed = await call('auth_whoami')
+  check('auth_whoami without the handle means the live session', unnamed.structured.account === `bea-${run}`)
   const whoami = await call('auth_whoami', { session })
   check(`auth_whoami with the handle: ${whoami.text}`, whoami.structured.account === `bea-${run}`)
   await hitTheLimit((name, args) => call(name, { ...args, session }), false)
 
   const logout = await call('auth_logout', { session })
   check(`auth_logout: ${logout.text}`, logout.structured.ended === true)
-  const again = await call('auth_logout', { session })
+  const again = await call('auth_logout')
   check(
     `auth_logout again: ${again.text}`,
     again.text === 'No active session' && again.structured.ended === false,
