@@ -409,7 +409,7 @@ describe('a URI that is written otherwise', () => {
   test('has forms that have no others', () => {
     fc.assert(
       fc.property(uris, (given) => {
-        for (const form of normalForms(given)) expect(normalForms(form).length).toBeLessThanOrEqual(16)
+        for (const form of normalForms(given)) expect(normalForms(form).length).toBeLessThanOrEqual(32)
         expect(normalForms(given)).not.toContain(given)
       }),
     )
