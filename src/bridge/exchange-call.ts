@@ -62,6 +62,7 @@ async function* beginning(
       config: link.config,
       hops: link.hops,
       owner: ownerOf(passage.claim),
+      login: passage.login,
       begunBy: passage.requestId,
       session: { id: session.id, protocolVersion: session.protocolVersion },
       request,
@@ -91,6 +92,7 @@ async function* continuing(talk: Conversation, request: Outgoing, signal: AbortS
   if (name === null || id === null) return yield refusal(request.id, 'unknown')
   const goOn: Continue = {
     owner: ownerOf(passage.claim),
+    login: passage.login,
     server: link.config.name,
     secret: name.secret,
     begunBy: name.begunBy,

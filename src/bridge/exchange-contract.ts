@@ -29,6 +29,8 @@ export interface Destination {
 export interface Begin extends Destination {
   /** `<tenant>/<grant>`. */
   readonly owner: string
+  /** The login that it belongs to, null: nobody's. Absent in what older versions asked. */
+  readonly login?: string | null
   /** Id of the request that begins it: by that the principal knows what was approved for it. */
   readonly begunBy: string
   readonly session: SessionNames
@@ -52,6 +54,8 @@ export interface Continue {
   readonly owner: string
   readonly server: string
   readonly secret: string
+  /** As in Begin. */
+  readonly login?: string | null
   /** The call that the principal was asked about. */
   readonly begunBy: string
   readonly request: Outgoing

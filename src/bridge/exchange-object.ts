@@ -123,6 +123,9 @@ export class ExchangeObject extends DurableObject<Env> {
     if (!exchange.isOf(terms.secret)) return refused('unknown')
     // What was said of another call lets nothing go on here.
     if (exchange.begunBy !== terms.begunBy) return refused('unknown')
+    // The upstream holds it in the session of the account that began it.
+    const isSaid = exchange.login !== undefined && terms.login !== undefined
+    if (isSaid && exchange.login !== terms.login) return refused('unknown')
     if (exchange.digest !== digest) return refused('changed')
     const body = exchange.goOn(terms, signal)
     return body === null ? refused('unknown') : new Response(body)

@@ -64,6 +64,7 @@ export interface Host {
 
 export class Exchange {
   readonly owner: string
+  readonly login: Begin['login']
   readonly begunBy: string
   /** Of the call that the policy decided on. */
   readonly digest: string
@@ -96,6 +97,7 @@ export class Exchange {
     this.#host = host
     this.#terms = terms
     this.owner = terms.owner
+    this.login = terms.login
     this.begunBy = terms.begunBy
     this.digest = digest
     this.#leg = legOf(terms.request)

@@ -59,7 +59,9 @@ export async function runCall(
     arguments?: Record<string, unknown>
   }
   const { args, handle } = withoutHandle(given)
-  const passage = handle === null ? onTheWay : { ...onTheWay, handle }
+  // Two that differ name no session.
+  const isOne = onTheWay.handle === null || onTheWay.handle === handle
+  const passage = handle === null ? onTheWay : { ...onTheWay, handle: isOne ? handle : '' }
   const signal = message.era === 'stateless' ? passage.http.signal : undefined
   const { admission, planned } = await askApproved(passage, message, (config) =>
     plan(passage, { name, args, given: Object.keys(given) }, findTool(name, reach(config)), config, signal),

@@ -76,12 +76,16 @@ export function withSessionExplained(definition: Tool): Tool {
   return { ...definition, inputSchema: { ...inputSchema, properties } }
 }
 
-/** A call's arguments without the handle among them. One that cannot be a handle stays, for the schema to refuse. */
+/**
+ * A call's arguments without the handle among them. One that cannot be a handle stays, for the schema to refuse; null, which
+ * models write for an optional argument, is none.
+ */
 export function withoutHandle(given: Readonly<Record<string, unknown>>): {
   readonly args: Record<string, unknown>
   readonly handle: string | null
 } {
   const { [SESSION_ARGUMENT]: handle, ...args } = given
+  if (handle === null) return { args, handle: null }
   const isHandle = typeof handle === 'string' && handle.length > 0 && handle.length <= MOST_HANDLE_CHARS
   return isHandle ? { args, handle } : { args: { ...given }, handle: null }
 }

@@ -13,7 +13,10 @@ import { candidates, type Place } from './whose.ts'
 /** What the principal does itself is done with the row; how anything else ends, somebody will say. */
 export function outcomeAtOnce({ kind }: Work, outcome: WorkOutcome): CallOutcomeKind | null {
   if (kind === 'none') return null
-  const isRefused = kind === 'login_failed' || (kind === 'logout' && outcome.kind === 'unnamed')
+  const isRefused =
+    kind === 'login_failed' ||
+    outcome.kind === 'login_refused' ||
+    (kind === 'logout' && outcome.kind === 'unnamed')
   return isRefused ? 'tool_error' : 'result'
 }
 

@@ -47,11 +47,20 @@ export function forget({ sql, grant }: PrincipalState, request: ForgetRequest): 
   if (owner !== null) forgetUpstream(sql, owner, request.server, request.id)
 }
 
-/** The session that is there already, and is not the one that is to be replaced; or a key for the opening of one. */
+/**
+ * Which opening the request is of. From the request alone: whatever has ended meanwhile, those that wait for an opening must
+ * find it over.
+ */
+export function openingKey(request: ClaimRequest): string {
+  const { secretHash, transport, login = null, server, url, incarnation = null } = request
+  return JSON.stringify([secretHash.toHex(), request.owner ?? transport, login, server, url, incarnation])
+}
+
+/** The session that is there already, and is not the one that is to be replaced; or that there is none. */
 export function openingOf(
   state: PrincipalState,
   request: ClaimRequest,
-): Exclude<ClaimAnswer, { kind: 'open' }> | { readonly kind: 'none'; readonly key: string } {
+): Exclude<ClaimAnswer, { kind: 'open' }> | { readonly kind: 'none' } {
   const nowMs = Date.now()
   const of = whose(state, request, nowMs)
   if (of.kind !== 'whose') return of
@@ -60,7 +69,7 @@ export function openingOf(
   const session = useUpstream(state.sql, { owner, session: login, server, url, incarnation }, nowMs)
   if (session !== null && (replaces === undefined || session.id !== replaces))
     return { kind: 'bound', session }
-  return { kind: 'none', key: JSON.stringify([owner, login, server, url, incarnation]) }
+  return { kind: 'none' }
 }
 
 /** Keeps a wish of a client's. Call inside a transaction. */

@@ -14,6 +14,7 @@ import type { Env } from '../env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import { admitAndArm, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
 import { closeApprovals, REPLACED } from './approval-closing.ts'
@@ -21,7 +22,7 @@ import { readRow } from './approval-rows.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
-import { bind, forget, openingOf, wish } from './binding.ts'
+import { bind, forget, openingKey, openingOf, wish } from './binding.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
@@ -138,10 +139,13 @@ export class PrincipalObject extends DurableObject<Env> {
    * @throws RangeError when a name or id is longer than anything that is stored
    */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
-    if (!opens(this.#grant, request.secretHash, Date.now())) return { kind: 'unauthorized' }
     const opening = openingOf(this.#state, request)
+    if (opening.kind === 'unauthorized') {
+      this.#openings.over(openingKey(request))
+      return opening
+    }
     const answer = await this.#write(() => bind(this.#state, request))
-    if (opening.kind === 'none') this.#openings.over(opening.key)
+    if (opening.kind !== 'bound') this.#openings.over(openingKey(request))
     const isOurs = answer.kind === 'bound' && answer.session.id === request.session.id
     if (isOurs && request.transport !== null)
       announceTo(this.ctx, request.transport, `upstream:${request.server}`)
@@ -154,14 +158,13 @@ export class PrincipalObject extends DurableObject<Env> {
    */
   async claimUpstream(request: ClaimRequest): Promise<ClaimAnswer> {
     const found = openingOf(this.#state, request)
-    if (found.kind !== 'none' || (await this.#openings.claim(found.key))) return orOpen(found)
+    if (found.kind !== 'none' || (await this.#openings.claim(openingKey(request)))) return orOpen(found)
     return orOpen(openingOf(this.#state, request))
   }
 
   /** A session that was to be opened could not be: nobody need wait for it. */
   async giveUpUpstream(request: ClaimRequest): Promise<void> {
-    const found = openingOf(this.#state, request)
-    if (found.kind === 'none') this.#openings.over(found.key)
+    if (openingOf(this.#state, request).kind !== 'bound') this.#openings.over(openingKey(request))
   }
 
   /** Remembers what a client has asked of a server, so that a new session upstream can be told. */
@@ -262,6 +265,8 @@ export class PrincipalObject extends DurableObject<Env> {
     if (before === null) return
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
+    // Whose their requests are depends on it.
+    if (sessionModeOf(before.config) !== sessionModeOf(grant.config)) this.#closeFeeds()
   }
 
   /** Revokes the grant and ends its sessions. It holds for the very next request. */

@@ -74,6 +74,31 @@ describe.skipIf(bareWorkerdMissing !== null)(`an exchange${skipped}`, () => {
     expect(textIn(await call(token, { ...name('Ana'), requestState }))).toBe('Hello, Ana!')
   })
 
+  test('is of the login that began it', async () => {
+    await world.admin.putTenant({ identity: { trusted: true } })
+    const token = await world.admin.putGrant('in-and-out', {
+      policy: 'open',
+      servers: ['session', nameOf('session')],
+    })
+    const native = async (name: string, args: object = {}) => {
+      const request = statelessRequest(token, { method: 'tools/call', params: { name, arguments: args } })
+      const response = await fetch(`${world.gateway.url}/mcp`, request)
+      expect((await response.json()) as Posted).toMatchObject({
+        result: { structuredContent: expect.anything() },
+      })
+    }
+    const login = (account: string) => native('auth_login', { provider: 'trusted', account_id: account })
+    await login('ana')
+    const requestState = await begin(token)
+    await native('auth_logout')
+    expect((await call(token, { ...name('Eve'), requestState })).error).toMatchObject(refused)
+    await login('bea')
+    expect((await call(token, { ...name('Bea'), requestState })).error).toMatchObject(refused)
+    expect(textIn(await call(token, { ...name('Bea'), requestState: await begin(token) }))).toBe(
+      'Hello, Bea!',
+    )
+  })
+
   test('is of the same call only: what the policy decided on was that', async () => {
     const token = await world.grant('a')
     const requestState = await begin(token)

@@ -169,6 +169,24 @@ describe('a call that waits', () => {
     ])
   })
 
+  test.each<[string, Partial<Begin>, Partial<Continue>, boolean]>([
+    ['of the same login', { login: 'ses_a' }, { login: 'ses_a' }, true],
+    ['of nobody, then as now', { login: null }, { login: null }, true],
+    ['of another login', { login: 'ses_a' }, { login: 'ses_b' }, false],
+    ['of a login that has ended', { login: 'ses_a' }, { login: null }, false],
+    ['of a login that nobody had then', { login: null }, { login: 'ses_a' }, false],
+    ['begun by an older version', {}, { login: 'ses_a' }, true],
+    ['gone on with by an older version', { login: 'ses_a' }, {}, true],
+  ])('%s', async (_, begun, more, isOurs) => {
+    const stub = object()
+    const { secret } = await waiting(stub, begun)
+    const [said] = await say(stub, '/continue', goOn(secret, more))
+    expect(said).toMatchObject(isOurs ? { kind: 'answer' } : { kind: 'refused', why: 'unknown' })
+    // A stranger's attempt does not use it up.
+    if (!isOurs)
+      expect((await say(stub, '/continue', goOn(secret, begun)))[0]).toMatchObject({ kind: 'answer' })
+  })
+
   test.each([
     ['another owner', { owner: 'acme/other' }, 'unknown'],
     ['another tenant', { owner: 'other/bot' }, 'unknown'],

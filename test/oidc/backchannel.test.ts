@@ -261,6 +261,9 @@ describe('once more', () => {
     const [one = ''] = await setUp('acme', 'one')
     await logout(await logoutToken(claims))
     await expect(session(one, stale)).rejects.toThrow('logged this account out')
+    expect(await rows("SELECT outcome FROM audit WHERE tool = 'auth_login'", 'acme/one')).toEqual([
+      { outcome: 'tool_error' },
+    ])
     // One that was issued afterwards does.
     expect(await (await session(one, { iat: seconds(-1) }))()).toBe('ana')
   })

@@ -671,6 +671,34 @@ describe('the opening of a session', () => {
     expect(OPENING_MS).toBeLessThan(30_000)
   })
 
+  test(
+    'is over where its connection or login ends meanwhile: those that wait hear so at once',
+    async () => {
+      await install()
+      const transport = await openTransport()
+      const work = { kind: 'login', provider: 'trusted', account: 'ana' }
+      const loggedIn = await call('in', work, { transport })
+      const login = typeof loggedIn === 'string' ? null : (loggedIn.session?.id ?? null)
+      expect(login).not.toBeNull()
+      const over = { kind: 'dead_session' }
+      await claim({ transport, login })
+      await claim({ transport })
+      const ofLogin = claim({ transport, login })
+      const ofNobody = claim({ transport })
+      await principal(NAME).endSessions({ kind: 'session', id: login ?? '' })
+      await bind({ transport, login })
+      expect(await ofLogin).toEqual(over)
+      await close(transport)
+      const secretHash = await hash('s')
+      const url = configured.get('crm') ?? server(200).url
+      await principal(NAME).giveUpUpstream({
+        ...{ secretHash, transport, owner: null, login: null, server: 'crm', url, replaces: undefined },
+      })
+      expect(await ofNobody).toEqual(over)
+    },
+    OPENING_MS / 2,
+  )
+
   test('is nobody’s without the right secret or a live session', async () => {
     await install()
     const transport = await openTransport()

@@ -2,8 +2,10 @@
  * Whose a call is, in every era, under every setting of the grant, named or not, with two clients at once: what the agent is
  * told, what the audit says, and what Legiti hears must be the same.
  */
+import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { adminWith } from '../support/admin.ts'
+import { listen } from '../support/events.ts'
 import {
   connect,
   fresh,
@@ -208,6 +210,26 @@ describe('a setting that changes', () => {
   })
 })
 
+describe('open streams', () => {
+  const loginsOfStreams = () =>
+    runInDurableObject(principal(GRANT), (_, state) =>
+      state.getWebSockets('feed').map((socket) => socket.deserializeAttachment().login as string | null),
+    )
+
+  test('hear at once of a setting by which their requests are another’s', async () => {
+    await makeGrant('auto')
+    const client = await connect({ token })
+    const { session } = (await client.login('ana')).structured
+    const events = await listen(client)
+    expect(await loginsOfStreams()).toEqual([session])
+    await set('many')
+    await vi.waitFor(async () => expect(await loginsOfStreams()).toEqual([null]))
+    await set('auto')
+    await vi.waitFor(async () => expect(await loginsOfStreams()).toEqual([session]))
+    await events.close()
+  })
+})
+
 describe('a handle', () => {
   test('of another grant is of nobody here', async () => {
     await makeGrant('auto')
@@ -236,6 +258,29 @@ describe('a handle', () => {
     const listed = await client.request('tools/list', { _meta: { 'gatehouse/session': 'ses_none' } })
     expect(listed.body).toMatchObject({ error: { code: -32602 } })
   })
+})
+
+test('two handles in one call that differ name no session, and null among the arguments is none', async () => {
+  await makeGrant('many')
+  const client = await clientOf('stateless')
+  const [ana, bea] = [(await login(client, 'ana')).session, (await login(client, 'bea')).session]
+  const connected = await connect({ token })
+  const who = (named: unknown, meta: string) =>
+    connected.request('tools/call', {
+      name: 'auth_whoami',
+      arguments: { session: named },
+      _meta: { 'gatehouse/session': meta },
+    })
+  for (const [named, meta] of [
+    [ana, bea],
+    [bea, ana],
+  ] as const)
+    expect((await who(named, meta)).body).toMatchObject({
+      result: { isError: true, structuredContent: { error: { code: 'session_ended' } } },
+    })
+  expect((await who(ana, ana)).body).toMatchObject({ result: { structuredContent: { account: 'ana' } } })
+  expect((await who(null, bea)).body).toMatchObject({ result: { structuredContent: { account: 'bea' } } })
+  expect((await client.call('auth_whoami', { session: null })).structured).toMatchObject({ logged_in: false })
 })
 
 test('of twenty logouts at once one ends the session, in either era, and Legiti hears it once', async () => {
