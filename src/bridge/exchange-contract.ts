@@ -12,6 +12,7 @@ export const paths = {
   ask: '/ask',
   answer: '/answer',
   attend: '/attend',
+  watched: '/watched',
   watch: '/watch',
   subscribe: '/subscribe',
   erase: '/erase',
@@ -101,8 +102,17 @@ export type AskLine =
   | { readonly kind: 'answered'; readonly index: number; readonly message: RpcMessage }
   | { readonly kind: 'late' }
 
+/**
+ * What is not asked of the server, though the session watches it. The Worker decides that of all that `watched` lists. What is added
+ * between that answer and this request is not among it: it was decided just then.
+ */
+interface Withholding {
+  /** Absent in what older versions asked. */
+  readonly withheld?: readonly string[]
+}
+
 /** Opens, for a session-era client's GET stream, a subscription at a server of the stateless era. */
-export interface WatchFor extends Destination {
+export interface WatchFor extends Destination, Withholding {
   readonly client: {
     readonly capabilities: Readonly<Record<string, unknown>>
     readonly clientInfo: Readonly<Record<string, unknown>>
@@ -110,7 +120,7 @@ export interface WatchFor extends Destination {
 }
 
 /** Adds a resource to those that a session watches, or takes it out. */
-export interface Subscribe {
+export interface Subscribe extends Withholding {
   readonly tenant: string
   readonly uri: string
   readonly isWatched: boolean

@@ -60,6 +60,8 @@ export class ExchangeObject extends DurableObject<Env> {
       case paths.answer:
         this.#mailbox?.take(body as Answer)
         return new Response(null, { status: 204 })
+      case paths.watched:
+        return Response.json(await this.#resources())
       case paths.attend:
         return this.#attend(body as Attend, request.signal)
       case paths.watch:
@@ -163,11 +165,11 @@ export class ExchangeObject extends DurableObject<Env> {
     })
     this.#watchers.add(watcher)
     await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
-    this.ctx.waitUntil(watcher.watch(await this.#resources()))
+    this.ctx.waitUntil(watcher.watch(without(await this.#resources(), terms.withheld)))
     return new Response(watcher.body)
   }
 
-  async #subscribe({ tenant, uri, isWatched }: Subscribe): Promise<Response> {
+  async #subscribe({ tenant, uri, isWatched, withheld }: Subscribe): Promise<Response> {
     if (isWatched && !(await this.#isKnownTo(tenant))) return new Response(null, { status: 503 })
     const before = await this.#resources()
     const others = before.filter((it) => it !== uri)
@@ -176,7 +178,8 @@ export class ExchangeObject extends DurableObject<Env> {
     if (after.length === before.length) return new Response(null, { status: 204 })
     await this.ctx.storage.put(RESOURCES, after)
     await this.ctx.storage.setAlarm(Date.now() + FORGET_MS)
-    await Promise.all([...this.#watchers].map((watcher) => watcher.watch(after)))
+    const asked = without(after, withheld)
+    await Promise.all([...this.#watchers].map((watcher) => watcher.watch(asked)))
     return new Response(null, { status: 204 })
   }
 
@@ -201,6 +204,11 @@ export class ExchangeObject extends DurableObject<Env> {
   #linkTo({ tenant, config, hops = '' }: Destination): Promise<UpstreamLink | UpstreamProblem> {
     return linkTo(this.env, tenant, config, (work) => this.ctx.waitUntil(work), hops)
   }
+}
+
+function without(uris: readonly string[], withheld: readonly string[] = []): readonly string[] {
+  const left = new Set(withheld)
+  return uris.filter((uri) => !left.has(uri))
 }
 
 function refused(why: Refusal): Response {

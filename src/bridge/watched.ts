@@ -2,6 +2,7 @@
 
 import type { Client } from '../forward/client.ts'
 import type { StreamSource } from '../forward/stream-source.ts'
+import { isWatchable } from '../forward/watchable.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
@@ -17,9 +18,20 @@ const LONGEST_URI = 2_048
  * server with sessions does: a server without any keeps nothing in which two accounts could meet.
  */
 function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
+  const { name, incarnation = '', url } = config
   return exchangeObjects(env, claim.tenant).getByName(
-    JSON.stringify([ownerOf(claim), transport, config.name, config.incarnation ?? '']),
+    JSON.stringify([ownerOf(claim), transport, name, incarnation, url]),
   )
+}
+
+/** Of all that is watched there, what the policy withholds by now: a server is told all of it with each subscription. */
+async function withheldFrom(passage: Passage, link: UpstreamLink): Promise<readonly string[]> {
+  const response = await objectOf(passage, link).fetch(`http://exchange${paths.watched}`, {
+    method: 'POST',
+    body: '{}',
+  })
+  const uris = (await response.json()) as readonly string[]
+  return uris.filter((uri) => !isWatchable(passage, link.config.name, uri))
 }
 
 /** Opens the stream, or returns null where that cannot be. */
@@ -28,15 +40,16 @@ export async function openWatch(
   link: UpstreamLink,
   { capabilities, clientInfo }: Client,
 ): Promise<StreamSource | null> {
-  const terms: WatchFor = {
-    tenant: link.tenant,
-    config: link.config,
-    hops: link.hops,
-    client: { capabilities, clientInfo },
-  }
   // A body that is let go of does not tell the object so; the signal does.
   const abort = new AbortController()
   try {
+    const terms: WatchFor = {
+      tenant: link.tenant,
+      config: link.config,
+      hops: link.hops,
+      client: { capabilities, clientInfo },
+      withheld: await withheldFrom(passage, link),
+    }
     const { ok, body } = await objectOf(passage, link).fetch(`http://exchange${paths.watch}`, {
       method: 'POST',
       body: JSON.stringify(terms),
@@ -58,7 +71,10 @@ export async function watchResource(
 ): Promise<string | null> {
   if (uri.length > LONGEST_URI)
     return `params.uri: found ${uri.length} characters; allowed: at most ${LONGEST_URI}`
-  const subscribe: Subscribe = { tenant: link.tenant, uri, isWatched }
+  const kept = await withheldFrom(passage, link)
+  // That one was decided with this request.
+  const withheld = kept.filter((it) => it !== uri)
+  const subscribe: Subscribe = { tenant: link.tenant, uri, isWatched, withheld }
   const response = await objectOf(passage, link).fetch(`http://exchange${paths.subscribe}`, {
     method: 'POST',
     body: JSON.stringify(subscribe),

@@ -19,6 +19,7 @@ import { sourceOf } from './own-stream.ts'
 import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
 import { partAt, type Reached, reach } from './single.ts'
 import { subscribe, subscriberEvent } from './streams.ts'
+import { isWatchable } from './watchable.ts'
 import { withAllowedResources } from './watched-resources.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
@@ -86,10 +87,14 @@ export async function listenToAll(passage: Passage, given: RequestMessage): Prom
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     const merged = new MergedStream(feed, passage.http.signal, true, subscriberEvent(message))
+    let caller: Passage['caller'] = null
     const join = (at: Reached) => {
       const { name } = at.upstream
+      caller = at.passage.caller
       const open = async (server: Reached) => {
-        const subscription = await subscribe(server, ownSubscription(message, name), true)
+        // Opened again long after it was decided; who calls may be another since.
+        const mayWatch = (uri: string) => isWatchable({ ...passage, caller }, name, uri)
+        const subscription = await subscribe(server, ownSubscription(message, name, mayWatch), true)
         if (subscription.kind === 'open') return subscription.source
         return subscription.isFinal ? ('none' as const) : { againInMs: subscription.againInMs }
       }
@@ -129,14 +134,18 @@ function acknowledged({ id, body }: RequestMessage): RpcMessage {
   return { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
 }
 
-/** The part of a subscription that one server can serve: its own resources, by its own URIs. */
-function ownSubscription(message: RequestMessage, server: string): RequestMessage {
+/** The part of a subscription that one server can serve: its own resources, by its own URIs, as far as they may be watched. */
+function ownSubscription(
+  message: RequestMessage,
+  server: string,
+  mayWatch: (uri: string) => boolean,
+): RequestMessage {
   const params = (message.body.params ?? {}) as Record<string, unknown>
   const notifications = (params.notifications ?? {}) as { resourceSubscriptions?: unknown }
   const uris = Array.isArray(notifications.resourceSubscriptions) ? notifications.resourceSubscriptions : []
   const own = uris.flatMap((uri) => {
     const found = typeof uri === 'string' ? splitUri(uri) : null
-    return found?.server === server ? [found.uri] : []
+    return found?.server === server && mayWatch(found.uri) ? [found.uri] : []
   })
   const { resourceSubscriptions: _, ...rest } = notifications
   const asked = own.length === 0 ? rest : { ...rest, resourceSubscriptions: own }

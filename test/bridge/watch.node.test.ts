@@ -9,6 +9,8 @@ import { until } from '../support/node/until.ts'
 let world: World
 let server: Served
 let openStreams = 0
+/** The resources of each subscription, in order. */
+let asked: readonly string[][] = []
 let touch: (uri: string) => void
 
 const skipped = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
@@ -26,7 +28,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`a subscription${skipped}`, () => {
     )
     touch = (uri) => handler.notify.resourceUpdated(uri)
     server = await serve(async (request) => {
-      if ((await request.clone().text()).includes('"subscriptions/listen"')) {
+      const text = await request.clone().text()
+      if (text.includes('"subscriptions/listen"')) {
+        const { notifications } = JSON.parse(text).params
+        asked = [...asked, notifications.resourceSubscriptions ?? []]
         openStreams += 1
         request.signal.addEventListener('abort', () => {
           openStreams -= 1
@@ -67,6 +72,32 @@ describe.skipIf(bareWorkerdMissing !== null)(`a subscription${skipped}`, () => {
     expect(new Set(heard())).toEqual(new Set(['a:1', 'a:3']))
     await agent.close()
     await until('nothing is open', () => openStreams === 0, LONG_MS)
+  })
+
+  test('asks for nothing that the policy has come to withhold when another resource is watched', async () => {
+    const withholding = (rules: object) => ({
+      version: '1',
+      default: 'allow',
+      resources: { 'watched+a:1': rules, '*': {} },
+    })
+    for (const [i, rules] of [{ hide: true }, { deny_if: [{ conditions: [] }] }].entries()) {
+      await world.admin.putPolicy('withholding', withholding({}))
+      const token = await world.admin.putGrant(`withholding-${i}`, {
+        policy: 'withholding',
+        servers: ['watched'],
+      })
+      const agent = await world.connectTo('session', 'watched', { token })
+      await agent.watch({ resources: ['a:1', 'a:2'] })
+      await until('both are asked for', () => asked.at(-1)?.length === 2, LONG_MS)
+      await world.admin.putPolicy('withholding', withholding(rules))
+      const before = asked.length
+      const end = await agent.watch({ resources: ['a:3'] })
+      expect(asked.slice(before)).toEqual([['a:2', 'a:3']])
+      await end()
+      expect(asked.slice(before + 1)).toEqual([['a:2']])
+      await agent.close()
+      await until('nothing is open', () => openStreams === 0, LONG_MS)
+    }
   })
 
   test('of a stateless-era client at a server of the session era ends its session there', async () => {
