@@ -79,11 +79,13 @@ function completionOf(method: string, { ref, argument, context }: Params) {
   if (!isContext || !isTexts(before))
     return wrong('params.context', context, 'an object whose arguments are strings')
   const { name, value } = argument
+  // The argument that is completed is none of those that are settled: under its name the policy judges the value here, so no other goes on.
+  const { [name]: _, ...settled } = before
   const said = {
     argument: { name, value },
-    ...(isObject(context) ? { context: { arguments: before } } : {}),
+    ...(isObject(context) ? { context: { arguments: settled } } : {}),
   }
-  const args = { ...before, [name]: value }
+  const args = { ...settled, [name]: value }
   if (isObject(ref) && ref.type === 'ref/prompt' && typeof ref.name === 'string') {
     const params = { ref: { type: ref.type, name: ref.name }, ...said }
     return { kind: 'prompt', method, own: ref.name, args, isFree: false, params } as const
