@@ -32,7 +32,7 @@ export interface Env {
   readonly RESOLVER_URL?: string
   /** Origins whose pages may call the gateway, separated by commas. */
   readonly ALLOWED_ORIGINS?: string
-  /** Scheme and host that links begin with; without it, where the request went. */
+  /** Scheme and host that links to people begin with; without it a name of the deployment, and on this machine where the request went. */
   readonly PUBLIC_URL?: string
   /** The largest request body, in bytes. */
   readonly MAX_BODY_BYTES?: string

@@ -31,8 +31,8 @@ const RANDOM_CHARACTERS = 43
 const CHECK_CHARACTERS = 8
 
 /**
- * A new secret with check digits behind it, over all that stands in the token: a token that is cut, mistyped or made up costs
- * no call. Anybody can compute them, so they protect nothing else; who holds the secret is the object's to judge.
+ * A new secret with check digits behind it, over all that stands in the token: a token of that length that is mistyped or made
+ * up costs no call; of another length it may be an old one, which has none. Anybody can compute them, so they protect nothing else; who holds the secret is the object's to judge.
  *
  * @param before what stands before the secret, such as `gh_acme_bot_`
  * @param random 43 characters

@@ -235,7 +235,7 @@ export type LoginEvidence =
       readonly subject: string
       /** The issuer's own session, or null where the token named none. */
       readonly sid: string | null
-      /** How many logouts the tenant had seen when it was told of this login: docs/decisions/0018. */
+      /** How many logouts the tenant had seen when it was told of this login: docs/decisions/0024. */
       readonly knownLogouts: number
     }
   /** `sealedToken`: the store's own, sealed for `storeTokenContext`. */

@@ -1,6 +1,6 @@
 /**
  * Which grants may have sessions of whom, and which sessions are to end. A login is written down here before its session
- * begins, so whoever has a session that an issuer can end is known: docs/decisions/0018.
+ * begins, so whoever has a session that an issuer can end is known: docs/decisions/0024.
  */
 import type { SessionsToEnd } from '../principal/contract.ts'
 
