@@ -123,8 +123,7 @@ async function perform(
     gone: passage.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
-      const settled = settledFrom(ending, startedAtMs)
-      if (settled !== null) settleLater(passage, settled)
+      settleLater(passage, settledFrom(ending, startedAtMs))
       if (ending.kind === 'failed' && isRefunded(ending.problem))
         refund(passage, admitted, ofTenant, ending.problem)
       // What was approved has not been done before its server has been told what it asks for.

@@ -227,14 +227,17 @@ function isOfSessionEra({ error }: RpcMessage): boolean {
   return error !== undefined && (error.code === -32_000 || error.code === -32_022 || error.code === -32_001)
 }
 
-/** How a call ended, for its audit row; null where nobody knows yet, because the client resumes the stream elsewhere. */
-export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> | null {
+/**
+ * How a call ended, for its audit row. Where the client may resume the stream nobody learns it: that is said at once, because a row
+ * that waits for its outcome holds back all behind it (decision 23).
+ */
+export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> {
   const latencyMs = Date.now() - startedAtMs
   switch (ending.kind) {
     case 'failed':
       return { outcome: outcomeOf(ending.problem), upstreamStatus: ending.problem.status, latencyMs }
     case 'paused':
-      return null
+      return { outcome: 'unknown', upstreamStatus: ending.status, latencyMs }
     case 'answered': {
       const { message, status } = ending
       const outcome =

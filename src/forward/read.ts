@@ -158,8 +158,7 @@ function settle(
   ending: Ending,
   startedAtMs: number,
 ): void {
-  const settled = settledFrom(ending, startedAtMs)
-  if (settled !== null) settleLater(passage, settled)
+  settleLater(passage, settledFrom(ending, startedAtMs))
   if (ending.kind !== 'failed' || !isRefunded(ending.problem)) return
   const { status } = ending.problem
   if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId, status !== null))

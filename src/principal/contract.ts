@@ -58,6 +58,8 @@ export const callOutcomeKinds = [
   'broken',
   'cancelled',
   'refused',
+  /** Nobody can tell: the client may have the answer from elsewhere. */
+  'unknown',
 ] as const
 export type CallOutcomeKind = (typeof callOutcomeKinds)[number]
 

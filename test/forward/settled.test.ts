@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { settledFrom } from '../../src/forward/deliver.ts'
 
-test('of a stream that the client resumes elsewhere nothing is said: its answer may be on its way', () => {
-  expect(settledFrom({ kind: 'paused', status: 200 }, Date.now())).toBeNull()
+test('of a stream that the client may resume elsewhere nobody learns the answer, which is said at once', () => {
+  const settled = settledFrom({ kind: 'paused', status: 200 }, Date.now())
+  expect(settled).toMatchObject({ outcome: 'unknown', upstreamStatus: 200 })
 })
