@@ -147,7 +147,8 @@ for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-log
 
 mount(app, api)
 
-app.get('/approvals/:id', (c) => (grantOfApproval(c.req.param('id')) === null ? notFound() : approvalPage()))
+for (const path of ['/approvals/:id', '/t/:tenant/approvals/:id'] as const)
+  app.get(path, (c) => (grantOfApproval(c.req.param('id')) === null ? notFound() : approvalPage()))
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, c.req.raw)) return notFound()

@@ -11,8 +11,8 @@ export interface ApprovalAsked {
   readonly rule: string
   /** The policy's words, for the agent and for whoever decides. */
   readonly message: string
-  /** What the link begins with: scheme and host. */
-  readonly origin: string | null
+  /** What the link begins with: where the tenant's pages are (origin.ts). */
+  readonly base: string | null
   /** What the call goes on with, where it answers what its server has asked; null for a call that begins: continuation.ts. */
   readonly continues: string | null
   /** That its server has asked may not be known yet. */

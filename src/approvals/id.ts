@@ -11,7 +11,11 @@ export function grantOfApproval(id: string): string | null {
   return idPattern.exec(id)?.[1] ?? null
 }
 
-/** Where a person finds it. */
-export function approvalUrl(origin: string, id: string): string {
-  return `${origin}/approvals/${id}`
+/**
+ * Where a person finds it.
+ *
+ * @param base where the tenant's pages are: origin.ts
+ */
+export function approvalUrl(base: string, id: string): string {
+  return `${base}/approvals/${id}`
 }

@@ -1,6 +1,5 @@
-/** Where people find this gateway: what a link that is given to somebody begins with. PURE. */
-
-import { type HostSettings, publicHostOf } from '../gateway/hosts.ts'
+/** Where people find a tenant's pages: what a link that is given to somebody begins with. PURE. */
+import { type HostSettings, publicHostOf, tenantOfHost } from '../gateway/hosts.ts'
 import { isLocalRequest } from '../loopback.ts'
 
 /** The variables that say so. */
@@ -17,15 +16,26 @@ export function publicUrlProblem({ PUBLIC_URL }: { readonly PUBLIC_URL?: string 
 }
 
 /**
- * Where people of `tenant` find this gateway, as the deployment's variables say: PUBLIC_URL, or a name of the tenant's own,
- * or its name under TENANT_DOMAIN. Never as a caller says in `Host`, for whoever asks for an approval would choose where the
+ * Where people of `tenant` find its pages: scheme and host, and behind them what names the tenant where the host does not, as
+ * in `https://gateway.example.com/t/acme`. It is what the deployment's variables say: PUBLIC_URL, or a name of the tenant's own,
+ * or its name under TENANT_DOMAIN. It is never what a caller says in `Host`, for whoever asks for an approval would choose where the
  * person who decides is sent. Only on this machine it is where the request went. Null: it cannot be known.
  */
-export function publicOrigin(settings: OriginSettings, tenant: string, request: LocalRequest): string | null {
+export function publicBase(settings: OriginSettings, tenant: string, request: LocalRequest): string | null {
   const { PUBLIC_URL } = settings
-  if (PUBLIC_URL !== undefined && PUBLIC_URL !== '' && publicUrlProblem(settings) === null)
-    return new URL(PUBLIC_URL).origin
+  if (PUBLIC_URL !== undefined && PUBLIC_URL !== '' && publicUrlProblem(settings) === null) {
+    const base = baseAt(settings, tenant, new URL(PUBLIC_URL))
+    if (base !== null) return base
+  }
   const host = publicHostOf(settings, tenant)
-  if (host !== null) return `https://${host}`
-  return isLocalRequest(request) ? new URL(request.url).origin : null
+  const named = host === null ? null : baseAt(settings, tenant, new URL(`https://${host}`))
+  if (named !== null) return named
+  return isLocalRequest(request) ? baseAt(settings, tenant, new URL(request.url)) : null
+}
+
+/** Null: the host is another tenant's, where nothing of this one is found. */
+function baseAt(settings: HostSettings, tenant: string, { origin, hostname }: URL): string | null {
+  const of = tenantOfHost(settings, hostname)
+  if (of.kind === 'any') return `${origin}/t/${tenant}`
+  return of.kind === 'tenant' && of.tenant === tenant ? origin : null
 }

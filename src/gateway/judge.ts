@@ -6,7 +6,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server'
 import { type Answers, continuationOf } from '../approvals/continuation.ts'
 import type { ApprovalAsked } from '../approvals/contract.ts'
 import { argumentDigests } from '../approvals/digests.ts'
-import { publicOrigin } from '../approvals/origin.ts'
+import { publicBase } from '../approvals/origin.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
@@ -161,8 +161,8 @@ export class Judge {
       argumentDigests(env, claim.tenant, args),
       answers === null ? null : continuationOf(answers),
     ])
-    const origin = publicOrigin(env, claim.tenant, http)
+    const base = publicBase(env, claim.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
-    return { digests, ...said, origin, continues, isEarly }
+    return { digests, ...said, base, continues, isEarly }
   }
 }

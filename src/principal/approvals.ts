@@ -145,7 +145,7 @@ function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldCon
       asked.rule,
       configVersion,
       asked.message,
-      asked.origin === null ? '' : approvalUrl(asked.origin, id),
+      asked.base === null ? '' : approvalUrl(asked.base, id),
     ],
     ...[nowMs, nowMs + expiresInMs],
   )

@@ -39,7 +39,7 @@ describe('a call that needs a person', () => {
     expect(error).toMatchObject({
       code: 'approval_required',
       rule: RULE,
-      url: `http://127.0.0.1:8787/approvals/${error.approval}`,
+      url: `http://127.0.0.1:8787/t/acme/approvals/${error.approval}`,
       expires_at: '2030-01-01T10:15:00.000Z',
     })
     expect(error.approval).toMatch(/^apr_bot_[0-9a-f]{32}$/)

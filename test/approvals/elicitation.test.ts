@@ -40,7 +40,7 @@ describe('in the stateless era', () => {
           params: {
             mode: 'url',
             message: expect.stringContaining('Ask Ana.'),
-            url: `http://127.0.0.1:8787/approvals/${id}`,
+            url: `http://127.0.0.1:8787/t/acme/approvals/${id}`,
           },
         },
       },
@@ -134,7 +134,9 @@ describe('in the session era', () => {
     expect(body?.error).toMatchObject({
       code: -32_042,
       data: {
-        elicitations: [{ mode: 'url', elicitationId: id, url: `http://127.0.0.1:8787/approvals/${id}` }],
+        elicitations: [
+          { mode: 'url', elicitationId: id, url: `http://127.0.0.1:8787/t/acme/approvals/${id}` },
+        ],
       },
     })
     await decide(id, 'approve')

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { approvalId, approvalUrl, grantOfApproval } from '../../src/approvals/id.ts'
-import { publicOrigin, publicUrlProblem } from '../../src/approvals/origin.ts'
+import { publicBase, publicUrlProblem } from '../../src/approvals/origin.ts'
 import { canonicalJson } from '../../src/canonical-json.ts'
 
 test('an id names its grant; anything else is none', () => {
@@ -32,12 +32,72 @@ describe('a link begins', () => {
   }
 
   test.each([
-    ['with PUBLIC_URL', { ...own, PUBLIC_URL: 'https://gate.example/' }, evil, 'https://gate.example'],
+    ['with PUBLIC_URL', { ...own, PUBLIC_URL: 'https://gate.example/' }, evil, 'https://gate.example/t/acme'],
     [
       'with PUBLIC_URL, on this machine too',
       { PUBLIC_URL: 'https://gate.example' },
       here,
-      'https://gate.example',
+      'https://gate.example/t/acme',
+    ],
+    [
+      'with PUBLIC_URL alone, where it is a name of the tenant’s own',
+      { ...own, PUBLIC_URL: 'https://two.acme.test' },
+      evil,
+      'https://two.acme.test',
+    ],
+    [
+      'with PUBLIC_URL alone, where it is the tenant’s under TENANT_DOMAIN, in any case',
+      { ...domain, PUBLIC_URL: 'https://ACME.mcp.example.com' },
+      evil,
+      'https://acme.mcp.example.com',
+    ],
+    [
+      'with the tenant in the path, where PUBLIC_URL is the tenants’ domain itself',
+      { ...domain, PUBLIC_URL: 'https://mcp.example.com' },
+      evil,
+      'https://mcp.example.com/t/acme',
+    ],
+    [
+      'not with a PUBLIC_URL that is another tenant’s',
+      { ...own, PUBLIC_URL: 'https://tools.globex.test' },
+      evil,
+      'https://tools.acme.test',
+    ],
+    [
+      'not with a PUBLIC_URL that is nobody’s',
+      { ...domain, PUBLIC_URL: 'https://a.b.mcp.example.com' },
+      evil,
+      'https://acme.mcp.example.com',
+    ],
+    [
+      'not with its name under TENANT_DOMAIN, where that is given to another tenant',
+      { ...domain, CUSTOM_HOSTNAMES: 'acme.mcp.example.com=globex', PUBLIC_URL: 'https://gate.example' },
+      evil,
+      'https://gate.example/t/acme',
+    ],
+    [
+      'nowhere, where its name under TENANT_DOMAIN is given to another tenant',
+      { ...domain, CUSTOM_HOSTNAMES: 'acme.mcp.example.com=globex' },
+      evil,
+      null,
+    ],
+    [
+      'nowhere, where PUBLIC_URL is another tenant’s and nothing else is said',
+      { CUSTOM_HOSTNAMES: 'tools.globex.test=globex', PUBLIC_URL: 'https://tools.globex.test' },
+      evil,
+      null,
+    ],
+    [
+      'where the request went, on this machine, at a name of the tenant’s own',
+      { TENANT_DOMAIN: 'localhost' },
+      at('http://acme.localhost:8787/mcp'),
+      'http://acme.localhost:8787',
+    ],
+    [
+      'not where the request went, on this machine, at a name of another tenant',
+      { TENANT_DOMAIN: 'localhost' },
+      at('http://globex.localhost:8787/mcp'),
+      null,
     ],
     ['with a name of the tenant’s own', own, evil, 'https://tools.acme.test'],
     ['with its name under TENANT_DOMAIN', domain, evil, 'https://acme.mcp.example.com'],
@@ -46,9 +106,9 @@ describe('a link begins', () => {
       'where the request went, on this machine',
       { TENANT_DOMAIN: 'localhost' },
       here,
-      'http://127.0.0.1:8787',
+      'http://127.0.0.1:8787/t/acme',
     ],
-    ['there also where PUBLIC_URL is empty', { PUBLIC_URL: '' }, here, 'http://127.0.0.1:8787'],
+    ['there also where PUBLIC_URL is empty', { PUBLIC_URL: '' }, here, 'http://127.0.0.1:8787/t/acme'],
     ['nowhere else', {}, evil, null],
     ['nowhere, where TENANT_DOMAIN is this machine’s', { TENANT_DOMAIN: 'localhost' }, evil, null],
     ['nowhere, where a PUBLIC_URL cannot be meant', { PUBLIC_URL: 'gate.example' }, evil, null],
@@ -59,12 +119,15 @@ describe('a link begins', () => {
       at('http://localhost/mcp', { 'cf-connecting-ip': '192.0.2.1' }),
       null,
     ],
-  ] as const)('%s', (_, settings, request, origin) => {
-    expect(publicOrigin(settings, 'acme', request)).toBe(origin)
+  ] as const)('%s', (_, settings, request, base) => {
+    expect(publicBase(settings, 'acme', request)).toBe(base)
   })
 
   test('and ends with the id', () => {
     expect(approvalUrl('https://gate.example', 'apr_x')).toBe('https://gate.example/approvals/apr_x')
+    expect(approvalUrl('https://gate.example/t/acme', 'apr_x')).toBe(
+      'https://gate.example/t/acme/approvals/apr_x',
+    )
   })
 })
 

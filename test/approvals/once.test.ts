@@ -32,7 +32,7 @@ const asking: ApprovalAsked = {
   digests: ['digest'],
   rule: '/r',
   message: 'Ask Ana.',
-  origin: 'https://gate.example',
+  base: 'https://gate.example',
   continues: null,
   isEarly: false,
 }

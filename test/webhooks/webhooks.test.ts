@@ -343,7 +343,7 @@ describe('a message', () => {
         policy_version: expect.any(String),
         requested_at: '2030-01-01T10:00:00.000Z',
         expires_at: '2030-01-01T10:15:00.000Z',
-        url: `http://127.0.0.1:8787/approvals/${id}`,
+        url: `http://127.0.0.1:8787/t/acme/approvals/${id}`,
       },
     })
     expect(JSON.parse(decided?.body ?? '')).toMatchObject({
