@@ -1,8 +1,10 @@
 /** Answers that come as an event stream: passed on as they come, watched for the answer, ended with one. */
-import { markOf, restored, restoring, StreamIds } from './answer-ids.ts'
+
 import { BodyProblem, endedEarly, hungUp, problemFrom, unansweredInTime } from './answer-problems.ts'
 import { BodyReader } from './body.ts'
+import { markOf } from './event-marks.ts'
 import type { Hold } from './http.ts'
+import { restored, restoring } from './id-pair.ts'
 import type { UpstreamProblem } from './problem.ts'
 import {
   abandoned,
@@ -16,6 +18,7 @@ import {
 } from './reception.ts'
 import { isAnswer, isNobodys, type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, formatEvent, isMessageType, type SseEvent } from './sse.ts'
+import { StreamIds } from './stream-ids.ts'
 import { EventWatch } from './watch.ts'
 
 /** How long a stream may go on behind its answer: nothing more is waited for, but it is let end by itself. */

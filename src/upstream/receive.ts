@@ -2,10 +2,11 @@
  * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
-import { restored, withClientId } from './answer-ids.ts'
+import { withClientId } from './answer-ids.ts'
 import { notRpc, wrongId } from './answer-problems.ts'
 import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
+import { restored } from './id-pair.ts'
 import { inOwnWords } from './own-words.ts'
 import type { UpstreamProblem } from './problem.ts'
 import { receiveEvents } from './receive-events.ts'

@@ -1,5 +1,5 @@
 /** How an answer is passed on, and how that ends. PURE. */
-import type { IdPair } from './answer-ids.ts'
+import type { IdPair } from './id-pair.ts'
 import type { UpstreamProblem } from './problem.ts'
 import type { RpcId, RpcMessage } from './rpc.ts'
 
