@@ -4,15 +4,17 @@
  * machine. Both eras; one principal, and spread over a hundred.
  *
  *   node bench/gateway/bench.ts [--seconds 1] [--rounds 5] [--widths 1,16,64] [--era session|stateless|both]
- *                               [--without-gateway] [--profile] [--processor]
+ *                               [--without-gateway] [--profile] [--processor [--against CHECKOUT]]
  *
  * With the defaults it takes about two and a half minutes. `--profile` loads the gateway alone and prints where its
- * time goes (profile.ts); `--processor` prints how much of it a call takes (processor.ts).
+ * time goes (profile.ts); `--processor` prints how much of it a call takes (processor.ts), with `--against` beside what a call
+ * takes of another checkout's gateway.
  */
 import { parseArgs } from 'node:util'
 import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
 import { type Era, eras } from '../../test/support/node/mcp-agent.ts'
 import { load, type Measured } from './load.ts'
+import { median } from './median.ts'
 import { measureProcessor } from './processor.ts'
 import { profileGateway } from './profile.ts'
 import { startSmallWorker } from './small-worker.ts'
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     'without-gateway': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     processor: { type: 'boolean', default: false },
+    against: { type: 'string' },
   },
 })
 const seconds = Number(values.seconds)
@@ -40,7 +43,8 @@ const goals = { ratio: new Map([16, 64].map((width, i) => [width, [0.4, 0.5][i] 
 const stops: (() => Promise<void>)[] = []
 try {
   if (values.profile) await profileGateway({ seconds, widths, eras: wanted })
-  else if (values.processor) await measureProcessor({ seconds, rounds, widths, eras: wanted })
+  else if (values.processor)
+    await measureProcessor({ seconds, rounds, widths, eras: wanted, against: values.against ?? null })
   else await compare()
 } finally {
   for (const stop of stops.reverse()) await stop()
@@ -128,10 +132,4 @@ function verdict({ era, principals }: Subject, width: number, ratio: number, add
 
 function signed(ms: number): string {
   return `${ms < 0 ? '' : '+'}${ms.toFixed(2)}`.padStart(6)
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2
 }

@@ -14,6 +14,7 @@ import { admit } from '../../../src/principal/admit.ts'
 import { writeAudit } from '../../../src/principal/audit.ts'
 import type { AdmitRequest, Intent } from '../../../src/principal/contract.ts'
 import { readGrant } from '../../../src/principal/grants.ts'
+import { UnboundLogins } from '../../../src/principal/unbound-logins.ts'
 import { tenantConfig } from '../../../src/tenant/config.ts'
 import { call, charge, secretHash } from '../../limited-call.ts'
 
@@ -44,6 +45,7 @@ export class PrincipalObject extends Principal {
       newId,
       reportLogins: false,
       hasStream: () => false,
+      unbound: new UnboundLogins(),
     }
     for (let done = 0; done < count; done += AT_ONCE)
       this.ctx.storage.transactionSync(() => {

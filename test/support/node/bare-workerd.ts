@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { builtWorker, MAIN, type WranglerToml } from './built-worker.ts'
+import { type BuiltWorker, builtWorker, MAIN, type WranglerToml } from './built-worker.ts'
 import { searchedAtEnd } from './searched.ts'
 import { steadyPort } from './steady-port.ts'
 import { root, waitUntilReady } from './wrangler-dev.ts'
@@ -47,6 +47,8 @@ export interface BareOptions {
   readonly flags?: readonly string[]
   /** Another Worker to run with the same bindings: an `index.ts` by its path from the root. */
   readonly main?: string | null
+  /** What to run instead: a Worker that was built before. */
+  readonly built?: BuiltWorker
   /** Where an audit database answers, as host:port; without one there is no binding for it. */
   readonly auditDb?: string
   /**
@@ -59,11 +61,11 @@ export interface BareOptions {
 /** Starts a gateway with a state of its own. `vars` come on top of those of wrangler.toml. */
 export async function startBare(
   vars: Readonly<Record<string, string>> = {},
-  { flags = [], main = null, auditDb, isolates = 0 }: BareOptions = {},
+  { flags = [], main = null, built: given, auditDb, isolates = 0 }: BareOptions = {},
 ): Promise<BareGateway> {
   if (bareWorkerdMissing !== null) throw new Error(bareWorkerdMissing)
   const [built, port, folder] = await Promise.all([
-    builtWorker(main),
+    given ?? builtWorker(main),
     steadyPort(),
     mkdtemp(join(tmpdir(), 'gatehouse-bare-')),
   ])

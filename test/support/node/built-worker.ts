@@ -40,6 +40,17 @@ export function keepBuiltWorkersIn(folder: string): void {
 
 const building = new Map<string | null, Promise<BuiltWorker>>()
 
+/** The gateway of another checkout of this repository, whose packages are installed, built with what it has. */
+export async function builtElsewhere(checkout: string): Promise<BuiltWorker> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-built-'))
+  try {
+    await build(null, folder, checkout)
+    return await readBuilt(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 /** A Worker, by the path of its `index.ts` from the root; null for the gateway itself. */
 export function builtWorker(main: string | null): Promise<BuiltWorker> {
   const built = building.get(main) ?? (shared === null ? builtApart(main) : builtIn(shared, main))
@@ -60,13 +71,17 @@ async function builtIn(folder: string, main: string | null): Promise<BuiltWorker
   const place = join(folder, main === null ? 'gatehouse' : encodeURIComponent(main))
   if (!existsSync(place)) {
     const unfinished = await mkdtemp(join(folder, 'unfinished-'))
-    await build(main, unfinished)
+    await build(main, unfinished, root)
     // In one step, so that nobody reads half of it. It fails where another process was quicker, and then that one's is read.
     await rename(unfinished, place).catch(async (error: unknown) => {
       await rm(unfinished, { recursive: true, force: true })
       if (!existsSync(place)) throw error
     })
   }
+  return readBuilt(place)
+}
+
+async function readBuilt(place: string): Promise<BuiltWorker> {
   const texts = (await readdir(place)).filter((name) => name.endsWith('.html'))
   const contents = [MAIN, ...texts].map(async (name) => [name, await readFile(join(place, name))] as const)
   return {
@@ -75,14 +90,14 @@ async function builtIn(folder: string, main: string | null): Promise<BuiltWorker
   }
 }
 
-async function build(main: string | null, folder: string): Promise<void> {
-  const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
-  const script = main === null ? [] : [join(root, main)]
+async function build(main: string | null, folder: string, checkout: string): Promise<void> {
+  const wrangler = join(checkout, 'node_modules/wrangler/bin/wrangler.js')
+  const script = main === null ? [] : [join(checkout, main)]
   await promisify(execFile)(
     process.execPath,
     [wrangler, 'deploy', ...script, '--dry-run', '--outdir', folder],
     {
-      cwd: root,
+      cwd: checkout,
       env: {
         ...process.env,
         CLOUDFLARE_CF_FETCH_ENABLED: 'false',
@@ -93,6 +108,6 @@ async function build(main: string | null, folder: string): Promise<void> {
   )
   // Only here, because to load wrangler takes a second.
   const { unstable_readConfig } = await import('wrangler')
-  const config: WranglerToml = unstable_readConfig({ config: join(root, 'wrangler.toml') })
+  const config: WranglerToml = unstable_readConfig({ config: join(checkout, 'wrangler.toml') })
   await writeFile(join(folder, CONFIG), JSON.stringify(config))
 }
