@@ -37,21 +37,19 @@ export const app = new Hono<WorkerContext>()
 
 /**
  * Names every answer, so that a person can ask about it: of an MCP request the audit trail's row has the same id. A
- * client cannot choose it, for rows and refunds are found by it.
+ * client cannot choose it, for rows and refunds are found by it. A request that has come back goes no further, whatever it
+ * asks for: a server is the gateway itself, or leads back to it.
  */
 app.use(async (c, next) => {
-  c.set('requestId', crypto.randomUUID())
-  await next()
-  c.res.headers.set(REQUEST_ID_HEADER, c.var.requestId)
+  const requestId = crypto.randomUUID()
+  c.set('requestId', requestId)
+  if (isLoop(c.req.raw)) c.res = problem(508, 'Loop detected', LOOP)
+  else await next()
+  c.res.headers.set(REQUEST_ID_HEADER, requestId)
 })
 
-/** Whatever it asks for: a server is the gateway itself, or leads back to it. */
-app.use(async (c, next) => {
-  if (!isLoop(c.req.raw)) return next()
-  const detail =
-    'This request has come back to the gateway that sent it, or has passed through too many: a server of the tenant is this gateway, or leads to it.'
-  return problem(508, 'Loop detected', detail)
-})
+const LOOP =
+  'This request has come back to the gateway that sent it, or has passed through too many: a server of the tenant is this gateway, or leads to it.'
 
 app.get('/healthz', async (c) => {
   const wrong = await misconfiguration(c.env, c.req.raw)
@@ -129,7 +127,7 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
       const { tenant, server } = c.req.param() as { tenant?: string; server?: string }
       if (server !== undefined && !isName(server)) return notFound()
       const endpoint: Endpoint = { tenant: tenant ?? null, server: server ?? null }
-      return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint, c.var.requestId)
+      return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint, c.get('requestId'))
     })
   }
 }
@@ -162,7 +160,7 @@ app.notFound(notFound)
 app.onError((error, c) => {
   if (error instanceof StoreError) return auditUnavailable(error)
   // Never the message: it may quote what a client sent.
-  log('error', 'request.failed', { request: c.var.requestId, error: error.name })
+  log('error', 'request.failed', { request: c.get('requestId'), error: error.name })
   return problem(503, 'Unavailable', 'The request could not be completed.', { 'retry-after': '1' })
 })
 

@@ -9,6 +9,9 @@ import { inexactNumber, isInexact, isInteger, quoted } from '../upstream/exact.t
 import { idOf, type RequestId } from './jsonrpc.ts'
 import { type Message, type MessageHeaders, readMessage } from './message.ts'
 
+/** A number behind the name of an id or a token that is no plain integer of at most 15 digits: most messages have none. */
+const ODD_NAME = /"(?:id|requestId|progressToken)"\s*:\s*(?!(?:0|-?[1-9][0-9]{0,14})(?![0-9.eE+-]))-?[0-9]/
+
 /** Numbers behind the names of ids and tokens, wherever they stand. */
 const NAMED_NUMBERS = /"(?:id|requestId|progressToken)"\s*:\s*(-?[0-9][0-9.eE+-]*)/g
 
@@ -20,6 +23,7 @@ export function asWritten(text: string): unknown {
 
 /** Whether an id or a token would be written in another way. */
 function hasOddName(text: string): boolean {
+  if (!ODD_NAME.test(text)) return false
   for (const [, literal = ''] of text.matchAll(NAMED_NUMBERS))
     if (String(Number(literal)) !== literal) return true
   return false

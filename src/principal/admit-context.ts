@@ -1,6 +1,7 @@
 /** What the steps of an admission share. */
 import type { TenantConfig } from '../tenant/config.ts'
 import type { Grant } from './grants.ts'
+import type { UnboundLogins } from './unbound-logins.ts'
 
 /** What the transaction needs from outside: it has no clock and no randomness of its own. */
 export interface AdmitContext {
@@ -14,4 +15,5 @@ export interface AdmitContext {
   readonly reportLogins: boolean
   /** Whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
+  readonly unbound: UnboundLogins
 }

@@ -24,10 +24,10 @@ const TOUCH_FRACTION = 60
 
 /** Where the request belongs. */
 export function find(context: AdmitContext, request: AdmitRequest): Whose {
-  const { sql, config, hasStream, nowMs } = context
+  const { sql, config, hasStream, unbound, nowMs } = context
   const { transport } = request
   return whose(
-    { sql, mode: sessionModeOf(config), hasStream, nowMs },
+    { sql, mode: sessionModeOf(config), hasStream, unbound, nowMs },
     { transport, handle: handleOf(request) },
   )
 }
@@ -47,6 +47,7 @@ export function isCrowded({ sql }: AdmitContext): boolean {
 /** Starts a session with the tenant's lifetimes. */
 export function begin(context: AdmitContext, start: Omit<Parameters<typeof startSession>[1], 'id'>): Session {
   const id = `ses_${context.newId()}`
+  if (start.transport === null) context.unbound.forget()
   return startSession(context.sql, { id, ...start }, lifetimes(context), context.nowMs)
 }
 

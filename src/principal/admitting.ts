@@ -22,12 +22,12 @@ export function admitAndArm(
   config: TenantConfig,
   reportLogins: boolean,
 ): AdmitAnswer {
-  const { sql, grant, alarm, carries, incarnation, hasStream } = principal
+  const { sql, grant, alarm, carries, incarnation, hasStream, unbound } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
   if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
   const newId = () => crypto.randomUUID()
-  const answer = admit({ sql, grant, config, nowMs, newId, reportLogins, hasStream }, request)
+  const answer = admit({ sql, grant, config, nowMs, newId, reportLogins, hasStream, unbound }, request)
   alarm.by(soonestPurgeMs(nowMs))
   if (carries && isOnRecord(request)) alarm.by(nowMs + GATHER_MS)
   if (answer.kind === 'approval' && answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)

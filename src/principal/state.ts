@@ -4,6 +4,7 @@ import { Alarm } from './alarm.ts'
 import { Commits } from './commits.ts'
 import { type Grant, readGrant, writeGrant } from './grants.ts'
 import { migrate, schemaVersion } from './schema.ts'
+import { UnboundLogins } from './unbound-logins.ts'
 
 /** Storage, and what memory knows of it: a cache, for everything that matters is read back after an eviction. */
 export class PrincipalState {
@@ -16,6 +17,7 @@ export class PrincipalState {
   grant: Grant | null = null
   /** Whether an event stream of this transport, which there is, is open. */
   readonly hasStream: (transport: string) => boolean
+  readonly unbound = new UnboundLogins()
   readonly #commits: Commits
   readonly #env: () => Env
 
@@ -25,7 +27,13 @@ export class PrincipalState {
     this.storage = storage
     this.sql = storage.sql
     this.alarm = new Alarm(storage)
-    this.#commits = new Commits(storage, () => this.alarm.remember())
+    this.#commits = new Commits(storage, () => {
+      const restoreAlarm = this.alarm.remember()
+      return () => {
+        restoreAlarm()
+        this.unbound.forget()
+      }
+    })
     this.#env = env
   }
 

@@ -5,6 +5,7 @@
 import type { SessionMode } from '../tenant/session-mode.ts'
 import { SESSION_COLUMNS, type Session, type SessionRow, sessionFrom, sessionsWhere } from './sessions.ts'
 import { openTransportById, type Transport, type TransportRow, transportFrom } from './transports.ts'
+import type { UnboundLogins } from './unbound-logins.ts'
 
 /** What a request says of where it belongs. */
 export interface Asked {
@@ -34,6 +35,7 @@ export interface WhoseContext {
   readonly mode: SessionMode
   /** Whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
+  readonly unbound: UnboundLogins
   readonly nowMs: number
 }
 
@@ -72,28 +74,17 @@ interface Candidates {
   readonly values: readonly string[]
 }
 
-function read({ sql, mode, nowMs }: WhoseContext, { transport, handle }: Asked): Place {
-  const wanted = handle === null ? candidates(mode, transport) : { where: 'id = ?', values: [handle] }
-  // The plus keeps the index on ends from being taken for the one that finds the session at once.
-  const which =
-    wanted === null
-      ? null
-      : `${wanted.where} AND ended_at IS NULL AND +ends_at > ? ORDER BY started_at DESC, rowid DESC LIMIT 1`
-  const values = [...(wanted?.values ?? []), nowMs]
-  if (transport === null)
-    return {
-      transport: null,
-      session: which === null ? null : (sessionsWhere(sql, which, ...values)[0] ?? null),
-    }
-  if (which === null) return { transport: openTransportById(sql, transport), session: null }
-  const row = sql
-    .exec<BothRow>(
-      `SELECT ${OF_TRANSPORT}, ${OF_SESSION} FROM transports AS t
-         LEFT JOIN (SELECT ${SESSION_COLUMNS} FROM sessions WHERE ${which}) AS s ON TRUE
-       WHERE t.id = ? AND t.ended_at IS NULL`,
-      ...[...values, transport],
-    )
-    .toArray()[0]
+function read({ sql, mode, unbound, nowMs }: WhoseContext, { transport, handle }: Asked): Place {
+  const wanted = handle === null ? candidates(mode, transport) : { where: BY_ID, values: [handle] }
+  if (transport === null) {
+    const isUnbound = mode === 'auto' && handle === null
+    if (wanted === null || (isUnbound && unbound.areNone)) return { transport: null, session: null }
+    const session = sessionsWhere(sql, youngest(wanted.where), ...wanted.values, nowMs)[0] ?? null
+    if (isUnbound && session === null) unbound.noneFound()
+    return { transport: null, session }
+  }
+  if (wanted === null) return { transport: openTransportById(sql, transport), session: null }
+  const row = sql.exec<BothRow>(both(wanted.where), ...wanted.values, nowMs, transport).toArray()[0]
   if (row === undefined) return { transport: null, session: null }
   const session = row.id === null ? null : sessionFrom(row as unknown as SessionRow)
   return {
@@ -102,10 +93,34 @@ function read({ sql, mode, nowMs }: WhoseContext, { transport, handle }: Asked):
   }
 }
 
+const BY_ID = 'id = ?'
+
+/** The youngest live session that `where` selects. The plus keeps the index on ends from being taken for the one that finds it at once. */
+const youngest = written(
+  (where) => `${where} AND ended_at IS NULL AND +ends_at > ? ORDER BY started_at DESC, rowid DESC LIMIT 1`,
+)
+
 const OF_TRANSPORT = 't.protocol_version, t.client, t.listed_version, t.last_seen_at AS seen_at, t.ends_at'
 const OF_SESSION = SESSION_COLUMNS.split(', ')
   .map((column) => `s.${column} AS ${column}`)
   .join(', ')
+
+/** An open transport with that session beside it. */
+const both = written(
+  (where) => `SELECT ${OF_TRANSPORT}, ${OF_SESSION} FROM transports AS t
+     LEFT JOIN (SELECT ${SESSION_COLUMNS} FROM sessions WHERE ${youngest(where)}) AS s ON TRUE
+   WHERE t.id = ? AND t.ended_at IS NULL`,
+)
+
+/** Every call asks: a statement that is put together anew each time costs more than the search. There are four `where`. */
+function written(statement: (where: string) => string): (where: string) => string {
+  const texts = new Map<string, string>()
+  return (where) => {
+    const text = texts.get(where) ?? statement(where)
+    texts.set(where, text)
+    return text
+  }
+}
 
 interface BothRow extends Record<string, SqlStorageValue> {
   protocol_version: string | null

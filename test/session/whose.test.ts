@@ -313,3 +313,20 @@ test('a session whose time is over when the next login comes has ended of that, 
     vi.useRealTimers()
   }
 })
+
+test('an agent of the stateless era that was nobody for a while is somebody from its login to its logout, each time', async () => {
+  await makeGrant('auto')
+  const client = await clientOf('stateless')
+  expect([await whoami(client), await whoami(client)]).toEqual([null, null])
+  for (const account of ['ana', 'bea']) {
+    await login(client, account)
+    expect([await whoami(client), await onRecord(client)]).toEqual([account, account])
+    await client.call('auth_logout')
+    expect([await whoami(client), await onRecord(client)]).toEqual([null, null])
+  }
+  await login(client, 'cem')
+  // A login on a transport is another's.
+  await login(await clientOf('session'), 'dan')
+  expect(await whoami(client)).toBe('cem')
+  expect(await logouts()).toEqual(['ana', 'bea'])
+})
