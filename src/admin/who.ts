@@ -24,30 +24,69 @@ export type Who =
       readonly email?: string
     }
 
+/** A request, and the tenant that it is about; null: none in particular. */
+export interface Asked {
+  readonly http: Request
+  readonly env: Env
+  readonly tenant: string | null
+}
+
+/** By what a token is known again: as it is stored, and so no token. Null for `person`: the root token. */
+export interface Credential {
+  readonly person: string | null
+  /** SHA-256 of the secret part, or of the whole root token. */
+  readonly digest: Uint8Array
+}
+
 /** Who asks, or null: nobody who may know anything about the tenant of the path. */
 export async function authenticate(c: AdminContext): Promise<Who | null> {
   const { tenant = null } = c.req.param() as { tenant?: string }
   const http = c.req.raw
   if (!hostAllows(c.env, new URL(http.url).hostname, tenant)) return null
+  const asked = { http, env: c.env, tenant }
   const token = bearerToken(http.headers.get('authorization'))
-  if (token === null)
-    return tenant === null || !isName(tenant) || isElsewhere(c, tenant) ? null : byAccess(c, tenant)
-  // Before anything is compared, so that of an address that has failed too often the right token waits like a wrong one.
-  await slowDown(http, Date.now())
-  const who = (await isRoot(http, token, c.env))
-    ? ({ kind: 'root' } as const)
-    : await byToken(c, tenant, token)
-  if (who === null) await countFailure(http, c.env, Date.now())
-  return who
+  if (token === null) return isOfAnotherPage(http) ? null : byAccess(asked)
+  return (await byToken(asked, token))?.who ?? null
 }
 
-/** The person whose token it is; null, and no object asked, for what cannot be one of this tenant. */
-async function byToken(c: AdminContext, tenant: string | null, token: string): Promise<Who | null> {
-  if (tenant === null || !isName(tenant) || isElsewhere(c, tenant)) return null
+/** Whose the token is, and by what it is known again; null for one that opens nothing here. Failures are counted, and slowed. */
+export async function byToken(
+  asked: Asked,
+  token: string,
+): Promise<{ readonly who: Who; readonly credential: Credential } | null> {
+  const { http, env } = asked
+  // Before anything is compared, so that of an address that has failed too often the right token waits like a wrong one.
+  await slowDown(http, Date.now())
+  for (const credential of await credentialsOf(asked, token)) {
+    const who = await byCredential(asked, credential)
+    if (who !== null) return { who, credential }
+  }
+  await countFailure(http, env, Date.now())
+  return null
+}
+
+/** Who is behind what a token was known by; null where it is good no longer. */
+export async function byCredential(
+  { http, env, tenant }: Asked,
+  { person, digest }: Credential,
+): Promise<Who | null> {
+  if (person === null) return (await isRoot(http, digest, env)) ? { kind: 'root' } : null
+  if (tenant === null || !isName(tenant) || isElsewhere(http, env, tenant)) return null
+  const view = await tenantObject(env, tenant).personByToken(person, digest)
+  return view === null ? null : whoOf(tenant, view)
+}
+
+/** All that a token could be: the root token, and a person's where it names this tenant. Others cost no object a call. */
+async function credentialsOf({ tenant }: Asked, token: string): Promise<Credential[]> {
+  const root: Credential = { person: null, digest: await sha256(token) }
   const parsed = parsePersonToken(token)
-  if (parsed === null || parsed.tenant !== tenant) return null
-  const person = await tenantObject(c.env, tenant).personByToken(parsed.person, await sha256(parsed.secret))
-  return person === null ? null : whoOf(tenant, person)
+  if (parsed === null || parsed.tenant !== tenant) return [root]
+  return [root, { person: parsed.person, digest: await sha256(parsed.secret) }]
+}
+
+/** The tenant that a person's token names, or null for what is none. */
+export function tenantOfToken(token: string): string | null {
+  return parsePersonToken(token)?.tenant ?? null
 }
 
 /** Whether `who` may do what takes at least `role`. */
@@ -62,29 +101,35 @@ export function actorOf(who: Who): string {
 }
 
 /** The demo's tenant is of this machine alone. */
-function isElsewhere(c: AdminContext, tenant: string): boolean {
-  return tenant === DEMO_TENANT && !isLocalDemo(c.env, c.req.raw)
+function isElsewhere(http: Request, env: Env, tenant: string): boolean {
+  return tenant === DEMO_TENANT && !isLocalDemo(env, http)
 }
 
-/** The person whose address Cloudflare Access vouches for. Their browser sends its assertion of itself, so mind the page. */
-async function byAccess(c: AdminContext, tenant: string): Promise<Who | null> {
-  const { origin: here } = new URL(c.req.url)
-  const page = c.req.header('origin')
-  if (page !== undefined && page !== here) return null
-  if (c.req.method !== 'GET' && page === undefined && c.req.header('sec-fetch-site') !== undefined)
-    return null
-  if (!hasAssertion(c.req.raw)) return null
-  await slowDown(c.req.raw, Date.now())
-  const person = isPlausible(c.req.raw, c.env, Date.now()) ? await vouchedFor(c, tenant) : null
+/** Whether a page of another origin sends the request, as far as it shows. */
+function isOfAnotherPage(http: Request): boolean {
+  const page = http.headers.get('origin')
+  if (page !== null) return page !== new URL(http.url).origin
+  return http.method !== 'GET' && http.headers.has('sec-fetch-site')
+}
+
+/**
+ * The person whose address Cloudflare Access vouches for, or null. Their browser sends its assertion of itself, whichever page
+ * has it ask: the caller sees to that.
+ */
+export async function byAccess({ http, env, tenant }: Asked): Promise<Who | null> {
+  if (tenant === null || !isName(tenant) || isElsewhere(http, env, tenant)) return null
+  if (!hasAssertion(http)) return null
+  await slowDown(http, Date.now())
+  const person = isPlausible(http, env, Date.now()) ? await vouchedFor(http, env, tenant) : null
   if (person !== null) return whoOf(tenant, person)
-  await countFailure(c.req.raw, c.env, Date.now())
+  await countFailure(http, env, Date.now())
   return null
 }
 
-async function vouchedFor(c: AdminContext, tenant: string): Promise<PersonView | null> {
-  const object = tenantObject(c.env, tenant)
-  const trusted = trustedIn(c.env, await object.access())
-  const email = trusted === null ? null : await accessEmail(c.req.raw, trusted, Date.now())
+async function vouchedFor(http: Request, env: Env, tenant: string): Promise<PersonView | null> {
+  const object = tenantObject(env, tenant)
+  const trusted = trustedIn(env, await object.access())
+  const email = trusted === null ? null : await accessEmail(http, trusted, Date.now())
   return email === null ? null : object.personByEmail(email)
 }
 
@@ -112,10 +157,10 @@ function parsePersonToken(text: string): PersonToken | null {
 }
 
 /** Compares digests in constant time; without a root token that is good nobody is root. */
-async function isRoot(request: Request, given: string, env: Env): Promise<boolean> {
+async function isRoot(request: Request, digest: Uint8Array, env: Env): Promise<boolean> {
   const expected =
     rootToken(env) ?? (env.ROOT_TOKEN === undefined && isLocalDemo(env, request) ? DEMO_ROOT_TOKEN : null)
   // Compared all the same, so that the time of an answer does not tell whether there is one.
-  const isSame = sameBytes(await sha256(expected ?? ''), await sha256(given))
+  const isSame = sameBytes(await sha256(expected ?? ''), digest)
   return expected !== null && isSame
 }
