@@ -12,6 +12,7 @@ import { secretRoutes } from './secrets.ts'
 import { serverRoutes } from './servers.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tenantRoutes } from './tenants.ts'
+import { toolRoutes } from './tools.ts'
 import { webhookRoutes } from './webhooks.ts'
 import { whoamiRoutes } from './whoami.ts'
 
@@ -21,6 +22,7 @@ export const api: readonly Route[] = [
   ...peopleRoutes,
   ...secretRoutes,
   ...serverRoutes,
+  ...toolRoutes,
   ...policyRoutes,
   ...grantRoutes,
   ...outboxRoutes,

@@ -2,14 +2,12 @@
 import * as z from 'zod/v4'
 import { changesBetween } from '../cli/changes.ts'
 import type { Source } from '../cli/meaning.ts'
-import { nativeSchemas } from '../native/catalogue.ts'
 import { object } from '../policy/fragments.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
+import { describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
-import type { KnownTools } from '../policy/warnings.ts'
 import type { PolicySummary, PolicyView } from '../tenant/contract.ts'
-import type { ToolSchemas } from '../tenant/tool-schemas.ts'
 import {
   at,
   demoKeeps,
@@ -35,6 +33,7 @@ import {
   textBody,
   toldMembers,
 } from './route.ts'
+import { knownTools } from './tools.ts'
 
 const PATH = '/api/v1/tenants/:tenant/policies'
 
@@ -126,8 +125,7 @@ export const policyRoutes: readonly Route[] = [
       const { object, params, body, tenant, by } = call
       const wrong = nameProblem('policy', params.name)
       if (wrong !== null) return invalid([wrong])
-      const schemas = await object.toolSchemas()
-      const loaded = loadPolicyText(body, knownTools(schemas))
+      const loaded = loadPolicyText(body, knownTools(await object.toolSchemas()))
       if (!loaded.ok) return invalid(loaded.problems.map(describeProblem))
       const documentJson = JSON.stringify(readText(body).value)
       const put = await object.putPolicy(tenant, params.name, documentJson, by)
@@ -135,7 +133,7 @@ export const policyRoutes: readonly Route[] = [
       const warnings = [
         ...newTenant(put, tenant),
         ...loaded.warnings.map(describeProblem),
-        ...unchecked(schemas),
+        ...loaded.unchecked.map(describeUnchecked),
         ...demoKeeps(call, 'policy'),
       ]
       const now = { ...shown(put.now), warnings, ...toldOf(put) }
@@ -219,27 +217,6 @@ export const policyRoutes: readonly Route[] = [
     },
   ),
 ]
-
-/**
- * What a policy may speak of: native tools, and upstream ones under both of their names. Nothing while a server has
- * not listed its tools: then every name may be one of its.
- */
-function knownTools({ toolsJson, unlisted }: ToolSchemas): KnownTools {
-  if (unlisted.length > 0) return new Map()
-  const known = new Map<string, unknown>()
-  for (const [server, tool, schema] of JSON.parse(toolsJson) as [string, string, unknown][]) {
-    known.set(tool, schema)
-    known.set(`${server}__${tool}`, schema)
-  }
-  return new Map([...known, ...nativeSchemas()])
-}
-
-function unchecked({ unlisted }: ToolSchemas): string[] {
-  if (unlisted.length === 0) return []
-  return [
-    `The names of tools and arguments were not checked: the tools of ${unlisted.join(', ')} are not known yet.`,
-  ]
-}
 
 function summary({ name, version, isCurrent, createdAtMs, createdBy, reason, deletion }: PolicySummary) {
   return {

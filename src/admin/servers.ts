@@ -72,7 +72,7 @@ const toolSchema = z.object({
   exposed: z
     .string()
     .nullable()
-    .describe('As /mcp lists it and policies name it; null: it is left out there'),
+    .describe('As /mcp lists it; null: it is left out there. Policies name it <server>__<name>'),
   class: z
     .enum(annotationClasses)
     .describe('What the tool says of itself by its annotations; a claim, no proof'),

@@ -47,11 +47,14 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     operands: FILES,
     options: [
       { name: 'tools', value: 'FILE', help: 'warn of tools and arguments that this tools/list answer lacks' },
+      { name: 'gateway', value: null, help: 'warn of those that the servers of the gateway’s tenant lack' },
+      ...connection,
     ],
-    exitCodes: `0 all are policies; 1 problems; ${UNUSABLE}`,
+    exitCodes: `0 all are policies; 1 problems; ${UNUSABLE}, or no answer`,
     examples: [
       'gatehouse policy validate policies/*.yaml',
       'gatehouse policy convert old.yaml --to hosted | gatehouse policy validate -',
+      'gatehouse policy validate policies/*.yaml --gateway',
     ],
     run: validate,
   },

@@ -1,6 +1,6 @@
 /** The tools that a policy is checked against: the answer of a server to `tools/list`, kept in a file. */
 import * as z from 'zod/v4'
-import type { KnownTools } from '../policy/warnings.ts'
+import { type KnownTools, toolsListed } from '../policy/known-tools.ts'
 import { type Misuse, misuse, type Outcome, unreadable, type World } from './outcome.ts'
 
 const listed = z.object({ tools: z.array(z.object({ name: z.string(), inputSchema: z.unknown() })) })
@@ -16,7 +16,9 @@ export async function knownToolsIn(
   if (!content.ok) return { failed: unreadable([{ file, reason: content.reason }]) }
   const read = answer.safeParse(parse(content.bytes))
   if (read.success)
-    return { tools: new Map(read.data.tools.map(({ name, inputSchema }) => [name, inputSchema])) }
+    return {
+      tools: toolsListed(new Map(read.data.tools.map(({ name, inputSchema }) => [name, inputSchema]))),
+    }
   const problem: Misuse = {
     found: `--tools ${file}, which is something else`,
     allowed: 'the answer of a server to tools/list, as JSON: {"tools": [{"name": …, "inputSchema": …}]}',

@@ -1,5 +1,7 @@
 /** Policies out of files, and what is wrong with them, one line each. */
+import type { KnownTools } from '../policy/known-tools.ts'
 import { type Loaded, loadPolicyText } from '../policy/load.ts'
+import { describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem, type Problem } from '../policy/problem.ts'
 import { type Outcome, PROBLEMS, unreadable, type World } from './outcome.ts'
 
@@ -29,9 +31,32 @@ export function broken(file: string, problems: readonly Problem[]): Outcome {
 export async function policyIn(
   file: string,
   world: World,
+  known?: KnownTools,
 ): Promise<LoadedPolicy | { readonly failed: Outcome }> {
   const content = await world.read(file)
   if (!content.ok) return { failed: unreadable([{ file, reason: content.reason }]) }
-  const loaded = loadPolicyText(content.bytes)
+  const loaded = loadPolicyText(content.bytes, known)
   return loaded.ok ? loaded : { failed: broken(file, loaded.problems) }
+}
+
+/** What the author of a policy should know, a line each. */
+export function warningLines(file: string, { warnings, unchecked }: LoadedPolicy): string[] {
+  return [
+    ...warnings.map((warning) => problemLine(file, warning, 'warning: ')),
+    ...unchecked.map((it) => `${file}: warning: ${describeUnchecked(it)}`),
+  ]
+}
+
+/** The same as the gateway says it in its answer, but for lines and columns, which are those of the text that it was sent. */
+export function gatewayWords({ warnings, unchecked }: LoadedPolicy): string[] {
+  return [
+    ...warnings.map(({ line: _, column: __, ...warning }) => describeProblem(warning)),
+    ...unchecked.map(describeUnchecked),
+  ]
+}
+
+/** The warnings of an answer that have not been said before. */
+export function unsaid(warnings: unknown, said: ReadonlySet<string>): string[] {
+  if (!Array.isArray(warnings)) return []
+  return warnings.map(String).filter((it) => !said.has(it.replace(/^line \d+, column \d+: /, '')))
 }

@@ -1,6 +1,7 @@
 /** `policy validate`: is this a policy, and if not, why. */
+import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'
 import { loadPolicyText } from '../policy/load.ts'
-import type { KnownTools } from '../policy/warnings.ts'
+import { knownThere } from './admin/gateway-tools.ts'
 import type { Given } from './arguments.ts'
 import { knownToolsIn } from './known-tools.ts'
 import {
@@ -8,18 +9,19 @@ import {
   describeUnreadable,
   FINE,
   MISUSE,
+  misuse,
   type Outcome,
   PROBLEMS,
   type World,
 } from './outcome.ts'
-import { problemData, problemLine } from './source.ts'
+import { problemData, problemLine, warningLines } from './source.ts'
 
 const COMMAND = 'gatehouse policy validate'
 
 /** Checks every file, whatever is wrong with the others. */
-export async function validate({ operands, values }: Given, world: World): Promise<Outcome> {
-  const list = values.get('tools')
-  const known = list === undefined ? { tools: new Map() } : await knownToolsIn(COMMAND, list, world)
+export async function validate(given: Given, world: World): Promise<Outcome> {
+  const { operands } = given
+  const known = await knownTools(given, world)
   if ('failed' in known) return known.failed
   const outcomes: Outcome[] = []
   for (const file of operands) outcomes.push(validateContent(file, await world.read(file), known.tools))
@@ -30,6 +32,18 @@ export async function validate({ operands, values }: Given, world: World): Promi
     errors: outcomes.flatMap(({ errors }) => errors),
     data: { ok: code === FINE, files: outcomes.map(({ data }) => data) },
   }
+}
+
+/** What the policies are checked against. */
+async function knownTools(
+  given: Given,
+  world: World,
+): Promise<{ readonly tools: KnownTools } | { readonly failed: Outcome }> {
+  const list = given.values.get('tools')
+  const isAsked = given.switches.has('gateway')
+  if (list === undefined) return isAsked ? knownThere(COMMAND, given, world) : { tools: nothingKnown }
+  if (!isAsked) return knownToolsIn(COMMAND, list, world)
+  return { failed: misuse(COMMAND, [{ found: '--tools and --gateway', allowed: 'one of them' }]) }
 }
 
 /** What there is to say of one file. */
@@ -48,14 +62,12 @@ export function validateContent(file: string, content: Content, known: KnownTool
       data: { file, ok: false, problems: loaded.problems.map(problemData) },
     }
   }
-  const { dialect, warnings } = loaded
+  const { dialect, warnings, unchecked } = loaded
+  const data = { file, ok: true, dialect, warnings: warnings.map(problemData) }
   return {
     code: FINE,
-    lines: [
-      `${file}: OK, ${dialect} dialect`,
-      ...warnings.map((warning) => problemLine(file, warning, 'warning: ')),
-    ],
+    lines: [`${file}: OK, ${dialect} dialect`, ...warningLines(file, loaded)],
     errors: [],
-    data: { file, ok: true, dialect, warnings: warnings.map(problemData) },
+    data: unchecked.length === 0 ? data : { ...data, unchecked },
   }
 }

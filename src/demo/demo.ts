@@ -6,6 +6,7 @@
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { isLocalRequest } from '../loopback.ts'
+import { toolsListed } from '../policy/known-tools.ts'
 import { sha256 } from '../sha256.ts'
 import { checkConfig, type TenantConfig, tenantConfig, versioned } from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
@@ -72,7 +73,7 @@ export async function demoProblem(): Promise<string | null> {
 async function readDemo(): Promise<DemoState> {
   // Not imported above: the tools know the settings, which know where the demo is.
   const { nativeSchemas } = await import('../native/catalogue.ts')
-  const checked = await checkConfig(settings, policy, nativeSchemas())
+  const checked = await checkConfig(settings, policy, toolsListed(nativeSchemas()))
   if (checked.ok) {
     for (const warning of checked.warnings) log('warn', 'demo.policy_warning', { warning })
     return { config: checked.config, problem: null }

@@ -3,7 +3,7 @@ import type { Tool } from '@modelcontextprotocol/server'
 import { legitiServerTools } from '../legiti/server.ts'
 import { sessionTools } from '../session/tools.ts'
 import type { SessionMode } from '../tenant/session-mode.ts'
-import type { NativeServerName } from './server-names.ts'
+import { type NativeServerName, nativeServerNames } from './server-names.ts'
 import { type NativeTool, withSessionExplained } from './tool.ts'
 
 const tools: readonly NativeTool[] = [...sessionTools, ...legitiServerTools]
@@ -35,4 +35,12 @@ export function isNativeName(name: string): boolean {
 /** The argument schemas of all native tools, for checking a policy against them. */
 export function nativeSchemas(): ReadonlyMap<string, unknown> {
   return new Map(tools.map(({ definition }) => [definition.name, definition.inputSchema]))
+}
+
+/** All native tools, by server. */
+export function nativeTools(): { readonly server: NativeServerName; readonly tools: readonly Tool[] }[] {
+  return nativeServerNames.map((server) => ({
+    server,
+    tools: tools.filter((it) => it.server === server).map(({ definition }) => definition),
+  }))
 }

@@ -9,14 +9,16 @@ import { compile } from './compile.ts'
 import { type Dialect, dialectOf } from './dialect.ts'
 import { type HostedDocument, hostedDocument, hostedTool } from './hosted.ts'
 import { problemsOf } from './issues.ts'
+import { type KnownTools, nothingKnown } from './known-tools.ts'
 import type { Policy } from './model.ts'
+import { type Unchecked, uncheckedOf } from './name-warnings.ts'
 import { describeValue, type Problem, pointer } from './problem.ts'
 import { type RuleDocument, ruleDocument, ruleTool } from './rules.ts'
 import { type ShortDocument, shortDocument, shortTool, translateShort } from './short.ts'
 import { readText } from './text.ts'
 import { translateRules } from './translate-rules.ts'
 import type { Translation } from './translation.ts'
-import { type KnownTools, warningsOf } from './warnings.ts'
+import { warningsOf } from './warnings.ts'
 
 export type Loaded =
   | {
@@ -27,16 +29,18 @@ export type Loaded =
       readonly hosted: HostedDocument
       /** What is allowed, and probably not meant. */
       readonly warnings: readonly Problem[]
+      /** Names that nobody could check, since the tools of a server are not known. */
+      readonly unchecked: readonly Unchecked[]
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /**
  * Loads a parsed document, of whichever dialect. Never throws, whatever it is given.
  *
- * @param knownTools the argument schemas of tools, as far as they are known: a condition on an argument that its
- *   tool does not have is a warning
+ * @param known the tools that there are, as far as they are known: a name that none of them has, and a condition on an
+ *   argument that its tool does not have, are warnings
  */
-export function loadPolicy(document: unknown, knownTools: KnownTools = new Map()): Loaded {
+export function loadPolicy(document: unknown, known: KnownTools = nothingKnown): Loaded {
   const foreign = notJson(document)
   if (foreign !== null) {
     return refused({ pointer: pointer(...foreign.path), found: foreign.found, allowed: 'a JSON value' })
@@ -55,18 +59,19 @@ export function loadPolicy(document: unknown, knownTools: KnownTools = new Map()
   const all = [...translation.problems, ...problems]
   if (all.length > 0) return { ok: false, problems: all }
   const { hosted } = translation
-  return { ok: true, policy, dialect, hosted, warnings: warningsOf(translation, knownTools) }
+  const said = { warnings: warningsOf(translation, known), unchecked: uncheckedOf(hosted, known) }
+  return { ok: true, policy, dialect, hosted, ...said }
 }
 
 /** Loads text, or UTF-8 bytes: JSON or YAML 1.2. Problems and warnings say line and column. Never throws. */
-export function loadPolicyText(source: string | Uint8Array, knownTools: KnownTools = new Map()): Loaded {
+export function loadPolicyText(source: string | Uint8Array, known: KnownTools = nothingKnown): Loaded {
   const { value, problems, locate } = readText(source)
   const place = (problem: Problem): Problem => ({
     ...locate(problem.pointer, problem.onName ?? false),
     ...problem,
   })
   if (problems.length > 0) return { ok: false, problems: problems.map(place) }
-  const loaded = loadPolicy(value, knownTools)
+  const loaded = loadPolicy(value, known)
   return loaded.ok
     ? { ...loaded, warnings: loaded.warnings.map(place) }
     : { ok: false, problems: loaded.problems.map(place) }

@@ -2,15 +2,14 @@
 import { isObject } from '../json.ts'
 import { sections } from './compile.ts'
 import type { HostedRules } from './hosted.ts'
+import type { KnownTools } from './known-tools.ts'
 import { readKinds } from './model.ts'
+import { isNoName, nameWarning, readingWarnings } from './name-warnings.ts'
 import { parsePath, type Step } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'
 import type { Translation } from './translation.ts'
 import { pathsIn, type Use, usesOf } from './uses.ts'
-
-/** JSON Schemas of the arguments of tools, as `tools/list` publishes them. */
-export type KnownTools = ReadonlyMap<string, unknown>
 
 /** Warnings about a document that has compiled. */
 export function warningsOf({ hosted, origins }: Translation, known: KnownTools): Problem[] {
@@ -26,24 +25,22 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
     // A tool's name may have neither, as far as any server is known.
     else if (name.includes('://')) warnings.push(noTool(name, place))
   }
+  for (const [name, place] of hidden) {
+    const warning = isNoName(name) ? null : nameWarning(known, name, place)
+    if (warning !== null) warnings.push(warning)
+  }
   for (const [tool, rules] of tools) {
     const place = pointer('tools', tool)
-    if (known.size > 0 && !known.has(tool)) {
-      const found = `the tool ${JSON.stringify(tool)}, which no server has`
-      const names = [...known.keys()]
-      warnings.push({
-        pointer: place,
-        found,
-        allowed: 'a tool that is known',
-        nearest: nearest(tool, names),
-        onName: true,
-      })
-    }
+    const warning = nameWarning(known, tool, place)
+    if (warning !== null) warnings.push(warning)
     for (const use of usesOf(rules, place, origin)) {
-      const warning = unknownArgument(use, known.get(tool))
-      if (warning !== null) warnings.push(warning)
+      const unknown = (known.schemas.get(tool) ?? []).map((schema) => unknownArgument(use, schema))
+      // Of several servers' tools of one name it is enough that one takes it.
+      const [first = null] = unknown
+      if (first !== null && unknown.every((it) => it !== null)) warnings.push(first)
     }
   }
+  warnings.push(...readingWarnings(hosted, known))
   const reading = readKinds.flatMap((kind) =>
     Object.entries(hosted[sections[kind]] ?? {}).map(
       ([key, it]) => [it, pointer(sections[kind], key)] as const,

@@ -9,10 +9,10 @@ import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
+import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
-import type { KnownTools } from '../policy/warnings.ts'
 import { shortDigest } from '../sha256.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { sessionModes } from './session-mode.ts'
@@ -137,13 +137,13 @@ export type Checked =
 /**
  * Checks settings and policy and gives them their version. Nothing that does not load is ever stored.
  *
- * @param knownTools argument schemas by tool: what the policy asks of tools or arguments that none of them has is
+ * @param knownTools the tools that there are: what the policy asks of tools or arguments that none of them has is
  *   warned of
  */
 export async function checkConfig(
   settings: unknown,
   policy: unknown,
-  knownTools: KnownTools = new Map(),
+  knownTools: KnownTools = nothingKnown,
   upstreams: readonly UpstreamConfig[] = [],
 ): Promise<Checked> {
   const parsed = settingsSchema.safeParse(settings)
@@ -186,7 +186,7 @@ export async function tenantConfig(
   policy: unknown,
   upstreams: readonly UpstreamConfig[] = [],
 ): Promise<TenantConfig> {
-  const checked = await checkConfig(settings, policy, new Map(), upstreams)
+  const checked = await checkConfig(settings, policy, nothingKnown, upstreams)
   if (!checked.ok) throw new Error(checked.problems.join('; '))
   return checked.config
 }

@@ -308,7 +308,7 @@ export class TenantObject extends DurableObject<Env> {
 
   /** Argument schemas of what the tenant's servers list, for checking policies. */
   async toolSchemas(): Promise<ToolSchemas> {
-    return this.#tenancy.read(toolSchemas, { toolsJson: '[]', unlisted: [] })
+    return this.#tenancy.read((sql) => toolSchemas(sql), { toolsJson: '[]', servers: [] })
   }
 
   async observe(server: string, listing: ObservedListing) {

@@ -1,33 +1,40 @@
 /** What the tenant's upstream servers were last seen to list, as far as a policy can be checked against it. */
 import { isObject } from '../json.ts'
-import { readTools } from './listings.ts'
+import { readListing, readTools } from './listings.ts'
 import { serverNames } from './servers.ts'
 
-/** More is not sent to whoever checks a policy: its servers count as unlisted. */
+/** More is not sent to whoever checks a policy: the servers whose lists do not fit count as unlisted. */
 const LONGEST = 8 * 1024 * 1024
 
 export interface ToolSchemas {
   /** JSON array of [server, tool, input schema]. */
   readonly toolsJson: string
-  /** Servers whose tools are not known. */
-  readonly unlisted: readonly string[]
+  /** All upstream servers, by name. */
+  readonly servers: readonly ListedServer[]
 }
 
-export function toolSchemas(sql: SqlStorage): ToolSchemas {
+export interface ListedServer {
+  readonly name: string
+  /** Whether its tools are known. */
+  readonly isListed: boolean
+  /** Exposed name (behind `<server>__`) to the server's own, for those whose own does not fit. */
+  readonly renamed: Readonly<Record<string, string>>
+}
+
+/** @param longest characters of all lists together; of more, servers by name while they fit */
+export function toolSchemas(sql: SqlStorage, longest = LONGEST): ToolSchemas {
   const all: [string, string, unknown][] = []
-  const unlisted: string[] = []
+  const servers: ListedServer[] = []
   let length = 0
-  for (const server of serverNames(sql)) {
-    const tools = readTools(sql, server)
-    length += tools?.length ?? 0
-    if (tools === null || length > LONGEST) {
-      unlisted.push(server)
-      continue
-    }
+  for (const name of serverNames(sql)) {
+    const tools = readTools(sql, name)
+    const isListed = tools !== null && length + tools.length <= longest
+    servers.push({ name, isListed, renamed: (isListed ? readListing(sql, name)?.renamed : null) ?? {} })
+    if (!isListed) continue
+    length += tools.length
     for (const tool of JSON.parse(tools) as unknown[]) {
-      if (isObject(tool) && typeof tool.name === 'string')
-        all.push([server, tool.name, tool.inputSchema ?? {}])
+      if (isObject(tool) && typeof tool.name === 'string') all.push([name, tool.name, tool.inputSchema ?? {}])
     }
   }
-  return { toolsJson: JSON.stringify(all), unlisted }
+  return { toolsJson: JSON.stringify(all), servers }
 }

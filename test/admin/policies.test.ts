@@ -93,12 +93,79 @@ describe('a policy', () => {
       tools: { crm__find: { limits: [] }, find: { limits: [] }, fnd: { limits: [] } },
     }
     expect((await put(document)).body?.warnings).toEqual([
-      'The names of tools and arguments were not checked: the tools of crm are not known yet.',
+      'The tools of crm are not known yet, so these names were not checked: crm__find, find, fnd.',
     ])
     const toolsJson = JSON.stringify([{ name: 'find', inputSchema: { type: 'object' } }])
     await tenantObject('acme').observe('crm', { digest: 'one', toolsJson })
     const { warnings } = (await put(document, 'other')).body as { warnings: string[] }
     expect(warnings).toEqual([expect.stringContaining('the tool "fnd", which no server has')])
+  })
+
+  test('is checked against the servers that are known, whichever others are not', async () => {
+    for (const name of ['crm', 'dead'])
+      await admin('PUT', `acme/servers/${name}`, { url: `https://${name}.example.com/mcp` })
+    const schema = { type: 'object', properties: { amount: {} } }
+    const long = `take.${'x'.repeat(60)}`
+    const toolsJson = JSON.stringify([
+      { name: 'find', inputSchema: schema },
+      { name: long, inputSchema: schema },
+    ])
+    await tenantObject('acme').observe('crm', { digest: 'one', toolsJson })
+    const { servers } = (await admin('GET', 'acme/tools')).body as { servers: Json[] }
+    const [crm, dead] = servers.filter(({ native }) => native === false)
+    expect([crm, dead]).toEqual([
+      {
+        name: 'crm',
+        native: false,
+        tools: [
+          { names: ['crm__find', 'find'], shown_as: null, input_schema: schema },
+          {
+            names: [`crm__${long}`, long],
+            shown_as: expect.stringMatching(/^crm__take_x+_[0-9a-f]{8}$/),
+            input_schema: schema,
+          },
+        ],
+      },
+      { name: 'dead', native: false, tools: null },
+    ])
+    const [, { shown_as: shownAs } = {}] = (crm?.tools ?? []) as { shown_as?: string }[]
+    const answer = await put({
+      ...ALLOW,
+      hide: ['crm__fnid', 'dead__drop'],
+      tools: {
+        crm__find: { require: [{ path: 'args.amuont', op: 'exists', value: true }] },
+        fnd: {},
+        anything: {},
+        track_sael: {},
+        crn__find: {},
+        [String(shownAs)]: {},
+      },
+      resources: { 'dead+x:*': {}, 'daed+x:*': {} },
+    })
+    const { warnings } = answer.body as { warnings: string[] }
+    const place = (pointer: string) =>
+      expect.stringMatching(new RegExp(`^line 1, column \\d+: ${pointer}: found `))
+    expect(warnings).toEqual([
+      place('/hide/0'),
+      place('/tools/crm__find/require/0'),
+      place('/tools/fnd'),
+      place('/tools/track_sael'),
+      place('/tools/crn__find'),
+      place(`/tools/${shownAs}`),
+      place('/resources/daed\\+x:\\*'),
+      'The tools of dead are not known yet, so these names were not checked: anything, dead__drop.',
+    ])
+    const said = (pointer: string) => warnings.find((it) => it.includes(`: ${pointer}: `)) ?? ''
+    expect(said('/hide/0')).toContain(
+      'which no server has; allowed: a tool that is known; did you mean "crm__find"?',
+    )
+    expect(said('/tools/fnd')).toMatch(/or one of dead, whose tools are not; did you mean "find"\?$/)
+    expect(said('/tools/track_sael')).toMatch(/did you mean "track_sale"\?$/)
+    expect(said('/tools/crn__find')).toContain(
+      'of the server "crn", which is not there; allowed: a server that is there (crm, dead); did you mean "crm__find"?',
+    )
+    expect(said(`/tools/${shownAs}`)).toContain(`did you mean "crm__${long}"?`)
+    expect(said('/resources/daed+x:*')).toMatch(/did you mean "dead\+x:\*"\?$/)
   })
 
   test('is not deleted under a grant', async () => {

@@ -91,9 +91,12 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     const questions: string[] = []
     const asked = (question: string) => questions.push(question)
     const no = await cli('policy push readers stricter.yaml', files, { answer: false, asked })
-    expect(no).toEqual({ code: 1, out: '', err: 'gatehouse policy push: nothing was done\n' })
+    const warning =
+      'stricter.yaml:3:8 warning: /hide/0: found the tool "pay", which no server has; allowed: a tool that is known\n'
+    expect(no).toEqual({ code: 1, out: '', err: `${warning}gatehouse policy push: nothing was done\n` })
     const yes = await cli('policy push readers stricter.yaml --reason audit', files, { answer: true, asked })
-    expect(yes).toMatchObject({ code: 0, out: 'policy readers is now version 2\n' })
+    // Said before the question, and not again by the gateway's answer.
+    expect(yes).toMatchObject({ code: 0, out: 'policy readers is now version 2\n', err: warning })
     expect(questions).toEqual([expect.stringMatching(change), expect.stringMatching(/Push it as readers\?$/)])
 
     expect(await cli('policy diff @readers:1 @readers')).toMatchObject({ code: 1 })

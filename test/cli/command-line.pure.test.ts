@@ -38,7 +38,7 @@ describe('a command line that is not understood', () => {
     ],
     [
       'policy validate a -x',
-      'gatehouse policy validate: found the unknown option "-x"; allowed: --tools, --json, --help',
+      'gatehouse policy validate: found the unknown option "-x"; allowed: --tools, --gateway, --url, --token, --tenant, --json, --help',
     ],
     [
       'policy validate a --json=1',

@@ -13,6 +13,7 @@ const files = {
   'empty.yaml': '{}',
   'p.json': '{"version":"1"}',
   'q.json': '{"version":"1","default":"allow"}',
+  'tools.json': '{"tools":[]}',
   '-': 'value',
   't/grants/applied.yaml': '{}',
 }
@@ -37,6 +38,8 @@ const lines: readonly string[] = [
   'server scan crm --reason r',
   'server accept crm --reason r --wait',
   'server accept crm --tool t --reason r',
+  'policy validate p.json --gateway',
+  'policy validate p.json --tools tools.json',
   'policy push readers p.json --yes --key k3 --reason r',
   'policy push readers q.json --yes --reason r --wait',
   'policy diff @readers:1 @readers --tools t',
@@ -105,7 +108,6 @@ const valid: Readonly<Record<string, string>> = {
 
 /** Commands that ask the gateway nothing, and why that is right. */
 const local: Readonly<Record<string, string>> = {
-  'gatehouse policy validate': 'reads files',
   'gatehouse policy explain': 'reads files',
   'gatehouse policy test': 'reads files',
   'gatehouse policy convert': 'reads files',

@@ -88,7 +88,7 @@ describe('nothing is missing from the page', () => {
 
   /** What the engine was seen to say: prose around the blocks proves nothing. */
   const outcomes = blocks
-    .filter(({ kind }) => !['policy', 'refused', 'tools'].includes(kind))
+    .filter(({ kind }) => !['policy', 'refused', 'tools', 'servers'].includes(kind))
     .map(({ text }) => text)
     .join('\n')
   const folder = new URL('../../src/policy/', import.meta.url)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { refund, reserve } from '../../src/policy/counting.ts'
 import { decide, isListed } from '../../src/policy/decide.ts'
+import { toolsListed } from '../../src/policy/known-tools.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
 import type { Decision } from '../../src/policy/model.ts'
 import { processorClock } from '../support/processor-time.ts'
@@ -131,7 +132,7 @@ describe('mistake 6: rules that are accepted and can never match', () => {
     const schema = { type: 'object', properties: { amount: {} } }
     const loaded = loadPolicy(
       conditionOf({ path: 'args.amuont', op: 'gt', value: 1 }),
-      new Map([['t', schema]]),
+      toolsListed(new Map([['t', schema]])),
     )
     expect(loaded).toMatchObject({
       ok: true,

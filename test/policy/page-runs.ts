@@ -1,8 +1,10 @@
 /** Runs the blocks of docs/policy.md in their order: what the engine says of each, line by line. */
 import { type ConditionDocument, compileCondition } from '../../src/policy/condition.ts'
 import { decide } from '../../src/policy/decide.ts'
+import { type KnownTools, nothingKnown, toolsListed, toolsOf } from '../../src/policy/known-tools.ts'
 import { type Loaded, loadPolicy } from '../../src/policy/load.ts'
 import type { Call } from '../../src/policy/model.ts'
+import { describeUnchecked } from '../../src/policy/name-warnings.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 import { type Block, Calls, load, unfold } from './page.ts'
 import { call, NOON, policyOf } from './support.ts'
@@ -15,7 +17,7 @@ export interface Run {
 
 /** What the blocks before it leave to a block. */
 interface State {
-  tools: Map<string, unknown>
+  tools: KnownTools
   loaded: Loaded | null
   calls: Calls | null
 }
@@ -30,10 +32,8 @@ export const blockKinds: ReadonlyMap<string, (block: Block, state: State) => rea
   ['text decisions', decisions],
   ['text truths', ({ text }: Block) => text.split('\n').map(truth)],
   ['json tools', tools],
-  [
-    'text warnings',
-    (_: Block, { loaded }: State) => (loaded?.ok ? loaded.warnings : []).map(describeProblem),
-  ],
+  ['json servers', servers],
+  ['text warnings', warnings],
   ['json converted', (_: Block, { loaded }: State) => json(loaded?.ok ? loaded.hosted : null)],
   ['text explanation', (_: Block, { calls }: State) => calls?.explanation.split('\n') ?? []],
   ['json answer', (_: Block, { calls }: State) => json(calls?.answer())],
@@ -43,7 +43,7 @@ export const blockKinds: ReadonlyMap<string, (block: Block, state: State) => rea
 
 /** Runs all blocks. One that is not marked is left out. */
 export function follow(blocks: readonly Block[]): Run[] {
-  const state: State = { tools: new Map(), loaded: null, calls: null }
+  const state: State = { tools: nothingKnown, loaded: null, calls: null }
   return blocks.flatMap((block) => {
     const run = blockKinds.get(`${block.language} ${block.kind}`)
     return run === undefined ? [] : [{ block, engine: run(block, state) }]
@@ -54,7 +54,7 @@ function policy(block: Block, state: State): readonly string[] {
   const loaded = load(block, state.tools)
   state.loaded = loaded
   state.calls = loaded.ok ? new Calls(loaded.policy) : null
-  state.tools = new Map()
+  state.tools = nothingKnown
   return loaded.ok ? [] : loaded.problems.map(describeProblem)
 }
 
@@ -76,8 +76,32 @@ function decisions({ text }: Block, { calls }: State): readonly string[] {
 }
 
 function tools(block: Block, state: State): readonly string[] {
-  state.tools = new Map(Object.entries(JSON.parse(block.text) as Record<string, unknown>))
+  state.tools = toolsListed(new Map(Object.entries(JSON.parse(block.text) as Record<string, unknown>)))
   return block.text.split('\n')
+}
+
+/** The servers of a tenant: argument schemas by tool, or null where its tools are not known. */
+function servers(block: Block, state: State): readonly string[] {
+  const all = Object.entries(JSON.parse(block.text) as Record<string, Record<string, unknown> | null>)
+  state.tools = toolsOf(
+    all.map(([name, listed]) => ({
+      name,
+      isNative: false,
+      tools:
+        listed &&
+        Object.entries(listed).map(([own, schema]) => ({
+          names: [`${name}__${own}`, own],
+          shownAs: null,
+          schema,
+        })),
+    })),
+  )
+  return block.text.split('\n')
+}
+
+function warnings(_: Block, { loaded }: State): readonly string[] {
+  if (loaded?.ok !== true) return []
+  return [...loaded.warnings.map(describeProblem), ...loaded.unchecked.map(describeUnchecked)]
 }
 
 /** `lt 5 given 4 -> holds`. */

@@ -3,6 +3,7 @@ import { limitedHeaders, limitedResult } from '../../src/gateway/call-results.ts
 import { type Limited, reserve, type Subject } from '../../src/policy/counting.ts'
 import { decide } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'
+import { nothingKnown } from '../../src/policy/known-tools.ts'
 import { type Loaded, loadPolicy, loadPolicyText } from '../../src/policy/load.ts'
 import type { Call, Context, Kind, Policy, Shadow } from '../../src/policy/model.ts'
 import { MemoryCounters } from './support.ts'
@@ -30,7 +31,7 @@ export function unfold(text: string): string {
 }
 
 /** Loads a block as its reader would save it: YAML as text, or bytes where it has some, and JSON parsed. */
-export function load({ language, text }: Block, knownTools = new Map<string, unknown>()): Loaded {
+export function load({ language, text }: Block, knownTools = nothingKnown): Loaded {
   const unfolded = unfold(text)
   if (language === 'json') return loadPolicy(JSON.parse(unfolded), knownTools)
   const [before, byte, after] = unfolded.split(/«byte (..)»/)

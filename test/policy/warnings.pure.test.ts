@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { toolsListed } from '../../src/policy/known-tools.ts'
 import { loadPolicy, loadPolicyText } from '../../src/policy/load.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 
@@ -16,7 +17,7 @@ const schema = {
 }
 
 function warnings(rules: unknown, known = new Map<string, unknown>([['t', schema]])) {
-  const loaded = loadPolicy({ version: '1', tools: { t: rules } }, known)
+  const loaded = loadPolicy({ version: '1', tools: { t: rules } }, toolsListed(known))
   if (!loaded.ok) throw new Error(loaded.problems.map(describeProblem).join('\n'))
   return loaded.warnings.map(describeProblem)
 }
@@ -88,7 +89,7 @@ describe('a condition on an argument that its tool does not have is warned of', 
   test('in the place of the author’s own dialect, with line and column', () => {
     const text =
       'version: "1"\ntools:\n  t:\n    rules:\n      - conditions: [{ path: args.x, op: eq, value: 1 }]'
-    const loaded = loadPolicyText(text, new Map([['t', schema]]))
+    const loaded = loadPolicyText(text, toolsListed(new Map([['t', schema]])))
     expect(loaded.ok && loaded.warnings.map(describeProblem)).toEqual([
       expect.stringMatching(/^line 5, column 22: \/tools\/t\/rules\/0\/conditions\/0: found args\.x, but/),
     ])

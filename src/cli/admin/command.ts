@@ -182,6 +182,11 @@ export function listed(text: string): string[] {
   return text.split(',').map((one) => one.trim())
 }
 
+/** Says on standard error, at once, what should be read before anything is agreed to; with `--json` the document says it. */
+export function warned(world: World, { switches }: Given, warnings: readonly string[]): void {
+  if (!switches.has('json')) for (const line of warnings) world.warn(`${visible(line)}\n`)
+}
+
 /**
  * Goes on only where somebody says so: `--yes`, or a person at a terminal, who sees the lines first.
  *

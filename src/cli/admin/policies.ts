@@ -1,14 +1,16 @@
 /** `policy push` and whatever else is done to policies that a gateway has. */
+import type { KnownTools } from '../../policy/known-tools.ts'
 import { canonical } from '../apply/canonical.ts'
 import type { Given } from '../arguments.ts'
 import { changesBetween } from '../changes.ts'
 import type { Command } from '../commands.ts'
 import { changeLines } from '../diff.ts'
 import { FINE, fine, type Outcome, visible, type World } from '../outcome.ts'
-import { type LoadedPolicy, policyIn } from '../source.ts'
+import { gatewayWords, type LoadedPolicy, policyIn, unsaid, warningLines } from '../source.ts'
 import { type Answer, type Api, changed, Ended, part } from './api.ts'
-import { administer, documentIn, keyOf, mistaken, ONE, unlessAgreed, yes } from './command.ts'
+import { administer, documentIn, keyOf, mistaken, ONE, unlessAgreed, warned, yes } from './command.ts'
 import { loaded } from './deployed.ts'
+import { knownTo } from './gateway-tools.ts'
 import { member, shownList } from './shown.ts'
 
 const PATH = '/policies'
@@ -94,16 +96,20 @@ export const policyAdminCommands: readonly Command[] = [
 
 async function push(api: Api, given: Given, world: World): Promise<Outcome> {
   const [name = '', from = ''] = given.operands
-  const { policy: next, document } = await readOnce(from, world)
+  const { document, checked } = await readOnce(from, world)
+  const next = await checked(await knownTo(api))
   const before = await api.find(of(name))
   if (before !== null && canonical(before.body.policy) === canonical(document))
     return fine(['nothing to do'], { changed: false, ...before.body })
   const was = `@${name}`
   const changes = before === null ? [] : changesBetween(loaded(api, before), next)
   const lines = before === null ? [`policy ${name} is new`] : changeLines(changes, was, from)
+  const warnings = warningLines(from, next)
+  warned(world, given, warnings)
   const refused = await unlessAgreed(api, given, world, lines, `Push it as ${name}?`, {
     changed: false,
     changes,
+    warnings,
   })
   if (refused !== null) return refused
   const pushed = await api.put(of(name), {
@@ -111,19 +117,30 @@ async function push(api: Api, given: Given, world: World): Promise<Outcome> {
     ...(before === null ? { absent: true } : { match: before.tag }),
     ...keyOf(given),
   })
-  return done(given, lines, `policy ${name} is now version ${pushed.body.version}`, pushed)
+  const left = unsaid(pushed.body.warnings, new Set(gatewayWords(next)))
+  const said = { ...pushed, body: { ...pushed.body, warnings: left } }
+  const outcome = done(given, lines, `policy ${name} is now version ${pushed.body.version}`, said)
+  return { ...outcome, data: pushed.body }
 }
 
-/** Standard input can be read once only. */
+/** Standard input can be read once only. Throws `Ended` where it holds no policy. */
 async function readOnce(
   from: string,
   world: World,
-): Promise<{ readonly policy: LoadedPolicy; readonly document: unknown }> {
+): Promise<{
+  readonly document: unknown
+  /** The policy, with what there is to say of its names. */
+  readonly checked: (known: KnownTools) => Promise<LoadedPolicy>
+}> {
   const content = await world.read(from)
   const once: World = { ...world, read: async () => content }
-  const policy = await policyIn(from, once)
-  if ('failed' in policy) throw new Ended(policy.failed)
-  return { policy, document: await documentIn(from, once) }
+  const checked = async (known?: KnownTools) => {
+    const policy = await policyIn(from, once, known)
+    if ('failed' in policy) throw new Ended(policy.failed)
+    return policy
+  }
+  await checked()
+  return { document: await documentIn(from, once), checked }
 }
 
 async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> {

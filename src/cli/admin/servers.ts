@@ -89,8 +89,11 @@ export const serverCommands: readonly Command[] = [
         body.listed_at === null
           ? `the tools of ${name} are not known: gatehouse server scan ${name} asks it for them`
           : `as listed at ${body.listed_at}`
+      const named = (it: Json) => `${name}__${it.name}`
+      const isRenamed = items.some((it) => it.exposed !== named(it))
       const shown = shownList(items, [
-        ['tool', (it) => it.exposed ?? `(left out: ${String(it.name)})`],
+        ['tool', named],
+        ...(isRenamed ? [['in /mcp', (it: Json) => it.exposed ?? '(left out)'] as const] : []),
         member('class'),
         member('title'),
         member('drifted'),

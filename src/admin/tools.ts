@@ -1,0 +1,85 @@
+/** The administration API's tools: everything that a policy of the tenant can name, as far as it is known. */
+import * as z from 'zod/v4'
+import { aliasOf } from '../forward/alias.ts'
+import { nativeTools } from '../native/catalogue.ts'
+import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
+import type { ToolSchemas } from '../tenant/tool-schemas.ts'
+import { exposedName } from '../upstream/names.ts'
+import { answer, type Route, route } from './route.ts'
+
+const serverSchema = z.object({
+  name: z.string(),
+  native: z.boolean().describe('It is the gateway’s own: policies name its tools by their names alone'),
+  tools: z
+    .array(
+      z.object({
+        names: z.array(z.string()).describe('As policies may name it, the fullest first'),
+        shown_as: z
+          .string()
+          .nullable()
+          .describe('As /mcp lists it, where policies name it otherwise, for it does not fit there'),
+        input_schema: z.unknown(),
+      }),
+    )
+    .nullable()
+    .describe('null: they are not known, for it was never listed, or lists too much to keep'),
+})
+
+export const toolRoutes: readonly Route[] = [
+  route(
+    {
+      method: 'GET',
+      path: '/api/v1/tenants/:tenant/tools',
+      role: 'viewer',
+      summary: 'The tools that policies are checked against, as they were last listed; asks no server',
+      answers: {
+        200: answer('All servers, each with its tools', z.object({ servers: z.array(serverSchema) })),
+      },
+    },
+    async ({ object }) => {
+      const servers = serverTools(await object.toolSchemas()).map(({ name, isNative, tools }) => ({
+        name,
+        native: isNative,
+        tools:
+          tools?.map(({ names, shownAs, schema }) => ({
+            names: [...names],
+            shown_as: shownAs,
+            input_schema: schema,
+          })) ?? null,
+      }))
+      return Response.json({ servers } satisfies { servers: z.output<typeof serverSchema>[] })
+    },
+  ),
+]
+
+/** What a policy of the tenant may speak of: native tools, and upstream ones under both of their names. */
+export function knownTools(schemas: ToolSchemas) {
+  return toolsOf(serverTools(schemas))
+}
+
+function serverTools({ toolsJson, servers }: ToolSchemas): ServerTools[] {
+  const tools = new Map<string, KnownTool[]>(servers.map(({ name }) => [name, []]))
+  const renamed = new Map(servers.map((it) => [it.name, it.renamed]))
+  for (const [server, tool, schema] of JSON.parse(toolsJson) as [string, string, unknown][]) {
+    const full = `${server}__${tool}`
+    const bare = aliasOf(tool)
+    const exposed = exposedName(server, tool, renamed.get(server) ?? {})
+    tools.get(server)?.push({
+      names: bare === undefined ? [full] : [full, bare],
+      shownAs: exposed === full ? null : exposed,
+      schema,
+    })
+  }
+  return [
+    ...nativeTools().map(({ server, tools: own }) => ({
+      name: server,
+      isNative: true,
+      tools: own.map(({ name, inputSchema }) => ({ names: [name], shownAs: null, schema: inputSchema })),
+    })),
+    ...servers.map(({ name, isListed }) => ({
+      name,
+      isNative: false,
+      tools: isListed ? (tools.get(name) ?? []) : null,
+    })),
+  ]
+}

@@ -1,0 +1,89 @@
+/**
+ * What is known of the tools that a policy may speak of, and how a name stands against it. A server that was never
+ * listed, or does not answer, leaves its own names unchecked and no others.
+ */
+import { split } from '../upstream/names.ts'
+import { nearest } from './spelling.ts'
+
+/** The tools of one server. */
+export interface ServerTools {
+  readonly name: string
+  /** Whether policies name its tools without its name alone, as they do those of the gateway itself. */
+  readonly isNative: boolean
+  /** Null: they are not known. */
+  readonly tools: readonly KnownTool[] | null
+}
+
+/** One tool. */
+export interface KnownTool {
+  /** Every name that a policy may give it, the fullest first: `crm__find`, `find`. */
+  readonly names: readonly string[]
+  /** What clients see in `/mcp`, where no policy may call it that: a name that was shortened, or had odd characters. */
+  readonly shownAs: string | null
+  /** JSON Schema of its arguments, as `tools/list` publishes it. */
+  readonly schema: unknown
+}
+
+export interface KnownTools {
+  /** Argument schemas by name; of a bare name, those of each server that has such a tool. */
+  readonly schemas: ReadonlyMap<string, readonly unknown[]>
+  /** From what clients see to what policies say. */
+  readonly shown: ReadonlyMap<string, string>
+  /** Upstream servers, and whether their tools are known. Null: it is a list of tools, and no server is known. */
+  readonly servers: ReadonlyMap<string, boolean> | null
+}
+
+/** Where nothing is known, nothing is said of names. */
+export const nothingKnown: KnownTools = { schemas: new Map(), shown: new Map(), servers: null }
+
+/** One server's list, of whatever server: argument schemas by name. */
+export function toolsListed(schemas: ReadonlyMap<string, unknown>): KnownTools {
+  const each = [...schemas].map(([name, schema]): [string, unknown[]] => [name, [schema]])
+  return { ...nothingKnown, schemas: new Map(each) }
+}
+
+/** The tools of all servers that a tenant has. */
+export function toolsOf(servers: readonly ServerTools[]): KnownTools {
+  const schemas = new Map<string, unknown[]>()
+  const shown = new Map<string, string>()
+  for (const { names, shownAs, schema } of servers.flatMap(({ tools }) => tools ?? [])) {
+    for (const name of names) schemas.set(name, [...(schemas.get(name) ?? []), schema])
+    if (shownAs !== null) shown.set(shownAs, names[0] ?? shownAs)
+  }
+  const upstream = servers.filter(({ isNative }) => !isNative)
+  return { schemas, shown, servers: new Map(upstream.map(({ name, tools }) => [name, tools !== null])) }
+}
+
+/** How a name stands. */
+export type Standing =
+  | { readonly kind: 'fine' }
+  /** No tool is called so, and none can be. */
+  | { readonly kind: 'absent'; readonly meant: string | null }
+  /** It names a server that there is not. */
+  | { readonly kind: 'nowhere'; readonly server: string; readonly meant: string | null }
+  /** No tool that is known is called so; one of these servers' may be. */
+  | { readonly kind: 'unchecked'; readonly servers: readonly string[]; readonly meant: string | null }
+
+/** How the name of a tool in a policy stands against what is known. */
+export function standingOf({ schemas, shown, servers }: KnownTools, name: string): Standing {
+  if (schemas.has(name) || (servers === null && schemas.size === 0)) return { kind: 'fine' }
+  const meant = () => shown.get(name) ?? nearest(name, schemas.keys())
+  if (servers === null) return { kind: 'absent', meant: meant() }
+  const parts = split(name)
+  if (parts === null) {
+    const open = [...servers].filter(([, isKnown]) => !isKnown).map(([server]) => server)
+    return open.length === 0
+      ? { kind: 'absent', meant: meant() }
+      : { kind: 'unchecked', servers: open, meant: meant() }
+  }
+  const { server } = parts
+  const isKnown = servers.get(server)
+  if (isKnown === undefined)
+    return { kind: 'nowhere', server, meant: meant() ?? sameAt(nearest(server, servers.keys()), parts.name) }
+  // The tools of another server are not what was meant.
+  return isKnown ? { kind: 'absent', meant: meant() } : { kind: 'unchecked', servers: [server], meant: null }
+}
+
+function sameAt(server: string | null, name: string): string | null {
+  return server === null ? null : `${server}__${name}`
+}
