@@ -20,12 +20,21 @@ const context = {
   at: moment.optional().describe('When; a Tuesday noon, 2030-01-01T12:00:00Z, where absent'),
 }
 
+/** What is typed of an argument, as MCP says it. */
+export const typed = object({
+  argument: object({ name: z.string(), value: z.string() }),
+  context: object({ arguments: z.record(z.string(), z.string()).optional() }).optional(),
+})
+
 const call = {
   ...context,
   tool: name.optional().describe('What is called; in its place:'),
   resource: z.string().optional().describe('A resource that is read, as server+uri'),
   prompt: z.string().optional().describe('A prompt, as server__name'),
   args: z.record(z.string(), z.unknown()).optional(),
+  completion: typed
+    .optional()
+    .describe('Of a resource template or a prompt, in the place of args: what values are asked for'),
   annotations: z.record(z.string(), z.unknown()).optional().describe('What the tool says of itself'),
   repeat: z
     .int()
@@ -41,7 +50,7 @@ const call = {
 
 /** A case says one thing that is called or read. */
 function saysOne(
-  it: { tool?: unknown; resource?: unknown; prompt?: unknown },
+  it: { tool?: unknown; resource?: unknown; prompt?: unknown; args?: unknown; completion?: unknown },
   refinement: z.core.$RefinementCtx,
 ): void {
   const [kind, other] = (['tool', 'resource', 'prompt'] as const).filter((name) => it[name] !== undefined)
@@ -51,6 +60,9 @@ function saysOne(
   else if (kind !== 'tool' && readKey(kind, String(it[kind])) === null) {
     refuse(refinement, kind === 'resource' ? 'server+uri' : 'server__name', null, [kind])
   }
+  if (it.completion === undefined) return
+  if (kind === 'tool') refuse(refinement, 'resource or prompt beside it', null, ['completion'])
+  if (it.args !== undefined) refuse(refinement, 'args or completion, not both', null, ['args'])
 }
 
 const title = z.string().min(1).max(500)

@@ -73,6 +73,11 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       { name: 'resource', value: 'SERVER+URI', help: 'in its place: a resource that is read' },
       { name: 'prompt', value: 'SERVER__NAME', help: 'in its place: a prompt' },
       { name: 'args', value: 'JSON', help: 'its arguments, an object' },
+      {
+        name: 'completion',
+        value: 'JSON',
+        help: 'what is typed for a template or a prompt, in the place of its arguments',
+      },
       { name: 'account', value: 'A', help: 'the account of the session; none where absent' },
       { name: 'label', value: 'L', help: 'the label of the grant' },
       { name: 'annotations', value: 'JSON', help: 'what the tool says of itself, an object' },

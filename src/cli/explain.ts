@@ -1,5 +1,6 @@
 /** `policy explain`: one call, and how it would be decided. */
 import { isObject } from '../json.ts'
+import { completionCall, type Typed } from '../policy/completion.ts'
 import { type CounterStore, prospectsOf, reserve, type Subject } from '../policy/counting.ts'
 import { decide, limitsOn } from '../policy/decide.ts'
 import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
@@ -9,6 +10,7 @@ import { describeValue } from '../policy/problem.ts'
 import { readKey } from '../policy/reading.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given } from './arguments.ts'
+import { typed } from './cases.ts'
 import { memoryCounters } from './memory.ts'
 import { MOMENT, momentMs } from './moment.ts'
 import { fine, type Misuse, misuse, type Outcome, type World } from './outcome.ts'
@@ -27,9 +29,12 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
   }
   const asked = askedIn(values)
   if ('found' in asked) problems.push(asked)
+  const typedOf = completionIn(values, asked)
+  if (typedOf !== null && 'found' in typedOf) problems.push(typedOf)
   const call: Call = {
     ...('found' in asked ? { tool: '' } : asked),
     args: { ...uriOf(asked), ...objectOf('args') },
+    ...(typedOf === null || 'found' in typedOf ? {} : typedOf),
     ...(values.has('annotations') ? { annotations: objectOf('annotations') } : {}),
   }
   const counted = objectOf('counters')
@@ -62,6 +67,24 @@ function askedIn(values: Given['values']): Pick<Call, 'kind' | 'tool'> | Misuse 
   if (readKey(kind, tool) !== null) return { kind, tool }
   const allowed = kind === 'resource' ? '--resource SERVER+URI' : '--prompt SERVER__NAME'
   return { found: `--${kind} ${describeValue(tool)}`, allowed }
+}
+
+/** What is typed for a template or a prompt, as it is judged; null where that is not what is explained. */
+function completionIn(
+  values: Given['values'],
+  asked: ReturnType<typeof askedIn>,
+): ReturnType<typeof completionCall> | Misuse | null {
+  const text = values.get('completion')
+  if (text === undefined || 'found' in asked) return null
+  const allowed = `--completion '{"argument": {"name": …, "value": …}, "context": {"arguments": {…}}}'`
+  if (asked.kind !== 'resource' && asked.kind !== 'prompt')
+    return { found: '--completion beside --tool', allowed: '--completion beside --resource or --prompt' }
+  if (values.has('args')) return { found: '--completion beside --args', allowed: 'one of them' }
+  const read = readObject(text)
+  if ('found' in read) return { found: `--completion ${read.found}`, allowed }
+  const parsed = typed.safeParse(read.object)
+  if (!parsed.success) return { found: '--completion with another object', allowed }
+  return completionCall(asked.kind, asked.tool, parsed.data satisfies Typed)
 }
 
 /** What conditions on a resource look at. */

@@ -1,5 +1,6 @@
 /** Plays cases against a policy. */
 import { sameJson } from '../json.ts'
+import { completionCall } from '../policy/completion.ts'
 import type { Call, Policy } from '../policy/model.ts'
 import { readKey } from '../policy/reading.ts'
 import type { Case, Expected } from './cases.ts'
@@ -46,7 +47,10 @@ export function play(policy: Policy, { name, calls }: Case): Played {
 }
 
 /** What a case calls or reads. */
-function callOf({ tool = '', resource, prompt, args = {}, annotations }: Expected): Call {
+function callOf({ tool = '', resource, prompt, args = {}, completion, annotations }: Expected): Call {
+  if (completion !== undefined && resource !== undefined)
+    return completionCall('resource', resource, completion)
+  if (completion !== undefined && prompt !== undefined) return completionCall('prompt', prompt, completion)
   if (resource !== undefined) {
     const uri = readKey('resource', resource)?.pattern
     return { kind: 'resource', tool: resource, args: { uri, ...args }, annotations }

@@ -78,6 +78,7 @@ export async function planRead({ passage, message, place, read, config, fresh }:
       kind,
       tool: 'kind' in read ? readName(kind, place.server, read.own) : '(unknown)',
       args: 'kind' in read ? read.args : {},
+      completion: 'kind' in read ? read.completion : undefined,
       call,
     })
   const unknown = unknownRead(method, upstream === undefined ? '(unknown)' : place.server)
@@ -177,13 +178,18 @@ async function record(
   { env, claim }: Passage,
   method: string,
   { name: server }: UpstreamConfig,
-  { kind, own, args }: Read,
+  { kind, own, args, completion, params }: Read,
   isListed: boolean,
 ): Promise<CallRecord> {
   const tool = kind === 'resource' ? 'resource' : isListed ? `prompt/${own.slice(0, LONGEST_NAME)}` : 'prompt'
-  const said = kind === 'prompt' ? { prompt: own, ...args } : args
+  const said = completion !== undefined ? params : kind === 'prompt' ? askedPrompt(own, args) : args
   const hmac = await argumentsHmac(env, claim.tenant, said)
   return { method, server, tool, argumentNames: argumentNamesOf(args), argumentsHmac: hmac }
+}
+
+/** A prompt and its arguments. An argument may be called `prompt`; arguments are texts, so the second form is none of the first. */
+function askedPrompt(prompt: string, args: Read['args']) {
+  return Object.hasOwn(args, 'prompt') ? { prompt, arguments: args } : { prompt, ...args }
 }
 
 const LONGEST_NAME = 256

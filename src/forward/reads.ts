@@ -2,6 +2,7 @@
 
 import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
+import { type Completion, completionArgs } from '../policy/completion.ts'
 import type { ReadKind } from '../policy/model.ts'
 import type { Era } from '../revisions.ts'
 
@@ -33,6 +34,8 @@ export interface Read {
   readonly own: string
   /** What conditions of a policy look at: the arguments of a prompt, or `uri`. */
   readonly args: Readonly<Record<string, unknown>>
+  /** The same of a completion, under names that none of its arguments can take. */
+  readonly completion?: Completion
   /** It takes nothing from limits: it ends something. */
   readonly isFree: boolean
   /** What goes on of the params, beside what every request may have. */
@@ -85,16 +88,15 @@ function completionOf(method: string, { ref, argument, context }: Params) {
     argument: { name, value },
     ...(isObject(context) ? { context: { arguments: settled } } : {}),
   }
-  const args = { ...settled, [name]: value }
-  if (isObject(ref) && ref.type === 'ref/prompt' && typeof ref.name === 'string') {
-    const params = { ref: { type: ref.type, name: ref.name }, ...said }
-    return { kind: 'prompt', method, own: ref.name, args, isFree: false, params } as const
+  const completing = (kind: ReadKind, own: string, sent: object): Read => {
+    const completion = { ref: own, argument: { name, value }, context: settled }
+    const args = completionArgs(kind, completion)
+    return { kind, method, own, args, completion, isFree: false, params: { ref: sent, ...said } }
   }
-  if (isObject(ref) && ref.type === 'ref/resource' && typeof ref.uri === 'string') {
-    const { uri } = ref
-    const params = { ref: { type: ref.type, uri }, ...said }
-    return { kind: 'resource', method, own: uri, args: { ...args, uri }, isFree: false, params } as const
-  }
+  if (isObject(ref) && ref.type === 'ref/prompt' && typeof ref.name === 'string')
+    return completing('prompt', ref.name, { type: ref.type, name: ref.name })
+  if (isObject(ref) && ref.type === 'ref/resource' && typeof ref.uri === 'string')
+    return completing('resource', ref.uri, { type: ref.type, uri: ref.uri })
   return wrong('params.ref', ref, '{type: "ref/prompt", name} or {type: "ref/resource", uri}')
 }
 

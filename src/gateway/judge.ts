@@ -10,7 +10,7 @@ import { publicBase } from '../approvals/origin.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
-import type { Charge, Kind, Shadow } from '../policy/model.ts'
+import type { Call, Charge, Kind, Shadow } from '../policy/model.ts'
 import type { Assumed, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { Passage } from './admission.ts'
@@ -27,6 +27,7 @@ export interface Subject {
   /** Another name that rules may use for the tool. */
   readonly alias?: string | undefined
   readonly args: Readonly<Record<string, unknown>>
+  readonly completion?: Call['completion']
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
   readonly call: CallRecord
   /** What it answers of what its server has asked; null or absent for a call that begins. */
@@ -72,8 +73,8 @@ export class Judge {
   #approval: string | null = null
 
   constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
-    const { kind, tool, alias } = subject
-    const isAsked = usesContext(config.policy, tool, alias, kind)
+    const { kind, tool, alias, completion } = subject
+    const isAsked = usesContext(config.policy, tool, alias, kind, completion)
     this.#passage = passage
     this.#config = config
     this.#subject = subject
@@ -92,10 +93,10 @@ export class Judge {
 
   /** Asks the policy; null when it allows, or would have a person asked: that is the principal's to find out. */
   decide(nowMs: number): RefusedCall | null {
-    const { kind, tool, alias, args, annotations } = this.#subject
+    const { kind, tool, alias, args, completion, annotations } = this.#subject
     const decision = decide(
       this.#config.policy,
-      { kind, tool, alias, args, annotations },
+      { kind, tool, alias, args, completion, annotations },
       { nowMs, ...this.#caller },
     )
     this.#shadow = decision.shadow

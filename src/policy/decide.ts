@@ -1,3 +1,4 @@
+import { expansionOf, hiddenValueOf } from './completion.ts'
 import { formatDecimal, parseDecimal } from './decimal.ts'
 import type {
   Allowed,
@@ -18,7 +19,7 @@ import type {
   ToolRules,
   Truth,
 } from './model.ts'
-import { entryFor, isAmbiguous, LONGEST_READ } from './reading.ts'
+import { entryFor, isAmbiguous, LONGEST_READ, readKey, readName } from './reading.ts'
 import { normalForms, shortened } from './uri.ts'
 
 const NOTHING: readonly never[] = []
@@ -72,8 +73,12 @@ export function usesContext(
   tool: string,
   alias?: string,
   kind: Kind = 'tool',
+  completion?: Call['completion'],
 ): boolean {
-  return policy !== null && rulesOn(policy, kind, tool, alias).usesContext
+  if (policy === null) return false
+  const expanded = expandedName({ kind, tool, completion })
+  const names = expanded === null ? [tool] : [tool, expanded]
+  return names.some((name) => rulesOn(policy, kind, name, alias).usesContext)
 }
 
 /** Whether a decision on this tool may depend on what the tool says of itself. */
@@ -103,8 +108,49 @@ function enforce(policy: Policy, call: Call, context: Context): Decision {
   return evaluate(rules ?? policy.others, call, context)
 }
 
-/** The same order as for calls; `hide` and `default` are looked for by entry, where there is a section. */
+/**
+ * What the policy says of reading. The completion of a template is asked once more as reading what the template stands for with the
+ * values that there are, unless a key without `*` names the template; and with a variable called `uri` in the place of the template's text.
+ */
 function enforceReading(policy: Policy, kind: ReadKind, call: Call, context: Context): Decision {
+  const asWritten = enforceEntry(policy, kind, call, context)
+  const [expanded, hidden] = [expandedName(call), hiddenValueOf(call)]
+  let decision = asWritten
+  if (expanded !== null && !isNamedInFull(policy, kind, call.tool)) {
+    const uri = expansionOf(call)
+    decision = both(decision, () =>
+      enforceEntry(policy, kind, { ...call, tool: expanded, args: { ...call.args, uri } }, context),
+    )
+  }
+  if (hidden === null) return decision
+  const uncovered = { ...call, args: { ...call.args, uri: hidden } }
+  return both(decision, () => evaluate(rulesOn(policy, kind, call.tool, undefined), uncovered, context))
+}
+
+/** What a template stands for, as a policy names it; null for anything but the completion of one. */
+function expandedName(call: Pick<Call, 'kind' | 'tool' | 'completion'>): string | null {
+  const uri = expansionOf(call)
+  return uri === null ? null : readName('resource', readKey('resource', call.tool)?.server ?? '', uri)
+}
+
+function isNamedInFull(policy: Policy, kind: ReadKind, name: string): boolean {
+  const reading = readingOf(policy, kind)
+  if (reading === null || name.length > LONGEST_READ) return false
+  return entryFor(reading, name)?.key.includes('*') === false
+}
+
+/** Denied where either is; else the first, with what the second would have done in shadow. */
+function both(first: Decision, next: () => Decision): Decision {
+  if (first.action === 'deny') return first
+  const second = next()
+  const trace = [...first.trace, ...second.trace]
+  const others = second.shadow.filter(({ rule }) => first.shadow.every((it) => it.rule !== rule))
+  const shadow = [...first.shadow, ...others]
+  return { ...(second.action === 'deny' ? second : first), trace, shadow }
+}
+
+/** The same order as for calls; `hide` and `default` are looked for by entry, where there is a section. */
+function enforceEntry(policy: Policy, kind: ReadKind, call: Call, context: Context): Decision {
   const reading = readingOf(policy, kind)
   if (reading === null) return evaluate(policy.unsaid, call, context)
   const { tool: name } = call

@@ -56,12 +56,25 @@ export function aloneWhereHidden(it: { hide?: unknown }, context: z.core.$Refine
 
 /** Only tools say something of themselves. */
 export function refuseToolPaths(uses: readonly Use[], context: z.core.$RefinementCtx): void {
+  refusePaths('tool.', `args.<name>, completion.argument.name, ${everywhere}`, uses, context)
+}
+
+/** Only arguments of what is read are completed. */
+export function refuseCompletionPaths(uses: readonly Use[], context: z.core.$RefinementCtx): void {
+  refusePaths('completion.', `args.<name>, tool.annotations.<name>, ${everywhere}`, uses, context)
+}
+
+const everywhere = 'session.account, grant.label, time.hour, time.weekday'
+
+function refusePaths(
+  root: string,
+  allowed: string,
+  uses: readonly Use[],
+  context: z.core.$RefinementCtx,
+): void {
   for (const { path, at } of uses) {
-    if (!path.startsWith('tool.')) continue
+    if (!path.startsWith(root)) continue
     const place = at.split('/').map((token) => (/^\d+$/.test(token) ? Number(token) : token))
-    refuse(context, 'args.<name>, session.account, grant.label, time.hour, time.weekday', null, [
-      ...place,
-      'path',
-    ])
+    refuse(context, allowed, null, [...place, 'path'])
   }
 }

@@ -9,7 +9,7 @@ import { weekdays } from './clock.ts'
 import { type ConditionDocument, operators } from './condition.ts'
 import { parseDecimal } from './decimal.ts'
 import { scopes, windowNames } from './model.ts'
-import { facts, parsePath } from './path.ts'
+import { parsePath, typeOfPath } from './path.ts'
 import { compilePattern } from './pattern.ts'
 import { nearest } from './spelling.ts'
 
@@ -164,10 +164,8 @@ const factOperators: Readonly<Record<string, readonly string[]>> = {
 
 function fits(comparison: unknown, context: z.core.$RefinementCtx): void {
   const { path, op, value } = comparison as { path: string; op: string; value: unknown }
-  const name = path.replace(/@.*$/, '')
-  // The path may be anything yet, also the name of what every object has.
-  if (!Object.hasOwn(facts, name)) return
-  const type = (facts as Record<string, string>)[name] as string
+  const type = typeOfPath(path)
+  if (type === null) return
   const operators = factOperators[type] as readonly string[]
   if (!operators.includes(op)) {
     refuse(context, `one of ${operators.join(', ')}, for ${path}`, null, ['op'])

@@ -20,7 +20,13 @@ import {
   top,
   window,
 } from './fragments.ts'
-import { aloneWhereHidden, hide, readingSections, refuseToolPaths } from './fragments-reading.ts'
+import {
+  aloneWhereHidden,
+  hide,
+  readingSections,
+  refuseCompletionPaths,
+  refuseToolPaths,
+} from './fragments-reading.ts'
 import { usesIn } from './uses.ts'
 
 const counted = {
@@ -127,7 +133,11 @@ const readingEntry = object({
   }
 })
 
-export const hostedTool = object(rules)
+export const hostedTool = object(rules).superRefine((it, context) => {
+  for (const list of ['deny_if', 'require', 'require_approval'] as const) {
+    refuseCompletionPaths(usesIn(list, it[list] ?? []), context)
+  }
+})
 
 /** The limits on everything that is decided, reading included. */
 const everything = object({ limits: z.array(plainLimit).optional() })
@@ -136,7 +146,7 @@ export const hostedDocument = object({
   ...top,
   default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
   all: everything.optional().describe('Limits on every call and on reading, after all others'),
-  all_tools: object(rules).optional().describe('Rules on every call, after the tool’s own'),
+  all_tools: hostedTool.optional().describe('Rules on every call, after the tool’s own'),
   tools: z
     .record(name, hostedTool)
     .optional()

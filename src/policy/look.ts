@@ -22,6 +22,13 @@ export type Look = (call: Call, context: Context) => unknown
 /** Compiles a path. */
 export function lookFor(path: Path): Look {
   if (path.root === 'fact') return lookForFact(path.fact)
+  if (path.root === 'settled') {
+    const { name } = path
+    return ({ completion }) => {
+      const context = completion?.context ?? {}
+      return Object.hasOwn(context, name) ? context[name] : MISSING
+    }
+  }
   if (path.root === 'time') {
     const { clock, part } = path
     return (_, { nowMs }) => clock(nowMs)[part]
@@ -72,6 +79,9 @@ const annotationDefaults: Readonly<Record<string, unknown>> = {
 function lookForFact(fact: Exclude<Fact, 'time.hour' | 'time.weekday'>): Look {
   if (fact === 'session.account') return (_, { account }) => account ?? MISSING
   if (fact === 'grant.label') return (_, { label }) => label
+  if (fact === 'completion.ref') return ({ completion }) => completion?.ref ?? MISSING
+  if (fact === 'completion.argument.name') return ({ completion }) => completion?.argument.name ?? MISSING
+  if (fact === 'completion.argument.value') return ({ completion }) => completion?.argument.value ?? MISSING
   const name = fact.slice('tool.annotations.'.length)
   return ({ annotations }) => annotations?.[name] ?? annotationDefaults[name] ?? MISSING
 }

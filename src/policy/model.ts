@@ -1,6 +1,7 @@
 /**
  * The internal form of a policy: what every dialect compiles to and the only thing `decide` reads.
  */
+import type { Completion } from './completion.ts'
 import type { Test } from './condition.ts'
 import type { Look } from './look.ts'
 import type { ReadingPattern } from './reading.ts'
@@ -20,6 +21,8 @@ export interface Call {
   readonly alias?: string | undefined
   /** The arguments as parsed from JSON. */
   readonly args: Readonly<Record<string, unknown>>
+  /** Where values for a prompt or a resource template are asked for; absent for anything else. */
+  readonly completion?: Completion | undefined
   /** What the tool says of itself (MCP ToolAnnotations), where it does. */
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
 }

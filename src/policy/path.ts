@@ -3,6 +3,7 @@
  *
  *     args.amount   args.to.name   args.items[0].price   args.items[*].price   args["a.b"].c
  *     session.account   grant.label   tool.annotations.readOnlyHint   time.hour   time.weekday@America/Sao_Paulo
+ *     completion.ref   completion.argument.name   completion.argument.value   completion.context.owner
  *
  * A name that holds a dot, a bracket, a quote or a blank stands in brackets, as a JSON string.
  */
@@ -26,11 +27,26 @@ export const facts = {
   'tool.annotations.openWorldHint': 'boolean',
   'time.hour': 'hour',
   'time.weekday': 'weekday',
+  'completion.ref': 'string',
+  'completion.argument.name': 'string',
+  'completion.argument.value': 'string',
 } as const
 export type Fact = keyof typeof facts
 
+/** The arguments that are settled when another is completed: each is a text, by its name. */
+const SETTLED = 'completion.context'
+
+/** What type a path beside the arguments has; null for a path into the arguments, or for none. */
+export function typeOfPath(text: string): (typeof facts)[Fact] | null {
+  const name = text.replace(/@.*$/, '')
+  // The path may be anything yet, also the name of what every object has.
+  if (Object.hasOwn(facts, name)) return facts[name as Fact]
+  return parseSettled(text) === null ? null : 'string'
+}
+
 export type Path =
   | { readonly root: 'args'; readonly steps: readonly Step[] }
+  | { readonly root: 'settled'; readonly name: string }
   | { readonly root: 'time'; readonly part: 'hour' | 'weekday'; readonly clock: Clock }
   | { readonly root: 'fact'; readonly fact: Exclude<Fact, 'time.hour' | 'time.weekday'> }
 
@@ -49,12 +65,23 @@ export function parsePath(text: string): ParsedPath {
   const [, part, zone] = /^time\.(hour|weekday)(?:@(.*))?$/.exec(text) ?? []
   if (part !== undefined) return parseTime(part as 'hour' | 'weekday', zone ?? 'UTC')
   if (Object.hasOwn(facts, text)) return { ok: true, path: { root: 'fact', fact: text as never } }
-  const names = Object.keys(facts)
+  const settled = parseSettled(text)
+  if (settled !== null) return { ok: true, path: { root: 'settled', name: settled } }
+  const names = [...Object.keys(facts), `${SETTLED}.<name>`]
   return {
     ok: false,
     allowed: `args.<name>, ${names.join(', ')}`,
     nearest: nearest(text, names) ?? nearest(text.replace(/[.[].*$/s, ''), ['args']),
   }
+}
+
+/** The name of the settled argument that a path names, or null. */
+function parseSettled(text: string): string | null {
+  if (text.length > LONGEST_PATH || !text.startsWith(SETTLED)) return null
+  STEP.lastIndex = SETTLED.length
+  const match = STEP.exec(text)
+  const step = match === null || STEP.lastIndex < text.length ? null : stepOf(match)
+  return step?.kind === 'name' ? step.name : null
 }
 
 function parseTime(part: 'hour' | 'weekday', zone: string): ParsedPath {

@@ -20,7 +20,13 @@ import {
   top,
   window,
 } from './fragments.ts'
-import { aloneWhereHidden, hide, readingSections, refuseToolPaths } from './fragments-reading.ts'
+import {
+  aloneWhereHidden,
+  hide,
+  readingSections,
+  refuseCompletionPaths,
+  refuseToolPaths,
+} from './fragments-reading.ts'
 import { parsePath } from './path.ts'
 import { usesIn } from './uses.ts'
 
@@ -98,6 +104,7 @@ const rule = object({
   if ((it.action ?? 'evaluate') === 'evaluate' && !counts && conditions.length === 0) {
     refuse(context, 'conditions, rate_limit or state, or action "deny"')
   }
+  refuseCompletionPaths(usesIn('conditions', conditions), context)
 })
 
 /** A rule on reading: nobody can be asked to approve it, and counters have names at tools alone. */

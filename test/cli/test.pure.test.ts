@@ -164,11 +164,11 @@ cases:
       [
         "t:1:9 /policy: found 7; allowed: string",
         "t:4:5 /cases/0/expect: found nothing; allowed: "allow", "deny", "hidden", "limit", "approval"",
-        "t:4:27 /cases/0/expct: found the unknown name "expct"; allowed: name, account, session, label, at, tool, resource, prompt, args, annotations, repeat, expect, rule, message, shadow; did you mean "expect"?",
+        "t:4:27 /cases/0/expct: found the unknown name "expct"; allowed: name, account, session, label, at, tool, resource, prompt, args, completion, annotations, repeat, expect, rule, message, shadow; did you mean "expect"?",
         "t:5:45 /cases/1/at: found "noon"; allowed: a moment with its zone, such as 2030-01-01T12:00:00Z",
         "t:5:59 /cases/1/repeat: found 0; allowed: a whole number from 1 to 100000",
         "t:5:35 /cases/1/expect: found "alow"; allowed: "allow", "deny", "hidden", "limit", "approval"; did you mean "allow"?",
-        "t:6:55 /cases/2/sequence/0/name: found the unknown name "name"; allowed: account, session, label, at, tool, resource, prompt, args, annotations, repeat, expect, rule, message, shadow",
+        "t:6:55 /cases/2/sequence/0/name: found the unknown name "name"; allowed: account, session, label, at, tool, resource, prompt, args, completion, annotations, repeat, expect, rule, message, shadow",
         "t:6:67 /cases/2/repeat: found the unknown name "repeat"; allowed: name, account, session, label, at, sequence",
         "t:7:26 /cases/3/sequence: found an array; allowed: at least one call",
         "t:8:5 /cases/4/name: found nothing; allowed: string",

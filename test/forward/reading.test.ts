@@ -145,6 +145,42 @@ describe.each(eras)('in the %s era', (era) => {
     ])
   })
 
+  test('a completion is judged by what is typed, whatever its arguments are called', async () => {
+    await register({
+      default: 'deny',
+      resources: {
+        'crm+n://*': { deny_if: [{ conditions: [{ path: 'args.uri', op: 'contains', value: 'secret' }] }] },
+        'crm+n://hidden/*': { hide: true },
+      },
+      prompts: {
+        'crm__*': {
+          deny_if: [{ conditions: [{ path: 'completion.argument.name', op: 'eq', value: 'ref' }] }],
+        },
+      },
+    })
+    const ask = await asker(era)
+    const complete = async (ref: Json, name: string, value: string, settled: Json = {}) => {
+      const context = { arguments: settled }
+      const answer = await ask('completion/complete', { ref, argument: { name, value }, context })
+      return answer.body?.result === undefined
+        ? (errorOf(answer)?.data?.code ?? errorOf(answer)?.message)
+        : 'sent'
+    }
+    const template = (uri: string) => ({ type: 'ref/resource', uri: `crm+${uri}` })
+    expect(await complete(template('n://{uri}'), 'uri', 'open')).toBe('sent')
+    expect(await complete(template('n://{uri}'), 'uri', 'other')).toBe('sent')
+    expect(await complete(template('n://{uri}'), 'uri', 'secret')).toBe('denied')
+    expect(await complete(template('n://{x}{?uri,y}'), 'x', '', { uri: 'secret' })).toBe('denied')
+    expect(await complete(template('n://{+path}'), 'path', 'a/secret')).toBe('denied')
+    expect(await complete(template('n://{+path}'), 'path', 'hidden/a')).toBe('Resource not found')
+    expect(await complete(template('n://{+path}'), 'path', 'x/../hidden/a')).toBe('ambiguous')
+    expect(await complete({ type: 'ref/prompt', name: 'crm__draft' }, 'tone', 'secret')).not.toBe('denied')
+    expect(await complete({ type: 'ref/prompt', name: 'crm__draft' }, 'ref', 'x')).toBe('denied')
+    const hmacs = (await settledAudit()).slice(0, 2).map(({ arguments_hmac }) => arguments_hmac)
+    expect(new Set(hmacs).size).toBe(2)
+    expect(JSON.stringify(await audit())).not.toContain('secret')
+  })
+
   test('a limit on everything counts reading and calls together, and says when to come back', async () => {
     await register({
       default: 'allow',

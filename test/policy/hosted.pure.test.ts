@@ -220,7 +220,7 @@ describe('a policy with a problem does not load, and every problem is named', ()
       'a misspelt root',
       condition('arg.a', 'eq', 1),
       [
-        `${conditionAt}/path: found "arg.a"; allowed: args.<name>, session.account, grant.label, tool.annotations.title, tool.annotations.readOnlyHint, tool.annotations.destructiveHint, tool.annotations.idempotentHint, tool.annotations.openWorldHint, time.hour, time.weekday; did you mean "args"?`,
+        `${conditionAt}/path: found "arg.a"; allowed: args.<name>, session.account, grant.label, tool.annotations.title, tool.annotations.readOnlyHint, tool.annotations.destructiveHint, tool.annotations.idempotentHint, tool.annotations.openWorldHint, time.hour, time.weekday, completion.ref, completion.argument.name, completion.argument.value, completion.context.<name>; did you mean "args"?`,
       ],
     ],
     [

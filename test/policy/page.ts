@@ -1,11 +1,12 @@
 /** docs/policy.md as data: its marked blocks, what each says, and what the engine says in the same words. */
 import { limitedHeaders, limitedResult } from '../../src/gateway/call-results.ts'
+import { completionCall, type Typed } from '../../src/policy/completion.ts'
 import { type Limited, reserve, type Subject } from '../../src/policy/counting.ts'
 import { decide } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'
 import { nothingKnown } from '../../src/policy/known-tools.ts'
 import { type Loaded, loadPolicy, loadPolicyText } from '../../src/policy/load.ts'
-import type { Call, Context, Kind, Policy, Shadow } from '../../src/policy/model.ts'
+import type { Call, Context, Kind, Policy, ReadKind, Shadow } from '../../src/policy/model.ts'
 import { MemoryCounters } from './support.ts'
 
 /** A fenced block: ```yaml policy. */
@@ -53,7 +54,9 @@ const NOON = '2030-01-01T12:00:00Z'
 function readLine(line: string): Line {
   const [, tool = '', args = '', , words = ''] = /^(\S+) (\{.*?\})(( \w+=\S+)*)$/.exec(line) ?? []
   if (tool === '') throw new Error(`not a call: ${line}`)
-  const given = new Map([...line.matchAll(/ (account|session|label|at|annotations|kind)=(\S+)/g)].map(pairOf))
+  const given = new Map(
+    [...line.matchAll(/ (account|session|label|at|annotations|kind|completion)=(\S+)/g)].map(pairOf),
+  )
   if (words !== '' && given.size === 0) throw new Error(`unknown words: ${line}`)
   const nameOr = (word: string, otherwise: string) => {
     const name = given.get(word) ?? otherwise
@@ -69,10 +72,18 @@ function readLine(line: string): Line {
       tool,
       args: JSON.parse(unfold(args)) as Record<string, unknown>,
       annotations,
+      ...completed(tool, given),
     },
     context: { nowMs, account, label: given.get('label') ?? 'Agent' },
     subject: { session: nameOr('session', 's1'), account },
   }
+}
+
+/** What is typed is judged as the gateway judges it. */
+function completed(tool: string, given: ReadonlyMap<string, string>) {
+  const said = given.get('completion')
+  if (said === undefined) return {}
+  return completionCall(given.get('kind') as ReadKind, tool, JSON.parse(said) as Typed)
 }
 
 function pairOf([, word, value]: RegExpMatchArray): [string, string] {
