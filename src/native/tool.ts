@@ -50,6 +50,8 @@ export interface NativeTool {
   /** As `tools/list` shows it. */
   readonly definition: Tool
   readonly input: z.ZodObject
+  /** Arguments that open something: whoever approves a call is not shown them. */
+  readonly secrets?: readonly string[]
   readonly prepare: (
     args: Readonly<Record<string, unknown>>,
     context: CallContext,

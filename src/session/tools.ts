@@ -100,6 +100,7 @@ export const sessionTools: readonly NativeTool[] = [
       'passed as the argument "session" of a call, names the session where a client has several.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input: loginInput,
+    secrets: ['token', 'password'],
     output: loginOutput,
     prepare: (args, context) => prepareLogin(args as z.infer<typeof loginInput>, context, completeLogin),
   }),
@@ -177,9 +178,10 @@ function tool(it: {
   annotations: ToolAnnotations
   input: z.ZodObject
   output: z.ZodObject
+  secrets?: readonly string[]
   prepare: NativeTool['prepare']
 }): NativeTool {
-  const { name, title, description, annotations, input, output, prepare } = it
+  const { name, title, description, annotations, input, output, secrets = [], prepare } = it
   return {
     server: 'session',
     definition: {
@@ -191,6 +193,7 @@ function tool(it: {
       annotations: { title, ...annotations },
     },
     input,
+    secrets,
     prepare,
   }
 }
