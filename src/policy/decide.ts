@@ -19,8 +19,8 @@ import type {
   ToolRules,
   Truth,
 } from './model.ts'
-import { entryFor, isAmbiguous, LONGEST_READ, readKey, readName } from './reading.ts'
-import { normalForms, shortened } from './uri.ts'
+import { entryFor, isAmbiguous, readKey, readName } from './reading.ts'
+import { LONGEST_READ, normalForms, shortened } from './uri.ts'
 
 const NOTHING: readonly never[] = []
 
@@ -177,7 +177,9 @@ function isDeniedOtherwise(rules: ToolRules, call: Call, context: Context): bool
   const { uri } = call.args
   const checks = rules.checks.filter((check) => !check.shadow)
   if (call.kind !== 'resource' || typeof uri !== 'string' || checks.length === 0) return false
-  const forms = [uri, ...normalForms(uri)]
+  const { forms: others, isCut } = normalForms(uri)
+  const forms = [uri, ...others]
+  if (isCut) return true
   return checks.some((check) => {
     const denies = (form: string) =>
       acts(check.effect, check.test({ ...call, args: { ...call.args, uri: form } }, context, []))

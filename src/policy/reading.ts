@@ -9,9 +9,6 @@ import { compileGlob, compileParts, type Glob } from './glob.ts'
 import type { Reading, ReadingEntry, ReadKind, ToolRules } from './model.ts'
 import { compared, hasUnseen, locatedForms, parsedUrl } from './uri.ts'
 
-/** Longer text is not compared: no entry can be said to speak of it, so it is denied. In UTF-16 units. */
-export const LONGEST_READ = 2_048
-
 /** Between a server and a name of its own, as in the lists of `/mcp`: upstream/names.ts. */
 const between: Readonly<Record<ReadKind, string>> = { resource: '+', prompt: '__' }
 
@@ -97,7 +94,8 @@ export function isAmbiguous(reading: Reading, name: string, found: ReadingEntry 
   const at = name.indexOf(between.resource) + 1
   const [server, uri] = [name.slice(0, at), name.slice(at)]
   if (hasUnseen(uri)) return true
-  const { plain, decoded } = locatedForms(uri)
+  const { plain, decoded, isCut } = locatedForms(uri)
+  if (isCut) return true
   if (plain.some((form) => entryFor(reading, `${server}${form}`) !== found)) return true
   return decoded.some((form) => {
     const asKeysAre = entryFor(reading, `${server}${form}`)

@@ -1,15 +1,32 @@
 /** What servers make of a URI before they look for what it names. */
 
+/** Longer text is not compared: no entry can be said to speak of it, so it is denied. In UTF-16 units. */
+export const LONGEST_READ = 2_048
+
 /**
  * What a server may read a URI as that normalises it: the normal form of RFC 3986, 6.2.2 (letters of scheme and host,
  * needless percent-encoding, dot segments); the same with all percent-encoding read, once and twice over, before the dot
  * segments are resolved and after; each with backslashes taken for slashes; and what a URL parser makes of each (WHATWG URL).
  * Each once, and without the URI itself.
+ *
+ * Every step takes each text that there is to a handful of others, so a URI that is made for it has thousands of forms on paper. No
+ * step keeps more text than MOST_TEXT; `isCut` says that there would have been more, and then nobody can say what the URI is.
  */
-export function normalForms(uri: string): string[] {
-  const { plain, parsed } = formsOf(uri)
-  return others(uri, [...plain, ...parsed])
+export function normalForms(uri: string): NormalForms {
+  const { plain, parsed, isCut } = formsOf(uri)
+  return { forms: others(uri, [...plain, ...parsed]), isCut }
 }
+
+export interface NormalForms {
+  readonly forms: readonly string[]
+  readonly isCut: boolean
+}
+
+/**
+ * In UTF-16 units: as much as 16 URIs of the greatest length that is compared. Comparing is linear in it and in the keys of a
+ * policy, which are bounded, too.
+ */
+export const MOST_TEXT = 16 * LONGEST_READ
 
 /** The forms of a URI, each also without what many servers do not look at: the fragment, and the query with it. */
 export interface LocatedForms {
@@ -17,13 +34,15 @@ export interface LocatedForms {
   readonly plain: readonly string[]
   /** All of them, those of URL parsers too, with percent-encoding read: parsers encode what a URI may have as it is. */
   readonly decoded: readonly string[]
+  /** There would have been more. */
+  readonly isCut: boolean
 }
 
 export function locatedForms(uri: string): LocatedForms {
-  const { plain, parsed } = formsOf(uri)
+  const { plain, parsed, isCut } = formsOf(uri)
   const located = unique([uri, ...plain].flatMap(shortened))
   const all = unique([...located, ...parsed.flatMap(shortened)])
-  return { plain: others(uri, located), decoded: unique(all.map(compared)) }
+  return { plain: others(uri, located), decoded: unique(all.map(compared)), isCut }
 }
 
 /** A text with percent-encoding read and composed letters: as `decoded` forms and the patterns for them are compared. */
@@ -42,20 +61,42 @@ export function hasUnseen(uri: string): boolean {
   return uri.trim() !== uri
 }
 
-function formsOf(uri: string): { readonly plain: string[]; readonly parsed: string[] } {
+function formsOf(uri: string): {
+  readonly plain: string[]
+  readonly parsed: string[]
+  readonly isCut: boolean
+} {
   const once = decoded(uri)
   const texts = slashed([uri, unreserved(uri), once, decoded(once)])
-  return {
-    plain: resolvedForms(texts),
-    parsed: resolvedForms(texts.flatMap((text) => parsedUrl(text) ?? [])),
-  }
+  const few = new Few()
+  const plain = resolvedForms(texts, few)
+  const parsed = resolvedForms(
+    texts.flatMap((text) => parsedUrl(text) ?? []),
+    few,
+  )
+  return { plain, parsed, isCut: few.isCut }
 }
 
 /** Dot segments resolved, percent-encoding read after that, and what dot segments appear then resolved, too. */
-function resolvedForms(texts: readonly string[]): string[] {
-  const first = unique(unique(texts.map(lowered)).flatMap(resolvings))
-  const read = first.some((text) => text.includes('%')) ? slashed(first.map(decoded)).flatMap(resolvings) : []
-  return unique([...first, ...read].flatMap((text) => [text, text.normalize('NFC')]))
+function resolvedForms(texts: readonly string[], few: Few): string[] {
+  const first = few.of(unique(texts.map(lowered)).flatMap(resolvings))
+  const isEncoded = first.some((text) => text.includes('%'))
+  const read = isEncoded ? few.of(few.of(slashed(first.map(decoded))).flatMap(resolvings)) : []
+  return few.of([...first, ...read].flatMap((text) => [text, text.normalize('NFC')]))
+}
+
+/** Takes of texts, each once, as much as may be compared. */
+class Few {
+  isCut = false
+
+  of(texts: readonly string[]): string[] {
+    let left = MOST_TEXT
+    return unique(texts).filter((text) => {
+      left -= text.length
+      if (left < 0) this.isCut = true
+      return left >= 0
+    })
+  }
 }
 
 function slashed(texts: readonly string[]): string[] {

@@ -6,7 +6,7 @@ import { compileGlob } from '../../src/policy/glob.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
 import type { Call, Decision, Policy, ReadKind } from '../../src/policy/model.ts'
 import { entryFor } from '../../src/policy/reading.ts'
-import { normalForms } from '../../src/policy/uri.ts'
+import { LONGEST_READ, MOST_TEXT, normalForms } from '../../src/policy/uri.ts'
 import { processorClock } from '../support/processor-time.ts'
 import { NOON, policyOf, problemsOf } from './support.ts'
 
@@ -364,7 +364,7 @@ describe('a URI that is written otherwise', () => {
       fc.property(section, fc.constantFrom('allow', 'deny'), uris, (resources, action, given) => {
         const policy = policyOf({ version: '1', default: action, resources })
         if (outcome(policy, 'resource', `s+${given}`) !== 'allow') return
-        for (const form of normalForms(given))
+        for (const form of normalForms(given).forms)
           expect([form, isReadable(policy, 'resource', `s+${form}`)]).toEqual([form, true])
       }),
       { numRuns: 3_000 },
@@ -409,10 +409,72 @@ describe('a URI that is written otherwise', () => {
   test('has forms that have no others', () => {
     fc.assert(
       fc.property(uris, (given) => {
-        for (const form of normalForms(given)) expect(normalForms(form).length).toBeLessThanOrEqual(32)
-        expect(normalForms(given)).not.toContain(given)
+        const { forms, isCut } = normalForms(given)
+        // As a person, or a server, would write it: no form is left out.
+        expect(isCut).toBe(false)
+        expect(forms).not.toContain(given)
+        expect(new Set(forms).size).toBe(forms.length)
       }),
     )
+  })
+
+  /** What decodings, slashes, dot segments and composed letters multiply. */
+  const odd = fc.constantFrom(
+    ...[
+      '%',
+      '25',
+      '%25',
+      '2F',
+      '%252F',
+      '5C',
+      '%255C',
+      '\\',
+      '/',
+      '//',
+      '/../',
+      '/./',
+      '%2E',
+      '.',
+      'a',
+      'A:',
+    ],
+    ...['\u00e9', 'e\u0301', '%65%CC%81', '?', '#', '%3F', '@h', 'HTTPS://', 'file:', 'x'.repeat(90)],
+  )
+  const oddUri = fc
+    .tuple(
+      fc.constantFrom('file:///', 'files://', 'https://h/', 'X:'),
+      fc.array(odd, { minLength: 1, maxLength: 40 }),
+    )
+    .map(([start, parts]) => (start + parts.join('')).slice(0, LONGEST_READ))
+
+  test('however it is written, is compared with as much text as sixteen of the longest, or refused', () => {
+    const policy = policyOf({ version: '1', default: 'allow', resources: { '*': {} } })
+    fc.assert(
+      fc.property(oddUri, (given) => {
+        const { forms, isCut } = normalForms(given)
+        // Those that are written as the URI is, and those of URL parsers.
+        expect(forms.reduce((sum, form) => sum + form.length, 0)).toBeLessThanOrEqual(2 * MOST_TEXT)
+        if (isCut) expect(outcome(policy, 'resource', `s+${given}`)).toContain('ambiguous')
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test('in hundreds of ways is refused where names matter, also by a condition alone', () => {
+    const made =
+      'files://..//%255CA:5%CC%8E\\%25255C//5C%3FxF%5C%2Ea\\\u00e9%3%65%//x%81\\F//HTTPS%65https:C%h'
+    expect(normalForms(made).forms.length).toBeGreaterThan(100)
+    const long = made + 'a'.repeat(1_500)
+    expect(normalForms(long).isCut).toBe(true)
+    const section = {
+      '*': { deny_if: [{ conditions: [{ path: 'args.uri', op: 'contains', value: 'zzz' }] }] },
+    }
+    const policy = policyOf({ version: '1', default: 'deny', resources: section })
+    expect(outcome(policy, 'resource', `s+${long}`)).toContain('ambiguous')
+    expect(outcome(policy, 'resource', `s+${made}`)).toContain('allow')
+    // A key that names it in full is compared with nothing else; a condition is.
+    const named = policyOf({ version: '1', default: 'deny', resources: { [`s+${made}`]: section['*'] } })
+    expect(outcome(named, 'resource', `s+${made}`)).toContain('allow')
   })
 
   test('of many characters is refused where names matter, and in bounded time', () => {
