@@ -354,6 +354,27 @@ describe('what is refused', () => {
     expect(await tenantRows('nobody', 'SELECT name FROM sqlite_master')).toEqual([])
   })
 
+  test.each<[string, number, () => Promise<string>]>([
+    ['of an unknown issuer', 1, () => logoutToken({ sub: 'ana', iss: 'https://evil.example' })],
+    ['of an unknown key', 1, () => logoutToken({ sub: 'ana' }, { kid: 'two' })],
+    ['of an unknown key of another kind', 1, () => withHeader({ alg: 'RS256', kid: 'two' })],
+    ['of a known key, as if it were of another kind', 1, () => withHeader({ alg: 'RS256', kid: 'one' })],
+    ['with another signature', 1, async () => tampered(await logoutToken({ sub: 'bea' }))],
+    ['without a signature', 0, async () => unsigned(await logoutToken({ sub: 'ana' }))],
+  ])('a token %s costs every tenant as many signatures: %i', async (_, signatures, make) => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    await setUp('acme', 'one')
+    await admin('PUT', 'bare', {})
+    await admin('PUT', 'dark', identity(`status/500/${crypto.randomUUID()}`))
+    const token = await make()
+    const verify = vi.spyOn(crypto.subtle, 'verify')
+    for (const tenant of ['acme', 'nobody', 'bare', 'dark', 'NO-NAME']) {
+      verify.mockClear()
+      expect((await logout(token, tenant)).status).toBe(400)
+      expect([tenant, verify.mock.calls.length]).toEqual([tenant, signatures])
+    }
+  })
+
   test.each<[string, string, Record<string, string>]>([
     ['JSON', '{}', { 'content-type': 'application/json' }],
     ['no token', 'a=b', {}],
@@ -472,4 +493,10 @@ function tampered(jwt: string): string {
   const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as Json
   const changed = btoa(JSON.stringify({ ...claims, sub: 'ana' })).replace(/=+$/, '')
   return [header, changed, signature].join('.')
+}
+
+/** A logout token with another header, and the signature that it had. */
+async function withHeader(header: Json): Promise<string> {
+  const [, ...rest] = (await logoutToken({ sub: 'ana' })).split('.')
+  return [btoa(JSON.stringify(header)).replace(/=+$/, ''), ...rest].join('.')
 }
