@@ -25,6 +25,7 @@ import { isName } from './gateway/token.ts'
 import { isLoop } from './hops.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
+import { nativeServersProblem } from './native/deployed.ts'
 import { backchannelLogout } from './oidc/backchannel.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { readiness } from './readiness/ready.ts'
@@ -168,6 +169,7 @@ app.onError((error, c) => {
 async function misconfiguration(env: Env, http: Request): Promise<string | null> {
   return (
     localSwitchesProblem(env, http) ??
+    nativeServersProblem(env) ??
     legitiProblem(env) ??
     bodyLimitProblem(env) ??
     secretKeysProblem(env) ??

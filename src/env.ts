@@ -36,6 +36,8 @@ export interface Env {
   readonly PUBLIC_URL?: string
   /** The largest request body, in bytes. */
   readonly MAX_BODY_BYTES?: string
+  /** Native servers that the deployment has, separated by commas, or `none`: native/deployed.ts. */
+  readonly NATIVE_SERVERS?: string
   readonly LEGITI_BASE_URL?: string
   readonly LEGITI_PROFILE?: string
   readonly LEGITI_REPORT_LOGINS?: string

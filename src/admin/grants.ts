@@ -1,11 +1,15 @@
 /** The administration API's grants. A grant's token is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
 import type { Env } from '../env.ts'
-import { principalObject } from '../objects.ts'
+import { nativeStates, whyOff } from '../native/deployed.ts'
+import { missedWarnings } from '../native/named-tools.ts'
+import { nativeServerNames } from '../native/server-names.ts'
+import { principalObject, type TenantStub } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
+import { loadPolicy } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import type { GrantDocument, GrantView } from '../tenant/contract.ts'
-import { grantSchema } from '../tenant/grant-document.ts'
+import { grantSchema, nativesOf, tidyServers } from '../tenant/grant-document.ts'
 import { sessionModes } from '../tenant/session-mode.ts'
 import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
@@ -20,6 +24,11 @@ const shownSchema = z.object({
   label: z.string(),
   policy: z.string().nullable(),
   servers: z.union([z.literal('*'), z.array(z.string())]),
+  native_servers: z
+    .partialRecord(z.enum(nativeServerNames), z.enum(['on', 'off']))
+    .describe(
+      'The native servers that it has; off: this deployment has not, so the grant reaches nothing of it',
+    ),
   owner: z.string().nullable(),
   sessions: z.enum(sessionModes),
   expires_at: z.string().nullable(),
@@ -78,7 +87,7 @@ export const grantRoutes: readonly Route[] = [
       creates: true,
       versioned: true,
     },
-    async ({ object, tenant, params: { name }, body, seed, by }) => {
+    async ({ object, env, tenant, params: { name }, body, seed, by }) => {
       const wrong = nameProblem('grant', name)
       if (wrong !== null) return invalid([wrong])
       const document = readGrant(name, body, Date.now())
@@ -86,8 +95,8 @@ export const grantRoutes: readonly Route[] = [
       const { token, hash } = await tokenOf(`gh_${tenant}_${name}_`, seed)
       const put = await object.putGrant(tenant, name, document, hash, by)
       if (put.kind !== 'done') return refusal(put)
-      const warnings = [...newTenant(put, tenant), ...warningsOf(put.now)]
-      const now = { ...shown(put.now), warnings, pending: put.pending }
+      const warnings = [...newTenant(put, tenant), ...(await warningsOf(env, object, put.now))]
+      const now = { ...shown(env, put.now), warnings, pending: put.pending }
       if (!put.created) return tagged(now, put.now.tag)
       return tagged({ ...now, token }, put.now.tag, 201)
     },
@@ -118,12 +127,13 @@ export const grantRoutes: readonly Route[] = [
       creates: true,
       versioned: true,
     },
-    async ({ object, tenant, params: { name }, body, seed, by }) => {
+    async ({ object, env, tenant, params: { name }, body, seed, by }) => {
       const { token, hash } = await tokenOf(`gh_${tenant}_${name}_`, seed)
       const put = await object.rotateGrant(name, hash, body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('grant')
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: warningsOf(put.now), pending: put.pending }
+      const warnings = await warningsOf(env, object, put.now)
+      const now = { ...shown(env, put.now), warnings, pending: put.pending }
       return tagged({ ...now, token }, put.now.tag, 201)
     },
   ),
@@ -134,7 +144,7 @@ async function used(env: Env, tenant: string, grant: GrantView) {
   const lastUsedMs = await principalObject(env, tenant, grant.name)
     .lastUsed()
     .catch(() => null)
-  return { ...shown(grant), last_used_at: at(lastUsedMs) }
+  return { ...shown(env, grant), last_used_at: at(lastUsedMs) }
 }
 
 function readGrant(
@@ -151,36 +161,40 @@ function readGrant(
     }
     return { problems: [describeProblem(problem)] }
   }
-  const reached = servers === '*' ? servers : [...new Set(servers)].sort()
-  return { label, policy, servers: reached, owner, sessions, expiresAtMs }
+  return { label, policy, servers: tidyServers(servers), owner, sessions, expiresAtMs }
 }
 
-function warningsOf({ policy, servers }: GrantView): string[] {
+/** What the grant says and what comes to nothing, or may be meant otherwise. */
+async function warningsOf(env: Env, object: TenantStub, grant: GrantView): Promise<string[]> {
+  const { policy: name, servers } = grant
   const warnings: string[] = []
-  if (policy === null) warnings.push('The grant is under no policy: every call is denied.')
+  if (name === null) warnings.push('The grant is under no policy: every call is denied.')
   if (servers.length === 0) warnings.push('The grant reaches no server.')
+  const natives = nativesOf(grant)
+  for (const native of natives) {
+    const why = whyOff(env, native)
+    if (why !== null && servers.includes(native))
+      warnings.push(
+        `The grant names the native server "${native}", which this deployment does not have (${why}): it has no tool of it.`,
+      )
+  }
+  const stored = name === null ? null : await object.policy(name, null)
+  const loaded = stored === null ? null : loadPolicy(JSON.parse(stored.documentJson))
+  if (name !== null && loaded?.ok) warnings.push(...missedWarnings(env, name, loaded.policy, natives))
   return warnings
 }
 
-function shown({
-  name,
-  label,
-  policy,
-  servers,
-  owner,
-  sessions,
-  origin,
-  createdAtMs,
-  updatedAtMs,
-  expiresAtMs,
-  olderUntilMs,
-  isPending,
-}: GrantView) {
+function shown(env: Env, grant: GrantView) {
+  const { name, label, policy, servers, owner, sessions, origin } = grant
+  const { createdAtMs, updatedAtMs, expiresAtMs, olderUntilMs, isPending } = grant
+  const states = nativeStates(env)
+  const natives = nativesOf(grant).map((native) => [native, states[native]])
   return {
     name,
     label,
     policy,
     servers,
+    native_servers: Object.fromEntries(natives) as Partial<typeof states>,
     owner,
     sessions,
     expires_at: at(expiresAtMs),

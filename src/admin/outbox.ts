@@ -7,6 +7,7 @@ import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
+import type { Destination } from '../principal/destination.ts'
 import type { ListedEvent } from '../principal/outbox.ts'
 import { at } from './answers.ts'
 import { answer, limitQuery, pageOf, type Route, route } from './route.ts'
@@ -20,7 +21,9 @@ const statusSchema = z.object({
   delivered: z.int(),
   oldest_pending_age_seconds: z.int(),
   destination: z.object({
-    state: z.enum(['open', 'backing_off', 'paused']),
+    state: z
+      .enum(['open', 'backing_off', 'paused', 'off'])
+      .describe('off: the deployment has no Legiti, and nothing is queued'),
     failures: z.int(),
     retry_at: z.string().nullable(),
     reason: z.string().nullable(),
@@ -50,7 +53,7 @@ export const outboxRoutes: readonly Route[] = [
     async ({ env, tenant, params }) => {
       const status = isName(params.grant) ? await principalObject(env, tenant, params.grant).outbox() : null
       if (status === null) return noSuchGrant()
-      const { oldestPendingAtMs, nowMs, destination, pending, dead, delivered } = status
+      const { oldestPendingAtMs, nowMs, destination, isOff, pending, dead, delivered } = status
       return Response.json({
         pending,
         dead,
@@ -58,7 +61,7 @@ export const outboxRoutes: readonly Route[] = [
         oldest_pending_age_seconds:
           oldestPendingAtMs === null ? 0 : Math.max(0, Math.floor((nowMs - oldestPendingAtMs) / 1_000)),
         destination: {
-          state: destination.paused ? 'paused' : destination.retryAtMs > nowMs ? 'backing_off' : 'open',
+          state: isOff ? 'off' : stateOf(destination, nowMs),
           failures: destination.failures,
           retry_at: at(destination.retryAtMs === 0 ? null : destination.retryAtMs),
           reason: destination.reason === '' ? null : destination.reason,
@@ -115,6 +118,11 @@ export const outboxRoutes: readonly Route[] = [
     },
   ),
 ]
+
+function stateOf({ paused, retryAtMs }: Destination, nowMs: number) {
+  if (paused) return 'paused'
+  return retryAtMs > nowMs ? 'backing_off' : 'open'
+}
 
 function listed({ id, tool, state, occurredAtMs, settledAtMs, attempts, lastError }: ListedEvent) {
   return {

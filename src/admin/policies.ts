@@ -2,6 +2,7 @@
 import * as z from 'zod/v4'
 import { changesBetween } from '../cli/changes.ts'
 import type { Source } from '../cli/meaning.ts'
+import { offWarnings } from '../native/named-tools.ts'
 import { object } from '../policy/fragments.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeUnchecked } from '../policy/name-warnings.ts'
@@ -134,6 +135,7 @@ export const policyRoutes: readonly Route[] = [
         ...newTenant(put, tenant),
         ...loaded.warnings.map(describeProblem),
         ...loaded.unchecked.map(describeUnchecked),
+        ...offWarnings(call.env, loaded.policy),
         ...demoKeeps(call, 'policy'),
       ]
       const now = { ...shown(put.now), warnings, ...toldOf(put) }
@@ -212,7 +214,9 @@ export const policyRoutes: readonly Route[] = [
       const put = await object.rollBackPolicy(params.name, body.version, by)
       if (put === null) return notFound('policy, or no such version of it,')
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: demoKeeps(call, 'policy'), ...toldOf(put) }
+      const { policy } = compiledOf(put.now)
+      const warnings = [...offWarnings(call.env, policy), ...demoKeeps(call, 'policy')]
+      const now = { ...shown(put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag)
     },
   ),
@@ -232,7 +236,12 @@ function summary({ name, version, isCurrent, createdAtMs, createdBy, reason, del
   }
 }
 
-function sourceOf({ documentJson }: PolicyView): Source {
+function sourceOf(policy: PolicyView): Source {
+  return compiledOf(policy)
+}
+
+/** A policy that is stored, loaded. */
+function compiledOf({ documentJson }: PolicyView): Extract<ReturnType<typeof loadPolicy>, { ok: true }> {
   const loaded = loadPolicy(JSON.parse(documentJson))
   if (!loaded.ok) throw new Error('a policy that was stored does not load')
   return loaded

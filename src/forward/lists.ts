@@ -2,16 +2,14 @@
  * The lists of everything that a grant reaches. Every server is asked at once and within a bound, so that one that is
  * slow or dead costs no more than its own part; what is left out is said in the result's `_meta`.
  */
+import type { Env } from '../env.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
-import { listedTools } from '../native/catalogue.ts'
-import { nativeServerNames } from '../native/server-names.ts'
-import { isListed } from '../policy/decide.ts'
+import { listedTools, reachableServers } from '../native/catalogue.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
 import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
@@ -53,7 +51,7 @@ export async function listEverything(
         (upstream) => partOf(passage, upstream, message, kind, places?.get(upstream.name) ?? null, budget),
         (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
       )
-      const own = places === null && kind === 'tools' ? nativeTools(config) : []
+      const own = places === null && kind === 'tools' ? nativeTools(config, passage.env) : []
       return new Response(merged(message, kind, own, parts), { headers: jsonHeaders })
     } finally {
       budget.release()
@@ -64,11 +62,8 @@ export async function listEverything(
 const jsonHeaders = { 'content-type': 'application/json' }
 const undecided = { status: 503, code: codes.internalError, message: 'The request could not be decided' }
 
-function nativeTools(config: CompiledConfig): string[] {
-  const reach = new Set(nativeServerNames.filter((name) => config.settings.servers.includes(name)))
-  return listedTools(reach, sessionModeOf(config))
-    .filter(({ name }) => isListed(config.policy, name))
-    .map((tool) => JSON.stringify(tool))
+function nativeTools(config: CompiledConfig, env: Env): string[] {
+  return listedTools(reachableServers(config, env), config, env).map((tool) => JSON.stringify(tool))
 }
 
 /** The result, of entries that have been written already. */

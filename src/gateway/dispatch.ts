@@ -1,15 +1,14 @@
 /** From a message to the answer of whoever it is for. */
+import type { Env } from '../env.ts'
 import { isLiteral } from '../exact-json.ts'
 import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
 import { clientOf, tooMuchClient } from '../forward/initialize.ts'
 import { listenToAll } from '../forward/merged-streams.ts'
 import { dispatchSingle } from '../forward/single.ts'
-import { listedTools, type Reach } from '../native/catalogue.ts'
-import { nativeServerNames } from '../native/server-names.ts'
-import { isListed } from '../policy/decide.ts'
+import { listedTools, type Reach, reachableServers } from '../native/catalogue.ts'
+import { isDeployedName } from '../native/deployed.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'
@@ -42,7 +41,7 @@ export async function dispatch(
   const unfit = inexactRefusal(passage, message)
   // An answer's id is the server's, so an error under it would be taken for one to a request of the client's own.
   if (unfit !== null) return refuse(passage, unfit, message.kind === 'request' ? id : null)
-  if (isUpstream(endpoint)) return dispatchSingle(passage, endpoint.server, message, id)
+  if (isUpstream(endpoint, passage.env)) return dispatchSingle(passage, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
       return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
@@ -73,10 +72,12 @@ async function dispatchRequest(
       return introduce(passage, endpoint, message, serve)
     case 'tools/list': {
       const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'list' } as const }))
-      return answer(admission, message.id, () => serve({ list: () => listTools(config, endpoint) }))
+      return answer(admission, message.id, () =>
+        serve({ list: () => listTools(config, endpoint, passage.env) }),
+      )
     }
     case 'tools/call': {
-      const outcome = await runCall(passage, message, (config) => reachOf(config, endpoint))
+      const outcome = await runCall(passage, message, (config) => reachOf(config, endpoint, passage.env))
       if (outcome.kind === 'not_admitted') return answer(outcome.admission, message.id, undecided)
       if (outcome.kind === 'unknown_tool') {
         return refusalResponse(
@@ -137,7 +138,7 @@ async function introduce(
   serve: (supplies: Supplies) => Promise<Response>,
 ): Promise<Response> {
   const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
-  return answer(admission, message.id, () => serve({ hasUpstreams: servesUpstreams(config, endpoint) }))
+  return answer(admission, message.id, () => serve(introduction(config, endpoint, passage.env)))
 }
 
 async function initialize(
@@ -156,15 +157,20 @@ async function initialize(
     intent: { kind: 'open', protocolVersion, client } as const,
   }))
   return answer(admission, message.id, async ({ outcome }) => {
-    const response = await serve({ hasUpstreams: servesUpstreams(config, endpoint) })
+    const response = await serve(introduction(config, endpoint, passage.env))
     return outcome.kind === 'opened'
       ? withHeaders(response, { 'mcp-session-id': outcome.transport })
       : response
   })
 }
 
-function servesUpstreams(config: CompiledConfig | null, { server }: Endpoint): boolean {
-  return server === null && config !== null && config.upstreams.size > 0
+/** What the gateway says of itself at this URL. */
+function introduction(config: CompiledConfig | null, endpoint: Endpoint, env: Env): Supplies {
+  if (config === null) return {}
+  return {
+    hasUpstreams: endpoint.server === null && config.upstreams.size > 0,
+    hasLogin: listTools(config, endpoint, env).some(({ name }) => name === 'auth_login'),
+  }
 }
 
 function withHeaders(response: Response, more: Readonly<Record<string, string>>): Response {
@@ -185,20 +191,17 @@ function undecided(): Response {
   )
 }
 
-function listTools(config: CompiledConfig | null, endpoint: Endpoint) {
-  if (config === null) return []
-  return listedTools(reachOf(config, endpoint), sessionModeOf(config)).filter((tool) =>
-    isListed(config.policy, tool.name),
-  )
+function listTools(config: CompiledConfig | null, endpoint: Endpoint, env: Env) {
+  return config === null ? [] : listedTools(reachOf(config, endpoint, env), config, env)
 }
 
 /** The native servers that the URL serves and the grant may reach. */
-function reachOf(config: CompiledConfig, { server }: Endpoint): Reach {
-  const served = nativeServerNames.filter((name) => server === null || server === name)
-  return new Set(served.filter((name) => config.settings.servers.includes(name)))
+function reachOf(config: CompiledConfig, { server }: Endpoint, env: Env): Reach {
+  const reached = reachableServers(config, env)
+  return server === null ? reached : new Set([...reached].filter((name) => name === server))
 }
 
-/** Whether the URL is that of one upstream server. */
-export function isUpstream(endpoint: Endpoint): endpoint is Endpoint & { readonly server: string } {
-  return endpoint.server !== null && !nativeServerNames.some((name) => name === endpoint.server)
+/** Whether the URL is that of one upstream server; a native one that is off is one that there is not. */
+export function isUpstream(endpoint: Endpoint, env: Env): endpoint is Endpoint & { readonly server: string } {
+  return endpoint.server !== null && !isDeployedName(env, endpoint.server)
 }

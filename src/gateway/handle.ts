@@ -76,7 +76,7 @@ async function get(passage: Passage, endpoint: Endpoint, headers: MessageHeaders
   const refusal = versionRefusal(headers) ?? acceptRefusal(passage.http)
   if (refusal !== null) return refuse(passage, refusal)
   if (passage.transport === null) return refuse(passage, missingSession())
-  if (isUpstream(endpoint)) return openSingleStream(passage, endpoint.server)
+  if (isUpstream(endpoint, passage.env)) return openSingleStream(passage, endpoint.server)
   return endpoint.server === null ? openMergedStream(passage) : openStream(passage)
 }
 

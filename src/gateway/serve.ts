@@ -29,6 +29,8 @@ export interface Supplies {
   readonly call?: () => CallToolResult
   /** Upstream servers are behind the same URL, so that more is offered than the native servers have. */
   readonly hasUpstreams?: boolean
+  /** The client has the tools that log in and out, so that they are spoken of. */
+  readonly hasLogin?: boolean
   /** Events for a subscription of the stateless era. */
   readonly bus?: ServerEventBus
 }
@@ -91,7 +93,7 @@ async function serveSessionEra(
   }
 }
 
-function server({ list, call, hasUpstreams = false }: Supplies, era: Era): Server {
+function server({ list, call, hasUpstreams = false, hasLogin = false }: Supplies, era: Era): Server {
   // Resources and prompts are lists without an entry yet. No log message is ever sent, whatever the level.
   const capabilities = {
     tools: { listChanged: true },
@@ -100,7 +102,7 @@ function server({ list, call, hasUpstreams = false }: Supplies, era: Era): Serve
     ...(hasUpstreams ? { completions: {} } : {}),
     ...(era === 'session' ? { logging: {} } : {}),
   }
-  const served = new Server(identity, { capabilities, instructions })
+  const served = new Server(identity, { capabilities, instructions: instructions(hasLogin) })
   served.setRequestHandler('tools/list', (request) => {
     refuseCursor(request.params?.cursor)
     return { tools: list?.() ?? [] }

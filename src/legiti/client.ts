@@ -31,6 +31,7 @@ export async function askLegiti(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<LegitiAnswer> {
+  if (target.kind === 'off') return { kind: 'unsent', why: 'LEGITI_BASE_URL is not set' }
   if (target.kind === 'unconfigured') return { kind: 'unsent', why: target.why }
   // Not AbortSignal.timeout: its timer outlives the answer and would keep a Durable Object in memory.
   const timeout = new AbortController()
@@ -54,7 +55,7 @@ export async function askLegiti(
 }
 
 function send(
-  target: Exclude<LegitiSettings['target'], { kind: 'unconfigured' }>,
+  target: Exclude<LegitiSettings['target'], { kind: 'unconfigured' | 'off' }>,
   { method, path, body }: WireRequest,
   signal: AbortSignal,
 ): Promise<Response> {

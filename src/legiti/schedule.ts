@@ -24,6 +24,12 @@ export const LONGEST_BACK_OFF_MS = 30 * MINUTE_MS
 /** How often a paused destination is tried, in case its key was mended. Milliseconds. */
 export const PAUSE_PROBE_MS = HOUR_MS
 
+/**
+ * How often a principal that has events, and whose deployment has no Legiti, looks whether it has one again. Milliseconds.
+ * Its next use looks as well.
+ */
+export const HOLD_MS = DAY_MS
+
 /** Age at which an undelivered event becomes a dead letter. Milliseconds since it happened. */
 export const GIVE_UP_AFTER_MS = 72 * HOUR_MS
 

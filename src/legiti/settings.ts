@@ -11,6 +11,8 @@ export interface LegitiSettings {
     | { readonly kind: 'live'; readonly baseUrl: string; readonly apiKey: string }
     /** The stand-in that is part of the demo. */
     | { readonly kind: 'stand-in' }
+    /** The deployment has no Legiti: what an earlier one has queued is kept, and nothing is sent or given up. */
+    | { readonly kind: 'off' }
     /** Something is missing or wrong: nothing is sent, and `why` says what to set. */
     | { readonly kind: 'unconfigured'; readonly why: string }
 }
@@ -24,7 +26,7 @@ const switches = ['true', 'false']
 
 /** Reads the settings. What is missing or wrong stops sending, never queueing, and is said in `target`. */
 export function legitiSettings(env: Env): LegitiSettings {
-  const problem = legitiProblem(env)
+  const problem = variablesProblem(env)
   const profile = env.LEGITI_PROFILE ?? 'collection'
   return {
     profile: isProfile(profile) ? profile : 'collection',
@@ -33,8 +35,24 @@ export function legitiSettings(env: Env): LegitiSettings {
   }
 }
 
-/** A variable whose value cannot be meant, named with what is allowed; null when there is none. */
+/**
+ * Whether this deployment means to reach Legiti: one of the two variables that come with a contract is set, or it is the demo,
+ * which has a stand-in.
+ */
+export function hasLegitiVariables(env: Env): boolean {
+  return env.DEMO === 'true' || [env.LEGITI_BASE_URL, env.LEGITI_API_KEY].some((it) => (it ?? '') !== '')
+}
+
+/** What keeps events from being sent although Legiti is meant to be reached, or null; for whoever looks after the deployment. */
 export function legitiProblem(env: Env): string | null {
+  const problem = variablesProblem(env)
+  if (problem !== null || !hasLegitiVariables(env)) return problem
+  const target = targetOf(env)
+  return target.kind === 'unconfigured' ? target.why : null
+}
+
+/** A variable whose value cannot be meant, named with what is allowed; null when there is none. */
+function variablesProblem(env: Env): string | null {
   const profile = env.LEGITI_PROFILE ?? 'collection'
   if (!isProfile(profile)) {
     return `LEGITI_PROFILE is ${JSON.stringify(profile)}; allowed: ${profiles.join(', ')}`
@@ -47,10 +65,13 @@ export function legitiProblem(env: Env): string | null {
 }
 
 function targetOf(env: Env): LegitiSettings['target'] {
+  if (!hasLegitiVariables(env)) return { kind: 'off' }
   const base = env.LEGITI_BASE_URL ?? ''
   if (base === '') {
-    if (env.DEMO === 'true') return { kind: 'stand-in' }
-    return { kind: 'unconfigured', why: 'LEGITI_BASE_URL is not set' }
+    const hasKey = (env.LEGITI_API_KEY ?? '') !== ''
+    if (env.DEMO === 'true' && !hasKey) return { kind: 'stand-in' }
+    const why = hasKey ? 'LEGITI_BASE_URL is not set, and LEGITI_API_KEY is' : 'LEGITI_BASE_URL is not set'
+    return { kind: 'unconfigured', why }
   }
   const url = URL.parse(base)
   if (

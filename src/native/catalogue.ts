@@ -1,8 +1,12 @@
 /** Every native tool, by name and in the order in which it is listed. */
 import type { Tool } from '@modelcontextprotocol/server'
+import type { Env } from '../env.ts'
 import { legitiServerTools } from '../legiti/server.ts'
+import { isListed } from '../policy/decide.ts'
 import { sessionTools } from '../session/tools.ts'
-import type { SessionMode } from '../tenant/session-mode.ts'
+import type { CompiledConfig } from '../tenant/compiled.ts'
+import { sessionModeOf } from '../tenant/session-mode.ts'
+import { deployedServers } from './deployed.ts'
 import { type NativeServerName, nativeServerNames } from './server-names.ts'
 import { type NativeTool, withSessionExplained } from './tool.ts'
 
@@ -12,14 +16,24 @@ const byName: ReadonlyMap<string, NativeTool> = new Map(tools.map((tool) => [too
 /** The servers that a URL and a grant reach together. */
 export type Reach = ReadonlySet<NativeServerName>
 
+/** The native servers that a grant has, of those that the deployment has. */
+export function reachableServers({ settings }: CompiledConfig, env: Env): Reach {
+  const deployed = deployedServers(env)
+  return new Set(settings.servers.filter((name) => deployed.has(name)))
+}
+
+/** The tools of these servers. */
 export function reachableTools(reach: Reach): readonly NativeTool[] {
   return tools.filter((tool) => reach.has(tool.server))
 }
 
-/** The tools as `tools/list` shows them to a grant with this setting. */
-export function listedTools(reach: Reach, mode: SessionMode): readonly Tool[] {
-  const definitions = reachableTools(reach).map(({ definition }) => definition)
-  return mode === 'many' ? definitions.map(withSessionExplained) : definitions
+/** The tools as `tools/list` shows them to a grant with this configuration: those that its policy shows, in its words. */
+export function listedTools(reach: Reach, config: CompiledConfig, env: Env): Tool[] {
+  const place = { settings: config.settings, deployed: deployedServers(env), showsAll: env.DEMO === 'true' }
+  const definitions = reachableTools(reach)
+    .filter(({ definition }) => isListed(config.policy, definition.name))
+    .map(({ definition, listed }) => listed?.(definition, place) ?? definition)
+  return sessionModeOf(config) === 'many' ? definitions.map(withSessionExplained) : definitions
 }
 
 export function findTool(name: string, reach: Reach): NativeTool | null {

@@ -4,6 +4,7 @@ import * as z from 'zod/v4'
 import type { Env } from '../env.ts'
 import type { AdmitAnswer, Admitted, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
+import type { TenantSettings } from '../tenant/config.ts'
 import type { NativeServerName } from './server-names.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from './session-argument.ts'
 
@@ -45,13 +46,21 @@ export type Preparation =
   /** Never reaches the tool. `code` is stable; `message` says what to do. */
   | { readonly kind: 'refuse'; readonly code: string; readonly message: string }
 
+/** Where a tool is listed: what is on there, and what the tenant has set up. */
+export interface ListingPlace {
+  readonly settings: TenantSettings
+  readonly deployed: ReadonlySet<NativeServerName>
+  /** It is the demo, which shows all that there is. */
+  readonly showsAll: boolean
+}
+
 export interface NativeTool {
   readonly server: NativeServerName
-  /** As `tools/list` shows it. */
+  /** As `tools/list` shows it, with all that it can do anywhere. */
   readonly definition: Tool
+  /** The same where not all of that is there; absent: the tool is the same everywhere. */
+  readonly listed?: (definition: Tool, place: ListingPlace) => Tool
   readonly input: z.ZodObject
-  /** Arguments that open something: whoever approves a call is not shown them. */
-  readonly secrets?: readonly string[]
   readonly prepare: (
     args: Readonly<Record<string, unknown>>,
     context: CallContext,

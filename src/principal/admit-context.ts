@@ -11,7 +11,9 @@ export interface AdmitContext {
   readonly config: TenantConfig
   readonly nowMs: number
   readonly newId: () => string
-  /** Tell Legiti of logins. */
+  /** The deployment has Legiti: it is told of ends of sessions. */
+  readonly tellsLegiti: boolean
+  /** And of logins, too. */
   readonly reportLogins: boolean
   /** Whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean

@@ -50,7 +50,7 @@ export function perform(context: AdmitContext, work: Work, place: Place, handle:
     case 'logout': {
       const nobody = unnamed(context, handle)
       if (nobody !== null) return { session: null, outcome: nobody, drain: false }
-      const ended = endAll(sql, endedBy(context, place, handle), 'logout', nowMs)
+      const ended = endAll(context, endedBy(context, place, handle), 'logout', nowMs)
       const view = session === null ? null : viewOf(session, place.transport?.protocolVersion ?? null)
       return { session: null, outcome: { kind: 'logged_out', ended: view }, drain: ended > 0 }
     }
@@ -94,7 +94,7 @@ function login(
   const { session: before } = place
   if (work.evidence !== undefined && isLoggedOut(sql, work.evidence))
     return { session: before, outcome: { kind: 'login_refused' }, drain: false }
-  const ended = endAll(sql, endedBy(context, place, handle), 'rotated', nowMs)
+  const ended = endAll(context, endedBy(context, place, handle), 'rotated', nowMs)
   // One that is named may have been made elsewhere, and is replaced there.
   const transport = handle === null ? (place.transport?.id ?? null) : (before?.transport ?? null)
   const { account, provider } = work
@@ -111,7 +111,7 @@ function login(
 }
 
 function reportLogin(context: AdmitContext, id: string, account: string, success: boolean): boolean {
-  if (!context.reportLogins) return false
+  if (!context.tellsLegiti || !context.reportLogins) return false
   const args = { account_id: account, success }
   return enqueue(context.sql, { id, tool: 'track_login', args, occurredAtMs: context.nowMs })
 }

@@ -118,7 +118,12 @@ function close(context: AdmitContext, { transport }: Place): AdmitAnswer {
   const { sql, config, nowMs } = context
   if (transport !== null) {
     if (sessionModeOf(config) !== 'one')
-      endAll(sql, sessionsWhere(sql, 'transport = ? AND ended_at IS NULL', transport.id), 'deleted', nowMs)
+      endAll(
+        context,
+        sessionsWhere(sql, 'transport = ? AND ended_at IS NULL', transport.id),
+        'deleted',
+        nowMs,
+      )
     endTransport(sql, transport.id, nowMs)
   }
   return admitted(context, NOWHERE, { kind: 'closed' }, { drain: true })

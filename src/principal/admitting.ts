@@ -22,18 +22,16 @@ export function admitAndArm(
   config: TenantConfig,
   reportLogins: boolean,
 ): AdmitAnswer {
-  const { sql, grant, alarm, carries, incarnation, hasStream, unbound } = principal
+  const { sql, grant, alarm, carries, incarnation, hasStream, unbound, tellsLegiti } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
   if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
   const newId = () => crypto.randomUUID()
-  const answer = admit({ sql, grant, config, nowMs, newId, reportLogins, hasStream, unbound }, request)
+  const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, unbound }
+  const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
   if (carries && isOnRecord(request)) alarm.by(nowMs + GATHER_MS)
-  if (answer.kind === 'approval') {
-    if (answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
-    if (answer.approval.state === 'pending') alarm.by(answer.approval.expiresAtMs)
-  }
+  if (answer.kind === 'approval' && answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
   if (answer.kind === 'admitted') {
     const { session, drain } = answer.admitted
     if (session !== null) alarm.by(session.idleExpiresAtMs)

@@ -3,8 +3,25 @@ import { DELIVERY_TIMEOUT_MS, type Verdict, verdict } from '../legiti/schedule.t
 import { type LegitiSettings, settingsDigest } from '../legiti/settings.ts'
 import { toWire } from '../legiti/wire.ts'
 import { log } from '../log.ts'
-import { closeDestination, openDestination, openForSettings, readDestination } from './destination.ts'
-import { bury, buryExpired, type LeasedEvent, lease, markDelivered, outboxStatus, release } from './outbox.ts'
+import {
+  closeDestination,
+  holdDestination,
+  isHeld,
+  openDestination,
+  openForSettings,
+  readDestination,
+} from './destination.ts'
+import {
+  bury,
+  buryExpired,
+  countPending,
+  type LeasedEvent,
+  lease,
+  markDelivered,
+  outboxStatus,
+  release,
+  renewTime,
+} from './outbox.ts'
 
 /** How many events are on their way at once while Legiti answers. */
 const CONCURRENCY = 6
@@ -29,6 +46,7 @@ export interface DeliveryContext {
  * one event is written to that event's row.
  */
 export async function deliver(context: DeliveryContext): Promise<void> {
+  if (context.settings.target.kind === 'off') return hold(context)
   const digest = await settingsDigest(context.settings)
   for (;;) {
     const batch = await context.commit(() => leaseDue(context, digest))
@@ -41,8 +59,19 @@ export async function deliver(context: DeliveryContext): Promise<void> {
   }
 }
 
+/** Keeps what is pending, for as long as there is nobody to send it to: nothing is tried, and nothing is given up. */
+async function hold({ sql, principal, commit, now }: DeliveryContext): Promise<void> {
+  const nowMs = now()
+  if (isHeld(sql) && readDestination(sql).retryAtMs > nowMs) return
+  const events = countPending(sql)
+  if (events === 0) return
+  await commit(() => holdDestination(sql, nowMs))
+  log('warn', 'legiti.held', { principal, events })
+}
+
 function leaseDue({ sql, incarnation, now, principal }: DeliveryContext, settings: string): LeasedEvent[] {
   const nowMs = now()
+  if (isHeld(sql)) renewTime(sql, nowMs)
   openForSettings(sql, settings)
   const buried = buryExpired(sql, nowMs)
   if (buried > 0) log('error', 'legiti.gave_up', { principal, events: buried })

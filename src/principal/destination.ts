@@ -1,4 +1,4 @@
-import { backOffMs, PAUSE_PROBE_MS, type Verdict } from '../legiti/schedule.ts'
+import { backOffMs, HOLD_MS, PAUSE_PROBE_MS, type Verdict } from '../legiti/schedule.ts'
 
 /** Whether Legiti can be reached, as this principal has found it. */
 export interface Destination {
@@ -16,6 +16,23 @@ export function readDestination(sql: SqlStorage): Destination {
     .exec<{ failures: number; retry_at: number; paused: number; reason: string }>('SELECT * FROM destination')
     .one()
   return { failures: row.failures, retryAtMs: row.retry_at, paused: row.paused === 1, reason: row.reason }
+}
+
+/** Stands for settings under which nothing is sent: no digest of any is it. */
+const HELD = 'held'
+
+/** Nothing is sent, because there is nobody to send to. Looked at again a day later. */
+export function holdDestination(sql: SqlStorage, nowMs: number): void {
+  const reason = 'the deployment has no Legiti'
+  sql.exec(
+    'UPDATE destination SET failures = 0, retry_at = ?, paused = 1, reason = ?, settings = ?',
+    ...[nowMs + HOLD_MS, reason, HELD],
+  )
+}
+
+/** Whether the last look found nobody to send to. */
+export function isHeld(sql: SqlStorage): boolean {
+  return sql.exec('SELECT 1 FROM destination WHERE settings = ?', HELD).toArray().length > 0
 }
 
 /** Opens a destination that was closed under other settings: a mended key or URL counts at once. */

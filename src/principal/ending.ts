@@ -5,12 +5,24 @@ import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
 import { endUpstreamsOfLogin } from './upstream-sessions.ts'
 
+/** What an end needs of its principal. */
+export interface EndingContext {
+  readonly sql: SqlStorage
+  /** Legiti is told of it: false where the deployment has no Legiti, and then nothing is queued. */
+  readonly tellsLegiti: boolean
+}
+
 /**
  * Ends a session and its sessions upstream, writes it down and queues its logout: the only way a session ends. The transport
  * that it was made on goes on. All of it happens in the caller's transaction, and once: a session that has ended already
  * changes nothing.
  */
-export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs: number): boolean {
+export function end(
+  { sql, tellsLegiti }: EndingContext,
+  session: Session,
+  reason: EndReason,
+  nowMs: number,
+): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
   endUpstreamsOfLogin(sql, session.id, nowMs)
   retireStoreToken(sql, session.id, nowMs)
@@ -26,6 +38,7 @@ export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs:
     taken: [],
     shadow: [],
   })
+  if (!tellsLegiti) return true
   enqueue(sql, {
     id: `logout:${session.id}`,
     tool: 'track_logout',
@@ -37,14 +50,14 @@ export function end(sql: SqlStorage, session: Session, reason: EndReason, nowMs:
 
 /** Ends several, each as what it is: one whose time is over has ended of that. Returns how many ended now. */
 export function endAll(
-  sql: SqlStorage,
+  context: EndingContext,
   sessions: readonly Session[],
   reason: EndReason,
   nowMs: number,
 ): number {
   const ended = sessions.filter((session) => {
     const why = isOverdue(session, nowMs) ? overdue(session) : { reason, atMs: nowMs }
-    return end(sql, session, why.reason, why.atMs)
+    return end(context, session, why.reason, why.atMs)
   })
   return ended.length
 }

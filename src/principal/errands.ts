@@ -9,6 +9,7 @@ import { principalLog } from './audit-log.ts'
 import { deliver, LEASE_MS } from './delivery.ts'
 import { CARRY_LEASE_MS, DRAIN_GRACE_MS, nextWakeMs } from './housekeeping.ts'
 import { OneAtATime } from './one-at-a-time.ts'
+import { hasPending } from './outbox.ts'
 import { hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 import { endUpstreams, upstreamsOf } from './upstream-ending.ts'
@@ -89,7 +90,9 @@ export class Errands {
   }
 
   async #deliver(): Promise<void> {
-    const { sql, name, env, incarnation } = this.#principal
+    const { sql, name, env, incarnation, tellsLegiti } = this.#principal
+    // Without Legiti there are events only of a time in which there was one.
+    if (!tellsLegiti && !hasPending(sql)) return
     await deliver({
       sql,
       principal: name,

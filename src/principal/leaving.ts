@@ -1,6 +1,6 @@
 /** How a principal goes for good: its grant revoked, what is due sent for a while, and everything forgotten. */
 import { closeApprovals, REVOKED } from './approval-closing.ts'
-import { endAll } from './ending.ts'
+import { type EndingContext, endAll } from './ending.ts'
 import type { Errands } from './errands.ts'
 import { markRevoked } from './grants.ts'
 import { stopSending } from './outbox.ts'
@@ -18,7 +18,7 @@ export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
   return principal.write(() => {
     const nowMs = Date.now()
     if (!markRevoked(sql, nowMs)) return false
-    endEverything(sql, grant.name, nowMs)
+    endEverything(principal, grant.name, nowMs)
     alarm.by(nowMs)
     principal.reread()
     return true
@@ -29,15 +29,17 @@ export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
  * Another grant takes the name of one that was deleted: of that one nothing is left but the record, and what has yet to be
  * delivered. Part of the transaction that installs the other. Whatever of it was revoked already changes nothing here.
  */
-export function replacePredecessor(sql: SqlStorage, grant: string, nowMs: number): void {
-  endEverything(sql, grant, nowMs)
+export function replacePredecessor(context: EndingContext, grant: string, nowMs: number): void {
+  const { sql } = context
+  endEverything(context, grant, nowMs)
   sql.exec('DELETE FROM counters')
   sql.exec('UPDATE grants SET predecessor_seq = (SELECT coalesce(max(seq), 0) FROM audit)')
 }
 
 /** Ends every session and transport, here and upstream, and closes what waits for a person. */
-function endEverything(sql: SqlStorage, grant: string, nowMs: number): void {
-  endAll(sql, liveSessions(sql), 'revoked', nowMs)
+function endEverything(context: EndingContext, grant: string, nowMs: number): void {
+  const { sql } = context
+  endAll(context, liveSessions(sql), 'revoked', nowMs)
   endAllTransports(sql, nowMs)
   endAllUpstreams(sql, nowMs)
   closeApprovals(sql, REVOKED, grant, nowMs)

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { ApprovalView, DecideAnswer, DecideRequest, JudgedApproval } from '../approvals/contract.ts'
+import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
 import { sessionTakesLinks } from '../approvals/links.ts'
 import {
   type Cut,
@@ -18,7 +18,6 @@ import { sessionModeOf } from '../tenant/session-mode.ts'
 import { admitAndArm, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
 import { closeApprovals, REPLACED } from './approval-closing.ts'
-import { endContentsBy, eraseContents } from './approval-contents.ts'
 import { readRow } from './approval-rows.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
@@ -38,7 +37,7 @@ import type {
   Settled,
   WishRequest,
 } from './contract.ts'
-import { openDestination, readDestination } from './destination.ts'
+import { isHeld, openDestination, readDestination } from './destination.ts'
 import { Errands } from './errands.ts'
 import { DECIDED, LOST } from './feed-messages.ts'
 import { announce, announceOnce, announceTo, closeAllFeeds, hasFeed, transportOf } from './feeds.ts'
@@ -99,7 +98,8 @@ export class PrincipalObject extends DurableObject<Env> {
       () => this.#errands.tellTenant(),
       (approval) => this.#sayDecided(approval),
     )
-    this.#reportLogins = legitiSettings(env).reportLogins
+    const legiti = legitiSettings(env)
+    this.#reportLogins = legiti.reportLogins
     if (env.AUDIT_DB === undefined) sayNoDatabase()
     // An object without tables has no grant and, until one is installed, writes nothing.
     if (schemaVersion(this.#sql) === 0) return
@@ -111,6 +111,8 @@ export class PrincipalObject extends DurableObject<Env> {
       // alarm that was lost must not silence what is pending.
       const wakeMs = this.#errands.nextWakeMs()
       if (wakeMs !== null) this.#alarm.by(wakeMs)
+      // Events that were kept while there was no Legiti need not wait for the day to be over.
+      if (legiti.target.kind !== 'off' && isHeld(this.#sql)) this.#alarm.by(Date.now())
     })
   }
 
@@ -227,11 +229,6 @@ export class PrincipalObject extends DurableObject<Env> {
     return this.#heldCalls.read(id)
   }
 
-  /** The same with the values that it carries, for those alone who may decide about it; null for an id that is of none. */
-  async approvalContent(id: string): Promise<JudgedApproval | null> {
-    return this.#heldCalls.judge(id)
-  }
-
   /** Writes down what a person says of a call. It holds for the very next request. */
   async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
     return this.#heldCalls.decide(request)
@@ -255,7 +252,7 @@ export class PrincipalObject extends DurableObject<Env> {
     const before = this.#grant
     await this.#write(() => {
       if (before !== null && isSuccessor(grant, before)) {
-        replacePredecessor(this.#sql, grant.name, Date.now())
+        replacePredecessor(this.#state, grant.name, Date.now())
         this.#alarm.by(Date.now())
       }
       if (before !== null) adoptUpstreams(this.#sql, upstreamsOf(before.config), upstreamsOf(grant.config))
@@ -263,8 +260,6 @@ export class PrincipalObject extends DurableObject<Env> {
       if (grant.olderSecret) this.#alarm.by(grant.olderSecret.untilMs)
       // Open streams end with it.
       if (grant.expiresAtMs) this.#alarm.by(grant.expiresAtMs)
-      if (grant.expiresAtMs !== null) endContentsBy(this.#sql, grant.expiresAtMs)
-      if (grant.config.suspended) eraseContents(this.#sql)
       if (before === null || stillOpens(before, this.#grant)) return
       const nowMs = Date.now()
       closeApprovals(this.#sql, REPLACED, grant.name, nowMs)
@@ -299,7 +294,7 @@ export class PrincipalObject extends DurableObject<Env> {
     for (let isMore = true; isMore; ) {
       const batch = await this.#write(() => {
         const nowMs = Date.now()
-        const done = endSessions(this.#sql, which, nowMs)
+        const done = endSessions(this.#state, which, nowMs)
         if (done.ended > 0) this.#alarm.by(nowMs)
         return done
       })
@@ -350,7 +345,8 @@ export class PrincipalObject extends DurableObject<Env> {
   /** How the outbox and its destination stand; null for an object without a grant. */
   async outbox() {
     if (this.#grant === null) return null
-    return { ...outboxStatus(this.#sql), destination: readDestination(this.#sql), nowMs: Date.now() }
+    const isOff = !this.#state.tellsLegiti
+    return { ...outboxStatus(this.#sql), destination: readDestination(this.#sql), isOff, nowMs: Date.now() }
   }
 
   /** A page of events in one state, oldest first; `after` is the `next` of the page before. */

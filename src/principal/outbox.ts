@@ -62,8 +62,7 @@ export function isFull(sql: SqlStorage): boolean {
     .one()
   if (bounds.first === null || bounds.last === null || bounds.last - bounds.first + 1 < MOST_PENDING)
     return false
-  const { n } = sql.exec<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'pending'").one()
-  return n >= MOST_PENDING
+  return countPending(sql) >= MOST_PENDING
 }
 
 /**
@@ -174,6 +173,24 @@ export function buryExpired(sql: SqlStorage, nowMs: number): number {
     bury(sql, seq, `gave up after 72 hours: ${last_error ?? 'never tried'}`, nowMs)
   }
   return expired.length
+}
+
+/** Whether an event is pending. */
+export function hasPending(sql: SqlStorage): boolean {
+  return sql.exec("SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1").toArray().length > 0
+}
+
+/** How many events are pending. */
+export function countPending(sql: SqlStorage): number {
+  return sql.exec<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'pending'").one().n
+}
+
+/** Time in which there was nobody to send to does not count: what is pending has all of its time again. */
+export function renewTime(sql: SqlStorage, nowMs: number): void {
+  sql.exec(
+    "UPDATE outbox SET give_up_at = max(give_up_at, ?) WHERE state = 'pending'",
+    nowMs + GIVE_UP_AFTER_MS,
+  )
 }
 
 /** Takes everything out of the queue, so that nothing more is sent: the object is about to be erased. */

@@ -1,6 +1,6 @@
 /** Sessions as administrators and issuers see them: listed, and ended from outside. */
 import type { EndReason, SessionsToEnd, SessionView } from './contract.ts'
-import { end } from './ending.ts'
+import { type EndingContext, end } from './ending.ts'
 import { liveById, type Session, sessionsWhere, viewOf } from './sessions.ts'
 import { rememberLogout } from './sessions-evidence.ts'
 import { openTransportById } from './transports.ts'
@@ -42,17 +42,18 @@ export function listSessions(
 }
 
 /**
- * Ends a batch of sessions. Each ends as any other does: once, with its logout queued. `isMore`: call again.
+ * Ends a batch of sessions. Each ends as any other does: once, with its logout queued where Legiti is told. `isMore`: call again.
  */
 export function endSessions(
-  sql: SqlStorage,
+  context: EndingContext,
   which: SessionsToEnd,
   nowMs: number,
 ): { ended: number; isMore: boolean } {
+  const { sql } = context
   if (which.kind === 'subject') rememberLogout(sql, which, nowMs)
   const reason: EndReason = which.kind === 'subject' ? 'backchannel' : 'administrator'
   const found = toEnd(sql, which, nowMs)
-  const ended = found.filter((session) => end(sql, session, reason, nowMs)).length
+  const ended = found.filter((session) => end(context, session, reason, nowMs)).length
   return { ended, isMore: found.length === BATCH }
 }
 

@@ -1,5 +1,6 @@
 /** What a run of a PrincipalObject holds, and the one way in which it writes. */
 import type { Env } from '../env.ts'
+import { isDeployed } from '../native/deployed.ts'
 import { Alarm } from './alarm.ts'
 import { Commits } from './commits.ts'
 import { type Grant, readGrant, writeGrant } from './grants.ts'
@@ -15,6 +16,8 @@ export class PrincipalState {
   readonly incarnation = crypto.randomUUID()
   /** Null: none was ever installed, or everything was forgotten, maybe while somebody waited. */
   grant: Grant | null = null
+  /** The deployment has Legiti. Read once, for every admission asks: another value comes with another isolate. */
+  readonly tellsLegiti: boolean
   /** Whether an event stream of this transport, which there is, is open. */
   readonly hasStream: (transport: string) => boolean
   readonly unbound = new UnboundLogins()
@@ -35,6 +38,7 @@ export class PrincipalState {
       }
     })
     this.#env = env
+    this.tellsLegiti = isDeployed(env(), 'legiti')
   }
 
   get env(): Env {

@@ -5,6 +5,8 @@
  */
 import { type StoreError, tablesProblem } from '../audit/store.ts'
 import type { Env } from '../env.ts'
+import { nativeStates } from '../native/deployed.ts'
+import type { NativeServerName } from '../native/server-names.ts'
 import { openBreakers } from '../upstream/health.ts'
 
 /** Anybody may ask, so the database is asked this often at most, by each isolate. */
@@ -17,6 +19,8 @@ export interface Readiness {
   readonly ready: boolean
   /** `none`: the deployment has no audit database, so rows stay where they were decided. */
   readonly audit_database: 'ok' | 'none' | StoreError['code']
+  /** Whether the deployment has each: docs/native.md. */
+  readonly native_servers: Readonly<Record<NativeServerName, 'on' | 'off'>>
   /** As this isolate has found them. */
   readonly open_breakers?: readonly { readonly tenant: string; readonly server: string }[]
 }
@@ -31,6 +35,7 @@ export async function readiness(env: Env, isOwner: boolean, nowMs: number): Prom
   return {
     ready: problem === null,
     audit_database,
+    native_servers: nativeStates(env),
     ...(isOwner ? { open_breakers: openBreakers() } : {}),
   }
 }

@@ -10,6 +10,7 @@ import { storeTokenContext } from '../principal/sessions-evidence.ts'
 import { seal, secretKeys } from '../secrets/seal.ts'
 import type { MagentoStore } from '../tenant/config.ts'
 import { findStore, type MagentoKind, magentoProof, revokeCustomerToken } from './magento.ts'
+import { ownArguments, takes } from './provider-arguments.ts'
 import { type JwtSubject, jwtProof, type Proof, type ProviderName, trustedProof } from './providers.ts'
 
 /** The arguments of auth_login, as its schema has let them through. */
@@ -21,19 +22,6 @@ export interface LoginArguments {
   readonly username?: string | undefined
   readonly password?: string | undefined
 }
-
-type OwnArgument = Exclude<keyof LoginArguments, 'provider'>
-
-/** What each provider takes; whatever else is given, nobody would look at. */
-const takes: Readonly<
-  Record<ProviderName, { needed: readonly OwnArgument[]; also: readonly OwnArgument[] }>
-> = {
-  trusted: { needed: ['account_id'], also: [] },
-  jwt: { needed: ['token'], also: [] },
-  'magento-customer': { needed: ['username', 'password'], also: ['store'] },
-  'magento-admin': { needed: ['username', 'password'], also: ['store'] },
-}
-const ownArguments: readonly OwnArgument[] = ['account_id', 'token', 'store', 'username', 'password']
 
 type Complete = (admitted: Admitted) => Completion
 

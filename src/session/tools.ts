@@ -7,6 +7,7 @@ import { inputSchema, outputSchema } from '../native/schemas.ts'
 import { SESSION_ARGUMENT } from '../native/session-argument.ts'
 import { type NativeTool, sessionHandle } from '../native/tool.ts'
 import type { Admitted, SessionView } from '../principal/contract.ts'
+import { withProviders } from './listed-providers.ts'
 import { prepareLogin } from './login.ts'
 import { providerNames } from './providers.ts'
 
@@ -100,19 +101,22 @@ export const sessionTools: readonly NativeTool[] = [
       'passed as the argument "session" of a call, names the session where a client has several.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input: loginInput,
-    secrets: ['token', 'password'],
     output: loginOutput,
+    listed: (definition, { settings, showsAll }) =>
+      showsAll ? definition : withProviders(definition, settings),
     prepare: (args, context) => prepareLogin(args as z.infer<typeof loginInput>, context, completeLogin),
   }),
   tool({
     name: 'auth_logout',
     title: 'Log out',
-    description:
-      'End the current session. Its data is destroyed and Legiti is told that the account has logged out. The client’s ' +
-      'connection stays, and auth_login starts another session on it. Without a live session nothing changes.',
+    description: logoutDescription(true),
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: logoutInput,
     output: logoutOutput,
+    listed: (definition, { deployed }) => ({
+      ...definition,
+      description: logoutDescription(deployed.has('legiti')),
+    }),
     prepare: () => ({ kind: 'work', work: { kind: 'logout' }, complete: completeLogout }),
   }),
   tool({
@@ -125,6 +129,14 @@ export const sessionTools: readonly NativeTool[] = [
     prepare: () => ({ kind: 'work', work: { kind: 'whoami' }, complete: completeWhoami }),
   }),
 ]
+
+function logoutDescription(tellsLegiti: boolean): string {
+  const told = tellsLegiti ? ' and Legiti is told that the account has logged out' : ''
+  return (
+    `End the current session. Its data is destroyed${told}. The client’s connection stays, and auth_login starts another ` +
+    'session on it. Without a live session nothing changes.'
+  )
+}
 
 function completeLogin({ session, outcome }: Admitted) {
   const ended = outcome.kind === 'logged_in' ? outcome.endedSession : null
@@ -178,10 +190,10 @@ function tool(it: {
   annotations: ToolAnnotations
   input: z.ZodObject
   output: z.ZodObject
-  secrets?: readonly string[]
+  listed?: NativeTool['listed']
   prepare: NativeTool['prepare']
 }): NativeTool {
-  const { name, title, description, annotations, input, output, secrets = [], prepare } = it
+  const { name, title, description, annotations, input, output, listed, prepare } = it
   return {
     server: 'session',
     definition: {
@@ -193,7 +205,7 @@ function tool(it: {
       annotations: { title, ...annotations },
     },
     input,
-    secrets,
+    ...(listed === undefined ? {} : { listed }),
     prepare,
   }
 }

@@ -200,6 +200,8 @@ export interface GrantView {
   readonly label: string
   readonly policy: string | null
   readonly servers: readonly string[] | '*'
+  /** `"*"` alone is every native server, too. */
+  readonly everyNative: boolean
   /** The person whose agent it is. */
   readonly owner: string | null
   readonly sessions: SessionMode

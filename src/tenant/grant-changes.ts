@@ -47,7 +47,7 @@ export async function putGrant(
     if (problems.length > 0) throw new Refusal('invalid', problems)
     const created = before?.isDeleted !== false
     if (!created) refuseOwnGrant(by, before.owner, document.owner)
-    grants.writeGrant(sql, name, document, secretHash, 'tenant', nowMs)
+    grants.writeGrant(sql, name, document, secretHash, 'tenant', isDemo(env), nowMs)
     const { policy, owner, sessions, expiresAtMs } = document
     const detail = { policy, owner, sessions, expires: expiresAtMs }
     record(sql, by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)

@@ -1,17 +1,26 @@
 /** What an administrator writes of a grant. PURE. */
 import * as z from 'zod/v4'
+import { type NativeServerName, nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
+import type { GrantView } from './contract.ts'
 import { sessionModes } from './session-mode.ts'
 
 const MODES = sessionModes.join(', ')
 const NAMES = 'a list of at most 200 names of servers, or "*"'
+
+/** Of `servers`, alone or in the list: every upstream server of the tenant, now and later. */
+export const EVERY_UPSTREAM = '*'
 
 export const grantSchema = object({
   label: z.string().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
   policy: z.string().nullable().default(null),
   servers: z
     .union([z.literal('*'), z.array(z.string().max(63, NAMES)).max(200, NAMES)], { error: NAMES })
-    .default('*'),
+    .default('*')
+    .describe(
+      'Upstream servers by name, or "*" for all; and, by name alone, the native ones (session, legiti). "*" is a grant’s of ' +
+        'every native server, too, that was made before they had to be named, and in the demo',
+    ),
   owner: z
     .string()
     .nullable()
@@ -29,3 +38,23 @@ export const grantSchema = object({
     .nullable()
     .default(null),
 })
+
+/** `servers` as it is stored: each name once, in order. */
+export function tidyServers(servers: '*' | readonly string[]): '*' | readonly string[] {
+  return servers === EVERY_UPSTREAM ? servers : [...new Set(servers)].sort()
+}
+
+/** Whether a grant reaches an upstream server. */
+export function reachesUpstream({ servers }: Pick<GrantView, 'servers'>, name: string): boolean {
+  return servers === EVERY_UPSTREAM || servers.includes(EVERY_UPSTREAM) || servers.includes(name)
+}
+
+/** The native servers that a grant has, where its deployment has them. */
+export function nativesOf({
+  servers,
+  everyNative,
+}: Pick<GrantView, 'servers' | 'everyNative'>): NativeServerName[] {
+  return nativeServerNames.filter((name) =>
+    servers === EVERY_UPSTREAM ? everyNative : servers.includes(name),
+  )
+}

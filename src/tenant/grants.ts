@@ -23,6 +23,7 @@ interface GrantRow extends Record<string, SqlStorageValue> {
   label: string
   policy: string | null
   servers: string
+  every_native: number
   owner: string | null
   sessions: GrantView['sessions']
   secret_hash: ArrayBuffer
@@ -54,6 +55,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
     label: row.label,
     policy: row.policy,
     servers: JSON.parse(row.servers) as GrantView['servers'],
+    everyNative: row.every_native === 1,
     owner: row.owner,
     sessions: row.sessions,
     origin: row.origin,
@@ -80,13 +82,17 @@ export function grantNames(sql: SqlStorage): string[] {
   return names(sql, 'SELECT name FROM grants WHERE deleted_at IS NULL ORDER BY name')
 }
 
-/** Makes a grant, or changes it. A new one, also in place of a deleted one, opens with `secretHash` alone. */
+/**
+ * Makes a grant, or changes it. A new one, also in place of a deleted one, opens with `secretHash` alone.
+ * @param everyNative whether `"*"` alone is every native server for one that is made; it stays so for one that is there
+ */
 export function writeGrant(
   sql: SqlStorage,
   name: string,
   document: GrantDocument,
   secretHash: Uint8Array,
   origin: GrantView['origin'],
+  everyNative: boolean,
   nowMs: number,
 ): void {
   const before = viewGrant(sql, name)
@@ -105,16 +111,16 @@ export function writeGrant(
   }
   sql.exec(
     `INSERT INTO grants (name, label, policy, servers, owner, sessions, secret_hash, origin, created_at, updated_at, expires_at,
-       deleted_at, revision, pushed, incarnation)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0, lower(hex(randomblob(8))))
+       deleted_at, revision, pushed, incarnation, every_native)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1, 0, lower(hex(randomblob(8))), ?)
      ON CONFLICT (name) DO UPDATE SET label = excluded.label, policy = excluded.policy, servers = excluded.servers,
        owner = excluded.owner, sessions = excluded.sessions, secret_hash = excluded.secret_hash, origin = excluded.origin, created_at = excluded.created_at,
        updated_at = excluded.updated_at, expires_at = excluded.expires_at, deleted_at = NULL,
-       incarnation = excluded.incarnation,
+       incarnation = excluded.incarnation, every_native = excluded.every_native,
        revision = revision + 1, due_at = 0`,
     ...[name, label, policy, servers, owner, sessions],
     secretHash.slice().buffer,
-    ...[origin, nowMs, nowMs, expiresAtMs],
+    ...[origin, nowMs, nowMs, expiresAtMs, everyNative ? 1 : 0],
   )
 }
 

@@ -6,11 +6,11 @@
 import { demoConfig } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
-import { nativeServerNames } from '../native/server-names.ts'
 import { principalObject } from '../objects.ts'
 import type { NewGrant } from '../principal/object.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import { type TenantDocument, versioned } from './config.ts'
+import { nativesOf, reachesUpstream } from './grant-document.ts'
 import { readGrant, type StoredGrant } from './grants.ts'
 import { markFailed, markPushed } from './grants-told.ts'
 import { readPolicy } from './policies.ts'
@@ -123,9 +123,7 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
   if (origin === 'demo')
     return { ...held, origin, config: { ...(await demoConfig(upstreams)), ...suspended } }
   const policy = grant.policy === null ? null : readPolicy(sql, grant.policy)
-  const servers = nativeServerNames.filter(
-    (server) => grant.servers === '*' || grant.servers.includes(server),
-  )
+  const servers = nativesOf(grant)
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
   // How long the audit is kept, and who vouches for administrators, concerns no principal.
   const { audit: _, access: __, ...rest } = settings
@@ -139,9 +137,10 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
  * What a server lists is part of its configuration, and it may list without end. So that it keeps nobody else's
  * changes from arriving, the largest go where all together are more than a principal can hold.
  */
-function upstreamsOf({ sql, tenant }: PushContext, { name: grant, servers }: StoredGrant): UpstreamConfig[] {
+function upstreamsOf({ sql, tenant }: PushContext, stored: StoredGrant): UpstreamConfig[] {
+  const { name: grant } = stored
   const all = serverNames(sql)
-    .filter((name) => servers === '*' || servers.includes(name))
+    .filter((name) => reachesUpstream(stored, name))
     .map((name) => upstreamConfig(sql, name))
     .filter((upstream) => upstream !== null)
     .map((upstream) => ({ upstream, bytes: new TextEncoder().encode(JSON.stringify(upstream)).length }))

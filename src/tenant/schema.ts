@@ -450,6 +450,11 @@ const migrations: readonly string[] = [
   -- What a server has declared that it can: JSON object of era to names of capabilities.
   ALTER TABLE servers ADD COLUMN declared TEXT NOT NULL DEFAULT '{}';
   `,
+  `
+  -- Whether "*" alone is every native server, too: so it was when grants from before this column were made, and so it stays
+  -- for them. Grants that are made since name the native servers that they have.
+  ALTER TABLE grants ADD COLUMN every_native INTEGER NOT NULL DEFAULT 1;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -57,7 +57,7 @@ export async function putServer(
         sessions: 'auto',
         expiresAtMs: null,
       } as const
-      grants.writeGrant(sql, DEMO_GRANT, builtIn, demoHash, 'demo', nowMs)
+      grants.writeGrant(sql, DEMO_GRANT, builtIn, demoHash, 'demo', true, nowMs)
     }
     const touched = grants.touchByServer(sql, name)
     return { created: before === null, touched, now: present(servers.viewServer(sql, name)) }

@@ -2,6 +2,7 @@
 import { describeProblem, describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { GrantDocument } from './contract.ts'
+import { EVERY_UPSTREAM } from './grant-document.ts'
 
 const MOST_NAMED = 50
 
@@ -16,7 +17,8 @@ export function unknownNames(
   if (policy !== null && !policyNames.includes(policy))
     problems.push(unknown('/policy', 'policy', policy, policyNames))
   for (const [i, server] of (servers === '*' ? [] : servers).entries()) {
-    if (!serverNames.includes(server)) problems.push(unknown(`/servers/${i}`, 'server', server, serverNames))
+    if (server !== EVERY_UPSTREAM && !serverNames.includes(server))
+      problems.push(unknown(`/servers/${i}`, 'server', server, serverNames))
   }
   if (owner !== null && !peopleNames.includes(owner))
     problems.push(unknown('/owner', 'person', owner, peopleNames))

@@ -36,6 +36,7 @@ describe('a grant', () => {
         label: 'Billing bot',
         policy: 'main',
         servers: '*',
+        native_servers: { session: 'on', legiti: 'on' },
         owner: null,
         sessions: 'auto',
         expires_at: null,

@@ -25,7 +25,8 @@ const EARLIER = `
   ALTER TABLE pins DROP COLUMN is_exact;
   ALTER TABLE drift DROP COLUMN is_exact;
   ALTER TABLE servers DROP COLUMN declared;
-  UPDATE schema_version SET version = version - 10;
+  ALTER TABLE grants DROP COLUMN every_native;
+  UPDATE schema_version SET version = version - 11;
 `
 
 test('goes on with it, and shows no such digest', async () => {
@@ -37,7 +38,7 @@ test('goes on with it, and shows no such digest', async () => {
   await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
     const before = schemaVersion(storage.sql)
     storage.sql.exec(EARLIER)
-    expect(schemaVersion(storage.sql)).toBe(before - 10)
+    expect(schemaVersion(storage.sql)).toBe(before - 11)
   })
   await evictDurableObject(tenantObject('acme'))
   const list = await admin('GET', 'acme/approvals')

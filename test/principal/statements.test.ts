@@ -97,6 +97,7 @@ async function statementsOf(change: Partial<AdmitRequest>) {
       config,
       nowMs,
       newId: () => crypto.randomUUID(),
+      tellsLegiti: true,
       reportLogins: false,
       hasStream: () => false,
       unbound: new UnboundLogins(),

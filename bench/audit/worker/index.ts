@@ -43,6 +43,7 @@ export class PrincipalObject extends Principal {
       config,
       nowMs: Date.now(),
       newId,
+      tellsLegiti: true,
       reportLogins: false,
       hasStream: () => false,
       unbound: new UnboundLogins(),

@@ -12,7 +12,11 @@ const of = (name: string) => `${PATH}/${part(name)}`
 const described: readonly Option[] = [
   { name: 'label', value: 'TEXT', help: 'what policies and people know it by; its name where absent' },
   { name: 'policy', value: 'P', help: 'the policy that it is under; without one everything is denied' },
-  { name: 'servers', value: 'S1,S2', help: 'the servers that it reaches; all ("*") where absent' },
+  {
+    name: 'servers',
+    value: 'S1,S2',
+    help: 'the servers that it reaches: names, "*" for every upstream one (where absent), and session, legiti',
+  },
   {
     name: 'owner',
     value: 'PERSON',
@@ -80,6 +84,7 @@ export const grantCommands: readonly Command[] = [
         member('label'),
         member('policy'),
         member('servers'),
+        ['native', (grant) => nativeCell(grant.native_servers)],
         member('sessions'),
         member('expires_at', 'expires'),
         member('last_used_at', 'last used'),
@@ -134,6 +139,13 @@ export const grantCommands: readonly Command[] = [
       changed(`grant ${name} revoked`, await api.delete(of(name))),
   }),
 ]
+
+/** Native servers that a grant has, and which of them its deployment has not. */
+function nativeCell(states: unknown): string[] {
+  return Object.entries((states ?? {}) as Record<string, string>).map(([name, state]) =>
+    state === 'off' ? `${name} (off)` : name,
+  )
+}
 
 /** A token, on a line of its own. */
 export function withToken(line: string, answer: Answer) {

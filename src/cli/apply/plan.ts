@@ -1,5 +1,6 @@
 /** What has to be done so that a tenant is what a folder says. Reads the gateway; changes nothing. */
 import { nativeServerNames } from '../../native/server-names.ts'
+import { EVERY_UPSTREAM } from '../../tenant/grant-document.ts'
 import { KEPT, type ServerDocument } from '../../tenant/server-document.ts'
 import { type Api, type Json, part } from '../admin/api.ts'
 import { loaded } from '../admin/deployed.ts'
@@ -256,7 +257,7 @@ function missingReferences(
   return [...(grants?.values() ?? [])].flatMap(({ file, document }) => [
     ...(document.policy === null ? [] : missing(file, 'policy', document.policy, knownPolicies)),
     ...(document.servers === '*' ? [] : document.servers).flatMap((name) =>
-      missing(file, 'server', name, knownServers),
+      name === EVERY_UPSTREAM ? [] : missing(file, 'server', name, knownServers),
     ),
   ])
 }

@@ -6,7 +6,7 @@ import { loadPolicyText } from '../../policy/load.ts'
 import { describeProblem, type Problem } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import { tenantDocument } from '../../tenant/config.ts'
-import { grantSchema } from '../../tenant/grant-document.ts'
+import { grantSchema, tidyServers } from '../../tenant/grant-document.ts'
 import { readServerDocument, type ServerDocument } from '../../tenant/server-document.ts'
 import type { SessionMode } from '../../tenant/session-mode.ts'
 import { isServerName } from '../../upstream/names.ts'
@@ -172,7 +172,7 @@ function grant(file: string, name: string, bytes: Uint8Array, problems: string[]
     document: {
       label,
       policy,
-      servers: servers === '*' ? servers : [...new Set(servers)].toSorted(),
+      servers: tidyServers(servers),
       owner,
       sessions,
       expires_at,
