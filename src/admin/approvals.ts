@@ -3,13 +3,21 @@
  * person says of it, is asked of the principal that holds the call, so that it holds for the next request.
  */
 import * as z from 'zod/v4'
-import { type ApprovalView, approvalStates, type DecideRequest } from '../approvals/contract.ts'
+import {
+  type ApprovalView,
+  approvalStates,
+  type DecideRequest,
+  type JudgedApproval,
+} from '../approvals/contract.ts'
 import { grantOfApproval } from '../approvals/id.ts'
+import { judgedApproval } from '../approvals/judged.ts'
+import { whyNoContent } from '../approvals/no-content.ts'
 import { problem } from '../errors.ts'
 import { type PrincipalStub, principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at, page } from './answers.ts'
 import { answer, type Call, jsonBody, limitQuery, pageOf, type Route, route } from './route.ts'
+import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/approvals'
 const CURSOR = /^([0-9]{1,15})_(apr_[a-z0-9_-]{1,120})$/
@@ -20,6 +28,10 @@ const shownSchema = z.object({
   grant: z.string(),
   session: z.string().nullable(),
   account: z.string().nullable(),
+  client: z
+    .object({ name: z.string(), version: z.string().nullable() })
+    .nullable()
+    .describe('By what the client that asked first introduces itself; nobody has proven it'),
   server: z.string(),
   tool: z.string(),
   argument_names: z.array(z.string()),
@@ -45,6 +57,25 @@ const shownSchema = z.object({
     .string()
     .nullable()
     .describe('When a call was last made by it; of one that was denied afterwards, too'),
+})
+const contentSchema = z.object({
+  arguments: z.record(z.string(), z.unknown()).describe('By name; where `concealed` says so, a marker'),
+  meta: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('The `_meta` that is forwarded. Another one does not make it another call'),
+  concealed: z.array(z.string()).describe('Where the policy conceals a value, such as args.card.number'),
+  omitted: z
+    .array(z.object({ path: z.string(), type: z.string(), bytes: z.int() }))
+    .describe('What is too long to be kept, with the length of its JSON'),
+})
+const judgedSchema = shownSchema.extend({
+  owner: z.string().nullable().optional().describe('For approvers: the person whose agent the grant is'),
+  content: contentSchema
+    .nullable()
+    .optional()
+    .describe('For approvers: what the call carries, until somebody decides'),
+  no_content: z.string().nullable().optional().describe('For approvers: why content is null'),
 })
 const decidedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 
@@ -81,9 +112,12 @@ export const approvalRoutes: readonly Route[] = [
       path: `${PATH}/:id`,
       role: 'viewer',
       summary: 'One approval',
-      answers: { 200: answer('The approval', shownSchema) },
+      description:
+        'The roles approver, admin and root also see the values that the call carries, for as long as nobody has decided.',
+      answers: { 200: answer('The approval', judgedSchema) },
     },
     async (call) => {
+      if (may(call.who, 'approver')) return judged(call)
       const approval = (await holder(call)?.approval(call.params.id)) ?? null
       return approval === null ? absent() : Response.json(shown(approval))
     },
@@ -92,7 +126,7 @@ export const approvalRoutes: readonly Route[] = [
     {
       method: 'POST',
       path: `${PATH}/:id`,
-      role: 'admin',
+      role: 'approver',
       summary: 'Approves or denies a call',
       description:
         'The agent makes an approved call by asking for it again, once. Whoever is known to be behind the session may not ' +
@@ -123,6 +157,25 @@ export const approvalRoutes: readonly Route[] = [
     },
   ),
 ]
+
+/** One approval, for somebody who may decide about it. */
+async function judged({
+  env,
+  tenant,
+  object,
+  params: { id },
+}: Pick<Call<'id'>, 'env' | 'tenant' | 'params' | 'object'>): Promise<Response> {
+  const [found, grant] = await Promise.all([
+    judgedApproval(env, tenant, id),
+    object.grant(grantOfApproval(id) ?? ''),
+  ])
+  if (found === null) return absent()
+  return Response.json({ ...shown(found.approval), owner: grant?.owner ?? null, ...contentShown(found) })
+}
+
+function contentShown({ content, absent }: JudgedApproval) {
+  return { content, no_content: absent === null ? null : whyNoContent(absent) }
+}
 
 /** The principal that an id names, or null for what is no id. */
 function holder({
@@ -170,6 +223,7 @@ function shown(approval: ApprovalView): z.output<typeof shownSchema> {
     grant,
     session: approval.sessionId,
     account,
+    client: approval.client ?? null,
     server,
     tool,
     argument_names: [...approval.argumentNames],

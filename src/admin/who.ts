@@ -11,7 +11,7 @@ import { sha256 } from '../sha256.ts'
 import type { PersonView } from '../tenant/contract.ts'
 import { accessEmail, hasAssertion, isPlausible, trustedIn } from './access.ts'
 import type { AdminContext } from './answers.ts'
-import { type PersonRole, type Role, roles } from './roles.ts'
+import { includes, type PersonRole, type Role } from './roles.ts'
 import { rootToken } from './root-token.ts'
 
 export type Who =
@@ -89,10 +89,9 @@ export function tenantOfToken(token: string): string | null {
   return parsePersonToken(token)?.tenant ?? null
 }
 
-/** Whether `who` may do what takes at least `role`. */
+/** Whether `who` may do what takes `role`. */
 export function may(who: Who, role: Role): boolean {
-  const own: Role = who.kind === 'root' ? 'root' : who.role
-  return roles.indexOf(own) >= roles.indexOf(role)
+  return includes(who.kind === 'root' ? 'root' : who.role, role)
 }
 
 /** For the record. */

@@ -1,12 +1,13 @@
 /** The administration API's answer to whoever holds a token: who the gateway takes them for. */
 import * as z from 'zod/v4'
 import { identity } from '../version.ts'
+import { roles } from './roles.ts'
 import { answer, type Route, route } from './route.ts'
 
 const whoamiSchema = z.object({
   kind: z.enum(['root', 'person']).describe('root: the owner of the deployment'),
   name: z.string().nullable().describe('The person’s name; null for root'),
-  role: z.enum(['root', 'admin', 'policy_manager', 'viewer']),
+  role: z.enum(roles),
   email: z.string().nullable().describe('The address by which Cloudflare Access knows the person, if any'),
   tenant: z.string(),
   version: z.string().describe('The gateway’s version'),

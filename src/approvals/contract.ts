@@ -1,7 +1,8 @@
 /**
  * Approvals: calls that a person must agree to, as the Worker, the principal that holds them and the tenant that lists
- * them say it to each other. Plain data: it crosses RPC boundaries. Arguments are known by their digest alone.
+ * them say it to each other. Plain data: it crosses RPC boundaries. Values of arguments are in `ApprovalContent` alone.
  */
+import type { JsonType } from '../json.ts'
 
 /** What the Worker says of a call that the policy wants a person to approve. */
 export interface ApprovalAsked {
@@ -17,6 +18,57 @@ export interface ApprovalAsked {
   readonly continues: string | null
   /** That its server has asked may not be known yet. */
   readonly isEarly: boolean
+  /**
+   * What an approver is shown, sealed: content.ts. Null: there are no keys to seal it with. A Worker of an earlier version,
+   * while this one is rolled out, does not say it.
+   */
+  readonly content?: string | null
+  /** What a client of the stateless era says of itself; null where it says nothing, or its transport knows it. */
+  readonly client?: ClientName | null
+}
+
+/** By what a client introduces itself: nothing that anybody has proven. */
+export interface ClientName {
+  readonly name: string
+  readonly version: string | null
+}
+
+/** What a call carries, for those who may decide about it. Plain data. */
+export interface ApprovalContent {
+  /** By name; a marker stands in the place of what is concealed. */
+  readonly arguments: Readonly<Record<string, unknown>>
+  /** The `_meta` that is forwarded with the call; null: it has none. It may be another when the call is made. */
+  readonly meta: Readonly<Record<string, unknown>> | null
+  /**
+   * Where a value is concealed, as paths such as `args.card.number` or `args.cards[*].number`. A text that looks like a marker
+   * and stands elsewhere is the agent's own.
+   */
+  readonly concealed: readonly string[]
+  /** What is too long to be kept, and so is not among the others. */
+  readonly omitted: readonly Omitted[]
+}
+
+export interface Omitted {
+  /** `args.<name>`, `_meta.<name>`, or `args` or `_meta` for all of it. */
+  readonly path: string
+  readonly type: JsonType
+  /** Of its JSON. */
+  readonly bytes: number
+}
+
+export const noContents = ['decided', 'over', 'no_keys', 'other_keys', 'not_kept'] as const
+/**
+ * Why an approval has no content. `over`: its time is, or the grant or tenant does not call at present. `no_keys`: there are
+ * none to seal it with. `other_keys`: none of those there are opens it. `not_kept`: it was asked for when nothing was kept.
+ */
+export type NoContent = (typeof noContents)[number]
+
+/** A held call as those see it who may decide about it. */
+export interface JudgedApproval {
+  readonly approval: ApprovalView
+  readonly content: ApprovalContent | null
+  /** Why `content` is null; null where it is not. */
+  readonly absent: NoContent | null
 }
 
 export const approvalStates = ['pending', 'approved', 'denied', 'used', 'asking', 'expired'] as const
@@ -36,6 +88,8 @@ export interface ApprovalView {
   readonly grant: string
   readonly sessionId: string | null
   readonly account: string | null
+  /** The client that asked first, as it calls itself; null where it has not said. */
+  readonly client: ClientName | null
   readonly server: string
   readonly tool: string
   readonly argumentNames: readonly string[]

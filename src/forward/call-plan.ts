@@ -1,6 +1,7 @@
 /** What the Worker makes of a tools/call to an upstream server before the principal is asked. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { answersIn } from '../approvals/ask.ts'
+import { statelessClientName } from '../approvals/client-name.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { isOurState, readRequestState } from '../bridge/names.ts'
 import type { Passage } from '../gateway/admission.ts'
@@ -8,7 +9,9 @@ import { inexactResult } from '../gateway/inexact.ts'
 import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type Subject, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import { SESSION_META_KEY } from '../gateway/session-handle.ts'
 import { unknownCall } from '../gateway/unknown-call.ts'
+import { isObject } from '../json.ts'
 import { isNativeName } from '../native/catalogue.ts'
 import { failure } from '../native/result.ts'
 import { isListed } from '../policy/decide.ts'
@@ -151,9 +154,18 @@ async function subjectOf(
     alias: target === null ? undefined : aliasOf(target.tool),
     args,
     call: await record(passage, target, args),
+    meta: forwardedMeta(message.body.params),
+    client: message.era === 'session' ? null : statelessClientName(message.body.params),
     answers: answersIn(message),
     isEarly,
   }
+}
+
+/** The `_meta` of a request that its server gets, without what it says to the gateway; null where there is none. */
+export function forwardedMeta(params: unknown): Readonly<Record<string, unknown>> | null {
+  if (!isObject(params) || !isObject(params._meta)) return null
+  const { [SESSION_META_KEY]: _, ...meta } = params._meta
+  return meta
 }
 
 async function planOf(

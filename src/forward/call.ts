@@ -14,7 +14,6 @@ import type { TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { refusedAnswer } from '../gateway/not-admitted.ts'
 import { settleLater } from '../gateway/outcomes.ts'
-import { SESSION_META_KEY } from '../gateway/session-handle.ts'
 import { isObject } from '../json.ts'
 import { failure, withoutStructure } from '../native/result.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
@@ -23,7 +22,7 @@ import type { CompiledConfig } from '../tenant/compiled.ts'
 import { codeOf, describe, isRefunded, type UpstreamProblem } from '../upstream/problem.ts'
 import type { Ending, Rewriting } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import { asListed, type FreshList, plan, type Target, type UpstreamPlan } from './call-plan.ts'
+import { asListed, type FreshList, forwardedMeta, plan, type Target, type UpstreamPlan } from './call-plan.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, refused, settledFrom } from './deliver.ts'
 import { linkFor } from './link-for.ts'
@@ -188,10 +187,8 @@ function forwardedParams(
     const isAnswer = field === 'inputResponses' || field === 'requestState'
     if (params[field] !== undefined && !(isOwn && isAnswer)) outgoing[field] = params[field]
   }
-  if (isObject(params._meta)) {
-    const { [SESSION_META_KEY]: _, ...meta } = params._meta
-    outgoing._meta = meta
-  }
+  const meta = forwardedMeta(params)
+  if (meta !== null) outgoing._meta = meta
   return paramsWithoutTasks(outgoing)
 }
 

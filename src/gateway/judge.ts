@@ -4,13 +4,15 @@
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { type Answers, continuationOf } from '../approvals/continuation.ts'
-import type { ApprovalAsked } from '../approvals/contract.ts'
+import type { ApprovalAsked, ClientName } from '../approvals/contract.ts'
 import { argumentDigests } from '../approvals/digests.ts'
 import { publicBase } from '../approvals/origin.ts'
+import { sealContent } from '../approvals/sealed-content.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
 import { decide, usesContext } from '../policy/decide.ts'
 import type { Call, Charge, Kind, Shadow } from '../policy/model.ts'
+import type { ConcealedPath } from '../policy/path.ts'
 import type { Assumed, CallRecord, Intent, Work } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { Passage } from './admission.ts'
@@ -30,6 +32,12 @@ export interface Subject {
   readonly completion?: Call['completion']
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
   readonly call: CallRecord
+  /** The `_meta` that is forwarded with it; null or absent: it has none. */
+  readonly meta?: Readonly<Record<string, unknown>> | null
+  /** Arguments that nobody is shown, whatever the policy says. */
+  readonly secrets?: readonly string[]
+  /** What a client of the stateless era says of itself. */
+  readonly client?: ClientName | null
   /** What it answers of what its server has asked; null or absent for a call that begins. */
   readonly answers?: Answers | null
   /** That its server has asked may not be known yet. */
@@ -58,6 +66,10 @@ export interface ReservedCall {
 
 type CallIntent = Extract<Intent, { kind: 'call' }>
 type RefusalKind = Extract<Intent, { kind: 'refuse' }>['decision']
+
+function argumentCalled(name: string): ConcealedPath {
+  return { root: 'args', steps: [{ kind: 'name', name }] }
+}
 
 /** A call that is being judged: refuse it for a reason of the tool's own, or ask the policy. */
 export class Judge {
@@ -157,13 +169,16 @@ export class Judge {
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
     const { env, http, claim } = this.#passage
-    const { args, answers = null, isEarly = false } = this.#subject
+    const { args, meta = null, secrets = [], answers = null, isEarly = false, client = null } = this.#subject
     const [digests, continues] = await Promise.all([
       argumentDigests(env, claim.tenant, args),
       answers === null ? null : continuationOf(answers),
     ])
+    const { tenant, grant } = claim
+    const of = { tenant, grant, digest: digests[0] ?? '' }
+    const content = await sealContent(env, of, { args, meta }, secrets.map(argumentCalled))
     const base = publicBase(env, claim.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
-    return { digests, ...said, base, continues, isEarly }
+    return { digests, ...said, base, continues, isEarly, content, client }
   }
 }

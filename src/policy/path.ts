@@ -96,22 +96,60 @@ function parseTime(part: 'hour' | 'weekday', zone: string): ParsedPath {
 }
 
 function parseArguments(text: string): ParsedPath {
-  const refused: ParsedPath = {
+  const steps = stepsIn(text, 'args'.length)
+  // The arguments are an object, so the first step is a name.
+  if (steps?.[0]?.kind === 'name') return { ok: true, path: { root: 'args', steps } }
+  return {
     ok: false,
     allowed: 'args.<name>, args.<name>[0], args.<name>[*], args["a name with dots"]',
     nearest: null,
   }
-  if (text.length > LONGEST_PATH) return refused
+}
+
+/** The steps of a path from the character `from` on; null where it is none. */
+function stepsIn(text: string, from: number): Step[] | null {
+  if (text.length > LONGEST_PATH) return null
   const steps: Step[] = []
-  for (let at = 'args'.length; at < text.length; at = STEP.lastIndex) {
+  for (let at = from; at < text.length; at = STEP.lastIndex) {
     STEP.lastIndex = at
     const match = STEP.exec(text)
     const step = match === null ? null : stepOf(match)
-    if (step === null) return refused
+    if (step === null) return null
     steps.push(step)
   }
-  // The arguments are an object, so the first step is a name.
-  return steps[0]?.kind === 'name' ? { ok: true, path: { root: 'args', steps } } : refused
+  return steps
+}
+
+/** Where in a call a value is that nobody is shown: among its arguments, or in the `_meta` beside them. */
+export interface ConcealedPath {
+  readonly root: ConcealedRoot
+  /** None: everything below the root. */
+  readonly steps: readonly Step[]
+}
+
+export const concealedRoots = ['args', '_meta'] as const
+export type ConcealedRoot = (typeof concealedRoots)[number]
+
+/** Reads a path of `conceal`, as in conditions; the root by itself is all that is below it. Null for what is none. */
+export function parseConcealed(text: string): ConcealedPath | null {
+  const root = concealedRoots.find(
+    (it) => text === it || (text.startsWith(it) && /[.[]/.test(text[it.length] ?? '')),
+  )
+  if (root === undefined) return null
+  const steps = stepsIn(text, root.length)
+  if (steps === null || (steps[0] !== undefined && steps[0].kind !== 'name')) return null
+  return { root, steps }
+}
+
+/** A path as it is written. */
+export function formatPath({ root, steps }: ConcealedPath): string {
+  return root + steps.map(formatStep).join('')
+}
+
+function formatStep(step: Step): string {
+  if (step.kind === 'each') return '[*]'
+  if (step.kind === 'index') return `[${step.index}]`
+  return /^[^.[\]"\s\\]+$/.test(step.name) ? `.${step.name}` : `[${JSON.stringify(step.name)}]`
 }
 
 function stepOf([, bare, index, each, quoted]: RegExpExecArray): Step | null {

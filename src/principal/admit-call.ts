@@ -102,11 +102,12 @@ function approvalFor(
   const seconds = config.settings.approvals?.expires_seconds ?? APPROVAL_SECONDS
   const ofGrant = { sql, grant: grant.name, configVersion: config.version }
   return holdCall(
-    { ...ofGrant, expiresInMs: seconds * 1_000, nowMs, newId },
+    { ...ofGrant, expiresInMs: seconds * 1_000, grantEndsMs: grant.expiresAtMs, nowMs, newId },
     {
       transport: transport?.id ?? null,
       sessionId: session?.id ?? null,
       account: session?.account ?? null,
+      client: transport?.client ?? null,
       call,
       asked: approval,
     },

@@ -31,7 +31,10 @@ export function admitAndArm(
   const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
   if (carries && isOnRecord(request)) alarm.by(nowMs + GATHER_MS)
-  if (answer.kind === 'approval' && answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
+  if (answer.kind === 'approval') {
+    if (answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
+    if (answer.approval.state === 'pending') alarm.by(answer.approval.expiresAtMs)
+  }
   if (answer.kind === 'admitted') {
     const { session, drain } = answer.admitted
     if (session !== null) alarm.by(session.idleExpiresAtMs)

@@ -1,4 +1,5 @@
 /** Approvals of an agent that is gone: whoever comes after it under its name has none of them. Synchronous SQL. */
+import { eraseContents } from './approval-contents.ts'
 import { announced } from './approval-rows.ts'
 
 /** Why nobody decides any more; shown where nobody has said anything. */
@@ -26,4 +27,5 @@ export function closeApprovals(sql: SqlStorage, why: string, grant: string, nowM
     announced(sql, id, grant, nowMs)
   }
   sql.exec('UPDATE approvals SET expires_at = ? WHERE expires_at > ?', nowMs, nowMs)
+  eraseContents(sql)
 }

@@ -1,9 +1,10 @@
 /** What a person says of a call that was held. Synchronous SQL, in the caller's transaction. */
 import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
+import { eraseContent } from './approval-contents.ts'
 import { announced, readRow, viewOf } from './approval-rows.ts'
 
 /**
- * Writes down what a person says. Saying the same twice changes nothing. What was approved may be denied as long as a call
+ * Writes down what a person says, and erases what they were shown. Saying the same twice changes nothing. What was approved may be denied as long as a call
  * may still come of it: one that is at its server is not stopped, but not let through again. Everything else stays as it
  * was decided.
  */
@@ -25,6 +26,7 @@ export function decideApproval(
     'UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?, reason = ?, revision = revision + 1 WHERE id = ?',
     ...[wanted, nowMs, by === null ? 'root' : `person:${by.name}`, reason, id],
   )
+  eraseContent(sql, id)
   return { kind: 'decided', approval: announced(sql, id, grant, nowMs) }
 }
 

@@ -1,5 +1,5 @@
 /** The rows of table `approvals`: read, shown, and told of to the tenant. Synchronous SQL, in the caller's transaction. */
-import { type ApprovalState, type ApprovalView, stateAt } from '../approvals/contract.ts'
+import { type ApprovalState, type ApprovalView, type ClientName, stateAt } from '../approvals/contract.ts'
 import { queueAnnouncement } from './announcements.ts'
 
 export interface ApprovalRow extends Record<string, SqlStorageValue> {
@@ -7,6 +7,7 @@ export interface ApprovalRow extends Record<string, SqlStorageValue> {
   transport: string | null
   session_id: string | null
   account: string | null
+  client: string | null
   server: string
   tool: string
   arguments: string
@@ -54,6 +55,7 @@ export function viewOf(row: ApprovalRow, grant: string, nowMs: number): Approval
     grant,
     sessionId: row.session_id,
     account: row.account,
+    client: row.client === null ? null : (JSON.parse(row.client) as ClientName),
     server: row.server,
     tool: row.tool,
     argumentNames: JSON.parse(row.argument_names) as string[],

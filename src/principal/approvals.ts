@@ -2,6 +2,8 @@
  * Calls that wait for a person, as this principal holds them. Synchronous SQL: whoever decides a call, or the use of one,
  * is in the caller's transaction, together with what the tenant is to be told of it.
  */
+
+import { sessionClientName } from '../approvals/client-name.ts'
 import {
   type ApprovalAsked,
   type ApprovalView,
@@ -10,6 +12,7 @@ import {
   MOST_REOPENINGS,
 } from '../approvals/contract.ts'
 import { approvalId, approvalUrl } from '../approvals/id.ts'
+import { keepContent } from './approval-contents.ts'
 import { type ApprovalRow, announced, viewOf } from './approval-rows.ts'
 import type { CallRecord, StoppedCall } from './contract.ts'
 
@@ -18,6 +21,8 @@ export interface HeldCall {
   readonly transport: string | null
   readonly sessionId: string | null
   readonly account: string | null
+  /** What the transport's client said of itself, as JSON; null without a transport. */
+  readonly client: string | null
   readonly call: CallRecord
   readonly asked: ApprovalAsked
 }
@@ -28,6 +33,8 @@ export interface HoldContext {
   readonly grant: string
   readonly configVersion: string
   readonly expiresInMs: number
+  /** When the grant ends, or null: what it asked for is nobody's to look at then. */
+  readonly grantEndsMs: number | null
   readonly nowMs: number
   readonly newId: () => string
 }
@@ -54,9 +61,17 @@ export function holdCall(context: HoldContext, held: HeldCall): Held {
   if (continued !== null) return continued
   const row = said(sql, held, nowMs)
   if (row?.state === 'approved') return { kind: 'approved', id: row.id }
-  if (row !== null) return { kind: 'held', approval: viewOf(row, grant, nowMs) }
-  if (countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
-  return { kind: 'held', approval: begin(context, held) }
+  if (row === null && countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
+  const approval = row === null ? begin(context, held) : viewOf(row, grant, nowMs)
+  // Also of one that is known: it may have been asked for when there was nothing to seal its content with.
+  if (approval.state === 'pending') keep(context, held.asked, approval)
+  return { kind: 'held', approval }
+}
+
+/** Keeps what an approver is shown, as long as somebody may decide. */
+function keep({ sql, grantEndsMs }: HoldContext, { content = null }: ApprovalAsked, approval: ApprovalView) {
+  const { id, expiresAtMs } = approval
+  if (content !== null) keepContent(sql, id, content, Math.min(expiresAtMs, grantEndsMs ?? expiresAtMs))
 }
 
 /**
@@ -132,14 +147,16 @@ function newest(
 
 function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldContext, held: HeldCall) {
   const { transport, sessionId, account, call, asked } = held
+  const client = asked.client ?? sessionClientName(held.client)
   const [digest] = asked.digests
   if (digest === undefined) throw new RangeError('found no digest of the arguments; allowed: one at least')
   const id = approvalId(grant, newId())
   sql.exec(
-    `INSERT INTO approvals (id, transport, session_id, account, server, tool, arguments, arguments_hmac, argument_names, rule,
+    `INSERT INTO approvals (id, transport, session_id, account, client, server, tool, arguments, arguments_hmac, argument_names, rule,
        config_version, message, url, requested_at, expires_at, state, revision)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
-    ...[id, transport, sessionId, account, call.server, call.tool, digest, call.argumentsHmac],
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
+    ...[id, transport, sessionId, account, client === null ? null : JSON.stringify(client)],
+    ...[call.server, call.tool, digest, call.argumentsHmac],
     ...[
       JSON.stringify(call.argumentNames),
       asked.rule,

@@ -1,11 +1,26 @@
 /** Calls that wait for a person, from outside: read, decided, awaited, given back. */
-import type { ApprovalView, DecideAnswer, DecideRequest, GivenBack } from '../approvals/contract.ts'
+
+import type {
+  ApprovalView,
+  DecideAnswer,
+  DecideRequest,
+  GivenBack,
+  JudgedApproval,
+  NoContent,
+} from '../approvals/contract.ts'
+import { openContent } from '../approvals/sealed-content.ts'
+import { secretKeys } from '../secrets/seal.ts'
+import { readContent } from './approval-contents.ts'
 import { decideApproval } from './approval-decisions.ts'
-import { readApproval } from './approval-rows.ts'
+import { readApproval, readRow } from './approval-rows.ts'
 import { giveBackApproval } from './approvals.ts'
 import { Decisions } from './decisions.ts'
 import { DRAIN_GRACE_MS } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
+
+function without(approval: ApprovalView, absent: NoContent): JudgedApproval {
+  return { approval, content: null, absent }
+}
 
 export class HeldCalls {
   readonly #principal: PrincipalState
@@ -28,6 +43,25 @@ export class HeldCalls {
   read(id: string): ApprovalView | null {
     const { sql, grant } = this.#principal
     return grant === null ? null : readApproval(sql, id, grant.name, Date.now())
+  }
+
+  /** The same with what the call carries, for whoever may decide about it. */
+  async judge(id: string): Promise<JudgedApproval | null> {
+    const approval = this.read(id)
+    if (approval === null) return null
+    const { sql, grant, env } = this.#principal
+    const row = readRow(sql, id)
+    const isOver = approval.state === 'expired' || grant === null || grant.revokedAtMs !== null
+    if (approval.state !== 'pending' && approval.state !== 'expired') return without(approval, 'decided')
+    if (isOver || row === null || grant.config.suspended === true) return without(approval, 'over')
+    const keys = secretKeys(env)
+    const sealed = readContent(sql, id, Date.now())
+    if (sealed === null) return without(approval, keys === null ? 'no_keys' : 'not_kept')
+    const of = { tenant: grant.tenant, grant: grant.name, digest: row.arguments }
+    const content = keys === null ? null : await openContent(keys, of, sealed)
+    return content === null
+      ? without(approval, keys === null ? 'no_keys' : 'other_keys')
+      : { approval, content, absent: null }
   }
 
   async decide(request: DecideRequest): Promise<DecideAnswer> {

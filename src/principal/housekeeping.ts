@@ -4,6 +4,7 @@
  */
 import { nextCarryMs } from '../audit/carry.ts'
 import { KEEP_DEAD_MS } from '../legiti/schedule.ts'
+import { eraseOverdueContents, nextContentEndMs } from './approval-contents.ts'
 import { principalLog, REFUNDABLE_MS } from './audit-log.ts'
 import { readDestination } from './destination.ts'
 import { endAll } from './ending.ts'
@@ -53,9 +54,10 @@ export const CARRY_LEASE_MS = 60_000
 /** Whether audit rows are on their way to the audit database, or whether there is none. */
 export type Carrying = 'nowhere' | 'idle' | 'running'
 
-/** Ends sessions and transports whose time is over, here and upstream. True when there may be more. */
+/** Ends sessions and transports whose time is over, here and upstream, and erases what nobody decides about any more. True when there may be more. */
 export function endOverdue(principal: PrincipalState, nowMs: number): boolean {
   const { sql, grant, hasStream } = principal
+  eraseOverdueContents(sql, nowMs)
   const due = overdueSessions(sql, nowMs, BATCH)
   endAll(principal, due, 'idle', nowMs)
   const unused = endOverdueTransports(sql, hasStream, idleMsOf(grant), nowMs, BATCH)
@@ -130,7 +132,7 @@ export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's or transport's end, the next
  * send that Legiti may get, the end of a lease, what upstream servers or stores have to be told, what the tenant has
- * to be told (`tellMs`), audit rows that can be carried, the end of the grant, or the next full hour after which
+ * to be told (`tellMs`), audit rows that can be carried, the end of what waits for a person, the end of the grant, or the next full hour after which
  * something can be deleted.
  */
 export function nextWakeMs(
@@ -149,6 +151,7 @@ export function nextWakeMs(
     nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
     nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql, carrying !== 'nowhere'),
+    nextContentEndMs(sql),
     tellMs,
     carrying === 'idle' ? nextCarryMs(sql, principalLog(sql), nowMs) : null,
     carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
+import type { ApprovalView, DecideAnswer, DecideRequest, JudgedApproval } from '../approvals/contract.ts'
 import { sessionTakesLinks } from '../approvals/links.ts'
 import {
   type Cut,
@@ -18,6 +18,7 @@ import { sessionModeOf } from '../tenant/session-mode.ts'
 import { admitAndArm, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
 import { closeApprovals, REPLACED } from './approval-closing.ts'
+import { endContentsBy, eraseContents } from './approval-contents.ts'
 import { readRow } from './approval-rows.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
@@ -229,6 +230,11 @@ export class PrincipalObject extends DurableObject<Env> {
     return this.#heldCalls.read(id)
   }
 
+  /** The same with the values that it carries, for those alone who may decide about it; null for an id that is of none. */
+  async approvalContent(id: string): Promise<JudgedApproval | null> {
+    return this.#heldCalls.judge(id)
+  }
+
   /** Writes down what a person says of a call. It holds for the very next request. */
   async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
     return this.#heldCalls.decide(request)
@@ -260,6 +266,8 @@ export class PrincipalObject extends DurableObject<Env> {
       if (grant.olderSecret) this.#alarm.by(grant.olderSecret.untilMs)
       // Open streams end with it.
       if (grant.expiresAtMs) this.#alarm.by(grant.expiresAtMs)
+      if (grant.expiresAtMs !== null) endContentsBy(this.#sql, grant.expiresAtMs)
+      if (grant.config.suspended) eraseContents(this.#sql)
       if (before === null || stillOpens(before, this.#grant)) return
       const nowMs = Date.now()
       closeApprovals(this.#sql, REPLACED, grant.name, nowMs)

@@ -343,6 +343,18 @@ const migrations: readonly string[] = [
   UPDATE upstream_sessions SET ended_at = last_used_at, retry_at = 0
     WHERE stateless = 1 AND session = '' AND ended_at IS NULL;
   `,
+  `
+  -- What an approver is shown of a call that waits. It goes with the decision, or with the approval's time.
+  CREATE TABLE approval_contents (
+    approval TEXT PRIMARY KEY,          -- approvals.id
+    sealed TEXT NOT NULL,
+    expires_at INTEGER NOT NULL         -- approvals.expires_at
+  );
+  CREATE INDEX approval_contents_expiry ON approval_contents (expires_at);
+
+  -- JSON {name, version}: what the client that asked first calls itself; NULL: it has not said.
+  ALTER TABLE approvals ADD COLUMN client TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -46,6 +46,11 @@ export function repeatContext(tenant: string, actor: string, key: string): strin
   return `${tenant}/~repeats/${actor}/${key}`
 }
 
+/** What the content of a call that waits for a person is sealed for; `digest` is that of its arguments. */
+export function approvalContext(tenant: string, grant: string, digest: string): string {
+  return `${tenant}/~approvals/${grant}/${digest}`
+}
+
 /** The id of the key that a text is sealed with; it stands in the text. */
 export function keyIdOf(sealed: string): string {
   return sealed.split('.')[1] ?? ''

@@ -101,6 +101,7 @@ export const sessionTools: readonly NativeTool[] = [
       'passed as the argument "session" of a call, names the session where a client has several.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input: loginInput,
+    secrets: ['token', 'password'],
     output: loginOutput,
     listed: (definition, { settings, showsAll }) =>
       showsAll ? definition : withProviders(definition, settings),
@@ -190,10 +191,11 @@ function tool(it: {
   annotations: ToolAnnotations
   input: z.ZodObject
   output: z.ZodObject
+  secrets?: readonly string[]
   listed?: NativeTool['listed']
   prepare: NativeTool['prepare']
 }): NativeTool {
-  const { name, title, description, annotations, input, output, listed, prepare } = it
+  const { name, title, description, annotations, input, output, secrets = [], listed, prepare } = it
   return {
     server: 'session',
     definition: {
@@ -205,6 +207,7 @@ function tool(it: {
       annotations: { title, ...annotations },
     },
     input,
+    secrets,
     ...(listed === undefined ? {} : { listed }),
     prepare,
   }

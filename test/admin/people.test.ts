@@ -79,7 +79,7 @@ describe('a person', () => {
   })
 
   test.each([
-    [{ role: 'owner' }, '/role: found "owner"; allowed: "viewer", "policy_manager", "admin"'],
+    [{ role: 'owner' }, '/role: found "owner"; allowed: "viewer", "policy_manager", "approver", "admin"'],
     [{ role: 'root' }, '/role: found "root"'],
     [{ role: 'viewer', accounts: 'ana' }, '/accounts: found "ana"; allowed: array'],
     [{ role: 'viewer', accounts: [' '] }, 'allowed: a list of at most 20 accounts of 1 to 256 characters'],
@@ -102,6 +102,7 @@ describe('a token', () => {
     const tokens = {
       viewer: await makePerson('acme', 'vera', 'viewer'),
       policy_manager: await makePerson('acme', 'paul', 'policy_manager'),
+      approver: await makePerson('acme', 'april', 'approver'),
       admin: await makePerson('acme', 'ana', 'admin'),
     }
     const asked = async (token: string) => [
@@ -113,6 +114,7 @@ describe('a token', () => {
     ]
     expect(await asked(tokens.viewer)).toEqual([200, 403, 403, 403, 403])
     expect(await asked(tokens.policy_manager)).toEqual([200, 422, 403, 403, 403])
+    expect(await asked(tokens.approver)).toEqual([200, 403, 403, 403, 403])
     expect(await asked(tokens.admin)).toEqual([200, 422, 201, 200, 403])
   })
 

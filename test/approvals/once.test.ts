@@ -45,11 +45,12 @@ const hold = (more: Partial<ApprovalAsked> = {}, sessionId: string | null = null
         sql,
         grant: 'bot',
         configVersion: 'v',
+        grantEndsMs: null,
         expiresInMs: 900_000,
         nowMs: Date.now(),
         newId: () => crypto.randomUUID(),
       },
-      { transport: null, sessionId, account: null, call, asked: { ...asking, ...more } },
+      { transport: null, sessionId, account: null, client: null, call, asked: { ...asking, ...more } },
     ),
   )
 /** The retry of the call that waits in the gateway since `request` began it. */

@@ -1,0 +1,14 @@
+/** Asks for an approval with the values that its call carries: for those alone who may decide about it. */
+import type { Env } from '../env.ts'
+import { principalObject } from '../objects.ts'
+import type { JudgedApproval } from './contract.ts'
+import { grantOfApproval } from './id.ts'
+
+/** The approval and what it carries, asked of the principal that holds the call; null for an id that is of none. */
+export async function judgedApproval(env: Env, tenant: string, id: string): Promise<JudgedApproval | null> {
+  const grant = grantOfApproval(id)
+  if (grant === null) return null
+  const answer: unknown = await principalObject(env, tenant, grant).approvalContent(id)
+  // The types of RPC do not know JSON; what crosses is plain data all the same.
+  return answer as JudgedApproval | null
+}

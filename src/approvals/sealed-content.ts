@@ -1,0 +1,43 @@
+/**
+ * What an approver is shown of a call is sealed before it leaves the Worker that was asked for the call, so that it is
+ * nowhere in the open, and kept as long as nobody has decided (docs/decisions/0038-what-an-approver-sees.md).
+ */
+import type { Env } from '../env.ts'
+import type { ConcealedPath } from '../policy/path.ts'
+import { approvalContext, openOrNull, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
+import { type Carried, contentOf } from './content.ts'
+import type { ApprovalContent } from './contract.ts'
+
+/** What is kept is bound to it: another call's content does not open in its place. */
+export interface ContentOf {
+  readonly tenant: string
+  readonly grant: string
+  /** The digest of the arguments that the approval is kept with. */
+  readonly digest: string
+}
+
+/** The content of a call, sealed with the current key; null without keys, for then nothing is kept. */
+export async function sealContent(
+  env: Env,
+  of: ContentOf,
+  carried: Carried,
+  paths: readonly ConcealedPath[],
+): Promise<string | null> {
+  const keys = secretKeys(env)
+  if (keys === null) return null
+  return seal(keys, JSON.stringify(contentOf(carried, paths)), contextOf(of))
+}
+
+/** What was sealed for this call; null where no key opens it, or it is not what was sealed. */
+export async function openContent(
+  keys: SecretKeys,
+  of: ContentOf,
+  sealed: string,
+): Promise<ApprovalContent | null> {
+  const text = await openOrNull(keys, sealed, contextOf(of))
+  return text === null ? null : (JSON.parse(text) as ApprovalContent)
+}
+
+export function contextOf({ tenant, grant, digest }: ContentOf): string {
+  return approvalContext(tenant, grant, digest)
+}
