@@ -185,8 +185,8 @@ async function misconfiguration(env: Env, http: Request): Promise<string | null>
 function auditUnavailable({ code }: StoreError): Response {
   log('error', 'audit.unavailable', { reason: code })
   const detail =
-    code === 'no_table'
-      ? 'It has no tables: npx wrangler d1 migrations apply AUDIT_DB, with --local or --remote (docs/audit.md).'
+    code === 'no_table' || code === 'no_column'
+      ? 'Its tables are missing or out of date: npx wrangler d1 migrations apply AUDIT_DB, with --local or --remote (docs/audit.md).'
       : 'It did not answer as it should; try again.'
   return problem(503, 'The audit database is not available', detail, { 'retry-after': '5' })
 }

@@ -278,6 +278,17 @@ describe('/readyz', () => {
     expect(await ready()).toMatchObject({ status: 200, body: { status: 'ready', audit_database: 'ok' } })
   })
 
+  test('is not ready with tables that are not up to date', async () => {
+    await auditDb().prepare('ALTER TABLE audit RENAME COLUMN client TO client_once').run()
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: { status: 'not ready', audit_database: 'no_column' },
+    })
+    await auditDb().prepare('ALTER TABLE audit RENAME COLUMN client_once TO client').run()
+    vi.setSystemTime(nowMs + 5_000)
+    expect(await ready()).toMatchObject({ status: 200 })
+  })
+
   test('is not ready while the database does not answer as it should', async () => {
     const broken = { prepare: () => ({ all: () => Promise.reject(new Error('D1_ERROR')) }) }
     expect(await ready({ AUDIT_DB: broken as unknown as D1Database })).toMatchObject({

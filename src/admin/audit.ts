@@ -25,6 +25,11 @@ const rowSchema = z.object({
   request_id: z.string().nullable(),
   session: z.string().nullable(),
   account: z.string().nullable(),
+  client: z
+    .string()
+    .nullable()
+    .describe('The client that called, or that logged in, as it names itself; anybody may say anything'),
+  client_version: z.string().nullable().describe('Of the client, as it says itself'),
   server: z.string().nullable(),
   method: z.string().nullable(),
   tool: z.string().nullable(),

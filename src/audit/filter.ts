@@ -10,6 +10,8 @@ export const filterFields = [
   'request_id',
   'session',
   'account',
+  'client',
+  'client_version',
   'server',
   'method',
   'tool',

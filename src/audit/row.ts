@@ -17,6 +17,9 @@ export interface AuditRow {
   readonly request_id: string | null
   readonly session: string | null
   readonly account: string | null
+  /** The client that called, or that logged in, by the name and version that it gives itself (client.ts). */
+  readonly client: string | null
+  readonly client_version: string | null
   readonly server: string | null
   readonly method: string | null
   readonly tool: string | null
@@ -53,8 +56,8 @@ export interface StoredRow extends AuditRow, Log {
   readonly hash: string
 }
 
-/** The fields of a row in the order in which they are hashed: never changed, only ever appended to with a new VERSION. */
-export const fields = [
+/** The fields of a row in the order in which they are hashed: never changed. New ones go into a version of their own. */
+const firstFields = [
   'seq',
   'at',
   'kind',
@@ -79,9 +82,19 @@ export const fields = [
   'detail',
 ] as const satisfies readonly (keyof AuditRow)[]
 
-const VERSION = 1
+/** What version 2 adds. */
+const secondFields = ['client', 'client_version'] as const satisfies readonly (keyof AuditRow)[]
 
-/** The one text of a row: two rows have the same if and only if they say the same. */
+export const fields = [...firstFields, ...secondFields] as const
+
+/**
+ * The one text of a row: two rows have the same if and only if they say the same. A row that says nothing of what a version
+ * has added is written in the version before, so it has the hash that it had there: whichever version of the gateway made
+ * it, and also where the database has no columns yet for what is new.
+ */
 export function canonicalRow({ tenant, principal, chain }: Log, row: AuditRow): string {
-  return JSON.stringify([VERSION, tenant, principal, chain, ...fields.map((field) => row[field])])
+  const said = (names: readonly (keyof AuditRow)[]) => names.map((name) => row[name] ?? null)
+  const second = said(secondFields)
+  const rest = second.every((value) => value === null) ? [] : second
+  return JSON.stringify([rest.length === 0 ? 1 : 2, tenant, principal, chain, ...said(firstFields), ...rest])
 }

@@ -19,6 +19,9 @@ export function shownRow(row: ShownRow) {
     request_id: row.request_id,
     session: row.session,
     account: row.account,
+    // Absent in a row of an object of an earlier version, and in a database without the column.
+    client: row.client ?? null,
+    client_version: row.client_version ?? null,
     server: row.server,
     method: row.method,
     tool: row.tool,

@@ -4,7 +4,7 @@ import { type AuditRow, fields, type Log } from './row.ts'
 /** The database did not do what was asked; its message may quote a statement, so it is never logged. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
-  readonly code: 'no_table' | 'failed' | 'slow' | 'unconfirmed'
+  readonly code: 'no_table' | 'no_column' | 'failed' | 'slow' | 'unconfirmed'
 
   constructor(code: StoreError['code']) {
     super(code)
@@ -56,20 +56,26 @@ export async function asked<T>(work: () => Promise<T>, withinMs = PATIENCE_MS): 
     return await Promise.race([work(), tooLong])
   } catch (error) {
     if (error instanceof StoreError) throw error
-    const isMissing = error instanceof Error && error.message.includes('no such table')
-    throw new StoreError(isMissing ? 'no_table' : 'failed')
+    throw new StoreError(codeOf(error))
   } finally {
     clearTimeout(timer)
   }
 }
 
+/** Tables and columns are made by migrations, of which some may not have run yet. */
+function codeOf(error: unknown): StoreError['code'] {
+  const said = error instanceof Error ? error.message : ''
+  if (said.includes('no such table')) return 'no_table'
+  return /no such column|has no column named/.test(said) ? 'no_column' : 'failed'
+}
+
 /** A probe that takes longer says that the database is slow, which nobody who asks for readiness wants to wait out. */
 const PROBE_MS = 3_000
 
-/** Whether the database answers and has its tables: null, or why not. Never rejects. */
+/** Whether the database answers and has its tables with all their columns: null, or why not. Never rejects. */
 export async function tablesProblem(db: D1Database): Promise<StoreError['code'] | null> {
   try {
-    await asked(() => db.prepare('SELECT 1 FROM audit LIMIT 1').all(), PROBE_MS)
+    await asked(() => db.prepare(`SELECT ${columns.join(', ')} FROM audit LIMIT 1`).all(), PROBE_MS)
     return null
   } catch (error) {
     return error instanceof StoreError ? error.code : 'failed'

@@ -3,11 +3,18 @@
  * the current one and decides again, so that a changed policy holds for the very next request.
  */
 
+import type { ClientName } from '../audit/client.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { CROWDED_RETRY_SECONDS } from '../native/crowded.ts'
 import { principalObject } from '../objects.ts'
-import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from '../principal/contract.ts'
+import {
+  type AdmitAnswer,
+  type AdmitRequest,
+  type Admitted,
+  type Intent,
+  isOnRecord,
+} from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import type { Lost } from './as-written.ts'
@@ -33,6 +40,8 @@ export interface Passage {
   readonly login: string | null
   /** Whom the principal has admitted the request for, as far as policies ask; null before that. */
   readonly caller: Caller | null
+  /** The client that the message names; null in the session era, where its connection does. */
+  readonly client: ClientName | null
   /** Numbers in the message that cannot be passed on as they are. */
   readonly lost: Lost
 }
@@ -62,9 +71,10 @@ export function question(
   configVersion: string | null,
   upstream: AdmitRequest['upstream'] = null,
 ): Question {
-  const { claim, requestId, transport, handle } = passage
+  const { claim, requestId, transport, handle, client } = passage
   const { tenant, grant, secretHash } = claim
-  return { tenant, grant, secretHash, requestId, transport, handle, configVersion, upstream, intent }
+  const asked = { tenant, grant, secretHash, requestId, transport, handle, configVersion, upstream, intent }
+  return client !== null && isOnRecord(intent) ? { ...asked, client } : asked
 }
 
 /** Asks for something that no configuration has a say in. */

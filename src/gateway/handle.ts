@@ -17,6 +17,7 @@ import { readClaim, unauthorized } from './identity.ts'
 import { codes, type Refusal, refusalResponse } from './jsonrpc.ts'
 import { known } from './known.ts'
 import { eraOfHeaders, isCall, type MessageHeaders } from './message.ts'
+import { clientIn } from './message-client.ts'
 import { openStream } from './stream.ts'
 
 export async function handle(
@@ -41,7 +42,7 @@ export async function handle(
   const headers = messageHeaders(http)
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
-  const nothing = { handle: null, login: null, caller: null, lost: nothingLost }
+  const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
   const passage: Passage = { http, env, execution, claim, requestId, transport, ...nothing }
 
   switch (http.method) {
@@ -61,7 +62,8 @@ async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders)
   if (!body.ok) return refuse(given, body.refusal)
   const { message, id, lost } = readWritten(body.value, body.written, headers)
   const passage = { ...given, lost }
-  if (message.era === 'stateless') return dispatch({ ...passage, transport: null }, endpoint, message, id)
+  if (message.era === 'stateless')
+    return dispatch({ ...passage, transport: null, client: clientIn(body.value) }, endpoint, message, id)
   if (message.kind === 'refused')
     return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
   const isInitialize = message.kind === 'request' && message.method === 'initialize'

@@ -1,4 +1,5 @@
 /** What the steps of an admission share. */
+import type { ClientName } from '../audit/client.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import type { Grant } from './grants.ts'
 import type { UnboundLogins } from './unbound-logins.ts'
@@ -9,6 +10,8 @@ export interface AdmitContext {
   readonly grant: Grant
   /** The tenant's current configuration for this grant. */
   readonly config: TenantConfig
+  /** Which client asks, as far as that is known, where what it asks is put on record; null otherwise. */
+  readonly client: ClientName | null
   readonly nowMs: number
   readonly newId: () => string
   /** The deployment has Legiti: it is told of ends of sessions. */

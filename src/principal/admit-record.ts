@@ -21,6 +21,7 @@ export function record(
     requestId: request.requestId,
     sessionId: session?.id ?? null,
     account: session?.account ?? null,
+    client: context.client,
     call: row.call,
     decision,
     rule,

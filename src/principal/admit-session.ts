@@ -1,9 +1,11 @@
 /** The session step: where a request belongs is kept alive, and what begins has room. */
+import type { ClientName } from '../audit/client.ts'
 import { sessionModeOf } from '../tenant/session-mode.ts'
 import type { AdmitContext } from './admit-context.ts'
 import type { AdmitRequest } from './contract.ts'
 import { countLive, type Lifetimes, type Session, startSession, touchSession } from './sessions.ts'
 import {
+  clientOnceOn,
   countTransports,
   endLongestUnused,
   openTransport,
@@ -23,13 +25,25 @@ export const MAX_LIVE_TRANSPORTS = 10_000
 const TOUCH_FRACTION = 60
 
 /** Where the request belongs. */
-export function find(context: AdmitContext, request: AdmitRequest): Whose {
+export function find(context: Omit<AdmitContext, 'client'>, request: AdmitRequest): Whose {
   const { sql, config, hasStream, unbound, nowMs } = context
   const { transport } = request
   return whose(
     { sql, mode: sessionModeOf(config), hasStream, unbound, nowMs },
     { transport, handle: handleOf(request) },
   )
+}
+
+/** The client that asks: that of the transport, also of one that has ended, or else the one that the request names. */
+export function clientOf(
+  { sql }: Pick<AdmitContext, 'sql'>,
+  { transport, client }: AdmitRequest,
+  found: Whose,
+): ClientName | null {
+  if (transport === null) return client ?? null
+  return found.kind === 'dead_transport'
+    ? clientOnceOn(sql, transport)
+    : (found.place.transport?.named ?? null)
 }
 
 /** A Worker of an earlier version, while this one is rolled out, has the handle elsewhere: it must not be missed. */
@@ -45,10 +59,18 @@ export function isCrowded({ sql }: AdmitContext): boolean {
 }
 
 /** Starts a session with the tenant's lifetimes. */
-export function begin(context: AdmitContext, start: Omit<Parameters<typeof startSession>[1], 'id'>): Session {
+export function begin(
+  context: AdmitContext,
+  start: Omit<Parameters<typeof startSession>[1], 'id' | 'client'>,
+): Session {
   const id = `ses_${context.newId()}`
   if (start.transport === null) context.unbound.forget()
-  return startSession(context.sql, { id, ...start }, lifetimes(context), context.nowMs)
+  return startSession(
+    context.sql,
+    { id, client: context.client, ...start },
+    lifetimes(context),
+    context.nowMs,
+  )
 }
 
 /** Opens a transport; null where there are too many, and all of them are in use. */

@@ -7,7 +7,7 @@ import { sessionModeOf } from '../tenant/session-mode.ts'
 import { admitCall } from './admit-call.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
-import { connect, find, MAX_LIVE_TRANSPORTS, touch } from './admit-session.ts'
+import { clientOf, connect, find, MAX_LIVE_TRANSPORTS, touch } from './admit-session.ts'
 import { settleCalls } from './audit.ts'
 import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from './contract.ts'
 import { endAll } from './ending.ts'
@@ -18,8 +18,11 @@ import { upstreamsOf } from './upstream-ending.ts'
 import { useUpstream } from './upstream-sessions.ts'
 import type { Place } from './whose.ts'
 
+/** All but what is found on the way. */
+type Given = Omit<AdmitContext, 'client'>
+
 /** Answers an authenticated request. */
-export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
+export function admit(context: Given, request: AdmitRequest): AdmitAnswer {
   // What happened earlier is written down whatever becomes of this request.
   settleCalls(context.sql, request.settled)
   const answer = decide(context, request)
@@ -30,7 +33,7 @@ export function admit(context: AdmitContext, request: AdmitRequest): AdmitAnswer
 
 /** The answer with the session that its upstream is to be spoken to in, where there is one. */
 function withUpstream(
-  context: AdmitContext,
+  context: Given,
   request: AdmitRequest,
   { server, owner: named }: NonNullable<AdmitRequest['upstream']>,
   answer: Admitted,
@@ -47,16 +50,17 @@ function withUpstream(
   }
 }
 
-function decide(context: AdmitContext, request: AdmitRequest): AdmitAnswer {
+function decide(given: Given, request: AdmitRequest): AdmitAnswer {
   const { intent } = request
-  const config = effectiveConfig(context.config)
+  const config = effectiveConfig(given.config)
   const isCall = intent.kind === 'call' || intent.kind === 'refuse'
   const isSuspended = config.suspended === true
   if (isSuspended && !isCall && intent.kind !== 'configure') return { kind: 'suspended' }
   // Before the session is looked at: a call that is refused for its session is on record, so it must be known what it was.
   if (intent.kind === 'configure') return { kind: 'stale', config: JSON.stringify(config) }
   const isStale = request.configVersion !== null && request.configVersion !== config.version
-  const found = find(context, request)
+  const found = find(given, request)
+  const context = { ...given, client: isCall ? clientOf(given, request, found) : null }
   const place = found.kind === 'dead_transport' ? NOWHERE : found.place
   if (isSuspended && isCall && !isStale) return suspended(context, request, intent, place.session)
   if (found.kind === 'dead_transport' && !isSuspended) {

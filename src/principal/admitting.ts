@@ -2,7 +2,7 @@
 import { GATHER_MS } from '../audit/carry.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { admit } from './admit.ts'
-import type { AdmitAnswer, AdmitRequest } from './contract.ts'
+import { type AdmitAnswer, type AdmitRequest, isOnRecord } from './contract.ts'
 import { opens } from './grants.ts'
 import { DRAIN_GRACE_MS, nextDeliveryMs, soonestPurgeMs } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
@@ -30,7 +30,7 @@ export function admitAndArm(
   const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, unbound }
   const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
-  if (carries && isOnRecord(request)) alarm.by(nowMs + GATHER_MS)
+  if (carries && (isOnRecord(request.intent) || request.intent.kind === 'close')) alarm.by(nowMs + GATHER_MS)
   if (answer.kind === 'approval') {
     if (answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
     if (answer.approval.state === 'pending') alarm.by(answer.approval.expiresAtMs)
@@ -41,9 +41,4 @@ export function admitAndArm(
     if (drain) alarm.by(nextDeliveryMs(sql, incarnation, nowMs) ?? nowMs)
   }
   return answer
-}
-
-/** Whether this request writes an audit row, whatever becomes of it. */
-function isOnRecord({ intent: { kind } }: AdmitRequest): boolean {
-  return kind === 'call' || kind === 'refuse' || kind === 'close'
 }

@@ -30,6 +30,8 @@ interface Row extends Record<string, SqlStorageValue> {
   shadow: string
   approval: string | null
   method: string | null
+  client: string | null
+  client_version: string | null
 }
 
 /** The rows of table `audit`. */
@@ -39,7 +41,7 @@ export function principalLog(sql: SqlStorage): Source {
       sql
         .exec<Row>(
           `SELECT seq, at, request_id, session_id, account, server, tool, decision, rule, config_version,
-             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow, approval, method
+             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow, approval, method, client, client_version
            FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
           seq,
           most,
@@ -114,7 +116,8 @@ function endRow(row: Row): AuditRow {
   }
 }
 
-function common({ seq, at, session_id, account, server, tool, decision, rule }: Row) {
+function common({ seq, at, session_id, account, server, tool, decision, rule, client, client_version }: Row) {
   const ofTenant = { actor: null, action: null, subject: null, detail: null }
-  return { seq, at, session: session_id, account, server, tool, decision, rule, ...ofTenant }
+  const ofCaller = { session: session_id, account, client, client_version }
+  return { seq, at, ...ofCaller, server, tool, decision, rule, ...ofTenant }
 }

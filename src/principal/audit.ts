@@ -1,3 +1,4 @@
+import type { ClientName } from '../audit/client.ts'
 import { refund, type Taken } from '../policy/counting.ts'
 import type { Shadow } from '../policy/model.ts'
 import { type CallOutcomeKind, type CallRecord, MOST_SETTLED, type Settled } from './contract.ts'
@@ -9,6 +10,8 @@ export interface AuditEntry {
   readonly requestId: string
   readonly sessionId: string | null
   readonly account: string | null
+  /** The client that asked; of a session that ended, the one that logged in. */
+  readonly client: ClientName | null
   readonly call: CallRecord
   readonly decision: 'allow' | 'deny' | 'approval' | 'limit' | 'refuse' | 'end'
   readonly rule: string
@@ -28,8 +31,8 @@ const MOST_SHADOW = 32
 export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
   sql.exec(
     `INSERT INTO audit (at, request_id, session_id, account, server, tool, decision, rule, config_version,
-       argument_names, arguments_hmac, charged, shadow, outcome, approval, method)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       argument_names, arguments_hmac, charged, shadow, outcome, approval, method, client, client_version)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     entry.atMs,
     entry.requestId,
     entry.sessionId,
@@ -46,6 +49,8 @@ export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {
     entry.outcome ?? null,
     entry.approvalId ?? null,
     entry.call.method ?? null,
+    entry.client?.name ?? null,
+    entry.client?.version ?? null,
   )
 }
 

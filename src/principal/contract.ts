@@ -3,6 +3,7 @@
  * Plain data, because it crosses an RPC boundary.
  */
 import type { ApprovalAsked, ApprovalView } from '../approvals/contract.ts'
+import type { ClientName } from '../audit/client.ts'
 import type { LegitiToolName } from '../legiti/tools.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
@@ -32,6 +33,11 @@ export interface AdmitRequest {
    * transport; otherwise a key of the stateless era, such as "stateless:ab12".
    */
   readonly upstream: { readonly server: string; readonly owner: string | null } | null
+  /**
+   * The client that a request names which is to be put on record. Absent where it names none, where its transport does, and
+   * from a Worker of an earlier version.
+   */
+  readonly client?: ClientName
   /** How earlier calls ended: written in the same transaction, so that no call needs a write of its own. */
   readonly settled: readonly Settled[]
   readonly intent: Intent
@@ -192,6 +198,11 @@ export type Intent =
       readonly begunBy: string | null
       readonly work: Work
     }
+
+/** Whether a request of this intent is put on record, whatever becomes of it. */
+export function isOnRecord(intent: Intent): intent is Extract<Intent, { kind: 'call' | 'refuse' }> {
+  return intent.kind === 'call' || intent.kind === 'refuse'
+}
 
 /**
  * What the Worker took for the account and the label when the policy asked for them: the principal knows. It is

@@ -31,6 +31,7 @@ export function end(
     requestId: '',
     sessionId: session.id,
     account: session.account,
+    client: session.client,
     call: { server: 'session', tool: '(session)', argumentNames: [], argumentsHmac: null },
     decision: 'end',
     rule: `(${reason})`,

@@ -355,6 +355,17 @@ const migrations: readonly string[] = [
   -- JSON {name, version}: what the client that asked first calls itself; NULL: it has not said.
   ALTER TABLE approvals ADD COLUMN client TEXT;
   `,
+  `
+  -- The client that asked, by the name and version that it gives itself; NULL: it gives none, or the row is from before.
+  ALTER TABLE audit ADD COLUMN client TEXT;
+  ALTER TABLE audit ADD COLUMN client_version TEXT;
+  -- The client that logged in.
+  ALTER TABLE sessions ADD COLUMN client_name TEXT;
+  ALTER TABLE sessions ADD COLUMN client_version TEXT;
+  -- The client of the connection; '': it names itself nothing. NULL: its name is in 'client' alone.
+  ALTER TABLE transports ADD COLUMN client_name TEXT;
+  ALTER TABLE transports ADD COLUMN client_version TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -1,4 +1,5 @@
 /** Sessions: logins of this principal. Each acts for one account, and ends once (ending.ts). */
+import type { ClientName } from '../audit/client.ts'
 import type { EndReason, SessionView } from './contract.ts'
 
 /** A live session of this principal. */
@@ -8,6 +9,8 @@ export interface Session {
   readonly transport: string | null
   readonly account: string
   readonly provider: string | null
+  /** The one that logged in; null: it named itself none, or that was not kept yet. */
+  readonly client: ClientName | null
   readonly startedAtMs: number
   readonly lastSeenAtMs: number
   readonly idleMs: number
@@ -19,6 +22,8 @@ export interface SessionRow extends Record<string, SqlStorageValue> {
   transport: string | null
   account: string
   provider: string | null
+  client_name: string | null
+  client_version: string | null
   started_at: number
   last_seen_at: number
   idle_ms: number
@@ -32,7 +37,7 @@ export interface Lifetimes {
 }
 
 export const SESSION_COLUMNS =
-  'id, transport, account, provider, started_at, last_seen_at, idle_ms, expires_at'
+  'id, transport, account, provider, client_name, client_version, started_at, last_seen_at, idle_ms, expires_at'
 
 export function sessionFrom(row: SessionRow): Session {
   return {
@@ -40,6 +45,7 @@ export function sessionFrom(row: SessionRow): Session {
     transport: row.transport,
     account: row.account,
     provider: row.provider,
+    client: row.client_name === null ? null : { name: row.client_name, version: row.client_version },
     startedAtMs: row.started_at,
     lastSeenAtMs: row.last_seen_at,
     idleMs: row.idle_ms,
@@ -67,7 +73,7 @@ export function countInTime(sql: SqlStorage, nowMs: number): number {
 /** Starts a session: somebody has logged in. */
 export function startSession(
   sql: SqlStorage,
-  start: Pick<Session, 'id' | 'transport' | 'account' | 'provider'>,
+  start: Pick<Session, 'id' | 'transport' | 'account' | 'provider' | 'client'>,
   lifetimes: Lifetimes,
   nowMs: number,
 ): Session {
@@ -79,11 +85,13 @@ export function startSession(
     expiresAtMs: nowMs + lifetimes.absoluteMs,
   }
   sql.exec(
-    `INSERT INTO sessions (${SESSION_COLUMNS}, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO sessions (${SESSION_COLUMNS}, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     session.id,
     session.transport,
     session.account,
     session.provider,
+    session.client?.name ?? null,
+    session.client?.version ?? null,
     session.startedAtMs,
     session.lastSeenAtMs,
     session.idleMs,

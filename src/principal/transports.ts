@@ -1,4 +1,6 @@
 /** Transports: the connections of session-era clients, named by `Mcp-Session-Id`. A login may come and go on one. */
+import { type ClientName, clientNamed } from '../audit/client.ts'
+import { isObject } from '../json.ts'
 import { endUpstreamsOfOwner } from './upstream-sessions.ts'
 import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'
 
@@ -9,6 +11,8 @@ export interface Transport {
   readonly protocolVersion: string | null
   /** What the client said of itself in `initialize`, as JSON. */
   readonly client: string | null
+  /** How it names itself there; null: it does not. */
+  readonly named: ClientName | null
   /** The configuration whose tools the client has listed, or null. */
   readonly listedVersion: string | null
   readonly lastSeenAtMs: number
@@ -26,18 +30,22 @@ export interface TransportRow extends Record<string, SqlStorageValue> {
   id: string
   protocol_version: string | null
   client: string | null
+  client_name: string | null
+  client_version: string | null
   listed_version: string | null
   last_seen_at: number
   ends_at: number
 }
 
-const COLUMNS = 'id, protocol_version, client, listed_version, last_seen_at, ends_at'
+const COLUMNS =
+  'id, protocol_version, client, client_name, client_version, listed_version, last_seen_at, ends_at'
 
 export function transportFrom(row: TransportRow): Transport {
   return {
     id: row.id,
     protocolVersion: row.protocol_version,
     client: row.client,
+    named: namedIn(row),
     listedVersion: row.listed_version,
     lastSeenAtMs: row.last_seen_at,
     endsAtMs: row.ends_at,
@@ -54,6 +62,30 @@ export function openTransportById(sql: SqlStorage, id: string): Transport | null
   return row === undefined ? null : transportFrom(row)
 }
 
+/** How the client of a transport names itself, also where that has ended; null: it does not, or there was none. */
+export function clientOnceOn(sql: SqlStorage, id: string): ClientName | null {
+  const rows = sql.exec<NamedRow>(
+    'SELECT client, client_name, client_version FROM transports WHERE id = ?',
+    id,
+  )
+  const row = rows.toArray()[0]
+  return row === undefined ? null : namedIn(row)
+}
+
+type NamedRow = Pick<TransportRow, 'client' | 'client_name' | 'client_version'>
+
+function namedIn({ client, client_name: name, client_version: version }: NamedRow): ClientName | null {
+  // Opened before the name was kept apart.
+  if (name === null) return client === null ? null : clientSaying(client)
+  return name === '' ? null : { name, version }
+}
+
+/** @param text what it said of itself in `initialize`, as JSON */
+function clientSaying(text: string): ClientName | null {
+  const said: unknown = JSON.parse(text)
+  return isObject(said) ? clientNamed(said.clientInfo) : null
+}
+
 /**
  * Opens a transport.
  *
@@ -66,12 +98,13 @@ export function openTransport(
   nowMs: number,
 ): Transport {
   const endsAtMs = nowMs + lifeMs(idleMs)
+  const named = client === null ? null : clientSaying(client)
   sql.exec(
-    `INSERT INTO transports (id, protocol_version, client, opened_at, last_seen_at, ends_at)
-     VALUES (?, ?, ?, ?, ?, ?)`,
-    ...[id, protocolVersion, client, nowMs, nowMs, endsAtMs],
+    `INSERT INTO transports (id, protocol_version, client, client_name, client_version, opened_at, last_seen_at, ends_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[id, protocolVersion, client, named?.name ?? '', named?.version ?? null, nowMs, nowMs, endsAtMs],
   )
-  return { id, protocolVersion, client, listedVersion: null, lastSeenAtMs: nowMs, endsAtMs }
+  return { id, protocolVersion, client, named, listedVersion: null, lastSeenAtMs: nowMs, endsAtMs }
 }
 
 /** Postpones its end. */

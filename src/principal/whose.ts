@@ -88,7 +88,13 @@ function read({ sql, mode, unbound, nowMs }: WhoseContext, { transport, handle }
   if (row === undefined) return { transport: null, session: null }
   const session = row.id === null ? null : sessionFrom(row as unknown as SessionRow)
   return {
-    transport: transportFrom({ ...row, id: transport, last_seen_at: row.seen_at } as TransportRow),
+    transport: transportFrom({
+      ...row,
+      id: transport,
+      client_name: row.named,
+      client_version: row.named_version,
+      last_seen_at: row.seen_at,
+    } as TransportRow),
     session,
   }
 }
@@ -100,7 +106,8 @@ const youngest = written(
   (where) => `${where} AND ended_at IS NULL AND +ends_at > ? ORDER BY started_at DESC, rowid DESC LIMIT 1`,
 )
 
-const OF_TRANSPORT = 't.protocol_version, t.client, t.listed_version, t.last_seen_at AS seen_at, t.ends_at'
+const OF_TRANSPORT = `t.protocol_version, t.client, t.client_name AS named, t.client_version AS named_version,
+  t.listed_version, t.last_seen_at AS seen_at, t.ends_at`
 const OF_SESSION = SESSION_COLUMNS.split(', ')
   .map((column) => `s.${column} AS ${column}`)
   .join(', ')
@@ -125,6 +132,8 @@ function written(statement: (where: string) => string): (where: string) => strin
 interface BothRow extends Record<string, SqlStorageValue> {
   protocol_version: string | null
   client: string | null
+  named: string | null
+  named_version: string | null
   listed_version: string | null
   seen_at: number
   ends_at: number

@@ -12,7 +12,8 @@ export function schemaVersion(sql: SqlStorage): number {
 /** Brings the tables up to date with `migrations`. Call inside a transaction. */
 export function runMigrations(sql: SqlStorage, migrations: readonly string[]): void {
   const from = schemaVersion(sql)
-  if (from === migrations.length) return
+  // A later version of the gateway was here: what it made stays, or it would make it again when it comes back.
+  if (from >= migrations.length) return
   if (from === 0)
     sql.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (0)')
   for (const migration of migrations.slice(from)) sql.exec(migration)

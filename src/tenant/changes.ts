@@ -78,6 +78,8 @@ function changeRow({ seq, at, request_id, actor, action, subject, detail }: Row)
     request_id: request_id === '' ? null : request_id,
     session: null,
     account: null,
+    client: null,
+    client_version: null,
     server: null,
     method: null,
     tool: null,

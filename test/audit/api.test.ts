@@ -272,6 +272,17 @@ describe('verification', () => {
   test.each<[string, string, Json]>([
     ['an altered field', "UPDATE audit SET decision = 'deny' WHERE seq = 2", { seq: 2, problem: 'altered' }],
     ['an altered time', 'UPDATE audit SET at = at + 1 WHERE seq = 3', { seq: 3, problem: 'altered' }],
+    ['another client', "UPDATE audit SET client = 'x' WHERE seq = 2", { seq: 2, problem: 'altered' }],
+    [
+      'another version of the client',
+      "UPDATE audit SET client_version = '2' WHERE seq = 3",
+      { seq: 3, problem: 'altered' },
+    ],
+    [
+      'a client that was taken away',
+      'UPDATE audit SET client = NULL, client_version = NULL WHERE seq = 4',
+      { seq: 4, problem: 'altered' },
+    ],
     ['an altered hash', "UPDATE audit SET hash = 'x' WHERE seq = 5", { seq: 5, problem: 'altered' }],
     ['a row that is gone', 'DELETE FROM audit WHERE seq = 3', { seq: 3, problem: 'missing' }],
     ['a beginning that is gone', 'DELETE FROM audit WHERE seq <= 2', { seq: 1, problem: 'missing' }],
@@ -289,6 +300,13 @@ describe('verification', () => {
     const { intact, findings } = await verified()
     expect(intact).toBe(false)
     expect(findings).toContainEqual(expect.objectContaining({ grant: 'bot', ...finding }))
+  })
+
+  test('finds a client in a row that named none', async () => {
+    await meddle("UPDATE audit SET client_version = '1' WHERE principal = '(tenant)' AND seq = 2")
+    expect((await verified()).findings).toContainEqual(
+      expect.objectContaining({ grant: '(tenant)', seq: 2, problem: 'altered' }),
+    )
   })
 
   test('finds that administrative changes are gone', async () => {

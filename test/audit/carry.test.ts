@@ -37,6 +37,8 @@ async function written(count: number, outcome: 'result' | null = 'result'): Prom
         requestId: `r${i}`,
         sessionId: 'ses_1',
         account: 'ana',
+        // Both versions of rows, in one chain.
+        client: i % 2 === 0 ? null : { name: 'agent', version: i % 4 === 1 ? null : '1.0' },
         call: { server: 'crm', tool: 'find', argumentNames: ['q'], argumentsHmac: 'k:x' },
         decision: 'allow',
         rule: '/tools/find',

@@ -45,6 +45,7 @@ async function written(grant: string, count: number, atMs = Date.now()): Promise
         requestId: crypto.randomUUID(),
         sessionId: null,
         account: null,
+        client: i % 2 === 0 ? null : { name: 'agent', version: '1.0' },
         call: { server: 'crm', tool: 'find', argumentNames: [], argumentsHmac: null },
         decision: 'deny',
         rule: '/tools/find',

@@ -317,7 +317,7 @@ describe('the audit trail', () => {
       unauthorized(),
     )
     const { code, out, err } = await run('audit tail --tool pay')
-    expect(out).toBe('t1  bot  —  pay  —  —  —  —\nt2  bot  —  refund  —  —  —  —\n')
+    expect(out).toBe('t1  bot  —  —  pay  —  —  —  —\nt2  bot  —  —  refund  —  —  —  —\n')
     expect(requests.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '7', '9'])
     expect(requests.every(({ url }) => url.endsWith('/audit/tail?tool=pay'))).toBe(true)
     expect({ code, err }).toEqual({ code: 2, err: 'gatehouse audit tail: 401 Unauthorized\n' })

@@ -1,7 +1,27 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Nobody writes down which client asks. */
+export const WITHOUT_CLIENTS = `
+  ALTER TABLE audit DROP COLUMN client;
+  ALTER TABLE audit DROP COLUMN client_version;
+  ALTER TABLE sessions DROP COLUMN client_name;
+  ALTER TABLE sessions DROP COLUMN client_version;
+  ALTER TABLE transports DROP COLUMN client_name;
+  ALTER TABLE transports DROP COLUMN client_version;
+  UPDATE schema_version SET version = 16;
+`
+
+/** An approver sees no values. */
+const WITHOUT_CONTENTS = `
+  ${WITHOUT_CLIENTS}
+  DROP TABLE approval_contents;
+  ALTER TABLE approvals DROP COLUMN client;
+  UPDATE schema_version SET version = 15;
+`
+
 /** Sessions of the stateless era that several accounts may have used are live. */
 export const WITH_SHARED_UPSTREAMS = `
+  ${WITHOUT_CONTENTS}
   UPDATE schema_version SET version = 14;
 `
 

@@ -28,7 +28,7 @@ test('a logout that is taken back leaves the login, for those whose work ran bes
       )
     const accountOf = (found: Whose) =>
       found.kind === 'found' ? (found.place.session?.account ?? null) : '?'
-    const start = { id: 'ses_a', transport: null, account: 'ana', provider: null }
+    const start = { id: 'ses_a', transport: null, account: 'ana', provider: null, client: null }
     await state.write(() => startSession(sql, start, lifetimes, NOW_MS))
 
     const works = [

@@ -1,6 +1,11 @@
 /** The audit database, with tables as a deployment would have them. */
 import { env } from 'cloudflare:workers'
-import migration from '../../migrations/0001_audit.sql?raw'
+
+const migrations = import.meta.glob<string>('../../migrations/*.sql', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+})
 
 /** The database; a test's deployment has one. */
 export function auditDb(): D1Database {
@@ -8,15 +13,21 @@ export function auditDb(): D1Database {
   return env.AUDIT_DB
 }
 
-/** Runs the migrations. */
-export async function makeAuditTables(): Promise<void> {
-  const statements = migration
-    .replaceAll(/--.*$/gm, '')
-    .replaceAll(/CREATE (TABLE|INDEX)/g, 'CREATE $1 IF NOT EXISTS')
-    .split(';')
+/**
+ * Runs the migrations in their order, unless they have run.
+ *
+ * @param most only the first so many: a database that has yet to be brought up to date
+ */
+export async function makeAuditTables(most = Number.POSITIVE_INFINITY): Promise<void> {
+  const db = auditDb()
+  const made = await db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'audit'").all()
+  if (made.results.length > 0) return
+  const statements = Object.keys(migrations)
+    .sort()
+    .slice(0, most)
+    .flatMap((name) => (migrations[name] ?? '').replaceAll(/--.*$/gm, '').split(';'))
     .map((text) => text.trim())
     .filter((text) => text !== '')
-  const db = auditDb()
   await db.batch(statements.map((text) => db.prepare(text)))
 }
 

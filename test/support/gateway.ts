@@ -132,10 +132,10 @@ export class SessionClient {
 }
 
 export async function connect(
-  options: { token?: string; protocolVersion?: string; path?: string } = {},
+  options: { token?: string; protocolVersion?: string; path?: string; clientInfo?: Json } = {},
 ): Promise<SessionClient> {
   const { token = DEMO_TOKEN, protocolVersion = '2025-11-25', path = '/mcp' } = options
-  const clientInfo = { name: 'test', version: '1' }
+  const { clientInfo = { name: 'test', version: '1' } } = options
   const answer = await post(request('initialize', { protocolVersion, capabilities: {}, clientInfo }), {
     token,
     path,

@@ -1,5 +1,7 @@
-/** Files that are imported as their text. */
-declare module '*.sql?raw' {
-  const text: string
-  export default text
+/** Files that are imported as their text: Vite's `import.meta.glob`, as far as tests use it. */
+interface ImportMeta {
+  glob<T>(
+    pattern: string,
+    options: { readonly query: '?raw'; readonly import: 'default'; readonly eager: true },
+  ): Readonly<Record<string, T>>
 }

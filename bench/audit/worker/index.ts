@@ -59,6 +59,7 @@ export class PrincipalObject extends Principal {
               requestId: request.requestId,
               sessionId: 'ses_00000000-0000-0000-0000-000000000000',
               account: null,
+              client: { name: 'bench', version: '1.0.0' },
               call: call.call,
               decision: 'allow',
               rule: call.rule,

@@ -12,8 +12,11 @@ const PATH = '/audit'
 
 /** Fields that rows are asked for by; each matches exactly. */
 const fields = [
-  ...['kind', 'grant', 'request-id', 'session', 'account', 'server', 'method', 'tool', 'decision', 'rule'],
+  ...['kind', 'grant', 'request-id', 'session', 'account', 'client', 'client-version', 'server', 'method'],
   ...[
+    'tool',
+    'decision',
+    'rule',
     'config-version',
     'argument',
     'arguments-hmac',
@@ -44,6 +47,10 @@ function helpOf(name: string): string {
 const columns: readonly Column[] = [
   member('at'),
   member('grant'),
+  [
+    'client',
+    ({ client, client_version }) => (client == null ? null : [client, client_version ?? []].flat().join(' ')),
+  ],
   ['who', ({ account, actor }) => account ?? actor],
   ['what', ({ tool, action, method, kind }) => tool ?? action ?? method ?? kind],
   ['server', ({ server, subject }) => server ?? subject],
@@ -65,6 +72,7 @@ export const auditCommands: readonly Command[] = [
     examples: [
       'gatehouse audit query --decision deny --from 24h',
       'gatehouse audit query --tool pay --from 2030-01-31T00:00:00Z',
+      'gatehouse audit query --client claude-code --client-version 2.1.0',
     ],
     run: async (api, given, world) => {
       const limit = wholeNumber(api, given, 'limit') ?? 100

@@ -1,0 +1,40 @@
+/**
+ * What the audit trail says of the program that called: the name and version by which it introduced itself. Untrusted
+ * text: any client may say anything of itself, so it names a client and proves nothing. PURE.
+ */
+import { isObject } from '../json.ts'
+import { unseenIn } from '../upstream/invisible.ts'
+
+/** A client as rows name it: one line each, without characters that cannot be seen. */
+export interface ClientName {
+  /** 1 to 64 characters. */
+  readonly name: string
+  /** 1 to 32 characters; null: it gave none that can be shown. */
+  readonly version: string | null
+}
+
+/** In UTF-16 code units; the longest name that was seen, of a client behind a proxy, has 41. */
+const MOST_NAME = 64
+const MOST_VERSION = 32
+/** What is longer is cut before it is looked at. */
+const MOST_READ = 512
+/** Text that stays as it is. */
+const PLAIN = /^[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?$/
+
+/** The client that `Implementation` (MCP, `clientInfo`) names; null where it names none. */
+export function clientNamed(info: unknown): ClientName | null {
+  if (!isObject(info)) return null
+  const name = onOneLine(info.name, MOST_NAME)
+  return name === null ? null : { name, version: onOneLine(info.version, MOST_VERSION) }
+}
+
+/** What can be seen of a text, on one line; null where nothing can, or it is no text. */
+function onOneLine(text: unknown, most: number): string | null {
+  if (typeof text !== 'string') return null
+  if (text.length <= most && PLAIN.test(text)) return text
+  const read = text.slice(0, MOST_READ)
+  const seen = (unseenIn(read)?.visible ?? read).replaceAll(/[\p{C}\s]+/gu, ' ').trim()
+  if (seen === '') return null
+  // Half a character is none.
+  return seen.length <= most ? seen : `${seen.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
+}
