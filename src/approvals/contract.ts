@@ -2,6 +2,7 @@
  * Approvals: calls that a person must agree to, as the Worker, the principal that holds them and the tenant that lists
  * them say it to each other. Plain data: it crosses RPC boundaries. Values of arguments are in `ApprovalContent` alone.
  */
+import type { ClientName } from '../audit/client.ts'
 import type { JsonType } from '../json.ts'
 
 /** What the Worker says of a call that the policy wants a person to approve. */
@@ -23,14 +24,6 @@ export interface ApprovalAsked {
    * while this one is rolled out, does not say it.
    */
   readonly content?: string | null
-  /** What a client of the stateless era says of itself; null where it says nothing, or its transport knows it. */
-  readonly client?: ClientName | null
-}
-
-/** By what a client introduces itself: nothing that anybody has proven. */
-export interface ClientName {
-  readonly name: string
-  readonly version: string | null
 }
 
 /** What a call carries, for those who may decide about it. Plain data. */

@@ -1,7 +1,6 @@
 /** What the Worker makes of a tools/call to an upstream server before the principal is asked. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { answersIn } from '../approvals/ask.ts'
-import { statelessClientName } from '../approvals/client-name.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { isOurState, readRequestState } from '../bridge/names.ts'
 import type { Passage } from '../gateway/admission.ts'
@@ -155,7 +154,6 @@ async function subjectOf(
     args,
     call: await record(passage, target, args),
     meta: forwardedMeta(message.body.params),
-    client: message.era === 'session' ? null : statelessClientName(message.body.params),
     answers: answersIn(message),
     isEarly,
   }

@@ -2,8 +2,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { approvalAnswer } from '../approvals/answer.ts'
 import { askApproved } from '../approvals/ask.ts'
-import { statelessClientName } from '../approvals/client-name.ts'
-import type { ClientName } from '../approvals/contract.ts'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { describeProblems, parseArguments } from '../native/arguments.ts'
 import { findTool, type Reach } from '../native/catalogue.ts'
@@ -64,16 +62,9 @@ export async function runCall(
   // Two that differ name no session.
   const isOne = onTheWay.handle === null || onTheWay.handle === handle
   const passage = handle === null ? onTheWay : { ...onTheWay, handle: isOne ? handle : '' }
-  const client = message.era === 'stateless' ? statelessClientName(message.body.params) : null
   const signal = message.era === 'stateless' ? passage.http.signal : undefined
   const { admission, planned } = await askApproved(passage, message, (config) =>
-    plan(
-      passage,
-      { name, args, given: Object.keys(given), client },
-      findTool(name, reach(config)),
-      config,
-      signal,
-    ),
+    plan(passage, { name, args, given: Object.keys(given) }, findTool(name, reach(config)), config, signal),
   )
   const refused = refusedAnswer(admission)
   if (refused !== null) return { kind: 'result', ...refused }
@@ -95,13 +86,11 @@ interface Called {
   readonly name: string
   readonly args: Record<string, unknown>
   readonly given: readonly string[]
-  /** What a client of the stateless era says of itself. */
-  readonly client: ClientName | null
 }
 
 async function plan(
   passage: Passage,
-  { name, args, given, client }: Called,
+  { name, args, given }: Called,
   tool: NativeTool | null,
   config: CompiledConfig,
   signal: AbortSignal | undefined,
@@ -113,7 +102,6 @@ async function plan(
     annotations: { ...tool?.definition.annotations },
     call,
     secrets: tool?.secrets ?? [],
-    client,
   })
   // The principal says so to the client, and puts it on record.
   if (config.isSuspended) return { kind: 'unknown', intent: judge.refusal('refuse', '(suspended)') }

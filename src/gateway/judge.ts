@@ -4,7 +4,7 @@
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { type Answers, continuationOf } from '../approvals/continuation.ts'
-import type { ApprovalAsked, ClientName } from '../approvals/contract.ts'
+import type { ApprovalAsked } from '../approvals/contract.ts'
 import { argumentDigests } from '../approvals/digests.ts'
 import { publicBase } from '../approvals/origin.ts'
 import { sealContent } from '../approvals/sealed-content.ts'
@@ -36,8 +36,6 @@ export interface Subject {
   readonly meta?: Readonly<Record<string, unknown>> | null
   /** Arguments that nobody is shown, whatever the policy says. */
   readonly secrets?: readonly string[]
-  /** What a client of the stateless era says of itself. */
-  readonly client?: ClientName | null
   /** What it answers of what its server has asked; null or absent for a call that begins. */
   readonly answers?: Answers | null
   /** That its server has asked may not be known yet. */
@@ -169,7 +167,7 @@ export class Judge {
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
     const { env, http, claim } = this.#passage
-    const { args, meta = null, secrets = [], answers = null, isEarly = false, client = null } = this.#subject
+    const { args, meta = null, secrets = [], answers = null, isEarly = false } = this.#subject
     const [digests, continues] = await Promise.all([
       argumentDigests(env, claim.tenant, args),
       answers === null ? null : continuationOf(answers),
@@ -179,6 +177,6 @@ export class Judge {
     const content = await sealContent(env, of, { args, meta }, secrets.map(argumentCalled))
     const base = publicBase(env, claim.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
-    return { digests, ...said, base, continues, isEarly, content, client }
+    return { digests, ...said, base, continues, isEarly, content }
   }
 }

@@ -90,7 +90,7 @@ export function admitCall(
 
 /** Whether a person must be asked before this call is made, and what that person has said. */
 function approvalFor(
-  { sql, grant, config, nowMs, newId }: AdmitContext,
+  { sql, grant, config, client, nowMs, newId }: AdmitContext,
   { approval, begunBy, call }: Extract<Intent, { kind: 'call' }>,
   { transport, session }: Place,
 ): Held | { readonly kind: 'unasked' } {
@@ -107,7 +107,7 @@ function approvalFor(
       transport: transport?.id ?? null,
       sessionId: session?.id ?? null,
       account: session?.account ?? null,
-      client: transport?.client ?? null,
+      client,
       call,
       asked: approval,
     },

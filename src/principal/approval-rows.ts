@@ -1,5 +1,6 @@
 /** The rows of table `approvals`: read, shown, and told of to the tenant. Synchronous SQL, in the caller's transaction. */
-import { type ApprovalState, type ApprovalView, type ClientName, stateAt } from '../approvals/contract.ts'
+import { type ApprovalState, type ApprovalView, stateAt } from '../approvals/contract.ts'
+import type { ClientName } from '../audit/client.ts'
 import { queueAnnouncement } from './announcements.ts'
 
 export interface ApprovalRow extends Record<string, SqlStorageValue> {

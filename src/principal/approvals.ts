@@ -3,7 +3,6 @@
  * is in the caller's transaction, together with what the tenant is to be told of it.
  */
 
-import { sessionClientName } from '../approvals/client-name.ts'
 import {
   type ApprovalAsked,
   type ApprovalView,
@@ -12,6 +11,7 @@ import {
   MOST_REOPENINGS,
 } from '../approvals/contract.ts'
 import { approvalId, approvalUrl } from '../approvals/id.ts'
+import type { ClientName } from '../audit/client.ts'
 import { keepContent } from './approval-contents.ts'
 import { type ApprovalRow, announced, viewOf } from './approval-rows.ts'
 import type { CallRecord, StoppedCall } from './contract.ts'
@@ -21,8 +21,7 @@ export interface HeldCall {
   readonly transport: string | null
   readonly sessionId: string | null
   readonly account: string | null
-  /** What the transport's client said of itself, as JSON; null without a transport. */
-  readonly client: string | null
+  readonly client: ClientName | null
   readonly call: CallRecord
   readonly asked: ApprovalAsked
 }
@@ -146,8 +145,7 @@ function newest(
 }
 
 function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldContext, held: HeldCall) {
-  const { transport, sessionId, account, call, asked } = held
-  const client = asked.client ?? sessionClientName(held.client)
+  const { transport, sessionId, account, client, call, asked } = held
   const [digest] = asked.digests
   if (digest === undefined) throw new RangeError('found no digest of the arguments; allowed: one at least')
   const id = approvalId(grant, newId())
