@@ -89,9 +89,13 @@ function requiredText(approval: ApprovalView): string {
   return `${message} (policy rule: ${rule}) ${where} ${howToRetry(approval)}`
 }
 
-function howToRetry({ expiresAtMs }: ApprovalView): string {
+function howToRetry({ account, expiresAtMs }: ApprovalView): string {
   const until = new Date(expiresAtMs).toISOString()
-  return `The call was not made. Once a person has approved it, call the tool again with the same arguments, until ${until}; it is then made once.`
+  const who = account === null ? 'without logging in' : 'logged in to the same account'
+  return (
+    `The call was not made. Once a person has approved it, call the tool again with the same arguments, until ${until}; it is ` +
+    `then made once. A later session of this client may do so, too, ${who}.`
+  )
 }
 
 function deniedResult({ id, rule, reason, expiresAtMs }: ApprovalView): CallToolResult {

@@ -10,6 +10,7 @@ import { goesOn, type Held, holdCall, useApproval } from './approvals.ts'
 import type { AdmitAnswer, AdmitRequest, Intent, StoppedCall } from './contract.ts'
 import { counterStore } from './counters.ts'
 import { isFull } from './outbox.ts'
+import { upstreamsOf } from './upstream-ending.ts'
 import type { Place } from './whose.ts'
 
 /** What the audit trail names instead of a rule. */
@@ -107,6 +108,7 @@ function approvalFor(
       transport: transport?.id ?? null,
       sessionId: session?.id ?? null,
       account: session?.account ?? null,
+      incarnation: upstreamsOf(config).find(({ name }) => name === call.server)?.incarnation ?? '',
       client,
       call,
       asked: approval,

@@ -5,11 +5,11 @@ import { queueAnnouncement } from './announcements.ts'
 
 export interface ApprovalRow extends Record<string, SqlStorageValue> {
   id: string
-  transport: string | null
   session_id: string | null
   account: string | null
   client: string | null
   server: string
+  incarnation: string | null
   tool: string
   arguments: string
   arguments_hmac: string | null
@@ -28,6 +28,7 @@ export interface ApprovalRow extends Record<string, SqlStorageValue> {
   request_id: string | null
   continuation: string | null
   reopenings: number
+  askers: string
   revision: number
 }
 

@@ -12,15 +12,23 @@ import {
 } from '../approvals/contract.ts'
 import { approvalId, approvalUrl } from '../approvals/id.ts'
 import type { ClientName } from '../audit/client.ts'
+import { noteAsker } from './approval-askers.ts'
 import { keepContent } from './approval-contents.ts'
 import { type ApprovalRow, announced, viewOf } from './approval-rows.ts'
 import type { CallRecord, StoppedCall } from './contract.ts'
 
-/** A call as exactly as it is held: whatever differs is another call. */
+/**
+ * A call, and where it is asked for. It is the same call as another where account, server, tool, rule and arguments are the
+ * same: many clients open a connection, and log in, for every command, so neither is part of it
+ * (docs/decisions/0038-what-an-approver-sees.md).
+ */
 export interface HeldCall {
   readonly transport: string | null
   readonly sessionId: string | null
+  /** Null: it is nobody's, so it is the grant's alone. */
   readonly account: string | null
+  /** Of the server's registration, '' where it has none: one that is made again under the name is another server. */
+  readonly incarnation: string
   readonly client: ClientName | null
   readonly call: CallRecord
   readonly asked: ApprovalAsked
@@ -63,7 +71,10 @@ export function holdCall(context: HoldContext, held: HeldCall): Held {
   if (row === null && countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
   const approval = row === null ? begin(context, held) : viewOf(row, grant, nowMs)
   // Also of one that is known: it may have been asked for when there was nothing to seal its content with.
-  if (approval.state === 'pending') keep(context, held.asked, approval)
+  if (approval.state === 'pending') {
+    keep(context, held.asked, approval)
+    noteAsker(sql, approval.id, held)
+  }
   return { kind: 'held', approval }
 }
 
@@ -121,20 +132,19 @@ export function goesOn(
 /** The youngest that is of exactly this call and still in its time. `which` is fixed text, never a caller's. */
 function newest(
   sql: SqlStorage,
-  { transport, sessionId, account, call, asked }: HeldCall,
+  { account, incarnation, call, asked }: HeldCall,
   nowMs: number,
   which: string,
   ...values: readonly (string | number)[]
 ): ApprovalRow | null {
   const rows = sql.exec<ApprovalRow>(
-    `SELECT * FROM approvals WHERE arguments IN (SELECT value FROM json_each(?)) AND session_id IS ? AND account IS ?
-       AND (session_id IS NOT NULL OR transport IS ?) AND server = ? AND tool = ? AND rule = ? AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
+    `SELECT * FROM approvals WHERE arguments IN (SELECT value FROM json_each(?)) AND account IS ? AND server = ?
+       AND (incarnation = ? OR incarnation IS NULL) AND tool = ? AND rule = ? AND expires_at > ? AND ${which} ORDER BY seq DESC LIMIT 1`,
     ...[
       JSON.stringify(asked.digests),
-      sessionId,
       account,
-      transport,
       call.server,
+      incarnation,
       call.tool,
       asked.rule,
       nowMs,
@@ -145,16 +155,16 @@ function newest(
 }
 
 function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldContext, held: HeldCall) {
-  const { transport, sessionId, account, client, call, asked } = held
+  const { sessionId, account, client, incarnation, call, asked } = held
   const [digest] = asked.digests
   if (digest === undefined) throw new RangeError('found no digest of the arguments; allowed: one at least')
   const id = approvalId(grant, newId())
   sql.exec(
-    `INSERT INTO approvals (id, transport, session_id, account, client, server, tool, arguments, arguments_hmac, argument_names, rule,
+    `INSERT INTO approvals (id, session_id, account, client, server, incarnation, tool, arguments, arguments_hmac, argument_names, rule,
        config_version, message, url, requested_at, expires_at, state, revision)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1)`,
-    ...[id, transport, sessionId, account, client === null ? null : JSON.stringify(client)],
-    ...[call.server, call.tool, digest, call.argumentsHmac],
+    ...[id, sessionId, account, client === null ? null : JSON.stringify(client)],
+    ...[call.server, incarnation, call.tool, digest, call.argumentsHmac],
     ...[
       JSON.stringify(call.argumentNames),
       asked.rule,

@@ -17,9 +17,9 @@ import type { TenantConfig } from '../tenant/config.ts'
 import { sessionModeOf } from '../tenant/session-mode.ts'
 import { admitAndArm, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
+import { askersOf } from './approval-askers.ts'
 import { closeApprovals, REPLACED } from './approval-closing.ts'
 import { endContentsBy, eraseContents } from './approval-contents.ts'
-import { readRow } from './approval-rows.ts'
 import { refundCall, settleCalls } from './audit.ts'
 import { principalLog } from './audit-log.ts'
 import { authenticate } from './authenticate.ts'
@@ -457,13 +457,14 @@ export class PrincipalObject extends DurableObject<Env> {
     return this.#grant === null
   }
 
-  /** The client that was sent to the link hears that it may try again, on its stream if it has one. */
-  #sayDecided({ id, sessionId }: ApprovalView): void {
-    if (sessionId !== null && liveById(this.#sql, sessionId, Date.now()) === null) return
-    const asked = readRow(this.#sql, id)?.transport ?? null
-    const transport = asked === null ? null : openTransportById(this.#sql, asked)
-    if (transport !== null && sessionTakesLinks(transport.client, transport.protocolVersion))
-      announceOnce(this.ctx, transport.id, `${DECIDED}${id}`)
+  /** Clients that were sent to the link hear that they may try again, each on its stream if it has one. */
+  #sayDecided({ id }: ApprovalView): void {
+    for (const { transport: asked, session } of askersOf(this.#sql, id)) {
+      if (session !== null && liveById(this.#sql, session, Date.now()) === null) continue
+      const transport = openTransportById(this.#sql, asked)
+      if (transport !== null && sessionTakesLinks(transport.client, transport.protocolVersion))
+        announceOnce(this.ctx, transport.id, `${DECIDED}${id}`)
+    }
   }
 
   #closeFeeds(): void {

@@ -366,6 +366,16 @@ const migrations: readonly string[] = [
   ALTER TABLE transports ADD COLUMN client_name TEXT;
   ALTER TABLE transports ADD COLUMN client_version TEXT;
   `,
+  `
+  -- A call is the same whichever connection or login it is asked for in. JSON [{transport, session}]: where it was, and so
+  -- where its clients hear of the decision, the youngest last.
+  ALTER TABLE approvals ADD COLUMN askers TEXT NOT NULL DEFAULT '[]';
+  UPDATE approvals SET askers = json_array(json_object('transport', transport, 'session', session_id))
+    WHERE transport IS NOT NULL;
+  ALTER TABLE approvals DROP COLUMN transport;
+  -- Of the server's registration, '' where it has none; NULL: it was asked for before that was kept.
+  ALTER TABLE approvals ADD COLUMN incarnation TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

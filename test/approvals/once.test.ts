@@ -38,7 +38,7 @@ const asking: ApprovalAsked = {
 }
 
 /** The call, which begins or brings what the server of an earlier one asked for. */
-const hold = (more: Partial<ApprovalAsked> = {}, sessionId: string | null = null): Promise<Held> =>
+const hold = (more: Partial<ApprovalAsked> = {}, account: string | null = null): Promise<Held> =>
   inObject((sql) =>
     holdCall(
       {
@@ -50,7 +50,15 @@ const hold = (more: Partial<ApprovalAsked> = {}, sessionId: string | null = null
         nowMs: Date.now(),
         newId: () => crypto.randomUUID(),
       },
-      { transport: null, sessionId, account: null, client: null, call, asked: { ...asking, ...more } },
+      {
+        transport: null,
+        sessionId: null,
+        account,
+        incarnation: '',
+        client: null,
+        call,
+        asked: { ...asking, ...more },
+      },
     ),
   )
 /** The retry of the call that waits in the gateway since `request` began it. */
@@ -88,7 +96,7 @@ describe('a call whose server asks for input', () => {
     expect([begun.kind, idIn(begun) === id]).toEqual(['held', false])
     const foreign = await hold({ continues: 'another', isEarly: true })
     expect([foreign.kind, idIn(foreign) === id]).toEqual(['held', false])
-    expect(idIn(await hold({ continues: 's1' }, 'ses_other'))).not.toBe(id)
+    expect(idIn(await hold({ continues: 's1' }, 'bea'))).not.toBe(id)
     expect(await hold({ continues: 's1', digests: ['others'] })).not.toMatchObject({ kind: 'approved' })
     expect(await hold({ continues: 's1' })).toEqual({ kind: 'approved', id })
   })

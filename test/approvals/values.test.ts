@@ -149,7 +149,7 @@ describe('values', () => {
   })
 
   test('are not kept without keys, which is said; they are once there are keys and the agent asks again', async () => {
-    const none = { DEMO: 'false', ENCRYPTION_KEYS: '' }
+    const none = { DEMO: 'false', ENCRYPTION_KEYS: '', NATIVE_SERVERS: 'session, legiti' }
     const held = await callWith(none, token, 'track_logout', { account_id: SECRET }, '/t/acme/mcp')
     const { approval: id } = errorOf({ structured: held?.structuredContent ?? {} })
     expect(await kept()).toEqual([])

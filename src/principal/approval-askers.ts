@@ -1,0 +1,30 @@
+/** Where a call that waits was asked for, so that each client hears of the decision where it is. Synchronous SQL. */
+
+/** One connection of the session era, and the login there that asked. */
+export interface Asker {
+  readonly transport: string
+  /** Null: the call is nobody's. */
+  readonly session: string | null
+}
+
+/** Of more, the youngest are told: a client that opens a connection for every command has left the others. */
+const MOST_ASKERS = 20
+
+/** Remembers who asks for a call that waits. A request of the stateless era has no connection to be told on. */
+export function noteAsker(
+  sql: SqlStorage,
+  id: string,
+  { transport, sessionId }: { readonly transport: string | null; readonly sessionId: string | null },
+): void {
+  if (transport === null) return
+  const known = askersOf(sql, id)
+  if (known.some((it) => it.transport === transport && it.session === sessionId)) return
+  const askers = [...known, { transport, session: sessionId }].slice(-MOST_ASKERS)
+  sql.exec('UPDATE approvals SET askers = ? WHERE id = ?', JSON.stringify(askers), id)
+}
+
+/** Everybody who has asked for it, the youngest last. */
+export function askersOf(sql: SqlStorage, id: string): readonly Asker[] {
+  const row = sql.exec<{ askers: string }>('SELECT askers FROM approvals WHERE id = ?', id).toArray()[0]
+  return row === undefined ? [] : (JSON.parse(row.askers) as Asker[])
+}
