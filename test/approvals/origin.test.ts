@@ -31,7 +31,7 @@ async function asked(token: string, origin: string, bindings: Partial<Env>): Pro
   })
   const response = await app.fetch(
     http,
-    { ...env, DEMO: 'false', ...bindings } as Env,
+    { ...env, DEMO: 'false', NATIVE_SERVERS: 'legiti', ...bindings } as Env,
     createExecutionContext(),
   )
   expect(response.status).toBe(200)

@@ -36,6 +36,8 @@ export interface BareGateway {
   output(): string
   /** Runs it again, on the same port and the same state, and waits until /healthz answers. */
   start(): Promise<void>
+  /** The same as another deployment would run it: from now on with these variables, and none of those that it had. */
+  startWith(vars: Readonly<Record<string, string>>): Promise<void>
   /** `kill -9`, sent before this returns; settles when the process is gone. */
   kill9(): Promise<void>
   /** Stops it, searches what it stored and printed for what it must not (searched.ts), and removes its state. */
@@ -75,10 +77,12 @@ export async function startBare(
   // Beside the configuration, because capnp embeds by relative path only.
   for (const [name, content] of built.modules) await writeFile(join(folder, name), content)
   const modules = [...built.modules.keys()]
-  await writeFile(
-    config,
-    capnp({ modules, wrangler: built.config, port, state, vars, auditDb: auditDb ?? null, isolates }),
-  )
+  const deploy = (own: Readonly<Record<string, string>>) =>
+    writeFile(
+      config,
+      capnp({ modules, wrangler: built.config, port, state, vars: own, auditDb: auditDb ?? null, isolates }),
+    )
+  await deploy(vars)
 
   const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | null = null
@@ -109,6 +113,10 @@ export async function startBare(
       stream.on('data', (chunk) => (output += String(chunk)))
     await waitUntilReady(`${url}/healthz`, started, READY_MS)
   }
+  const startWith = async (other: Readonly<Record<string, string>>) => {
+    await deploy(other)
+    await start()
+  }
   const stop = async () => {
     await end('SIGTERM')
     try {
@@ -128,7 +136,7 @@ export async function startBare(
     if (child?.pid === undefined) throw new Error('it does not run')
     return child.pid
   }
-  return { url, pid, output: () => output, start, kill9, stop }
+  return { url, pid, output: () => output, start, startWith, kill9, stop }
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
