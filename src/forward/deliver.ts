@@ -1,6 +1,6 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
 import { bridge } from '../bridge/bridge.ts'
-import type { Settled } from '../principal/contract.ts'
+import type { Settled, UpstreamSession } from '../principal/contract.ts'
 import { type Era, hasBatches } from '../revisions.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
 import { type Capability, neededFor } from '../upstream/declared.ts'
@@ -30,7 +30,7 @@ export interface Outgoing {
 }
 
 /** What the client is told, and who hears how it went. */
-export type Delivery = Omit<Reception, 'id' | 'client' | 'mayResume'>
+export type Delivery = Omit<Reception, 'id' | 'client' | 'asker' | 'mayResume'>
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
@@ -109,11 +109,13 @@ async function inSession(
   const id = crypto.randomUUID()
   const body = JSON.stringify({ ...request, id })
   const { passage, link, signal, running } = talk
-  const receptionIn = (session: SessionNames): Reception => {
+  const receptionIn = (session: UpstreamSession): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
     const apart = hasBatches(session.protocolVersion) ? unchanged : null
     const rewriting = delivery.isRead === true ? answersOnly(link, session) : (delivery.rewriting ?? apart)
-    return { ...delivery, rewriting, id, client: request.id, mayResume: true }
+    // Where the gateway answers what is asked, it does so in the server's words.
+    const asker = delivery.isRead === true ? undefined : session.tag
+    return { ...delivery, rewriting, id, client: request.id, asker, mayResume: true }
   }
   const post = (session: SessionNames): Promise<Sent> => {
     if (running?.cancelled.aborted === false) running.sentAs({ session, id })

@@ -20,7 +20,7 @@ import { readsIn } from './reads.ts'
 import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
 import type { RunningRequest } from './running.ts'
 import { deliveryOf, outgoing, partAt, type Reached, reach, talkAt } from './single.ts'
-import { takeBack, takenBackBy, tell } from './tell.ts'
+import { addressed, takeBack, takenBackBy, tell } from './tell.ts'
 import { remember, wishIn } from './wishes.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
@@ -142,20 +142,25 @@ export async function tellUpstreams(
   const accepted = () => new Response(null, { status: 202 })
   if (message.kind === 'response') {
     const asked = splitId((message.body as { id?: unknown }).id)
-    const reached = await reach(passage, asked?.server ?? '', message.era, undefined)
+    const own = { ...message, body: { ...message.body, id: asked?.id } as typeof message.body }
+    const { about, message: told } = addressed(passage, own)
+    const reached = await reach(passage, asked?.server ?? '', message.era, undefined, null, about)
     // An answer to nobody is dropped, but only after the principal has been asked.
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
-    return tell(reached.at, { ...message, body: { ...message.body, id: asked?.id } as typeof message.body })
+    return tell(reached.at, told, about.asker)
   }
-  const taken = takenBackBy(passage, message)
-  if (taken !== null) return takeBackAll(passage, message, taken)
   const one = concerning(message.body.method, message.body.params)
+  const taken = one === null ? takenBackBy(passage, message) : null
+  if (taken !== null) return takeBackAll(passage, message, taken)
   if (one !== null) return tellOne(passage, message, one)
-  const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null })
+  const { about } = addressed(passage, message)
+  const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null, about })
   if (!reached.ok) return reached.response
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()
-  const reachable = reached.all.filter(({ admitted }) => admitted.upstream !== null)
+  const reachable = reached.all.filter(
+    ({ admitted: { upstream, upstreams = [] } }) => upstream !== null || upstreams.length > 0,
+  )
   // Nobody waits for a server that is slow to take note.
   passage.execution.waitUntil(
     forEachServer<Reached, unknown>(
@@ -176,11 +181,15 @@ async function tellOne(
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
   if (server === null) return answer(await ask(passage, { kind: 'check' }), null, accepted)
-  const reached = await reach(passage, server, message.era, params)
+  const own = { ...message, body: { ...message.body, params } as typeof message.body }
+  const { about, message: told } = addressed(passage, own)
+  const reached = await reach(passage, server, message.era, params, null, about)
   if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
-  const body = { ...message.body, params } as typeof message.body
+  const isLost = about.asker !== undefined && reached.at.admitted.upstream === null
+  const telling = tell(reached.at, told, about.asker)
+  if (isLost) return telling
   // Nobody waits for a server that is slow to take note.
-  passage.execution.waitUntil(tell(reached.at, { ...message, body }))
+  passage.execution.waitUntil(telling)
   return accepted()
 }
 

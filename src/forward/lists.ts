@@ -9,6 +9,7 @@ import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { listedTools, reachableServers } from '../native/catalogue.ts'
+import type { AskedUpstream } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
@@ -123,6 +124,7 @@ export async function reachAll(
     readonly era: RequestMessage['era']
     readonly params: unknown
     readonly id: RequestMessage['id'] | null
+    readonly about?: Omit<AskedUpstream, 'server' | 'owner'>
   },
 ): Promise<
   | { readonly ok: true; readonly all: readonly Reached[] }
@@ -138,7 +140,7 @@ export async function reachAll(
     [...config.upstreams.keys()],
     (server) => ({ tenant: passage.claim.tenant, server }),
     async (server) => {
-      const one = await reach(passage, server, message.era, message.params, message.id)
+      const one = await reach(passage, server, message.era, message.params, message.id, message.about)
       return one.ok ? one.at : null
     },
     () => null,

@@ -77,19 +77,21 @@ export class MergedStream {
     })
   }
 
-  /** Joins a server, and joins it again whenever its stream ends. Settles when that was tried once. */
-  join(at: Reached, joining: Joining): Promise<void> {
-    const { name } = at.upstream
+  /**
+   * Joins a server, and joins it again whenever its stream ends. Settles when that was tried once.
+   * @param key names the member: the server, or one of several sessions with it
+   */
+  join(at: Reached, joining: Joining, key = at.upstream.name): Promise<void> {
     if (this.#isOver || !this.#reaches(at.upstream)) return Promise.resolve()
-    const known = this.#members.get(name)
+    const known = this.#members.get(key)
     if (known?.isOf(at)) return Promise.resolve()
     known?.leave()
     return new Promise((resolve) => {
       const counted = { ...joining, open: this.#counting(joining.open) }
       const member: Member = new Member(at, counted, (text) => this.say(text), resolve)
-      this.#members.set(name, member)
+      this.#members.set(key, member)
       void member.stay().then(() => {
-        if (this.#members.get(name) === member) this.#members.delete(name)
+        if (this.#members.get(key) === member) this.#members.delete(key)
       })
     })
   }
@@ -104,18 +106,18 @@ export class MergedStream {
     }
   }
 
-  /** Leaves a server: there is nothing to hear of it now. */
-  leave(server: string): void {
-    this.#members.get(server)?.leave()
-    this.#members.delete(server)
+  /** Leaves a member: there is nothing to hear of it now. */
+  leave(key: string): void {
+    this.#members.get(key)?.leave()
+    this.#members.delete(key)
   }
 
   /** Leaves all servers but these, and joins no others. */
   keep(reached: readonly Reached[]): void {
     this.#reach = new Map(reached.map(({ upstream }) => [upstream.name, upstream]))
-    for (const [server, member] of this.#members) {
+    for (const [key, member] of this.#members) {
       if (this.#reaches(member.upstream)) continue
-      this.#members.delete(server)
+      this.#members.delete(key)
       member.leave()
     }
   }

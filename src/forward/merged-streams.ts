@@ -8,7 +8,6 @@ import { known } from '../gateway/known.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { LOGIN_CHANGED } from '../principal/feed-messages.ts'
 import { splitMarked } from '../upstream/event-marks.ts'
-import { restoring } from '../upstream/id-pair.ts'
 import { exposeUri, splitUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { messageEvent } from '../upstream/reception.ts'
@@ -17,7 +16,7 @@ import { forEachServer } from './each-server.ts'
 import { reachAll } from './lists.ts'
 import { MergedStream } from './many-sources.ts'
 import { sourceOf } from './own-stream.ts'
-import { type EventOrigin, rewritingFor, splitEventId } from './rewriting.ts'
+import { rewritingFor, splitEventId } from './rewriting.ts'
 import { partAt, type Reached, reach } from './single.ts'
 import { subscribe, subscriberEvent } from './streams.ts'
 import { isWatchable } from './watchable.ts'
@@ -35,18 +34,32 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
     const merged = new MergedStream(feed, passage.http.signal, false, (said) => sessionEvent(said, exposeUri))
-    const join = async (at: Reached) => {
+    const origin = splitEventId(passage.http.headers.get('last-event-id') ?? '')
+    const asker = origin === null ? null : (splitMarked(origin.id)?.asker ?? null)
+    const join = async (at: Reached, key = at.upstream.name) => {
       const { name } = at.upstream
-      const origin = originOf(passage, name)
+      const { upstream } = at.admitted
       // What was opened in another login is not this one's to hear.
-      if (at.admitted.upstream === null) return merged.leave(name)
-      const marked = origin === null ? null : splitMarked(origin.id)
-      const rewriting = rewritingFor(name, origin?.request ?? null)
-      await merged.join(at, {
-        open: sourceOf,
-        rewriting: marked === null ? rewriting : restoring(marked.pair, rewriting),
-        lastEventId: marked?.id ?? origin?.id,
-      })
+      if (upstream === null) return merged.leave(key)
+      const isOrigin = origin?.server === name && (asker === null || upstream.tag === asker)
+      await merged.join(
+        at,
+        {
+          open: sourceOf,
+          rewriting: rewritingFor(name, isOrigin ? origin.request : null),
+          lastEventId: isOrigin ? origin.id : undefined,
+        },
+        key,
+      )
+    }
+    /** The rest of a stream in the session of another login than that of the connection, while that is live. */
+    const joinOrigin = async (reached: readonly Reached[]) => {
+      if (origin === null || asker === null) return
+      if (reached.some(({ admitted }) => admitted.upstream?.tag === asker)) return
+      const named = await reach(passage, origin.server, 'session', undefined, null, { asker })
+      const key = `${origin.server}~`
+      if (named.ok) await join(named.at, key)
+      else merged.leave(key)
     }
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return
@@ -61,6 +74,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
       if (!reached.ok) return closeQuietly(feed)
       merged.keep(reached.all)
       void joinEach(reached.all, join)
+      void joinOrigin(reached.all).catch(() => {})
     }
     merged.onChange(joinAll)
     merged.onChange(joinAll, LOGIN_CHANGED)
@@ -73,12 +87,6 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
 /** Joins each server, none of which keeps another from being joined. */
 function joinEach(all: readonly Reached[], join: (at: Reached) => Promise<void>): Promise<unknown> {
   return forEachServer<Reached, void>(all, partAt, join, () => {})
-}
-
-/** The last event that the client had of this server, where it comes back for what followed. */
-function originOf({ http }: Passage, server: string): EventOrigin | null {
-  const last = splitEventId(http.headers.get('last-event-id') ?? '')
-  return last?.server === server ? last : null
 }
 
 /** `subscriptions/listen` in the stateless era. */

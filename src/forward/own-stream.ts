@@ -3,13 +3,14 @@ import { sessionAmong } from '../bridge/mark.ts'
 import { streamAcross } from '../bridge/streams.ts'
 import type { UpstreamSession } from '../principal/contract.ts'
 import { hasBatches } from '../revisions.ts'
+import { splitMarked } from '../upstream/event-marks.ts'
 import { discard, retryAfterSeconds, type Sent, send } from '../upstream/http.ts'
 import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isForgotten } from './forgetting.ts'
 import { openFor } from './partner.ts'
 import { type Reached, talkAt } from './single.ts'
-import { type NotNow, notNow, type Opened, rewritten, sourceFrom } from './stream-source.ts'
+import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from './stream-source.ts'
 
 /** Said by servers that have no streams. Anything else may pass: another stream is open, too much is asked, it is ill. */
 const noStream: ReadonlySet<number> = new Set([405, 501])
@@ -39,7 +40,8 @@ function sessionKey(at: Reached, { id }: UpstreamSession): string {
 }
 
 /**
- * Opens the stream behind the event of that id, where there is one. A session that the server has forgotten is renewed.
+ * Opens the stream behind the event of that id, where there is one, with its names as the client is told them. The event of another
+ * session is not told to this one. A session that the server has forgotten is renewed.
  * @param onRenewed called with the session that has taken its place
  */
 export async function sourceOf(
@@ -80,16 +82,21 @@ async function get(
   session: UpstreamSession,
   lastEventId: string | undefined,
 ): Promise<Opened | 'forgotten'> {
+  const asker = session.tag ?? null
+  const marked = lastEventId === undefined ? null : splitMarked(lastEventId)
+  const isOthers = marked !== null && marked.asker !== null && marked.asker !== asker
+  const [last, pair] = isOthers ? [undefined, null] : [marked?.id ?? lastEventId, marked?.pair ?? null]
   const sent = await send(at.link, {
     method: 'GET',
-    headers: requestHeaders({ client: at.passage.http.headers, session, lastEventId }),
+    headers: requestHeaders({ client: at.passage.http.headers, session, lastEventId: last }),
     isEndless: true,
     signal: at.signal,
   })
   if (!sent.ok) return later(sent.problem.retryAfterSeconds)
   const source = sourceFrom(sent)
   if (source === null) return refusal(at, sent, session)
-  return hasBatches(session.protocolVersion) ? rewritten(source, unchanged) : source
+  const apart = hasBatches(session.protocolVersion) ? rewritten(source, unchanged) : source
+  return pair === null && asker === null ? apart : passedOn(apart, { pair, asker })
 }
 
 async function refusal(

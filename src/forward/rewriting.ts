@@ -5,6 +5,7 @@
 import { parseExact } from '../exact-json.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
+import { readAsked } from '../upstream/asker.ts'
 import { exposeUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { answers, isAnswer, isRpcId, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
@@ -135,6 +136,12 @@ export interface Concerning {
 
 /** Which server a notification concerns; null for one that may concern all. */
 export function concerning(method: string, params: Json = {}): Concerning | null {
+  // Of a question of a server's; else the client takes back a request of its own.
+  if (method === 'notifications/cancelled') {
+    const question = splitId(params.requestId)
+    const isAsked = question !== null && readAsked(question.id) !== null
+    return isAsked ? { server: question.server, params: { ...params, requestId: question.id } } : null
+  }
   const name = method === 'notifications/progress' ? 'progressToken' : 'elicitationId'
   if (name === 'elicitationId' && !method.startsWith('notifications/elicitation/')) return null
   const named = splitId(params[name])

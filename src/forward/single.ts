@@ -6,7 +6,7 @@ import { admittedIn, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer, refuse } from '../gateway/answer.ts'
 import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
-import type { Admitted } from '../principal/contract.ts'
+import type { Admitted, AskedUpstream } from '../principal/contract.ts'
 import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -24,7 +24,7 @@ import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
 import { listen } from './streams.ts'
 import { paramsWithoutTasks } from './tasks.ts'
-import { takeBack, takenBackBy, tell } from './tell.ts'
+import { addressed, takeBack, takenBackBy, tell } from './tell.ts'
 import { withAllowedResources } from './watched-resources.ts'
 import { remembering } from './wishes.ts'
 
@@ -43,9 +43,11 @@ export async function dispatchSingle(
       return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response': {
-      const params = message.kind === 'notification' ? message.body.params : undefined
-      const reached = await reach(passage, server, message.era, params)
+      const { about, message: told } = addressed(passage, message)
+      const params = told.kind === 'notification' ? told.body.params : undefined
+      const reached = await reach(passage, server, told.era, params, null, about)
       if (!reached.ok) return reached.response
+      if (about.asker !== undefined) return tell(reached.at, told, about.asker)
       const taken = message.kind === 'notification' ? takenBackBy(passage, message) : null
       if (taken === null || message.kind === 'response') return tell(reached.at, message)
       const own = taken.filter((request) => request.server === server)
@@ -105,13 +107,14 @@ export async function reach(
   era: Client['era'],
   params: unknown,
   id: RequestId | null = null,
+  about: Omit<AskedUpstream, 'server' | 'owner'> = {},
 ): Promise<
   { readonly ok: true; readonly at: Reached } | { readonly ok: false; readonly response: Response }
 > {
   const owner = era === 'session' ? null : ownerOf(statelessClient(params))
   const { admission, config } = await askPlanned(passage, (current) => ({
     intent: { kind: 'check' } as const,
-    upstream: current.upstreams.has(server) ? { server, owner } : null,
+    upstream: current.upstreams.has(server) ? { server, owner, ...about } : null,
   }))
   if (admission.kind !== 'admitted' || config === null)
     return { ok: false, response: await answer(admission, id, unreachable) }

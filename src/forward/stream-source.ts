@@ -1,5 +1,7 @@
 /** An event stream of one upstream, as it comes in. */
+import type { Marked } from '../upstream/event-marks.ts'
 import { isEventStream, type Sent } from '../upstream/http.ts'
+import { PassedStream } from '../upstream/passed-stream.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 
@@ -42,6 +44,22 @@ export function rewritten({ body, end }: StreamSource, rewriting: Rewriting): St
     },
   })
   return { body: body.pipeThrough(events), end }
+}
+
+/** The same stream as it passes to the client. */
+export function passedOn({ body, end }: StreamSource, marked: Marked): StreamSource {
+  const passed = new PassedStream(marked)
+  const passing = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (piece, controller) => {
+      const bytes = passed.push(piece)
+      if (bytes.length > 0) controller.enqueue(bytes)
+    },
+    flush: (controller) => {
+      const bytes = passed.end()
+      if (bytes.length > 0) controller.enqueue(bytes)
+    },
+  })
+  return { body: body.pipeThrough(passing), end }
 }
 
 /** Lets go of a stream that nobody reads. */

@@ -10,7 +10,7 @@ import { isObject } from '../json.ts'
 import type { UpstreamSession } from '../principal/contract.ts'
 import { type FeedMessage, LOGIN_CHANGED } from '../principal/feed-messages.ts'
 import { wishesFor } from '../upstream/declared.ts'
-import { markOf, splitMarked } from '../upstream/event-marks.ts'
+import { splitMarked } from '../upstream/event-marks.ts'
 import { declaredOf } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { type IdPair, restored } from '../upstream/id-pair.ts'
@@ -19,7 +19,6 @@ import { readAnswer } from '../upstream/read-answer.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import { StreamIds } from '../upstream/stream-ids.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { isSameServer } from '../upstream/which.ts'
 import { rpcFailure } from './deliver.ts'
@@ -42,7 +41,15 @@ const KEEP_ALIVE_MS = 15_000
 
 /** GET in the session era: what the server says without being asked. */
 export async function openSingleStream(passage: Passage, server: string): Promise<Response> {
-  const reached = await reach(passage, server, 'session', undefined)
+  const last = passage.http.headers.get('last-event-id') ?? undefined
+  const asker = last === undefined ? null : (splitMarked(last)?.asker ?? null)
+  /** The session that the client was hearing of when it left, while that is live; else the one of its login. */
+  const reachOwn = async () => {
+    const named = asker === null ? null : await reach(passage, server, 'session', undefined, null, { asker })
+    const isLive = named?.ok === true && named.at.admitted.upstream !== null
+    return isLive ? named : reach(passage, server, 'session', undefined)
+  }
+  const reached = await reachOwn()
   if (!reached.ok) return reached.response
   const { at } = reached
   const { admission, feed } = await openFeed(passage)
@@ -54,18 +61,18 @@ export async function openSingleStream(passage: Passage, server: string): Promis
       const onRenewed = (upstream: UpstreamSession) => {
         key = keyOf({ ...reached, admitted: { ...reached.admitted, upstream } })
       }
-      const opened = await resumed(reached, lastEventId, onRenewed)
+      const opened = await sourceOf(reached, lastEventId, onRenewed)
       return { key, opened }
     }
     const renew: Following['renew'] = async (known) => {
-      const renewed = await reach(passage, server, 'session', undefined)
+      const renewed = await reachOwn()
       if (!renewed.ok) return null
       const key = keyOf(renewed.at)
       if (key === known) return 'same'
       return key === null ? { key, opened: 'none' } : open(renewed.at)
     }
     const isNews = (said: string) => said === `upstream:${server}` || said === LOGIN_CHANGED
-    const { key, opened } = await open(at, passage.http.headers.get('last-event-id') ?? undefined)
+    const { key, opened } = await open(at, last)
     const source = isSource(opened) ? opened : null
     const following = { key, opened, isNews, renew }
     return streamOf(feed, source, passage.http.signal, (said) => sessionEvent(said), following)
@@ -90,26 +97,6 @@ interface Following {
   readonly renew: (
     known: string | null | undefined,
   ) => Promise<{ readonly key: string | null; readonly opened: Opened } | 'same' | null>
-}
-
-/** The server's stream, behind the event of that id, where there is one: the answer that follows it has the client's id. */
-async function resumed(
-  at: Reached,
-  last: string | undefined,
-  onRenewed: (session: UpstreamSession) => void,
-): Promise<Opened> {
-  const marked = last === undefined ? null : splitMarked(last)
-  const opened = await sourceOf(at, marked?.id ?? last, onRenewed)
-  return marked === null || !isSource(opened) ? opened : withClientIds(opened, marked.pair)
-}
-
-function withClientIds({ body, end }: StreamSource, pair: IdPair): StreamSource {
-  const ids = new StreamIds(pair, () => markOf(pair))
-  const changing = new TransformStream<Uint8Array, Uint8Array>({
-    transform: (piece, controller) => controller.enqueue(ids.push(piece)),
-    flush: (controller) => controller.enqueue(ids.end()),
-  })
-  return { body: body.pipeThrough(changing), end }
 }
 
 /** Closes the feed, and with it the stream, once the grant reaches the server no longer, or another one in its place. */

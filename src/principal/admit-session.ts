@@ -27,10 +27,11 @@ const TOUCH_FRACTION = 60
 /** Where the request belongs. */
 export function find(context: Omit<AdmitContext, 'client'>, request: AdmitRequest): Whose {
   const { sql, config, hasStream, unbound, nowMs } = context
-  const { transport } = request
+  const { transport, upstream } = request
+  const asker = upstream?.asker === undefined ? null : { server: upstream.server, tag: upstream.asker }
   return whose(
     { sql, mode: sessionModeOf(config), hasStream, unbound, nowMs },
-    { transport, handle: handleOf(request) },
+    { transport, handle: handleOf(request), asker },
   )
 }
 

@@ -9,13 +9,13 @@ import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
 import { clientOf, connect, find, MAX_LIVE_TRANSPORTS, touch } from './admit-session.ts'
 import { settleCalls } from './audit.ts'
-import type { AdmitAnswer, AdmitRequest, Admitted, Intent } from './contract.ts'
+import type { AdmitAnswer, AdmitRequest, Admitted, AskedUpstream, Intent } from './contract.ts'
 import { endAll } from './ending.ts'
 import { type Session, sessionsWhere } from './sessions.ts'
 import { effectiveConfig, suspendedRule } from './suspension.ts'
 import { endTransport, markListed } from './transports.ts'
 import { upstreamsOf } from './upstream-ending.ts'
-import { useUpstream } from './upstream-sessions.ts'
+import { upstreamsOfTransport, useUpstream } from './upstream-sessions.ts'
 import type { Place } from './whose.ts'
 
 /** All but what is found on the way. */
@@ -35,7 +35,7 @@ export function admit(context: Given, request: AdmitRequest): AdmitAnswer {
 function withUpstream(
   context: Given,
   request: AdmitRequest,
-  { server, owner: named }: NonNullable<AdmitRequest['upstream']>,
+  { server, owner: named, asker, isForAll }: AskedUpstream,
   answer: Admitted,
 ): Admitted {
   const owner = named ?? request.transport
@@ -43,11 +43,13 @@ function withUpstream(
   const upstream = upstreamsOf(context.config).find(({ name }) => name === server)
   if (upstream === undefined) return answer
   const { url, incarnation = '' } = upstream
-  const whose = { owner, session: answer.session?.id ?? '' }
-  return {
-    ...answer,
-    upstream: useUpstream(context.sql, { ...whose, server, url, incarnation }, context.nowMs),
-  }
+  const { sql, nowMs } = context
+  const at = { owner, server, url, incarnation }
+  const found = useUpstream(sql, { ...at, session: answer.session?.id ?? '' }, nowMs)
+  // Another session than the one that has asked is not told.
+  const own = asker === undefined || found?.tag === asker ? found : null
+  const all = isForAll === true ? { upstreams: upstreamsOfTransport(sql, at, nowMs) } : {}
+  return { ...answer, upstream: own, ...all }
 }
 
 function decide(given: Given, request: AdmitRequest): AdmitAnswer {

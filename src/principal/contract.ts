@@ -32,7 +32,7 @@ export interface AdmitRequest {
    * The upstream whose session the Worker wants to know, for the login that the request belongs to. `owner` null: of the
    * transport; otherwise a key of the stateless era, such as "stateless:ab12".
    */
-  readonly upstream: { readonly server: string; readonly owner: string | null } | null
+  readonly upstream: AskedUpstream | null
   /**
    * The client that a request names which is to be put on record. Absent where it names none, where its transport does, and
    * from a Worker of an earlier version.
@@ -41,6 +41,18 @@ export interface AdmitRequest {
   /** How earlier calls ended: written in the same transaction, so that no call needs a write of its own. */
   readonly settled: readonly Settled[]
   readonly intent: Intent
+}
+
+export interface AskedUpstream {
+  readonly server: string
+  readonly owner: string | null
+  /**
+   * The tag of the session whose server has asked what the message is about. The message then belongs to the login of that session,
+   * and the session is given only while both are live: no other takes its place.
+   */
+  readonly asker?: string
+  /** Those of all logins that are live on the transport are wanted as well: what is said is about the client itself. */
+  readonly isForAll?: boolean
 }
 
 /** How one call ended. Of a request id that is not known, or that is settled already, nothing is written. */
@@ -75,6 +87,11 @@ export interface UpstreamSession {
   /** The upstream's `Mcp-Session-Id`, or null: it keeps none. */
   readonly id: string | null
   readonly protocolVersion: string
+  /**
+   * What it is called towards the client, who cannot make up another's. It stays the same for as long as the session does. Absent in
+   * what older versions answered.
+   */
+  readonly tag?: string
 }
 
 /** Remembers a session that the Worker has opened upstream: compare-and-set, so that of two only one is kept. */
@@ -347,6 +364,8 @@ export interface Admitted {
   readonly standings: readonly Standing[]
   /** The live session with the upstream that was asked for, or null. */
   readonly upstream: UpstreamSession | null
+  /** Those of all logins on the transport, where that was asked for. */
+  readonly upstreams?: readonly UpstreamSession[]
   /** What the transport's client said of itself, as JSON, and what its `initialize` settled on; null without a transport. */
   readonly client: string | null
   readonly protocolVersion: string | null

@@ -376,6 +376,11 @@ const migrations: readonly string[] = [
   -- Of the server's registration, '' where it has none; NULL: it was asked for before that was kept.
   ALTER TABLE approvals ADD COLUMN incarnation TEXT;
   `,
+  `
+  -- What the session is called towards its client: by that an answer to its server's question finds back to it alone.
+  ALTER TABLE upstream_sessions ADD COLUMN tag TEXT NOT NULL DEFAULT '';
+  UPDATE upstream_sessions SET tag = lower(hex(randomblob(8)));
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

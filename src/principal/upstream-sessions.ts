@@ -37,7 +37,10 @@ interface UpstreamRow extends Record<string, SqlStorageValue> {
   protocol_version: string
   stateless: number
   last_used_at: number
+  tag: string
 }
+
+const COLUMNS = 'seq, upstream_id, url, incarnation, protocol_version, stateless, last_used_at, tag'
 
 /**
  * The live session that `owner` has with `server`, or null. Postpones its end. One that was opened at another URL, or with
@@ -88,31 +91,56 @@ export function bindUpstream(sql: SqlStorage, binding: Binding, nowMs: number): 
   }
   if (stored !== null && (replaces === undefined || stored.upstream_id !== replaces))
     return viewOf(server, stored)
-  if (stored === null) {
-    sql.exec(
+  const tag = stored === null ? insert(sql, binding, nowMs) : renew(sql, stored.seq, opened, nowMs)
+  if (stored === null && binding.stateless) endLeastUsed(sql, server, session, nowMs)
+  return { server, ...opened, tag }
+}
+
+function insert(sql: SqlStorage, binding: Binding, nowMs: number): string {
+  const { owner, session, stateless, server, url, incarnation, opened } = binding
+  return sql
+    .exec<{ tag: string }>(
       `INSERT INTO upstream_sessions (owner, session, stateless, server, url, incarnation, upstream_id, protocol_version,
-         last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      owner,
-      session,
-      binding.stateless ? 1 : 0,
-      server,
-      url,
-      incarnation,
-      opened.id,
-      opened.protocolVersion,
-      nowMs,
+         last_used_at, tag) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, lower(hex(randomblob(8)))) RETURNING tag`,
+      ...[
+        owner,
+        session,
+        stateless ? 1 : 0,
+        server,
+        url,
+        incarnation,
+        opened.id,
+        opened.protocolVersion,
+        nowMs,
+      ],
     )
-    if (binding.stateless) endLeastUsed(sql, server, session, nowMs)
-  } else {
-    sql.exec(
-      'UPDATE upstream_sessions SET upstream_id = ?, protocol_version = ?, last_used_at = ? WHERE seq = ?',
-      opened.id,
-      opened.protocolVersion,
-      nowMs,
-      stored.seq,
+    .one().tag
+}
+
+/** The new one has not asked what the old one has, so it has another tag. */
+function renew(sql: SqlStorage, seq: number, opened: Binding['opened'], nowMs: number): string {
+  return sql
+    .exec<{ tag: string }>(
+      `UPDATE upstream_sessions SET upstream_id = ?, protocol_version = ?, last_used_at = ?,
+         tag = lower(hex(randomblob(8))) WHERE seq = ? RETURNING tag`,
+      ...[opened.id, opened.protocolVersion, nowMs, seq],
     )
-  }
-  return { server, ...opened }
+    .one().tag
+}
+
+/** Those that a transport has with a server, for whatever login that is live, and for nobody. */
+export function upstreamsOfTransport(
+  sql: SqlStorage,
+  { owner, server, url, incarnation }: Pick<Binding, 'owner' | 'server' | 'url' | 'incarnation'>,
+  nowMs: number,
+): UpstreamSession[] {
+  const rows = sql.exec<UpstreamRow>(
+    `SELECT ${COLUMNS} FROM upstream_sessions
+     WHERE owner = ? AND server = ? AND url = ? AND incarnation = ? AND ended_at IS NULL AND (session = '' OR EXISTS (
+       SELECT 1 FROM sessions WHERE id = upstream_sessions.session AND ended_at IS NULL AND ends_at > ?))`,
+    ...[owner, server, url, incarnation, nowMs],
+  )
+  return rows.toArray().map((row) => viewOf(server, row))
 }
 
 /** Sessions that were opened before registrations had names are with the present one, where it is still at the same URL. */
@@ -287,7 +315,7 @@ function live(
   { owner, session, server }: Pick<Binding, 'owner' | 'session' | 'server'>,
 ): UpstreamRow | null {
   const rows = sql.exec<UpstreamRow>(
-    `SELECT seq, upstream_id, url, incarnation, protocol_version, stateless, last_used_at FROM upstream_sessions
+    `SELECT ${COLUMNS} FROM upstream_sessions
      WHERE owner = ? AND session = ? AND server = ? AND ended_at IS NULL`,
     owner,
     session,
@@ -297,7 +325,7 @@ function live(
 }
 
 function viewOf(server: string, row: UpstreamRow): UpstreamSession {
-  return { server, id: row.upstream_id, protocolVersion: row.protocol_version }
+  return { server, id: row.upstream_id, protocolVersion: row.protocol_version, tag: row.tag }
 }
 
 function checkLengths(values: Readonly<Record<keyof typeof MOST_CHARACTERS, string | null>>): void {

@@ -13,6 +13,13 @@ export interface Asked {
   readonly transport: string | null
   /** The session that it names itself, or null: it names none. */
   readonly handle: string | null
+  /** The session upstream of this transport, by its tag, whose server has asked what the message is about; null: it is about nothing of the kind. */
+  readonly asker?: Asker | null
+}
+
+export interface Asker {
+  readonly server: string
+  readonly tag: string
 }
 
 /** Where a request belongs. */
@@ -74,8 +81,16 @@ interface Candidates {
   readonly values: readonly string[]
 }
 
-function read({ sql, mode, unbound, nowMs }: WhoseContext, { transport, handle }: Asked): Place {
-  const wanted = handle === null ? candidates(mode, transport) : { where: BY_ID, values: [handle] }
+/** A handle is obeyed before everything else; what a server has asked belongs to the login that it has asked. */
+function wantedBy(mode: SessionMode, { transport, handle, asker = null }: Asked): Candidates | null {
+  if (handle !== null) return { where: BY_ID, values: [handle] }
+  if (asker === null || transport === null) return candidates(mode, transport)
+  return { where: BY_ASKER, values: [transport, asker.server, asker.tag] }
+}
+
+function read({ sql, mode, unbound, nowMs }: WhoseContext, asked: Asked): Place {
+  const { transport, handle } = asked
+  const wanted = wantedBy(mode, asked)
   if (transport === null) {
     const isUnbound = mode === 'auto' && handle === null
     if (wanted === null || (isUnbound && unbound.areNone)) return { transport: null, session: null }
@@ -100,6 +115,9 @@ function read({ sql, mode, unbound, nowMs }: WhoseContext, { transport, handle }
 }
 
 const BY_ID = 'id = ?'
+/** Empty where nobody had logged in: then no session is found, and the message is nobody's as the question was. */
+const BY_ASKER =
+  'id = (SELECT session FROM upstream_sessions WHERE owner = ? AND server = ? AND tag = ? AND ended_at IS NULL)'
 
 /** The youngest live session that `where` selects. The plus keeps the index on ends from being taken for the one that finds it at once. */
 const youngest = written(
@@ -119,7 +137,7 @@ const both = written(
    WHERE t.id = ? AND t.ended_at IS NULL`,
 )
 
-/** Every call asks: a statement that is put together anew each time costs more than the search. There are four `where`. */
+/** Every call asks: a statement that is put together anew each time costs more than the search. There are five `where`. */
 function written(statement: (where: string) => string): (where: string) => string {
   const texts = new Map<string, string>()
   return (where) => {

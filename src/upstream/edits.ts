@@ -27,3 +27,16 @@ export function edited(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
   out.set(bytes.subarray(from), to)
   return out
 }
+
+/** The pieces as one; where there is one alone, that. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only = nothing] = pieces
+  if (pieces.length <= 1) return only
+  const out = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
+  let to = 0
+  for (const piece of pieces) {
+    out.set(piece, to)
+    to += piece.length
+  }
+  return out
+}

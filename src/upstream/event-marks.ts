@@ -1,27 +1,39 @@
 /**
  * Marks in the ids of events. Whoever resumes a stream, in whatever isolate, learns from them how the answer that comes in it was
- * sent and is called. PURE.
+ * sent and is called, and which session the stream was of. PURE.
  */
 import { parseExact } from '../exact-json.ts'
 import type { IdPair } from './id-pair.ts'
 import { isRpcId } from './rpc.ts'
 
-/** What is put before the ids of a stream's events, of characters that a header may have. */
-export function markOf({ sent, client }: IdPair): string {
-  const text = encodeURIComponent(JSON.stringify([sent, client])).replaceAll('.', '%2E')
-  return `${MARK}${text}.`
+/** What is told of a stream in a session with a server. */
+export interface Marked {
+  /** The request that the stream answers; null where it answers none, or one that was sent under its client's id. */
+  readonly pair: IdPair | null
+  /** The tag of the session; null where it has none. */
+  readonly asker: string | null
+}
+
+/** What is put before the ids of a stream's events, of characters that a header may have; empty where there is nothing to tell. */
+export function markOf({ pair, asker }: Marked): string {
+  if (pair === null && asker === null) return ''
+  const said = [pair?.sent ?? null, pair?.client ?? null, ...(asker === null ? [] : [asker])]
+  return `${MARK}${encodeURIComponent(JSON.stringify(said)).replaceAll('.', '%2E')}.`
 }
 
 const MARK = 'gatehouse-ids='
 
-/** The two parts of an event's id that was marked; null for one that was not. */
-export function splitMarked(eventId: string): { readonly pair: IdPair; readonly id: string } | null {
+/** What an event's id was marked with, and the id itself; null for one that was not marked. */
+export function splitMarked(eventId: string): (Marked & { readonly id: string }) | null {
   const dot = eventId.indexOf('.')
   if (!eventId.startsWith(MARK) || dot < 0) return null
   try {
-    const ids: unknown = parseExact(decodeURIComponent(eventId.slice(MARK.length, dot)))
-    const [sent, client] = Array.isArray(ids) ? ids : []
-    return isRpcId(sent) && isRpcId(client) ? { pair: { sent, client }, id: eventId.slice(dot + 1) } : null
+    const said: unknown = parseExact(decodeURIComponent(eventId.slice(MARK.length, dot)))
+    const [sent, client, asker = null] = Array.isArray(said) ? said : []
+    const hasPair = isRpcId(sent) && isRpcId(client)
+    const isNone = sent === null && client === null
+    if ((asker !== null && typeof asker !== 'string') || !(hasPair || (isNone && asker !== null))) return null
+    return { pair: hasPair ? { sent, client } : null, asker, id: eventId.slice(dot + 1) }
   } catch {
     return null
   }

@@ -2,8 +2,6 @@
  * The two ids of a request: one of ours, under which it goes to its upstream, so that those of two clients never meet in one
  * session, and its client's own, which its answer has again. PURE.
  */
-import { markOf } from './event-marks.ts'
-import type { Rewriting } from './reception.ts'
 import { answers, type RpcId, type RpcMessage } from './rpc.ts'
 
 /** The id of a request as its upstream knows it, and as its client does. */
@@ -15,13 +13,4 @@ export interface IdPair {
 /** A message of the upstream's, with the client's id where it is the answer. */
 export function restored(message: RpcMessage, { sent, client }: IdPair): RpcMessage {
   return answers(message, sent) ? { ...message, id: client } : message
-}
-
-/** The same, before `rewriting`: what comes for the client's request has the client's id when it gets there. */
-export function restoring(pair: IdPair, rewriting: Rewriting): Rewriting {
-  const mark = markOf(pair)
-  return {
-    message: (message) => rewriting.message(restored(message, pair)),
-    eventId: (id) => rewriting.eventId(`${mark}${id}`),
-  }
 }

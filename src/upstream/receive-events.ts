@@ -2,23 +2,22 @@
 
 import { BodyProblem, endedEarly, hungUp, problemFrom, unansweredInTime } from './answer-problems.ts'
 import { BodyReader } from './body.ts'
-import { markOf } from './event-marks.ts'
 import type { Hold } from './http.ts'
-import { restored, restoring } from './id-pair.ts'
+import { restored } from './id-pair.ts'
+import { PassedStream, passing } from './passed-stream.ts'
 import type { UpstreamProblem } from './problem.ts'
 import {
   abandoned,
   type Ending,
   eventHeaders,
+  markedOf,
   messageEvent,
   once,
-  pairOf,
   type Reception,
   type Rewriting,
 } from './reception.ts'
 import { isAnswer, isNobodys, type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, formatEvent, isMessageType, type SseEvent } from './sse.ts'
-import { StreamIds } from './stream-ids.ts'
 import { EventWatch } from './watch.ts'
 
 /** How long a stream may go on behind its answer: nothing more is waited for, but it is let end by itself. */
@@ -33,10 +32,11 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
   const reader = new BodyReader(response, hold)
   const watch = new EventWatch(reception.id)
   const { rewriting } = reception
-  const pair = pairOf(reception)
+  const marked = markedOf(reception)
+  const hasNames = marked.pair !== null || marked.asker !== null
   const rewriter =
-    rewriting === null ? null : new EventRewriter(pair === null ? rewriting : restoring(pair, rewriting))
-  const ids = rewriter !== null || pair === null ? null : new StreamIds(pair, () => markOf(pair))
+    rewriting === null ? null : new EventRewriter(hasNames ? passing(marked, rewriting) : rewriting)
+  const passed = rewriter === null && hasNames ? new PassedStream(marked) : null
   const found = () => (rewriter === null ? watch.answer : rewriter.answer)
   const isAsking = () => watch.isAsking && found() === null && reception.isRead !== true
   let linger: ReturnType<typeof setTimeout> | null = null
@@ -73,8 +73,8 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
       const changed = rewriter?.push(text)
       if (found() !== null) linger ??= setTimeout(leave, LINGER_MS)
       if (changed === undefined) {
-        const passed = withAnswer(ids?.push(piece) ?? piece)
-        if (passed.length > 0) return passed
+        const bytes = withAnswer(passed?.push(piece) ?? piece)
+        if (bytes.length > 0) return bytes
         continue
       }
       if (changed !== '') return encoder.encode(changed)

@@ -4,6 +4,7 @@
  */
 import { withClientId } from './answer-ids.ts'
 import { notRpc, wrongId } from './answer-problems.ts'
+import { askedIn } from './asker.ts'
 import { BodyReader, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import { restored } from './id-pair.ts'
@@ -101,8 +102,10 @@ function answerOf(
 }
 
 /** What came in one array, as a stream, since only one revision of MCP has arrays. The answer is the last. */
-function batch(messages: readonly RpcMessage[], status: number, { rewriting, headers }: Reception): Response {
-  const changed = messages.map((it) => (rewriting === null ? it : rewriting.message(it)))
+function batch(messages: readonly RpcMessage[], status: number, reception: Reception): Response {
+  const { rewriting, headers, asker } = reception
+  const asked = messages.map((it) => (asker === undefined ? it : askedIn(asker, it)))
+  const changed = asked.map((it) => (rewriting === null ? it : rewriting.message(it)))
   const events = changed.flatMap((it) => (it === null ? [] : [messageEvent(it)]))
   return new Response(events.join(''), { status, headers: { ...eventHeaders, ...headers } })
 }

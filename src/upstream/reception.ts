@@ -1,4 +1,5 @@
 /** How an answer is passed on, and how that ends. PURE. */
+import type { Marked } from './event-marks.ts'
 import type { IdPair } from './id-pair.ts'
 import type { UpstreamProblem } from './problem.ts'
 import type { RpcId, RpcMessage } from './rpc.ts'
@@ -27,6 +28,8 @@ export interface Reception {
   readonly id: RpcId
   /** The client's own id of the request, which the answer gets on its way; absent where it was sent under that. */
   readonly client?: RpcId
+  /** The tag of the session in which it was sent: what the server asks on the way is named by it. Absent where it has none. */
+  readonly asker?: string | undefined
   /**
    * The client may come back with `Last-Event-ID` for the rest of a stream whose events have ids. In the session era alone: the
    * stateless era has no GET to come back with (MCP 2026-07-28, Streamable HTTP).
@@ -50,6 +53,11 @@ export interface Reception {
 /** The ids of a request that was sent under one of ours; null for one that was not. */
 export function pairOf({ id, client }: Reception): IdPair | null {
   return client === undefined ? null : { sent: id, client }
+}
+
+/** What the events of the answer are marked with. */
+export function markedOf(reception: Reception): Marked {
+  return { pair: pairOf(reception), asker: reception.asker ?? null }
 }
 
 /** The same, which does something only the first time. */

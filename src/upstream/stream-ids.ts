@@ -21,7 +21,8 @@ type Line = 'field' | 'data' | 'event id' | 'other'
  * resumes the stream can be given its rest in the same way.
  */
 export class StreamIds {
-  readonly #scanner: IdScanner
+  /** Null where the stream answers no request whose id changes. */
+  readonly #scanner: IdScanner | null
   readonly #mark: () => string
   #line: Line = 'field'
   #field: number[] = []
@@ -31,8 +32,8 @@ export class StreamIds {
   #isMarkDue = false
 
   /** @param mark of characters that a header may have */
-  constructor(pair: IdPair, mark: () => string) {
-    this.#scanner = new IdScanner(pair, false)
+  constructor(pair: IdPair | null, mark: () => string) {
+    this.#scanner = pair === null ? null : new IdScanner(pair, false)
     this.#mark = mark
   }
 
@@ -63,7 +64,7 @@ export class StreamIds {
   /** What was held back, when no more comes. */
   end(): Uint8Array {
     const edits: Edit[] = []
-    this.#scanner.release(0, edits)
+    this.#scanner?.release(0, edits)
     return edited(nothing, edits)
   }
 
@@ -76,7 +77,7 @@ export class StreamIds {
       else this.#line = 'other'
       this.#isMarkDue = this.#line === 'event id'
     }
-    if (this.#line === 'data') this.#scanner.push(piece, at, end, edits)
+    if (this.#line === 'data') this.#scanner?.push(piece, at, end, edits)
     else if (this.#isMarkDue && at < end) this.#markId(piece, at, end, edits)
   }
 
@@ -93,8 +94,8 @@ export class StreamIds {
 
   #endLine(at: number, edits: Edit[]): void {
     const isEventOver = this.#line === 'field' && this.#field.length === 0
-    this.#scanner.release(at, edits)
-    if (isEventOver) this.#scanner.reset()
+    this.#scanner?.release(at, edits)
+    if (isEventOver) this.#scanner?.reset()
     this.#line = 'field'
     this.#field = []
     this.#isMarkDue = false

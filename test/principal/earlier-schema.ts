@@ -1,7 +1,24 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Sessions with servers have no names towards clients. */
+export const WITHOUT_TAGS = `
+  ALTER TABLE upstream_sessions DROP COLUMN tag;
+  UPDATE schema_version SET version = 18;
+`
+
+/** An approval is bound to the connection that it was asked for on. */
+const WITH_BOUND_APPROVALS = `
+  ${WITHOUT_TAGS}
+  ALTER TABLE approvals ADD COLUMN transport TEXT;
+  UPDATE approvals SET transport = askers ->> '$[0].transport';
+  ALTER TABLE approvals DROP COLUMN askers;
+  ALTER TABLE approvals DROP COLUMN incarnation;
+  UPDATE schema_version SET version = 17;
+`
+
 /** Nobody writes down which client asks. */
 export const WITHOUT_CLIENTS = `
+  ${WITH_BOUND_APPROVALS}
   ALTER TABLE audit DROP COLUMN client;
   ALTER TABLE audit DROP COLUMN client_version;
   ALTER TABLE sessions DROP COLUMN client_name;

@@ -8,6 +8,7 @@ import {
   WITH_PLAIN_DIGESTS,
   WITH_SHARED_UPSTREAMS,
   WITHOUT_INCARNATIONS,
+  WITHOUT_TAGS,
   WITHOUT_UPSTREAMS,
 } from './earlier-schema.ts'
 
@@ -120,6 +121,24 @@ test('sessions of the stateless era from before they belonged to logins end once
     migrate(sql)
   })
   expect(await rows(all)).toEqual(after)
+})
+
+test('sessions with servers from before they had names get one each, and go on', async () => {
+  const transport = (await connect()).id
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(WITHOUT_TAGS)
+    expect(schemaVersion(sql)).toBe(18)
+    for (const server of ['crm', 'erp'])
+      sql.exec(
+        `INSERT INTO upstream_sessions (owner, session, stateless, server, url, upstream_id, protocol_version, last_used_at)
+         VALUES (?, '', 0, ?, ?, 'up', '2025-11-25', ?)`,
+        ...[transport, server, URL_, Date.now()],
+      )
+  })
+  await evictDurableObject(principal())
+  const tags = await rows('SELECT tag FROM upstream_sessions WHERE ended_at IS NULL ORDER BY seq')
+  for (const { tag } of tags) expect(tag).toMatch(/^[0-9a-f]{16}$/)
+  expect(new Set(tags.map(({ tag }) => tag)).size).toBe(2)
 })
 
 test('bringing tables up to date again changes nothing', async () => {

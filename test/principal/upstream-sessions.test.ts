@@ -114,7 +114,7 @@ async function bind(more: Partial<BindRequest> & { id?: string | null }) {
 
 const bound = (id: string | null) => ({
   kind: 'bound',
-  session: { server: 'crm', id, protocolVersion: '2025-11-25' },
+  session: { server: 'crm', id, protocolVersion: '2025-11-25', tag: expect.stringMatching(/^[0-9a-f]{16}$/) },
 })
 const upstreamOf = async (ask: Partial<AdmitRequest>): Promise<UpstreamSession | null | string> => {
   const admitted = await admit({ upstream: { server: 'crm', owner: null }, ...ask })
@@ -721,6 +721,114 @@ describe('the opening of a session', () => {
     await drain()
     // Whoever ended it is not told.
     expect(await heard()).toEqual([])
+  })
+})
+
+describe('a message about what a server has asked', () => {
+  const loggedIn = async (transport: string, account: string, requestId: string = crypto.randomUUID()) => {
+    const admitted = await call(requestId, { kind: 'login', provider: 'trusted', account }, { transport })
+    return typeof admitted === 'string' ? admitted : (admitted.session?.id ?? '')
+  }
+  const opened = async (transport: string, login: string | null, id: string) => {
+    const answer = await bind({ transport, login, id })
+    return answer.kind === 'bound' ? (answer.session.tag ?? '') : answer.kind
+  }
+  const about = async (transport: string, asker: string, more: Partial<AdmitRequest> = {}) => {
+    const admitted = await admit({ transport, upstream: { server: 'crm', owner: null, asker }, ...more })
+    return typeof admitted === 'string'
+      ? admitted
+      : [admitted.session?.account ?? null, admitted.upstream?.id ?? null]
+  }
+
+  test('belongs to the login of the session that has asked, whoever is meant without it', async () => {
+    await install()
+    const [transport, other] = [await openTransport(), await openTransport()]
+    const ana = await loggedIn(transport, 'ana')
+    const bea = await loggedIn(other, 'bea')
+    const [ofAna, ofBea] = [await opened(transport, ana, 'a'), await opened(transport, bea, 'b')]
+    const elsewhere = await opened(other, bea, 'c')
+    expect(await about(transport, ofAna)).toEqual(['ana', 'a'])
+    expect(await about(transport, ofBea)).toEqual(['bea', 'b'])
+    expect(await about(other, elsewhere)).toEqual(['bea', 'c'])
+    // A tag is good on its own transport alone, for its own server, and with no other handle.
+    for (const tag of [ofAna, ofBea, '', 'x', '%']) expect(await about(other, tag)).toEqual([null, null])
+    expect(await about(transport, elsewhere)).toEqual([null, null])
+    expect(await about(transport, ofBea, { handle: bea })).toEqual(['bea', 'b'])
+    expect(await about(transport, ofBea, { handle: ana })).toEqual(['ana', null])
+    expect(await about(transport, ofBea, { handle: 'ses_none' })).toBe('dead_handle')
+    const erp = { server: 'erp', owner: null, asker: ofAna }
+    expect(await about(transport, ofAna, { upstream: erp })).toEqual([null, null])
+  })
+
+  test.each([
+    ['it has ended', (login: string) => principal(NAME).endSessions({ kind: 'session', id: login })],
+    // Nobody has noticed that yet.
+    ['its time is over', () => at(31 * MINUTE)],
+  ])('is for nobody once %s', async (_, end) => {
+    await install()
+    const transport = await openTransport()
+    await opened(transport, null, 'n')
+    const ana = await loggedIn(transport, 'ana')
+    const tag = await opened(transport, ana, 'a')
+    await end(ana)
+    const nobodys = await opened(transport, null, 'n')
+    expect(await about(transport, tag)).toEqual([null, null])
+    expect(await about(transport, nobodys)).toEqual([null, 'n'])
+    const bea = await loggedIn(transport, 'bea')
+    await opened(transport, bea, 'b')
+    expect(await about(transport, tag)).toEqual([null, null])
+  })
+
+  test('is for nobody once the session was renewed, forgotten or opened elsewhere', async () => {
+    await install()
+    const transport = await openTransport()
+    const first = await opened(transport, null, 'a')
+    const again = await bind({ transport, id: 'b', replaces: 'a' })
+    const second = again.kind === 'bound' ? (again.session.tag ?? '') : again.kind
+    expect(second).not.toBe(first)
+    expect(await about(transport, first)).toEqual([null, null])
+    expect(await about(transport, second)).toEqual([null, 'b'])
+    const which = { secretHash: await hash('s'), transport, owner: null, server: 'crm', id: 'b' }
+    await principal(NAME).forgetUpstream(which)
+    expect(await about(transport, second)).toEqual([null, null])
+    const third = await opened(transport, null, 'c')
+    expect(third).not.toBe(second)
+    await install([server(200, { url: 'https://elsewhere.example/mcp' })])
+    expect(await about(transport, third)).toEqual([null, null])
+  })
+
+  test('keeps the login alive, as any request of it does', async () => {
+    await install()
+    const [transport, other] = [await openTransport(), await openTransport()]
+    const ana = await loggedIn(other, 'ana')
+    const tag = await opened(transport, ana, 'a')
+    at(20 * MINUTE)
+    expect(await about(transport, tag)).toEqual(['ana', 'a'])
+    at(40 * MINUTE)
+    expect(await about(transport, tag)).toEqual(['ana', 'a'])
+  })
+
+  test('or about the client itself, has all sessions of the transport that are live', async () => {
+    await install()
+    const [transport, other] = [await openTransport(), await openTransport()]
+    const logins = [await loggedIn(transport, 'ana'), await loggedIn(other, 'bea')]
+    const over = await loggedIn(await openTransport(), 'cem')
+    for (const [id, login] of [
+      ['a', logins[0]],
+      ['b', logins[1]],
+      ['c', over],
+      ['n', null],
+    ] as const)
+      await opened(transport, login ?? null, id)
+    await opened(other, null, 'o')
+    await principal(NAME).endSessions({ kind: 'session', id: over })
+    const upstream = { server: 'crm', owner: null, isForAll: true }
+    const admitted = await admit({ transport, upstream })
+    const all = typeof admitted === 'string' ? [] : (admitted.upstreams ?? [])
+    expect(all.map(({ id }) => id).toSorted()).toEqual(['a', 'b', 'n'])
+    at(31 * MINUTE)
+    const later = await admit({ transport, upstream })
+    expect(typeof later === 'string' ? later : later.upstreams).toMatchObject([{ id: 'n' }])
   })
 })
 

@@ -1,0 +1,73 @@
+/**
+ * Who has asked: a transport may have several sessions with one server, one for each login, and a client's answer does not say in
+ * whose it belongs. So what a client knows a server's question by says it: its id, and the token of its progress, carry the tag that
+ * the principal has given to the session in which it was asked. PURE.
+ */
+import { parseExact } from '../exact-json.ts'
+import { isObject } from '../json.ts'
+import { isAnswer, isRpcId, type RpcId, type RpcMessage } from './rpc.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+const TAGGED = /^~([0-9a-f]{16}):/
+
+/** A server's name for something, as its client is told it. */
+export function exposeAsked(tag: string, id: RpcId): string {
+  return `~${tag}:${JSON.stringify(id)}`
+}
+
+/** What `exposeAsked` was made of; null for what it has not made. */
+export function readAsked(exposed: unknown): { readonly tag: string; readonly id: RpcId } | null {
+  const [prefix, tag] = (typeof exposed === 'string' ? TAGGED.exec(exposed) : null) ?? []
+  if (prefix === undefined || tag === undefined) return null
+  try {
+    const id = parseExact((exposed as string).slice(prefix.length))
+    return isRpcId(id) ? { tag, id } : null
+  } catch {
+    return null
+  }
+}
+
+/** A server's message as the client of the session with this tag is told it; the same object where it asks nothing. */
+export function askedIn(tag: string, message: RpcMessage): RpcMessage {
+  const { id, method, params } = message
+  if (isAnswer(message)) return message
+  if (id !== undefined && id !== null) {
+    const asked = { ...message, id: exposeAsked(tag, id) }
+    const meta = params?._meta
+    if (!isObject(meta) || !isRpcId(meta.progressToken)) return asked
+    const progressToken = exposeAsked(tag, meta.progressToken)
+    return { ...asked, params: { ...params, _meta: { ...meta, progressToken } } }
+  }
+  // It takes back a question of its own.
+  if (method !== 'notifications/cancelled' || !isRpcId(params?.requestId)) return message
+  return { ...message, params: { ...params, requestId: exposeAsked(tag, params.requestId) } }
+}
+
+/** What a client says of a question, and in which session that was asked. */
+export interface AboutQuestion<Body> {
+  readonly asker: string
+  /** In the words of the server. */
+  readonly body: Body
+}
+
+/** Where in its params a notification of a client's names a question. */
+const naming: Readonly<Record<string, string>> = {
+  'notifications/progress': 'progressToken',
+  'notifications/cancelled': 'requestId',
+}
+
+/** An answer or a notification that is about a question with a tag; null for any other message. */
+export function aboutQuestion<Body extends object>(body: Body): AboutQuestion<Body> | null {
+  const { id, method, params } = body as { id?: unknown; method?: unknown; params?: unknown }
+  if (method === undefined) {
+    const asked = readAsked(id)
+    return asked === null ? null : { asker: asked.tag, body: { ...body, id: asked.id } }
+  }
+  const name = typeof method === 'string' && Object.hasOwn(naming, method) ? naming[method] : undefined
+  if (name === undefined || !isObject(params)) return null
+  const asked = readAsked((params as Json)[name])
+  return asked === null
+    ? null
+    : { asker: asked.tag, body: { ...body, params: { ...params, [name]: asked.id } } }
+}
