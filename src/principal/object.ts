@@ -50,7 +50,7 @@ import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, noteUse, purge } from 
 import { replacePredecessor, revokeGrant, stopEverything } from './leaving.ts'
 import { Openings } from './openings.ts'
 import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
-import { resealTokens } from './resealing.ts'
+import { resealAll } from './resealing.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveById } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
@@ -342,7 +342,7 @@ export class PrincipalObject extends DurableObject<Env> {
    * @param key id of the current key
    */
   async reseal(key: string): Promise<ResealAnswer> {
-    return resealTokens(this.#state, key)
+    return resealAll(this.#state, key)
   }
 
   /** When the grant was last used, as far as rows tell; null: never, or nothing of it is kept. */

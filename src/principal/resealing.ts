@@ -1,34 +1,66 @@
 /**
- * Seals what this principal keeps sealed, the tokens of stores, with the current key. In steps, each of them whole in one
- * transaction: whoever dies in between has done some of it, and whoever asks again goes on from there.
+ * Seals what this principal keeps sealed, the tokens of stores and what calls carry that wait for a person, with the current
+ * key. In steps, each of them whole in one transaction: whoever dies in between has done some of it, and whoever asks again
+ * goes on from there.
  */
+import { contextOf } from '../approvals/sealed-content.ts'
 import { sealAgain, sealedPrefix, secretKeys } from '../secrets/seal.ts'
 import type { ResealAnswer } from './contract.ts'
+import type { Grant } from './grants.ts'
 import { storeTokenContext } from './sessions-evidence.ts'
 import type { PrincipalState } from './state.ts'
 
-/** Tokens that are sealed anew by one question; the rest is left. */
+/** Values that are sealed anew by one question; the rest is left. */
 const MOST_A_QUESTION = 500
-/** Tokens that are in memory at the same time. */
+/** Values that are in memory at the same time. */
 const AT_ONCE = 50
 
-const tables = [
-  // Of all rows, which are kept for weeks, the live ones alone have a token.
+/** Where sealed values are. Fixed text, never a caller's. */
+interface Table {
+  readonly name: string
+  readonly column: string
+  /** Finds rows with a value, as `row`; more conditions may follow. */
+  readonly rows: string
+  /** Tells what the value of a row is sealed for, as `about`. */
+  readonly about: string
+  /** Null: there is no such thing any more, so that nothing opens what was sealed for it. */
+  readonly contextFor: (grant: Grant, about: string) => string | null
+}
+
+const tables: readonly Table[] = [
   {
-    unsealed:
-      'SELECT rowid AS row FROM sessions INDEXED BY sessions_live_end WHERE ended_at IS NULL AND store_token IS NOT NULL',
     name: 'sessions',
+    column: 'store_token',
+    // Of all rows, which are kept for weeks, the live ones alone have a token.
+    rows: 'SELECT rowid AS row FROM sessions INDEXED BY sessions_live_end WHERE ended_at IS NULL AND store_token IS NOT NULL',
+    about:
+      'SELECT store AS about, store_token AS sealed FROM sessions WHERE rowid = ? AND store_token IS NOT NULL',
+    contextFor: ofStore,
   },
-  { unsealed: 'SELECT seq AS row FROM revocations WHERE TRUE', name: 'revocations' },
-] as const
+  {
+    name: 'revocations',
+    column: 'store_token',
+    rows: 'SELECT seq AS row FROM revocations WHERE TRUE',
+    about: 'SELECT store AS about, store_token AS sealed FROM revocations WHERE rowid = ?',
+    contextFor: ofStore,
+  },
+  {
+    name: 'approval_contents',
+    column: 'sealed',
+    rows: 'SELECT rowid AS row FROM approval_contents WHERE TRUE',
+    about: `SELECT approvals.arguments AS about, sealed FROM approval_contents
+      JOIN approvals ON approvals.id = approval WHERE approval_contents.rowid = ?`,
+    contextFor: ({ tenant, name }, digest) => contextOf({ tenant, grant: name, digest }),
+  },
+]
 
 interface Place {
-  readonly table: (typeof tables)[number]['name']
+  readonly table: Table
   readonly row: number
 }
 
 /** @param key the current key's id as the tenant knows it: another here means that this deployment is half-way */
-export async function resealTokens(principal: PrincipalState, key: string): Promise<ResealAnswer> {
+export async function resealAll(principal: PrincipalState, key: string): Promise<ResealAnswer> {
   const keys = secretKeys(principal.env)
   if (keys?.current !== key) return { kind: 'other_key' }
   const { sql } = principal
@@ -38,12 +70,13 @@ export async function resealTokens(principal: PrincipalState, key: string): Prom
   for (let i = 0; i < places.length && resealed < MOST_A_QUESTION; i += AT_ONCE) {
     const renewed = await Promise.all(
       places.slice(i, i + AT_ONCE).map(async (place) => {
-        const held = principal.grant === null ? null : read(sql, place)
-        if (held === null) return null
-        const context = contextOf(principal, held.store)
-        const sealed = context === null ? null : await sealAgain(keys, held.before, context)
+        const { grant } = principal
+        const held = grant === null ? null : read(sql, place)
+        if (grant === null || held === null) return null
+        const context = place.table.contextFor(grant, held.about)
+        const sealed = context === null ? null : await sealAgain(keys, held.sealed, context)
         if (sealed === null) stuck += 1
-        return sealed === null ? null : { place, before: held.before, sealed }
+        return sealed === null ? null : { place, before: held.sealed, sealed }
       }),
     )
     resealed += await principal.write(() => {
@@ -58,29 +91,29 @@ export async function resealTokens(principal: PrincipalState, key: string): Prom
 function placesNotUnder({ sql, grant }: PrincipalState, key: string): Place[] {
   if (grant === null) return []
   const prefix = sealedPrefix(key)
-  return tables.flatMap(({ name, unsealed }) =>
+  return tables.flatMap((table) =>
     sql
-      .exec<{ row: number }>(`${unsealed} AND substr(store_token, 1, ?) <> ?`, ...[prefix.length, prefix])
+      .exec<{ row: number }>(
+        `${table.rows} AND substr(${table.column}, 1, ?) <> ?`,
+        ...[prefix.length, prefix],
+      )
       .toArray()
-      .map(({ row }) => ({ table: name, row })),
+      .map(({ row }) => ({ table, row })),
   )
 }
 
-function read(sql: SqlStorage, { table, row }: Place): { store: string; before: string } | null {
-  const query = `SELECT store, store_token FROM ${table} WHERE rowid = ? AND store_token IS NOT NULL`
-  const held = sql.exec<{ store: string; store_token: string }>(query, row).toArray()[0]
-  return held === undefined ? null : { store: held.store, before: held.store_token }
+function read(sql: SqlStorage, { table, row }: Place): { about: string; sealed: string } | null {
+  return sql.exec<{ about: string; sealed: string }>(table.about, row).toArray()[0] ?? null
 }
 
-/** False where the token has gone meanwhile: to be revoked, for instance, and then it is found there. */
+/** False where the value has gone meanwhile: a token to be revoked, for instance, and then it is found there. */
 function replace(sql: SqlStorage, { table, row }: Place, before: string, sealed: string): boolean {
-  const update = `UPDATE ${table} SET store_token = ? WHERE rowid = ? AND store_token = ? RETURNING 1`
+  const { name, column } = table
+  const update = `UPDATE ${name} SET ${column} = ? WHERE rowid = ? AND ${column} = ? RETURNING 1`
   return sql.exec(update, sealed, row, before).toArray().length > 0
 }
 
-/** Null: the store is no more, so that nothing opens what was sealed for it. */
-function contextOf({ grant }: PrincipalState, store: string): string | null {
-  if (grant === null) return null
+function ofStore(grant: Grant, store: string): string | null {
   const found = grant.config.settings.identity.magento?.find(({ name }) => name === store)
   if (found === undefined) return null
   return storeTokenContext(grant.tenant, grant.name, store, new URL(found.base_url).origin)

@@ -1,12 +1,12 @@
 /** What an approver sees of a call that waits, until somebody decides. */
-import { runDurableObjectAlarm } from 'cloudflare:test'
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { judgedApproval } from '../../src/approvals/judged.ts'
 import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import { fresh, type Json, principal, rows, statelessCall } from '../support/gateway.ts'
-import { callWith, principalHas } from '../support/keys.ts'
+import { callWith, NEW, NEW_AND_OLD, OLD, objectsHave, principalHas } from '../support/keys.ts'
 import { ASKS, decide, errorOf, told, track } from './support.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
@@ -161,6 +161,64 @@ describe('values', () => {
     await principalHas({})
     expect(await seen(id)).toMatchObject({ no_content: expect.stringContaining('asks for it again') })
     expect(await ask()).not.toBe(id)
+  })
+
+  test('are sealed anew under another key, and without theirs it is said what is missing', async () => {
+    await objectsHave(OLD)
+    const held = await callWith(OLD, token, 'track_logout', { account_id: SECRET })
+    const { approval: id } = errorOf({ structured: held?.structuredContent ?? {} })
+    const sealedWith = async () => (await kept()).map(({ sealed }) => sealed.split('.')[1])
+    expect([await sealedWith(), (await seen(id))?.content]).toMatchObject([
+      ['k1'],
+      { arguments: { account_id: SECRET } },
+    ])
+    await objectsHave(NEW)
+    expect(await seen(id)).toMatchObject({ content: null, no_content: expect.stringContaining('None of') })
+    await objectsHave(NEW_AND_OLD)
+    expect((await admin('POST', 'acme/secrets/rotate')).body).toMatchObject({ resealed: 1, left: 0 })
+    expect(await sealedWith()).toEqual(['k2'])
+    await objectsHave(NEW)
+    expect(await seen(id)).toMatchObject({ content: { arguments: { account_id: SECRET } }, no_content: null })
+    await decide(id, 'approve')
+    expect(await kept()).toEqual([])
+    await objectsHave({})
+  })
+
+  test('of another tenant, grant or call do not open in their place', async () => {
+    const id = await ask()
+    const other = await ask({ account_id: 'acct_another_one' })
+    await runInDurableObject(principal(NAME), (_, { storage }) => {
+      const swap = `UPDATE approval_contents SET sealed = (SELECT sealed FROM approval_contents WHERE approval = '${other}')`
+      storage.sql.exec(`${swap} WHERE approval = '${id}'`)
+    })
+    expect(await seen(id)).toMatchObject({ content: null })
+    expect(await seen(other)).toMatchObject({ content: { arguments: { account_id: 'acct_another_one' } } })
+    const stranger = await makePerson('globex', 'eve', 'admin')
+    expect((await admin('GET', `globex/approvals/${id}`, undefined, stranger)).status).toBe(404)
+    expect((await admin('GET', `acme/approvals/${id}`, undefined, stranger)).status).toBe(401)
+  })
+
+  test('stay for another try where the decision was refused', async () => {
+    await admin('PUT', 'acme/people/ana', { role: 'admin' })
+    await admin('PUT', 'acme/grants/bot', { policy: 'bot', owner: 'ana' })
+    const { body } = await admin('POST', 'acme/people/ana/token', {})
+    const id = await ask()
+    const own = await admin('POST', `acme/approvals/${id}`, { decision: 'approve' }, String(body?.token))
+    expect(own.status).toBe(403)
+    expect(await seen(id)).toMatchObject({ owner: 'ana', content: { arguments: { account_id: SECRET } } })
+    expect(
+      (await admin('POST', `acme/approvals/${id}`, { decision: 'deny' }, String(body?.token))).status,
+    ).toBe(200)
+    expect(await kept()).toEqual([])
+  })
+
+  test('are decided about once, whoever decides at the same time', async () => {
+    const id = await ask()
+    const decisions = await Promise.all((['approve', 'deny', 'approve'] as const).map((it) => decide(id, it)))
+    expect(decisions.map(({ status }) => status)).toContain(200)
+    expect(await kept()).toEqual([])
+    await track(token, { account_id: SECRET })
+    expect(await kept()).toEqual([])
   })
 
   test('of a login never include what opens something', async () => {
