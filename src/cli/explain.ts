@@ -2,10 +2,11 @@
 import { isObject } from '../json.ts'
 import { completionCall, type Typed } from '../policy/completion.ts'
 import { type CounterStore, prospectsOf, reserve, type Subject } from '../policy/counting.ts'
-import { decide, limitsOn } from '../policy/decide.ts'
+import { concealedIn, decide, limitsOn } from '../policy/decide.ts'
 import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
 import { explain as explainCall } from '../policy/explain.ts'
 import type { Call, Charge, Context, Policy } from '../policy/model.ts'
+import { formatPath } from '../policy/path.ts'
 import { describeValue } from '../policy/problem.ts'
 import { readKey } from '../policy/reading.ts'
 import { nearest } from '../policy/spelling.ts'
@@ -107,6 +108,8 @@ function explanation(policy: Policy, call: Call, context: Context, store: Counte
     rule: isLimited ? full.rule : decision.rule,
     message: 'message' in decision ? decision.message : null,
     conditions: decision.trace,
+    concealed:
+      action === 'require_approval' ? concealedIn(policy, call.tool, call.alias).map(formatPath) : [],
     limits,
     shadow: decision.shadow,
   }

@@ -96,6 +96,7 @@ function meaningOfParts(policy: Policy, listed: boolean, parts: readonly Part[])
       ...(part.deny_if ?? []).map((it) => whenWords('denies', it, policy.shadow)),
       ...(part.require ?? []).map((it) => requirementWords(it, policy.shadow)),
       ...(part.require_approval ?? []).map((it) => whenWords('asks a person', it, policy.shadow)),
+      ...(part.conceal ?? []).map((path) => `conceals ${path} from whoever approves`),
     ]),
     limits: parts.flatMap(([part, owner]) =>
       [...(part.limits ?? []), ...(part.counts ?? [])].map((it) => limitWords(it, owner, policy.shadow)),

@@ -10,7 +10,7 @@ import { publicBase } from '../approvals/origin.ts'
 import { sealContent } from '../approvals/sealed-content.ts'
 import { failure } from '../native/result.ts'
 import type { Reservation } from '../policy/counting.ts'
-import { decide, usesContext } from '../policy/decide.ts'
+import { concealedIn, decide, usesContext } from '../policy/decide.ts'
 import type { Call, Charge, Kind, Shadow } from '../policy/model.ts'
 import type { ConcealedPath } from '../policy/path.ts'
 import type { Assumed, CallRecord, Intent, Work } from '../principal/contract.ts'
@@ -167,14 +167,17 @@ export class Judge {
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
     const { env, http, claim } = this.#passage
-    const { args, meta = null, secrets = [], answers = null, isEarly = false } = this.#subject
+    const { tool, alias, args, meta = null, secrets = [], answers = null, isEarly = false } = this.#subject
     const [digests, continues] = await Promise.all([
       argumentDigests(env, claim.tenant, args),
       answers === null ? null : continuationOf(answers),
     ])
     const { tenant, grant } = claim
     const of = { tenant, grant, digest: digests[0] ?? '' }
-    const content = await sealContent(env, of, { args, meta }, secrets.map(argumentCalled))
+    const { policy } = this.#config
+    const ofPolicy = policy === null ? [] : concealedIn(policy, tool, alias)
+    const paths = [...secrets.map(argumentCalled), ...ofPolicy]
+    const content = await sealContent(env, of, { args, meta }, paths)
     const base = publicBase(env, claim.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
     return { digests, ...said, base, continues, isEarly, content }

@@ -7,6 +7,7 @@ import { type Counted, counterKey, limitsOf, type NamedLimit, type Owner } from 
 import { allOf, type ConditionDocument, compileCondition } from './condition.ts'
 import type { HostedDocument, HostedReading, HostedRules } from './hosted.ts'
 import type { Charge, Check, Limit, Policy, Reading, ReadKind, ToolRules } from './model.ts'
+import { type ConcealedPath, parseConcealed } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { compileReading } from './reading.ts'
 import type { Translation } from './translation.ts'
@@ -60,6 +61,7 @@ interface Part {
   readonly denials: readonly Check[]
   readonly approvals: readonly Check[]
   readonly limits: readonly Limit[]
+  readonly conceals: readonly ConcealedPath[]
   readonly usesContext: boolean
   readonly usesAnnotations: boolean
 }
@@ -72,6 +74,7 @@ function rulesOf(rule: string, parts: readonly Part[]): ToolRules {
     checks: [...parts.flatMap((part) => part.denials), ...parts.flatMap((part) => part.approvals)],
     limits,
     charges: limits.every(({ from }) => from === null) ? limits.map(({ charge }) => charge) : null,
+    conceals: parts.flatMap((part) => part.conceals),
     usesContext: parts.some((part) => part.usesContext),
     usesAnnotations: parts.some((part) => part.usesAnnotations),
   }
@@ -97,6 +100,7 @@ function partOf(
       checkOf('approve', rule, `${place}/require_approval/${i}`, origin),
     ),
     limits: named.map((it) => withUnit(it, units)),
+    conceals: (rules.conceal ?? []).map(parseConcealed).filter((path) => path !== null),
     usesContext: paths.some((path) => /^(?:session|grant)\./.test(path)),
     usesAnnotations: paths.some((path) => path.startsWith('tool.')),
   }

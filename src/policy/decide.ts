@@ -19,6 +19,7 @@ import type {
   ToolRules,
   Truth,
 } from './model.ts'
+import type { ConcealedPath } from './path.ts'
 import { entryFor, isAmbiguous, readKey, readName } from './reading.ts'
 import { LONGEST_READ, normalForms, shortened } from './uri.ts'
 
@@ -84,6 +85,13 @@ export function usesContext(
 /** Whether a decision on this tool may depend on what the tool says of itself. */
 export function usesAnnotations(policy: Policy | null, tool: string, alias?: string): boolean {
   return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesAnnotations
+}
+
+/** What whoever approves a call of this tool is not shown of it. Concealed under one of its names is concealed. */
+export function concealedIn(policy: Policy, tool: string, alias?: string): readonly ConcealedPath[] {
+  const named = [policy.tools.get(tool), alias === undefined ? undefined : policy.tools.get(alias)]
+  const rules = named.filter((it) => it !== undefined)
+  return (rules.length === 0 ? [policy.others] : rules).flatMap(({ conceals }) => conceals)
 }
 
 /** Every limit that a decision on this may charge. */

@@ -1,7 +1,8 @@
 /** A decision as text that a person can follow. */
 import { type CounterStore, type Prospect, prospectsOf, type Subject } from './counting.ts'
-import { decide } from './decide.ts'
+import { concealedIn, decide } from './decide.ts'
 import type { Call, Context, Decision, Policy, Sight } from './model.ts'
+import { formatPath } from './path.ts'
 
 /**
  * Decides a call and says how it came to that: the rule, every condition that was looked at and the type of what
@@ -23,6 +24,7 @@ export function explain(
   return [
     `${call.tool}: ${outcome(decision, decision.action === 'allow' ? full : undefined)}`,
     ...decision.trace.map(describeSight),
+    ...concealed(policy, call, decision),
     ...prospects.map(describeProspect),
     ...decision.shadow.map(
       ({ action, rule, message }) => `  shadow: would ${verb(action)} by ${rule}: ${message}`,
@@ -40,6 +42,13 @@ function outcome(decision: Decision, full: Prospect | undefined): string {
     case 'require_approval':
       return `needs approval by ${decision.rule}: ${decision.message}`
   }
+}
+
+/** What the person is not shown who has to approve the call. */
+function concealed(policy: Policy | null, { tool, alias }: Call, { action }: Decision): string[] {
+  const paths = policy === null || action !== 'require_approval' ? [] : concealedIn(policy, tool, alias)
+  const names = [...new Set(paths.map(formatPath))]
+  return names.length === 0 ? [] : [`  not shown to whoever approves: ${names.join(', ')}`]
 }
 
 function verb(action: Decision['action']): string {

@@ -9,7 +9,7 @@ import { weekdays } from './clock.ts'
 import { type ConditionDocument, operators } from './condition.ts'
 import { parseDecimal } from './decimal.ts'
 import { scopes, windowNames } from './model.ts'
-import { parsePath, typeOfPath } from './path.ts'
+import { parseConcealed, parsePath, typeOfPath } from './path.ts'
 import { compilePattern } from './pattern.ts'
 import { nearest } from './spelling.ts'
 
@@ -84,6 +84,24 @@ export const argumentPath = z.string().superRefine((text, context) => {
     parsed.ok && parsed.path.root === 'args' && parsed.path.steps.every(({ kind }) => kind !== 'each')
   if (!isOne) refuse(context, 'args.<name>, one value of the arguments', parsed.ok ? null : parsed.nearest)
 })
+
+/** Where a call carries what nobody is shown. */
+export const conceal = z
+  .array(
+    z.string().superRefine((text, context) => {
+      if (parseConcealed(text) !== null) return
+      const parsed = parsePath(text)
+      refuse(
+        context,
+        'args or _meta, or a path below: args.<name>, args.<name>[0], args.<name>[*], _meta["a name with dots"]',
+        parsed.ok ? null : parsed.nearest,
+      )
+    }),
+  )
+  .min(1)
+  .max(100)
+  .optional()
+  .describe('Values that whoever approves a call is not shown: paths into its arguments, or into its _meta')
 
 const json = z.unknown().superRefine((value, context) => {
   if (value === undefined) refuse(context, 'a JSON value')

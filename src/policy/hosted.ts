@@ -8,6 +8,7 @@ import {
   argumentPath,
   combinations,
   comparisonOf,
+  conceal,
   condition,
   message,
   name,
@@ -119,6 +120,7 @@ const rules = {
   require_approval: z.array(when).optional().describe('Each asks a person when all its conditions hold'),
   limits: z.array(limit).optional().describe('Each must have room, or the call is denied'),
   counts: z.array(count).optional().describe('Counters without a limit here'),
+  conceal,
 }
 
 /** What an entry of `resources` or `prompts` may say. Nobody can be asked to approve what is read. */

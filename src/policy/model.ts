@@ -4,6 +4,7 @@
 import type { Completion } from './completion.ts'
 import type { Test } from './condition.ts'
 import type { Look } from './look.ts'
+import type { ConcealedPath } from './path.ts'
 import type { ReadingPattern } from './reading.ts'
 
 /** What is asked for: that a tool does something, or to read. */
@@ -108,6 +109,8 @@ export interface ToolRules {
   readonly limits: readonly Limit[]
   /** `limits` as charges, where none depends on an argument: then every call is charged the same. */
   readonly charges: readonly Charge[] | null
+  /** What whoever approves a call is not shown of it. */
+  readonly conceals: readonly ConcealedPath[]
   /** Conditions look at the session's account or the grant's label. */
   readonly usesContext: boolean
   /** Conditions look at what the tool says of itself. */

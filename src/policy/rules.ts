@@ -9,6 +9,7 @@ import {
   argumentPath,
   combinations,
   comparisonOf,
+  conceal,
   message,
   name,
   object,
@@ -132,7 +133,7 @@ const everyRule = object({
   shadow,
 })
 
-export const ruleTool = object({ rules: z.array(rule) })
+export const ruleTool = object({ rules: z.array(rule), conceal })
 
 export const ruleDocument = object({
   ...top,

@@ -3,7 +3,18 @@
  * session, as its authors document it, unless `scope` says otherwise.
  */
 import * as z from 'zod/v4'
-import { message, name, object, refuse, scope, shadow, sliding, top, windowSeconds } from './fragments.ts'
+import {
+  conceal,
+  message,
+  name,
+  object,
+  refuse,
+  scope,
+  shadow,
+  sliding,
+  top,
+  windowSeconds,
+} from './fragments.ts'
 import { readingSections } from './fragments-reading.ts'
 import type { HostedDocument, HostedReadingEntry, HostedTool } from './hosted.ts'
 import { pointer } from './problem.ts'
@@ -25,6 +36,7 @@ const rate = {
 export const shortTool = object({
   action: z.enum(['allow', 'deny', 'require_approval']).optional(),
   ...rate,
+  conceal,
 }).superRefine((it, context) => {
   if (it.action === 'deny' && it.rate_limit !== undefined) {
     refuse(context, '"allow" or "require_approval" beside rate_limit', null, ['action'])
@@ -74,7 +86,9 @@ export function translateShort(document: ShortDocument): Translation {
   const noting = (place: string, at: string) => (list: string) => void origins.set(`${place}/${list}/0`, at)
   const entries = Object.entries(tools).map(([tool, it]): [string, HostedTool] => {
     const place = tool === '*' ? '/all_tools' : pointer('tools', tool)
-    return [tool, translateTool(it, noting(place, pointer('tools', tool)))]
+    const at = pointer('tools', tool)
+    for (const i of it.conceal?.keys() ?? []) origins.set(`${place}/conceal/${i}`, `${at}/conceal/${i}`)
+    return [tool, { ...translateTool(it, noting(place, at)), ...present({ conceal: it.conceal }) }]
   })
   const section = (name: 'resources' | 'prompts', given: ShortDocument['resources']) =>
     given === undefined

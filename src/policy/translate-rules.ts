@@ -66,15 +66,22 @@ export function translateRules(document: RuleDocument, leftOut: readonly string[
 
   // The schema that it names is that of its own dialect.
   const { tools: _, $schema: __, default: action = 'allow', all, resources, prompts, ...top } = document
-  const every = drafts.get('*')
-  drafts.delete('*')
+  const finished = new Map(
+    tools.map(([tool, { conceal }]) => {
+      for (const i of conceal?.keys() ?? [])
+        origins.set(`${placeOf(tool)}/conceal/${i}`, pointer('tools', tool, 'conceal', i))
+      return [tool, { ...finish(drafts.get(tool) ?? newDraft()), ...present({ conceal }) }]
+    }),
+  )
+  const every = finished.get('*')
+  finished.delete('*')
   const note = (place: string, at: string) => void origins.set(place, at)
   const hosted: HostedDocument = {
     ...top,
     default: action,
     ...(all === undefined ? {} : { all: finish(translateReading(all.rules, '/all', note)) }),
-    ...(every === undefined ? {} : { all_tools: finish(every) }),
-    tools: Object.fromEntries([...drafts].map(([tool, draft]) => [tool, finish(draft)])),
+    ...(every === undefined ? {} : { all_tools: every }),
+    tools: Object.fromEntries(finished),
     ...(resources === undefined ? {} : { resources: translateSection(resources, 'resources', note) }),
     ...(prompts === undefined ? {} : { prompts: translateSection(prompts, 'prompts', note) }),
   }

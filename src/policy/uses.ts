@@ -30,6 +30,15 @@ export function* usesOf(rules: HostedTool, place: string, origin: (place: string
   }
 }
 
+/** Every path that a tool's rules conceal. */
+export function concealsIn(rules: HostedTool, place: string, origin: (place: string) => string): Use[] {
+  return (rules.conceal ?? []).map((path, i) => ({
+    path,
+    at: origin(`${place}/conceal/${i}`),
+    isNegated: false,
+  }))
+}
+
 /** Every path in the entries of one list, each with where it stands below the entry that the list is in. */
 export function usesIn(list: string, entries: readonly (ConditionDocument | Conditions)[]): Use[] {
   return entries.flatMap((entry, i) =>

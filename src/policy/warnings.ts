@@ -9,7 +9,7 @@ import { parsePath, type Step } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'
 import type { Translation } from './translation.ts'
-import { pathsIn, type Use, usesOf } from './uses.ts'
+import { concealsIn, pathsIn, type Use, usesOf } from './uses.ts'
 
 /** Warnings about a document that has compiled. */
 export function warningsOf({ hosted, origins }: Translation, known: KnownTools): Problem[] {
@@ -33,7 +33,7 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
     const place = pointer('tools', tool)
     const warning = nameWarning(known, tool, place)
     if (warning !== null) warnings.push(warning)
-    for (const use of usesOf(rules, place, origin)) {
+    for (const use of [...usesOf(rules, place, origin), ...concealsIn(rules, place, origin)]) {
       const unknown = (known.schemas.get(tool) ?? []).map((schema) => unknownArgument(use, schema))
       // Of several servers' tools of one name it is enough that one takes it.
       const [first = null] = unknown

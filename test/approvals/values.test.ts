@@ -221,6 +221,28 @@ describe('values', () => {
     expect(await kept()).toEqual([])
   })
 
+  test('that the policy conceals are nowhere, and still tell calls apart', async () => {
+    const rules = { ...ASKS.tools.track_logout, conceal: ['args.ip', 'args.account_id.nothing'] }
+    const two = await makeGrant('acme', 'two', { ...ASKS, tools: { track_logout: rules } })
+    const hidden = '203.0.113.77'
+    const { approval: id } = errorOf(await track(two, { account_id: SECRET, ip: hidden }))
+    const found = await judgedApproval(env, 'acme', id)
+    // A path that goes on below a text conceals the text.
+    expect(found?.content).toEqual({
+      arguments: { account_id: '(concealed string)', ip: '(concealed string)' },
+      meta: null,
+      concealed: ['args.ip', 'args.account_id'],
+      omitted: [],
+    })
+    expect(JSON.stringify(await seen(id))).not.toContain(hidden)
+    const { approval: other } = errorOf(await track(two, { account_id: SECRET, ip: '203.0.113.78' }))
+    expect(other).not.toBe(id)
+    await decide(id, 'approve')
+    expect((await track(two, { account_id: SECRET, ip: '203.0.113.78' })).isError).toBe(true)
+    expect((await track(two, { account_id: SECRET, ip: hidden })).isError).toBe(false)
+    await told('acme/two')
+  })
+
   test('of a login never include what opens something', async () => {
     const { d: _, ...publicKey } = JSON.parse(inject('signingKey')) as Record<string, unknown>
     const jwt = [{ issuer: 'https://id.acme.example', audience: ['gatehouse'], jwks: { keys: [publicKey] } }]

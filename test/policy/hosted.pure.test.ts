@@ -11,7 +11,7 @@ const onTool = (rules: unknown) => ({ version: '1', default: 'allow', tools: { t
 const condition = (path: string, op: string, value?: unknown) =>
   onTool({ deny_if: [{ conditions: [value === undefined ? { path, op } : { path, op, value }] }] })
 
-const toolNames = 'require, deny_if, require_approval, limits, counts'
+const toolNames = 'require, deny_if, require_approval, limits, counts, conceal'
 const limitNames =
   'counter, window, sliding, scope, increment, increment_from, max, strict, tool, on_deny, shadow'
 const operators = 'one of eq, neq, in, not_in, lt, lte, gt, gte, regex, contains, exists'

@@ -436,7 +436,7 @@ describe('the dialect of a document', () => {
   test('is told by misspelt names where there are no others', () => {
     expect(problemsOf({ version: '1', tools: { t: { rulse: [] } } })).toEqual([
       '/tools/t/rules: found nothing; allowed: array',
-      '/tools/t/rulse: found the unknown name "rulse"; allowed: rules; did you mean "rules"?',
+      '/tools/t/rulse: found the unknown name "rulse"; allowed: rules, conceal; did you mean "rules"?',
     ])
   })
 
