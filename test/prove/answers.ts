@@ -8,6 +8,7 @@ import * as sdk from '@modelcontextprotocol/sdk/types.js'
 import { JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js'
 import fc from 'fast-check'
 import { type Ending, endingOf } from '../support/node/ending.ts'
+import { connectJudge, type Judge, type ListName } from '../support/node/in-memory-clients.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
 import { within } from '../support/node/within.ts'
 import { type Proof, prove, type Trials } from './lanes.ts'
@@ -32,10 +33,11 @@ const cases: fc.Arbitrary<Case> = fc
   .tuple(fc.constantFrom(...eras), fc.constantFrom(...methods))
   .chain(([era, method]) => lieAbout(method).map((lie) => ({ era, method, lie })))
 
+/** Each list, and what the client of the session era holds its result against. */
 const lists: Readonly<
   Record<
     string,
-    { key: string; schema: { safeParse(value: unknown): { success: boolean; error?: unknown } } }
+    { key: ListName; schema: { safeParse(value: unknown): { success: boolean; error?: unknown } } }
   >
 > = {
   'tools/list': { key: 'tools', schema: sdk.ListToolsResultSchema },
@@ -80,6 +82,7 @@ class Client {
   /** Calls that may arrive at the liar, by what they say. */
   readonly #allowed = new Set<string>()
   #count = 0
+  #judge: Promise<Judge> | null = null
 
   constructor(world: World, lane: number, token: string) {
     this.#world = world
@@ -113,7 +116,7 @@ class Client {
       ['what is denied', denied, 'tools/call'],
     ] as const)
       this.#look(of, it, asked)
-    if (isList) this.#lookAtList(method, answer)
+    if (isList) await this.#lookAtList(era, method, answer)
     const said = JSON.stringify(healthy.ending.answers)
     if (!said.includes('healthy: ') || !said.includes(tag))
       throw new Error(`the healthy call was answered ${said}`)
@@ -175,16 +178,32 @@ class Client {
     if (ending.answers.length > 1) throw new Error(`${of}: ${ending.answers.length} answers: ${quoted}`)
   }
 
-  #lookAtList(method: string, { ending }: { ending: Ending }): void {
+  async #lookAtList(era: Era, method: string, { ending }: { ending: Ending }): Promise<void> {
     const list = lists[method]
     const result = ending.answers[0]?.result
     if (list === undefined) return
     if (result === undefined) throw new Error(`${method}: no list: ${ending.text.slice(-500)}`)
-    const parsed = list.schema.safeParse(result)
-    if (!parsed.success)
-      throw new Error(`${method}: no list of MCP: ${String(parsed.error)} in ${ending.text.slice(-500)}`)
+    const refusal = await this.#refusalOf(era, list, result)
+    if (refusal !== null)
+      throw new Error(`${method}: no list of MCP: ${refusal} in ${ending.text.slice(-500)}`)
     if (!JSON.stringify(result[list.key]).includes(JSON.stringify(parts[method])))
       throw new Error(`${method}: the healthy server's part is missing: ${ending.text.slice(-500)}`)
+  }
+
+  /** Why the client of an era refuses a list, or null. The eras know different members, and the schema of the one is not the other's. */
+  async #refusalOf(
+    era: Era,
+    { key, schema }: (typeof lists)[string],
+    result: Readonly<Record<string, unknown>>,
+  ): Promise<string | null> {
+    if (era === 'session') {
+      const parsed = schema.safeParse(result)
+      return parsed.success ? null : String(parsed.error)
+    }
+    const entries = result[key]
+    if (!Array.isArray(entries)) return `${key}: found no list`
+    this.#judge ??= connectJudge(era)
+    return (await this.#judge).refusal(key, entries)
   }
 
   /** Nothing arrives but what this lane, or another one, was allowed to send. */

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { endingOf, isFailure } from '../support/node/ending.ts'
 import { within } from '../support/node/within.ts'
+import { readJson } from '../support/read-json.ts'
 import { objectText, valueText } from './json-text.ts'
 import { type Proof, prove, type Trials } from './lanes.ts'
 import type { Lane } from './liar.ts'
@@ -90,7 +91,7 @@ export const probes: Readonly<Record<string, Probe>> = {
 
 /** The value as a program writes it again: JSON knows one zero. */
 function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value ?? null)) as unknown
+  return readJson(JSON.stringify(value ?? null))
 }
 
 const POLICY = {
@@ -169,7 +170,7 @@ async function holds(
   if (response.status >= 500) throw new Error(`HTTP ${response.status}: ${said}`)
   const [answer] = answers
   const [arrived, ...others] = lane.calls
-  const sent = JSON.parse(text) as Arguments
+  const sent = readJson(text) as Arguments
   const denies = probes[probe]?.denies
   if (denies === undefined || answer === undefined) throw new Error(`no answer: ${said}`)
   if (others.length > 0) throw new Error('it arrived twice')

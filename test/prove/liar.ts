@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { readJson } from '../support/read-json.ts'
 import { ID, type Lie } from './lies.ts'
 
 export interface Lane {
@@ -50,7 +51,7 @@ export async function startLiar(name: string, tools: readonly string[] = ['echo'
       if (http.method !== 'POST') return void response.writeHead(http.method === 'GET' ? 405 : 200).end()
       const body = JSON.parse(text) as Body
       if (body.method === 'tools/call')
-        lane.calls.push({ name: body.params?.name, arguments: body.params?.arguments, text })
+        lane.calls.push({ ...(readJson(text) as { params?: object }).params, text } as Call)
       if (body.id === undefined || body.method === undefined) return void response.writeHead(202).end()
       const lie = lane.lies[body.method]
       if (lie === undefined) return answer(name, tools, body, response)
