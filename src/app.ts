@@ -7,9 +7,8 @@ import { addressSettingsProblem } from './admin/resolve.ts'
 import { rootTokenProblem } from './admin/root-token.ts'
 import { mount } from './admin/serve.ts'
 import { authenticate } from './admin/who.ts'
-import { grantOfApproval } from './approvals/id.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
-import { approvalPage } from './approvals/page.ts'
+import { mountPages } from './approvals/page/routes.ts'
 import { StoreError } from './audit/store.ts'
 import { demoProblem, isDemo, isLocalDemo, localSwitchesProblem } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
@@ -146,8 +145,7 @@ for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-log
 
 mount(app, api)
 
-for (const path of ['/approvals/:id', '/t/:tenant/approvals/:id'] as const)
-  app.get(path, (c) => (grantOfApproval(c.req.param('id')) === null ? notFound() : approvalPage()))
+mountPages(app, notFound)
 
 app.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, c.req.raw)) return notFound()

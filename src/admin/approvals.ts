@@ -3,12 +3,7 @@
  * person says of it, is asked of the principal that holds the call, so that it holds for the next request.
  */
 import * as z from 'zod/v4'
-import {
-  type ApprovalView,
-  approvalStates,
-  type DecideRequest,
-  type JudgedApproval,
-} from '../approvals/contract.ts'
+import { type ApprovalView, approvalStates, type JudgedApproval } from '../approvals/contract.ts'
 import { grantOfApproval } from '../approvals/id.ts'
 import { judgedApproval } from '../approvals/judged.ts'
 import { whyNoContent } from '../approvals/no-content.ts'
@@ -16,6 +11,7 @@ import { problem } from '../errors.ts'
 import { type PrincipalStub, principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at, page } from './answers.ts'
+import { decide } from './deciding.ts'
 import { answer, type Call, jsonBody, limitQuery, pageOf, type Route, route } from './route.ts'
 import { may } from './who.ts'
 
@@ -137,11 +133,9 @@ export const approvalRoutes: readonly Route[] = [
     },
     async (call) => {
       const { params, body } = call
-      const parties = await partiesOf(call)
-      if (parties === null) return problem(403, 'Forbidden', 'You are nobody of this tenant any more.')
+      const { env, tenant, who } = call
       const { decision, reason = null } = body
-      const request = { id: params.id, decision, reason, ...parties }
-      const decided = (await holder(call)?.decideApproval(request)) ?? { kind: 'absent' as const }
+      const decided = await decide({ env, tenant, who }, { id: params.id, decision, reason })
       switch (decided.kind) {
         case 'decided': {
           const { approval } = decided
@@ -149,6 +143,10 @@ export const approvalRoutes: readonly Route[] = [
         }
         case 'absent':
           return absent()
+        case 'nobody':
+          return problem(403, 'Forbidden', 'You are nobody of this tenant any more.')
+        case 'stale':
+          return problem(409, 'Conflict', 'It has changed since you saw it.')
         case 'conflict':
           return problem(409, 'Conflict', decided.problem)
         case 'own':
@@ -185,22 +183,6 @@ function holder({
 }: Pick<Call<'id'>, 'env' | 'tenant' | 'params'>): PrincipalStub | null {
   const grant = grantOfApproval(params.id)
   return grant === null ? null : principalObject(env, tenant, grant)
-}
-
-/** Who decides, and whose agent asked, as the tenant knows them now; null for somebody who has just been removed. */
-async function partiesOf({
-  object,
-  who,
-  params,
-}: Pick<Call<'id'>, 'object' | 'who' | 'params'>): Promise<Pick<DecideRequest, 'by' | 'owner'> | null> {
-  if (who.kind === 'root') return { by: null, owner: null }
-  const [person, grant] = await Promise.all([
-    object.person(who.name),
-    object.grant(grantOfApproval(params.id) ?? ''),
-  ])
-  if (person === null) return null
-  const { name, email, accounts } = person
-  return { by: { name, email, accounts }, owner: grant?.owner ?? null }
 }
 
 function warningsOf({ state, usedAtMs }: ApprovalView): string[] {

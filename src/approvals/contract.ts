@@ -131,6 +131,8 @@ export interface DecideRequest {
   readonly id: string
   readonly decision: 'approve' | 'deny'
   readonly reason: string | null
+  /** The revision that whoever decides has seen, where it must still be that one; absent or null: any. */
+  readonly revision?: number | null
   readonly by: Decider
   /** The person whose agent the grant is, or null. */
   readonly owner: string | null
@@ -149,6 +151,8 @@ export type DecideAnswer =
   | { readonly kind: 'absent' }
   /** It was decided otherwise, used, or is too old. */
   | { readonly kind: 'conflict'; readonly problem: string }
+  /** It is not what whoever decides has seen any more: something has changed since. */
+  | { readonly kind: 'stale' }
   /** Whoever asked may not be the one who approves. */
   | { readonly kind: 'own' }
 

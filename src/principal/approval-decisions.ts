@@ -15,12 +15,14 @@ export function decideApproval(
   nowMs: number,
 ): DecideAnswer {
   const { id, decision, reason, by } = request
+  const revision = request.revision ?? null
   const row = readRow(sql, id)
   if (row === null) return { kind: 'absent' }
   const approval = viewOf(row, grant, nowMs)
   const wanted = decision === 'approve' ? 'approved' : 'denied'
   if (approval.state === wanted) return { kind: 'decided', approval }
   if (!isOpen(approval, decision, nowMs)) return { kind: 'conflict', problem: tooLate(approval) }
+  if (revision !== null && revision !== row.revision) return { kind: 'stale' }
   if (decision === 'approve' && isOwn(row.account, request)) return { kind: 'own' }
   sql.exec(
     'UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?, reason = ?, revision = revision + 1 WHERE id = ?',

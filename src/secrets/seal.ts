@@ -41,6 +41,16 @@ export function secretContext(tenant: string, name: string): string {
   return `${tenant}/~secrets/${name}`
 }
 
+/** What the cookie of somebody who is signed in at the tenant's pages is sealed for. */
+export function signInContext(tenant: string): string {
+  return `${tenant}/~pages/sign-in`
+}
+
+/** What a form of the tenant's pages brings back is sealed for. */
+export function formContext(tenant: string): string {
+  return `${tenant}/~pages/form`
+}
+
 /** What the answer to a request with an `Idempotency-Key` is sealed for, and the seed of its secrets: `/answer`, `/seed`. */
 export function repeatContext(tenant: string, actor: string, key: string): string {
   return `${tenant}/~repeats/${actor}/${key}`

@@ -38,6 +38,38 @@ const GLUE = /(?<=\p{Extended_Pictographic}|\p{Emoji_Modifier})\u200D(?=\p{Exten
 const JOINERS =
   /(?<=[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Gurmukhi}\p{Script=Gujarati}\p{Script=Oriya}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}\p{Script=Myanmar}])[\u200C\u200D](?=[\p{L}\p{M}])/gu
 
+/** All of these in one, for whoever goes through a text once: a picture is one match with its presentation. */
+const PROPER = [
+  FLAGS.source,
+  PRESENTATION.source,
+  String.raw`(?<=\p{Extended_Pictographic}[\uFE0E\uFE0F]?|\p{Emoji_Modifier})\u200D(?=\p{Extended_Pictographic})`,
+  JOINERS.source,
+].join('|')
+const PROPER_OR_UNSEEN = new RegExp(`(?<proper>${PROPER})|(?<unseen>${UNSEEN})`, 'gu')
+
+/** A part of a text: what is drawn, or one character that is not. */
+export interface Piece {
+  readonly text: string
+  readonly isUnseen: boolean
+}
+
+/** A text in its parts, in order: nothing is left out. What is proper where it stands, as in a flag, is drawn. */
+export function piecesOf(text: string): readonly Piece[] {
+  const pieces: Piece[] = []
+  let start = 0
+  const drawn = (end: number) => {
+    if (end > start) pieces.push({ text: text.slice(start, end), isUnseen: false })
+  }
+  for (const { index, groups, 0: match } of text.matchAll(PROPER_OR_UNSEEN)) {
+    if (groups?.unseen === undefined) continue
+    drawn(index)
+    pieces.push({ text: match, isUnseen: true })
+    start = index + match.length
+  }
+  drawn(text.length)
+  return pieces
+}
+
 /** Looks for what cannot be seen in a text; null where there is nothing. */
 export function unseenIn(text: string): Visibility | null {
   if (!ANY_UNSEEN.test(text)) return null

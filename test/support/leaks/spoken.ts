@@ -20,7 +20,15 @@ export function hearRequest(needles: Needles, { path, header, body }: SpokenRequ
     const value = header(name)
     if (value !== null) needles.add('identity token', `the header ${name}`, value)
   }
+  for (const pair of (header('cookie') ?? '').split(';')) {
+    const [name = '', value = ''] = pair.trim().split(/=(.*)/s)
+    if (value !== '') needles.add('identity token', `the cookie ${name}`, value)
+  }
   if (body === '') return
+  const pasted = header('content-type')?.startsWith('application/x-www-form-urlencoded')
+    ? new URLSearchParams(body).get('token')
+    : null
+  if (pasted !== null) needles.addToken(`the token pasted at ${placeOf(path)}`, pasted.trim())
   const form = /^logout_token=([^&]+)/.exec(body)?.[1]
   if (form !== undefined) needles.add('identity token', 'a logout token', form)
   const json = parsed(body)

@@ -1,0 +1,38 @@
+/** What a person says of a call that waits, whichever way they say it: over the administration API, or on a page. */
+import type { DecideAnswer, DecideRequest } from '../approvals/contract.ts'
+import { grantOfApproval } from '../approvals/id.ts'
+import type { Env } from '../env.ts'
+import { principalObject, tenantObject } from '../objects.ts'
+import type { Who } from './who.ts'
+
+export type Decided =
+  | DecideAnswer
+  /** Whoever asked is nobody of this tenant any more. */
+  | { readonly kind: 'nobody' }
+
+/** Has the principal that holds the call write it down. Whether `who` has the role for it, the caller has seen. */
+export async function decide(
+  { env, tenant, who }: { readonly env: Env; readonly tenant: string; readonly who: Who },
+  said: Pick<DecideRequest, 'id' | 'decision' | 'reason' | 'revision'>,
+): Promise<Decided> {
+  const grant = grantOfApproval(said.id)
+  if (grant === null) return { kind: 'absent' }
+  const parties = await partiesOf(env, tenant, who, grant)
+  if (parties === null) return { kind: 'nobody' }
+  return principalObject(env, tenant, grant).decideApproval({ ...said, ...parties })
+}
+
+/** Who decides, and whose agent asked, as the tenant knows them now; null for somebody who has just been removed. */
+async function partiesOf(
+  env: Env,
+  tenant: string,
+  who: Who,
+  grant: string,
+): Promise<Pick<DecideRequest, 'by' | 'owner'> | null> {
+  if (who.kind === 'root') return { by: null, owner: null }
+  const object = tenantObject(env, tenant)
+  const [person, asker] = await Promise.all([object.person(who.name), object.grant(grant)])
+  if (person === null) return null
+  const { name, email, accounts } = person
+  return { by: { name, email, accounts }, owner: asker?.owner ?? null }
+}
