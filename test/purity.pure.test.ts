@@ -17,6 +17,8 @@ const pure = [
   'tenant/server-document.ts',
   'tenant/static-headers.ts',
   'tenant/unknown-names.ts',
+  'tenant/person-document.ts',
+  'tenant/webhook-document.ts',
   'approvals/id.ts',
   'approvals/origin.ts',
   'webhooks/events.ts',

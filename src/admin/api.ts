@@ -4,6 +4,7 @@ import { auditRoutes } from './audit.ts'
 import { descriptionRoutes } from './description.ts'
 import { directoryRoutes } from './directory.ts'
 import { grantRoutes } from './grants.ts'
+import { originRoutes } from './origins.ts'
 import { outboxRoutes } from './outbox.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
@@ -23,6 +24,7 @@ export const api: readonly Route[] = [
   ...secretRoutes,
   ...serverRoutes,
   ...toolRoutes,
+  ...originRoutes,
   ...policyRoutes,
   ...grantRoutes,
   ...outboxRoutes,

@@ -1,8 +1,8 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
 import * as z from 'zod/v4'
-import { asciiLowerCase } from '../ascii.ts'
 import { object } from '../policy/fragments.ts'
 import type { PersonView } from '../tenant/contract.ts'
+import { personSchema } from '../tenant/person-document.ts'
 import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { personRoles } from './roles.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
@@ -11,26 +11,6 @@ import { tokenOf } from './token-of.ts'
 const PATH = '/api/v1/tenants/:tenant/people'
 const MOST_OVERLAP = 7 * 24 * 3_600
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
-const ACCOUNTS = 'a list of at most 20 accounts of 1 to 256 characters'
-const EMAIL = 'an e-mail address, or null'
-
-const personSchema = object({
-  role: z.enum(personRoles),
-  email: z
-    .email(EMAIL)
-    .max(254, EMAIL)
-    .transform(asciiLowerCase)
-    .nullable()
-    .default(null)
-    .describe('Who Cloudflare Access says they are'),
-  accounts: z
-    .array(z.string(ACCOUNTS).trim().min(1, ACCOUNTS).max(256, ACCOUNTS), ACCOUNTS)
-    .max(20, ACCOUNTS)
-    .default([])
-    .describe(
-      'By which sessions know them, such as the sub of their tokens: they cannot approve calls of such sessions',
-    ),
-})
 
 const shownSchema = z.object({
   name: z.string(),

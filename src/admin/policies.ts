@@ -4,6 +4,7 @@ import { changesBetween } from '../cli/changes.ts'
 import type { Source } from '../cli/meaning.ts'
 import { offWarnings } from '../native/named-tools.ts'
 import { object } from '../policy/fragments.ts'
+import type { KnownTools } from '../policy/known-tools.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem } from '../policy/problem.ts'
@@ -214,8 +215,13 @@ export const policyRoutes: readonly Route[] = [
       const put = await object.rollBackPolicy(params.name, body.version, by)
       if (put === null) return notFound('policy, or no such version of it,')
       if (put.kind !== 'done') return refusal(put)
-      const { policy } = compiledOf(put.now)
-      const warnings = [...offWarnings(call.env, policy), ...demoKeeps(call, 'policy')]
+      const loaded = compiledOf(put.now, knownTools(await object.toolSchemas()))
+      const warnings = [
+        ...loaded.warnings.map(describeProblem),
+        ...loaded.unchecked.map(describeUnchecked),
+        ...offWarnings(call.env, loaded.policy),
+        ...demoKeeps(call, 'policy'),
+      ]
       const now = { ...shown(put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag)
     },
@@ -241,8 +247,11 @@ function sourceOf(policy: PolicyView): Source {
 }
 
 /** A policy that is stored, loaded. */
-function compiledOf({ documentJson }: PolicyView): Extract<ReturnType<typeof loadPolicy>, { ok: true }> {
-  const loaded = loadPolicy(JSON.parse(documentJson))
+function compiledOf(
+  { documentJson }: PolicyView,
+  known?: KnownTools,
+): Extract<ReturnType<typeof loadPolicy>, { ok: true }> {
+  const loaded = loadPolicy(JSON.parse(documentJson), known)
   if (!loaded.ok) throw new Error('a policy that was stored does not load')
   return loaded
 }

@@ -2,6 +2,7 @@
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
 import { object } from '../policy/fragments.ts'
+import { webhookSchema, webhookUrlProblem } from '../tenant/webhook-document.ts'
 import { type MessageView, messageStates } from '../tenant/webhook-messages.ts'
 import type { WebhookView } from '../tenant/webhooks.ts'
 import { webhookEvents } from '../webhooks/events.ts'
@@ -16,17 +17,6 @@ const PATH = '/api/v1/tenants/:tenant/webhooks'
 const OVERLAP = 24 * 3_600
 const MOST_OVERLAP = 30 * OVERLAP
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
-const LONGEST_URL = 2_000
-
-const documentSchema = object({
-  url: z.string().max(LONGEST_URL, `at most ${LONGEST_URL} characters`),
-  events: z
-    .array(z.enum(webhookEvents))
-    .min(1, 'at least one event')
-    .max(webhookEvents.length, 'each event once')
-    .default([...webhookEvents]),
-  enabled: z.boolean().default(true),
-})
 
 const shownSchema = z.object({
   name: z.string(),
@@ -100,7 +90,7 @@ export const webhookRoutes: readonly Route[] = [
       description:
         'The secret that messages are signed with (Standard Webhooks) is in the answer that makes the webhook, and nowhere ' +
         'else. A change keeps it.',
-      body: jsonBody(documentSchema),
+      body: jsonBody(webhookSchema),
       answers: {
         200: answer('The webhook as it is now', changedSchema),
         201: answer('The webhook was made', changedSchema.extend({ secret: z.string() })),
@@ -112,7 +102,7 @@ export const webhookRoutes: readonly Route[] = [
       const wrong = nameProblem('webhook', name)
       if (wrong !== null) return invalid([wrong])
       const url = URL.parse(body.url)
-      const urlWrong = urlProblem(url, allowsPrivate(env))
+      const urlWrong = webhookUrlProblem(url, allowsPrivate(env))
       if (url === null || urlWrong !== null) return invalid([urlWrong ?? ''])
       const address = await checkAddress(url, env)
       if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
@@ -203,15 +193,6 @@ export const webhookRoutes: readonly Route[] = [
         : problem(404, 'No such dead letter', 'This webhook has no dead letter of that id.'),
   ),
 ]
-
-function urlProblem(url: URL | null, isPrivateAllowed: boolean): string | null {
-  const allowed = `allowed: an https URL${isPrivateAllowed ? ', or http' : ''}, without user name and fragment`
-  if (url === null) return `/url: found what is no URL; ${allowed}`
-  if (url.protocol !== 'https:' && !(isPrivateAllowed && url.protocol === 'http:'))
-    return `/url: found the scheme ${JSON.stringify(url.protocol.slice(0, 20))}; ${allowed}`
-  if (url.username !== '' || url.password !== '') return `/url: found a user name; ${allowed}`
-  return url.hash === '' ? null : `/url: found a fragment; ${allowed}`
-}
 
 /** A receiver's URL is often all that one needs to write to it: whoever may not set it sees where it leads alone. */
 function shown(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {

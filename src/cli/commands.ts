@@ -26,6 +26,8 @@ export interface Command {
   readonly operands: Operands
   readonly options: readonly Option[]
   readonly exitCodes: string
+  /** The exit code where it is not understood; 2 where absent. */
+  readonly failure?: Outcome['code']
   readonly examples: readonly string[]
   readonly run: (given: Given, world: World) => Promise<Outcome>
 }

@@ -58,8 +58,21 @@ function perform(
   world: World,
 ): Outcome | Promise<Outcome> {
   const given = readArguments(words, [...command.options, ...everywhere], command.operands)
-  if (!('operands' in given)) return misuse(nameOf(command), given)
-  return given.switches.has('help') ? help(commandHelp(command)) : command.run(given, world)
+  if (!('operands' in given)) {
+    const outcome = misuse(nameOf(command), given)
+    return { ...outcome, code: command.failure ?? outcome.code }
+  }
+  if (given.switches.has('help')) return help(commandHelp(command))
+  const { failure } = command
+  return failure === undefined ? command.run(given, world) : command.run(given, world).catch(broken(failure))
+}
+
+/** Where the program itself is wrong, and its usual exit code would pass for an answer. */
+function broken(code: Outcome['code']): (error: unknown) => Outcome {
+  return (error) => {
+    const errors = [`gatehouse: ${String(error)}`]
+    return { code, lines: [], errors, data: { errors } }
+  }
 }
 
 const version: Option = { name: 'version', value: null, help: '' }

@@ -2,10 +2,9 @@
  * The grants of a tenant, and which of their principals have yet to be told of a change: those whose `pushed` is
  * behind their `revision`. Whatever changes a grant's configuration touches it in the same transaction.
  */
+import { MOST } from './capacity.ts'
 import { type GrantDocument, type GrantView, Refusal } from './contract.ts'
 import { stampOf } from './stamps.ts'
-
-const MOST_GRANTS = 5_000
 
 /** A grant as stored, deleted ones included until their principal knows. */
 export interface StoredGrant extends GrantView {
@@ -96,8 +95,8 @@ export function writeGrant(
   nowMs: number,
 ): void {
   const before = viewGrant(sql, name)
-  if (before === null && grantNames(sql).length >= MOST_GRANTS) {
-    throw new Refusal('conflict', [`found ${MOST_GRANTS} grants already; allowed: at most ${MOST_GRANTS}`])
+  if (before === null && grantNames(sql).length >= MOST.grants) {
+    throw new Refusal('conflict', [`found ${MOST.grants} grants already; allowed: at most ${MOST.grants}`])
   }
   const { label, policy, owner, sessions, expiresAtMs } = document
   const servers = JSON.stringify(document.servers)

@@ -2,11 +2,10 @@
 
 import type { PersonRole } from '../admin/roles.ts'
 import { sameBytes } from '../same-bytes.ts'
+import { MOST } from './capacity.ts'
 import { type PersonDocument, type PersonView, Refusal } from './contract.ts'
 import { forgetRepeatsOf } from './repeats.ts'
 import { stampOf } from './stamps.ts'
-
-const MOST_PEOPLE = 500
 
 interface PersonRow extends Record<string, SqlStorageValue> {
   name: string
@@ -53,8 +52,8 @@ export function writePerson(
   nowMs: number,
 ): void {
   const before = readPerson(sql, name, nowMs)
-  if (before === null && listPeople(sql, nowMs).length >= MOST_PEOPLE)
-    throw new Refusal('conflict', [`found ${MOST_PEOPLE} people already; allowed: at most ${MOST_PEOPLE}`])
+  if (before === null && listPeople(sql, nowMs).length >= MOST.people)
+    throw new Refusal('conflict', [`found ${MOST.people} people already; allowed: at most ${MOST.people}`])
   const other = email === null ? null : personByEmail(sql, email, nowMs)
   if (other !== null && other.name !== name)
     throw new Refusal('conflict', [`/email: found the address of ${other.name}; allowed: one of nobody else`])

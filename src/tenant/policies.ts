@@ -1,8 +1,8 @@
 /** Policies: immutable numbered versions, and a pointer to the current one; a deleted policy has none, and its versions still. */
+import { MOST } from './capacity.ts'
 import { type By, type PolicySummary, type PolicyView, Refusal } from './contract.ts'
 import { stampOf } from './stamps.ts'
 
-const MOST_POLICIES = 500
 /** Of each policy; the oldest go first. */
 const MOST_VERSIONS = 100
 /** Deleted policies whose versions are kept; those that were deleted first go, and their numbers with them. */
@@ -136,9 +136,9 @@ export function deletePolicy(
 }
 
 function refuseTooMany(sql: SqlStorage): void {
-  if (policyNames(sql).length < MOST_POLICIES) return
+  if (policyNames(sql).length < MOST.policies) return
   throw new Refusal('conflict', [
-    `found ${MOST_POLICIES} policies already; allowed: at most ${MOST_POLICIES}`,
+    `found ${MOST.policies} policies already; allowed: at most ${MOST.policies}`,
   ])
 }
 

@@ -1,10 +1,10 @@
 /** A tenant's named secrets, sealed, and the headers of servers that are made of them. Values only ever go in. */
+
 import { keyIdOf } from '../secrets/seal.ts'
+import { MOST } from './capacity.ts'
 import { Refusal, type SecretView } from './contract.ts'
 import type { HeaderValue, SecretHeader } from './server-document.ts'
 import { stampOf } from './stamps.ts'
-
-const MOST_SECRETS = 500
 
 interface SecretRow extends Record<string, SqlStorageValue> {
   name: string
@@ -43,8 +43,8 @@ export function writeSecret(
   nowMs: number,
 ): void {
   const isNew = viewSecret(sql, name) === null
-  if (isNew && sealedSecrets(sql).size >= MOST_SECRETS)
-    throw new Refusal('conflict', [`found ${MOST_SECRETS} secrets already; allowed: at most ${MOST_SECRETS}`])
+  if (isNew && sealedSecrets(sql).size >= MOST.secrets)
+    throw new Refusal('conflict', [`found ${MOST.secrets} secrets already; allowed: at most ${MOST.secrets}`])
   sql.exec(
     `INSERT INTO secrets (name, sealed, origins, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, origins = excluded.origins,

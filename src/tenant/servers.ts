@@ -1,6 +1,8 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
+
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
 import { type Declared, nothingDeclared } from '../upstream/declared.ts'
+import { MOST } from './capacity.ts'
 import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { forgetListing, readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
@@ -9,7 +11,6 @@ import { clearSeen, seenDigests } from './seen.ts'
 import type { ServerDocument } from './server-document.ts'
 import { stampOf } from './stamps.ts'
 
-const MOST_SERVERS = 100
 /** What a server says of itself, and of its failures, is kept no longer than this. */
 const LONGEST_NAME = 256
 const LONGEST_MESSAGE = 1_000
@@ -77,8 +78,8 @@ export function writeServer(
   nowMs: number,
 ): void {
   const before = readServer(sql, name)
-  if (before === null && serverNames(sql).length >= MOST_SERVERS) {
-    throw new Refusal('conflict', [`found ${MOST_SERVERS} servers already; allowed: at most ${MOST_SERVERS}`])
+  if (before === null && serverNames(sql).length >= MOST.servers) {
+    throw new Refusal('conflict', [`found ${MOST.servers} servers already; allowed: at most ${MOST.servers}`])
   }
   sql.exec(
     `INSERT INTO servers (name, document, headers, created_at, updated_at, incarnation)

@@ -1,4 +1,5 @@
 /** Webhooks, changed: registered, removed, and a dead letter sent again. */
+import { MOST } from './capacity.ts'
 import { recordChange } from './changes.ts'
 import { type By, type Change, Refusal, type Removal } from './contract.ts'
 import { present } from './present.ts'
@@ -8,8 +9,6 @@ import { refusedBy, type Tenancy } from './tenancy.ts'
 import * as messages from './webhook-messages.ts'
 import { openSecret, sealSecret } from './webhook-secrets.ts'
 import * as webhooks from './webhooks.ts'
-
-const MOST_WEBHOOKS = 50
 
 /** Registers a webhook, with this secret, or changes it: then it keeps the secret that it has. */
 export async function putWebhook(
@@ -38,8 +37,8 @@ export async function putWebhook(
     // As in putGrant: made by the same request, whose answer was lost.
     if (isRepeated) return { created: true, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
     demand(sql, by.expected, `webhook/${name}`, before !== null)
-    if (before === null && webhooks.webhookNames(sql).length >= MOST_WEBHOOKS)
-      throw new Refusal('conflict', [`found ${MOST_WEBHOOKS} webhooks; allowed: as many of a tenant`])
+    if (before === null && webhooks.webhookNames(sql).length >= MOST.webhooks)
+      throw new Refusal('conflict', [`found ${MOST.webhooks} webhooks; allowed: as many of a tenant`])
     webhooks.writeWebhook(sql, name, document, sealed, nowMs)
     const detail = { events: document.events.join(' '), enabled: document.enabled }
     record(sql, by, 'webhook.put', `webhook/${name}`, detail, nowMs)

@@ -168,6 +168,20 @@ describe('a policy', () => {
     expect(said('/resources/daed+x:*')).toMatch(/did you mean "dead\+x:\*"\?$/)
   })
 
+  test('is checked again when it is rolled back, for servers go', async () => {
+    await admin('PUT', 'acme/servers/crm', { url: 'https://crm.example.com/mcp' })
+    await tenantObject('acme').observe('crm', {
+      digest: 'one',
+      toolsJson: '[{"name":"find","inputSchema":{}}]',
+    })
+    expect((await put({ ...ALLOW, hide: ['crm__find'] })).body?.warnings).toEqual([])
+    await put(DENY)
+    await admin('DELETE', 'acme/servers/crm')
+    expect((await admin('POST', 'acme/policies/main/rollback', { version: 1 })).body?.warnings).toEqual([
+      expect.stringContaining('/hide/0: found the tool "crm__find" of the server "crm", which is not there'),
+    ])
+  })
+
   test('is not deleted under a grant', async () => {
     await makeGrant('acme', 'bot')
     const refused = await admin('DELETE', 'acme/policies/bot')

@@ -149,7 +149,8 @@ test('whoever stops reading does no harm', () => {
 describe('a gateway that does not answer', () => {
   let asked = 0
   const server = createServer((request, response) => {
-    asked += 1
+    // One that another test has given up on may arrive late.
+    if (request.url !== '/') asked += 1
     if (request.method === 'POST') response.end('{"token":"gh_acme_bot_x","warnings":[],"pending":1}')
   })
   let url = ''
@@ -229,7 +230,9 @@ describe('docs/cli.md', () => {
       GATEHOUSE_TENANT: 'acme',
     }
     const { stdout } = spawnSync('sh', ['-c', program], { cwd: root, encoding: 'utf8', env })
-    expect(stdout.replaceAll(/gh_acme_bot_[A-Za-z0-9_-]+/g, 'gh_acme_bot_…')).toBe(output)
+    expect(
+      stdout.replaceAll(/gh_acme_bot_[A-Za-z0-9_-]+/g, 'gh_acme_bot_…').replaceAll(/whsec_\S+/g, 'whsec_…'),
+    ).toBe(output)
   })
 
   test('never names a package of npm that is not ours', () => {

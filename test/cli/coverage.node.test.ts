@@ -16,6 +16,7 @@ const files = {
   'tools.json': '{"tools":[]}',
   '-': 'value',
   't/grants/applied.yaml': '{}',
+  't/webhooks/applied.yaml': 'url: http://127.0.0.1:9/hook',
 }
 
 /**
@@ -89,6 +90,7 @@ const lines: readonly string[] = [
   'outbox status bot',
   'outbox list bot --state dead',
   'outbox replay bot e1 --reason r',
+  'apply t --plan',
   'apply t --yes --prune --headers --reason r --wait',
   'grant revoke bot --yes --reason r --wait',
   'policy remove readers --yes --reason r',

@@ -5,7 +5,16 @@ import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { type Direction, DURATION, durationSeconds, momentAllowed, relativeMs } from '../moment.ts'
-import { type Misuse, misuse, type Outcome, PROBLEMS, unreadable, visible, type World } from '../outcome.ts'
+import {
+  MISUSE,
+  type Misuse,
+  misuse,
+  type Outcome,
+  PROBLEMS,
+  unreadable,
+  visible,
+  type World,
+} from '../outcome.ts'
 import { broken } from '../source.ts'
 import { type Api, Ended, NO_TENANT, openApi } from './api.ts'
 import { connection, readLink } from './link.ts'
@@ -34,6 +43,10 @@ export interface AdminCommand {
    * person should read before answering. Throws `Ended` where the operands cannot be meant.
    */
   readonly destroys?: (api: Api, given: Given) => Destruction
+  /** The exit code where there is no answer; 2 where absent. */
+  readonly failure?: Outcome['code']
+  /** The tenant where neither the command line, the environment nor the token names one. */
+  readonly tenantBehind?: (given: Given, world: World) => Promise<string | null>
   readonly run: (api: Api, given: Given, world: World) => Promise<Outcome>
 }
 
@@ -74,6 +87,7 @@ export function administer(spec: AdminCommand): Command {
     summary,
     operands,
     examples,
+    ...(spec.failure === undefined ? {} : { failure: spec.failure }),
     exitCodes: spec.exitCodes ?? '0 done; 1 the gateway will not; 2 not understood, or no answer',
     options: [
       ...options,
@@ -86,8 +100,9 @@ export function administer(spec: AdminCommand): Command {
     run: async (given, world) => {
       const named = spec.namesTenant === true ? (given.operands[0] ?? null) : null
       const tenant = spec.ofDeployment === true ? NO_TENANT : named
-      const link = readLink(given, world, tenant)
-      if (!('origin' in link)) return misuse(called, link)
+      const behind = (await spec.tenantBehind?.(given, world)) ?? null
+      const link = readLink(given, world, tenant, behind)
+      if (!('origin' in link)) return failed(spec, misuse(called, link))
       try {
         const reason = changes ? (given.values.get('reason') ?? null) : null
         const api = openApi(called, link, world, { reason })
@@ -100,11 +115,16 @@ export function administer(spec: AdminCommand): Command {
         const waits = spec.tells === true && given.switches.has('wait')
         return waits ? untilTold(api, outcome, world) : outcome
       } catch (error) {
-        if (error instanceof Ended) return error.outcome
+        if (error instanceof Ended) return failed(spec, error.outcome)
         throw error
       }
     },
   }
+}
+
+/** An outcome without an answer, with the exit code that the command has for that. */
+function failed({ failure = MISUSE }: Pick<AdminCommand, 'failure'>, outcome: Outcome): Outcome {
+  return outcome.code === MISUSE ? { ...outcome, code: failure } : outcome
 }
 
 /** Ends the command: what was typed cannot be meant. */

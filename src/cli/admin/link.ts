@@ -29,8 +29,14 @@ export const connection: readonly Option[] = [
  * Reads it, or says what is missing.
  *
  * @param tenant of the command's own words, before all others
+ * @param behind the tenant where nothing else names one
  */
-export function readLink(given: Given, world: World, tenant: string | null = null): Link | readonly Misuse[] {
+export function readLink(
+  given: Given,
+  world: World,
+  tenant: string | null = null,
+  behind: string | null = null,
+): Link | readonly Misuse[] {
   const problems: Misuse[] = []
   const of = (option: string, variable: string) => given.values.get(option) ?? world.variable(variable)
   const url = of('url', 'GATEHOUSE_URL')
@@ -46,7 +52,7 @@ export function readLink(given: Given, world: World, tenant: string | null = nul
   else if (!isHeaderValue(token))
     problems.push({ found: 'a token with other characters', allowed: 'visible ASCII characters' })
   const access = accessHeaders(world, problems)
-  const name = tenant ?? of('tenant', 'GATEHOUSE_TENANT') ?? tenantOf(token)
+  const name = tenant ?? of('tenant', 'GATEHOUSE_TENANT') ?? tenantOf(token) ?? behind
   if (name === null) problems.push({ found: 'no tenant', allowed: '--tenant T, or GATEHOUSE_TENANT' })
   if (problems.length > 0 || origin === null || token === undefined || name === null) return problems
   return { origin, token, tenant: name, access }

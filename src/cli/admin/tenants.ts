@@ -1,7 +1,8 @@
 /** `tenant …`: the tenant itself. */
+import { mismatch, readTenantFile } from '../apply/tenant-file.ts'
 import type { Command } from '../commands.ts'
-import { fine } from '../outcome.ts'
-import { changed } from './api.ts'
+import { fine, PROBLEMS, type World } from '../outcome.ts'
+import { type Api, changed, Ended, type Json } from './api.ts'
 import { administer, file, keyOf, ONE, objectIn, secondsOf } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'
 
@@ -21,7 +22,7 @@ export const tenantCommands: readonly Command[] = [
     run: async (api, given, world) => {
       const { values } = given
       const from = values.get('file')
-      const body = from === undefined ? {} : await objectIn(api, from, world)
+      const body = from === undefined ? {} : ((await settingsIn(api, from, world)) ?? {})
       const made = await api.put('', { body, absent: true, ...keyOf(given) })
       return changed(`tenant ${api.tenant} created`, made)
     },
@@ -37,7 +38,10 @@ export const tenantCommands: readonly Command[] = [
     tells: true,
     examples: ['gatehouse tenant set acme --file tenant.yaml'],
     run: async (api, { values }, world) => {
-      const body = await objectIn(api, values.get('file') ?? '-', world)
+      const from = values.get('file') ?? '-'
+      const body = await settingsIn(api, from, world)
+      // Settings are replaced as a whole: none would be those of the beginning.
+      if (body === null) throw unfit([`${from}: found nothing but its name; allowed: settings`])
       const { tag } = await api.get('')
       return changed(`tenant ${api.tenant} changed`, await api.put('', { body, match: tag }))
     },
@@ -125,3 +129,19 @@ export const tenantCommands: readonly Command[] = [
     },
   }),
 ]
+
+/** Settings out of a file that `apply` takes as well: it may say whose they are. Null: it says nothing else. */
+async function settingsIn(api: Api, from: string, world: World): Promise<Json | null> {
+  const file = readTenantFile(await objectIn(api, from, world))
+  const other = mismatch(from, file, api.tenant)
+  const problems = [
+    ...file.problems.map((problem) => `${from}: ${problem}`),
+    ...(other === null ? [] : [other]),
+  ]
+  if (problems.length > 0) throw unfit(problems)
+  return file.settings as Json | null
+}
+
+function unfit(problems: readonly string[]): Ended {
+  return new Ended({ code: PROBLEMS, lines: [], errors: problems, data: { errors: problems } })
+}

@@ -1,29 +1,47 @@
 /**
- * Grants that are being made, written down before they are: a token is told once, and a run that dies between making a
- * grant and printing its token would lose it. The next run asks again, with the same `Idempotency-Key`. There is no
- * secret in it.
+ * Grants and webhooks that are being made, written down before they are: a token, or a secret, is told once, and a run
+ * that dies between making one and printing that would lose it. The next run asks again, with the same `Idempotency-Key`.
+ * There is nothing in it but what the folder says already. Each is a file of its own, so that of two runs at once neither
+ * forgets what the other is at.
  */
+import * as z from 'zod/v4'
 import type { World } from '../outcome.ts'
 
-/** A request for a grant, exactly as it was sent. */
+/** A request for something, exactly as it was sent. */
 export interface Unfinished {
-  readonly grant: string
+  readonly kind: 'grant' | 'webhook'
+  readonly name: string
   readonly key: string
   readonly body: unknown
   readonly reason: string | null
 }
 
 export interface Journal {
-  readonly file: string
-  /** What an earlier run left. */
+  readonly folder: string
+  /** What earlier runs left, or others are at. */
   readonly left: readonly Unfinished[]
-  /** Adds a request; why it cannot be written, or null. */
+  /** Writes a request down; why it cannot be written, or null. */
   begin(request: Unfinished): Promise<string | null>
-  /** This grant's token is known, or there is none to be known. */
-  settle(grant: string): void
+  /** What is told once of this is known, or there is nothing to be known. */
+  settle(kind: Unfinished['kind'], name: string): void
   /** What is known has been printed: it need not be asked for again. */
   end(): Promise<void>
 }
+
+const entry = z.object({
+  kind: z.enum(['grant', 'webhook']),
+  name: z.string(),
+  key: z.string(),
+  body: z.unknown(),
+  reason: z.string().nullable(),
+})
+/** As it was before there were webhooks in it: one file for all. */
+const olderFile = z.array(
+  z
+    .object({ grant: z.string(), key: z.string(), body: z.unknown(), reason: z.string().nullable() })
+    .transform(({ grant, ...rest }) => ({ ...rest, kind: 'grant' as const, name: grant })),
+)
+const fileContent = z.union([entry.transform((it) => [it]), olderFile])
 
 /** The journal of one tenant of one gateway, beside the files. */
 export async function openJournal(
@@ -33,36 +51,54 @@ export async function openJournal(
   world: World,
 ): Promise<Journal> {
   const host = origin.replace(/^https?:\/\//, '').replace(/[^a-z0-9.-]/gi, '_')
-  const file = `${folder}/.gatehouse/${host}_${tenant}.json`
-  const left = await readLeft(file, world)
-  const now = new Map(left.map((it) => [it.grant, it]))
-  let isChanged = false
+  const own = `${folder}/.gatehouse`
+  const stem = `${host}_${tenant}`
+  /** Files by what is in them. */
+  const files = new Map<string, Set<string>>()
+  const keep = (kind: string, name: string, file: string) => {
+    const id = `${kind}/${name}`
+    files.set(id, (files.get(id) ?? new Set()).add(file))
+  }
+  const left: Unfinished[] = []
+  for (const name of (await world.list(own)) ?? []) {
+    if (name !== `${stem}.json` && !(name.startsWith(`${stem}~`) && name.endsWith('.json'))) continue
+    const file = `${own}/${name}`
+    for (const it of await readEntries(file, world)) {
+      left.push(it)
+      keep(it.kind, it.name, file)
+    }
+  }
+  const settled = new Set<string>()
   return {
-    file,
+    folder: own,
     left,
-    begin: (request) => {
-      now.set(request.grant, request)
-      return world.write(file, textOf(now))
+    begin: async (request) => {
+      const file = `${own}/${stem}~${request.kind}~${request.name}~${request.key}.json`
+      const problem = await world.write(file, `${JSON.stringify(request)}\n`)
+      if (problem === null) {
+        keep(request.kind, request.name, file)
+        settled.delete(`${request.kind}/${request.name}`)
+      }
+      return problem
     },
-    settle: (grant) => {
-      isChanged = now.delete(grant) || isChanged
+    settle: (kind, name) => {
+      settled.add(`${kind}/${name}`)
     },
     end: async () => {
-      if (isChanged) await world.write(file, now.size === 0 ? null : textOf(now))
+      const open = new Set([...files].filter(([id]) => !settled.has(id)).flatMap(([, names]) => [...names]))
+      // The older file is of several, and goes with the last of them.
+      for (const id of settled)
+        for (const file of files.get(id) ?? []) if (!open.has(file)) await world.write(file, null)
     },
   }
 }
 
-function textOf(requests: ReadonlyMap<string, Unfinished>): string {
-  return `${JSON.stringify([...requests.values()])}\n`
-}
-
-async function readLeft(file: string, world: World): Promise<readonly Unfinished[]> {
+async function readEntries(file: string, world: World): Promise<readonly Unfinished[]> {
   const content = await world.read(file)
   if (!content.ok) return []
   try {
-    const left = JSON.parse(new TextDecoder().decode(content.bytes)) as Unfinished[]
-    return left.filter(({ grant, key }) => typeof grant === 'string' && typeof key === 'string')
+    const read = fileContent.safeParse(JSON.parse(new TextDecoder().decode(content.bytes)))
+    return read.success ? read.data : []
   } catch {
     return []
   }

@@ -1,20 +1,31 @@
 /** What has to be done so that a tenant is what a folder says. Reads the gateway; changes nothing. */
-import { nativeServerNames } from '../../native/server-names.ts'
-import { EVERY_UPSTREAM } from '../../tenant/grant-document.ts'
-import { KEPT, type ServerDocument } from '../../tenant/server-document.ts'
-import { type Api, type Json, part } from '../admin/api.ts'
+import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
+import type { Api, Json } from '../admin/api.ts'
 import { loaded } from '../admin/deployed.ts'
+import { gatewayTools } from '../admin/gateway-tools.ts'
 import { changesBetween } from '../changes.ts'
 import { changeLines } from '../diff.ts'
+import { gatewayWords, warningLines } from '../source.ts'
+import { placeProblems } from './addresses.ts'
+import { namesGone } from './after.ts'
 import { canonical } from './canonical.ts'
+import { planProblems } from './checks.ts'
+import {
+  grantDifferences,
+  serverDifferences,
+  settingsDifferences,
+  webhookDifferences,
+} from './differences.ts'
 import type { Unfinished } from './journal.ts'
-import type { Wanted, WantedGrant, WantedPolicy, WantedServer } from './wanted.ts'
-
-export type Kind = 'tenant' | 'server' | 'policy' | 'grant'
+import { type Folder, type Kind, kinds, pathOf } from './kinds.ts'
+import { peopleSteps } from './people-steps.ts'
+import { roleProblems } from './roles.ts'
+import { mayAdminister, readThere, type There, type Things } from './there.ts'
+import type { Wanted, WantedPolicy } from './wanted.ts'
 
 export interface Step {
   readonly action: 'create' | 'change' | 'delete'
-  readonly kind: Kind
+  readonly kind: Kind | 'tenant'
   readonly name: string
   /** Of the API. */
   readonly path: string
@@ -24,8 +35,10 @@ export interface Step {
   readonly tag: string | null
   /** What changes, for people. */
   readonly details: readonly string[]
-  /** A grant whose token an earlier run did not live to print: asked for again, exactly so. */
-  readonly unfinished?: Unfinished
+  /** Requests of earlier runs that did not live to print its token or secret: asked again, exactly so. */
+  readonly unfinished?: readonly Unfinished[]
+  /** Warnings that the plan has said, in the gateway's words: its answer need not say them again. */
+  readonly said?: ReadonlySet<string>
 }
 
 export interface PlanOptions {
@@ -34,103 +47,124 @@ export interface PlanOptions {
   /** Whether header values are written again, though nothing can tell whether they are other ones. */
   readonly headers: boolean
   readonly unfinished: readonly Unfinished[]
+  /** Unix milliseconds. */
+  readonly nowMs: number
 }
 
-/** The steps, in an order in which each has what it needs; or what does not fit together. */
-export async function planOf(
-  api: Api,
-  wanted: Wanted,
-  options: PlanOptions,
-): Promise<readonly Step[] | { readonly problems: readonly string[] }> {
-  const tenant = await api.find('')
-  const has = <T>(items: () => Promise<T>, none: T) => (tenant === null ? none : items())
-  const servers = byName(await has(() => api.all('/servers'), []))
-  const policies = byName(await has(() => api.all('/policies'), []))
-  const problems = [
-    ...(await missingSecrets(api, wanted, tenant !== null)),
-    ...missingReferences(wanted, servers, policies, options.prune),
-  ]
-  if (problems.length > 0) return { problems }
-  const grants =
-    wanted.grants === null ? new Map<string, Json>() : byName(await has(() => api.all('/grants'), []))
+export interface Plan {
+  /** In an order in which each has what it needs. None where there are problems. */
+  readonly steps: readonly Step[]
+  /** Everything that does not fit together. */
+  readonly problems: readonly string[]
+  /** What should be read before anything is agreed to. */
+  readonly warnings: readonly string[]
+}
+
+/** The steps, or what does not fit together. */
+export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Promise<Plan> {
+  const { prune } = options
+  const there = await readThere(api, wanted, prune)
+  const problems = planProblems(wanted, there, prune, options.nowMs)
+  if (problems.length > 0) return { steps: [], problems, warnings: [] }
   const steps = [
-    ...tenantSteps(wanted, tenant, api.tenant),
-    ...(await serverSteps(api, wanted.servers ?? new Map(), servers, options.headers)),
-    ...(await policySteps(api, wanted.policies ?? new Map(), policies)),
-    ...(await grantSteps(api, wanted.grants ?? new Map(), grants, options.unfinished)),
+    ...tenantSteps(wanted, there, api.tenant),
+    ...(await personSteps(api, wanted, there)),
+    ...(await serverSteps(api, wanted, there, options.headers)),
+    ...(await policySteps(api, wanted, there)),
+    ...(await madeOnce(api, 'grants', wanted.grants, there.grants, grantDifferences, options.unfinished)),
+    ...(await madeOnce(
+      api,
+      'webhooks',
+      wanted.webhooks,
+      there.webhooks,
+      webhookDifferences,
+      options.unfinished,
+    )),
+    ...(await deletions(api, wanted, there, prune)),
   ]
-  if (!options.prune) return steps
-  // What others hang on goes last.
-  return [
-    ...steps,
-    ...(await deletions(api, 'grant', wanted.grants, grants)),
-    ...(await deletions(api, 'policy', wanted.policies, policies)),
-    ...(await deletions(api, 'server', wanted.servers, servers)),
-  ]
+  const places = mayAdminister(there.asker)
+    ? await placeProblems(api, wanted, steps)
+    : { problems: [], warnings: [] }
+  const names = await nameWarnings(api, wanted, there, prune, steps)
+  const refused = [...roleProblems(steps, there.asker), ...places.problems]
+  const warnings = [...places.warnings, ...names.warnings]
+  return { steps: refused.length > 0 ? [] : names.steps, problems: refused, warnings }
 }
 
-const paths = { server: '/servers', policy: '/policies', grant: '/grants' } as const
-
-function pathOf(kind: Exclude<Kind, 'tenant'>, name: string): string {
-  return `${paths[kind]}/${part(name)}`
-}
-
-function byName(items: readonly Json[]): Map<string, Json> {
-  return new Map(items.map((item) => [String(item.name), item]))
-}
-
-function tenantSteps(
-  { tenant: wanted }: Wanted,
-  there: { readonly body: Json; readonly tag: string | null } | null,
-  name: string,
-): Step[] {
+function tenantSteps({ tenant: wanted }: Wanted, { tenant: there }: There, name: string): Step[] {
   const step = { kind: 'tenant' as const, name, path: '', body: wanted?.document ?? {} }
   if (there === null) return [{ ...step, action: 'create', tag: null, details: [] }]
-  const details = wanted === null ? [] : membersThatDiffer(wanted.document, there.body)
+  const details = wanted === null ? [] : settingsDifferences(wanted.document, there.body)
   return details.length === 0 ? [] : [{ ...step, action: 'change', tag: there.tag, details }]
 }
 
-async function serverSteps(
+async function personSteps(api: Api, { people }: Wanted, { people: there }: There): Promise<Step[]> {
+  const steps: Step[] = []
+  for (const step of peopleSteps(people ?? new Map(), there ?? new Map())) {
+    const path = pathOf('people', step.name)
+    const tag = step.action === 'create' ? null : (await api.get(path)).tag
+    steps.push({ ...step, kind: 'person', path, tag })
+  }
+  return steps
+}
+
+async function serverSteps(api: Api, wanted: Wanted, there: There, again: boolean): Promise<Step[]> {
+  const differs = (document: Parameters<typeof serverDifferences>[0], now: Json) =>
+    serverDifferences(document, now, again)
+  return thingSteps(api, 'servers', wanted.servers, there.servers, differs)
+}
+
+/** Those that are not there, and those that are otherwise: compared with the list, and with what is there now. */
+async function thingSteps<D extends object>(
   api: Api,
-  wanted: ReadonlyMap<string, WantedServer>,
-  there: ReadonlyMap<string, Json>,
-  again: boolean,
+  folder: Folder,
+  wanted: ReadonlyMap<string, { readonly document: D }> | null,
+  there: Things | null,
+  differences: (document: D, now: Json) => string[],
 ): Promise<Step[]> {
   const steps: Step[] = []
-  for (const [name, { document }] of wanted) {
-    const step = { kind: 'server' as const, name, path: pathOf('server', name), body: document }
-    const listed = there.get(name)
+  for (const [name, { document }] of wanted ?? []) {
+    const step = { kind: kinds[folder], name, path: pathOf(folder, name), body: document }
+    const listed = there?.get(name)
     if (listed === undefined) steps.push({ ...step, action: 'create', tag: null, details: [] })
-    else if (serverDifferences(document, listed, again).length > 0) {
+    else if (differences(document, listed).length > 0) {
       const { body, tag } = await api.get(step.path)
-      const details = serverDifferences(document, body, again)
+      const details = differences(document, body)
       if (details.length > 0) steps.push({ ...step, action: 'change', tag, details })
     }
   }
   return steps
 }
 
-function serverDifferences(document: ServerDocument, there: Json, again: boolean): string[] {
-  const literals = Object.values(document.headers).some((value) => typeof value === 'string')
-  const headers = Object.entries(document.headers).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? KEPT : value,
-  ])
-  const shown = { ...document, headers: Object.fromEntries(headers) as Json }
-  return [
-    ...membersThatDiffer(shown, { ...there, headers: there.headers ?? {} }),
-    ...(again && literals ? ['header values'] : []),
-  ]
+/** The same of things whose token or secret is told once, when they are made. */
+async function madeOnce<D extends object>(
+  api: Api,
+  folder: 'grants' | 'webhooks',
+  wanted: ReadonlyMap<string, { readonly document: D }> | null,
+  there: Things | null,
+  differences: (document: D, now: Json) => string[],
+  unfinished: readonly Unfinished[],
+): Promise<Step[]> {
+  const begun = Map.groupBy(
+    unfinished.filter((it) => it.kind === kinds[folder]),
+    (it) => it.name,
+  )
+  const rest = new Map([...(wanted ?? [])].filter(([name]) => !begun.has(name)))
+  const what = folder === 'grants' ? 'token' : 'secret'
+  const again = [...(wanted ?? [])].flatMap(([name, { document }]): Step[] => {
+    const it = begun.get(name)
+    if (it === undefined) return []
+    const details = [`an earlier run did not come to print its ${what}`]
+    const step = { kind: kinds[folder], name, path: pathOf(folder, name), body: document }
+    return [{ ...step, action: 'create', tag: null, details, unfinished: it }]
+  })
+  return [...again, ...(await thingSteps(api, folder, rest, there, differences))]
 }
 
-async function policySteps(
-  api: Api,
-  wanted: ReadonlyMap<string, WantedPolicy>,
-  there: ReadonlyMap<string, Json>,
-): Promise<Step[]> {
+async function policySteps(api: Api, { policies }: Wanted, { policies: there }: There): Promise<Step[]> {
   const steps: Step[] = []
-  for (const [name, { document, policy, file }] of wanted) {
-    const step = { kind: 'policy' as const, name, path: pathOf('policy', name), body: document }
+  for (const [name, { document, policy, file }] of policies ?? []) {
+    const step = { kind: 'policy' as const, name, path: pathOf('policies', name), body: document }
     if (!there.has(name)) {
       steps.push({ ...step, action: 'create', tag: null, details: [] })
       continue
@@ -144,120 +178,65 @@ async function policySteps(
   return steps
 }
 
-async function grantSteps(
-  api: Api,
-  wanted: ReadonlyMap<string, WantedGrant>,
-  there: ReadonlyMap<string, Json>,
-  unfinished: readonly Unfinished[],
-): Promise<Step[]> {
+/** What others hang on goes last, and people, who may be the owners of all, at the very end. */
+const deleted: readonly Folder[] = ['webhooks', 'grants', 'policies', 'servers', 'secrets', 'people']
+
+async function deletions(api: Api, wanted: Wanted, there: There, prune: boolean): Promise<Step[]> {
   const steps: Step[] = []
-  for (const [name, { document }] of wanted) {
-    const step = { kind: 'grant' as const, name, path: pathOf('grant', name), body: document }
-    const begun = unfinished.find((it) => it.grant === name)
-    const listed = there.get(name)
-    if (begun !== undefined) {
-      const details = ['an earlier run did not come to print its token']
-      steps.push({ ...step, action: 'create', tag: null, details, unfinished: begun })
-    } else if (listed === undefined) steps.push({ ...step, action: 'create', tag: null, details: [] })
-    else if (grantDifferences(document, listed).length > 0) {
-      const { body, tag } = await api.get(step.path)
-      const details = grantDifferences(document, body)
-      if (details.length > 0) steps.push({ ...step, action: 'change', tag, details })
+  for (const folder of deleted) {
+    for (const name of namesGone(wanted[folder], there[folder], prune)) {
+      const path = pathOf(folder, name)
+      const step = { action: 'delete' as const, kind: kinds[folder], name, path, details: [] }
+      // Secrets cannot be read, nor need they be: one that was replaced meanwhile goes all the same.
+      if (folder === 'secrets') steps.push({ ...step, tag: null })
+      else {
+        const now = await api.find(path)
+        if (now !== null) steps.push({ ...step, tag: now.tag })
+      }
     }
   }
   return steps
 }
 
-/** Names of members of a grant that are to be otherwise. */
-export function grantDifferences(document: WantedGrant['document'], there: Json): string[] {
-  const time = (value: unknown) => (typeof value === 'string' ? instant(value) : null)
-  const { expires_at, ...rest } = document
-  return [
-    ...membersThatDiffer(rest, there),
-    ...(time(expires_at) === time(there.expires_at) ? [] : ['expires_at']),
-  ]
-}
-
-/** The same moment may be written in several ways. */
-function instant(text: string): string {
-  // biome-ignore lint/style/noRestrictedGlobals: it asks for no time, it reads one
-  return new Date(text).toISOString()
-}
-
-async function deletions(
+/** The same steps, and what there is to say of the names in the policies that they write. */
+async function nameWarnings(
   api: Api,
-  kind: 'server' | 'policy' | 'grant',
-  wanted: ReadonlyMap<string, unknown> | null,
-  there: ReadonlyMap<string, Json>,
-): Promise<Step[]> {
-  const steps: Step[] = []
-  for (const [name, { built_in }] of wanted === null ? [] : there) {
-    if (wanted?.has(name) || built_in === true) continue
-    const path = pathOf(kind, name)
-    const now = await api.find(path)
-    if (now !== null) steps.push({ action: 'delete', kind, name, path, tag: now.tag, details: [] })
-  }
-  return steps
-}
-
-function membersThatDiffer(wanted: object, there: Json): string[] {
-  return Object.entries(wanted)
-    .filter(([name, value]) => canonical(value) !== canonical(there[name]))
-    .map(([name]) => name)
-}
-
-/** A header of a secret that is not there, or is not for that server, would stop the apply half-way. */
-async function missingSecrets(api: Api, { servers }: Wanted, isThere: boolean): Promise<string[]> {
-  const needed = [...(servers?.values() ?? [])].flatMap(({ file, document }) =>
-    Object.entries(document.headers).flatMap(([header, value]) =>
-      typeof value === 'string' ? [] : [{ file, header, secret: value.secret, url: document.url }],
-    ),
-  )
-  if (needed.length === 0) return []
-  const there = isThere ? await api.all('/secrets') : []
-  const originsOf = new Map(there.map(({ name, origins }) => [String(name), origins as readonly string[]]))
-  return needed.flatMap(({ file, header, secret, url }) => {
-    const found = `${file}: /headers/${header}: found the secret ${JSON.stringify(secret)}`
-    const origins = originsOf.get(secret)
-    if (origins === undefined) {
-      const allowed = [...originsOf.keys()].join(', ') || 'none yet'
-      return [
-        `${found}, which the tenant does not have; allowed: ${allowed} (gatehouse secret set makes one)`,
-      ]
-    }
-    const origin = URL.parse(url)?.origin ?? ''
-    if (origins.includes(origin)) return []
-    return [
-      `${found}, which is not for ${origin}; allowed: one of this origin (gatehouse secret set --origins ${origin})`,
-    ]
-  })
-}
-
-/** Grants under policies, and of servers, that would not be there. */
-function missingReferences(
-  { servers, policies, grants }: Wanted,
-  serversThere: ReadonlyMap<string, Json>,
-  policiesThere: ReadonlyMap<string, Json>,
+  wanted: Wanted,
+  there: There,
   prune: boolean,
-): string[] {
-  const after = (wanted: ReadonlyMap<string, unknown> | null, there: ReadonlyMap<string, unknown>) =>
-    wanted === null
-      ? [...there.keys()]
-      : prune
-        ? [...wanted.keys()]
-        : [...new Set([...wanted.keys(), ...there.keys()])]
-  const knownPolicies = after(policies, policiesThere)
-  const knownServers = [...nativeServerNames, ...after(servers, serversThere)]
-  const missing = (file: string, what: string, name: string, known: readonly string[]) =>
-    known.includes(name)
-      ? []
-      : [
-          `${file}: found the ${what} ${JSON.stringify(name)}; allowed: ${known.join(', ') || 'none: there is none'}`,
-        ]
-  return [...(grants?.values() ?? [])].flatMap(({ file, document }) => [
-    ...(document.policy === null ? [] : missing(file, 'policy', document.policy, knownPolicies)),
-    ...(document.servers === '*' ? [] : document.servers).flatMap((name) =>
-      name === EVERY_UPSTREAM ? [] : missing(file, 'server', name, knownServers),
-    ),
-  ])
+  steps: readonly Step[],
+): Promise<{ readonly steps: readonly Step[]; readonly warnings: readonly string[] }> {
+  const written = (step: Step): WantedPolicy | undefined =>
+    step.kind === 'policy' && step.action !== 'delete' ? wanted.policies?.get(step.name) : undefined
+  const tools = steps.some((step) => written(step) !== undefined) ? await gatewayTools(api) : null
+  if (tools === null) return { steps, warnings: [] }
+  const known = toolsOf(toolsAfter(tools, wanted, there, prune))
+  const warnings: string[] = []
+  const told = steps.map((step) => {
+    const policy = written(step)
+    if (policy === undefined) return step
+    const checked = policy.checked(known)
+    warnings.push(...warningLines(policy.file, checked))
+    return { ...step, said: new Set(gatewayWords(checked)) }
+  })
+  return { steps: told, warnings }
+}
+
+/** Of a server that is made, or moves, no tools are known; of one that goes, none are there. */
+function toolsAfter(
+  tools: readonly ServerTools[],
+  { servers }: Wanted,
+  { servers: there }: There,
+  prune: boolean,
+): ServerTools[] {
+  const gone = namesGone(servers, there, prune)
+  const isSame = (name: string) => {
+    const wanted = servers?.get(name)
+    return wanted === undefined || wanted.document.url === there.get(name)?.url
+  }
+  const known = tools
+    .filter(({ name }) => !gone.includes(name))
+    .map((it) => (it.isNative || isSame(it.name) ? it : { ...it, tools: null }))
+  const made = [...(servers?.keys() ?? [])].filter((name) => !known.some((it) => it.name === name))
+  return [...known, ...made.map((name) => ({ name, isNative: false, tools: null }))]
 }

@@ -1,19 +1,34 @@
 /** What a folder says a tenant is to be, and everything that is wrong with it. */
-import { isName } from '../../gateway/token.ts'
-import { nativeServerNames } from '../../native/server-names.ts'
-import { problemsOf } from '../../policy/issues.ts'
-import { loadPolicyText } from '../../policy/load.ts'
-import { describeProblem, type Problem } from '../../policy/problem.ts'
-import { readText } from '../../policy/text.ts'
-import { tenantDocument } from '../../tenant/config.ts'
-import { grantSchema, tidyServers } from '../../tenant/grant-document.ts'
-import { readServerDocument, type ServerDocument } from '../../tenant/server-document.ts'
+import type * as z from 'zod/v4'
+import type { KnownTools } from '../../policy/known-tools.ts'
+import type { personSchema } from '../../tenant/person-document.ts'
+import type { ServerDocument } from '../../tenant/server-document.ts'
 import type { SessionMode } from '../../tenant/session-mode.ts'
-import { isServerName } from '../../upstream/names.ts'
+import type { webhookSchema } from '../../tenant/webhook-document.ts'
 import type { Json } from '../admin/api.ts'
-import { describeUnreadable, type World } from '../outcome.ts'
-import { type LoadedPolicy, problemLine } from '../source.ts'
-import { withVariables } from './variables.ts'
+import type { World } from '../outcome.ts'
+import type { LoadedPolicy } from '../source.ts'
+import * as documents from './documents.ts'
+import { readSources, type Sources } from './folder.ts'
+import type { Folder } from './kinds.ts'
+import { mismatch } from './tenant-file.ts'
+
+export interface WantedTenant {
+  readonly file: string
+  readonly document: Json
+}
+
+export interface WantedPerson {
+  readonly file: string
+  readonly document: z.output<typeof personSchema>
+}
+
+/** A secret that must be there; what its value is, no file says. */
+export interface WantedSecret {
+  readonly file: string
+  /** Where it may be sent; null: the folder does not say. */
+  readonly origins: readonly string[] | null
+}
 
 export interface WantedServer {
   readonly file: string
@@ -25,6 +40,8 @@ export interface WantedPolicy {
   readonly file: string
   readonly document: unknown
   readonly policy: LoadedPolicy
+  /** The same with what there is to say of the names in it. */
+  readonly checked: (known: KnownTools) => LoadedPolicy
 }
 
 export interface WantedGrant {
@@ -39,165 +56,83 @@ export interface WantedGrant {
   }
 }
 
+export interface WantedWebhook {
+  readonly file: string
+  readonly document: z.output<typeof webhookSchema>
+}
+
 export interface Wanted {
   readonly folder: string
   /** Null: its settings are not part of the folder. */
-  readonly tenant: { readonly file: string; readonly document: Json } | null
+  readonly tenant: WantedTenant | null
   /** Null: there is no such folder, so nothing is said of them. */
+  readonly people: ReadonlyMap<string, WantedPerson> | null
+  readonly secrets: ReadonlyMap<string, WantedSecret> | null
   readonly servers: ReadonlyMap<string, WantedServer> | null
   readonly policies: ReadonlyMap<string, WantedPolicy> | null
   readonly grants: ReadonlyMap<string, WantedGrant> | null
+  readonly webhooks: ReadonlyMap<string, WantedWebhook> | null
+  /** Files that were not understood, by the name of what they may be. */
+  readonly strays: Sources['strays']
 }
 
-const DOCUMENT = /^(.+)\.(yaml|yml|json)$/
-/** Cases beside a policy. */
-const CASES = /\.test\.(yaml|yml|json)$/
-const KINDS = ['servers', 'policies', 'grants'] as const
-const PARTS = `tenant.yaml, ${KINDS.join(', ')}`
+export interface Read {
+  /** Null where something is wrong. */
+  readonly wanted: Wanted | null
+  readonly problems: readonly string[]
+  /** What is left alone, and by which name it would not be. */
+  readonly warnings: readonly string[]
+}
 
-/** Reads it all; nothing is asked of the gateway. */
+/**
+ * Reads it all; nothing is asked of the gateway. A folder for another tenant is refused for that alone.
+ *
+ * @param names of what is in the folder
+ * @param tenant the one that is asked for
+ */
 export async function readWanted(
   folder: string,
+  names: readonly string[],
+  tenant: string,
   world: World,
-): Promise<Wanted | { readonly problems: readonly string[] }> {
-  const names = await world.list(folder)
-  if (names === null) return { problems: [`${folder}: cannot be read: no such folder`] }
-  const problems: string[] = []
-  const visible = names.filter((name) => !name.startsWith('.') && !name.endsWith('.md')).toSorted()
-  const tenants = visible.filter((name) => /^tenant\.(yaml|yml|json)$/.test(name))
-  for (const name of visible)
-    if (!tenants.includes(name) && !(KINDS as readonly string[]).includes(name))
-      problems.push(`${folder}: found ${JSON.stringify(name)}; allowed: ${PARTS}`)
-  if (tenants.length > 1) problems.push(`${folder}: found ${tenants.join(', ')}; allowed: one of them`)
-
-  const read = async <T>(kind: (typeof KINDS)[number], of: Reader<T>): Promise<Map<string, T> | null> => {
-    if (!visible.includes(kind)) return null
-    const files = await world.list(`${folder}/${kind}`)
-    if (files === null) {
-      problems.push(`${folder}/${kind}: found a file; allowed: a folder`)
-      return null
-    }
+): Promise<Read> {
+  const sources = await readSources(folder, names, world)
+  const { warnings, strays } = sources
+  const file = sources.tenant === null ? null : documents.tenantFile(sources.tenant, [])
+  const other = file === null ? null : mismatch(sources.tenant?.file ?? '', file, tenant)
+  if (other !== null) return { wanted: null, problems: [other], warnings: [] }
+  const problems = [...sources.problems]
+  const settings = sources.tenant === null ? null : documents.tenant(sources.tenant, problems)
+  const all = <T>(kind: Folder, read: documents.Reader<T>): ReadonlyMap<string, T> | null => {
+    const there = sources.things[kind]
+    if (there === null) return null
     const things = new Map<string, T>()
-    for (const file of files.toSorted()) {
-      if (file.startsWith('.') || file.endsWith('.md')) continue
-      if (kind === 'policies' && CASES.test(file)) continue
-      const path = `${folder}/${kind}/${file}`
-      const [, name = ''] = DOCUMENT.exec(file) ?? []
-      if (name === '') problems.push(`${path}: found another kind of file; allowed: *.yaml, *.yml, *.json`)
-      else if (things.has(name)) problems.push(`${path}: found ${name} again; allowed: one file each`)
-      else {
-        const content = await world.read(path)
-        if (!content.ok) problems.push(describeUnreadable(path, content.reason))
-        else {
-          const thing = of(path, name, content.bytes, problems)
-          if (thing !== null) things.set(name, thing)
-        }
-      }
+    for (const [name, source] of there) {
+      const thing = read(source, name, problems)
+      if (thing !== null) things.set(name, thing)
     }
     return things
   }
-
-  const [tenantFile] = tenants
-  const tenant =
-    tenantFile === undefined ? null : await readTenant(`${folder}/${tenantFile}`, world, problems)
-  const servers = await read('servers', (path, name, bytes, found) => server(path, name, bytes, found, world))
-  const policies = await read('policies', policy)
-  const grants = await read('grants', grant)
-  return problems.length > 0 ? { problems } : { folder, tenant, servers, policies, grants }
-}
-
-/** Adds to the problems, or gives the thing. */
-type Reader<T> = (path: string, name: string, bytes: Uint8Array, problems: string[]) => T | null
-
-async function readTenant(file: string, world: World, problems: string[]): Promise<Wanted['tenant']> {
-  const content = await world.read(file)
-  if (!content.ok) {
-    problems.push(describeUnreadable(file, content.reason))
-    return null
+  const wanted: Wanted = {
+    folder,
+    tenant: settings,
+    people: all('people', documents.person),
+    secrets: all('secrets', documents.secret),
+    servers: all('servers', documents.server(world)),
+    policies: all('policies', documents.policy),
+    grants: all('grants', documents.grant),
+    webhooks: all('webhooks', documents.webhook),
+    strays,
   }
-  const value = valueIn(file, content.bytes, problems)
-  if (value === null) return null
-  const parsed = tenantDocument.safeParse(value.value)
-  if (parsed.success) return { file, document: parsed.data }
-  problems.push(...problemsOf(parsed.error.issues, value.value).map((it) => placed(file, it, value.locate)))
-  return null
+  return { wanted: problems.length > 0 ? null : wanted, problems, warnings }
 }
 
-function server(
-  file: string,
-  name: string,
-  bytes: Uint8Array,
-  problems: string[],
-  world: World,
-): WantedServer | null {
-  if (!isServerName(name)) {
-    const allowed = `a letter and at most 30 of a-z, 0-9 and -, but not ${nativeServerNames.join(', ')}`
-    problems.push(`${file}: found the name ${JSON.stringify(name)}; allowed: ${allowed}`)
-  }
-  const value = valueIn(file, bytes, problems)
-  if (value === null) return null
-  const given = value.value
-  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
-  const { headers, problems: unset } = withVariables(isObject ? (given as Json).headers : undefined, world)
-  const filled = isObject && headers !== undefined ? { ...given, headers } : given
-  // Whether http and private addresses are allowed, the gateway knows.
-  const checked = readServerDocument(filled, true)
-  // What a value would be that is not there yet, nobody knows.
-  const isKnown = (problem: string) => unset.length === 0 || !problem.startsWith('/headers/')
-  const found = [...unset, ...(checked.ok ? [] : checked.problems.filter(isKnown))]
-  problems.push(...found.map((problem) => `${file}: ${problem}`))
-  return checked.ok && found.length === 0 ? { file, document: checked.document } : null
-}
-
-function policy(file: string, name: string, bytes: Uint8Array, problems: string[]): WantedPolicy | null {
-  named(file, name, problems)
-  const loaded = loadPolicyText(bytes)
-  if (loaded.ok) return { file, document: readText(bytes).value, policy: loaded }
-  problems.push(...loaded.problems.map((problem) => problemLine(file, problem)))
-  return null
-}
-
-function grant(file: string, name: string, bytes: Uint8Array, problems: string[]): WantedGrant | null {
-  named(file, name, problems)
-  const value = valueIn(file, bytes, problems)
-  if (value === null) return null
-  const parsed = grantSchema.safeParse(value.value)
-  if (!parsed.success) {
-    problems.push(...problemsOf(parsed.error.issues, value.value).map((it) => placed(file, it, value.locate)))
-    return null
-  }
-  const { label = name, policy, servers, owner, sessions, expires_at } = parsed.data
-  return {
-    file,
-    document: {
-      label,
-      policy,
-      servers: tidyServers(servers),
-      owner,
-      sessions,
-      expires_at,
-    },
-  }
-}
-
-function named(file: string, name: string, problems: string[]): void {
-  if (isName(name)) return
-  const allowed = '1 to 63 of a-z, 0-9 and -, with no - at either end'
-  problems.push(`${file}: found the name ${JSON.stringify(name)}; allowed: ${allowed}`)
-}
-
-function valueIn(file: string, bytes: Uint8Array, problems: string[]) {
-  const read = readText(bytes)
-  if (read.problems.length === 0) return read
-  problems.push(...read.problems.map((problem) => problemLine(file, problem)))
-  return null
-}
-
-function placed(
-  file: string,
-  problem: Problem,
-  locate: (at: string, onName: boolean) => { line: number; column: number },
-): string {
-  const { line, column } = locate(problem.pointer, problem.onName === true)
-  return `${file}:${line}:${column} ${describeProblem(problem)}`
+/** The tenant that a folder says it is for; null where it does not say. */
+export async function tenantOfFolder(folder: string, world: World): Promise<string | null> {
+  const names = (await world.list(folder)) ?? []
+  const file = names.find((name) => /^tenant\.(yaml|yml|json)$/.test(name))
+  if (file === undefined) return null
+  const content = await world.read(`${folder}/${file}`)
+  if (!content.ok) return null
+  return documents.tenantFile({ file, bytes: content.bytes }, [])?.tenant ?? null
 }

@@ -1,0 +1,71 @@
+/** Where things that are made or moved would be, checked by the gateway before anything is done. */
+import type { Api, Json } from '../admin/api.ts'
+import type { Step } from './plan.ts'
+import type { Wanted } from './wanted.ts'
+
+/** An address, and whose it is. */
+interface Place {
+  readonly file: string
+  /** Where it stands there. */
+  readonly pointer: string
+  readonly url: string
+  readonly of: 'server' | 'other'
+}
+
+/** What the gateway would refuse, and what it could not find out. An older one does not say. */
+export async function placeProblems(
+  api: Pick<Api, 'find'>,
+  wanted: Wanted,
+  steps: readonly Step[],
+): Promise<{ readonly problems: readonly string[]; readonly warnings: readonly string[] }> {
+  const problems: string[] = []
+  const warnings: string[] = []
+  const answers = new Map<string, Json | null>()
+  for (const { file, pointer, url, of } of placesOf(wanted, steps)) {
+    const origin = URL.parse(url)?.origin
+    if (origin === undefined) continue
+    if (!answers.has(origin)) answers.set(origin, (await api.find('/origins', { origin }))?.body ?? null)
+    const said = answers.get(origin)
+    const refused = said?.[of]
+    const unknown = said?.unknown
+    if (typeof refused === 'string') problems.push(`${file}: ${pointer}: ${refused}`)
+    else if (typeof unknown === 'string')
+      warnings.push(`${file}: warning: ${pointer}: ${unknown}; it may be refused`)
+  }
+  return { problems, warnings }
+}
+
+function placesOf(wanted: Wanted, steps: readonly Step[]): Place[] {
+  return steps.flatMap((step): Place[] => {
+    if (step.action === 'delete') return []
+    switch (step.kind) {
+      case 'server': {
+        const it = wanted.servers?.get(step.name)
+        return it === undefined
+          ? []
+          : [{ file: it.file, pointer: '/url', url: it.document.url, of: 'server' }]
+      }
+      case 'webhook': {
+        const it = wanted.webhooks?.get(step.name)
+        return it === undefined ? [] : [{ file: it.file, pointer: '/url', url: it.document.url, of: 'other' }]
+      }
+      case 'tenant':
+        return settingsPlaces(wanted)
+      default:
+        return []
+    }
+  })
+}
+
+/** Where credentials are sent, and keys are fetched, by a tenant's settings. */
+function settingsPlaces({ tenant }: Wanted): Place[] {
+  if (tenant === null) return []
+  const { identity = {} } = tenant.document as { identity?: { jwt?: Json[]; magento?: Json[] } }
+  const of = (list: 'jwt' | 'magento', member: string) =>
+    (identity[list] ?? []).flatMap((it, i): Place[] => {
+      const url = it[member]
+      const pointer = `/identity/${list}/${i}/${member}`
+      return typeof url === 'string' ? [{ file: tenant.file, pointer, url, of: 'other' }] : []
+    })
+  return [...of('magento', 'base_url'), ...of('jwt', 'jwks_uri')]
+}

@@ -1,0 +1,133 @@
+/** What does not fit together between a folder and a tenant, and would stop an apply half-way. PURE. */
+import { nativeServerNames } from '../../native/server-names.ts'
+import { MOST } from '../../tenant/capacity.ts'
+import { EVERY_UPSTREAM } from '../../tenant/grant-document.ts'
+import { KEPT } from '../../tenant/server-document.ts'
+import { namesAfter, namesGone } from './after.ts'
+import { grantDifferences, instantMs } from './differences.ts'
+import { folders, kinds } from './kinds.ts'
+import { peopleProblems } from './people-checks.ts'
+import { secretProblems } from './secret-checks.ts'
+import type { There } from './there.ts'
+import type { Wanted, WantedGrant } from './wanted.ts'
+
+/** Every problem that can be known before anything is done. */
+export function planProblems(wanted: Wanted, there: There, prune: boolean, nowMs: number): string[] {
+  if (there.tenant !== null && (there.tenant.body.deletion ?? null) !== null)
+    return [`${wanted.folder}: found a tenant that is being deleted; allowed: one that is there to stay`]
+  return [
+    ...peopleProblems(wanted, there, prune),
+    ...secretProblems(wanted, there, prune),
+    ...keptHeaders(wanted, there),
+    ...missingReferences(wanted, there, prune),
+    ...grantProblems(wanted, there, nowMs),
+    ...policiesInUse(wanted, there, prune),
+    ...strayProblems(wanted, there, prune),
+    ...capacityProblems(wanted, there),
+  ]
+}
+
+/** Grants of owners, under policies, and of servers, that would not be there. */
+function missingReferences(wanted: Wanted, there: There, prune: boolean): string[] {
+  const knownPolicies = namesAfter(wanted.policies, there.policies, prune)
+  const knownServers = [...nativeServerNames, ...namesAfter(wanted.servers, there.servers, prune)]
+  const knownPeople =
+    wanted.people === null && there.people === null ? null : namesAfter(wanted.people, there.people, prune)
+  const missing = (file: string, what: string, name: string, known: readonly string[]) =>
+    known.includes(name)
+      ? []
+      : [
+          `${file}: found the ${what} ${JSON.stringify(name)}; allowed: ${known.join(', ') || 'none: there is none'}`,
+        ]
+  return [...(wanted.grants ?? [])].flatMap(([name, { file, document }]) => {
+    const { policy, servers, owner } = document
+    // Whoever has left may stay the owner.
+    const isOwned = owner === null || there.grants?.get(name)?.owner === owner
+    return [
+      ...(policy === null ? [] : missing(file, 'policy', policy, knownPolicies)),
+      ...(servers === EVERY_UPSTREAM ? [] : servers)
+        .filter((server) => server !== EVERY_UPSTREAM)
+        .flatMap((server) => missing(file, 'server', server, knownServers)),
+      ...(isOwned || knownPeople === null ? [] : missing(file, 'owner', owner, knownPeople)),
+    ]
+  })
+}
+
+/** Grants that the gateway would not change so. */
+function grantProblems({ grants }: Wanted, { grants: there, asker }: There, nowMs: number): string[] {
+  return [...(grants ?? [])].flatMap(([name, { file, document }]) => {
+    const now = there?.get(name)
+    if (now !== undefined && grantDifferences(document, now).length === 0) return []
+    if (now?.built_in === true)
+      return [`${file}: found the built-in grant ${name}; allowed: a grant of another name`]
+    return [
+      ...(isPast(document, nowMs)
+        ? [`${file}: /expires_at: found a time that is past; allowed: a time to come, or null`]
+        : []),
+      ...(asker.name !== null && now?.owner === asker.name && document.owner !== now.owner
+        ? [`${file}: /owner: found another than you; allowed: you, until somebody else changes it`]
+        : []),
+    ]
+  })
+}
+
+function isPast({ expires_at }: WantedGrant['document'], nowMs: number): boolean {
+  return expires_at !== null && instantMs(expires_at) <= nowMs
+}
+
+/** A policy is not deleted under a grant. */
+function policiesInUse({ folder, policies, grants }: Wanted, there: There, prune: boolean): string[] {
+  const staying = namesAfter(grants, there.grants, prune)
+  const under = (policy: string) =>
+    staying.filter((name) => {
+      const wanted = grants?.get(name)
+      return (wanted === undefined ? there.grants?.get(name)?.policy : wanted.document.policy) === policy
+    })
+  return namesGone(policies, there.policies, prune).flatMap((policy) => {
+    const names = under(policy)
+    // Of a grant in the folder it is said already that its policy is not there.
+    if (names.length === 0 || names.some((name) => grants?.has(name))) return []
+    return [
+      `${folder}/policies: found no ${policy}, which --prune deletes, and grants under it (${names.slice(0, 10).join(', ')}); allowed: to delete a policy that no grant is under`,
+    ]
+  })
+}
+
+/** "(set)" keeps the value that is stored for the same place. */
+function keptHeaders({ servers }: Wanted, there: There): string[] {
+  return [...(servers ?? [])].flatMap(([name, { file, document }]) => {
+    const now = there.servers.get(name)
+    const isSame = URL.parse(String(now?.url))?.origin === URL.parse(document.url)?.origin
+    const stored = isSame ? Object.keys((now?.headers ?? {}) as object) : []
+    return Object.entries(document.headers)
+      .filter(([header, value]) => value === KEPT && !stored.includes(header))
+      .map(
+        ([header]) =>
+          `${file}: /headers/${header}: found ${KEPT}; allowed: a value: none is stored to be kept`,
+      )
+  })
+}
+
+/** What a file may be meant to say is not deleted for its absence. */
+function strayProblems({ folder, strays, ...wanted }: Wanted, there: There, prune: boolean): string[] {
+  return folders.flatMap((kind) =>
+    namesGone(wanted[kind], there[kind], prune).flatMap((name) => {
+      const file = strays[kind].get(name)
+      if (file === undefined) return []
+      return [
+        `${file}: found what is left alone, while --prune deletes the ${kinds[kind]} ${name}; allowed: ${folder}/${kind}/${name}.yaml, or a file of another name`,
+      ]
+    }),
+  )
+}
+
+/** What goes goes last, so for a while there is both. */
+function capacityProblems({ folder, ...wanted }: Wanted, there: There): string[] {
+  return folders.flatMap((kind) => {
+    const names = new Set([...(wanted[kind]?.keys() ?? []), ...(there[kind]?.keys() ?? [])])
+    if (wanted[kind] === null || names.size <= MOST[kind]) return []
+    return [
+      `${folder}/${kind}: found ${names.size}, with those of the tenant; allowed: at most ${MOST[kind]}`,
+    ]
+  })
+}

@@ -1,0 +1,67 @@
+/** What of a thing is to be otherwise: names of members, for people. None where it is as it is wanted. PURE. */
+import { isObject } from '../../json.ts'
+import { KEPT, type ServerDocument } from '../../tenant/server-document.ts'
+import type { Json } from '../admin/api.ts'
+import { canonical } from './canonical.ts'
+import type { WantedGrant, WantedPerson, WantedWebhook } from './wanted.ts'
+
+export function settingsDifferences(document: Json, there: Json): string[] {
+  return membersThatDiffer(document, there)
+}
+
+/** With the role that is given or taken. The order of accounts means nothing. */
+export function personDifferences(
+  { role, email, accounts }: WantedPerson['document'],
+  there: Json,
+): string[] {
+  const sorted = (value: unknown) => canonical(Array.isArray(value) ? value.toSorted() : value)
+  return [
+    ...(role === there.role ? [] : [`role ${there.role} → ${role}`]),
+    ...membersThatDiffer({ email }, there),
+    ...(sorted(accounts) === sorted(there.accounts) ? [] : ['accounts']),
+  ]
+}
+
+/** @param again whether values that cannot be compared count as others */
+export function serverDifferences(document: ServerDocument, there: Json, again: boolean): string[] {
+  const literals = Object.values(document.headers).some(
+    (value) => typeof value === 'string' && value !== KEPT,
+  )
+  const stored = isObject(there.headers) ? there.headers : {}
+  const headers = Object.entries(document.headers).map(([name, value]) => [
+    name,
+    // What is kept stays what it is, a value or made of a secret.
+    value === KEPT ? stored[name] : typeof value === 'string' ? KEPT : value,
+  ])
+  const shown = { ...document, headers: Object.fromEntries(headers) as Json }
+  return [
+    ...membersThatDiffer(shown, { ...there, headers: stored }),
+    ...(again && literals ? ['header values'] : []),
+  ]
+}
+
+export function grantDifferences(document: WantedGrant['document'], there: Json): string[] {
+  const time = (value: unknown) => (typeof value === 'string' ? instantMs(value) : null)
+  const { expires_at, ...rest } = document
+  return [
+    ...membersThatDiffer(rest, there),
+    ...(time(expires_at) === time(there.expires_at) ? [] : ['expires_at']),
+  ]
+}
+
+export function webhookDifferences(document: WantedWebhook['document'], there: Json): string[] {
+  const events = Array.isArray(there.events) ? there.events.toSorted() : there.events
+  return membersThatDiffer(document, { ...there, events })
+}
+
+function membersThatDiffer(wanted: object, there: Json): string[] {
+  return Object.entries(wanted)
+    .filter(([name, value]) => canonical(value) !== canonical(there[name]))
+    .map(([name]) => name)
+}
+
+/** Unix milliseconds: the same moment may be written in several ways. */
+export function instantMs(text: string): number {
+  // biome-ignore lint/style/noRestrictedGlobals: it asks for no time, it reads one
+  return Date.parse(text)
+}

@@ -1,0 +1,166 @@
+/** Makes the changes of a plan, one after another, and tells what is told once. */
+import { type Api, Ended, type Json, pendingLine, Refused } from '../admin/api.ts'
+import { FINE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
+import { unsaid } from '../source.ts'
+import { grantDifferences, webhookDifferences } from './differences.ts'
+import type { Journal, Unfinished } from './journal.ts'
+import type { Step } from './plan.ts'
+import type { Wanted } from './wanted.ts'
+
+export interface Run {
+  readonly api: Api
+  readonly wanted: Wanted
+  readonly steps: readonly Step[]
+  readonly journal: Journal
+  readonly world: World
+  /** Puts a line on standard output now. */
+  readonly say: (line: string) => void
+  /** What the plan says, for the JSON document. */
+  readonly data: Json
+  readonly reason: string | null
+  /** ETags of what this run has changed itself, by path. */
+  readonly tags: Map<string, string | null>
+}
+
+const past = { create: 'created', change: 'changed', delete: 'deleted' } as const
+
+/** What is told once, when something is made. */
+const toldOnce = { grant: 'token', webhook: 'secret' } as const
+
+/** Goes on until something is refused. What was done is done: the same command again does the rest. */
+export async function perform(run: Run): Promise<Outcome> {
+  const { steps, say, journal } = run
+  const tokens: Record<string, string> = {}
+  const secrets: Record<string, string> = {}
+  const warnings: string[] = [...(run.data.warnings as string[])]
+  const told = warnings.length
+  let done = 0
+  // A grant that two changes have not come to counts twice.
+  let pending = 0
+  const data = () => ({ ...run.data, done, tokens, secrets, warnings, pending })
+  try {
+    for (const step of steps) {
+      const { kind, name } = step
+      const { body, isLost = false } = await take(run, step)
+      done += 1
+      say(`${past[step.action]} ${kind} ${name}`)
+      if (isMadeOnce(kind)) {
+        const what = toldOnce[kind]
+        const once = body[what]
+        if (typeof once === 'string') {
+          ;(kind === 'grant' ? tokens : secrets)[name] = once
+          say(`${what} of ${name}: ${once}`)
+        }
+        if (isLost) warnings.push(lost(kind, name))
+        journal.settle(kind, name)
+      }
+      warnings.push(
+        ...unsaid(body.warnings, step.said ?? new Set()).map((it) => `warning: ${kind} ${name}: ${it}`),
+      )
+      if (kind === 'person' && step.action === 'create')
+        warnings.push(
+          `${name} has no token yet: gatehouse person token ${name} gives one, and prints it once`,
+        )
+      const untold = pendingLine(body, `${kind} ${name}: `)
+      if (untold !== null) warnings.push(untold)
+      pending += Number(body.pending ?? 0)
+    }
+  } catch (error) {
+    if (!(error instanceof Ended)) throw error
+    const { outcome } = error
+    const rest = `${done} of ${steps.length} changes were made; the same command again makes the others`
+    const errors = [...warnings.slice(told), ...outcome.errors, rest]
+    const all = { ...data(), ...(outcome.data as Json) }
+    return { code: PROBLEMS, lines: [], errors, data: all, after: journal.end }
+  }
+  return { code: FINE, lines: [], errors: warnings.slice(told), data: data(), after: journal.end }
+}
+
+function isMadeOnce(kind: Step['kind']): kind is keyof typeof toldOnce {
+  return Object.hasOwn(toldOnce, kind)
+}
+
+function lost(kind: keyof typeof toldOnce, name: string): string {
+  return `warning: ${kind} ${name}: its ${toldOnce[kind]} was not printed and cannot be had again: gatehouse ${kind} rotate ${name}`
+}
+
+/** What a step came to. */
+interface Taken {
+  readonly body: Json
+  /** It is there, but what is told once is lost. */
+  readonly isLost?: boolean
+}
+
+async function take(run: Run, step: Step): Promise<Taken> {
+  const { api, tags } = run
+  const { action, kind, path, body } = step
+  // Of what this run has changed itself, the plan does not know the state.
+  const tag = tags.get(path) ?? step.tag
+  if (action === 'delete') return api.delete(path, { match: tag })
+  if (action === 'create' && isMadeOnce(kind))
+    return step.unfinished === undefined ? make(run, step, kind) : finish(run, step, kind, step.unfinished)
+  const answer = await api.put(path, { body, ...(action === 'create' ? { absent: true } : { match: tag }) })
+  tags.set(path, answer.tag)
+  return answer
+}
+
+/** Makes something that is told once, which is written down before. */
+async function make(run: Run, step: Step, kind: Unfinished['kind']): Promise<Taken> {
+  const { api, journal, world, reason } = run
+  const { path, name, body } = step
+  const request: Unfinished = { kind, name, key: world.id(), body, reason }
+  const problem = await journal.begin(request)
+  if (problem === null) {
+    try {
+      return await ask(api, path, request)
+    } catch (error) {
+      if (error instanceof Refused) journal.settle(kind, name)
+      throw error
+    }
+  }
+  const errors = [
+    `${journal.folder}: cannot be written: ${problem}; a ${toldOnce[kind]} could be lost without it`,
+  ]
+  throw new Ended({ code: PROBLEMS, lines: [], errors, data: { errors } })
+}
+
+function ask(api: Api, path: string, { key, body, reason }: Unfinished): Promise<Taken> {
+  return api.put(path, { body, absent: true, key, query: { reason } })
+}
+
+/** Asks again for what may have been made, then makes it what the folder says now. */
+async function finish(
+  run: Run,
+  step: Step,
+  kind: Unfinished['kind'],
+  requests: readonly Unfinished[],
+): Promise<Taken> {
+  const { api } = run
+  let made: Taken | null = null
+  for (const request of requests) made ??= await askAgain(api, step.path, request)
+  const now = await api.find(step.path)
+  if (now === null) return make(run, step, kind)
+  const changed = differs(run.wanted, kind, step.name, now.body)
+    ? await api.put(step.path, { body: step.body, match: now.tag })
+    : null
+  return { body: { ...made?.body, ...changed?.body }, isLost: made === null }
+}
+
+/** Null where the request is not known any more, being of more than a day ago, or was somebody else's. */
+async function askAgain(api: Api, path: string, request: Unfinished): Promise<Taken | null> {
+  try {
+    return await ask(api, path, request)
+  } catch (error) {
+    if (error instanceof Refused && (error.status === 412 || error.status === 422)) return null
+    throw error
+  }
+}
+
+function differs({ grants, webhooks }: Wanted, kind: Unfinished['kind'], name: string, now: Json): boolean {
+  if (kind === 'grant') {
+    const document = grants?.get(name)?.document
+    return document !== undefined && grantDifferences(document, now).length > 0
+  }
+  const document = webhooks?.get(name)?.document
+  return document !== undefined && webhookDifferences(document, now).length > 0
+}

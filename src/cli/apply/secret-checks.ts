@@ -1,0 +1,103 @@
+/** Secrets that must be there, by name and origin: their values are in no file, so nothing here can mend them. PURE. */
+import { namesAfter, namesGone } from './after.ts'
+import type { There, Things } from './there.ts'
+import type { Wanted } from './wanted.ts'
+
+/** Every problem, with the command that ends it. */
+export function secretProblems(
+  wanted: Wanted,
+  { secrets: there, servers, asker }: There,
+  prune: boolean,
+): string[] {
+  if (there === null) {
+    // Whoever may not see them changes no server either.
+    if (wanted.secrets === null || asker.role === 'admin' || asker.role === 'root') return []
+    return [
+      `${wanted.folder}/secrets: found the role ${asker.role}, which may not see secrets; allowed: admin`,
+    ]
+  }
+  return [
+    ...statedSecrets(wanted, there),
+    ...namedSecrets(wanted, there),
+    ...secretsInUse(wanted, there, servers, prune),
+  ]
+}
+
+const originsIn = (there: Things, secret: string) =>
+  there.get(secret)?.origins as readonly string[] | undefined
+
+/** Headers of servers in the folder that are made of secrets. */
+function usesIn({ servers }: Wanted) {
+  return [...(servers ?? [])].flatMap(([server, { file, document }]) =>
+    Object.entries(document.headers).flatMap(([header, value]) =>
+      typeof value === 'string'
+        ? []
+        : [{ server, file, header, secret: value.secret, origin: URL.parse(document.url)?.origin ?? '' }],
+    ),
+  )
+}
+
+/** What makes a secret, with all the origins that the folder, or else the tenant, needs of it. */
+function making(wanted: Wanted, there: Things, secret: string): string {
+  const stated = wanted.secrets?.get(secret)?.origins ?? originsIn(there, secret) ?? []
+  const needed = usesIn(wanted).filter((it) => it.secret === secret)
+  const origins = [...new Set([...stated, ...needed.map(({ origin }) => origin)])]
+  const where = origins.length === 0 ? 'https://…' : origins.join(',')
+  return `gatehouse secret set ${secret} --from - --origins ${where}`
+}
+
+/** Those that the folder says must be there. */
+function statedSecrets(wanted: Wanted, there: Things): string[] {
+  return [...(wanted.secrets ?? [])].flatMap(([name, { file, origins }]) => {
+    const has = originsIn(there, name)
+    const make = making(wanted, there, name)
+    if (has === undefined)
+      return [
+        `${file}: found no secret ${JSON.stringify(name)} in the tenant; allowed: one that is there (${make})`,
+      ]
+    if (origins === null || isSame(origins, has)) return []
+    return [
+      `${file}: /origins: found ${origins.join(', ')}; allowed: those that it was stored with, ${has.join(', ') || 'none'} (${make})`,
+    ]
+  })
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.toSorted().join() === other.toSorted().join()
+}
+
+/** A header of a secret that is not there, or is not for that server. */
+function namedSecrets(wanted: Wanted, there: Things): string[] {
+  return usesIn(wanted).flatMap(({ file, header, secret, origin }) => {
+    const found = `${file}: /headers/${header}: found the secret ${JSON.stringify(secret)}`
+    const origins = originsIn(there, secret)
+    if (origins === undefined) {
+      const allowed = [...there.keys()].join(', ') || 'none yet'
+      return [
+        `${found}, which the tenant does not have; allowed: ${allowed} (${making(wanted, there, secret)})`,
+      ]
+    }
+    if (origins.includes(origin)) return []
+    return [
+      `${found}, which is not for ${origin}; allowed: one of this origin (${making(wanted, there, secret)})`,
+    ]
+  })
+}
+
+/** A secret that a header is made of is not deleted. */
+function secretsInUse(wanted: Wanted, there: Things, serversThere: Things, prune: boolean): string[] {
+  const uses = usesIn(wanted)
+  const staying = namesAfter(wanted.servers, serversThere, prune).filter((name) => !wanted.servers?.has(name))
+  return namesGone(wanted.secrets, there, prune).flatMap((secret) => {
+    const now = (there.get(secret)?.servers ?? []) as readonly string[]
+    const users = [
+      ...uses.filter((it) => it.secret === secret).map(({ server }) => server),
+      ...staying.filter((server) => now.includes(server)),
+    ]
+    if (users.length === 0) return []
+    const which = [...new Set(users)].slice(0, 10).join(', ')
+    return [
+      `${wanted.folder}/secrets: found no ${secret}, which --prune deletes, and servers with a header of it (${which}); allowed: to delete a secret that no header is made of`,
+    ]
+  })
+}

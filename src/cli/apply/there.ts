@@ -1,0 +1,66 @@
+/** What a tenant is now, as far as a plan needs it. Reads the gateway; changes nothing. */
+import type { Answer, Api, Json } from '../admin/api.ts'
+import type { Folder } from './kinds.ts'
+import type { Wanted } from './wanted.ts'
+
+export type Things = ReadonlyMap<string, Json>
+
+/** Who asks. */
+export interface Asker {
+  /** Of a person; null: the owner of the deployment, or a gateway that does not say. */
+  readonly name: string | null
+  readonly role: string
+}
+
+export interface There {
+  readonly asker: Asker
+  /** Null: there is no such tenant. */
+  readonly tenant: Pick<Answer, 'body' | 'tag'> | null
+  /** Null: not asked for, since nothing depends on it or the asker may not know. */
+  readonly people: Things | null
+  readonly secrets: Things | null
+  readonly servers: Things
+  readonly policies: Things
+  readonly grants: Things | null
+  readonly webhooks: Things | null
+}
+
+/** Asks for all that the folder, or what is deleted, depends on. */
+export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promise<There> {
+  const tenant = await api.find('')
+  const asker = await readAsker(api)
+  const list = async (folder: Folder): Promise<Things> =>
+    new Map(
+      tenant === null ? [] : (await api.all(`/${folder}`)).map((item) => [String(item.name), item] as const),
+    )
+  const listIf = async (isNeeded: boolean, folder: Folder) => (isNeeded ? list(folder) : null)
+  const grants = [...(wanted.grants?.values() ?? [])]
+  const servers = [...(wanted.servers?.values() ?? [])]
+  const hasOwner = grants.some(({ document }) => document.owner !== null)
+  const hasSecret = servers.some(({ document }) =>
+    Object.values(document.headers).some((value) => typeof value !== 'string'),
+  )
+  const isTrusted = mayAdminister(asker)
+  return {
+    asker,
+    tenant,
+    servers: await list('servers'),
+    policies: await list('policies'),
+    people: await listIf(isTrusted && (wanted.people !== null || hasOwner), 'people'),
+    secrets: await listIf(isTrusted && (wanted.secrets !== null || hasSecret), 'secrets'),
+    grants: await listIf(wanted.grants !== null || (prune && wanted.policies !== null), 'grants'),
+    webhooks: await listIf(wanted.webhooks !== null, 'webhooks'),
+  }
+}
+
+/** Whether they may change, and see, everything of the tenant. */
+export function mayAdminister({ role }: Asker): boolean {
+  return role === 'root' || role === 'admin'
+}
+
+async function readAsker(api: Api): Promise<Asker> {
+  const said = (await api.find('/whoami'))?.body ?? {}
+  const name = typeof said.name === 'string' ? said.name : null
+  // A gateway that does not say refuses what may not be, as it always does.
+  return { name, role: typeof said.role === 'string' ? said.role : 'root' }
+}

@@ -1,0 +1,26 @@
+/** What an administrator writes of a person. PURE. */
+import * as z from 'zod/v4'
+import { personRoles } from '../admin/roles.ts'
+import { asciiLowerCase } from '../ascii.ts'
+import { object } from '../policy/fragments.ts'
+
+const ACCOUNTS = 'a list of at most 20 accounts of 1 to 256 characters'
+const EMAIL = 'an e-mail address, or null'
+
+export const personSchema = object({
+  role: z.enum(personRoles),
+  email: z
+    .email(EMAIL)
+    .max(254, EMAIL)
+    .transform(asciiLowerCase)
+    .nullable()
+    .default(null)
+    .describe('Who Cloudflare Access says they are'),
+  accounts: z
+    .array(z.string(ACCOUNTS).trim().min(1, ACCOUNTS).max(256, ACCOUNTS), ACCOUNTS)
+    .max(20, ACCOUNTS)
+    .default([])
+    .describe(
+      'By which sessions know them, such as the sub of their tokens: they cannot approve calls of such sessions',
+    ),
+})
