@@ -15,7 +15,8 @@ import { isCall, type Message } from './message.ts'
 const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
 /** A batch pays a principal call a message, so its length is bounded. */
 export const MOST_MESSAGES = 50
-const MOST_EVENT_CHARS = 8 * 1024 * 1024
+/** Of all answers together: they are held until the last has come. In UTF-16 units. */
+export const MOST_ANSWERS_CHARS = 8 * 1024 * 1024
 
 export async function runBatch(
   passage: Passage,
@@ -31,6 +32,7 @@ export async function runBatch(
   return answer(admission, null, async ({ protocolVersion }) => {
     if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(passage, notInRevision(), null, rule)
     const answers: unknown[] = []
+    const room = { left: MOST_ANSWERS_CHARS }
     for (const [index, body] of bodies.entries()) {
       // Messages of a batch carry no headers of their own.
       const headers = { protocolVersion: null, method: null, name: null }
@@ -42,33 +44,65 @@ export async function runBatch(
       const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
       // Notifications and answers are answered by nothing, whatever became of them (JSON-RPC 2.0, 4.1 and 6).
       if (message.kind !== 'notification' && message.kind !== 'response')
-        answers.push(await answerIn(response, id))
+        answers.push(await answerIn(response, id, room))
     }
     return answers.length === 0 ? new Response(null, { status: 202 }) : Response.json(answers)
   })
 }
 
+/** How much the answers that are still to come may have. */
+interface Room {
+  left: number
+}
+
 /** One message's answer as a member of the batch's; what was said before it stays said. */
-async function answerIn(response: Response, id: RequestId | null): Promise<unknown> {
-  const body: unknown = isEventStream(response)
-    ? await answerInEvents(response, id)
-    : await response
-        .text()
-        .then(parseExact)
-        .catch(() => null)
+async function answerIn(response: Response, id: RequestId | null, room: Room): Promise<unknown> {
+  const text = await textWithin(response, room)
+  if (text === null)
+    return unanswered(
+      id,
+      codes.internalError,
+      `Its answer is too large: those of a batch may have ${MOST_ANSWERS_CHARS} characters together`,
+    )
+  const body = isEventStream(response) ? answerInEvents(text, id) : parsed(text)
   if (typeof body === 'object' && body !== null && 'jsonrpc' in body) return body
   // The grant was revoked while the batch was on its way; alone, the message would be answered 401.
-  return {
-    jsonrpc: '2.0',
-    id,
-    error: { code: codes.transport, message: `Not answered: HTTP ${response.status}` },
+  return unanswered(id, codes.transport, `Not answered: HTTP ${response.status}`)
+}
+
+/** The body as text, or null where there is no room for it; one that breaks off is what came of it. */
+async function textWithin({ body }: Response, room: Room): Promise<string | null> {
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for await (const piece of body ?? []) {
+      text += decoder.decode(piece, { stream: true })
+      // To leave the loop is to cancel what is left.
+      if (text.length > room.left) return null
+    }
+  } catch {
+    // It is no answer then.
+  }
+  room.left -= text.length
+  return text
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseExact(text)
+  } catch {
+    return null
   }
 }
 
+function unanswered(id: RequestId | null, code: number, message: string) {
+  return { jsonrpc: '2.0', id, error: { code, message } }
+}
+
 /** A batch is answered at once: what a server says on the way to its answer has no place in it. */
-async function answerInEvents(response: Response, id: RequestId | null): Promise<unknown> {
-  const watch = new EventWatch(id, MOST_EVENT_CHARS)
-  watch.push(await response.text().catch(() => ''))
+function answerInEvents(text: string, id: RequestId | null): unknown {
+  const watch = new EventWatch(id, MOST_ANSWERS_CHARS)
+  watch.push(text)
   return watch.answer
 }
 

@@ -67,16 +67,6 @@ export function unansweredInTime(status: number): UpstreamProblem {
   )
 }
 
-/**
- * MCP 2025-03-26 lets a server answer with an array of messages, so one that cannot be taken apart while it goes by is no
- * fault of the server's.
- */
-export function largeArray(status: number): UpstreamProblem {
-  return problemOf('too_large', 'answered an array of messages that is too large to be taken apart', {
-    status,
-  })
-}
-
 /** It is not the server's fault alone: others take room, too. */
 export function noRoom(status: number): UpstreamProblem {
   const message = 'answered more than there is room for beside what else is held'

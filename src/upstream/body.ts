@@ -1,6 +1,7 @@
 /** Reads the body of an upstream's answer, piece by piece: bounded in size and in time. */
 import { BodyProblem, brokeOff, noRoom, problemFrom, tooLarge } from './answer-problems.ts'
 import type { Hold } from './http.ts'
+import { isBlank } from './json-bytes.ts'
 import type { UpstreamProblem } from './problem.ts'
 
 /**
@@ -107,4 +108,29 @@ export async function readUpTo(reader: BodyReader, mostBytes: number): Promise<R
     return { kind: 'problem', problem: problemFrom(error) }
   }
   return { kind: 'whole', text: text + decoder.decode() }
+}
+
+/** As some servers begin JSON with, and readers may ignore (RFC 8259, 8.1). */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+/**
+ * The pieces of a JSON text, of which some have been read, from its first byte that means something on; none where there is no
+ * such byte. Nothing that stands before it is kept, however much that is.
+ * @throws BodyProblem
+ */
+export async function beginningOf(
+  pieces: readonly Uint8Array[],
+  reader: BodyReader,
+): Promise<readonly Uint8Array[]> {
+  const waiting = [...pieces]
+  let marked = 0
+  for (;;) {
+    const piece = waiting.shift() ?? (await reader.next())
+    if (piece === null) return []
+    for (let at = 0; at < piece.length; at++) {
+      if (marked < BYTE_ORDER_MARK.length && piece[at] === BYTE_ORDER_MARK[marked]) marked += 1
+      else if (isBlank(piece[at])) marked = BYTE_ORDER_MARK.length
+      else return [piece.subarray(at), ...waiting]
+    }
+  }
 }

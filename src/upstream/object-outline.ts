@@ -18,9 +18,6 @@ export class ObjectOutline {
   #hasBegun = false
   readonly #string = new StringFollower()
 
-  /** It is no object because a list of objects stands in its place, as far as the piece tells that begins it. */
-  isList = false
-
   /** Whether what has come so far may be the beginning of an object. Once it may not, nothing more is to be asked. */
   fits(piece: Uint8Array): boolean {
     let at = 0
@@ -32,11 +29,7 @@ export class ObjectOutline {
       const byte = piece[at++] as number
       if (this.#depth === 0) {
         if (isBlank(byte)) continue
-        if (this.#hasBegun || byte !== OPEN_BRACE) {
-          const next = piece.subarray(at).find((it) => !isBlank(it)) ?? OPEN_BRACE
-          this.isList = !this.#hasBegun && byte === OPEN_BRACKET && next === OPEN_BRACE
-          return false
-        }
+        if (this.#hasBegun || byte !== OPEN_BRACE) return false
         this.#hasBegun = true
         this.#depth = 1
       } else if (byte === QUOTE) this.#string.begin()

@@ -16,26 +16,41 @@ import {
   type Reception,
   type Rewriting,
 } from './reception.ts'
-import { isAnswer, isNobodys, type RpcMessage, readRpc } from './rpc.ts'
-import { EventParser, formatEvent, isMessageType, type SseEvent } from './sse.ts'
+import { answers, isAnswer, isNobodys, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
+import { EventParser, formatEvent, isMessageType, MOST_MESSAGE_CHARS, type SseEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
 /** How long a stream may go on behind its answer: nothing more is waited for, but it is let end by itself. */
 export const LINGER_MS = 500
-/** One event that is changed must be held; a larger one is refused. */
-const MOST_EVENT_CHARS = 8 * 1024 * 1024
+/** Where the pieces of a stream come from. */
+export interface Source {
+  /** The next piece, or null at the end. Throws only BodyProblem. */
+  next(): Promise<Uint8Array | null>
+  cancel(): void
+  /** What is wrong where it has ended without the answer. */
+  readonly unanswered: UpstreamProblem
+}
 
+/** Passes on the stream of a response. Never throws. */
 export function receiveEvents(response: Response, hold: Hold, reception: Reception): Response {
   const { status } = response
+  const reader = new BodyReader(response, hold)
+  const source = { next: () => reader.next(), cancel: () => reader.cancel(), unanswered: endedEarly(status) }
+  return passEvents(source, status, hold, reception)
+}
+
+/** Passes on a stream. Never throws. */
+export function passEvents(reader: Source, status: number, hold: Hold, reception: Reception): Response {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder()
-  const reader = new BodyReader(response, hold)
   const watch = new EventWatch(reception.id)
   const { rewriting } = reception
   const marked = markedOf(reception)
   const hasNames = marked.pair !== null || marked.asker !== null
   const rewriter =
-    rewriting === null ? null : new EventRewriter(hasNames ? passing(marked, rewriting) : rewriting)
+    rewriting === null
+      ? null
+      : new EventRewriter(hasNames ? passing(marked, rewriting) : rewriting, reception.id)
   const passed = rewriter === null && hasNames ? new PassedStream(marked) : null
   const found = () => (rewriter === null ? watch.answer : rewriter.answer)
   const isAsking = () => watch.isAsking && found() === null && reception.isRead !== true
@@ -80,7 +95,7 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
       if (changed !== '') return encoder.encode(changed)
     }
     const isPaused = reception.mayResume && watch.isResumable
-    if (found() === null && !isPaused) throw new BodyProblem(endedEarly(status))
+    if (found() === null && !isPaused) throw new BodyProblem(reader.unanswered)
     return null
   }
   /** What is said when nothing more comes from the upstream. */
@@ -134,15 +149,18 @@ export function receiveEvents(response: Response, hold: Hold, reception: Recepti
  */
 export class EventRewriter {
   readonly #rewriting: Rewriting
-  readonly #parser = new EventParser(MOST_EVENT_CHARS)
+  readonly #id: RpcId | null
+  readonly #parser = new EventParser(MOST_MESSAGE_CHARS)
 
   /** The answer that has passed. */
   answer: RpcMessage | null = null
   /** The server's own id of the last event that had one. */
   lastEventId: string | null = null
 
-  constructor(rewriting: Rewriting) {
+  /** @param id of the request whose answer it brings, as the server knows it; null: answers to others pass, too */
+  constructor(rewriting: Rewriting, id: RpcId | null = null) {
     this.#rewriting = rewriting
+    this.#id = id
   }
 
   /** The events that `text` completes, changed. */
@@ -165,7 +183,8 @@ export class EventRewriter {
 
   #changed(message: RpcMessage): RpcMessage | null {
     // A request has one answer.
-    if (isAnswer(message) && this.answer !== null) return null
+    const isOthers = this.#id !== null && !answers(message, this.#id)
+    if (isAnswer(message) && (this.answer !== null || isOthers)) return null
     const changed = this.#rewriting.message(message)
     if (changed !== null && isAnswer(message)) this.answer = message
     return changed

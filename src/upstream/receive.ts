@@ -3,16 +3,18 @@
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
 import { withClientId } from './answer-ids.ts'
-import { notRpc, wrongId } from './answer-problems.ts'
+import { notRpc, problemFrom, wrongId } from './answer-problems.ts'
 import { askedIn } from './asker.ts'
-import { BodyReader, readDeclared, readUpTo } from './body.ts'
+import { BodyReader, beginningOf, readDeclared, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import { restored } from './id-pair.ts'
+import { OPEN_BRACKET } from './json-bytes.ts'
 import { inOwnWords } from './own-words.ts'
 import type { UpstreamProblem } from './problem.ts'
-import { receiveEvents } from './receive-events.ts'
+import { ArrayReader, answerInArray } from './receive-array.ts'
+import { passEvents, receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'
-import { eventHeaders, messageEvent, pairOf, type Reception } from './reception.ts'
+import { eventHeaders, messageEvent, pairOf, type Reception, unchanged } from './reception.ts'
 import { errorUnder } from './refusal.ts'
 import { answers, asAnswer, isAnswer, type RpcMessage, readRpc } from './rpc.ts'
 
@@ -53,7 +55,7 @@ async function receiveJson(response: Response, hold: Hold, reception: Reception)
   const reader = new BodyReader(response, hold)
   const read = (await readDeclared(response, hold, mostBytes)) ?? (await readUpTo(reader, WHOLE_BYTES))
   if (read.kind === 'problem') return fail(hold, reception, read.problem)
-  if (read.kind === 'more') return receiveLarge(read.pieces, reader, hold, status, reception)
+  if (read.kind === 'more') return receiveMore(read.pieces, reader, hold, status, reception)
   const { messages, isAsSent } = readRpc(read.text)
   const found = messages.find((it) => answers(asAnswer(it, reception.id, status), reception.id))
   if (found === undefined)
@@ -61,6 +63,29 @@ async function receiveJson(response: Response, hold: Hold, reception: Reception)
   const message = asAnswer(found, reception.id, status)
   const text = isAsSent && message === found ? read.text : null
   return succeed(hold, reception, message, text, messages, status)
+}
+
+/** JSON that is too large to be read whole: an object is passed on as it comes, an array message by message. */
+async function receiveMore(
+  pieces: readonly Uint8Array[],
+  reader: BodyReader,
+  hold: Hold,
+  status: number,
+  reception: Reception,
+): Promise<Response> {
+  try {
+    const begun = await beginningOf(pieces, reader)
+    if (begun[0]?.[0] !== OPEN_BRACKET) return receiveLarge(begun, reader, hold, status, reception)
+    const messages = new ArrayReader(begun, reader, status)
+    // Each is read, and so held, for it may be anybody's.
+    const rewriting = reception.rewriting ?? unchanged
+    if (reception.acceptsEvents()) return passEvents(messages, status, hold, { ...reception, rewriting })
+    const message = await answerInArray(messages, reception.id, status)
+    return succeed(hold, reception, message, null, [message], status)
+  } catch (error) {
+    reader.cancel()
+    return fail(hold, reception, problemFrom(error))
+  }
 }
 
 /** Answers with `message`, which came with others of the same body; `text` as in `answerOf`. */

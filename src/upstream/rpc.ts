@@ -81,8 +81,8 @@ export interface RpcReading {
 }
 
 const nothing: RpcReading = { messages: [], isAsSent: false }
-/** More messages in one array are not read. */
-const MOST_IN_BATCH = 1_000
+/** More messages in one array are not read, however large it is. */
+export const MOST_IN_ARRAY = 1_000
 
 /**
  * Reads a text: one message, or the messages of an array, as servers of 2025-03-26 may send them (MCP 2025-03-26,
@@ -92,7 +92,7 @@ export function readRpc(text: string): RpcReading {
   try {
     const value = parseExact(text)
     if (Array.isArray(value)) {
-      const read = value.slice(0, MOST_IN_BATCH).map(rpcMessage)
+      const read = value.slice(0, MOST_IN_ARRAY).map(rpcMessage)
       return { messages: read.filter((message) => message !== null), isAsSent: false }
     }
     const message = rpcMessage(value)

@@ -30,6 +30,9 @@ export class EventTooLargeError extends Error {
   }
 }
 
+/** One event whose message is changed, or read, must be held; a larger one is refused. In UTF-16 units. */
+export const MOST_MESSAGE_CHARS = 8 * 1024 * 1024
+
 /** Longer numbers are no waiting time, and would not be written as they were read. */
 const RETRY = /^[0-9]{1,15}$/
 /** A byte order mark, which only counts before everything else. */

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { rewritingFor } from '../../src/forward/rewriting.ts'
 import { WHOLE_BYTES } from '../../src/upstream/receive.ts'
 import { LINGER_MS } from '../../src/upstream/receive-events.ts'
+import { unchanged } from '../../src/upstream/reception.ts'
 import { EventWatch } from '../../src/upstream/watch.ts'
 import { received } from '../support/reception.ts'
 
@@ -155,7 +156,8 @@ describe('large JSON', () => {
       const cut = [first + 'x'.repeat(WHOLE_BYTES), 'x'.repeat(9), last]
       const { response, endings } = await received(JSON_, cut)
       const got = await response.text()
-      expect(got).toContain('\nevent: abandoned\n\n')
+      // Of an array nothing has gone out that would have to be taken back.
+      expect(got.includes('\nevent: abandoned\n\n')).toBe(first !== ' [')
       expect(answerIn(got)).toEqual(failed('upstream_broken'))
       expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'not_mcp' } }])
       if (first !== '{') expect(got).not.toContain('xxx')
@@ -210,16 +212,83 @@ describe('large JSON', () => {
     expect(endings).toMatchObject([{ kind: 'failed' }])
   })
 
-  test('in an array is too large, which is no fault of the server', async () => {
-    const array = [`\ufeff [${JSON.stringify(progress)},`, ...pieces, ']']
-    const { response, source, endings, holds } = await received(JSON_, array, { ends: false })
-    expect(answerIn(await response.text())).toEqual(failed('upstream_too_large'))
-    expect(source.isCancelled()).toBe(true)
-    expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'too_large' } }])
-    expect(holds).toMatchObject([{ failure: 'too_large' }])
-    const plain = await received(JSON_, array, { acceptsEvents: () => false })
-    await expect(plain.response.text()).rejects.toThrow()
-    expect(plain.holds).toMatchObject([{ failure: 'too_large' }])
+  describe('in an array', () => {
+    const array = [`\ufeff [${JSON.stringify(progress)},\n7,`, ...pieces, ', {"id":8,"result":{}}]']
+
+    test('passes message by message, as a single one of that size does', async () => {
+      for (const rewriting of [null, unchanged]) {
+        const { response, endings, holds } = await received(JSON_, array, { rewriting })
+        expect(response.headers.get('content-type')).toBe(EVENTS)
+        const got = await response.text()
+        expect(got.startsWith(event(progress))).toBe(true)
+        expect(answerIn(got)).toEqual(answer(long))
+        expect(endings).toMatchObject([{ kind: 'answered', status: 200 }])
+        expect(holds).toEqual([null])
+      }
+    })
+
+    test('is its answer alone for a client that takes no events, and the rest is not read', async () => {
+      const { response, source, endings } = await received(JSON_, array, {
+        ends: false,
+        acceptsEvents: () => false,
+      })
+      expect([response.headers.get('content-type'), await response.json()]).toEqual([JSON_, answer(long)])
+      expect(source.isCancelled()).toBe(true)
+      expect(endings).toMatchObject([{ kind: 'answered' }])
+    })
+
+    test.each([
+      [
+        'with the answer to another request',
+        [`[{"jsonrpc":"2.0","id":8,"result":{"x":"`, long, '"}}]'],
+        'wrong_id',
+      ],
+      ['of no message', ['["', long, '", 7]'], 'not_mcp'],
+      ['that has no end', ['[{"method":"x","params":"', long, '"}'], 'not_mcp'],
+    ] as const)('%s is a failure, to whatever client', async (_, body, failure) => {
+      for (const rewriting of [null, unchanged]) {
+        const { response, endings } = await received(JSON_, [...body], { rewriting })
+        expect(answerIn(await response.text())).toEqual(failed('upstream_broken'))
+        expect(endings).toMatchObject([{ kind: 'failed', problem: { failure } }])
+      }
+      const plain = await received(JSON_, [...body], { acceptsEvents: () => false })
+      expect(await plain.response.json()).toEqual(failed('upstream_broken'))
+    })
+
+    test('that breaks off in a message passes nothing of it', async () => {
+      const { response, source, endings } = await received(JSON_, ['[', ...pieces.slice(0, 2)], {
+        ends: false,
+      })
+      source.break()
+      const got = await response.text()
+      expect(got).not.toContain('xxx')
+      expect(answerIn(got)).toEqual(failed('upstream_broken'))
+      expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'broken' } }])
+    })
+
+    test('that is larger than an answer may be is cut off, however many messages it has', async () => {
+      const note = JSON.stringify({ jsonrpc: '2.0', method: 'x', params: { x: 'x'.repeat(1_000) } })
+      const many = ['[', ...Array.from({ length: 500 }, () => `${note},`)]
+      for (const accepts of [true, false]) {
+        const { response, source, endings } = await received(JSON_, many, {
+          ends: false,
+          config: { maxResponseBytes: WHOLE_BYTES + 5_000 },
+          acceptsEvents: () => accepts,
+        })
+        const got = await response.text()
+        expect(accepts ? answerIn(got) : JSON.parse(got)).toEqual(failed('upstream_too_large'))
+        expect(source.isCancelled()).toBe(true)
+        expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'too_large' } }])
+      }
+    })
+
+    test('counts as many messages as a small one: an answer behind them is none', async () => {
+      const note = JSON.stringify({ jsonrpc: '2.0', method: 'x', params: { x: 'x'.repeat(300) } })
+      const many = ['[', ...Array.from({ length: 1_000 }, () => `${note},`), JSON.stringify(answer()), ']']
+      const { response, endings } = await received(JSON_, many)
+      expect(answerIn(await response.text())).toEqual(failed('upstream_broken'))
+      expect(endings).toMatchObject([{ kind: 'failed', problem: { failure: 'wrong_id' } }])
+    })
   })
 
   test('that is larger than it may be is cut off, and the server rid of it', async () => {
