@@ -99,17 +99,30 @@ export async function plan(asked: Asked): Promise<UpstreamPlan> {
   const { passage, message, config } = asked
   const { arguments: given = {} } = message.body.params as { arguments?: Record<string, unknown> }
   const isForGateway = sessionModeOf(config) === 'many' ? anyValue : handlesAlone
-  if (target === null || !mayNameSession(given, isForGateway)) return planOf(asked, target, given)
-  const schema = await inputSchemaOf(passage, target)
-  if (schema === null) return unclear(asked, target, given)
-  const { args, handle } = withoutSession(given, schema.of, isForGateway)
-  if (handle === null) return planOf(asked, target, args)
+  if (!mayNameSession(given, isForGateway)) return planOf(asked, target, given)
+  const schema = target === null ? null : await inputSchemaOf(passage, target)
+  if (target !== null && schema !== null) {
+    const { args, handle } = withoutSession(given, schema.of, isForGateway)
+    return inSession(asked, handle, (named) => planOf(named, target, args))
+  }
+  // No server gets such a call, but its row is of whom it names.
+  const { handle } = withoutSession(given, undefined, handlesAlone)
+  return inSession(asked, handle, (named) =>
+    target === null ? planOf(named, target, given) : unclear(named, target, given),
+  )
+}
+
+/** Plans a call in the session that an argument names; null: none does. */
+async function inSession(
+  asked: Asked,
+  handle: string | null,
+  planned: (named: Asked) => Promise<Step>,
+): Promise<UpstreamPlan> {
+  if (handle === null) return planned(asked)
+  const { passage } = asked
   // Two that differ name no session.
   const named = passage.handle === null || passage.handle === handle ? handle : ''
-  return {
-    ...(await planOf({ ...asked, passage: { ...passage, handle: named } }, target, args)),
-    handle: named,
-  }
+  return { ...(await planned({ ...asked, passage: { ...passage, handle: named } })), handle: named }
 }
 
 /** The schema of the tool's arguments as it was last listed; null where it is not known. */

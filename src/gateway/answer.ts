@@ -32,7 +32,10 @@ export async function refuse(
     rule === null
       ? { kind: 'check' }
       : { kind: 'refuse', call: unknownCall, decision: 'refuse', rule, shadow: [], assumed: null }
-  return answer(await ask(passage, intent), id, () => refusalResponse(refusal, id))
+  const admission = await ask(passage, intent)
+  // What it says is wrong in whatever session; its row is nobody's then.
+  if (admission.kind === 'dead_handle' && rule !== null) return refusalResponse(refusal, id)
+  return answer(admission, id, () => refusalResponse(refusal, id))
 }
 
 export function missingSession(): Refusal {

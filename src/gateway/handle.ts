@@ -18,6 +18,7 @@ import { codes, type Refusal, refusalResponse } from './jsonrpc.ts'
 import { known } from './known.ts'
 import { eraOfHeaders, isCall, type MessageHeaders } from './message.ts'
 import { clientIn } from './message-client.ts'
+import { callHandleIn } from './session-handle.ts'
 import { openStream } from './stream.ts'
 
 export async function handle(
@@ -65,12 +66,19 @@ async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders)
   if (message.era === 'stateless')
     return dispatch({ ...passage, transport: null, client: clientIn(body.value) }, endpoint, message, id)
   if (message.kind === 'refused')
-    return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
+    return refuse(
+      { ...passage, handle: message.handle },
+      message.refusal,
+      id,
+      message.isCall ? '(request)' : null,
+    )
   const isInitialize = message.kind === 'request' && message.method === 'initialize'
   if (isInitialize) return dispatch({ ...passage, transport: null }, endpoint, message, id)
   // Never 404: clients take that for an old kind of server (MCP 2025-03-26, backwards compatibility).
-  if (passage.transport === null)
-    return refuse(passage, missingSession(), id, isCall(body.value) ? '(session required)' : null)
+  if (passage.transport === null) {
+    const named = { ...passage, handle: callHandleIn(body.value) }
+    return refuse(named, missingSession(), id, isCall(body.value) ? '(session required)' : null)
+  }
   return dispatch(passage, endpoint, message, id)
 }
 

@@ -17,6 +17,7 @@ import {
 import { isObject } from '../json.ts'
 import { type Era, sessionEraVersions, statelessEraVersions } from '../revisions.ts'
 import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
+import { callHandleIn } from './session-handle.ts'
 import { standardHeaderRefusal } from './standard-headers.ts'
 
 /** What a session-era request without the header means (MCP 2025-06-18, transports). */
@@ -51,16 +52,23 @@ export type Message =
       /** The same with numbers as they were written, where that makes a difference (as-written.ts). */
       readonly written?: readonly unknown[] | null
     }
-  /** `isCall`: it would have been a call of a tool. */
-  | { readonly kind: 'refused'; readonly era: Era; readonly refusal: Refusal; readonly isCall: boolean }
+  /** `isCall`: it would have been a call of a tool; `handle`: of the session that it names then, as `callHandleIn` has it. */
+  | {
+      readonly kind: 'refused'
+      readonly era: Era
+      readonly refusal: Refusal
+      readonly isCall: boolean
+      readonly handle: string | null
+    }
 
 type Read = Exclude<Message, { kind: 'refused' }> | Refused
-type Refused = Omit<Extract<Message, { kind: 'refused' }>, 'isCall'>
+type Refused = Omit<Extract<Message, { kind: 'refused' }>, 'isCall' | 'handle'>
 
 /** Reads one POSTed body. */
 export function readMessage(body: unknown, headers: MessageHeaders): Message {
   const message = read(body, headers)
-  return message.kind === 'refused' ? { ...message, isCall: isCall(body) } : message
+  if (message.kind !== 'refused') return message
+  return { ...message, isCall: isCall(body), handle: callHandleIn(body) }
 }
 
 /** Whether a message, or any of a batch, means to call a tool, however it goes about it. */

@@ -1,4 +1,5 @@
 /** How a message names the session that it belongs to. PURE. */
+import { handlesAlone, withoutSession } from '../forward/session-argument.ts'
 import { isObject } from '../json.ts'
 import type { Message } from './message.ts'
 
@@ -13,14 +14,32 @@ export const DEAD_HANDLE =
 
 /**
  * The handle in the message's `_meta`, or null: there is none. What is there and cannot be a handle is the empty text, which
- * is of no session: nothing may stand in for a session that was named.
+ * is of no session: nothing may stand in for a session that was named. Of a call that is refused for its form it is what the call names, wherever.
  */
 export function handleIn(message: Message): string | null {
+  if (message.kind === 'refused') return message.handle
   if (message.kind !== 'request' && message.kind !== 'notification') return null
   const { method, params } = message.body
   // It opens a transport, and belongs to nobody.
-  if (method === 'initialize' || !isObject(params?._meta)) return null
+  return method === 'initialize' ? null : metaHandleIn(params)
+}
+
+function metaHandleIn(params: unknown): string | null {
+  if (!isObject(params) || !isObject(params._meta)) return null
   const handle: unknown = params._meta[SESSION_META_KEY]
   if (handle === undefined) return null
   return typeof handle === 'string' ? handle : ''
+}
+
+/**
+ * The handle that a call names, in `_meta` or in an argument, as far as that can be told of a call whose form is wrong, or whose
+ * tool is not known: what is in an argument must look like a handle. Null for none, and for what is no call.
+ */
+export function callHandleIn(body: unknown): string | null {
+  if (!isObject(body) || body.method !== 'tools/call' || !isObject(body.params)) return null
+  const inMeta = metaHandleIn(body.params)
+  const { arguments: args } = body.params
+  const inArguments = isObject(args) ? withoutSession(args, undefined, handlesAlone).handle : null
+  // Two that differ name no session.
+  return inMeta === null || inArguments === null || inMeta === inArguments ? (inMeta ?? inArguments) : ''
 }

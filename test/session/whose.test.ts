@@ -8,11 +8,15 @@ import { adminWith } from '../support/admin.ts'
 import { listen } from '../support/events.ts'
 import {
   connect,
+  envelope,
   fresh,
   type Json,
+  post,
   principal,
   received,
+  request,
   rows,
+  STATELESS,
   settled,
   stateless,
   statelessCall,
@@ -329,4 +333,90 @@ test('an agent of the stateless era that was nobody for a while is somebody from
   await login(await clientOf('session'), 'dan')
   expect(await whoami(client)).toBe('cem')
   expect(await logouts()).toEqual(['ana', 'bea'])
+})
+
+describe('a call that reaches nothing is on record as of the login that it names', () => {
+  const SESSION = 'gatehouse/session'
+  type Call = (session: string) => Json
+  /** What the client sends: params of another shape, no id, names of nothing. */
+  const calls: readonly [string, string, Call, path?: string][] = [
+    ['without a name', '(request)', (session) => ({ arguments: { session } })],
+    ['with a name that is none', '(request)', (session) => ({ name: 7, arguments: { session } })],
+    [
+      'with arguments that are none',
+      '(request)',
+      (session) => ({ name: 'x', arguments: 7, _meta: { [SESSION]: session } }),
+    ],
+    ['of no server', '(unknown tool)', (session) => ({ name: 'nothing', arguments: { session } })],
+    [
+      'of a server that is gone',
+      '(unknown tool)',
+      (session) => ({ name: 'gone__x', arguments: { session } }),
+    ],
+    ['of no tool of a server', '(unknown tool)', (session) => ({ name: 'crm__x', arguments: { session } })],
+    [
+      'of no tool of a server, alone',
+      '(unknown tool)',
+      (session) => ({ name: 'x', arguments: { session } }),
+      '/mcp/crm',
+    ],
+    [
+      'of a server that is gone, named in _meta',
+      '(unknown tool)',
+      (session) => ({ name: 'gone__x', arguments: {}, _meta: { [SESSION]: session } }),
+    ],
+  ]
+  const last = async () => {
+    const [row] = await rows<{ rule: string; account: string | null }>(
+      "SELECT rule, account FROM audit WHERE decision <> 'end' ORDER BY seq DESC LIMIT 1",
+      GRANT,
+    )
+    return row
+  }
+
+  test.each<[Era, Mode]>([
+    ['session', 'auto'],
+    ['session', 'many'],
+    ['stateless', 'many'],
+  ])('%s era, %s', async (era, mode) => {
+    await makeGrant(mode)
+    const ana = (await login(await clientOf(era), 'ana')).session
+    const bea = await clientOf(era)
+    await login(bea, 'bea')
+    const connections = new Map<string, Awaited<ReturnType<typeof connect>>>()
+    const send = async (it: Json, path = '/mcp') => {
+      if (era === 'stateless') {
+        const headers = {
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': STATELESS,
+          'mcp-method': 'tools/call',
+          ...(typeof it.name === 'string' ? { 'mcp-name': it.name } : {}),
+        }
+        const params = { ...it, _meta: { ...envelope, ...(it._meta as Json | undefined) } }
+        return post(request('tools/call', params), { token, path, headers })
+      }
+      const client = connections.get(path) ?? (await connect({ token, path }))
+      connections.set(path, client)
+      if (connections.size === 1) await client.login('cem')
+      return client.request('tools/call', it)
+    }
+    for (const [what, rule, call, path] of calls) {
+      await send(call(ana), path)
+      expect([what, await last()]).toEqual([what, { rule, account: 'ana' }])
+    }
+    // One that is over is nobody's, and stands for no other.
+    await (await clientOf(era)).call('auth_logout', {}, ana)
+    for (const [what, , call, path] of calls) {
+      await send(call(ana), path)
+      expect([what, (await last())?.account]).toEqual([what, null])
+    }
+    // What is no handle names nobody: then it is whose it would be anyway.
+    for (const it of [
+      { arguments: { session: 'no handle' } },
+      { name: 'gone__x', arguments: { session: 'x' } },
+    ]) {
+      await send(it)
+      expect((await last())?.account).toBe(mode === 'many' ? null : 'cem')
+    }
+  })
 })
