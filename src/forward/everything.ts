@@ -130,7 +130,7 @@ async function toEveryServer(passage: Passage, message: RequestMessage): Promise
     () => null,
   )
   const wish = wishIn(message.method, message.body.params)
-  if (wish?.kind === 'level' && logLevels.includes(wish.level)) remember(passage, null, wish)
+  if (wish?.kind === 'level' && logLevels.includes(wish.level)) remember(reached.passage, null, wish)
   return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Env } from '../env.ts'
 import type { Passage } from '../gateway/admission.ts'
-import { askPlanned } from '../gateway/admission.ts'
+import { admittedIn, askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
@@ -127,7 +127,8 @@ export async function reachAll(
     readonly about?: Omit<AskedUpstream, 'server' | 'owner'>
   },
 ): Promise<
-  | { readonly ok: true; readonly all: readonly Reached[] }
+  /** `passage`: of the request, in the login that it belongs to. */
+  | { readonly ok: true; readonly all: readonly Reached[]; readonly passage: Passage }
   | { readonly ok: false; readonly response: Response }
 > {
   const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' as const } }))
@@ -145,5 +146,6 @@ export async function reachAll(
     },
     () => null,
   )
-  return { ok: true, all: reached.filter((at) => at !== null) }
+  const within = admittedIn(passage, admission.admitted)
+  return { ok: true, all: reached.filter((at) => at !== null), passage: within }
 }

@@ -148,7 +148,7 @@ async function perform(
   const client = clientOf(message, admitted)
   const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
   if (isContinued) return continueExchange(talk, request, delivery)
-  return deliver(talk, request, remembering(passage, upstream, request, delivery))
+  return deliver(talk, request, remembering(talk.passage, upstream, request, delivery))
 }
 
 function settle(

@@ -85,7 +85,7 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
     return listen(at, await withAllowedResources(passage, message, server))
   if (!passed.has(method)) return unknownMethod(message)
   const request = outgoing(message)
-  return deliver(talkAt(at), request, remembering(passage, at.upstream, request, deliveryOf(at, message)))
+  return deliver(talkAt(at), request, remembering(at.passage, at.upstream, request, deliveryOf(at, message)))
 }
 
 /** A request that has been admitted, and the server that it is for. */

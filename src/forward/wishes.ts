@@ -1,5 +1,5 @@
 /**
- * What a client has asked a server for as long as its connection lasts: updates of resources, and log messages from a level
+ * What a client has asked a server for as long as its connection or its login lasts: updates of resources, and log messages from a level
  * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
  * in a session that takes the place of another.
  */
@@ -39,7 +39,10 @@ export function wishIn(method: string, params: unknown): Wish | null {
   }
 }
 
-/** Has the principal remember what the client asks of a server, once the server has agreed. Other requests pass unchanged. */
+/**
+ * Has the principal remember what the client asks of a server, once the server has agreed. Other requests pass unchanged.
+ * @param passage of a request that was admitted: what is asked is its login's
+ */
 export function remembering(
   passage: Passage,
   upstream: UpstreamConfig,
@@ -61,12 +64,13 @@ export function remembering(
 
 /** `upstream` null: of all servers that the connection reaches. */
 export function remember(passage: Passage, upstream: UpstreamConfig | null, wish: Wish): void {
-  const { claim, transport } = passage
+  const { claim, transport, login } = passage
   if (transport === null) return
   afterAnswer(passage, (principal) =>
     principal.wishUpstream({
       secretHash: claim.secretHash,
       transport,
+      login,
       server: upstream?.name ?? null,
       incarnation: upstream?.incarnation ?? '',
       url: upstream?.url ?? '',

@@ -1,3 +1,4 @@
+import { sessionModeOf } from '../tenant/session-mode.ts'
 import type {
   BindAnswer,
   BindRequest,
@@ -6,13 +7,14 @@ import type {
   ForgetRequest,
   WishRequest,
 } from './contract.ts'
-import { opens } from './grants.ts'
+import { type Grant, opens } from './grants.ts'
 import { liveById } from './sessions.ts'
 import type { PrincipalState } from './state.ts'
 import { openTransportById } from './transports.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 import { bindUpstream, forgetUpstream, nextUpstreamEndMs, useUpstream } from './upstream-sessions.ts'
-import { keepWish, wishesOf } from './upstream-wishes.ts'
+import { type Asker, keepWish, wishesOf } from './upstream-wishes.ts'
+import { whose as whoseIs } from './whose.ts'
 
 /** To whom a session with an upstream server belongs, and with which registration; or why it can be nobody's. */
 function whose(
@@ -72,10 +74,30 @@ export function openingOf(
   return { kind: 'none' }
 }
 
-/** Keeps a wish of a client's. Call inside a transaction. */
-export function wish({ sql, grant }: PrincipalState, request: WishRequest): void {
-  if (!opens(grant, request.secretHash, Date.now())) return
-  if (openTransportById(sql, request.transport) !== null) keepWish(sql, request, request.wish)
+/** Keeps a wish of a client's. One of a login that has ended meanwhile ends with it. Call inside a transaction. */
+export function wish(state: PrincipalState, request: WishRequest): void {
+  const { sql, grant } = state
+  const nowMs = Date.now()
+  if (!opens(grant, request.secretHash, nowMs)) return
+  const { transport, login = null } = request
+  if (openTransportById(sql, transport) === null) return
+  if (login !== null && liveById(sql, login, nowMs) === null) return
+  keepWish(sql, { ...request, asker: askerOn(state, grant, transport, login, nowMs) }, request.wish)
+}
+
+/** Whether requests of the connection are this login's without naming it; nobody's are nobody's. */
+function askerOn(
+  { sql, hasStream, unbound }: PrincipalState,
+  { config }: Grant,
+  transport: string,
+  login: string | null,
+  nowMs: number,
+): Asker {
+  if (login === null) return { login, isUnnamed: true }
+  const context = { sql, mode: sessionModeOf(config), hasStream, unbound, nowMs }
+  const found = whoseIs(context, { transport, handle: null })
+  const isUnnamed = found.kind === 'found' && found.place.session?.id === login
+  return { login, isUnnamed }
 }
 
 /**
@@ -97,6 +119,11 @@ export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
   if (nextMs !== null) alarm.by(nextMs)
   const isOurs = bound.id === opened.id
   const wishes =
-    isOurs && transport !== null && !stateless ? wishesOf(sql, { transport, server, incarnation, url }) : null
+    isOurs && transport !== null && !stateless && state.grant !== null
+      ? wishesOf(sql, {
+          ...{ transport, server, incarnation, url },
+          asker: askerOn(state, state.grant, transport, request.login ?? null, nowMs),
+        })
+      : null
   return { kind: 'bound', session: bound, ...(wishes === null ? {} : { wishes }) }
 }

@@ -137,7 +137,7 @@ export type ClaimAnswer =
   | { readonly kind: 'dead_session' }
   | { readonly kind: 'unauthorized' }
 
-/** What a client asks of a server for as long as its connection lasts. */
+/** What a client asks of a server for as long as its connection, or the login that it asks in, lasts. */
 export type Wish =
   | { readonly kind: 'level'; readonly level: string }
   | { readonly kind: 'resource'; readonly uri: string; readonly isWatched: boolean }
@@ -154,6 +154,8 @@ export interface WishRequest {
   readonly transport: string
   /** Null: it holds for all servers that the connection reaches, now or later. */
   readonly server: string | null
+  /** The login that the request belonged to; null: nobody's. Absent in what older versions asked. */
+  readonly login?: string | null
   readonly incarnation: string
   /** Where the server is; '' where it holds for all. */
   readonly url: string

@@ -4,6 +4,7 @@ import { enqueue } from './outbox.ts'
 import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
 import { endUpstreamsOfLogin } from './upstream-sessions.ts'
+import { forgetWishesOfLogin } from './upstream-wishes.ts'
 
 /** What an end needs of its principal. */
 export interface EndingContext {
@@ -25,6 +26,7 @@ export function end(
 ): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
   endUpstreamsOfLogin(sql, session.id, nowMs)
+  forgetWishesOfLogin(sql, session.id)
   retireStoreToken(sql, session.id, nowMs)
   writeAudit(sql, {
     atMs: nowMs,

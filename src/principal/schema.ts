@@ -381,6 +381,23 @@ const migrations: readonly string[] = [
   ALTER TABLE upstream_sessions ADD COLUMN tag TEXT NOT NULL DEFAULT '';
   UPDATE upstream_sessions SET tag = lower(hex(randomblob(8)));
   `,
+  `
+  -- What was asked of a server in a login is that login's own: there may be several on one connection.
+  CREATE TABLE wishes_of_logins (
+    transport TEXT NOT NULL,
+    session TEXT NOT NULL,              -- the login; '': nobody had logged in
+    server TEXT NOT NULL,               -- '': all that the connection reaches
+    incarnation TEXT NOT NULL,
+    kind TEXT NOT NULL,                 -- level | resource
+    value TEXT NOT NULL,
+    PRIMARY KEY (transport, session, server, kind, value)
+  ) WITHOUT ROWID;
+  INSERT INTO wishes_of_logins (transport, session, server, incarnation, kind, value)
+    SELECT transport, '', server, incarnation, kind, value FROM upstream_wishes;
+  DROP TABLE upstream_wishes;
+  ALTER TABLE wishes_of_logins RENAME TO upstream_wishes;
+  CREATE INDEX upstream_wishes_login ON upstream_wishes (session) WHERE session <> '';
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

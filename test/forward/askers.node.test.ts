@@ -63,6 +63,11 @@ describe.skipIf(bareWorkerdMissing !== null)(`who has asked${missing}`, () => {
         response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, result }))
         return true
       }
+      if (body?.method === 'resources/subscribe' || body?.method === 'logging/setLevel') {
+        response.writeHead(200, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, result: {} }))
+        return true
+      }
       return body?.method === 'tools/call' && asking(body, response, session)
     })
     const token = await world.admin.putGrant(`g${count}`, {
@@ -330,6 +335,48 @@ describe.skipIf(bareWorkerdMissing !== null)(`who has asked${missing}`, () => {
       expect((await client.post({ id, result: { roots: [] } })).status).toBe(400)
       expect(answersTo(7)).toEqual([])
     })
+
+    test.each(['many', 'auto'] as const)(
+      'what one login watches is asked for again in its own sessions, and in no other’s: %s',
+      async (sessions) => {
+        const { name, connect } = await connected(entrance, sessions)
+        const [client, other] = [await connect(), await connect()]
+        const ana = await client.login('ana')
+        const bea = await (sessions === 'auto' ? other : client).login('bea')
+        const ask = async (handle: string, method: string, params: object) => {
+          const more = { ...params, _meta: { [HANDLE]: handle } }
+          const said = await (await client.post({ id: 'w', method, params: more })).text()
+          expect(said).not.toContain('error')
+        }
+        const uri = (path: string) => (entrance === 'one' ? path : `${name}+${path}`)
+        for (const [handle, path, level] of [
+          [ana, 'ana:1', 'debug'],
+          [bea, 'bea:1', 'error'],
+        ] as const) {
+          await (await client.call(handle)).text()
+          await ask(handle, 'resources/subscribe', { uri: uri(path) })
+          await ask(handle, 'logging/setLevel', { level })
+        }
+        const before = callsIn()
+        for (const session of before) forgotten.add(session)
+        const from = server.requests.length
+        for (const handle of [bea, ana]) await (await client.call(handle)).text()
+        const told = server.requests
+          .slice(from)
+          .filter((it) => !before.includes(sessionOf(it)))
+          .flatMap((it) => {
+            const { uri: watched, level } = it.body?.params ?? {}
+            return watched === undefined && level === undefined ? [] : [[sessionOf(it), level ?? watched]]
+          })
+        const [ofBea, ofAna] = callsIn().filter((it) => !before.includes(it))
+        expect(told).toEqual([
+          [ofBea, 'error'],
+          [ofBea, 'bea:1'],
+          [ofAna, 'debug'],
+          [ofAna, 'ana:1'],
+        ])
+      },
+    )
 
     test('another connection of the grant can answer nothing, whatever it names', async () => {
       const { connect } = await connected(entrance, 'many')

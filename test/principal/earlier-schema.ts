@@ -1,7 +1,25 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** What was asked of a server is its connection's, whatever the login. */
+export const WITH_SHARED_WISHES = `
+  DROP INDEX upstream_wishes_login;
+  CREATE TABLE wishes_of_transports (
+    transport TEXT NOT NULL,
+    server TEXT NOT NULL,
+    incarnation TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (transport, server, kind, value)
+  ) WITHOUT ROWID;
+  INSERT OR IGNORE INTO wishes_of_transports SELECT transport, server, incarnation, kind, value FROM upstream_wishes;
+  DROP TABLE upstream_wishes;
+  ALTER TABLE wishes_of_transports RENAME TO upstream_wishes;
+  UPDATE schema_version SET version = 19;
+`
+
 /** Sessions with servers have no names towards clients. */
 export const WITHOUT_TAGS = `
+  ${WITH_SHARED_WISHES}
   ALTER TABLE upstream_sessions DROP COLUMN tag;
   UPDATE schema_version SET version = 18;
 `

@@ -7,6 +7,7 @@ import { connect, fresh, principal, rows, settled } from '../support/gateway.ts'
 import {
   WITH_PLAIN_DIGESTS,
   WITH_SHARED_UPSTREAMS,
+  WITH_SHARED_WISHES,
   WITHOUT_INCARNATIONS,
   WITHOUT_TAGS,
   WITHOUT_UPSTREAMS,
@@ -139,6 +140,30 @@ test('sessions with servers from before they had names get one each, and go on',
   const tags = await rows('SELECT tag FROM upstream_sessions WHERE ended_at IS NULL ORDER BY seq')
   for (const { tag } of tags) expect(tag).toMatch(/^[0-9a-f]{16}$/)
   expect(new Set(tags.map(({ tag }) => tag)).size).toBe(2)
+})
+
+test('what was asked of a server before that was a login’s own stays its connection’s', async () => {
+  const client = await connect()
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(WITH_SHARED_WISHES)
+    expect(schemaVersion(sql)).toBe(19)
+    for (const [kind, value] of [
+      ['level', 'debug'],
+      ['resource', 'a:1'],
+    ])
+      sql.exec(
+        "INSERT INTO upstream_wishes VALUES (?, 'crm', 'i', ?, ?)",
+        ...[client.id ?? '', kind ?? '', value ?? ''],
+      )
+  })
+  await evictDurableObject(principal())
+  await client.login('ana')
+  await client.call('auth_logout')
+  const { id: transport } = client
+  expect(await rows('SELECT * FROM upstream_wishes ORDER BY kind')).toEqual([
+    { transport, session: '', server: 'crm', incarnation: 'i', kind: 'level', value: 'debug' },
+    { transport, session: '', server: 'crm', incarnation: 'i', kind: 'resource', value: 'a:1' },
+  ])
 })
 
 test('bringing tables up to date again changes nothing', async () => {

@@ -868,6 +868,101 @@ describe('what a client has asked of a server', () => {
     expect(await wished(transport, 'e-1', { server: 'erp' })).toEqual({ level: 'warning', uris: [] })
   })
 
+  const loggedIn = async (transport: string, account: string) => {
+    const work = { kind: 'login', provider: 'trusted', account }
+    const admitted = await call(crypto.randomUUID(), work, { transport })
+    return typeof admitted === 'string' ? admitted : (admitted.session?.id ?? '')
+  }
+  const watching = (uri: string, isWatched = true) => ({ kind: 'resource', uri, isWatched }) as const
+  const inRows = () =>
+    rows('SELECT session, kind, value FROM upstream_wishes ORDER BY session, kind, value', NAME)
+
+  test('in a login is told to the sessions of that login alone, and ends with it', async () => {
+    await install()
+    const [transport, other] = [await openTransport(), await openTransport()]
+    await wish(transport, watching('all:1'))
+    await wish(transport, { kind: 'level', level: 'info' })
+    // One is the connection's own, the other is named by its handle.
+    const ana = await loggedIn(transport, 'ana')
+    const bea = await loggedIn(other, 'bea')
+    for (const [login, uri, level] of [
+      [ana, 'ana:1', 'debug'],
+      [bea, 'bea:1', 'error'],
+    ] as const) {
+      await wish(transport, watching(uri), { login })
+      await wish(transport, { kind: 'level', level }, { login })
+    }
+    expect(await wished(transport, 'a-1', { login: ana })).toEqual({
+      level: 'debug',
+      uris: ['all:1', 'ana:1'],
+    })
+    expect(await wished(transport, 'b-1', { login: bea })).toEqual({ level: 'error', uris: ['bea:1'] })
+    expect(await wished(transport, 'n-1')).toEqual({ level: 'info', uris: ['all:1'] })
+    expect(await wished(other, 'b-2', { login: bea })).toBeUndefined()
+    await principal(NAME).endSessions({ kind: 'session', id: bea })
+    await loggedIn(transport, 'cem')
+    // What comes behind the end of its login is not kept.
+    await wish(transport, watching('late:1'), { login: ana })
+    expect(await inRows()).toEqual([
+      { session: '', kind: 'level', value: 'info' },
+      { session: '', kind: 'resource', value: 'all:1' },
+    ])
+  })
+
+  test('in a login that is the connection’s own is taken back for the connection, too, but by no other', async () => {
+    await install()
+    const [transport, other] = [await openTransport(), await openTransport()]
+    for (const uri of ['all:1', 'all:2']) await wish(transport, watching(uri))
+    const ana = await loggedIn(transport, 'ana')
+    const bea = await loggedIn(other, 'bea')
+    for (const login of [ana, bea]) await wish(transport, watching('both:1'), { login })
+    await wish(transport, watching('all:1', false), { login: bea })
+    await wish(transport, watching('all:2', false), { login: ana })
+    await wish(transport, watching('both:1', false), { login: ana })
+    expect((await inRows()).map(({ value }) => value)).toEqual(['all:1', 'both:1'])
+    expect(await wished(transport, 'a-1', { login: ana })).toEqual({ level: null, uris: ['all:1'] })
+    expect(await wished(transport, 'b-1', { login: bea })).toEqual({ level: null, uris: ['both:1'] })
+  })
+
+  test('of all servers in a login is a word for that login', async () => {
+    await install([server(200), server(200, { name: 'erp' })])
+    const transport = await openTransport()
+    await wish(transport, { kind: 'level', level: 'info' }, { server: null })
+    await wish(transport, { kind: 'level', level: 'notice' })
+    const ana = await loggedIn(transport, 'ana')
+    await wish(transport, { kind: 'level', level: 'error' }, { login: ana, server: null })
+    expect(await wished(transport, 'a-1', { login: ana })).toEqual({ level: 'error', uris: [] })
+    expect(await wished(transport, 'n-1')).toEqual({ level: 'notice', uris: [] })
+    await wish(transport, { kind: 'level', level: 'debug' }, { login: ana })
+    expect(await wished(transport, 'a-2', { login: ana, replaces: 'a-1' })).toEqual({
+      level: 'debug',
+      uris: [],
+    })
+    expect(await wished(transport, 'e-1', { login: ana, server: 'erp' })).toEqual({
+      level: 'error',
+      uris: [],
+    })
+  })
+
+  test('by nobody is told to no login where every request must name one', async () => {
+    await install()
+    const transport = await openTransport()
+    const ana = await loggedIn(transport, 'ana')
+    const config = await tenantConfig({ identity: { trusted: true } }, { version: '1', default: 'allow' })
+    await principal(NAME).installGrant({
+      ...{ tenant: 'acme', name: 'bot', label: 'Bot', secretHash: await hash('s'), expiresAtMs: null },
+      config: {
+        ...config,
+        upstreams: [server(200)],
+        settings: { ...config.settings, session_mode: 'many' },
+      } as typeof config,
+    })
+    await wish(transport, watching('all:1'))
+    await wish(transport, watching('ana:1'), { login: ana })
+    expect(await wished(transport, 'a-1', { login: ana })).toEqual({ level: null, uris: ['ana:1'] })
+    expect(await wished(transport, 'n-1')).toEqual({ level: null, uris: ['all:1'] })
+  })
+
   test('is not told to a server that was registered anew', async () => {
     await install()
     const transport = await openTransport()
