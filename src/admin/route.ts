@@ -104,6 +104,8 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly params: Readonly<Record<P, string>>
   readonly query: Q
   readonly body: B
+  /** The body's text, for whoever must know what was written and what was left out. */
+  readonly text: string
   /** What `If-Match` and `If-None-Match` ask for. */
   readonly expected: Expected
   /** The three together, for whatever writes. */

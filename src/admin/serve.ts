@@ -66,6 +66,7 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
     params,
     query: query?.data ?? {},
     body: body.document,
+    text: body.text,
     expected,
     by: { actor, reason, expected },
     seed: crypto.getRandomValues(new Uint8Array(SEED_BYTES)),

@@ -1,5 +1,6 @@
 /** The administration API of a tenant itself: its settings. */
 import * as z from 'zod/v4'
+import { DEMO_GRANT, DEMO_TENANT, demoDocument, isDemo } from '../demo/demo.ts'
 import { problem } from '../errors.ts'
 import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../session/addresses.ts'
@@ -66,13 +67,15 @@ export const tenantRoutes: readonly Route[] = [
       },
     },
     async (call) => {
-      const { env, object, tenant, body, by } = call
-      const addresses = await checkIdentityAddresses(body, env)
+      const { env, object, tenant, by } = call
+      const { document, isSaid } = writtenOf(call)
+      const addresses = await checkIdentityAddresses(document, env)
       if (addresses.kind === 'unknown') return problem(503, 'Resolver unavailable', addresses.problem)
       if (addresses.kind === 'refused') return invalid([addresses.problem])
-      const put = await object.putTenant(tenant, JSON.stringify(body), by)
+      const put = await object.putTenant(tenant, JSON.stringify(document), by, isSaid)
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(tenant, put.now), warnings: demoKeeps(call, 'settings'), ...toldOf(put) }
+      const warnings = isSaid ? [DEMO_GOES_BY] : demoKeeps(call, 'settings')
+      const now = { ...shown(tenant, put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -139,6 +142,17 @@ export const tenantRoutes: readonly Route[] = [
     },
   ),
 ]
+
+const DEMO_GOES_BY =
+  `The built-in grant ${DEMO_TENANT}/${DEMO_GRANT} goes by these settings now, and not by src/demo/tenant.json, whose values stand for ` +
+  'what was left out. A PUT of {} gives it the file again.'
+
+/** The settings that a PUT means: in the demo's tenant, what it leaves out is as the demo's file has it. */
+function writtenOf({ env, tenant, body, text }: Call<string, unknown, TenantDocument>) {
+  if (!isDemo(env) || tenant !== DEMO_TENANT) return { document: body, isSaid: false }
+  const { document, isSaid } = demoDocument(JSON.parse(text))
+  return { document: tenantDocument.parse(document), isSaid }
+}
 
 async function suspension({ object, tenant, by }: Call, isSuspended: boolean): Promise<Response> {
   const put = await object.suspend(isSuspended, by)

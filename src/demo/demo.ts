@@ -8,7 +8,13 @@ import { log } from '../log.ts'
 import { isLocalRequest } from '../loopback.ts'
 import { toolsListed } from '../policy/known-tools.ts'
 import { sha256 } from '../sha256.ts'
-import { checkConfig, type TenantConfig, tenantConfig, versioned } from '../tenant/config.ts'
+import {
+  checkConfig,
+  type TenantConfig,
+  type TenantSettings,
+  tenantConfig,
+  versioned,
+} from '../tenant/config.ts'
 import type { UpstreamConfig } from '../upstream/config.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
@@ -45,22 +51,46 @@ interface DemoState {
 
 let state: Promise<DemoState> | undefined
 
-const withUpstreams = new WeakMap<readonly UpstreamConfig[], Promise<TenantConfig>>()
+/** By what each was made of, which is the same object for as long as it is in memory. */
+const composed = new WeakMap<object, { readonly of: unknown; readonly config: Promise<TenantConfig> }>()
 
 /**
  * The demo's configuration: settings and policy from the two files beside this one, whose editing restarts
  * `wrangler dev`, and the upstream servers that were registered. Made once for each list of them.
+ *
+ * @param own settings that the tenant has said, in place of the file's
  */
-export async function demoConfig(upstreams: readonly UpstreamConfig[] = []): Promise<TenantConfig> {
+export async function demoConfig(
+  upstreams: readonly UpstreamConfig[] = [],
+  own: TenantSettings | null = null,
+): Promise<TenantConfig> {
   state ??= readDemo()
   const { config } = await state
-  if (upstreams.length === 0) return config
-  let composed = withUpstreams.get(upstreams)
-  if (composed === undefined) {
-    composed = versioned(config.settings, config.policy, upstreams)
-    withUpstreams.set(upstreams, composed)
+  if (upstreams.length === 0 && own === null) return config
+  const [key, of] = own === null ? [upstreams, null] : [own, upstreams]
+  let made = composed.get(key)
+  if (made === undefined || made.of !== of) {
+    made = { of, config: versioned(own ?? config.settings, config.policy, upstreams) }
+    composed.set(key, made)
   }
-  return composed
+  return made.config
+}
+
+/** Parts of a tenant's settings that its grants go by. */
+const GRANTS_PARTS = ['identity', 'sessions', 'approvals'] as const
+
+/**
+ * What a document says of the demo's tenant: what it leaves out is as the file has it.
+ *
+ * @param written the document as it was written, which has been found to be one
+ * @returns `isSaid`: it says something that grants go by
+ */
+export function demoDocument(written: unknown): { readonly document: unknown; readonly isSaid: boolean } {
+  const said = written as Readonly<Record<string, object | undefined>>
+  const file: Readonly<Record<string, object | undefined>> = settings
+  const parts = GRANTS_PARTS.map((part) => [part, { ...file[part], ...said[part] }] as const)
+  const isSaid = GRANTS_PARTS.some((part) => Object.keys(said[part] ?? {}).length > 0)
+  return { document: { ...said, ...Object.fromEntries(parts) }, isSaid }
 }
 
 /** What keeps the two files from being used, for whoever is editing them; null when nothing does. */

@@ -6,7 +6,7 @@ import { type Grant, opens } from './grants.ts'
 import type { PrincipalState } from './state.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 
-/** The current configuration when the token opens this principal's grant, else null. Writes nothing but the demo's grant. */
+/** The current configuration when the token opens this principal's grant, else null. Writes nothing but the demo's grant, where its files are others now. */
 export async function authenticate(
   principal: PrincipalState,
   request: AdmitRequest,
@@ -17,8 +17,24 @@ export async function authenticate(
   if (!opens(grant, request.secretHash, Date.now())) return null
   if (grant.origin === 'tenant') return grant.config
   if (!isDemoGrant) return null
-  const config = await demoConfig(upstreamsOf(grant.config))
-  return grant.config.suspended ? { ...config, suspended: true } : config
+  const config = await currentDemo(grant.config)
+  // Its alarm goes by what is stored: by the file that was edited, too.
+  if (config.version !== grant.config.version)
+    await principal.write(() => {
+      if (principal.grant === grant) principal.install({ ...grant, config })
+    })
+  return config
+}
+
+/** The demo's configuration as its files, or its tenant's settings, are now. */
+async function currentDemo(stored: TenantConfig): Promise<TenantConfig> {
+  const { suspended, settingsOf } = stored
+  const config = await demoConfig(upstreamsOf(stored), settingsOf === 'tenant' ? stored.settings : null)
+  return {
+    ...config,
+    ...(settingsOf === undefined ? {} : { settingsOf }),
+    ...(suspended === undefined ? {} : { suspended }),
+  }
 }
 
 /** The demo's grant is installed by its first use, so that a wrong token stores nothing here either. */

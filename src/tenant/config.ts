@@ -127,6 +127,8 @@ export interface TenantConfig {
   readonly upstreams: readonly UpstreamConfig[]
   /** The tenant is suspended: nothing of it is served. */
   readonly suspended?: true
+  /** Of the demo's built-in grant: its tenant has said them, and its file does not count. */
+  readonly settingsOf?: 'tenant'
 }
 
 /** What checking came to: a configuration with what its author should know, or everything that is wrong. */

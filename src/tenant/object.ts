@@ -94,8 +94,9 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.read((sql) => readTenant(sql)?.view ?? null, null)
   }
 
-  async putTenant(tenant: string, settingsJson: string, by: By) {
-    return tenantChanges.putTenant(this.#tenancy, tenant, settingsJson, by)
+  /** @param isSaid of the demo's tenant: its built-in grant is to go by these settings */
+  async putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean) {
+    return tenantChanges.putTenant(this.#tenancy, tenant, settingsJson, isSaid === true, by)
   }
 
   async suspend(isSuspended: boolean, by: By) {

@@ -30,6 +30,8 @@ export interface PushContext {
   readonly env: Env
   readonly tenant: string
   readonly settings: TenantDocument
+  /** As in StoredTenant. */
+  readonly isSaid: boolean
   readonly isSuspended: boolean
   /** The tenant is being deleted. */
   readonly isLeaving: boolean
@@ -120,13 +122,16 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
   const upstreams = upstreamsOf(context, grant)
   const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs, incarnation }
   const suspended = isSuspended ? { suspended: true as const } : {}
-  if (origin === 'demo')
-    return { ...held, origin, config: { ...(await demoConfig(upstreams)), ...suspended } }
+  // How long the audit is kept, and who vouches for administrators, concerns no principal.
+  const { audit: _, access: __, ...rest } = settings
+  if (origin === 'demo') {
+    const own = context.isSaid ? { ...rest, servers: nativesOf(grant) } : null
+    const whose = own === null ? {} : { settingsOf: 'tenant' as const }
+    return { ...held, origin, config: { ...(await demoConfig(upstreams, own)), ...whose, ...suspended } }
+  }
   const policy = grant.policy === null ? null : readPolicy(sql, grant.policy)
   const servers = nativesOf(grant)
   const document: unknown = policy === null ? null : JSON.parse(policy.documentJson)
-  // How long the audit is kept, and who vouches for administrators, concerns no principal.
-  const { audit: _, access: __, ...rest } = settings
   // The usual setting is left out, so that what was pushed before there was a choice keeps its version.
   const mode = sessions === 'auto' ? {} : { session_mode: sessions }
   const config = await versioned({ ...rest, servers, ...mode }, document, upstreams)

@@ -455,6 +455,11 @@ const migrations: readonly string[] = [
   -- for them. Grants that are made since name the native servers that they have.
   ALTER TABLE grants ADD COLUMN every_native INTEGER NOT NULL DEFAULT 1;
   `,
+  `
+  -- Of the demo's tenant: whether its settings say something of sessions, so that its built-in grant goes by them and not by
+  -- its file.
+  ALTER TABLE tenant ADD COLUMN is_said INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

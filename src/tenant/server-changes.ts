@@ -1,5 +1,5 @@
 /** Upstream servers, registered and removed, and tools of theirs taken as they are now. */
-import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
+import { addBuiltIn, builtInHash } from './built-in.ts'
 import { recordChange } from './changes.ts'
 import { type By, type Change, Refusal, type Removal, type ServerView, type Told } from './contract.ts'
 import * as grants from './grants.ts'
@@ -35,7 +35,7 @@ export async function putServer(
   } catch (error) {
     return refusedBy(error)
   }
-  const demoHash = isDemo(env) && tenant === DEMO_TENANT ? await demoSecretHash() : null
+  const demoHash = await builtInHash(env, tenant)
   return tenancy.change(tenant, by, (nowMs) => {
     const before = servers.readServer(sql, name)
     demand(sql, by.expected, `server/${name}`, before !== null)
@@ -48,17 +48,7 @@ export async function putServer(
     refuseElsewhere(sql, name, 'invalid')
     const detail = { created: before === null, origin: new URL(plain.url).origin }
     record(sql, by, 'server.put', `server/${name}`, detail, nowMs)
-    if (demoHash !== null && grants.readGrant(sql, DEMO_GRANT) === null) {
-      const builtIn = {
-        label: DEMO_LABEL,
-        policy: null,
-        servers: '*',
-        owner: null,
-        sessions: 'auto',
-        expiresAtMs: null,
-      } as const
-      grants.writeGrant(sql, DEMO_GRANT, builtIn, demoHash, 'demo', true, nowMs)
-    }
+    if (demoHash !== null) addBuiltIn(sql, demoHash, nowMs)
     const touched = grants.touchByServer(sql, name)
     return { created: before === null, touched, now: present(servers.viewServer(sql, name)) }
   })

@@ -8,6 +8,8 @@ import { stampOf } from './stamps.ts'
 export interface StoredTenant {
   readonly name: string
   readonly settings: TenantDocument
+  /** Of the demo's tenant: its built-in grant goes by these settings, and not by its file. */
+  readonly isSaid: boolean
   readonly isSuspended: boolean
   /** It is going away since then, and at the latest by then; the next round is due then. */
   readonly deletion: { readonly sinceMs: number; readonly byMs: number; readonly nextRoundMs: number } | null
@@ -19,6 +21,7 @@ interface TenantRow extends Record<string, SqlStorageValue> {
   settings: string
   created_at: number
   updated_at: number
+  is_said: number
   suspended_at: number | null
   deleting_at: number | null
   delete_by: number | null
@@ -31,6 +34,7 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
   return {
     name: row.name,
     settings: JSON.parse(row.settings) as TenantDocument,
+    isSaid: row.is_said === 1,
     isSuspended: row.suspended_at !== null,
     deletion:
       row.deleting_at === null
@@ -59,16 +63,22 @@ export function markListed(sql: SqlStorage): void {
   sql.exec('UPDATE tenant SET is_listed = 1')
 }
 
-/** Only once the directory has its name. */
-export function writeTenant(sql: SqlStorage, name: string, settings: TenantDocument, nowMs: number): void {
+/**
+ * Only once the directory has its name.
+ * @param isSaid as in StoredTenant
+ */
+export function writeTenant(
+  sql: SqlStorage,
+  name: string,
+  settings: TenantDocument,
+  isSaid: boolean,
+  nowMs: number,
+): void {
   sql.exec(
-    `INSERT INTO tenant (id, name, settings, created_at, updated_at, push_failures, is_listed)
-     VALUES (1, ?, ?, ?, ?, 0, 1)
-     ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, updated_at = excluded.updated_at`,
-    name,
-    JSON.stringify(settings),
-    nowMs,
-    nowMs,
+    `INSERT INTO tenant (id, name, settings, created_at, updated_at, push_failures, is_listed, is_said)
+     VALUES (1, ?, ?, ?, ?, 0, 1, ?)
+     ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, updated_at = excluded.updated_at, is_said = excluded.is_said`,
+    ...[name, JSON.stringify(settings), nowMs, nowMs, isSaid ? 1 : 0],
   )
 }
 

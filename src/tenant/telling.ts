@@ -37,8 +37,9 @@ export class Telling {
     this.#pushes = new Pushes(() => {
       const tenant = isThere() ? readTenant(sql) : null
       if (tenant === null) return null
-      const { name, settings, isSuspended, deletion } = tenant
-      return { sql, env: env(), tenant: name, settings, isSuspended, isLeaving: deletion !== null, isThere }
+      const { name, settings, isSaid, isSuspended, deletion } = tenant
+      const isLeaving = deletion !== null
+      return { sql, env: env(), tenant: name, settings, isSaid, isSuspended, isLeaving, isThere }
     })
   }
 

@@ -104,7 +104,7 @@ export class Tenancy {
         migrate(this.sql)
         this.#refuseLeaving()
         if (readTenant(this.sql) === null) {
-          writeTenant(this.sql, tenant, tenantDocument.parse({}), nowMs)
+          writeTenant(this.sql, tenant, tenantDocument.parse({}), false, nowMs)
           madeTenant = of !== 'tenant'
           if (madeTenant) record(this.sql, by, 'tenant.create', 'tenant', { changed: '' }, nowMs)
         }

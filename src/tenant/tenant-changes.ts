@@ -1,4 +1,5 @@
 /** The tenant itself, changed: its settings, and whether its agents are refused. */
+import { addBuiltIn, builtInHash } from './built-in.ts'
 import { tenantDocument } from './config.ts'
 import type { By, Change, TenantView } from './contract.ts'
 import { touchAll, touchEvery } from './grants.ts'
@@ -8,22 +9,29 @@ import { changedSettings, readTenant, writeSuspended, writeTenant } from './sett
 import { demand } from './stamps.ts'
 import type { Tenancy } from './tenancy.ts'
 
-/** Creates the tenant or replaces its settings, which `tenantDocument` has accepted. */
+/**
+ * Creates the tenant or replaces its settings, which `tenantDocument` has accepted.
+ * @param isSaid of the demo's tenant: its built-in grant is to go by them
+ */
 export async function putTenant(
   tenancy: Tenancy,
   tenant: string,
   settingsJson: string,
+  isSaid: boolean,
   by: By,
 ): Promise<Change<TenantView>> {
-  const { sql } = tenancy
+  const { sql, env } = tenancy
+  const demoHash = await builtInHash(env, tenant)
   const work = (nowMs: number) => {
     const created = !tenancy.isThere
     demand(sql, by.expected, 'tenant', !created)
     const before = readTenant(sql)?.settings ?? null
-    writeTenant(sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), nowMs)
+    writeTenant(sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), isSaid, nowMs)
+    if (demoHash !== null) addBuiltIn(sql, demoHash, nowMs)
     const action = created ? 'tenant.create' : 'tenant.put'
     record(sql, by, action, 'tenant', changedSettings(sql, before), nowMs)
-    return { created, touched: touchAll(sql), now: present(readTenant(sql)).view }
+    const touched = demoHash === null ? touchAll(sql) : touchEvery(sql)
+    return { created, touched, now: present(readTenant(sql)).view }
   }
   return tenancy.change(tenant, by, work, 'tenant')
 }

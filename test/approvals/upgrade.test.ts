@@ -26,7 +26,8 @@ const EARLIER = `
   ALTER TABLE drift DROP COLUMN is_exact;
   ALTER TABLE servers DROP COLUMN declared;
   ALTER TABLE grants DROP COLUMN every_native;
-  UPDATE schema_version SET version = version - 11;
+  ALTER TABLE tenant DROP COLUMN is_said;
+  UPDATE schema_version SET version = version - 12;
 `
 
 test('goes on with it, and shows no such digest', async () => {
@@ -38,7 +39,7 @@ test('goes on with it, and shows no such digest', async () => {
   await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
     const before = schemaVersion(storage.sql)
     storage.sql.exec(EARLIER)
-    expect(schemaVersion(storage.sql)).toBe(before - 11)
+    expect(schemaVersion(storage.sql)).toBe(before - 12)
   })
   await evictDurableObject(tenantObject('acme'))
   const list = await admin('GET', 'acme/approvals')

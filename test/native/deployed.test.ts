@@ -308,8 +308,8 @@ describe('the native servers of a grant', () => {
   test('stay what they were for a grant from before they had to be named, however often it is written again', async () => {
     const token = String((await put('*')).body?.token)
     await runInDurableObject(tenantObject('acme'), (_, { storage: { sql } }) => {
-      sql.exec('ALTER TABLE grants DROP COLUMN every_native')
-      sql.exec('UPDATE schema_version SET version = version - 1')
+      sql.exec('ALTER TABLE grants DROP COLUMN every_native; ALTER TABLE tenant DROP COLUMN is_said')
+      sql.exec('UPDATE schema_version SET version = version - 2')
     })
     await evictDurableObject(tenantObject('acme'))
     await noDemo()
