@@ -16,6 +16,13 @@ import { test } from './test.ts'
 import { validate } from './validate.ts'
 import { versionCommand } from './version.ts'
 
+/**
+ * What `--json` prints when there is an answer. `answer`: the API's to what the command asked it last. `items`: `{items}`, a list of the API's,
+ * read to its end. `rows`: one document a line, as they come. `document`: the one that the command is there for. Otherwise the
+ * members of an object; a `?` behind one says that it may be absent.
+ */
+export type Shape = 'answer' | 'items' | 'rows' | 'document' | readonly string[]
+
 export interface Command {
   /** The word before its name, or null for none. */
   readonly group: string | null
@@ -28,6 +35,7 @@ export interface Command {
   readonly exitCodes: string
   /** The exit code where it is not understood; 2 where absent. */
   readonly failure?: Outcome['code']
+  readonly json: Shape
   readonly examples: readonly string[]
   readonly run: (given: Given, world: World) => Promise<Outcome>
 }
@@ -58,6 +66,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       'gatehouse policy convert old.yaml --to hosted | gatehouse policy validate -',
       'gatehouse policy validate policies/*.yaml --gateway',
     ],
+    json: ['ok', 'files'],
     run: validate,
   },
   {
@@ -92,6 +101,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       `gatehouse policy explain policy.yaml --tool pay --counters '{"/tools/pay/limits/0": 30}'`,
       'gatehouse policy explain policy.yaml --resource files+file:///docs/a.md',
     ],
+    json: ['tool', 'action', 'code', 'rule', 'message', 'conditions', 'limits', 'shadow'],
     run: explain,
   },
   {
@@ -101,6 +111,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     options: [],
     exitCodes: `0 all pass; 1 one fails, or problems in a file; ${UNUSABLE}`,
     examples: ['gatehouse policy test policy.test.yaml', 'gatehouse policy test policies/*.test.yaml --json'],
+    json: ['ok', 'passed', 'failed', 'files'],
     run: test,
   },
   {
@@ -118,6 +129,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       'gatehouse policy diff @readers readers.yaml',
       'gatehouse policy diff @readers:3 @readers',
     ],
+    json: ['same', 'changes'],
     run: diff,
   },
   {
@@ -127,6 +139,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     options: [{ name: 'to', value: 'hosted', help: 'the dialect to print', required: true }],
     exitCodes: `0 converted; 1 problems in the policy; ${UNUSABLE}`,
     examples: ['gatehouse policy convert policy.yaml --to hosted > policy.json'],
+    json: 'document',
     run: convert,
   },
   {
@@ -136,6 +149,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     options: [],
     exitCodes: '0 printed; 2 not understood',
     examples: ['gatehouse policy schema rule > rule.schema.json'],
+    json: 'document',
     run: schema,
   },
 ]

@@ -27,6 +27,7 @@ export function completionCommand(completed: () => Completed): Command {
     operands: { names: shells.join('|'), least: 1, most: 1 },
     options: [],
     exitCodes: '0 printed; 2 not understood',
+    json: ['shell', 'script'],
     examples: ['source <(gatehouse completion bash)', 'gatehouse completion fish | source'],
     run: async ({ operands: [shell = ''] }: Given): Promise<Outcome> => {
       const script = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined

@@ -172,6 +172,7 @@ export const connectCommand: Command = {
   summary: 'Print the configuration with which a client reaches the gateway',
   notes: ['CLIENT is one of:', `  ${Object.keys(clients).join(', ')}`],
   operands: { names: 'CLIENT', least: 1, most: 1 },
+  json: ['client', 'url', 'hints', 'config'],
   options: [
     {
       name: 'url',

@@ -1,6 +1,6 @@
 /** What `--help` prints. */
 import type { Option } from './arguments.ts'
-import { type Command, commands, everywhere, nameOf } from './commands.ts'
+import { type Command, commands, everywhere, nameOf, type Shape } from './commands.ts'
 
 /** Of the program, or of one group of its commands. */
 export function programHelp(group: string | null): string[] {
@@ -28,7 +28,7 @@ export function programHelp(group: string | null): string[] {
 
 /** Of one command. */
 export function commandHelp(command: Command): string[] {
-  const { summary, notes = [], operands, options, exitCodes, examples } = command
+  const { summary, notes = [], operands, options, exitCodes, json, examples } = command
   const needed = options.filter((option) => option.required === true).map(spelling)
   const rest = options.length > needed.length ? ['[OPTION…]'] : []
   return [
@@ -40,11 +40,28 @@ export function commandHelp(command: Command): string[] {
     'Options:',
     ...optionLines([...options, ...everywhere]),
     '',
+    `With --json: ${jsonWords(json)}.`,
     `Exit codes: ${exitCodes}.`,
     '',
     'Examples:',
     ...examples.map((example) => `  ${example}`),
   ]
+}
+
+/** What `--json` prints, in words. */
+export function jsonWords(json: Shape): string {
+  switch (json) {
+    case 'answer':
+      return 'what the API answers'
+    case 'items':
+      return '{items}, all of the list, as the API has them'
+    case 'rows':
+      return 'one document a line, as the API has them'
+    case 'document':
+      return 'the same, which is JSON'
+    default:
+      return `{${json.join(', ')}}`
+  }
 }
 
 function optionLines(options: readonly Option[]): string[] {

@@ -40,6 +40,7 @@ try {
 } catch (error) {
   // Not 1, which would pass for an answer.
   stderr.write(`gatehouse: ${String(error)}\n`)
+  if (argv.includes('--json')) stdout.write(`${JSON.stringify({ errors: [{ failed: String(error) }] })}\n`)
   process.exitCode = MISUSE
 }
 

@@ -20,7 +20,12 @@ export interface Printed {
 
 /** Runs a command line. Rejects only where the program itself is wrong. */
 export async function run(words: readonly string[], world: World): Promise<Printed> {
-  const outcome = await outcomeOf(words, world)
+  let hasPrinted = false
+  const print = (text: string) => {
+    hasPrinted = true
+    world.print(text)
+  }
+  const outcome = await outcomeOf(words, { ...world, print })
   // After `--` it is no option, so it is not looked for there.
   const options = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
   const { code, lines, errors, data, after, waits } = outcome
@@ -28,10 +33,13 @@ export async function run(words: readonly string[], world: World): Promise<Print
     ...(after === undefined ? {} : { after }),
     ...(waits === undefined ? {} : { waits: () => waits().then(late) }),
   }
-  if (options.includes('--json'))
-    return data === undefined
-      ? { code, out: '', err: text(errors.map(visible)), ...rest }
+  if (options.includes('--json')) {
+    if (data === undefined) return { code, out: '', err: text(errors.map(visible)), ...rest }
+    // Behind rows that were printed as they came, it would be no row.
+    return hasPrinted
+      ? { code, out: '', err: text([json(data)]), ...rest }
       : { code, out: text([json(data)]), err: '', ...rest }
+  }
   return { code, out: text(lines.map(visible)), err: text(errors.map(visible)), ...rest }
 }
 
@@ -71,7 +79,7 @@ function perform(
 function broken(code: Outcome['code']): (error: unknown) => Outcome {
   return (error) => {
     const errors = [`gatehouse: ${String(error)}`]
-    return { code, lines: [], errors, data: { errors } }
+    return { code, lines: [], errors, data: { errors: [{ failed: String(error) }] } }
   }
 }
 

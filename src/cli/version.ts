@@ -10,6 +10,7 @@ export const versionCommand: Command = {
   operands: { names: '', least: 0, most: 0 },
   options: [],
   exitCodes: '0 printed; 2 not understood',
+  json: ['version'],
   examples: ['gatehouse version'],
   run: async () => fine([identity.version], { version: identity.version }),
 }

@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commands, nameOf } from '../../src/cli/commands.ts'
-import type { HttpRequest } from '../../src/cli/outcome.ts'
+import { type Command, commands, nameOf } from '../../src/cli/commands.ts'
+import { sendRequest } from '../../src/cli/edge.ts'
+import type { HttpReply, HttpRequest } from '../../src/cli/outcome.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import { type CliAt, cliAt } from '../support/node/cli-gateway.ts'
 import { root } from '../support/node/wrangler-dev.ts'
@@ -133,6 +134,38 @@ const unserved = ['sessions', 'approvals', 'webhooks', 'audit'].filter(
   (name) => !existsSync(join(root, 'src/admin', `${name}.ts`)),
 )
 
+/** One line, and what came of it. */
+interface Tried {
+  readonly line: string
+  readonly code: number
+  readonly out: string
+  readonly err: string
+  /** Bodies of the gateway's answers that were good. */
+  readonly bodies: readonly string[]
+  readonly requests: readonly HttpRequest[]
+}
+
+function commandOf(line: string): Command {
+  const command = commands.find((it) => `gatehouse ${line} `.startsWith(`${nameOf(it)} `))
+  if (command === undefined) throw new Error(`no command: ${line}`)
+  return command
+}
+
+/** Sends a request, and keeps what is answered. */
+async function heard(request: HttpRequest, bodies: string[]): Promise<HttpReply> {
+  const reply = await sendRequest(request)
+  if (!reply.ok || reply.status > 299) return reply
+  let text = ''
+  for await (const piece of reply.pieces) text += piece
+  bodies.push(text)
+  return {
+    ...reply,
+    pieces: (async function* () {
+      yield text
+    })(),
+  }
+}
+
 interface Operation {
   readonly operationId: string
   readonly method: string
@@ -156,6 +189,8 @@ describe.skipIf(bareWorkerdMissing !== null)(
     let cli: CliAt
     let operations: readonly Operation[]
     let asked: readonly HttpRequest[]
+    /** What came of each line. */
+    const tried: Tried[] = []
 
     beforeAll(async () => {
       gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
@@ -179,13 +214,15 @@ describe.skipIf(bareWorkerdMissing !== null)(
         const words = line.replace('FILTERS', filters)
         // It would go on for ever.
         const isTail = words.startsWith('audit tail')
-        const send = async () => ({ ok: false, reason: 'enough' }) as const
-        const { code, err } = await cli(words, files, {
+        const from = cli.requests.length
+        const bodies: string[] = []
+        const { code, out, err } = await cli(`${words} --json`, files, {
           variables: { KEY: 'v' },
-          ...(isTail ? { send } : {}),
+          send: async (request) => (isTail ? { ok: false, reason: 'enough' } : heard(request, bodies)),
         })
+        tried.push({ line: words, code, out, err, bodies, requests: cli.requests.slice(from) })
         expect([0, 1, 2], line).toContain(code)
-        expect(err, line).not.toMatch(/: found .*; allowed: .*\nTry: /)
+        expect(out, line).not.toMatch(/"found": .*\n +"allowed": /)
       }
       asked = cli.requests
     })
@@ -264,19 +301,86 @@ describe.skipIf(bareWorkerdMissing !== null)(
       expect([...paths]).toEqual(['/api/v1/tenants/acme/secrets/s'])
     })
 
+    const documentOf = ({ line, out }: Tried) => {
+      try {
+        return JSON.parse(out) as Record<string, unknown>
+      } catch {
+        throw new Error(`${line} --json prints no document: ${JSON.stringify(out)}`)
+      }
+    }
+
+    test('every command prints one JSON document with --json, and it is what its help says', () => {
+      for (const one of tried) {
+        const command = commandOf(one.line)
+        if (command.json === 'rows' && one.code === 0) continue
+        const data = documentOf(one)
+        if ('errors' in data) {
+          expect(
+            Array.isArray(data.errors) && data.errors.every((it) => typeof it === 'object'),
+            one.line,
+          ).toBe(true)
+          expect(one.code, one.line).not.toBe(0)
+          continue
+        }
+        const last = JSON.parse(one.bodies.at(-1) ?? '{}') as Record<string, unknown>
+        // Waiting asks how many are left.
+        const isWaiting = one.line.includes('--wait ') || one.line.endsWith('--wait')
+        if (command.json === 'answer' && !isWaiting) expect(data, one.line).toMatchObject(last)
+        else if (command.json === 'items') {
+          const items = one.bodies.flatMap((body) => (JSON.parse(body) as { items: unknown[] }).items)
+          expect(data, one.line).toEqual({ items })
+        } else if (typeof command.json === 'object') {
+          const named = command.json.map((name) => name.replace('?', ''))
+          const there = command.json.filter((name) => !name.endsWith('?'))
+          expect(
+            Object.keys(data).filter((name) => !named.includes(name)),
+            one.line,
+          ).toEqual([])
+          expect(
+            there.filter((name) => !(name in data)),
+            one.line,
+          ).toEqual([])
+        }
+      }
+    })
+
+    test('a command by which something goes asks first, and asks nobody else before', async () => {
+      // Whatever an operation is called: DELETE, and what ends or revokes.
+      const goes = ({ method, url }: HttpRequest) =>
+        method === 'DELETE' ||
+        (method === 'POST' && /\/(end|delete|remove|revoke|purge)$/.test(new URL(url).pathname))
+      const destroying = tried.filter(({ requests }) => requests.some(goes))
+      expect(destroying.length).toBeGreaterThan(8)
+      for (const { line } of destroying) {
+        expect(line, `${line}: asks`).toMatch(/ --yes( |$)/)
+        const before = line.replace(/ --yes(?= |$)/, '')
+        const changing: HttpRequest[] = []
+        const send = async (request: HttpRequest): Promise<HttpReply> => {
+          if (request.method !== 'GET') changing.push(request)
+          return { ok: false, reason: 'enough' }
+        }
+        const { code } = await cli(before, files, { variables: { KEY: 'v' }, send })
+        expect([code, changing], before).toEqual([expect.toSatisfy((it) => it === 1 || it === 2), []])
+        const questions: string[] = []
+        await cli(before, files, { send, answer: false, asked: (question) => questions.push(question) })
+        expect(changing, before).toEqual([])
+        if (!line.startsWith('apply ')) expect(questions, before).toEqual([expect.stringContaining('?')])
+      }
+    })
+
     test('every command is tried here with every option, or asks nothing', () => {
       for (const command of commands) {
         const name = nameOf(command)
-        const tried = lines.filter((line) => `gatehouse ${line} `.startsWith(`${name} `))
+        const trials = lines.filter((line) => `gatehouse ${line} `.startsWith(`${name} `))
         if (name in local) {
-          expect(tried, name).toEqual([])
+          expect(trials, name).toEqual([])
           continue
         }
-        expect(tried.length, name).toBeGreaterThan(0)
+        expect(trials.length, name).toBeGreaterThan(0)
         const untried = command.options
           .map((it) => it.name)
           .filter((it) => !['url', 'token', 'tenant'].includes(it))
-          .filter((it) => !tried.some((line) => line.includes(`--${it}`) || line.includes('FILTERS')))
+          .filter((it) => !trials.some((line) => line.includes(`--${it}`) || line.includes('FILTERS')))
         expect(untried, name).toEqual([])
       }
     })

@@ -20,6 +20,7 @@ export const approvalCommands: readonly Command[] = [
         help: 'pending, approved, denied, used, asking or expired; all where absent',
       },
     ],
+    json: 'items',
     examples: ['gatehouse approval list --state pending'],
     run: async (api, { values }) =>
       shownList(await api.all(PATH, { state: values.get('state') }), [

@@ -69,6 +69,7 @@ export const auditCommands: readonly Command[] = [
       { name: 'limit', value: 'N', help: 'at most so many; 100 where absent' },
       { name: 'order', value: 'ORDER', help: 'newest or oldest first' },
     ],
+    json: ['items', 'complete_until'],
     examples: [
       'gatehouse audit query --decision deny --from 24h',
       'gatehouse audit query --tool pay --from 2030-01-31T00:00:00Z',
@@ -88,6 +89,7 @@ export const auditCommands: readonly Command[] = [
     name: 'tail',
     summary: 'Show rows as they happen, until it is stopped; --json prints each whole, one a line',
     options: filters,
+    json: 'rows',
     examples: ['gatehouse audit tail --decision deny'],
     exitCodes: '1 the gateway will not; 2 not understood, no answer, or it may not see it any more',
     run: (api, given, world) => {
@@ -104,6 +106,7 @@ export const auditCommands: readonly Command[] = [
       { name: 'after', value: 'LAST', help: 'only what came after an earlier export’s last' },
     ],
     exitCodes: '0 all of it; 2 not understood, or the export is not whole',
+    json: 'rows',
     examples: [
       'gatehouse audit export > audit.ndjson',
       'gatehouse audit export --after 4711 >> audit.ndjson',
@@ -115,6 +118,7 @@ export const auditCommands: readonly Command[] = [
     name: 'verify',
     summary: 'Prove that no row was removed or altered',
     exitCodes: '0 intact; 1 something is missing or altered; 2 not understood, or no answer',
+    json: ['intact', 'rows', 'logs', 'findings'],
     examples: ['gatehouse audit verify'],
     run: verify,
   }),
@@ -151,7 +155,12 @@ async function exportAll(api: Api, given: Given, world: World) {
     }
     if (end === null) {
       const errors = [`${api.command}: the export is not whole: its last line did not come`]
-      throw new Ended({ code: 2, lines: [], errors, data: undefined })
+      throw new Ended({
+        code: 2,
+        lines: [],
+        errors,
+        data: { errors: [{ incomplete: 'its last line did not come' }] },
+      })
     }
     if (typeof end.next !== 'string') return fine([], undefined)
     after = end.next

@@ -3,7 +3,7 @@ import { isObject } from '../../json.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command, Shape } from '../commands.ts'
 import { type Direction, DURATION, durationSeconds, momentAllowed, relativeMs } from '../moment.ts'
 import {
   MISUSE,
@@ -28,6 +28,8 @@ export interface AdminCommand {
   readonly options?: readonly Option[]
   readonly examples: readonly string[]
   readonly exitCodes?: string
+  /** What `--json` prints; the API's answer where absent. */
+  readonly json?: Shape
   /** The first operand names the tenant. */
   readonly namesTenant?: boolean
   /** It asks of no tenant, but of the deployment. */
@@ -88,6 +90,7 @@ export function administer(spec: AdminCommand): Command {
     operands,
     examples,
     ...(spec.failure === undefined ? {} : { failure: spec.failure }),
+    json: spec.json ?? 'answer',
     exitCodes: spec.exitCodes ?? '0 done; 1 the gateway will not; 2 not understood, or no answer',
     options: [
       ...options,

@@ -37,5 +37,5 @@ export function loaded({ command }: Pick<Api, 'command'>, { body }: Pick<Answer,
   const policy = loadPolicy(body.policy)
   if (policy.ok) return policy
   const errors = [`${command}: the gateway has a policy that this program does not understand: is it older?`]
-  throw new Ended({ code: 2, lines: [], errors, data: { errors } })
+  throw new Ended({ code: 2, lines: [], errors, data: { errors: errors.map((problem) => ({ problem })) } })
 }

@@ -66,5 +66,7 @@ export async function knownThere(
   const errors = [
     `${command}: there is no tenant ${api.tenant}, or its gateway is too old to say what it knows`,
   ]
-  return { failed: { code: PROBLEMS, lines: [], errors, data: { errors } } }
+  return {
+    failed: { code: PROBLEMS, lines: [], errors, data: { errors: errors.map((problem) => ({ problem })) } },
+  }
 }

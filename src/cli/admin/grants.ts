@@ -77,6 +77,7 @@ export const grantCommands: readonly Command[] = [
     group: 'grant',
     name: 'list',
     summary: 'List the grants',
+    json: 'items',
     examples: ['gatehouse grant list'],
     run: async (api) =>
       shownList(await api.all(PATH), [

@@ -22,6 +22,7 @@ export const outboxCommands: readonly Command[] = [
     summary: 'List events of a grant’s outbox, the oldest first',
     operands: GRANT,
     options: [{ name: 'state', value: 'STATE', help: 'pending, dead or delivered; pending where absent' }],
+    json: 'items',
     examples: ['gatehouse outbox list bot --state dead'],
     run: async (api, { operands: [grant = ''], values }) =>
       shownList(await api.all(`${of(grant)}/events`, { state: values.get('state') }), [

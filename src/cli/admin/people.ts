@@ -68,6 +68,7 @@ export const personCommands: readonly Command[] = [
     group: 'person',
     name: 'list',
     summary: 'List the people',
+    json: 'items',
     examples: ['gatehouse person list'],
     run: async (api) =>
       shownList(await api.all(PATH), [

@@ -60,6 +60,7 @@ export const policyAdminCommands: readonly Command[] = [
     options: [
       { name: 'deleted', value: null, help: 'those that were deleted, whose versions are on record' },
     ],
+    json: 'items',
     examples: ['gatehouse policy list', 'gatehouse policy list readers', 'gatehouse policy list --deleted'],
     run: async (api, { operands: [name], switches }) =>
       name === undefined

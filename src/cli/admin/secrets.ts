@@ -46,6 +46,7 @@ export const secretCommands: readonly Command[] = [
     group: 'secret',
     name: 'list',
     summary: 'List the names of all secrets, and the servers that use them',
+    json: 'items',
     examples: ['gatehouse secret list'],
     run: async (api) =>
       shownList(await api.all(PATH), [

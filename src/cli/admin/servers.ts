@@ -48,6 +48,7 @@ export const serverCommands: readonly Command[] = [
     group: 'server',
     name: 'list',
     summary: 'List the upstream servers and how they stand',
+    json: 'items',
     examples: ['gatehouse server list'],
     run: async (api) =>
       shownList(await api.all(PATH), [

@@ -15,6 +15,7 @@ export const sessionCommands: readonly Command[] = [
     name: 'list',
     summary: 'List live sessions',
     options: [grantOption, accountOption],
+    json: 'items',
     examples: ['gatehouse session list', 'gatehouse session list --grant bot --account ana'],
     run: async (api, { values }) => {
       const grant = values.get('grant')

@@ -51,6 +51,7 @@ export const tenantCommands: readonly Command[] = [
     name: 'list',
     summary: 'List all tenants (with the root token)',
     ofDeployment: true,
+    json: 'items',
     examples: ['gatehouse tenant list'],
     run: async (api) =>
       shownList(await api.all(''), [member('name'), member('state'), member('created_at', 'created')]),

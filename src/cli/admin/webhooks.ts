@@ -76,6 +76,7 @@ export const webhookCommands: readonly Command[] = [
     group: 'webhook',
     name: 'list',
     summary: 'List the webhooks and how they stand',
+    json: 'items',
     examples: ['gatehouse webhook list'],
     run: async (api) =>
       shownList(await api.all(PATH), [
@@ -102,6 +103,7 @@ export const webhookCommands: readonly Command[] = [
     summary: 'List messages to a webhook, the oldest first',
     operands: ONE,
     options: [{ name: 'state', value: 'STATE', help: 'pending, delivered or dead; pending where absent' }],
+    json: 'items',
     examples: ['gatehouse webhook messages oncall --state dead'],
     run: async (api, { operands: [name = ''], values }) =>
       shownList(await api.all(`${of(name)}/messages`, { state: values.get('state') }), [

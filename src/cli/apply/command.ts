@@ -35,6 +35,7 @@ export const applyCommand = administer({
   failure: PROBLEMS,
   tenantBehind: ({ operands: [folder = '.'] }, world) => tenantOfFolder(folder, world),
   exitCodes: '0 nothing to do, or all is done; 1 problems, or no answer; 2 changes that were not made',
+  json: ['tenant', 'plan', 'done', 'tokens', 'secrets', 'warnings', 'pending?'],
   examples: [
     'gatehouse apply tenants/acme',
     'gatehouse apply tenants/acme --plan',
@@ -87,5 +88,10 @@ function stepLines({ action, kind, name, details }: Step): string[] {
 }
 
 function wrong(problems: readonly string[], warnings: readonly string[]): Outcome {
-  return { code: PROBLEMS, lines: [], errors: [...warnings, ...problems], data: { problems, warnings } }
+  return {
+    code: PROBLEMS,
+    lines: [],
+    errors: [...warnings, ...problems],
+    data: { errors: problems.map((problem) => ({ problem })), problems, warnings },
+  }
 }

@@ -121,7 +121,12 @@ async function make(run: Run, step: Step, kind: Unfinished['kind']): Promise<Tak
   const errors = [
     `${journal.folder}: cannot be written: ${problem}; a ${toldOnce[kind]} could be lost without it`,
   ]
-  throw new Ended({ code: PROBLEMS, lines: [], errors, data: { errors } })
+  throw new Ended({
+    code: PROBLEMS,
+    lines: [],
+    errors,
+    data: { errors: errors.map((problem) => ({ problem })) },
+  })
 }
 
 function ask(api: Api, path: string, { key, body, reason }: Unfinished): Promise<Taken> {
