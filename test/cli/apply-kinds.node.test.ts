@@ -67,6 +67,11 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
         '  create webhook oncall',
       ])
       expect(cli.requests.every(({ method }) => method === 'GET')).toBe(true)
+      // A person who says no leaves the changes to be made.
+      expect(await cli('apply t', there, { answer: false })).toMatchObject({
+        code: 2,
+        err: 'gatehouse apply: nothing was done\n',
+      })
       const made = await cli('apply t --yes', there)
       expect(made.code).toBe(0)
       expect(made.out).toMatch(/\ntoken of bot: gh_all_bot_\S+\n/)
@@ -241,6 +246,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
       const cli = cliAt(gateway.url, 'checked')
       await cli(`server add live --at ${live.url}`)
       await cli('server scan live')
+      expect((await cli('server tools live')).out).toMatch(/^tool +class .*\nlive__find +unknown /)
       await cli('server add dead --at http://127.0.0.1:9/mcp')
       cli.requests.length = 0
       const there = {
@@ -279,6 +285,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
         const there = {
           't/servers/a.yaml': `url: ${live.url}\n`,
           't/servers/b.yaml': 'url: https://169.254.169.254/latest\n',
+          't/grants/g.yaml': 'owner: nobody\n',
           't/webhooks/w.yaml': 'url: https://localhost/hook?key=x\n',
           't/tenant.yaml':
             'identity: { magento: [{ name: main, base_url: "http://10.0.0.1/shop", customer: true }] }\n',
@@ -286,7 +293,9 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
         const refused = await cli('apply t --yes', there)
         expect([refused.code, refused.out]).toEqual([1, ''])
         const lines = refused.err.trimEnd().split('\n')
+        // At once with what needs no gateway to be known.
         expect(lines.map((line) => line.replace(/: found .*/, ''))).toEqual([
+          't/grants/g.yaml',
           't/tenant.yaml: /identity/magento/0/base_url',
           't/servers/a.yaml: /url',
           't/servers/b.yaml: /url',
@@ -384,7 +393,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
       })
       layOut(folderOf('codes', { 't/people/bob.yaml': 'role: nobody\n' }))
       expect((await program([dir])).code).toBe(1)
-    })
+    }, 300_000)
 
     test('1 wherever there is no answer, for 2 would pass for changes', async () => {
       const dead = createServer()

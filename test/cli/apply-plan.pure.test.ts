@@ -1,9 +1,11 @@
 /** What a folder says against what a tenant is: everything that can be known before the first change, on plain data. */
 import { describe, expect, test } from 'vitest'
-import type { Json } from '../../src/cli/admin/api.ts'
+import type { Api, Json } from '../../src/cli/admin/api.ts'
+import { placeProblems } from '../../src/cli/apply/addresses.ts'
 import { planProblems } from '../../src/cli/apply/checks.ts'
 import { openJournal } from '../../src/cli/apply/journal.ts'
 import { peopleSteps } from '../../src/cli/apply/people-steps.ts'
+import type { Step } from '../../src/cli/apply/plan.ts'
 import { roleProblems } from '../../src/cli/apply/roles.ts'
 import type { There, Things } from '../../src/cli/apply/there.ts'
 import { readWanted } from '../../src/cli/apply/wanted.ts'
@@ -415,12 +417,71 @@ describe('roles', () => {
       'change server n and 1 more; allowed: admin',
     ],
     ['viewer', [step('policy')], 'may not change policy n; allowed: policy_manager'],
+    ['approver', [step('policy')], 'allowed: policy_manager'],
     ['something-new', [step('policy')], 'allowed: policy_manager'],
     ['viewer', [], null],
   ])('%s', (role, steps, words) => {
     expect(roleProblems(steps, { name: 'bob', role })).toEqual(
       words === null ? [] : [expect.stringContaining(words)],
     )
+  })
+})
+
+describe('places', () => {
+  const files = {
+    't/servers/a.yaml': 'url: https://a.example/mcp?key=k\n',
+    't/servers/b.yaml': 'url: https://a.example/other\n',
+    't/webhooks/w.yaml': 'url: https://w.example/hook\n',
+    't/tenant.yaml':
+      'identity: { jwt: [{ issuer: i, audience: [a], jwks_uri: "https://k.example/keys" }, { issuer: j, audience: [a], jwks: { keys: [{}] } }] }',
+  }
+  const steps = [
+    ['tenant', 'acme'],
+    ['server', 'a'],
+    ['server', 'b'],
+    ['webhook', 'w'],
+  ].map(([kind, name]) => ({ action: 'create', kind, name, path: '', tag: null, details: [] }) as Step)
+
+  async function places(answer: (origin: string) => Json | null) {
+    const asked: string[] = []
+    const find: Api['find'] = async (path, query) => {
+      asked.push(`${path} ${query?.origin}`)
+      const body = answer(String(query?.origin))
+      return body === null ? null : { status: 200, tag: null, body }
+    }
+    return { ...(await placeProblems({ find }, await wantedOf(files), steps)), asked }
+  }
+
+  test('are asked of once each, without what may be a key, and told apart by what is to be there', async () => {
+    const said = await places((origin) =>
+      origin === 'https://a.example'
+        ? { server: 'found this; allowed: that', other: null, unknown: null }
+        : { server: 'not asked', other: null, unknown: origin === 'https://k.example' ? 'no answer' : null },
+    )
+    expect(said.asked.toSorted()).toEqual([
+      '/origins https://a.example',
+      '/origins https://k.example',
+      '/origins https://w.example',
+    ])
+    expect(said.problems).toEqual([
+      't/servers/a.yaml: /url: found this; allowed: that',
+      't/servers/b.yaml: /url: found this; allowed: that',
+    ])
+    expect(said.warnings).toEqual([
+      't/tenant.yaml: warning: /identity/jwt/0/jwks_uri: no answer; it may be refused',
+    ])
+  })
+
+  test('of which an older gateway says nothing stop nothing', async () => {
+    expect(await places(() => null)).toMatchObject({ problems: [], warnings: [] })
+  })
+
+  test('that go are not asked of', async () => {
+    const find: Api['find'] = async () => {
+      throw new Error('asked')
+    }
+    const gone = steps.map((step) => ({ ...step, action: 'delete' as const }))
+    expect(await placeProblems({ find }, await wantedOf(files), gone)).toEqual({ problems: [], warnings: [] })
   })
 })
 

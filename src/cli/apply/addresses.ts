@@ -20,11 +20,20 @@ export async function placeProblems(
 ): Promise<{ readonly problems: readonly string[]; readonly warnings: readonly string[] }> {
   const problems: string[] = []
   const warnings: string[] = []
-  const answers = new Map<string, Json | null>()
-  for (const { file, pointer, url, of } of placesOf(wanted, steps)) {
-    const origin = URL.parse(url)?.origin
-    if (origin === undefined) continue
-    if (!answers.has(origin)) answers.set(origin, (await api.find('/origins', { origin }))?.body ?? null)
+  const places = placesOf(wanted, steps).flatMap((it) => {
+    const origin = URL.parse(it.url)?.origin
+    return origin === undefined ? [] : [{ ...it, origin }]
+  })
+  // Each takes as long as a name takes to be looked up.
+  const origins = [...new Set(places.map(({ origin }) => origin))]
+  const asked = origins.map(
+    async (origin): Promise<[string, Json | undefined]> => [
+      origin,
+      (await api.find('/origins', { origin }))?.body,
+    ],
+  )
+  const answers = new Map(await Promise.all(asked))
+  for (const { file, pointer, origin, of } of places) {
     const said = answers.get(origin)
     const refused = said?.[of]
     const unknown = said?.unknown

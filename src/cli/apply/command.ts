@@ -4,7 +4,7 @@ import { administer, mistaken, unlessAgreed, warned, yes } from '../admin/comman
 import type { Given } from '../arguments.ts'
 import { FINE, type Outcome, PROBLEMS, visible, type World } from '../outcome.ts'
 import { openJournal } from './journal.ts'
-import { perform } from './perform.ts'
+import { type PlanData, perform } from './perform.ts'
 import { planOf, type Step } from './plan.ts'
 import { readWanted, tenantOfFolder } from './wanted.ts'
 
@@ -65,7 +65,7 @@ async function apply(api: Api, given: Given, world: World): Promise<Outcome> {
   if (problems.length > 0) return wrong(problems, warnings)
   warned(world, given, warnings)
   const shown = steps.map(({ action, kind, name, details }) => ({ action, kind, name, details }))
-  const data = { tenant: api.tenant, plan: shown, done: 0, tokens: {}, secrets: {}, warnings }
+  const data: PlanData = { tenant: api.tenant, plan: shown, done: 0, tokens: {}, secrets: {}, warnings }
   if (steps.length === 0)
     return { code: FINE, lines: ['nothing to do'], errors: [], data, after: journal.end }
   const lines = [`tenant ${api.tenant}`, ...steps.flatMap(stepLines)]

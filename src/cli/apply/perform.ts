@@ -16,10 +16,23 @@ export interface Run {
   /** Puts a line on standard output now. */
   readonly say: (line: string) => void
   /** What the plan says, for the JSON document. */
-  readonly data: Json
+  readonly data: PlanData
   readonly reason: string | null
   /** ETags of what this run has changed itself, by path. */
   readonly tags: Map<string, string | null>
+}
+
+/** The JSON document of `apply`, as far as a plan goes. */
+export interface PlanData {
+  readonly tenant: string
+  readonly plan: readonly Pick<Step, 'action' | 'kind' | 'name' | 'details'>[]
+  /** How many changes were made. */
+  readonly done: number
+  /** By grant, what is told once. */
+  readonly tokens: Readonly<Record<string, string>>
+  /** By webhook, what is told once. */
+  readonly secrets: Readonly<Record<string, string>>
+  readonly warnings: readonly string[]
 }
 
 const past = { create: 'created', change: 'changed', delete: 'deleted' } as const
@@ -32,7 +45,8 @@ export async function perform(run: Run): Promise<Outcome> {
   const { steps, say, journal } = run
   const tokens: Record<string, string> = {}
   const secrets: Record<string, string> = {}
-  const warnings: string[] = [...(run.data.warnings as string[])]
+  // What the plan has warned of has been said already.
+  const warnings: string[] = [...run.data.warnings]
   const told = warnings.length
   let done = 0
   // A grant that two changes have not come to counts twice.

@@ -64,8 +64,8 @@ export interface Plan {
 export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Promise<Plan> {
   const { prune } = options
   const there = await readThere(api, wanted, prune)
-  const problems = planProblems(wanted, there, prune, options.nowMs)
-  if (problems.length > 0) return { steps: [], problems, warnings: [] }
+  const found = planProblems(wanted, there, prune, options.nowMs)
+  // All that is wrong is said at once, also what only the steps show.
   const steps = [
     ...tenantSteps(wanted, there, api.tenant),
     ...(await personSteps(api, wanted, there)),
@@ -86,9 +86,11 @@ export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Pr
     ? await placeProblems(api, wanted, steps)
     : { problems: [], warnings: [] }
   const names = await nameWarnings(api, wanted, there, prune, steps)
-  const refused = [...roleProblems(steps, there.asker), ...places.problems]
+  // Whoever may not see what is there seems to have to make it all.
+  const beyond = found.length > 0 ? [] : roleProblems(steps, there.asker)
+  const problems = [...found, ...beyond, ...places.problems]
   const warnings = [...places.warnings, ...names.warnings]
-  return { steps: refused.length > 0 ? [] : names.steps, problems: refused, warnings }
+  return { steps: problems.length > 0 ? [] : names.steps, problems, warnings }
 }
 
 function tenantSteps({ tenant: wanted }: Wanted, { tenant: there }: There, name: string): Step[] {
