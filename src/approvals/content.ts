@@ -2,6 +2,7 @@
  * What an approver is shown of a call that waits: its arguments with their values, and the `_meta` that rides along, without
  * what is concealed, and no longer than what can be kept. PURE.
  */
+import { parseExact } from '../exact-json.ts'
 import { jsonType } from '../json.ts'
 import { type ConcealedPath, formatPath } from '../policy/path.ts'
 import { type Concealed, conceal, type JsonObject } from './conceal.ts'
@@ -21,6 +22,11 @@ export function contentOf(carried: Carried, paths: readonly ConcealedPath[]): Ap
   const concealed = conceal(carried, paths)
   const whole = shownOf(concealed, [])
   return bytesOf(whole) <= MOST_CONTENT_BYTES ? whole : shortened(concealed)
+}
+
+/** The content of a call from its JSON; its numbers are as they were written. */
+export function readContent(json: string): ApprovalContent {
+  return parseExact(json) as ApprovalContent
 }
 
 function shownOf({ args, meta, places }: Concealed, omitted: readonly Omitted[]): ApprovalContent {

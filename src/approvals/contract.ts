@@ -64,6 +64,13 @@ export interface JudgedApproval {
   readonly absent: NoContent | null
 }
 
+/** The same as a principal says it: `content` is its JSON, for RPC knows no number as it was written (exact-json.ts). */
+export interface JudgedText {
+  readonly approval: ApprovalView
+  readonly content: string | null
+  readonly absent: NoContent | null
+}
+
 export const approvalStates = ['pending', 'approved', 'denied', 'used', 'asking', 'expired'] as const
 /**
  * `approved`: the call may be made, once. `used`: it was. `asking`: its server has asked for input before it does anything,

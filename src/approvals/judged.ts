@@ -1,6 +1,7 @@
 /** Asks for an approval with the values that its call carries: for those alone who may decide about it. */
 import type { Env } from '../env.ts'
 import { principalObject } from '../objects.ts'
+import { readContent } from './content.ts'
 import type { JudgedApproval } from './contract.ts'
 import { grantOfApproval } from './id.ts'
 
@@ -8,7 +9,8 @@ import { grantOfApproval } from './id.ts'
 export async function judgedApproval(env: Env, tenant: string, id: string): Promise<JudgedApproval | null> {
   const grant = grantOfApproval(id)
   if (grant === null) return null
-  const answer: unknown = await principalObject(env, tenant, grant).approvalContent(id)
-  // The types of RPC do not know JSON; what crosses is plain data all the same.
-  return answer as JudgedApproval | null
+  const judged = await principalObject(env, tenant, grant).approvalContent(id)
+  if (judged === null) return null
+  const { approval, content, absent } = judged
+  return { approval, content: content === null ? null : readContent(content), absent }
 }

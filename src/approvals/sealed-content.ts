@@ -6,7 +6,6 @@ import type { Env } from '../env.ts'
 import type { ConcealedPath } from '../policy/path.ts'
 import { approvalContext, openOrNull, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
 import { type Carried, contentOf } from './content.ts'
-import type { ApprovalContent } from './contract.ts'
 
 /** What is kept is bound to it: another call's content does not open in its place. */
 export interface ContentOf {
@@ -28,14 +27,9 @@ export async function sealContent(
   return seal(keys, JSON.stringify(contentOf(carried, paths)), contextOf(of))
 }
 
-/** What was sealed for this call; null where no key opens it, or it is not what was sealed. */
-export async function openContent(
-  keys: SecretKeys,
-  of: ContentOf,
-  sealed: string,
-): Promise<ApprovalContent | null> {
-  const text = await openOrNull(keys, sealed, contextOf(of))
-  return text === null ? null : (JSON.parse(text) as ApprovalContent)
+/** What was sealed for this call, as JSON; null where no key opens it, or it is not what was sealed. */
+export function openContent(keys: SecretKeys, of: ContentOf, sealed: string): Promise<string | null> {
+  return openOrNull(keys, sealed, contextOf(of))
 }
 
 export function contextOf({ tenant, grant, digest }: ContentOf): string {

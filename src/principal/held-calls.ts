@@ -5,7 +5,7 @@ import type {
   DecideAnswer,
   DecideRequest,
   GivenBack,
-  JudgedApproval,
+  JudgedText,
   NoContent,
 } from '../approvals/contract.ts'
 import { openContent } from '../approvals/sealed-content.ts'
@@ -18,7 +18,7 @@ import { Decisions } from './decisions.ts'
 import { DRAIN_GRACE_MS } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
 
-function without(approval: ApprovalView, absent: NoContent): JudgedApproval {
+function without(approval: ApprovalView, absent: NoContent): JudgedText {
   return { approval, content: null, absent }
 }
 
@@ -46,7 +46,7 @@ export class HeldCalls {
   }
 
   /** The same with what the call carries, for whoever may decide about it. */
-  async judge(id: string): Promise<JudgedApproval | null> {
+  async judge(id: string): Promise<JudgedText | null> {
     const approval = this.read(id)
     if (approval === null) return null
     const { sql, grant, env } = this.#principal

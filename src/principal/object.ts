@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { ApprovalView, DecideAnswer, DecideRequest, JudgedApproval } from '../approvals/contract.ts'
+import type { ApprovalView, DecideAnswer, DecideRequest, JudgedText } from '../approvals/contract.ts'
 import { sessionTakesLinks } from '../approvals/links.ts'
 import {
   type Cut,
@@ -231,7 +231,7 @@ export class PrincipalObject extends DurableObject<Env> {
   }
 
   /** The same with the values that it carries, for those alone who may decide about it; null for an id that is of none. */
-  async approvalContent(id: string): Promise<JudgedApproval | null> {
+  async approvalContent(id: string): Promise<JudgedText | null> {
     return this.#heldCalls.judge(id)
   }
 

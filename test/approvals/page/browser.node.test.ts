@@ -174,6 +174,33 @@ describe.skipIf(missing !== null)(`the page in a browser ${missing ?? ''}`, () =
     })
   })
 
+  test('what goes along with a call is shown, digit for digit, and nothing that is concealed', async () => {
+    const text = fresh()
+    const params = `{"name":"crm__echo","arguments":{"text":"${text}","behave":{"kind":"ok"}},"_meta":{
+      "io.modelcontextprotocol/protocolVersion":"2026-07-28",
+      "io.modelcontextprotocol/clientInfo":{"name":"<i>raw</i>\\u202e","version":"1"},
+      "io.modelcontextprotocol/clientCapabilities":{},
+      "progressToken":9007199254740993,"example.com/trace":"trace-of-the-call"}}`
+    const response = await fetch(`${gateway.url}/mcp`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${agent}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'tools/call',
+        'mcp-name': 'crm__echo',
+      },
+      body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`,
+    })
+    const visit = await open({ javaScriptEnabled: false })
+    const { page, context } = visit
+    await signIn(visit, linkIn({ text: await response.text() }))
+    const main = await page.getByRole('main').innerText()
+    for (const part of ['9007199254740993', 'trace-of-the-call', '<i>raw</i>']) expect(main).toContain(part)
+    await context.close()
+  })
+
   describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {
     test('on a phone, nothing is wider than it, and all can be read', async () => {
       let deep: unknown = 'x'.repeat(500)
