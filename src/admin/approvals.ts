@@ -8,6 +8,7 @@ import { grantOfApproval } from '../approvals/id.ts'
 import { judgedApproval } from '../approvals/judged.ts'
 import { whyNoContent } from '../approvals/no-content.ts'
 import { problem } from '../errors.ts'
+import { errorName, log } from '../log.ts'
 import { type PrincipalStub, principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at, page } from './answers.ts'
@@ -16,6 +17,8 @@ import { answer, type Call, jsonBody, limitQuery, pageOf, type Route, route } fr
 import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/approvals'
+/** Each is asked of its principal, and may be long. */
+const MOST_WITH_CONTENT = 25
 const CURSOR = /^([0-9]{1,15})_(apr_[a-z0-9_-]{1,120})$/
 
 const shownSchema = z.object({
@@ -91,15 +94,26 @@ export const approvalRoutes: readonly Route[] = [
         state: z.enum(approvalStates).optional(),
         after: z.string().regex(CURSOR, 'the next of an earlier page').optional(),
         limit: limitQuery,
+        content: z
+          .literal('true')
+          .optional()
+          .describe(
+            `For approvers: with what each call that waits carries, ${MOST_WITH_CONTENT} to a page at most. Others get none`,
+          ),
       }),
-      answers: { 200: answer('A page of approvals', pageOf(shownSchema)) },
+      answers: { 200: answer('A page of approvals', pageOf(judgedSchema.omit({ owner: true }))) },
     },
-    async ({ object, query: { state = null, after, limit } }) => {
+    async ({ object, env, tenant, who, query: { state = null, after, limit: asked, content } }) => {
       const [, requestedAt, id] = CURSOR.exec(after ?? '') ?? []
       const cursor = id === undefined ? null : { requestedAtMs: Number(requestedAt), id }
+      const isWithContent = content === 'true' && may(who, 'approver')
+      const limit = isWithContent ? Math.min(asked, MOST_WITH_CONTENT) : asked
       const approvals = await object.approvals({ state, after: cursor, limit: limit + 1 })
       const { items, next } = page(approvals, limit, (it) => `${it.requestedAtMs}_${it.id}`)
-      return Response.json({ items: items.map(shown), next })
+      const all = isWithContent
+        ? await Promise.all(items.map((it) => shownWithContent(env, tenant, it)))
+        : items.map(shown)
+      return Response.json({ items: all, next })
     },
   ),
   route(
@@ -155,6 +169,18 @@ export const approvalRoutes: readonly Route[] = [
     },
   ),
 ]
+
+/** An approval of the list with what its call carries: that is in no list, so the principal is asked, where the call waits. */
+async function shownWithContent(env: Call['env'], tenant: string, approval: ApprovalView) {
+  if (approval.state !== 'pending') return shown(approval)
+  try {
+    const found = await judgedApproval(env, tenant, approval.id)
+    return found === null ? shown(approval) : { ...shown(approval), ...contentShown(found) }
+  } catch (error) {
+    log('warn', 'approval.content_unavailable', { tenant, approval: approval.id, error: errorName(error) })
+    return { ...shown(approval), content: null, no_content: 'The grant’s object did not answer. Try again.' }
+  }
+}
 
 /** One approval, for somebody who may decide about it. */
 async function judged({

@@ -192,7 +192,7 @@ const migrations: readonly string[] = [
   -- People who administer the tenant.
   CREATE TABLE people (
     name TEXT PRIMARY KEY,
-    role TEXT NOT NULL,                 -- viewer | policy_manager | admin
+    role TEXT NOT NULL,                 -- viewer | policy_manager | approver | admin
     email TEXT UNIQUE,                  -- lower case; who Cloudflare Access says they are
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL

@@ -5,7 +5,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { judgedApproval } from '../../src/approvals/judged.ts'
 import { holdCall } from '../../src/principal/approvals.ts'
-import { schemaVersion } from '../../src/storage/migrate.ts'
+import { WITHOUT_CONTENTS } from '../principal/earlier-schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { listen } from '../support/events.ts'
 import {
@@ -284,28 +284,10 @@ test('a server that is registered again under its name is another', async () => 
 })
 
 describe('after an upgrade', () => {
-  /** How the tables were when a call was of its connection and login, and nothing was kept of its values. */
-  const EARLIER = `
-    DROP TABLE approval_contents;
-    ALTER TABLE approvals DROP COLUMN client;
-    ALTER TABLE approvals ADD COLUMN transport TEXT;
-    UPDATE approvals SET transport = askers ->> '$[0].transport';
-    ALTER TABLE approvals DROP COLUMN askers;
-    ALTER TABLE approvals DROP COLUMN incarnation;
-    ALTER TABLE audit DROP COLUMN client;
-    ALTER TABLE audit DROP COLUMN client_version;
-    ALTER TABLE sessions DROP COLUMN client_name;
-    ALTER TABLE sessions DROP COLUMN client_version;
-    ALTER TABLE transports DROP COLUMN client_name;
-    ALTER TABLE transports DROP COLUMN client_version;
-    UPDATE schema_version SET version = version - 3;
-  `
   async function upgraded() {
     await told()
     await runInDurableObject(principal(NAME), (_, { storage }) => {
-      const before = schemaVersion(storage.sql)
-      storage.sql.exec(EARLIER)
-      expect(schemaVersion(storage.sql)).toBe(before - 3)
+      storage.sql.exec(WITHOUT_CONTENTS)
     })
     await evictDurableObject(principal(NAME))
   }

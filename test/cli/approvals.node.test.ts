@@ -31,7 +31,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`approvals and webhooks ${bareWorke
     await api.putPolicy('asks', {
       version: '1',
       default: 'allow',
-      tools: { auth_whoami: { require_approval: [{ conditions: [], on_deny: 'Ask Ana.' }] } },
+      tools: {
+        auth_whoami: { require_approval: [{ conditions: [], on_deny: 'Ask Ana.' }] },
+        auth_logout: { require_approval: [{ conditions: [] }], conceal: ['args.params.pin'] },
+      },
     })
     client = await openSession(gateway.url, await api.putGrant('bot', { policy: 'asks' }))
     cli = cliAt(gateway.url, 'acme')
@@ -51,6 +54,40 @@ describe.skipIf(bareWorkerdMissing !== null)(`approvals and webhooks ${bareWorke
     expect((await cli('webhook list')).out).toMatch(/\noncall +http.* +yes +open +0 +0 +—\n$/)
     expect((await cli('webhook messages oncall')).out).toBe('none\n')
     expect((await cli('webhook replay oncall msg_x')).err).toMatch(/: 404 No such dead letter: /)
+  })
+
+  test('a call is shown with its values, all of them to be seen, to whoever may decide, and to nobody else', async () => {
+    const params = { pin: 'four-digits-1234', note: 'pay\u202eeno\u200b', list: ['x'.repeat(90)] }
+    await client.call('auth_logout', { params })
+    const waiting = async () =>
+      ((await cli.json('approval list --state pending')).data as { items: { id: string; tool: string }[] })
+        .items
+    await until('an approval', async () => (await waiting()).length === 1, 10_000)
+    const [{ id } = { id: '' }] = await waiting()
+    const line = (await cli('approval list')).out.split('\n').find((it) => it.startsWith(id)) ?? ''
+    expect(line).toContain('{"params":{"pin":"(concealed string)","note":"pay\\u{202e}eno\\u{200b}","list":')
+    expect(line).toContain('…')
+    const shown = (await cli(`approval show ${id}`)).out
+    expect(shown).toContain('note: pay\\u{202e}eno\\u{200b}\n')
+    expect(shown).toContain('concealed:\n    - args.params.pin\n')
+    expect(shown).toMatch(/client:\n {2}name: test\n/)
+    for (const [name, sees] of [
+      ['viewer', false],
+      ['approver', true],
+    ] as const) {
+      await cli(`person add ${name} --role ${name}`)
+      const { token } = (await cli.json(`person token ${name}`)).data as { token: string }
+      const own = cliAt(gateway.url, 'acme', token)
+      for (const out of [(await own(`approval show ${id}`)).out, (await own('approval list --json')).out])
+        expect([name, out.includes('eno')]).toEqual([name, sees])
+      expect((await own(`approval deny ${id}`)).code === 0).toBe(sees)
+    }
+    expect((await cli(`approval show ${id}`)).out).toContain(
+      'no_content: The values were erased when somebody decided.',
+    )
+    expect((await cli('approval list')).out).toMatch(
+      new RegExp(`\n${id} +denied +bot +— +session +auth_logout +params +`),
+    )
   })
 
   test('a call waits, is shown, approved, and is told to have been made when it is denied afterwards', async () => {

@@ -50,6 +50,33 @@ describe('in a folder', () => {
     expect(found()).toContain(`${file}, table audit, column rule: argument: planted (${form})`)
   })
 
+  test.each([
+    ['decided', "'approved', NULL"],
+    ['gone', null],
+    ['of a revoked grant', "'pending', 5"],
+  ])('what a call carried is found, sealed as it is, once the call is %s', (_, values) => {
+    const db = open()
+    db.exec(`CREATE TABLE approvals (id TEXT, state TEXT); CREATE TABLE grants (revoked_at INTEGER);
+      CREATE TABLE approval_contents (approval TEXT, sealed TEXT);
+      INSERT INTO approval_contents VALUES ('a', 'v1.k1.iv.text')`)
+    const [state, revoked] = values?.split(', ') ?? []
+    if (state !== undefined)
+      db.exec(`INSERT INTO approvals VALUES ('a', ${state}); INSERT INTO grants VALUES (${revoked})`)
+    db.close()
+    expect(found()).toEqual([
+      `${file}, table approval_contents, column sealed: argument: those of a call that is decided (sealed)`,
+    ])
+  })
+
+  test('what a call carries that waits may stand there', () => {
+    const db = open()
+    db.exec(`CREATE TABLE approvals (id TEXT, state TEXT); CREATE TABLE grants (revoked_at INTEGER);
+      CREATE TABLE approval_contents (approval TEXT, sealed TEXT);
+      INSERT INTO approval_contents VALUES ('a', 'v1.k1.iv.text'); INSERT INTO approvals VALUES ('a', 'pending')`)
+    db.close()
+    expect(found()).toEqual([''])
+  })
+
   test('it is found where it goes over the edge of a page', () => {
     const db = open()
     db.exec('CREATE TABLE audit (rule TEXT)')

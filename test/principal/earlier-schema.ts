@@ -47,7 +47,7 @@ export const WITHOUT_CLIENTS = `
 `
 
 /** An approver sees no values. */
-const WITHOUT_CONTENTS = `
+export const WITHOUT_CONTENTS = `
   ${WITHOUT_CLIENTS}
   DROP TABLE approval_contents;
   ALTER TABLE approvals DROP COLUMN client;

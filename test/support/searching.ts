@@ -8,6 +8,7 @@ import { afterEach, expect } from 'vitest'
 import { app } from '../../src/app.ts'
 import { hearDeployment } from './leaks/deployment.ts'
 import { type Finding, findingsIn, findingsInRows, told } from './leaks/findings.ts'
+import { KEPT_TOO_LONG, keepsContents, keptTooLong } from './leaks/kept.ts'
 import { makeNeedles } from './leaks/needles.ts'
 import { type Searcher, searcherOf } from './leaks/search.ts'
 import { hearAnswer, hearRequest } from './leaks/spoken.ts'
@@ -108,9 +109,12 @@ function inObject(searcher: Searcher, store: string, object: DurableObjectStub):
     const rows = tables.flatMap(({ name }) =>
       findingsInRows(searcher, storage.sql.exec(`SELECT * FROM "${name}"`), store, { store, table: name }),
     )
+    const kept = keepsContents(tables.map(({ name }) => name))
+      ? keptTooLong(storage.sql.exec(KEPT_TOO_LONG).toArray(), store, store)
+      : []
     const pairs = [...(await storage.list())].map(([key, value]) => ({ key, value: JSON.stringify(value) }))
     const values = findingsInRows(searcher, pairs, store, { store, table: '_cf_KV' })
-    return [...rows, ...values]
+    return [...rows, ...kept, ...values]
   })
 }
 

@@ -8,7 +8,7 @@ import { member, shownList, shownThing } from './shown.ts'
 
 const PATH = '/people'
 const of = (name: string) => `${PATH}/${part(name)}`
-const role: Option = { name: 'role', value: 'ROLE', help: 'admin, policy_manager or viewer' }
+const role: Option = { name: 'role', value: 'ROLE', help: 'admin, approver, policy_manager or viewer' }
 const email: Option = {
   name: 'email',
   value: 'ADDRESS',

@@ -64,6 +64,8 @@ function hearAgent(needles: Needles, message: unknown): void {
   if (method === 'tools/call' && isObject(params)) {
     const tool = typeof params.name === 'string' ? params.name : ''
     for (const { path, text } of leaves(params.arguments, '')) hearArgument(needles, tool, path, text)
+    for (const { path, text } of leaves(ownMeta(params._meta), ''))
+      hearArgument(needles, tool, `_meta.${path}`, text)
     for (const { path, text } of leaves(params.inputResponses, ''))
       needles.add('answer', `the answer ${path} to a question of ${tool}`, text)
   }
@@ -74,6 +76,13 @@ function hearAgent(needles: Needles, message: unknown): void {
   if (method === undefined && isObject(result))
     for (const { path, text } of leaves(result.content, ''))
       needles.add('answer', `the answer ${path} to a question`, text)
+}
+
+/** What a client adds to a call of its own accord: neither the protocol's nor the gateway's. */
+function ownMeta(meta: unknown): unknown {
+  if (!isObject(meta)) return {}
+  const isOwn = (name: string) => !/^io\.modelcontextprotocol\/|^gatehouse\/|^progressToken$/.test(name)
+  return Object.fromEntries(Object.entries(meta).filter(([name]) => isOwn(name)))
 }
 
 function hearArgument(needles: Needles, tool: string, path: string, text: string): void {

@@ -7,6 +7,7 @@ import { join, relative, sep } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { hearDeployment } from '../leaks/deployment.ts'
 import { type Finding, findingsIn, findingsInRows, told } from '../leaks/findings.ts'
+import { KEPT_TOO_LONG, keepsContents, keptTooLong } from '../leaks/kept.ts'
 import { type Searcher, searcherOf } from '../leaks/search.ts'
 import { recorder } from './recorder.ts'
 
@@ -90,7 +91,9 @@ function inDatabase(searcher: Searcher, store: string, where: string, db: Databa
     table: 'sqlite_master',
     column: 'sql',
   })
-  return inSchema.concat(tables.flatMap(({ name }) => inTable(searcher, store, where, db, String(name))))
+  const names = tables.map(({ name }) => String(name))
+  const kept = keepsContents(names) ? keptTooLong(db.prepare(KEPT_TOO_LONG).all(), store, where) : []
+  return [...inSchema, ...kept, ...names.flatMap((name) => inTable(searcher, store, where, db, name))]
 }
 
 function inTable(
