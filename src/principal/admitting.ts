@@ -12,6 +12,11 @@ export function onlyReads({ intent: { kind }, settled }: AdmitRequest): boolean 
   return (kind === 'check' || kind === 'configure') && settled.length === 0
 }
 
+/** Whether a login has begun, with no `drain` to follow that would tell the streams of it. */
+export function hasLoggedIn(answer: AdmitAnswer): boolean {
+  return answer.kind === 'admitted' && answer.admitted.outcome.kind === 'logged_in' && !answer.admitted.drain
+}
+
 /**
  * Answers a request that has been authenticated.
  * @param reportLogins tell Legiti of logins

@@ -15,7 +15,7 @@ import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
 import type { TenantConfig } from '../tenant/config.ts'
 import { sessionModeOf } from '../tenant/session-mode.ts'
-import { admitAndArm, onlyReads } from './admitting.ts'
+import { admitAndArm, hasLoggedIn, onlyReads } from './admitting.ts'
 import type { Alarm } from './alarm.ts'
 import { askersOf } from './approval-askers.ts'
 import { closeApprovals, REPLACED } from './approval-closing.ts'
@@ -122,7 +122,10 @@ export class PrincipalObject extends DurableObject<Env> {
     const config = await authenticate(this.#state, request)
     if (config === null) return { kind: 'unauthorized' }
     if (onlyReads(request)) return this.#admit(request, config)
-    return this.#write(() => this.#admit(request, config))
+    const answer = await this.#write(() => this.#admit(request, config))
+    // A login that nobody has to be told of asks for no drain, and open streams belong to it all the same.
+    if (hasLoggedIn(answer)) this.#closeFeeds()
+    return answer
   }
 
   /** Opens an event feed: `admit` and a WebSocket in one call. Any other answer is the AdmitAnswer as JSON. */
