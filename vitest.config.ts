@@ -46,8 +46,9 @@ export default defineConfig({
           setupFiles: ['./test/support/node/recording.ts'],
           // Each starts runtimes of its own; side by side they would only slow each other down.
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // Longer than any wait within them (test/support/node/patience.ts), which says what did not come.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

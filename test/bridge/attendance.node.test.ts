@@ -7,13 +7,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import type { RpcMessage } from '../support/node/mcp-agent.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { startScripted, stream } from '../support/node/scripted.ts'
 import { until } from '../support/node/until.ts'
 
 const BOUND_MS = 10_000
 const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
 /** The SDKs wait for an answer for a minute. */
-const AT_ONCE_MS = 4_000
+const AT_ONCE_MS = 4_000 * PATIENCE
 
 describe.skipIf(bareWorkerdMissing !== null)(`questions outside of the call${missing}`, () => {
   let gateway: BareGateway

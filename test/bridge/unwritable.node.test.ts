@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type AdminApi, adminApi } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import { connectAgent } from '../support/node/mcp-agent.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { type Script, type ScriptedServer, startScripted, stream } from '../support/node/scripted.ts'
 
 const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
@@ -56,7 +57,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`deep answers between the eras${mis
     const agent = await agentAt(answered(form === 'events'), capabilities)
     const { code, ms } = await agent.call('echo', {})
     expect(code).toBe('upstream_broken')
-    expect(ms).toBeLessThan(15_000)
+    expect(ms).toBeLessThan(15_000 * PATIENCE)
   })
 
   test('a question', async () => {
@@ -70,7 +71,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`deep answers between the eras${mis
     }, elicits)
     const { code, ms } = await agent.call('echo', {})
     expect(code).toBe('upstream_broken')
-    expect(ms).toBeLessThan(15_000)
+    expect(ms).toBeLessThan(15_000 * PATIENCE)
   })
 
   test('a notification is left out, or ends the call', async () => {
@@ -87,6 +88,6 @@ describe.skipIf(bareWorkerdMissing !== null)(`deep answers between the eras${mis
     }, {})
     const { code, ms } = await agent.call('echo', {}, { progressToken: 'p' })
     expect(code).toBe('upstream_broken')
-    expect(ms).toBeLessThan(15_000)
+    expect(ms).toBeLessThan(15_000 * PATIENCE)
   })
 })

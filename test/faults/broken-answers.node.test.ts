@@ -9,6 +9,7 @@ import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node
 import { type Breakage, breakages } from '../support/node/breaking.ts'
 import { endingOf, isFailure } from '../support/node/ending.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { startScripted } from '../support/node/scripted.ts'
 import { until } from '../support/node/until.ts'
 import { type Entrance, entrances } from '../support/node/upstream-world.ts'
@@ -16,7 +17,7 @@ import { within } from '../support/node/within.ts'
 
 const BOUND_MS = 20_000
 /** Rows gather for ten seconds before they are carried, and wait a minute for an outcome that is lost: a slow machine has time for both. */
-const CARRIED_WITHIN_MS = 180_000
+const CARRIED_WITHIN_MS = 45_000
 
 /** A client that can be asked is served by an object of its own where the eras differ. */
 const ASKABLE = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} } }
@@ -186,6 +187,6 @@ describe.skipIf(bareWorkerdMissing !== null)(`an answer that breaks off${missing
       )
       expect(rows()).toEqual(expected)
     },
-    CARRIED_WITHIN_MS + 60_000,
+    CARRIED_WITHIN_MS * PATIENCE + 60_000,
   )
 })

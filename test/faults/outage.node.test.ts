@@ -10,8 +10,8 @@ import { listOutbox, readOutbox, replayEvent } from '../support/node/outbox-api.
 import { openSession } from '../support/node/session-client.ts'
 import { until } from '../support/node/until.ts'
 
-/** Far below the 15 s that a delivery may hang, far above what a call takes. */
-const PROMPT_MS = 5_000
+/** Below the 15 s that a delivery may hang, for which whoever waited for Legiti would wait, and far above what a call takes. */
+const PROMPT_MS = 14_000
 const HEALED_WITHIN_MS = 60_000
 const SOON_MS = 10_000
 /** The first back-off is at least 2.5 s; probes are never closer. */

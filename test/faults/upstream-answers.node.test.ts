@@ -9,6 +9,7 @@ import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { type Era, eras, type ToolOutcome } from '../support/node/mcp-agent.ts'
 import type { Behaviour } from '../support/node/misbehaving.ts'
 import { executes } from '../support/node/misbehaviour.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { until } from '../support/node/until.ts'
 import {
   type Entrance,
@@ -21,7 +22,7 @@ import { within } from '../support/node/within.ts'
 /** Above the longest time-out of the servers' documents, far below what anybody would call a hang. */
 const BOUND_MS = 5_000
 /** A call that waits for the other server's time-out, of a second, cannot be so fast. */
-const PROMPT_MS = 1_000
+const PROMPT_MS = 1_000 * PATIENCE
 const HUNDRED_MB = 104_857_600
 
 interface Fault {

@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { eras } from '../support/node/mcp-agent.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { until } from '../support/node/until.ts'
 import { entrances, startUpstreamWorld, type UpstreamWorld } from '../support/node/upstream-world.ts'
 
 /** An answer that nobody was asked for. */
-const AT_ONCE_MS = 500
+const AT_ONCE_MS = 500 * PATIENCE
 const BOUND_MS = 10_000
 const FAILURES = 3
 const breaker = { failures: FAILURES, open_seconds: 2 }

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { type Script, startScripted, stream } from '../support/node/scripted.ts'
 import { until } from '../support/node/until.ts'
 
@@ -335,7 +336,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`requests at a server${missing}`, (
           for (let i = 0; i < 2; i++) {
             const { text, ms } = await agent.call(tool(), {})
             expect(text).toBe('done')
-            expect(ms).toBeLessThan(5_000)
+            expect(ms).toBeLessThan(5_000 * PATIENCE)
           }
         }
       }

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras } from '../support/node/mcp-agent.ts'
+import { PATIENCE } from '../support/node/patience.ts'
 import { type ScriptedRequest, startScripted, stream } from '../support/node/scripted.ts'
 import { until } from '../support/node/until.ts'
 
@@ -294,7 +295,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
     forget()
     const { text, ms } = await call()
     expect(text).toBe('echo')
-    expect(ms).toBeLessThan(4_000)
+    expect(ms).toBeLessThan(4_000 * PATIENCE)
     expect(answered).toMatchObject({ id: 'q', result: {} })
   })
 

@@ -166,7 +166,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`a tool that is in no list${missing
       const slow = await agent.call('rec__DROP', {})
       expect([slow.isError, slow.code]).toEqual([true, 'upstream_timeout'])
       expect(slow.text).toMatch(/not known whether it has this tool. The call was not carried out/)
-      expect(slow.ms).toBeLessThan(9_000)
+      expect(slow.ms).toBeLessThan(25_000)
       // What it is known to list is called all the same.
       expect((await agent.call('rec__drop', {})).text).toBe('echo')
       expect(server.called()).toEqual(['drop'])
@@ -174,12 +174,14 @@ describe.skipIf(bareWorkerdMissing !== null)(`a tool that is in no list${missing
   })
 
   test('the time that a server has to list is its own', async () => {
-    await world({ timeouts: { list_seconds: 1 } }, async (server, connect) => {
+    await world({ timeouts: { list_seconds: 7 } }, async (server, connect) => {
       const agent = await connect('session', '/mcp')
       server.tools = null
       const slow = await agent.call('rec__DROP', {})
       expect([slow.isError, slow.code]).toEqual([true, 'upstream_timeout'])
-      expect(slow.ms).toBeLessThan(4_000)
+      // Longer than where nothing is said: that it is long enough tells no slow machine from a quick one.
+      expect(slow.ms).toBeGreaterThan(6_900)
+      expect(slow.ms).toBeLessThan(25_000)
     })
   })
 

@@ -16,7 +16,7 @@ export interface World {
 const HASTY = { response_seconds: 1, idle_seconds: 1, call_seconds: 2 }
 
 /** Of a server that does not lie: how busy the machine is must not matter. */
-const PATIENT = { response_seconds: 30, idle_seconds: 30, call_seconds: 60 }
+const PATIENT = { response_seconds: 30, idle_seconds: 30, call_seconds: 60, list_seconds: 60 }
 /** It is asked every time, however often it has failed. */
 const STAUNCH = { failures: 1_000, open_seconds: 1 }
 

@@ -11,7 +11,7 @@ const versions: Readonly<Record<Era, string>> = { session: '2025-11-25', statele
 /** Where the gateway puts it in results of tools that are not its own. */
 const ERROR_META_KEY = 'gatehouse/error'
 /** No answer may take so long: whoever is still waiting then reports a hang. */
-const HANG_MS = 30_000
+const HANG_MS = 90_000
 
 /** A JSON-RPC message, as far as tests look into it. */
 export interface RpcMessage {

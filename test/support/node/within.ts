@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { PATIENCE } from './patience.ts'
 
-/** What `work` settles with, if it does so in time; otherwise it throws, naming `what` did not happen. */
+/** What `work` settles with, if it does so in time, or PATIENCE times as late on a slow machine; otherwise it throws, naming `what` did not happen. */
 export async function within<T>(what: string, timeoutMs: number, work: Promise<T>): Promise<T> {
   const over = new AbortController()
-  const late = wait(timeoutMs, undefined, { signal: over.signal }).then(
+  const late = wait(timeoutMs * PATIENCE, undefined, { signal: over.signal }).then(
     () => {
-      throw new Error(`not within ${timeoutMs} ms: ${what}`)
+      throw new Error(`not within ${timeoutMs * PATIENCE} ms: ${what}`)
     },
     () => undefined,
   )
