@@ -10,13 +10,13 @@ import { authenticate } from './admin/who.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
 import { mountPages } from './approvals/page/routes.ts'
 import { StoreError } from './audit/store.ts'
-import { demoProblem, isDemo, isLocalDemo, localSwitchesProblem } from './demo/demo.ts'
+import { demoProblem, isDemo, isLocalDemo, localSwitchesProblem, switchProblem } from './demo/demo.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env, WorkerContext } from './env.ts'
 import { problem } from './errors.ts'
 import { bodyLimitProblem } from './gateway/body.ts'
 import type { Endpoint } from './gateway/dispatch.ts'
-import { guard, isAllowedOrigin } from './gateway/guard.ts'
+import { allowedOriginsProblem, guard, isAllowedOrigin } from './gateway/guard.ts'
 import { handle } from './gateway/handle.ts'
 import { hostSettingsProblem, tenantOfHost } from './gateway/hosts.ts'
 import { tokenAdvice } from './gateway/identity.ts'
@@ -167,6 +167,8 @@ app.onError((error, c) => {
 async function misconfiguration(env: Env, http: Request): Promise<string | null> {
   return (
     localSwitchesProblem(env, http) ??
+    switchProblem(env) ??
+    allowedOriginsProblem(env) ??
     nativeServersProblem(env) ??
     legitiProblem(env) ??
     bodyLimitProblem(env) ??

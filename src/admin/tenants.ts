@@ -8,6 +8,7 @@ import { type TenantDocument, tenantDocument } from '../tenant/config.ts'
 import type { DeletionView, TenantView } from '../tenant/contract.ts'
 import { at, demoKeeps, invalid, refusal, tagged, toldOf } from './answers.ts'
 import { answer, type Call, jsonBody, type Route, route, toldMembers } from './route.ts'
+import { withoutEffect } from './without-effect.ts'
 
 const PATH = '/api/v1/tenants/:tenant'
 /** As long as the outbox itself would try. */
@@ -69,6 +70,8 @@ export const tenantRoutes: readonly Route[] = [
     async (call) => {
       const { env, object, tenant, by } = call
       const { document, isSaid } = writtenOf(call)
+      const inVain = withoutEffect(env, document)
+      if (inVain.length > 0) return invalid(inVain)
       const addresses = await checkIdentityAddresses(document, env)
       if (addresses.kind === 'unknown') return problem(503, 'Resolver unavailable', addresses.problem)
       if (addresses.kind === 'refused') return invalid([addresses.problem])

@@ -1,6 +1,7 @@
 /** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
 import { problem } from '../errors.ts'
+import { whyOff } from '../native/deployed.ts'
 import { object } from '../policy/fragments.ts'
 import { webhookSchema, webhookUrlProblem } from '../tenant/webhook-document.ts'
 import { type MessageView, messageStates } from '../tenant/webhook-messages.ts'
@@ -16,6 +17,7 @@ const PATH = '/api/v1/tenants/:tenant/webhooks'
 /** A day: long enough to tell a receiver. Whoever has lost a secret says 0. */
 const OVERLAP = 24 * 3_600
 const MOST_OVERLAP = 30 * OVERLAP
+const LEGITI_EVENT = 'legiti.dead_letter'
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 
 const shownSchema = z.object({
@@ -113,6 +115,12 @@ export const webhookRoutes: readonly Route[] = [
       if (put.kind !== 'done') return refusal(put)
       const warnings = newTenant(put, tenant)
       if (url.protocol === 'http:') warnings.push('Messages are sent to this webhook unencrypted.')
+      const off = whyOff(env, 'legiti')
+      // Whoever asks for everything asks for what there is.
+      if (off !== null && body.events.includes(LEGITI_EVENT) && body.events.length < webhookEvents.length)
+        warnings.push(
+          `The webhook asks for ${LEGITI_EVENT}, and this deployment does not have Legiti (${off}).`,
+        )
       const now = { ...shown(put.now, who), warnings }
       return put.created ? tagged({ ...now, secret }, put.now.tag, 201) : tagged(now, put.now.tag)
     },

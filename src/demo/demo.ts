@@ -36,6 +36,12 @@ export function isLocalDemo(env: Env, request: Request): boolean {
 /** Variables that are for this machine alone, because each takes away a protection. */
 const LOCAL_SWITCHES = ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS', 'IGNORE_JURISDICTION'] as const
 
+/** One of them that says neither yes nor no, and so would do nothing, or null. */
+export function switchProblem(env: Env): string | null {
+  const wrong = LOCAL_SWITCHES.find((name) => !['true', 'false', ''].includes(env[name] ?? ''))
+  return wrong === undefined ? null : `${wrong} is ${JSON.stringify(env[wrong])}; allowed: true, false`
+}
+
 /** Which of them are on although the request shows that others reach this gateway; null for none. */
 export function localSwitchesProblem(env: Env, request: Request): string | null {
   const on = LOCAL_SWITCHES.filter((name) => env[name] === 'true')

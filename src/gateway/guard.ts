@@ -44,3 +44,13 @@ function allowedOrigins(env: Env): string[] {
     .map((origin) => origin.trim())
     .filter((origin) => origin !== '' && origin !== 'null')
 }
+
+/** An entry of ALLOWED_ORIGINS that no browser could send, or null. */
+export function allowedOriginsProblem(env: Env): string | null {
+  const entries = (env.ALLOWED_ORIGINS ?? '').split(',').map((origin) => origin.trim())
+  const wrong = entries.find(
+    (origin) => origin !== '' && !/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\sA-Z]+$/.test(origin),
+  )
+  if (wrong === undefined) return null
+  return `ALLOWED_ORIGINS has ${JSON.stringify(wrong.slice(0, 200))}; allowed: origins as browsers send them, such as https://app.example.com, separated by commas`
+}

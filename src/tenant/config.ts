@@ -18,7 +18,7 @@ import type { UpstreamConfig } from '../upstream/config.ts'
 import { sessionModes } from './session-mode.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
-const DEFAULT_RETENTION_DAYS = 400
+export const DEFAULT_RETENTION_DAYS = 400
 const MAX_APPROVAL_SECONDS = 7 * 24 * 3600
 
 const jwtIssuer = object({
