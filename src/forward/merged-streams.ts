@@ -16,8 +16,9 @@ import { forEachServer } from './each-server.ts'
 import { reachAll } from './lists.ts'
 import { MergedStream } from './many-sources.ts'
 import { sourceOf } from './own-stream.ts'
+import { findPartner } from './partner.ts'
 import { rewritingFor, splitEventId } from './rewriting.ts'
-import { partAt, type Reached, reach } from './single.ts'
+import { partAt, type Reached, reach, talkAt } from './single.ts'
 import { subscribe, subscriberEvent } from './streams.ts'
 import { isWatchable } from './watchable.ts'
 import { withAllowedResources } from './watched-resources.ts'
@@ -58,8 +59,11 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
       if (reached.some(({ admitted }) => admitted.upstream?.tag === asker)) return
       const named = await reach(passage, origin.server, 'session', undefined, null, { asker })
       const key = `${origin.server}~`
-      if (named.ok) await join(named.at, key)
-      else merged.leave(key)
+      if (named.ok && named.at.admitted.upstream !== null) return join(named.at, key)
+      merged.leave(key)
+      // The session has ended since. The client goes on listening, so another is opened, and joined once the principal says so.
+      const own = reached.find(({ upstream }) => upstream.name === origin.server)
+      if (own?.admitted.upstream === null) await findPartner(talkAt(own))
     }
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return

@@ -8,6 +8,7 @@ import type {
   WishRequest,
 } from './contract.ts'
 import { type Grant, opens } from './grants.ts'
+import { upstreamIdleMs } from './housekeeping.ts'
 import { liveById } from './sessions.ts'
 import type { PrincipalState } from './state.ts'
 import { openTransportById } from './transports.ts'
@@ -115,7 +116,7 @@ export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
   const to = { owner, session: login, stateless }
   const bound = bindUpstream(sql, { ...to, server, url, incarnation, replaces, opened }, nowMs)
   // What this one has ended is told to its server right away.
-  const nextMs = nextUpstreamEndMs(sql, nowMs)
+  const nextMs = nextUpstreamEndMs(sql, upstreamIdleMs(state.grant), nowMs)
   if (nextMs !== null) alarm.by(nextMs)
   const isOurs = bound.id === opened.id
   const wishes =

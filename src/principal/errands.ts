@@ -1,4 +1,5 @@
 /** What a principal has to tell others, beside its answers: Legiti, upstream servers, stores, its tenant, the audit database. */
+
 import { carry, nextCarryMs } from '../audit/carry.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { errorName, log } from '../log.ts'
@@ -7,7 +8,7 @@ import { openHeaders } from '../upstream/credentials.ts'
 import { Telling } from './announcements.ts'
 import { principalLog } from './audit-log.ts'
 import { deliver, LEASE_MS } from './delivery.ts'
-import { CARRY_LEASE_MS, DRAIN_GRACE_MS, nextWakeMs } from './housekeeping.ts'
+import { CARRY_LEASE_MS, DRAIN_GRACE_MS, nextWakeMs, upstreamIdleMs } from './housekeeping.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import { hasPending } from './outbox.ts'
 import { hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
@@ -115,7 +116,7 @@ export class Errands {
       principal: name,
       upstream: (server) => upstreams.find(({ name }) => name === server) ?? null,
       openHeaders: (upstream) => openHeaders(env, grant.tenant, upstream),
-      commit: this.#committing(() => nextUpstreamEndMs(sql, Date.now())),
+      commit: this.#committing(() => nextUpstreamEndMs(sql, upstreamIdleMs(grant), Date.now())),
       now: () => Date.now(),
     })
   }

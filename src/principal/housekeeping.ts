@@ -14,7 +14,8 @@ import { overdueSessions } from './sessions.ts'
 import { nextRevocationMs } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 import { endOverdueTransports, openTransportById, TRANSPORT_TOUCH_MS, touchTransport } from './transports.ts'
-import { endIdleUpstreams, nextUpstreamEndMs } from './upstream-sessions.ts'
+import { upstreamsOf } from './upstream-ending.ts'
+import { endIdleUpstreams, nextUpstreamEndMs, noteHeard, STATELESS_IDLE_MS } from './upstream-sessions.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -61,7 +62,7 @@ export function endOverdue(principal: PrincipalState, nowMs: number): boolean {
   const due = overdueSessions(sql, nowMs, BATCH)
   endAll(principal, due, 'idle', nowMs)
   const unused = endOverdueTransports(sql, hasStream, idleMsOf(grant), nowMs, BATCH)
-  const idle = endIdleUpstreams(sql, nowMs, BATCH)
+  const idle = endIdleUpstreams(sql, hasStream, upstreamIdleMs(grant), nowMs, BATCH)
   return due.length === BATCH || unused === BATCH || idle === BATCH
 }
 
@@ -70,6 +71,18 @@ export function noteUse({ sql, grant }: PrincipalState, id: string, nowMs: numbe
   const transport = openTransportById(sql, id)
   if (transport === null || nowMs - transport.lastSeenAtMs < TRANSPORT_TOUCH_MS) return
   touchTransport(sql, id, idleMsOf(grant), nowMs)
+  noteHeard(sql, id, nowMs)
+}
+
+/**
+ * How long a session with a server that no login keeps may be unused. Never shorter than a call may take: use is written down when a
+ * call begins, and what is under way must not be cut off.
+ */
+export function upstreamIdleMs(grant: Grant | null): number {
+  const longestMs = (grant === null ? [] : upstreamsOf(grant.config)).map(
+    ({ responseSeconds, callSeconds }) => (responseSeconds + callSeconds) * 1_000,
+  )
+  return Math.max(STATELESS_IDLE_MS, idleMsOf(grant), ...longestMs)
 }
 
 function idleMsOf(grant: Grant | null): number {
@@ -148,7 +161,7 @@ export function nextWakeMs(
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     scalar(sql, 'SELECT min(ends_at) AS at FROM transports WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
-    nextUpstreamEndMs(sql, nowMs + DRAIN_GRACE_MS),
+    nextUpstreamEndMs(sql, upstreamIdleMs(grant), nowMs + DRAIN_GRACE_MS),
     nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
     nextPurgeMs(sql, carrying !== 'nowhere'),
     nextContentEndMs(sql),

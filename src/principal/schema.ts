@@ -398,6 +398,15 @@ const migrations: readonly string[] = [
   ALTER TABLE wishes_of_logins RENAME TO upstream_wishes;
   CREATE INDEX upstream_wishes_login ON upstream_wishes (session) WHERE session <> '';
   `,
+  `
+  -- Sessions with servers that no login keeps end by themselves when they are not used, those of connections, too. When those
+  -- were used last was not kept, so their time begins now.
+  DROP INDEX upstream_sessions_idle;
+  CREATE INDEX upstream_sessions_idle ON upstream_sessions (last_used_at)
+    WHERE ended_at IS NULL AND (stateless = 1 OR session = '');
+  UPDATE upstream_sessions SET last_used_at = max(last_used_at, 1000 * unixepoch())
+    WHERE ended_at IS NULL AND stateless = 0 AND session = '';
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -5,8 +5,11 @@
 import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamSession } from './contract.ts'
 
-/** A session upstream of a stateless owner that is not used for so long ends. */
+/** A session upstream of a stateless owner, or of nobody on a connection, that is not used for so long ends. */
 export const STATELESS_IDLE_MS = 30 * 60_000
+
+/** Those that do not end with a login, the only other thing that a client has. */
+const LEFT_ALONE = "ended_at IS NULL AND (stateless = 1 OR session = '')"
 
 /** So many sessions of stateless clients may live with one server, for each login and for nobody; of more the least used ends. */
 export const MOST_STATELESS = 8
@@ -54,7 +57,8 @@ export function useUpstream(
   const { server, url, incarnation } = whose
   const row = live(sql, whose)
   if (row === null || row.url !== url || row.incarnation !== incarnation) return null
-  if (row.stateless === 1 && nowMs - row.last_used_at >= TOUCH_MS)
+  const isLeftAlone = row.stateless === 1 || whose.session === ''
+  if (isLeftAlone && nowMs - row.last_used_at >= TOUCH_MS)
     sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
   return viewOf(server, row)
 }
@@ -201,11 +205,38 @@ export function endAllUpstreams(sql: SqlStorage, nowMs: number): void {
   markEnded(sql, 'TRUE', [], nowMs)
 }
 
-/** Ends up to `most` of the stateless era that were not used for long. Returns how many. */
-export function endIdleUpstreams(sql: SqlStorage, nowMs: number, most: number): number {
-  const idle = `seq IN (SELECT seq FROM upstream_sessions
-    WHERE ended_at IS NULL AND stateless = 1 AND last_used_at <= ? ORDER BY last_used_at LIMIT ?)`
-  return markEnded(sql, idle, [nowMs - STATELESS_IDLE_MS, most], nowMs)
+/**
+ * Ends those of up to `most` that no login keeps and nobody has used for `idleMs`. One of a connection with an open event stream is in
+ * use. Returns how many it looked at.
+ */
+export function endIdleUpstreams(
+  sql: SqlStorage,
+  hasStream: (transport: string) => boolean,
+  idleMs: number,
+  nowMs: number,
+  most: number,
+): number {
+  const due = sql
+    .exec<{ seq: number; owner: string; stateless: number }>(
+      `SELECT seq, owner, stateless FROM upstream_sessions
+       WHERE ${LEFT_ALONE} AND last_used_at <= ? ORDER BY last_used_at LIMIT ?`,
+      ...[nowMs - idleMs, most],
+    )
+    .toArray()
+  for (const { seq, owner, stateless } of due) {
+    if (stateless === 0 && hasStream(owner))
+      sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, seq)
+    else markEnded(sql, 'seq = ?', [seq], nowMs)
+  }
+  return due.length
+}
+
+/** The connection's event stream, on which the server was heard, was open until now. */
+export function noteHeard(sql: SqlStorage, owner: string, nowMs: number): void {
+  sql.exec(
+    "UPDATE upstream_sessions SET last_used_at = max(last_used_at, ?) WHERE owner = ? AND session = '' AND ended_at IS NULL",
+    ...[nowMs, owner],
+  )
 }
 
 /** Where the upstream keeps no session there is nobody to tell, and the row goes at once. */
@@ -297,16 +328,19 @@ export function dropUpstream(sql: SqlStorage, seq: number): void {
   sql.exec('DELETE FROM upstream_sessions WHERE seq = ?', seq)
 }
 
-/** When the next one ends or its upstream is to be told, but not before `soonestMs`; null for never. */
-export function nextUpstreamEndMs(sql: SqlStorage, soonestMs: number): number | null {
+/**
+ * When the next one ends or its upstream is to be told, but not before `soonestMs`; null for never.
+ * @param idleMs as in endIdleUpstreams
+ */
+export function nextUpstreamEndMs(sql: SqlStorage, idleMs: number, soonestMs: number): number | null {
   const { idle, ending } = sql
     .exec<{ idle: number | null; ending: number | null }>(
-      `SELECT (SELECT min(last_used_at) FROM upstream_sessions WHERE ended_at IS NULL AND stateless = 1) AS idle,
+      `SELECT (SELECT min(last_used_at) FROM upstream_sessions WHERE ${LEFT_ALONE}) AS idle,
               (SELECT min(retry_at) FROM upstream_sessions WHERE ended_at IS NOT NULL) AS ending`,
     )
     .one()
   if (idle === null && ending === null) return null
-  const dueMs = Math.min(idle === null ? Infinity : idle + STATELESS_IDLE_MS, ending ?? Infinity)
+  const dueMs = Math.min(idle === null ? Infinity : idle + idleMs, ending ?? Infinity)
   return Math.max(dueMs, soonestMs)
 }
 

@@ -1,7 +1,15 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** A connection's sessions with servers last as long as it does. */
+export const WITH_LASTING_UPSTREAMS = `
+  DROP INDEX upstream_sessions_idle;
+  CREATE INDEX upstream_sessions_idle ON upstream_sessions (last_used_at) WHERE ended_at IS NULL AND stateless = 1;
+  UPDATE schema_version SET version = 20;
+`
+
 /** What was asked of a server is its connection's, whatever the login. */
 export const WITH_SHARED_WISHES = `
+  ${WITH_LASTING_UPSTREAMS}
   DROP INDEX upstream_wishes_login;
   CREATE TABLE wishes_of_transports (
     transport TEXT NOT NULL,

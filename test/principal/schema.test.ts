@@ -5,11 +5,13 @@ import { migrate, schemaVersion } from '../../src/principal/schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { connect, fresh, principal, rows, settled } from '../support/gateway.ts'
 import {
+  WITH_LASTING_UPSTREAMS,
   WITH_PLAIN_DIGESTS,
   WITH_SHARED_UPSTREAMS,
   WITH_SHARED_WISHES,
   WITHOUT_INCARNATIONS,
   WITHOUT_TAGS,
+  WITHOUT_TRANSPORTS,
   WITHOUT_UPSTREAMS,
 } from './earlier-schema.ts'
 
@@ -93,6 +95,80 @@ test('an object from before grants and servers had incarnations goes on as what 
   expect(await bind('three')).toMatchObject({ session: { id: 'three' } })
 })
 
+test('what was counted and held before a login goes over to its connection, and that of a login stays with it', async () => {
+  const DAY_MS = 86_400_000
+  await connect()
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(WITHOUT_TRANSPORTS)
+    expect(schemaVersion(sql)).toBe(12)
+    sql.exec('DELETE FROM sessions')
+    const nowMs = Date.now()
+    for (const [id, transport, account, endedAtMs] of [
+      ['ses_nobody', 't1', null, null],
+      ['ses_ana', 't2', 'ana', null],
+      ['ses_over', 't3', null, nowMs],
+      ['ses_bare', null, 'bea', null],
+    ])
+      sql.exec(
+        `INSERT INTO sessions (id, transport, account, started_at, last_seen_at, idle_ms, expires_at, ends_at, ended_at)
+         VALUES (?, ?, ?, ?, ?, 1800000, ?, ?, ?)`,
+        ...[
+          id ?? '',
+          transport ?? null,
+          account ?? null,
+          nowMs,
+          nowMs,
+          nowMs + DAY_MS,
+          nowMs + DAY_MS,
+          endedAtMs ?? null,
+        ],
+      )
+    const whole = JSON.stringify(['of the grant'])
+    for (const key of ['ses_nobody', 'ses_ana', 'ses_over', 'ses_bare', 'ana'].map((it) =>
+      JSON.stringify(['l', it]),
+    ))
+      sql.exec("INSERT INTO counters VALUES (?, 0, '3', ?)", ...[key, nowMs + DAY_MS])
+    for (const key of [whole, 'no JSON'])
+      sql.exec("INSERT INTO counters VALUES (?, 0, '1.5', ?)", ...[key, nowMs + DAY_MS])
+    for (const [id, session] of [
+      ['a1', 'ses_nobody'],
+      ['a2', 'ses_ana'],
+      ['a3', null],
+      ['a4', 'ses_bare'],
+    ])
+      sql.exec(
+        `INSERT INTO approvals (id, session_id, server, tool, arguments, argument_names, rule, config_version, message, url,
+           requested_at, expires_at, state, revision) VALUES (?, ?, 's', 't', 'd', '[]', '/r', 'v', 'm', 'u', ?, ?, 'pending', 1)`,
+        ...[id ?? '', session ?? null, nowMs, nowMs + DAY_MS],
+      )
+    migrate(sql)
+  })
+  expect(await rows('SELECT key, used FROM counters ORDER BY key')).toEqual([
+    { key: '["l","ana"]', used: '3' },
+    { key: '["l","ses_ana"]', used: '3' },
+    { key: '["l","ses_bare"]', used: '3' },
+    { key: '["l","ses_over"]', used: '3' },
+    { key: '["l","t1"]', used: '3' },
+    { key: '["of the grant"]', used: '1.5' },
+    { key: 'no JSON', used: '1.5' },
+  ])
+  // Where a call that waits was asked for is in the list that came later.
+  expect(await rows('SELECT id, session_id, askers FROM approvals ORDER BY id')).toEqual([
+    { id: 'a1', session_id: null, askers: '[{"transport":"t1","session":null}]' },
+    { id: 'a2', session_id: 'ses_ana', askers: '[{"transport":"t2","session":"ses_ana"}]' },
+    { id: 'a3', session_id: null, askers: '[]' },
+    { id: 'a4', session_id: 'ses_bare', askers: '[]' },
+  ])
+  expect(await rows('SELECT id FROM transports WHERE ended_at IS NULL ORDER BY id')).toEqual([
+    { id: 't1' },
+    { id: 't2' },
+  ])
+  expect(await rows('SELECT id, transport FROM sessions ORDER BY id')).toEqual([
+    { id: 'ses_ana', transport: 't2' },
+    { id: 'ses_bare', transport: null },
+  ])
+})
+
 test('sessions of the stateless era from before they belonged to logins end once, and those of logins go on', async () => {
   await connect()
   await runInDurableObject(principal(), (_, { storage: { sql } }) => {
@@ -164,6 +240,28 @@ test('what was asked of a server before that was a login’s own stays its conne
     { transport, session: '', server: 'crm', incarnation: 'i', kind: 'level', value: 'debug' },
     { transport, session: '', server: 'crm', incarnation: 'i', kind: 'resource', value: 'a:1' },
   ])
+})
+
+test('a connection’s sessions with servers that were used last when nobody wrote that down get time', async () => {
+  const transport = (await connect()).id
+  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+    sql.exec(WITH_LASTING_UPSTREAMS)
+    expect(schemaVersion(sql)).toBe(20)
+    for (const [owner, session, stateless] of [
+      [transport, '', 0],
+      [transport, 'ses_1', 0],
+      ['stateless:', '', 1],
+    ] as const)
+      sql.exec(
+        `INSERT INTO upstream_sessions (owner, session, stateless, server, url, upstream_id, protocol_version, last_used_at)
+         VALUES (?, ?, ?, 'crm', ?, 'up', '2025-11-25', 1)`,
+        ...[owner, session, stateless, URL_],
+      )
+    migrate(sql)
+  })
+  const used = await rows('SELECT last_used_at FROM upstream_sessions ORDER BY seq')
+  expect(Date.now() - Number(used[0]?.last_used_at)).toBeLessThan(60_000)
+  expect(used.slice(1)).toEqual([{ last_used_at: 1 }, { last_used_at: 1 }])
 })
 
 test('bringing tables up to date again changes nothing', async () => {

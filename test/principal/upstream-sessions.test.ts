@@ -629,6 +629,115 @@ describe('how calls ended', () => {
   })
 })
 
+describe('a session that no login keeps', () => {
+  /** Opens an event stream of the transport. */
+  const listening = async (transport: string) => {
+    const ask = {
+      tenant: 'acme',
+      grant: 'bot',
+      requestId: 'r',
+      transport,
+      configVersion: null,
+      upstream: null,
+    }
+    const secretHash = (await hash('s')).toHex()
+    const asked = { ...ask, settled: [], intent: { kind: 'check' }, secretHash }
+    const { webSocket } = await principal(NAME).fetch('http://principal/feed', {
+      headers: { upgrade: 'websocket', 'x-gatehouse-admit': JSON.stringify(asked) },
+    })
+    webSocket?.accept()
+    return webSocket
+  }
+
+  test('ends when its connection has not used it for half an hour, and the next request opens another', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    at(20 * MINUTE)
+    expect(await upstreamOf({ transport })).toMatchObject({ id: 'up-1' })
+    at(49 * MINUTE)
+    await ring()
+    expect(await stored()).toMatchObject([{ upstream_id: 'up-1', ended_at: null }])
+    at(50 * MINUTE)
+    await ring()
+    await gone()
+    expect((await heard()).map(({ method, headers }) => [method, headers['mcp-session-id']])).toEqual([
+      ['DELETE', 'up-1'],
+    ])
+    // The connection itself goes on.
+    expect(await upstreamOf({ transport })).toBeNull()
+    expect(await bind({ transport, id: 'up-2' })).toEqual(bound('up-2'))
+    expect(await upstreamOf({ transport })).toMatchObject({ id: 'up-2' })
+  })
+
+  test('that began after a login had ended ends as well, and that of a login with the login alone', async () => {
+    await install()
+    const [transport, other] = [await openTransport(), await openTransport()]
+    const work = { kind: 'login', provider: 'trusted', account: 'ana' }
+    const first = loginIn(await call('in', work, { transport: other }))
+    await bind({ transport: other, login: first, id: 'of-login' })
+    const second = loginIn(await call('in too', work, { transport }))
+    await principal(NAME).endSessions({ kind: 'session', id: second ?? '' })
+    await bind({ transport, id: 'behind' })
+    for (const minutes of [15, 29]) {
+      at(minutes * MINUTE)
+      await admit({ transport: other })
+    }
+    at(31 * MINUTE)
+    await ring()
+    await vi.waitUntil(async () => (await stored()).length === 1, { timeout: 4_000 })
+    expect(await stored()).toMatchObject([{ upstream_id: 'of-login', ended_at: null }])
+  })
+
+  test('stays while its connection has an event stream, and half an hour longer', async () => {
+    await install()
+    const transport = await openTransport()
+    await bind({ transport })
+    const stream = await listening(transport)
+    for (const minutes of [31, 62, 90]) {
+      at(minutes * MINUTE)
+      await ring()
+      expect(await stored()).toMatchObject([{ ended_at: null }])
+    }
+    at(100 * MINUTE)
+    stream?.close()
+    // Waiting moves the clock on by some milliseconds.
+    const used = async () =>
+      Number((await rows('SELECT last_used_at AS at FROM upstream_sessions', NAME))[0]?.at)
+    await vi.waitFor(async () => expect(await used()).toBeGreaterThanOrEqual(START + 100 * MINUTE))
+    const end = (await used()) + 30 * MINUTE
+    vi.setSystemTime(end - 1)
+    await ring()
+    expect(await stored()).toMatchObject([{ ended_at: null }])
+    vi.setSystemTime(end)
+    await ring()
+    await gone()
+  })
+
+  test.each([
+    ['as long as a call may take, for one may be under way', { callSeconds: 7_200 }, {}],
+    ['as long as a login of the tenant may', {}, { sessions: { idle_seconds: 7_230 } }],
+  ])('stays %s', async (_, more, settings) => {
+    await install([server(200, more)])
+    const config = await tenantConfig(
+      { identity: { trusted: true }, ...settings },
+      { version: '1', default: 'allow' },
+    )
+    await principal(NAME).installGrant({
+      ...{ tenant: 'acme', name: 'bot', label: 'Bot', secretHash: await hash('s'), expiresAtMs: null },
+      config: { ...config, upstreams: [server(200, more)] } as typeof config,
+    })
+    const transport = await openTransport()
+    await bind({ transport })
+    at(120 * MINUTE)
+    await ring()
+    expect(await stored()).toMatchObject([{ ended_at: null }])
+    at(121 * MINUTE)
+    await ring()
+    await gone()
+  })
+})
+
 describe('the opening of a session', () => {
   test('is for one of several that need it, and the others get that one', async () => {
     await install()
