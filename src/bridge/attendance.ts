@@ -14,6 +14,9 @@ import type { AttendLine } from './exchange-contract.ts'
 import { LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 
+/** Said by servers that have no such stream. */
+const noStream: ReadonlySet<number> = new Set([404, 405, 501])
+
 /** How long the stream stays open when no call is under way: the next one need not wait for it. */
 const IDLE_MS = 10_000
 
@@ -74,7 +77,8 @@ export class Attendance {
     if (!sent.ok) return this.#lost(abort)
     const reader = new MessageReader(sent, null, open)
     if (!sent.response.ok || !isEventStream(sent.response)) {
-      this.#isNone = sent.response.status === 405 || sent.response.status === 501
+      // Should 404 mean that the session is forgotten, the next one has an attendance of its own.
+      this.#isNone = noStream.has(sent.response.status)
       reader.close(null)
       return this.#lost(abort)
     }

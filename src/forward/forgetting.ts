@@ -1,6 +1,7 @@
 /** Whether the server of an answer has forgotten the session that the request named. */
 import { verdictOn } from '../upstream/forgotten.ts'
 import { discard, type Sent, send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
 import { refusalText } from '../upstream/refusal.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcId } from '../upstream/rpc.ts'
@@ -36,6 +37,33 @@ export async function isForgotten(
   discard(response)
   hold.end(null)
   return true
+}
+
+/**
+ * Whether the server still knows the session; null where it cannot be asked. It is asked by a `ping`, which every server has to answer
+ * (MCP 2025-11-25, ping).
+ */
+export async function knowsSession(
+  link: UpstreamLink,
+  session: SessionNames,
+  signal?: AbortSignal,
+): Promise<boolean | null> {
+  const id = crypto.randomUUID()
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: null, session }),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' }),
+    isAside: true,
+    signal,
+  })
+  if (!sent.ok) return null
+  const { response, hold } = sent
+  const isRefused = response.status >= 400
+  const verdict = isRefused ? verdictOn(response.status, await refusalText(response), id) : 'known'
+  discard(response)
+  hold.end(null)
+  // A failure says nothing of the session.
+  return verdict === 'known' && response.status >= 500 ? null : verdict === 'known'
 }
 
 /**

@@ -7,7 +7,7 @@ import { splitMarked } from '../upstream/event-marks.ts'
 import { discard, retryAfterSeconds, type Sent, send } from '../upstream/http.ts'
 import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { isForgotten } from './forgetting.ts'
+import { isForgotten, knowsSession } from './forgetting.ts'
 import { openFor } from './partner.ts'
 import { type Reached, talkAt } from './single.ts'
 import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from './stream-source.ts'
@@ -15,28 +15,14 @@ import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } fro
 /** Said by servers that have no streams. Anything else may pass: another stream is open, too much is asked, it is ill. */
 const noStream: ReadonlySet<number> = new Set([405, 501])
 
-/** Sessions that have no stream, as far as this isolate was told; and servers that answer 404 to a GET in any session. */
-const streamless = new Map<string, number>()
+/** Sessions that have no stream, as far as this isolate was told. */
+const streamless = new Set<string>()
 const MOST_KEPT = 2_000
-/** A server that is changed may have streams afterwards. */
-const FRESH_MS = 10 * 60_000
 
-function keep(key: string, untilMs: number): void {
-  if (streamless.size >= MOST_KEPT) streamless.clear()
-  streamless.set(key, untilMs)
-}
-
-function isStreamless(key: string): boolean {
-  return (streamless.get(key) ?? 0) > Date.now()
-}
-
-function serverKey({ link, passage }: Reached): string {
+function keyOf({ link, passage }: Reached, { id }: UpstreamSession): string {
   const { name, url, incarnation } = link.config
-  return JSON.stringify([passage.claim.tenant, name, url, incarnation])
-}
-
-function sessionKey(at: Reached, { id }: UpstreamSession): string {
-  return JSON.stringify([serverKey(at), at.passage.claim.grant, at.passage.transport, at.passage.login, id])
+  const { tenant, grant } = passage.claim
+  return JSON.stringify([tenant, name, url, incarnation, grant, passage.transport, passage.login, id])
 }
 
 /**
@@ -51,11 +37,13 @@ export async function sourceOf(
 ): Promise<Opened> {
   const session = sessionAmong(at.admitted.upstream)
   if (session === null) return streamAcross(at)
-  if (isStreamless(sessionKey(at, session))) return 'none'
+  if (streamless.has(keyOf(at, session))) return 'none'
   const first = await get(at, session, lastEventId)
   if (first !== 'forgotten') return first
-  // A page says 404, too, where a server has no streams: with one that does so in a session just opened nothing is renewed.
-  if (isStreamless(serverKey(at))) return none(at, session)
+  // 404 is also said by a server that has no such route. One that knows the session is not made to open another.
+  const isKnown = await knowsSession(at.link, session, at.signal)
+  if (isKnown === null) return notNow
+  if (isKnown) return none(at, session)
   const renewed = await openFor(talkAt(at), session.id)
   if (renewed === 'other_era') return notNow
   if (!renewed.ok) return later(renewed.problem.retryAfterSeconds)
@@ -63,13 +51,13 @@ export async function sourceOf(
   onRenewed(renewed.partner.session)
   if (at.signal?.aborted) return notNow
   const again = await get(at, renewed.partner.session, undefined)
-  if (again !== 'forgotten') return again
-  keep(serverKey(at), Date.now() + FRESH_MS)
-  return none(at, renewed.partner.session)
+  // It has just been opened, so this is about the stream.
+  return again === 'forgotten' ? none(at, renewed.partner.session) : again
 }
 
 function none(at: Reached, session: UpstreamSession): 'none' {
-  keep(sessionKey(at, session), Number.POSITIVE_INFINITY)
+  if (streamless.size >= MOST_KEPT) streamless.clear()
+  streamless.add(keyOf(at, session))
   return 'none'
 }
 
@@ -108,6 +96,9 @@ async function refusal(
   if (await isForgotten(sent, session, null, () => {})) return 'forgotten'
   discard(response)
   hold.end(null)
-  if (response.ok || noStream.has(response.status)) return none(at, session)
+  // A session without an id cannot be forgotten, so there 404 is about the stream, too.
+  const isNone =
+    response.ok || noStream.has(response.status) || (session.id === null && response.status === 404)
+  if (isNone) return none(at, session)
   return later(retryAfterSeconds(response))
 }

@@ -83,6 +83,26 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
 
   const gets = (server: ScriptedServer) => server.received('GET')
 
+  /**
+   * Waits until the server's stream is not asked for any more. That the server has answered does not say that the gateway has heard it:
+   * until then a stream may ask once more.
+   */
+  async function untilLeft(
+    server: ScriptedServer,
+    connected: Awaited<ReturnType<typeof connect>>,
+    tool: string,
+  ) {
+    let silent = 0
+    const listenOnce = async () => {
+      const before = gets(server).length
+      await listen(connected)
+      await connected.agent.call(tool, {})
+      silent = gets(server).length === before ? silent + 1 : 0
+      return silent === 5
+    }
+    await until('it is not asked any more', listenOnce, BOUND_MS)
+  }
+
   test('a server that several share a URL with answers nobody else’s requests', async () => {
     const forged = { jsonrpc: '2.0', id: 99, result: { forged: true } }
     const server = await add('forger', 'session', ({ http, body }, response) => {
@@ -390,17 +410,53 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     const connected = await connect('session', ['pages'])
     await connected.agent.call('pages__echo', {})
     await listen(connected)
-    await until('it was asked', () => gets(server).length >= 2, BOUND_MS)
-    // That the server has answered does not say that the gateway has heard it: until then a stream may ask once more.
-    let silent = 0
-    const listenOnce = async () => {
-      const before = gets(server).length
-      await listen(connected)
-      await connected.agent.call('pages__echo', {})
-      silent = gets(server).length === before ? silent + 1 : 0
-      return silent === 5
-    }
-    await until('it is not asked any more', listenOnce, BOUND_MS)
-    expect(server.received('initialize')).toHaveLength(2)
+    await until('it was asked', () => server.received('ping').length >= 1, BOUND_MS)
+    await untilLeft(server, connected, 'pages__echo')
+    expect(server.received('initialize')).toHaveLength(1)
+    expect(server.received('DELETE')).toEqual([])
+    const used = server.received('tools/call').map(({ headers }) => headers['mcp-session-id'])
+    expect(new Set(used)).toEqual(new Set(['session-1']))
+  })
+
+  test('so has one without ids of sessions, which is not asked again either', async () => {
+    const server = await add('plain', 'session', ({ http, body }, response) => {
+      if (body?.method === 'initialize') {
+        const capabilities = { tools: {} }
+        const result = {
+          protocolVersion: '2025-11-25',
+          capabilities,
+          serverInfo: { name: 'plain', version: '1' },
+        }
+        response.writeHead(200, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, result }))
+        return true
+      }
+      if (http !== 'GET') return false
+      response.writeHead(404).end()
+      return true
+    })
+    const connected = await connect('session', ['plain'])
+    await connected.agent.call('plain__echo', {})
+    await listen(connected)
+    await until('it was asked', () => gets(server).length === 1, BOUND_MS)
+    await untilLeft(server, connected, 'plain__echo')
+    expect(server.received('initialize')).toHaveLength(1)
+  })
+
+  test('nor does a server that cannot say whether it knows the session lose it', async () => {
+    let isIll = true
+    const server = await add('ill', 'session', ({ http, body }, response) => {
+      if (http !== 'GET' && body?.method !== 'ping') return false
+      if (!isIll && http === 'GET') return stream(response, changed)
+      response.writeHead(http === 'GET' ? 404 : 500).end()
+      return true
+    })
+    const connected = await connect('session', ['ill'])
+    await connected.agent.call('ill__echo', {})
+    const heard = await listen(connected)
+    await until('it was asked', () => server.received('ping').length > 0, BOUND_MS)
+    isIll = false
+    await until('it is heard', () => heard.count('list_changed') > 0, BOUND_MS)
+    expect(server.received('initialize')).toHaveLength(1)
   })
 })
