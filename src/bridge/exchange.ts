@@ -162,7 +162,7 @@ export class Exchange {
     if (!sent.ok) return this.#finish({ kind: 'problem', problem: sent.problem })
     const over = () => this.#out?.write({ kind: 'over' })
     if (await isForgotten(sent, session, this.#id, over)) return this.#finish({ kind: 'forgotten' })
-    const reader = new MessageReader(sent, this.#id, (last) => resume(link, session, last, signal))
+    const reader = new MessageReader(sent, this.#id, (last, hold) => resume(link, session, last, hold))
     reader.allowSilence(this.isWaiting ? Number.POSITIVE_INFINITY : this.#idleMs)
     this.#reader = reader
     let problem: UpstreamProblem | null = null

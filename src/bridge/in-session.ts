@@ -6,7 +6,7 @@ import { type Conversation, forget, openFor, type Partner } from '../forward/par
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
-import { type Sent, send } from '../upstream/http.ts'
+import { type Hold, type Sent, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { paramHeaderProblem } from '../upstream/param-headers.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
@@ -110,7 +110,7 @@ async function* steps(
     return yield { kind: 'problem', problem: sent.problem }
   }
 
-  const reader = new MessageReader(sent, id, (lastEventId) => resume(link, session, lastEventId, signal))
+  const reader = new MessageReader(sent, id, (lastEventId, hold) => resume(link, session, lastEventId, hold))
   let problem: UpstreamProblem | null = null
   let isAnswered = false
   try {
@@ -154,15 +154,15 @@ export async function renew(
   return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true, retryAfterSeconds: 1 }) }
 }
 
-/** The rest of a stream that ended early. */
+/** The rest of a stream that ended early: it is still the same call, so it keeps its place, and its time goes on. */
 export function resume(
   link: UpstreamLink,
   session: SessionNames,
   lastEventId: string,
-  signal: AbortSignal,
+  within: Hold,
 ): Promise<Sent> {
   const headers = requestHeaders({ client: null, session, lastEventId })
-  return send(link, { method: 'GET', headers, signal })
+  return send(link, { method: 'GET', headers, within })
 }
 
 /** Tells the server that nobody waits for the answer (MCP 2025-11-25, cancellation). */

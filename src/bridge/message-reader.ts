@@ -18,8 +18,8 @@ const LONGEST_RETRY_MS = 10_000
 
 type Open = Extract<Sent, { ok: true }>
 
-/** Asks for the rest of a stream, behind the event of that id. */
-export type Resume = (lastEventId: string) => Promise<Sent>
+/** Asks for the rest of a stream, behind the event of that id. What has a place goes on in it: `hold`. */
+export type Resume = (lastEventId: string, hold: Hold) => Promise<Sent>
 
 export class MessageReader {
   #open: Open
@@ -119,18 +119,12 @@ export class MessageReader {
     if (this.#resume === null || this.#lastEventId === null || this.#resumptions >= MOST_RESUMPTIONS)
       throw new BodyProblem(endedEarly(status))
     this.#resumptions += 1
-    this.#hold.end(null)
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#retryMs)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = null
+    const before = this.#hold
+    await this.#pause()
     if (this.#stopped !== null) throw new BodyProblem(this.#stopped)
-    const sent = await this.#resume(this.#lastEventId)
+    const sent = await this.#resume(this.#lastEventId, before)
     if (!sent.ok) throw new BodyProblem(notResumed(sent.problem, status))
+    if (sent.hold !== before) before.end(null)
     const refusal = problemIn(sent.response, sent.hold.link)
     if (refusal !== null || isJson(sent.response)) {
       discard(sent.response)
@@ -142,6 +136,24 @@ export class MessageReader {
     this.#parser = new EventParser(MOST_MESSAGE_BYTES)
     this.#decoder = new TextDecoder()
     if (this.#quietMs !== undefined) sent.hold.watchdog.heard(this.#quietMs)
+  }
+
+  /** The server wants to be left alone for a while, which is no silence of its own; the time of the whole goes on. */
+  async #pause(): Promise<void> {
+    const { watchdog, link } = this.#hold
+    if (this.#quietMs === undefined || this.#quietMs < Number.POSITIVE_INFINITY)
+      watchdog.heard(this.#retryMs + link.config.responseSeconds * 1_000)
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#retryMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      watchdog.signal.addEventListener('abort', this.#wake, { once: true })
+    })
+    if (this.#wake !== null) watchdog.signal.removeEventListener('abort', this.#wake)
+    this.#wake = null
+    if (watchdog.problem !== null) throw new BodyProblem(watchdog.problem)
   }
 
   /** Makes whoever reads throw `problem`. */

@@ -37,6 +37,8 @@ export interface UpstreamRequest {
   readonly isAside?: boolean
   /** As `isEndless`, but it takes a place as any other: whoever sends it sees to its time. */
   readonly isUntimed?: boolean
+  /** It goes on with another request, whose hold this is: in the place of that one, and within the time that is left of it. */
+  readonly within?: Hold
   /** Called before it is sent, with what bounds it in time. */
   readonly onHold?: (hold: Hold) => void
 }
@@ -63,6 +65,7 @@ export type Sent =
 
 /** Sends a request. Never throws. */
 export async function send(link: UpstreamLink, request: UpstreamRequest): Promise<Sent> {
+  if (request.within !== undefined) return sendWithin(link, request, request.within)
   const { config } = link
   const isTakenBack = () => request.takenBack?.aborted === true
   // While it was got ready; the server has not heard of it, and need not.
@@ -109,6 +112,27 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   if (request.signal?.aborted) watchdog.stop({ ...abandonment(request.signal), isUndone: true })
   request.onHold?.(hold)
 
+  const answered = await answerTo(link, request, watchdog, isUntimed)
+  if (answered.ok) return { ...answered, hold }
+  hold.end(answered.problem)
+  return isTakenBack() ? { ok: false, problem: takenBack(null) } : answered
+}
+
+/** Whoever has the hold ends it, also where this fails. */
+async function sendWithin(link: UpstreamLink, request: UpstreamRequest, hold: Hold): Promise<Sent> {
+  const { watchdog } = hold
+  watchdog.heard(link.config.responseSeconds * 1_000)
+  const answered = await answerTo(link, request, watchdog, false)
+  return answered.ok ? { ...answered, hold } : answered
+}
+
+async function answerTo(
+  link: UpstreamLink,
+  request: UpstreamRequest,
+  watchdog: Watchdog,
+  isUntimed: boolean,
+): Promise<{ readonly ok: true; readonly response: Response } | Extract<Sent, { ok: false }>> {
+  const { config } = link
   try {
     const answered = await fetch(config.url, {
       method: request.method,
@@ -126,12 +150,9 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       signal: watchdog.signal,
     })
     watchdog.heard(isUntimed ? Number.POSITIVE_INFINITY : config.idleSeconds * 1_000)
-    const response = answered.status < 400 ? answered : await lookedAt(answered)
-    return { ok: true, response, hold }
+    return { ok: true, response: answered.status < 400 ? answered : await lookedAt(answered) }
   } catch (error) {
-    const problem = watchdog.problem ?? unreachable(error)
-    hold.end(problem)
-    return { ok: false, problem: isTakenBack() ? takenBack(null) : problem }
+    return { ok: false, problem: watchdog.problem ?? unreachable(error) }
   }
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AdminApi, adminApi } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import { connectAgent } from '../support/node/mcp-agent.ts'
-import { type ScriptedServer, startScripted } from '../support/node/scripted.ts'
+import { type ScriptedServer, startScripted, stream } from '../support/node/scripted.ts'
 import { until } from '../support/node/until.ts'
 
 const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
@@ -53,4 +53,62 @@ describe.skipIf(bareWorkerdMissing !== null)(`calls that may ask their client${m
     for (const answer of waiting.splice(0)) answer()
     expect(JSON.stringify((await next).answer?.result)).toContain('done')
   })
+
+  const clients = { 'may be asked': { elicitation: {} }, 'may not': {} }
+  test.each(Object.entries(clients))(
+    'keep it while their stream is resumed, and their time goes on: a client that %s',
+    async (_, capabilities) => {
+      const polls: string[] = []
+      /** Whether the server ever answers, and after how many polls. */
+      let answersAfter = 3
+      const polling = await startScripted('session', ({ http, headers, body }, response) => {
+        if (http === 'GET' && headers['last-event-id'] === undefined) return false
+        if (http !== 'GET' && body?.method !== 'tools/call') return false
+        const id = http === 'GET' ? String(headers['last-event-id']).split(' ')[0] : String(body?.id)
+        const count = polls.push(id ?? '')
+        const isDone = http === 'GET' && count > answersAfter
+        const result = { content: [{ type: 'text', text: 'done' }] }
+        // Something new each time, so that it may be resumed without number.
+        const said = isDone
+          ? { jsonrpc: '2.0', id, result }
+          : {
+              jsonrpc: '2.0',
+              method: 'notifications/progress',
+              params: { progressToken: id, progress: count },
+            }
+        stream(response)
+        response.end(`retry: 300\nid: ${id} ${count}\ndata: ${JSON.stringify(said)}\n\n`)
+        return true
+      })
+      const name = `polls-${Object.keys(capabilities).length}`
+      try {
+        await admin.putServer(name, {
+          url: polling.url,
+          limits: { concurrent: 1 },
+          timeouts: { idle_seconds: 1, call_seconds: 3 },
+        })
+        const token = await admin.putGrant(name, { policy: 'open', servers: [name] })
+        const agent = await connectAgent('stateless', `${gateway.url}/mcp/${name}`, {
+          authorization: `Bearer ${token}`,
+        })
+        const _meta = { 'io.modelcontextprotocol/clientCapabilities': capabilities }
+        const call = () => agent.send('tools/call', { name: 'echo', arguments: {}, _meta })
+        await agent.send('tools/list', { _meta })
+        const first = call()
+        await until('it is resumed', () => polls.length === 2, 5_000)
+        // Its place is not free for another in the meantime, or it could not go on.
+        expect(JSON.stringify((await call()).answer?.result)).toContain('upstream_busy')
+        expect(JSON.stringify((await first).answer?.result)).toContain('done')
+        answersAfter = Number.POSITIVE_INFINITY
+        const endless = await call()
+        expect(JSON.stringify(endless.answer?.result)).toContain('upstream_timeout')
+        expect(endless.ms).toBeLessThan(15_000)
+        answersAfter = 0
+        // Whatever became of it, its place is free.
+        expect(JSON.stringify((await call()).answer?.result)).toContain('done')
+      } finally {
+        await polling.stop()
+      }
+    },
+  )
 })
