@@ -52,7 +52,7 @@ export const toolRoutes: readonly Route[] = [
   ),
 ]
 
-/** What a policy of the tenant may speak of: native tools, and upstream ones under both of their names. */
+/** The tools that a policy of the tenant can name: native tools, and upstream ones under both of their names. */
 export function knownTools(schemas: ToolSchemas) {
   return toolsOf(serverTools(schemas))
 }

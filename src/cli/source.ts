@@ -39,7 +39,7 @@ export async function policyIn(
   return loaded.ok ? loaded : { failed: broken(file, loaded.problems) }
 }
 
-/** What the author of a policy should know, a line each. */
+/** The warnings for a policy's author, one a line. */
 export function warningLines(file: string, { warnings, unchecked }: LoadedPolicy): string[] {
   return [
     ...warnings.map((warning) => problemLine(file, warning, 'warning: ')),
@@ -47,7 +47,7 @@ export function warningLines(file: string, { warnings, unchecked }: LoadedPolicy
   ]
 }
 
-/** The same as the gateway says it in its answer, but for lines and columns, which are those of the text that it was sent. */
+/** The same in the gateway's words, without line and column, which differ there. */
 export function gatewayWords({ warnings, unchecked }: LoadedPolicy): string[] {
   return [
     ...warnings.map(({ line: _, column: __, ...warning }) => describeProblem(warning)),

@@ -1,5 +1,5 @@
 /**
- * What is known of the tools that a policy may speak of, and how a name stands against it. A server that was never
+ * The tools that a policy can name, as far as they are known, and the check of a name against them. A server that was never
  * listed, or does not answer, leaves its own names unchecked and no others.
  */
 import { split } from '../upstream/names.ts'
@@ -8,7 +8,7 @@ import { nearest } from './spelling.ts'
 /** The tools of one server. */
 export interface ServerTools {
   readonly name: string
-  /** Whether policies name its tools without its name alone, as they do those of the gateway itself. */
+  /** It is part of the gateway: policies name its tools without the server's name. */
   readonly isNative: boolean
   /** Null: they are not known. */
   readonly tools: readonly KnownTool[] | null
@@ -18,7 +18,7 @@ export interface ServerTools {
 export interface KnownTool {
   /** Every name that a policy may give it, the fullest first: `crm__find`, `find`. */
   readonly names: readonly string[]
-  /** What clients see in `/mcp`, where no policy may call it that: a name that was shortened, or had odd characters. */
+  /** The name that clients see in `/mcp`, if policies use another one: it was too long or had odd characters. */
   readonly shownAs: string | null
   /** JSON Schema of its arguments, as `tools/list` publishes it. */
   readonly schema: unknown
@@ -33,7 +33,7 @@ export interface KnownTools {
   readonly servers: ReadonlyMap<string, boolean> | null
 }
 
-/** Where nothing is known, nothing is said of names. */
+/** Nothing is known, so no name is warned of. */
 export const nothingKnown: KnownTools = { schemas: new Map(), shown: new Map(), servers: null }
 
 /** One server's list, of whatever server: argument schemas by name. */
@@ -54,7 +54,7 @@ export function toolsOf(servers: readonly ServerTools[]): KnownTools {
   return { schemas, shown, servers: new Map(upstream.map(({ name, tools }) => [name, tools !== null])) }
 }
 
-/** How a name stands. */
+/** The result of checking a name. */
 export type Standing =
   | { readonly kind: 'fine' }
   /** No tool is called so, and none can be. */
@@ -64,7 +64,7 @@ export type Standing =
   /** No tool that is known is called so; one of these servers' may be. */
   | { readonly kind: 'unchecked'; readonly servers: readonly string[]; readonly meant: string | null }
 
-/** How the name of a tool in a policy stands against what is known. */
+/** Checks the name of a tool in a policy against the known tools. */
 export function standingOf({ schemas, shown, servers }: KnownTools, name: string): Standing {
   if (schemas.has(name) || (servers === null && schemas.size === 0)) return { kind: 'fine' }
   const meant = () => shown.get(name) ?? nearest(name, schemas.keys())

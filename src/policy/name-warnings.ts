@@ -13,7 +13,7 @@ export interface Unchecked {
   readonly names: readonly string[]
 }
 
-/** What is wrong with a tool's name, to be warned of; null where nothing is, or where it could not be checked. */
+/** The warning about a tool's name; null if the name is right, or could not be checked. */
 export function nameWarning(known: KnownTools, name: string, place: string): Problem | null {
   const standing = standingOf(known, name)
   const said = { pointer: place, onName: true }

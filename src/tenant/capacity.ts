@@ -1,4 +1,4 @@
-/** How many things a tenant may have, of each kind. PURE. */
+/** The largest number of things of each kind that a tenant may have. PURE. */
 export const MOST = {
   people: 500,
   secrets: 500,

@@ -1,4 +1,4 @@
-/** What an administrator writes of a person. PURE. */
+/** The document of a person, as administrators write it. PURE. */
 import * as z from 'zod/v4'
 import { personRoles } from '../admin/roles.ts'
 import { asciiLowerCase } from '../ascii.ts'

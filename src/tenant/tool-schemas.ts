@@ -1,4 +1,4 @@
-/** What the tenant's upstream servers were last seen to list, as far as a policy can be checked against it. */
+/** The tools that upstream servers last listed, for checking policies. */
 import { isObject } from '../json.ts'
 import { readListing, readTools } from './listings.ts'
 import { serverNames } from './servers.ts'
@@ -15,7 +15,7 @@ export interface ToolSchemas {
 
 export interface ListedServer {
   readonly name: string
-  /** Whether its tools are known. */
+  /** Its tools are known. */
   readonly isListed: boolean
   /** Exposed name (behind `<server>__`) to the server's own, for those whose own does not fit. */
   readonly renamed: Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-/** What an administrator writes of a webhook, and where it may lead. PURE. */
+/** The document of a webhook, as administrators write it, and the check of its URL. PURE. */
 import * as z from 'zod/v4'
 import { object } from '../policy/fragments.ts'
 import { webhookEvents } from '../webhooks/events.ts'
@@ -15,7 +15,7 @@ export const webhookSchema = object({
   enabled: z.boolean().default(true),
 })
 
-/** What is wrong with a webhook's URL as it is written, or null. */
+/** The problem with a webhook's URL as it is written, or null. */
 export function webhookUrlProblem(url: URL | null, isPrivateAllowed: boolean): string | null {
   const allowed = `allowed: an https URL${isPrivateAllowed ? ', or http' : ''}, without user name and fragment`
   if (url === null) return `/url: found what is no URL; ${allowed}`

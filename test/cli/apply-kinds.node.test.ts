@@ -124,7 +124,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
         },
       })
       expect(await cli('apply t --prune', rest)).toEqual(NOTHING)
-      // Of what there is no folder for, nothing is said.
+      // A kind without a folder is not touched.
       expect(
         await cli('apply t --prune', {
           't/people/ana.yaml': files['t/people/ana.yaml'],
@@ -268,7 +268,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
       ])
       expect(planLines(planned.out)).toEqual(['  create server soon', '  create policy p'])
       expect(cli.requests.every(({ method }) => method === 'GET')).toBe(true)
-      // Of what is applied the same is said once, and nothing when it is there.
+      // Applying gives the same warnings, once; a policy that is there gives none.
       const applied = await cli('apply t --yes', there)
       expect(applied).toMatchObject({ code: 0, err: planned.err })
       expect(await cli('apply t', there)).toEqual(NOTHING)

@@ -1,4 +1,4 @@
-/** What a folder says against what a tenant is: everything that can be known before the first change, on plain data. */
+/** The checks of a folder against a tenant, before the first change, on plain data. */
 import { describe, expect, test } from 'vitest'
 import type { Api, Json } from '../../src/cli/admin/api.ts'
 import { placeProblems } from '../../src/cli/apply/addresses.ts'
@@ -62,6 +62,8 @@ describe('files', () => {
     const { problems, warnings } = await read({
       't/sercets/a.yaml': '',
       't/Makefile': '',
+      't/people.yaml': '',
+      't/tennant.yaml': '',
       't/people/ana.yaml': 'role: admin',
       't/people/bob.YAML': 'role: admin',
       't/people/eu/carl.yaml': 'role: admin',
@@ -72,7 +74,9 @@ describe('files', () => {
     const allowed = 'allowed: tenant.yaml, people, secrets, servers, policies, grants, webhooks'
     expect(warnings).toEqual([
       `t: found "Makefile", which is left alone; ${allowed}`,
+      `t: found "people.yaml", which is left alone; ${allowed}; did you mean "people"?`,
       `t: found "sercets", which is left alone; ${allowed}; did you mean "secrets"?`,
+      `t: found "tennant.yaml", which is left alone; ${allowed}; did you mean "tenant.yaml"?`,
       't/people/bob.YAML: found another kind of file, which is left alone; allowed: *.yaml, *.yml, *.json',
       't/people/eu: found another kind of file, which is left alone; allowed: *.yaml, *.yml, *.json',
     ])
@@ -228,7 +232,7 @@ describe('references', () => {
     const all = { grants: things({ bot: grant(), old: grant() }) }
     expect(await problems({ ...files, 't/grants/ops.yaml': '{}' }, all)).toEqual([])
     expect(await problems({ ...files, 't/grants/ops.yaml': '{}' }, all, true)).toEqual([
-      't/grants/bot.yaml.bak: found what is left alone, while --prune deletes the grant bot; allowed: t/grants/bot.yaml, or a file of another name',
+      't/grants/bot.yaml.bak: found a file that is not understood, while --prune would delete the grant bot; allowed: t/grants/bot.yaml, or a file of another name',
     ])
   })
 

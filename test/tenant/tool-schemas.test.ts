@@ -1,4 +1,4 @@
-/** What policies are checked against is bounded: a server that lists too much costs its own names, and no others. */
+/** The lists for checking policies are bounded: a server that lists too much loses its own names, and no others. */
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
 import { toolSchemas } from '../../src/tenant/tool-schemas.ts'

@@ -1,4 +1,4 @@
-/** What the gateway knows of the tools that a policy can name. */
+/** Asks the gateway for the tools that a policy can name. */
 import * as z from 'zod/v4'
 import { type KnownTools, nothingKnown, type ServerTools, toolsOf } from '../../policy/known-tools.ts'
 import type { Given } from '../arguments.ts'
@@ -41,7 +41,7 @@ export async function gatewayTools(api: Pick<Api, 'find'>): Promise<readonly Ser
   }))
 }
 
-/** What a policy is checked against where the gateway says it; nothing where it does not. */
+/** The tools to check a policy against; none if the gateway is too old to say. */
 export async function knownTo(api: Pick<Api, 'find'>): Promise<KnownTools> {
   const servers = await gatewayTools(api)
   return servers === null ? nothingKnown : toolsOf(servers)

@@ -1,4 +1,4 @@
-/** Where things that are made or moved would be, checked by the gateway before anything is done. */
+/** Has the gateway check the addresses of new and changed things, before anything is done. */
 import type { Api, Json } from '../admin/api.ts'
 import type { Step } from './plan.ts'
 import type { Wanted } from './wanted.ts'
@@ -6,13 +6,13 @@ import type { Wanted } from './wanted.ts'
 /** An address, and whose it is. */
 interface Place {
   readonly file: string
-  /** Where it stands there. */
+  /** JSON Pointer to its place in the file. */
   readonly pointer: string
   readonly url: string
   readonly of: 'server' | 'other'
 }
 
-/** What the gateway would refuse, and what it could not find out. An older one does not say. */
+/** Addresses that the gateway would refuse (problems) or could not look up (warnings). An older gateway says nothing. */
 export async function placeProblems(
   api: Pick<Api, 'find'>,
   wanted: Wanted,
@@ -66,7 +66,7 @@ function placesOf(wanted: Wanted, steps: readonly Step[]): Place[] {
   })
 }
 
-/** Where credentials are sent, and keys are fetched, by a tenant's settings. */
+/** The addresses in a tenant's settings: credentials are sent to some, keys are fetched from others. */
 function settingsPlaces({ tenant }: Wanted): Place[] {
   if (tenant === null) return []
   const { identity = {} } = tenant.document as { identity?: { jwt?: Json[]; magento?: Json[] } }

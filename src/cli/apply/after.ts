@@ -1,8 +1,8 @@
-/** Which things a tenant will have once it has been applied. PURE. */
+/** The things that a tenant will have after an apply. PURE. */
 import type { Json } from '../admin/api.ts'
 import type { Things } from './there.ts'
 
-/** Names of all that is wanted, and of what stays since nobody says that it goes. */
+/** Names of everything that the folder wants, and of everything in the tenant that is not deleted. */
 export function namesAfter(
   wanted: ReadonlyMap<string, unknown> | null,
   there: Things | null,
@@ -14,7 +14,7 @@ export function namesAfter(
   return [...new Set([...(wanted?.keys() ?? []), ...stays])]
 }
 
-/** Names of what goes. */
+/** Names of the things that are deleted. */
 export function namesGone(
   wanted: ReadonlyMap<string, unknown> | null,
   there: Things | null,
@@ -23,7 +23,7 @@ export function namesGone(
   return [...(there ?? [])].filter(([name, it]) => goes(wanted, name, it, prune)).map(([name]) => name)
 }
 
-/** Only of kinds that the folder has a folder for, and never what is built in. */
+/** Only things of a kind that has a folder are deleted, and never built-in ones. */
 function goes(
   wanted: ReadonlyMap<string, unknown> | null,
   name: string,

@@ -1,4 +1,4 @@
-/** What does not fit together between a folder and a tenant, and would stop an apply half-way. PURE. */
+/** Finds contradictions between a folder and a tenant that would stop an apply half-way. PURE. */
 import { nativeServerNames } from '../../native/server-names.ts'
 import { MOST } from '../../tenant/capacity.ts'
 import { EVERY_UPSTREAM } from '../../tenant/grant-document.ts'
@@ -41,7 +41,7 @@ function missingReferences(wanted: Wanted, there: There, prune: boolean): string
         ]
   return [...(wanted.grants ?? [])].flatMap(([name, { file, document }]) => {
     const { policy, servers, owner } = document
-    // Whoever has left may stay the owner.
+    // A person who has left may stay the owner.
     const isOwned = owner === null || there.grants?.get(name)?.owner === owner
     return [
       ...(policy === null ? [] : missing(file, 'policy', policy, knownPolicies)),
@@ -85,7 +85,7 @@ function policiesInUse({ folder, policies, grants }: Wanted, there: There, prune
     })
   return namesGone(policies, there.policies, prune).flatMap((policy) => {
     const names = under(policy)
-    // Of a grant in the folder it is said already that its policy is not there.
+    // For a grant in the folder, the missing policy is a problem of its own already.
     if (names.length === 0 || names.some((name) => grants?.has(name))) return []
     return [
       `${folder}/policies: found no ${policy}, which --prune deletes, and grants under it (${names.slice(0, 10).join(', ')}); allowed: to delete a policy that no grant is under`,
@@ -108,20 +108,20 @@ function keptHeaders({ servers }: Wanted, there: There): string[] {
   })
 }
 
-/** What a file may be meant to say is not deleted for its absence. */
+/** A thing is not deleted while a file that was not understood may stand for it. */
 function strayProblems({ folder, strays, ...wanted }: Wanted, there: There, prune: boolean): string[] {
   return folders.flatMap((kind) =>
     namesGone(wanted[kind], there[kind], prune).flatMap((name) => {
       const file = strays[kind].get(name)
       if (file === undefined) return []
       return [
-        `${file}: found what is left alone, while --prune deletes the ${kinds[kind]} ${name}; allowed: ${folder}/${kind}/${name}.yaml, or a file of another name`,
+        `${file}: found a file that is not understood, while --prune would delete the ${kinds[kind]} ${name}; allowed: ${folder}/${kind}/${name}.yaml, or a file of another name`,
       ]
     }),
   )
 }
 
-/** What goes goes last, so for a while there is both. */
+/** Deletions come last, so old and new things are there together for a while. */
 function capacityProblems({ folder, ...wanted }: Wanted, there: There): string[] {
   return folders.flatMap((kind) => {
     const names = new Set([...(wanted[kind]?.keys() ?? []), ...(there[kind]?.keys() ?? [])])

@@ -1,4 +1,4 @@
-/** What of a thing is to be otherwise: names of members, for people. None where it is as it is wanted. PURE. */
+/** Compares a wanted thing with the one that is there. Gives the names of the members that differ, for people to read. PURE. */
 import { isObject } from '../../json.ts'
 import { KEPT, type ServerDocument } from '../../tenant/server-document.ts'
 import type { Json } from '../admin/api.ts'
@@ -30,7 +30,7 @@ export function serverDifferences(document: ServerDocument, there: Json, again: 
   const stored = isObject(there.headers) ? there.headers : {}
   const headers = Object.entries(document.headers).map(([name, value]) => [
     name,
-    // What is kept stays what it is, a value or made of a secret.
+    // A kept header stays as it is, whether it is a value or made of a secret.
     value === KEPT ? stored[name] : typeof value === 'string' ? KEPT : value,
   ])
   const shown = { ...document, headers: Object.fromEntries(headers) as Json }

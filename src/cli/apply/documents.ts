@@ -61,7 +61,7 @@ export const webhook: Reader<WantedWebhook> = (source, name, problems) => {
   const read = parsed(source, name, webhookSchema, problems)
   if (read === null) return null
   const url = URL.parse(read.document.url)
-  // Whether http and private addresses are allowed, the gateway knows.
+  // Only the gateway knows if http and private addresses are allowed.
   const wrong = webhookUrlProblem(url, true)
   if (wrong !== null || url === null) {
     problems.push(`${file}: ${wrong}`)
@@ -80,7 +80,7 @@ export const secret: Reader<WantedSecret> = (source, name, problems) => {
   const value = valueIn(source, problems)
   if (value === null) return null
   const document = value.value ?? {}
-  // Whatever stands there may be the value, so nothing of it is quoted.
+  // Any of it may be the value, so nothing is quoted.
   if (!isObject(document) || Object.hasOwn(document, 'value')) {
     const found = isObject(document) ? '/value: found a value' : '(document): found no object'
     const allowed = `origins alone; the value is in no file: gatehouse secret set ${name} --from -`
@@ -114,9 +114,9 @@ export const server =
     const given = value.value
     const { headers, problems: unset } = withVariables(isObject(given) ? given.headers : undefined, world)
     const filled = isObject(given) && headers !== undefined ? { ...given, headers } : given
-    // Whether http and private addresses are allowed, the gateway knows.
+    // Only the gateway knows if http and private addresses are allowed.
     const checked = readServerDocument(filled, true)
-    // What a value would be that is not there yet, nobody knows.
+    // A value that is not there yet cannot be checked.
     const isKnown = (problem: string) => unset.length === 0 || !problem.startsWith('/headers/')
     const found = [...unset, ...(checked.ok ? [] : checked.problems.filter(isKnown))]
     problems.push(...found.map((problem) => `${file}: ${problem}`))

@@ -41,8 +41,9 @@ export async function readSources(folder: string, names: readonly string[], worl
   const isFolder = (name: string): name is Folder => (folders as readonly string[]).includes(name)
   for (const name of visible) {
     if (TENANT.test(name) || isFolder(name)) continue
-    const meant = nearest(name, ['tenant.yaml', ...folders])
-    const hint = meant === null ? '' : `; did you mean ${JSON.stringify(meant)}?`
+    const meant = nearest(name.replace(/\..*$/, ''), ['tenant', ...folders])
+    const hint =
+      meant === null ? '' : `; did you mean ${JSON.stringify(meant === 'tenant' ? 'tenant.yaml' : meant)}?`
     warnings.push(
       `${folder}: found ${JSON.stringify(name)}, which is left alone; allowed: tenant.yaml, ${folders.join(', ')}${hint}`,
     )

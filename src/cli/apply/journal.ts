@@ -18,13 +18,13 @@ export interface Unfinished {
 
 export interface Journal {
   readonly folder: string
-  /** What earlier runs left, or others are at. */
+  /** Requests that earlier runs left unfinished, or that other runs are making now. */
   readonly left: readonly Unfinished[]
   /** Writes a request down; why it cannot be written, or null. */
   begin(request: Unfinished): Promise<string | null>
-  /** What is told once of this is known, or there is nothing to be known. */
+  /** The token or secret of this thing is known, or there is none. */
   settle(kind: Unfinished['kind'], name: string): void
-  /** What is known has been printed: it need not be asked for again. */
+  /** Forgets all settled requests. Call it once their tokens and secrets have been printed. */
   end(): Promise<void>
 }
 

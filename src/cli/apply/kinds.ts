@@ -14,7 +14,7 @@ export type Folder = keyof typeof kinds
 export type Kind = (typeof kinds)[Folder]
 export const folders = Object.keys(kinds) as readonly Folder[]
 
-/** Where the API has it. */
+/** Its path in the API. */
 export function pathOf(folder: Folder, name: string): string {
   return `/${folder}/${part(name)}`
 }

@@ -1,4 +1,4 @@
-/** What the gateway would refuse of people half-way, or what would lock their tenant. PURE. */
+/** Finds changes of people that the gateway would refuse half-way, or that would lock everybody out. PURE. */
 import { namesAfter, namesGone } from './after.ts'
 import { personDifferences } from './differences.ts'
 import type { There, Things } from './there.ts'

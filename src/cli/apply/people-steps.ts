@@ -1,6 +1,6 @@
 /**
- * In which order people are changed. Whoever becomes an admin does so before anybody ceases to be one, so that a run that
- * dies leaves somebody; and an address that goes from one to another is taken away first, since it is nobody's twice. PURE.
+ * The order in which people are changed. New admins come before anybody ceases to be one, so that a run that dies always leaves
+ * an admin. An address that moves to another person is taken away first, since no two people may have it. PURE.
  */
 import type { Json } from '../admin/api.ts'
 import { personDifferences } from './differences.ts'
@@ -14,7 +14,7 @@ export interface PersonStep {
   readonly details: readonly string[]
 }
 
-/** What is to be done to people, but for those that go: that is for the end. */
+/** The changes of people, without deletions, which come at the very end. */
 export function peopleSteps(people: ReadonlyMap<string, WantedPerson>, there: Things): PersonStep[] {
   const steps = [...people].flatMap(([name, { document }]): (PersonStep & { rank: number })[] => {
     const now = there.get(name)
@@ -29,7 +29,7 @@ export function peopleSteps(people: ReadonlyMap<string, WantedPerson>, there: Th
   ]
 }
 
-/** Of people whose address somebody else is to have. */
+/** Takes addresses away from people whose address goes to somebody else. */
 function releases(people: ReadonlyMap<string, WantedPerson>, there: Things): PersonStep[] {
   const takers = new Map([...people].map(([name, { document }]) => [document.email, name]))
   return [...there].flatMap(([name, { role, email, accounts }]): PersonStep[] => {

@@ -1,4 +1,4 @@
-/** Makes the changes of a plan, one after another, and tells what is told once. */
+/** Makes the changes of a plan, one after another, and prints tokens and secrets that are given only once. */
 import { type Api, Ended, type Json, pendingLine, Refused } from '../admin/api.ts'
 import { FINE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import { unsaid } from '../source.ts'
@@ -15,7 +15,7 @@ export interface Run {
   readonly world: World
   /** Puts a line on standard output now. */
   readonly say: (line: string) => void
-  /** What the plan says, for the JSON document. */
+  /** The plan, for the JSON document. */
   readonly data: PlanData
   readonly reason: string | null
   /** ETags of what this run has changed itself, by path. */
@@ -26,18 +26,18 @@ export interface Run {
 export interface PlanData {
   readonly tenant: string
   readonly plan: readonly Pick<Step, 'action' | 'kind' | 'name' | 'details'>[]
-  /** How many changes were made. */
+  /** The number of changes that were made. */
   readonly done: number
-  /** By grant, what is told once. */
+  /** By grant. */
   readonly tokens: Readonly<Record<string, string>>
-  /** By webhook, what is told once. */
+  /** By webhook. */
   readonly secrets: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
 }
 
 const past = { create: 'created', change: 'changed', delete: 'deleted' } as const
 
-/** What is told once, when something is made. */
+/** The secret member of an answer that is given only once, when the thing is made. */
 const toldOnce = { grant: 'token', webhook: 'secret' } as const
 
 /** Goes on until something is refused. What was done is done: the same command again does the rest. */
@@ -45,7 +45,7 @@ export async function perform(run: Run): Promise<Outcome> {
   const { steps, say, journal } = run
   const tokens: Record<string, string> = {}
   const secrets: Record<string, string> = {}
-  // What the plan has warned of has been said already.
+  // The plan's own warnings have been printed already.
   const warnings: string[] = [...run.data.warnings]
   const told = warnings.length
   let done = 0
@@ -98,17 +98,17 @@ function lost(kind: keyof typeof toldOnce, name: string): string {
   return `warning: ${kind} ${name}: its ${toldOnce[kind]} was not printed and cannot be had again: gatehouse ${kind} rotate ${name}`
 }
 
-/** What a step came to. */
+/** The result of a step. */
 interface Taken {
   readonly body: Json
-  /** It is there, but what is told once is lost. */
+  /** The thing is there, but its token or secret is lost. */
   readonly isLost?: boolean
 }
 
 async function take(run: Run, step: Step): Promise<Taken> {
   const { api, tags } = run
   const { action, kind, path, body } = step
-  // Of what this run has changed itself, the plan does not know the state.
+  // The plan does not know the tag of a thing that this run has changed since.
   const tag = tags.get(path) ?? step.tag
   if (action === 'delete') return api.delete(path, { match: tag })
   if (action === 'create' && isMadeOnce(kind))
@@ -118,7 +118,7 @@ async function take(run: Run, step: Step): Promise<Taken> {
   return answer
 }
 
-/** Makes something that is told once, which is written down before. */
+/** Makes a grant or a webhook. The request is written down before it is sent. */
 async function make(run: Run, step: Step, kind: Unfinished['kind']): Promise<Taken> {
   const { api, journal, world, reason } = run
   const { path, name, body } = step

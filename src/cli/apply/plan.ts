@@ -1,4 +1,4 @@
-/** What has to be done so that a tenant is what a folder says. Reads the gateway; changes nothing. */
+/** Plans the changes that make a tenant what a folder says. Reads the gateway; changes nothing. */
 import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
 import type { Api, Json } from '../admin/api.ts'
 import { loaded } from '../admin/deployed.ts'
@@ -27,13 +27,13 @@ export interface Step {
   readonly action: 'create' | 'change' | 'delete'
   readonly kind: Kind | 'tenant'
   readonly name: string
-  /** Of the API. */
+  /** Path in the API. */
   readonly path: string
-  /** What is sent; header values may be in it, so it is never printed. */
+  /** The document to send. It may hold header values, so it is never printed. */
   readonly body?: unknown
   /** The ETag that it must have still; null: it must not be there yet. */
   readonly tag: string | null
-  /** What changes, for people. */
+  /** The changes, for people to read. */
   readonly details: readonly string[]
   /** Requests of earlier runs that did not live to print its token or secret: asked again, exactly so. */
   readonly unfinished?: readonly Unfinished[]
@@ -42,9 +42,9 @@ export interface Step {
 }
 
 export interface PlanOptions {
-  /** Whether what the folder does not have is deleted. */
+  /** Delete things that the folder does not have. */
   readonly prune: boolean
-  /** Whether header values are written again, though nothing can tell whether they are other ones. */
+  /** Write header values again, though they cannot be compared. */
   readonly headers: boolean
   readonly unfinished: readonly Unfinished[]
   /** Unix milliseconds. */
@@ -56,7 +56,7 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** Everything that does not fit together. */
   readonly problems: readonly string[]
-  /** What should be read before anything is agreed to. */
+  /** Warnings to read before agreeing to anything. */
   readonly warnings: readonly string[]
 }
 
@@ -86,7 +86,7 @@ export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Pr
     ? await placeProblems(api, wanted, steps)
     : { problems: [], warnings: [] }
   const names = await nameWarnings(api, wanted, there, prune, steps)
-  // Whoever may not see what is there seems to have to make it all.
+  // Somebody who may not see the things that are there would seem to make them all.
   const beyond = found.length > 0 ? [] : roleProblems(steps, there.asker)
   const problems = [...found, ...beyond, ...places.problems]
   const warnings = [...places.warnings, ...names.warnings]
@@ -180,7 +180,7 @@ async function policySteps(api: Api, { policies }: Wanted, { policies: there }: 
   return steps
 }
 
-/** What others hang on goes last, and people, who may be the owners of all, at the very end. */
+/** The order of deletions: a thing goes after the things that use it, and people, who own grants, go at the very end. */
 const deleted: readonly Folder[] = ['webhooks', 'grants', 'policies', 'servers', 'secrets', 'people']
 
 async function deletions(api: Api, wanted: Wanted, there: There, prune: boolean): Promise<Step[]> {
@@ -224,7 +224,7 @@ async function nameWarnings(
   return { steps: told, warnings }
 }
 
-/** Of a server that is made, or moves, no tools are known; of one that goes, none are there. */
+/** The tools after an apply: a new or moved server has unknown tools, and a deleted one is gone. */
 function toolsAfter(
   tools: readonly ServerTools[],
   { servers }: Wanted,

@@ -1,9 +1,9 @@
-/** Whether whoever asks may do what a plan says. PURE. */
+/** Checks that the asker's role allows every step of a plan. PURE. */
 import { includes, type Role, roles } from '../../admin/roles.ts'
 import type { Step } from './plan.ts'
 import type { Asker } from './there.ts'
 
-/** What is refused, in one line, or none. */
+/** At most one line: the first step that the role does not allow, and the number of others. */
 export function roleProblems(steps: readonly Step[], { name, role }: Asker): string[] {
   const needed = (step: Step): Role =>
     step.kind === 'tenant' && step.action === 'create'
@@ -11,7 +11,7 @@ export function roleProblems(steps: readonly Step[], { name, role }: Asker): str
       : step.kind === 'policy'
         ? 'policy_manager'
         : 'admin'
-  // One that this program does not know may do nothing, as far as it knows.
+  // An unknown role, of a newer gateway, is taken to allow nothing.
   const has = (it: Role) => (roles as readonly string[]).includes(role) && includes(role as Role, it)
   const beyond = steps.filter((step) => !has(needed(step)))
   const [first] = beyond

@@ -10,7 +10,7 @@ export function secretProblems(
   prune: boolean,
 ): string[] {
   if (there === null) {
-    // Whoever may not see them changes no server either.
+    // Somebody who may not see secrets changes no server either.
     if (wanted.secrets === null || asker.role === 'admin' || asker.role === 'root') return []
     return [
       `${wanted.folder}/secrets: found the role ${asker.role}, which may not see secrets; allowed: admin`,
@@ -37,7 +37,7 @@ function usesIn({ servers }: Wanted) {
   )
 }
 
-/** What makes a secret, with all the origins that the folder, or else the tenant, needs of it. */
+/** The command that stores a secret, with all origins that the folder, or else the tenant, needs. */
 function making(wanted: Wanted, there: Things, secret: string): string {
   const stated = wanted.secrets?.get(secret)?.origins ?? originsIn(there, secret) ?? []
   const needed = usesIn(wanted).filter((it) => it.secret === secret)

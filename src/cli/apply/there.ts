@@ -1,13 +1,13 @@
-/** What a tenant is now, as far as a plan needs it. Reads the gateway; changes nothing. */
+/** Reads the present state of a tenant, as far as a plan needs it. Changes nothing. */
 import type { Answer, Api, Json } from '../admin/api.ts'
 import type { Folder } from './kinds.ts'
 import type { Wanted } from './wanted.ts'
 
 export type Things = ReadonlyMap<string, Json>
 
-/** Who asks. */
+/** The person who runs the command. */
 export interface Asker {
-  /** Of a person; null: the owner of the deployment, or a gateway that does not say. */
+  /** The person's name; null: the owner of the deployment, or the gateway is too old to say. */
   readonly name: string | null
   readonly role: string
 }
@@ -53,7 +53,7 @@ export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promi
   }
 }
 
-/** Whether they may change, and see, everything of the tenant. */
+/** True if they may see and change everything in the tenant. */
 export function mayAdminister({ role }: Asker): boolean {
   return role === 'root' || role === 'admin'
 }

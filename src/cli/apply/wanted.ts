@@ -1,4 +1,4 @@
-/** What a folder says a tenant is to be, and everything that is wrong with it. */
+/** The tenant that a folder describes, and everything that is wrong with the description. */
 import type * as z from 'zod/v4'
 import type { KnownTools } from '../../policy/known-tools.ts'
 import type { personSchema } from '../../tenant/person-document.ts'
@@ -23,10 +23,10 @@ export interface WantedPerson {
   readonly document: z.output<typeof personSchema>
 }
 
-/** A secret that must be there; what its value is, no file says. */
+/** A secret that must be there. Its value is in no file. */
 export interface WantedSecret {
   readonly file: string
-  /** Where it may be sent; null: the folder does not say. */
+  /** The origins that it may be sent to; null: the folder does not say. */
   readonly origins: readonly string[] | null
 }
 
@@ -80,7 +80,7 @@ export interface Read {
   /** Null where something is wrong. */
   readonly wanted: Wanted | null
   readonly problems: readonly string[]
-  /** What is left alone, and by which name it would not be. */
+  /** Files that were not understood, each with the names that would be. */
   readonly warnings: readonly string[]
 }
 
