@@ -13,6 +13,8 @@ export interface Option {
   readonly required?: boolean
   /** Other options, one of which may stand in the place of a required one. */
   readonly unless?: readonly string[]
+  /** All values that it takes, where they are few: shells complete them. */
+  readonly values?: readonly string[]
   /** Its value is never quoted. */
   readonly isSecret?: boolean
 }
@@ -21,6 +23,8 @@ export interface Option {
 export interface Operands {
   /** As help names them: `FILE…`. */
   readonly names: string
+  /** All that it may be, where it is one of few. */
+  readonly values?: readonly string[]
   readonly least: number
   readonly most: number
 }

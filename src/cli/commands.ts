@@ -1,4 +1,5 @@
 /** Every command, and what help says of it. */
+import { dialects } from '../policy/dialect.ts'
 import { adminCommands } from './admin/commands.ts'
 import { connection } from './admin/link.ts'
 import { policyAdminCommands } from './admin/policies.ts'
@@ -136,7 +137,9 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
     name: 'convert',
     summary: 'Print a policy in the hosted dialect, as JSON',
     operands: ONE_FILE,
-    options: [{ name: 'to', value: 'hosted', help: 'the dialect to print', required: true }],
+    options: [
+      { name: 'to', value: 'hosted', values: ['hosted'], help: 'the dialect to print', required: true },
+    ],
     exitCodes: `0 converted; 1 problems in the policy; ${UNUSABLE}`,
     examples: ['gatehouse policy convert policy.yaml --to hosted > policy.json'],
     json: 'document',
@@ -145,7 +148,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
   {
     name: 'schema',
     summary: 'Print the JSON Schema of a dialect, for editors',
-    operands: { names: 'hosted|rule|short', least: 1, most: 1 },
+    operands: { names: dialects.join('|'), values: dialects, least: 1, most: 1 },
     options: [],
     exitCodes: '0 printed; 2 not understood',
     examples: ['gatehouse policy schema rule > rule.schema.json'],

@@ -24,7 +24,7 @@ export function completionCommand(completed: () => Completed): Command {
     group: null,
     name: 'completion',
     summary: 'Print a script that completes commands and options in a shell',
-    operands: { names: shells.join('|'), least: 1, most: 1 },
+    operands: { names: shells.join('|'), values: shells, least: 1, most: 1 },
     options: [],
     exitCodes: '0 printed; 2 not understood',
     json: ['shell', 'script'],
@@ -50,8 +50,17 @@ interface Grouped {
   /** First words: groups, and commands without one. */
   readonly first: readonly string[]
   readonly groups: readonly { readonly name: string; readonly verbs: readonly string[] }[]
-  /** The words of each command as typed, with its options. */
-  readonly each: readonly { readonly words: string; readonly options: readonly Option[] }[]
+  readonly each: readonly Each[]
+}
+
+/** A command as it is completed. */
+interface Each {
+  /** As typed. */
+  readonly words: string
+  readonly options: readonly Option[]
+  /** What stands beside options: one of these, or files; otherwise names that only the gateway knows. */
+  readonly operands: readonly string[]
+  readonly takesFiles: boolean
 }
 
 function grouped({ commands, everywhere }: Completed): Grouped {
@@ -63,21 +72,38 @@ function grouped({ commands, everywhere }: Completed): Grouped {
       name,
       verbs: commands.filter(({ group }) => group === name).map((command) => command.name),
     })),
-    each: commands.map(({ group, name, options }) => ({
+    each: commands.map(({ group, name, options, operands }) => ({
       words: group === null ? name : `${group} ${name}`,
       options: [...options, ...everywhere],
+      operands: operands.values ?? [],
+      takesFiles: /\b(?:FILE|DIR|A B)\b/.test(operands.names),
     })),
   }
 }
 
+/** Cases of a shell's `case`, one for each option of each command that has few values. */
+function valueCases(each: readonly Each[], line: (pattern: string, values: string) => string): string[] {
+  return each.flatMap(({ words, options }) =>
+    options.flatMap((option) =>
+      option.values === undefined ? [] : [line(`'${words} ${flag(option)}'`, option.values.join(' '))],
+    ),
+  )
+}
+
+/** For bash 3.2 and later, which is what macOS has. */
 function bash(completed: Completed): string[] {
   const { first, groups, each } = grouped(completed)
-  const files = (options: readonly Option[]) => options.filter(isFile).map(flag).join('|')
+  const some = (options: readonly Option[], which: (option: Option) => boolean) =>
+    options.filter(which).map(flag).join('|')
   return [
     '# gatehouse: completion for bash',
     '_gatehouse() {',
     `  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"`,
-    `  local first="\${COMP_WORDS[1]}" command words='' files='' isName=''`,
+    `  local first="\${COMP_WORDS[1]}" command='' words='' files='' valued='' operands='' isName='' takesFiles='' line`,
+    '  # Readline takes --file=x for three words.',
+    `  if [[ $current == '=' ]]; then current=''`,
+    `  elif [[ $before == '=' ]]; then before="\${COMP_WORDS[COMP_CWORD-2]}"`,
+    '  fi',
     '  COMPREPLY=()',
     '  if ((COMP_CWORD == 1)); then',
     `    words='${first.join(' ')} --help --version' isName=1`,
@@ -90,22 +116,40 @@ function bash(completed: Completed): string[] {
     ]),
     '      *) command="$first" ;;',
     '    esac',
-    '    if [[ -z $words ]]; then',
+    '    if [[ -z $isName ]]; then',
     '      case "$command" in',
-    ...each.map(
-      ({ words, options }) =>
-        `        '${words}') words='${options.map(flag).join(' ')}'; files='${files(options)}' ;;`,
-    ),
+    ...each.flatMap(({ words, options, operands, takesFiles }) => [
+      `        '${words}')`,
+      `          words='${options.map(flag).join(' ')}'`,
+      `          valued='${some(options, ({ value }) => value !== null)}' files='${some(options, isFile)}'`,
+      `          operands='${operands.join(' ')}' takesFiles='${takesFiles ? '1' : ''}' ;;`,
+    ]),
+    '        *) return ;;',
     '      esac',
     '    fi',
     '  fi',
-    '  if [[ $current == -* || -n $isName ]]; then',
-    '    COMPREPLY=($(compgen -W "$words" -- "$current"))',
-    '  elif [[ $before != -* || "|$files|" == *"|$before|"* ]]; then',
-    '    COMPREPLY=($(compgen -f -- "$current"))',
+    `  if [[ -z $isName && "|$valued|" == *"|$before|"* ]]; then`,
+    `    words=''`,
+    '    case "$command $before" in',
+    ...valueCases(each, (pattern, values) => `      ${pattern}) words='${values}' ;;`),
+    '    esac',
+    `    takesFiles=''`,
+    `    if [[ "|$files|" == *"|$before|"* ]]; then takesFiles=1; fi`,
+    '  elif [[ -z $isName && $current != -* ]]; then',
+    '    words="$operands"',
+    `  else takesFiles=''`,
+    '  fi',
+    '  while IFS= read -r line; do',
+    `    if [[ -n $line ]]; then COMPREPLY[\${#COMPREPLY[@]}]="$line"; fi`,
+    '  done < <(compgen -W "$words" -- "$current")',
+    '  if [[ -n $takesFiles ]]; then',
+    '    compopt -o filenames 2>/dev/null',
+    '    while IFS= read -r line; do',
+    `      COMPREPLY[\${#COMPREPLY[@]}]="$line"`,
+    '    done < <(compgen -f -- "$current")',
     '  fi',
     '}',
-    'complete -o filenames -F _gatehouse gatehouse ./gatehouse',
+    'complete -F _gatehouse gatehouse ./gatehouse',
   ]
 }
 
@@ -115,7 +159,7 @@ function zsh(completed: Completed): string[] {
     '#compdef gatehouse',
     '# gatehouse: completion for zsh',
     '_gatehouse() {',
-    '  local command="$words[2]"',
+    '  local command="$words[2]" before="$words[CURRENT-1]"',
     '  if ((CURRENT == 2)); then',
     `    compadd -- ${first.join(' ')} --help --version`,
     '    return',
@@ -127,8 +171,26 @@ function zsh(completed: Completed): string[] {
       '      command="$words[2] $words[3]" ;;',
     ]),
     '  esac',
+    '  case "$command $before" in',
+    ...valueCases(each, (pattern, values) => `    ${pattern}) compadd -- ${values}; return ;;`),
+    ...each.flatMap(({ words, options }) => {
+      const valued = options.filter((option) => option.value !== null && option.values === undefined)
+      const of = (some: readonly Option[]) => some.map((option) => `'${words} ${flag(option)}'`).join('|')
+      const files = valued.filter(isFile)
+      const others = valued.filter((option) => !isFile(option))
+      return [
+        ...(files.length === 0 ? [] : [`    ${of(files)}) _files; return ;;`]),
+        ...(others.length === 0 ? [] : [`    ${of(others)}) return ;;`]),
+      ]
+    }),
+    '  esac',
     '  if [[ "$PREFIX" != -* ]]; then',
-    '    _files',
+    '    case "$command" in',
+    ...each.flatMap(({ words, operands, takesFiles }) => [
+      ...(operands.length === 0 ? [] : [`      '${words}') compadd -- ${operands.join(' ')} ;;`]),
+      ...(takesFiles ? [`      '${words}') _files ;;`] : []),
+    ]),
+    '    esac',
     '    return',
     '  fi',
     '  case "$command" in',
@@ -160,16 +222,21 @@ function fish(completed: Completed): string[] {
       const says = isGroup.has(name) ? `${name} …` : (summaryOf(name) ?? name)
       return `complete -c gatehouse -f -n '__gatehouse_at' -a ${name} -d ${quoted(says)}`
     }),
-    ...commands.flatMap(({ group, name, summary, options }) => {
+    ...commands.flatMap(({ group, name, summary, options, operands }) => {
       const at =
         group === null
           ? []
           : [`complete -c gatehouse -f -n '__gatehouse_at ${group}' -a ${name} -d ${quoted(summary)}`]
       const words = group === null ? name : `${group} ${name}`
+      const some = operands.values?.map(
+        (value) => `complete -c gatehouse -f -n '__gatehouse_in ${words}' -a ${value}`,
+      )
       return [
         ...at,
+        ...(some ?? []),
         ...[...options, ...everywhere].map((option) => {
-          const takes = option.value === null ? '' : isFile(option) ? ' -r' : ' -x'
+          const few = option.values === undefined ? '' : ` -a ${quoted(option.values.join(' '))}`
+          const takes = option.value === null ? '' : isFile(option) ? ' -r' : ` -x${few}`
           return `complete -c gatehouse -n '__gatehouse_in ${words}' -l ${option.name}${takes} -d ${quoted(option.help)}`
         }),
       ]

@@ -171,7 +171,7 @@ export const connectCommand: Command = {
   name: 'connect',
   summary: 'Print the configuration with which a client reaches the gateway',
   notes: ['CLIENT is one of:', `  ${Object.keys(clients).join(', ')}`],
-  operands: { names: 'CLIENT', least: 1, most: 1 },
+  operands: { names: 'CLIENT', values: Object.keys(clients), least: 1, most: 1 },
   json: ['client', 'url', 'hints', 'config'],
   options: [
     {

@@ -1,4 +1,6 @@
 /** `approval …`: calls that wait for a person. */
+
+import { approvalStates } from '../../approvals/contract.ts'
 import { visible } from '../../approvals/visible.ts'
 import type { Command } from '../commands.ts'
 import { changed, type Json, part } from './api.ts'
@@ -30,6 +32,7 @@ export const approvalCommands: readonly Command[] = [
       {
         name: 'state',
         value: 'STATE',
+        values: approvalStates,
         help: 'pending, approved, denied, used, asking or expired; all where absent',
       },
     ],

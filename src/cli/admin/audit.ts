@@ -1,5 +1,6 @@
 /** `audit …`: what was decided and changed. */
 import { decisions, rowKinds } from '../../audit/row.ts'
+import { callOutcomeKinds } from '../../principal/contract.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { FINE, fine, type Outcome, PROBLEMS, type World } from '../outcome.ts'
@@ -32,13 +33,24 @@ const times: readonly Option[] = [
   { name: 'to', value: 'TIME', help: 'before then, said in the same way' },
 ]
 const filters: readonly Option[] = [
-  ...fields.map((name) => ({ name, value: 'X', help: helpOf(name) })),
+  ...fields.map((name) => ({ name, value: 'X', help: helpOf(name), ...fewOf(name) })),
   ...times,
 ]
 
-/** Names the values of a field that has few; those of `outcome` would not fit on a line. */
+/** The values of a field that has few. */
+function fewOf(name: string): { readonly values?: readonly string[] } {
+  const few: Readonly<Record<string, readonly string[]>> = {
+    kind: rowKinds,
+    decision: decisions,
+    outcome: callOutcomeKinds,
+  }
+  const values = few[name]
+  return values === undefined ? {} : { values }
+}
+
+/** Names them; those of `outcome` would not fit on a line. */
 function helpOf(name: string): string {
-  const values = { kind: rowKinds, decision: decisions }[name]
+  const values = name === 'outcome' ? undefined : fewOf(name).values
   const of = values === undefined ? '' : `: ${values.join(', ')}`
   return `only rows of this ${name.replaceAll('-', ' ')}${of}`
 }
@@ -67,7 +79,7 @@ export const auditCommands: readonly Command[] = [
     options: [
       ...filters,
       { name: 'limit', value: 'N', help: 'at most so many; 100 where absent' },
-      { name: 'order', value: 'ORDER', help: 'newest or oldest first' },
+      { name: 'order', value: 'ORDER', values: ['newest', 'oldest'], help: 'newest or oldest first' },
     ],
     json: ['items', 'complete_until'],
     examples: [

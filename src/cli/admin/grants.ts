@@ -1,4 +1,5 @@
 /** `grant …`: what agents present, and what it reaches. */
+import { sessionModes } from '../../tenant/session-mode.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import type { World } from '../outcome.ts'
@@ -25,6 +26,7 @@ const described: readonly Option[] = [
   {
     name: 'sessions',
     value: 'MODE',
+    values: sessionModes,
     help: 'which login a request is in that names none: auto (where absent), one, many',
   },
   {

@@ -21,7 +21,14 @@ export const outboxCommands: readonly Command[] = [
     name: 'list',
     summary: 'List events of a grant’s outbox, the oldest first',
     operands: GRANT,
-    options: [{ name: 'state', value: 'STATE', help: 'pending, dead or delivered; pending where absent' }],
+    options: [
+      {
+        name: 'state',
+        value: 'STATE',
+        values: ['pending', 'dead', 'delivered'],
+        help: 'pending, dead or delivered; pending where absent',
+      },
+    ],
     json: 'items',
     examples: ['gatehouse outbox list bot --state dead'],
     run: async (api, { operands: [grant = ''], values }) =>

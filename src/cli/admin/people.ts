@@ -1,4 +1,5 @@
 /** `person …`: who may administer a tenant. */
+import { personRoles } from '../../admin/roles.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { changed, part } from './api.ts'
@@ -8,7 +9,12 @@ import { member, shownList, shownThing } from './shown.ts'
 
 const PATH = '/people'
 const of = (name: string) => `${PATH}/${part(name)}`
-const role: Option = { name: 'role', value: 'ROLE', help: 'admin, approver, policy_manager or viewer' }
+const role: Option = {
+  name: 'role',
+  value: 'ROLE',
+  values: personRoles,
+  help: 'admin, approver, policy_manager or viewer',
+}
 const email: Option = {
   name: 'email',
   value: 'ADDRESS',

@@ -10,7 +10,12 @@ const of = (name: string) => `${PATH}/${part(name)}`
 const described: readonly Option[] = [
   { name: 'at', value: 'URL', help: 'where messages are sent' },
   { name: 'events', value: 'E1,E2', help: 'what it is told of; everything where absent' },
-  { name: 'enabled', value: 'yes|no', help: 'whether it is told at all; yes where absent' },
+  {
+    name: 'enabled',
+    value: 'yes|no',
+    values: ['yes', 'no'],
+    help: 'whether it is told at all; yes where absent',
+  },
 ]
 
 export const webhookCommands: readonly Command[] = [
@@ -102,7 +107,14 @@ export const webhookCommands: readonly Command[] = [
     name: 'messages',
     summary: 'List messages to a webhook, the oldest first',
     operands: ONE,
-    options: [{ name: 'state', value: 'STATE', help: 'pending, delivered or dead; pending where absent' }],
+    options: [
+      {
+        name: 'state',
+        value: 'STATE',
+        values: ['pending', 'delivered', 'dead'],
+        help: 'pending, delivered or dead; pending where absent',
+      },
+    ],
     json: 'items',
     examples: ['gatehouse webhook messages oncall --state dead'],
     run: async (api, { operands: [name = ''], values }) =>
