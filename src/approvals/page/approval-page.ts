@@ -1,9 +1,8 @@
 /** An approval as whoever is signed in sees it, and the form by which it is decided. PURE. */
-import { actorOf, type Who } from '../../admin/who.ts'
 import type { ApprovalContent, ApprovalState, ApprovalView, NoContent } from '../contract.ts'
 import { whyNoContent } from '../no-content.ts'
 import type { Page } from './document.ts'
-import { headerOf } from './header.ts'
+import { type Heading, headerOf } from './header.ts'
 import { type Html, html } from './html.ts'
 import { alert } from './sign-in-page.ts'
 import { fromNow, time } from './times.ts'
@@ -13,14 +12,12 @@ import { inline } from './visible.ts'
 /** As the API takes it. */
 export const LONGEST_REASON = 1_000
 
-export interface Shown {
-  readonly tenant: string
-  readonly base: string
-  readonly who: Who
-  readonly byAccess: boolean
+export interface Shown extends Heading {
   readonly approval: ApprovalView
   /** The person whose agent the grant is; null for nobody. */
   readonly owner: string | null
+  /** By what people know the grant; null for one that is there no more. */
+  readonly label: string | null
   /** What whoever may decide sees; null for anybody else. */
   readonly judged: {
     readonly content: ApprovalContent | null
@@ -104,12 +101,12 @@ const ROLES =
   'Values are shown to those who may decide: people with the role approver or admin, and the root token.'
 
 function decisionOf(shown: Shown): Html {
-  const { approval, judged, who, nowMs } = shown
+  const { approval, judged, reader, nowMs } = shown
   const { decidedAtMs, decidedBy, reason, usedAtMs } = approval
   const decided =
     decidedAtMs !== null &&
     html`<dl>
-<dt>Decided by</dt><dd>${decidedBy === actorOf(who) ? html`${inline(decidedBy)} (you)` : inline(decidedBy ?? '')}</dd>
+<dt>Decided by</dt><dd>${decidedBy === reader.actor ? html`${inline(decidedBy)} (you)` : inline(decidedBy ?? '')}</dd>
 <dt>When</dt><dd>${time(decidedAtMs, nowMs)}</dd>
 <dt>Reason</dt><dd>${reason === null ? 'None was given.' : inline(reason)}</dd>
 </dl>
@@ -164,12 +161,12 @@ const buttons = {
   deny: html`<button class="no" type="submit" name="decision" value="deny">Deny this call</button>`,
 }
 
-function whoOf({ approval, owner }: Shown): Html {
+function whoOf({ approval, owner, label }: Shown): Html {
   const { grant, account, client, sessionId } = approval
   const version = client?.version ?? null
   return html`<h2>Who asks</h2>
 <dl>
-<dt>Grant</dt><dd>${inline(grant)}</dd>
+<dt>Grant</dt><dd>${inline(grant)}${label !== null && label !== grant && html` (${inline(label)})`}</dd>
 <dt>Whose agent it is</dt><dd>${owner === null ? 'Nobody in particular.' : inline(owner)}</dd>
 <dt>Account</dt><dd>${account === null ? 'Not logged in.' : inline(account)}</dd>
 <dt>Client</dt><dd>${client === null ? 'It has not said.' : html`${inline(client.name)} ${version !== null && inline(version)} <span class="kind">(as it calls itself)</span>`}</dd>

@@ -32,6 +32,8 @@ export async function revisionOf(
 ): Promise<number | null> {
   const text = await openOrNull(keys, token, formContext(tenant))
   if (text === null) return null
-  const [ofSignIn, ofApproval, revision] = schema.parse(JSON.parse(text))
+  const said = schema.safeParse(JSON.parse(text))
+  if (!said.success) return null
+  const [ofSignIn, ofApproval, revision] = said.data
   return ofSignIn === signIn && ofApproval === approval ? revision : null
 }

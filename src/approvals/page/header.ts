@@ -1,22 +1,29 @@
-/** Whose page it is, who is signed in, and the way out. PURE. */
-import { actorOf, type Who } from '../../admin/who.ts'
+/** Whose page it is, who reads it, and the way out. PURE. */
+import type { Role } from '../../admin/roles.ts'
 import { type Html, html } from './html.ts'
 import { inline } from './visible.ts'
 
-export function headerOf({
-  tenant,
-  base,
-  who,
-  byAccess,
-}: {
+/** Whoever is signed in. */
+export interface Reader {
+  /** As decisions are on record: `root`, or `person:<name>`. */
+  readonly actor: string
+  /** Null: the root token. */
+  readonly name: string | null
+  readonly role: Role
+  /** Whether Cloudflare Access vouches, and there is nothing here to sign out of. */
+  readonly byAccess: boolean
+}
+
+/** Of which tenant a page is, where its pages are, and for whom it is made. */
+export interface Heading {
   readonly tenant: string
   readonly base: string
-  readonly who: Who
-  readonly byAccess: boolean
-}): Html {
-  const name = who.kind === 'root' ? 'the root token' : html`${inline(who.name)}, ${who.role}`
+  readonly reader: Reader
+}
+
+export function headerOf({ tenant, base, reader: { name, role, byAccess } }: Heading): Html {
   const out = byAccess
     ? html`<a href="/cdn-cgi/access/logout">Sign out of Cloudflare Access</a>`
     : html`<form method="post"><button type="submit" name="do" value="sign-out">Sign out</button></form>`
-  return html`<p><a href="${base}">Approvals</a> of ${inline(tenant)}</p><div class="who"><p>Signed in: <span title="${actorOf(who)}">${name}</span></p>${out}</div>`
+  return html`<p><a href="${base}">Approvals</a> of ${inline(tenant)}</p><div class="who"><p>Signed in: ${name === null ? 'the root token' : html`${inline(name)}, ${role}`}</p>${out}</div>`
 }

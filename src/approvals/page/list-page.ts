@@ -1,8 +1,7 @@
 /** What waits for a decision, each with the way to its page. PURE. */
-import type { Who } from '../../admin/who.ts'
 import type { ApprovalView } from '../contract.ts'
 import type { Page } from './document.ts'
-import { headerOf } from './header.ts'
+import { type Heading, headerOf } from './header.ts'
 import { html } from './html.ts'
 import { pathTo } from './place.ts'
 import { time } from './times.ts'
@@ -11,11 +10,7 @@ import { inline } from './visible.ts'
 /** More is not shown: whoever has to go through more of them uses the command line. */
 export const MOST_LISTED = 50
 
-export interface Listed {
-  readonly tenant: string
-  readonly base: string
-  readonly who: Who
-  readonly byAccess: boolean
+export interface Listed extends Heading {
   /** The youngest first; one more than are shown says that there are more. */
   readonly pending: readonly ApprovalView[]
   readonly nowMs: number
@@ -41,7 +36,7 @@ ${pending.length > shown.length && html`<p>There are more than these ${MOST_LIST
 }
 
 /** What whoever is signed in gets for what is not there: not known, another tenant's, or no id at all. */
-export function absentPage(of: Pick<Listed, 'tenant' | 'base' | 'who' | 'byAccess'>): Page {
+export function absentPage(of: Heading): Page {
   return {
     status: 404,
     title: 'Not found',

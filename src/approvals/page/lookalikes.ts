@@ -10,6 +10,10 @@ const FORM = /[\p{L}\p{N}\p{So}]/u
 const BACKWARDS =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Samaritan}\p{Script=Mandaic}\p{Script=Adlam}\p{Script=Hanifi_Rohingya}]/u
 
+/** Marks that strike through, cover or enclose what stands before them; and more marks on one sign than a language has. */
+const OVERLAYS =
+  /[\u0334-\u0338\u20D2\u20D3\u20D8-\u20DA\u20DD-\u20E0\u20E2\u20E4-\u20E6\u20EA\u20EB]|\p{M}{5}/u
+
 /** Sentences for whoever reads the text, in order; none where nothing is conspicuous. */
 export function conspicuous(text: string): readonly string[] {
   if (isAscii(text)) return []
@@ -27,6 +31,7 @@ export function conspicuous(text: string): readonly string[] {
       `It mixes Latin letters with ${[...scripts].join(' and ')} ones in a word: some of them look the same.`,
     )
   if (hasForms) notes.push('It has letters or digits that look like those of ASCII and are others.')
+  if (OVERLAYS.test(text)) notes.push('It has marks that are drawn over other signs.')
   if (BACKWARDS.test(text))
     notes.push(
       'It has letters that are written from right to left: on the screen its order may be another than it is.',

@@ -1,5 +1,5 @@
 /** Shows whoever is signed in an approval, or what waits. */
-import { may } from '../../admin/who.ts'
+import { actorOf, may } from '../../admin/who.ts'
 import { principalObject, tenantObject } from '../../objects.ts'
 import type { JudgedApproval } from '../contract.ts'
 import { grantOfApproval } from '../id.ts'
@@ -8,6 +8,7 @@ import { approvalPage } from './approval-page.ts'
 import { setCookie } from './cookie.ts'
 import { pageResponse } from './document.ts'
 import { formToken } from './form-token.ts'
+import type { Reader } from './header.ts'
 import { absentPage, listPage, MOST_LISTED } from './list-page.ts'
 import type { Visit } from './routes.ts'
 import { type SignIn, signedIn } from './sign-in.ts'
@@ -34,7 +35,7 @@ export async function show(visit: Visit): Promise<Response> {
 export async function present(visit: Visit, signIn: SignIn, besides: Besides = {}): Promise<Response> {
   const { id, env, tenant, base, keys } = visit
   const { who } = signIn
-  const of = { tenant, base, who, byAccess: signIn.byAccess }
+  const of = { tenant, base, reader: readerOf(signIn) }
   const nowMs = Date.now()
   if (id === null) {
     const most = { state: 'pending', after: null, limit: MOST_LISTED + 1 } as const
@@ -42,25 +43,31 @@ export async function present(visit: Visit, signIn: SignIn, besides: Besides = {
   }
   const grant = grantOfApproval(id)
   const mayDecide = may(who, 'approver')
-  const [found, owner] =
+  const [found, asker] =
     grant === null
       ? [null, null]
       : await Promise.all([
           mayDecide ? judgedApproval(env, tenant, id) : unjudged(visit, grant, id),
-          tenantObject(env, tenant)
-            .grant(grant)
-            .then((it) => it?.owner ?? null),
+          tenantObject(env, tenant).grant(grant),
         ])
   if (found === null) {
     const { headers = {} } = besides
     return pageResponse({ ...absentPage(of), headers })
   }
   const { approval, content, absent } = found
+  const { owner = null, label = null } = asker ?? {}
   const form = { signIn: signIn.id, approval: id }
   const judged = mayDecide
     ? { content, absent, formToken: await formToken(keys, tenant, form, approval.revision) }
     : null
-  return pageResponse(approvalPage({ ...of, approval, owner, judged, nowMs, ...besides }))
+  return pageResponse(approvalPage({ ...of, approval, owner, label, judged, nowMs, ...besides }))
+}
+
+function readerOf({ who, byAccess }: SignIn): Reader {
+  const actor = actorOf(who)
+  return who.kind === 'root'
+    ? { actor, name: null, role: 'root', byAccess }
+    : { actor, name: who.name, role: who.role, byAccess }
 }
 
 /** The approval without what it carries: that is not even asked for. */

@@ -22,6 +22,7 @@ a { color: var(--link) }
 dt { font-weight: 600; margin-top: .75rem }
 dd { margin: .125rem 0 0 }
 bdi, dd { unicode-bidi: isolate }
+dt, dd, .list li { overflow: clip; overflow-clip-margin: 6px }
 code, pre { font: .9375rem/1.5 ui-monospace, monospace }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: 6px; direction: ltr; margin: .25rem 0; overflow: clip;
   overflow-wrap: anywhere; padding: .5rem .75rem; unicode-bidi: isolate; white-space: pre-wrap }

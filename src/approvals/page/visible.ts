@@ -7,9 +7,9 @@ import { type Html, html } from './html.ts'
 
 /** Spaces that are not U+0020, blanks that are no spaces, and what has no meaning or no agreed one. */
 const ODD = /[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000\u2800]|[\p{Co}\p{Cn}\p{Cs}]/gu
-/** In the order in which they are looked for in what is drawn. */
+/** In the order in which they are looked for in what is drawn; in linear time, however many spaces there are. */
 const SPECIAL = new RegExp(
-  `(?<odd>${ODD.source})|(?<end>\\r?\\n)|(?<tab>\\t)|(?<cr>\\r)|(?<edge>^ +| +$)`,
+  `(?<odd>${ODD.source})|(?<end>\\r?\\n)|(?<tab>\\t)|(?<cr>\\r)|(?<edge>^ +|(?<! ) +$)`,
   'gmu',
 )
 

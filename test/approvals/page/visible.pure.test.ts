@@ -68,6 +68,28 @@ describe('text that is shown', () => {
     expect(lines(text).text.replace(/<[^>]*>/g, '')).toBe(shown)
   })
 
+  test.each([
+    '   ',
+    '\t',
+    '\n',
+    '\r',
+    '\u200B',
+    '\u202E',
+    '\u00A0',
+    'a \u0430',
+    '\u0301',
+    '👩‍',
+    '\uD800',
+    '<',
+    '"',
+  ])('of 300,000 characters is shown before this test is given up: %j', (unit) => {
+    const long = `x${unit.repeat(300_000 / unit.length)}x`
+    expect(lines(long).text.length).toBeGreaterThan(299_999)
+    expect(inline(long).text.length).toBeGreaterThan(299_999)
+    countMarked(long)
+    conspicuous(long)
+  })
+
   test('counts what it shows by code, each character once', () => {
     expect(countMarked('a\u202Eb\u00A0\uD800 👩‍💻\t\n')).toBe(3)
     expect(countMarked('plain text')).toBe(0)
@@ -92,15 +114,24 @@ describe('a text is conspicuous', () => {
     ['in the parts of an address', '\u0440\u0430\u0443@example.com', 'Cyrillic'],
     ['with letters of full width', '\uFF41dmin', 'ASCII'],
     ['with mathematical letters', '\u{1D41A}dmin', 'ASCII'],
+    ['with marks that strike it through', '1\u03370\u0337', 'drawn over'],
+    ['with more marks than a sign has', `a${'\u0301'.repeat(8)}`, 'drawn over'],
     ['with letters from right to left', 'file \u05D0\u05D1 2', 'right to left'],
   ])('%s', (_, text, word) => {
     expect(conspicuous(text).join()).toContain(word)
   })
 
-  test.each(['plain', 'Müller, Łódź', 'Привет, мир', 'こんにちは', '10 µm', 'naïve café', '½ ™'])(
-    'not %s',
-    (text) => {
-      expect(conspicuous(text)).toEqual([])
-    },
-  )
+  test.each([
+    'plain',
+    'Müller, Łódź',
+    'Привет, мир',
+    'こんにちは',
+    '10 µm',
+    'naïve café',
+    '½ ™',
+    'Việt e\u0302\u0301',
+    '1️⃣',
+  ])('not %s', (text) => {
+    expect(conspicuous(text)).toEqual([])
+  })
 })
