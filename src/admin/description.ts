@@ -1,5 +1,8 @@
 /** The description of the administration API: for programs, and as a page for people. Neither holds a secret. */
 import * as z from 'zod/v4'
+import type { Env } from '../env.ts'
+import { isDeployed, nativeStates } from '../native/deployed.ts'
+import { nativeServerNames } from '../native/server-names.ts'
 import { type OpenApi, type Operation, openApi } from './openapi.ts'
 import { answer, type Route, route } from './route.ts'
 
@@ -19,7 +22,7 @@ export function descriptionRoutes(routes: () => readonly Route[]): readonly Rout
         summary: 'This description',
         answers: { 200: answer('OpenAPI 3.1', z.record(z.string(), z.unknown())) },
       },
-      () => Response.json(description()),
+      ({ env }) => Response.json(withoutOff(description(), env)),
     ),
     route(
       {
@@ -29,8 +32,8 @@ export function descriptionRoutes(routes: () => readonly Route[]): readonly Rout
         summary: 'The same, for people',
         answers: { 200: answer('A page', null, 'text/html') },
       },
-      () =>
-        new Response(page(description()), {
+      ({ env }) =>
+        new Response(page(withoutOff(description(), env)), {
           headers: {
             'content-type': 'text/html; charset=utf-8',
             'content-security-policy':
@@ -40,6 +43,18 @@ export function descriptionRoutes(routes: () => readonly Route[]): readonly Rout
         }),
     ),
   ]
+}
+
+/** The description with a word on the native servers that this deployment does not have: what is said of them has no effect. */
+function withoutOff(described: OpenApi, env: Env): OpenApi {
+  const off = nativeServerNames.filter((name) => !isDeployed(env, name))
+  if (off.length === 0) return described
+  const said = `This deployment does not have the native servers ${off.join(', ')}: what is said of them here has no effect.`
+  const description = `${String(described.info.description)} ${said}`
+  return {
+    ...described,
+    info: { ...described.info, description, 'x-gatehouse-native-servers': nativeStates(env) },
+  }
 }
 
 const STYLE = `

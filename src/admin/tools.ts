@@ -2,6 +2,7 @@
 import * as z from 'zod/v4'
 import { aliasOf } from '../forward/alias.ts'
 import { nativeTools } from '../native/catalogue.ts'
+import { isDeployedName } from '../native/deployed.ts'
 import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
 import type { ToolSchemas } from '../tenant/tool-schemas.ts'
 import { exposedName } from '../upstream/names.ts'
@@ -36,8 +37,10 @@ export const toolRoutes: readonly Route[] = [
         200: answer('All servers, each with its tools', z.object({ servers: z.array(serverSchema) })),
       },
     },
-    async ({ object }) => {
-      const servers = serverTools(await object.toolSchemas()).map(({ name, isNative, tools }) => ({
+    async ({ object, env }) => {
+      const all = serverTools(await object.toolSchemas())
+      const there = all.filter(({ name, isNative }) => !isNative || isDeployedName(env, name))
+      const servers = there.map(({ name, isNative, tools }) => ({
         name,
         native: isNative,
         tools:

@@ -1,6 +1,7 @@
 /** `connect`: the configuration by which a client reaches the gateway. docs/cli.md names the source of each format. */
 import { parseToken } from '../gateway/token.ts'
 import { isLoopback } from '../loopback.ts'
+import { nativeServerNames } from '../native/server-names.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given } from './arguments.ts'
 import type { Command } from './commands.ts'
@@ -230,10 +231,19 @@ async function connect(given: Given, world: World): Promise<Outcome> {
       allowed: 'a letter and at most 63 of A-Z a-z 0-9 _ -',
     })
   if (problems.length > 0 || client === undefined || url === null) return misuse(COMMAND, problems)
-  const { hints, config } = client({ name, url, token })
+  const { hints: ofClient, config } = client({ name, url, token })
+  const hints = [...ofClient, ...nativeHints(values.get('server'))]
   const lines = Array.isArray(config) ? (config as string[]) : JSON.stringify(config, null, 2).split('\n')
   // The configuration alone goes to standard output, so that it can be written to a file.
   return { code: FINE, lines, errors: hints, data: { client: called, url, hints, config } }
+}
+
+/** What has to be so that a native server is found at its own URL; nobody is asked whether it is. */
+function nativeHints(server: string | undefined): string[] {
+  if (!nativeServerNames.some((name) => name === server)) return []
+  return [
+    `${server} is a native server: it is there if /readyz of the gateway says that it is on, and the grant names it in its servers.`,
+  ]
 }
 
 /** Where agents connect; null for what is no gateway's URL. */

@@ -363,3 +363,34 @@ test('an unknown token learns nothing of what is on', async () => {
   const refused = await post(request('tools/list'), { token: 'gh_acme_bot_nothing', path: '/mcp/legiti' })
   expect(refused.status).toBe(401)
 })
+
+describe('what is off', () => {
+  const get = async (path: string, bindings: Partial<Env>) => {
+    const http = new Request(`http://127.0.0.1${path}`)
+    return app.fetch(http, { ...env, ...bindings } as Env, createExecutionContext())
+  }
+
+  test('is said by the description of the API, and only then', async () => {
+    const off = { NATIVE_SERVERS: 'session' }
+    expect(await (await get('/api/v1/openapi.json', off)).json()).toMatchObject({
+      info: {
+        description: expect.stringContaining('does not have the native servers legiti'),
+        'x-gatehouse-native-servers': { session: 'on', legiti: 'off' },
+      },
+    })
+    expect(await (await get('/api/v1/docs', off)).text()).toContain('native servers legiti')
+    expect(await (await get('/api/v1/openapi.json', {})).text()).not.toContain('x-gatehouse-native-servers')
+  })
+
+  test('is not among the tools that policies are checked against', async () => {
+    await admin('PUT', 'acme', {})
+    const servers = async (bindings: Partial<Env>) => {
+      const { body } = await adminWith(bindings, 'GET', 'acme/tools')
+      const { servers: listed = [] } = (body ?? {}) as { servers?: { name: string }[] }
+      return listed.map(({ name }) => name)
+    }
+    expect(await servers({})).toEqual(['session', 'legiti'])
+    expect(await servers({ NATIVE_SERVERS: 'session' })).toEqual(['session'])
+    expect(await servers({ NATIVE_SERVERS: 'none' })).toEqual([])
+  })
+})
