@@ -17,6 +17,7 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import { isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import type { SessionNames } from '../upstream/session.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'
+import { heeding } from './elsewhere.ts'
 import { isForgotten } from './forgetting.ts'
 import { type Conversation, findPartner, forget, openFor, type Partner } from './partner.ts'
 import { type Running, track } from './running.ts'
@@ -46,7 +47,7 @@ export async function attempt(
 ): Promise<Response | { readonly lacks: Capability }> {
   if (talk.client.era === 'stateless') return attemptAt(talk, request, delivery)
   // Before anything that takes time: the client may cancel the request while its server is being found.
-  const running = track(talk.passage, talk.link.config.name, request.id)
+  const running = heeding(talk, request.id, track(talk.passage, talk.link.config.name, request.id))
   try {
     const attempted = await attemptAt({ ...talk, running }, request, untilTakenBack(delivery, running))
     if (!(attempted instanceof Response)) running.end()

@@ -12,8 +12,8 @@ import { originalName, split, splitUri } from '../upstream/names.ts'
 import { callUpstream } from './call.ts'
 import type { Target } from './call-plan.ts'
 import { forEachServer } from './each-server.ts'
+import { tellElsewhere } from './elsewhere.ts'
 import { inquire } from './inquire.ts'
-
 import { listEverything, reachAll } from './lists.ts'
 import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
@@ -200,7 +200,11 @@ async function takeBackAll(
   taken: readonly RunningRequest[],
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
-  if (taken.length === 0) return answer(await ask(passage, { kind: 'check' }), null, accepted)
+  if (taken.length === 0)
+    return answer(await ask(passage, { kind: 'check' }), null, () => {
+      tellElsewhere(passage, message.body.params)
+      return accepted()
+    })
   const reached = await Promise.all(
     taken.map(async (request) => ({
       request,

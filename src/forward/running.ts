@@ -1,6 +1,6 @@
 /**
  * Requests that this isolate is bringing to servers, so that their client can cancel them: by a message of its own, in the
- * session era. One that reaches another isolate finds nothing here; then the request goes on and is answered.
+ * session era. One that reaches another isolate finds nothing here: elsewhere.ts.
  */
 import type { Passage } from '../gateway/admission.ts'
 import type { RpcId } from '../upstream/rpc.ts'

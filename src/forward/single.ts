@@ -14,6 +14,7 @@ import { callUpstream } from './call.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'
 import { type Delivery, deliver, rpcFailure } from './deliver.ts'
 import type { Part } from './each-server.ts'
+import { tellElsewhere } from './elsewhere.ts'
 import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
 import { linkFor } from './link-for.ts'
@@ -50,6 +51,7 @@ export async function dispatchSingle(
       if (about.asker !== undefined) return tell(reached.at, told, about.asker)
       const taken = message.kind === 'notification' ? takenBackBy(passage, message) : null
       if (taken === null || message.kind === 'response') return tell(reached.at, message)
+      if (taken.length === 0) tellElsewhere(passage, message.body.params)
       const own = taken.filter((request) => request.server === server)
       await Promise.all(own.map((request) => takeBack(reached.at, request, message)))
       return new Response(null, { status: 202 })

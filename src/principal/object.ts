@@ -55,6 +55,7 @@ import { migrate, schemaVersion } from './schema.ts'
 import { liveById } from './sessions.ts'
 import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
 import { PrincipalState } from './state.ts'
+import { type TakenBack, type TakenBackKey, TakenBackRequests } from './taken-back.ts'
 import { openTransportById } from './transports.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 import { adoptUpstreams } from './upstream-sessions.ts'
@@ -83,6 +84,7 @@ export class PrincipalObject extends DurableObject<Env> {
   readonly #errands: Errands
   readonly #heldCalls: HeldCalls
   readonly #openings = new Openings()
+  readonly #takenBack = new TakenBackRequests()
   /** Read once: reading the settings parses a URL, and every admission asks. */
   readonly #reportLogins: boolean
 
@@ -178,6 +180,32 @@ export class PrincipalObject extends DurableObject<Env> {
   async wishUpstream(request: WishRequest): Promise<void> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return
     await this.#write(() => wish(this.#state, request))
+  }
+
+  /** A client takes a request of its connection back. Nothing is asked of storage. */
+  async takeBack({
+    secretHash,
+    reason,
+    ...key
+  }: TakenBackKey & TakenBack & { readonly secretHash: Uint8Array }): Promise<void> {
+    if (opens(this.#grant, secretHash, Date.now())) this.#takenBack.tell(key, { reason })
+  }
+
+  /** Returns when a request is taken back, as an isolate hears that does not bring it to its server; null after `mostMs`. */
+  async waitForTakingBack({
+    secretHash,
+    requestId,
+    ageMs,
+    mostMs,
+    ...key
+  }: TakenBackKey & {
+    readonly secretHash: Uint8Array
+    readonly requestId: string
+    readonly ageMs: number
+    readonly mostMs: number
+  }): Promise<TakenBack | null> {
+    if (!opens(this.#grant, secretHash, Date.now())) throw new Error('unauthorized')
+    return this.#takenBack.wait(key, requestId, ageMs, mostMs)
   }
 
   /** Has the streams of a connection say that updates will not come any more. */
