@@ -171,7 +171,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     expect((await cli('grant set bot --expires 2099-01-01T00:00:00Z')).out).toBe('grant bot changed\n')
     expect((await cli('grant show bot')).out).toContain('label: Support bot\n')
     expect((await cli('grant list')).out).toMatch(
-      /\nbot +Support bot +— +session +auto +2099-01-01T00:00:00\.000Z +/,
+      /\nbot +Support bot +— +session +session +auto +2099-01-01T00:00:00\.000Z +/,
     )
     const second = tokenIn((await cli('grant rotate bot --overlap 60')).out)
     expect([await opens(first), await opens(second)]).toEqual([true, true])
