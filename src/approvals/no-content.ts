@@ -8,8 +8,8 @@ const texts: Readonly<Record<NoContent, string>> = {
     'No values are kept, for the deployment has no ENCRYPTION_KEYS to seal them with. Set that secret, and have the agent ask ' +
     'for the call again.',
   other_keys:
-    'None of the deployment’s ENCRYPTION_KEYS opens the values. Put back the key that they were sealed with, or deny the call ' +
-    'and have its agent ask again once the denial is over.',
+    'None of the deployment’s ENCRYPTION_KEYS opens the values. Put back the key that they were sealed with, or have the ' +
+    'agent ask for the call again.',
   not_kept:
     'The values were not kept when the call was asked for. They are kept once its agent asks for it again.',
 }

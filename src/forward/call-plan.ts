@@ -166,7 +166,7 @@ async function subjectOf(
     alias: target === null ? undefined : aliasOf(target.tool),
     args,
     call: await record(passage, target, args),
-    meta: forwardedMeta(message.body.params),
+    meta: () => forwardedMeta(message.body.params),
     answers: answersIn(message),
     isEarly,
   }

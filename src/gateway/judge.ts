@@ -32,8 +32,8 @@ export interface Subject {
   readonly completion?: Call['completion']
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
   readonly call: CallRecord
-  /** The `_meta` that is forwarded with it; null or absent: it has none. */
-  readonly meta?: Readonly<Record<string, unknown>> | null
+  /** The `_meta` that is forwarded with it, or null; absent: it has none. Asked for where a person must approve the call alone. */
+  readonly meta?: () => Readonly<Record<string, unknown>> | null
   /** Arguments that nobody is shown, whatever the policy says. */
   readonly secrets?: readonly string[]
   /** What it answers of what its server has asked; null or absent for a call that begins. */
@@ -167,7 +167,15 @@ export class Judge {
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
     const { env, http, claim } = this.#passage
-    const { tool, alias, args, meta = null, secrets = [], answers = null, isEarly = false } = this.#subject
+    const {
+      tool,
+      alias,
+      args,
+      meta = () => null,
+      secrets = [],
+      answers = null,
+      isEarly = false,
+    } = this.#subject
     const [digests, continues] = await Promise.all([
       argumentDigests(env, claim.tenant, args),
       answers === null ? null : continuationOf(answers),
@@ -177,7 +185,7 @@ export class Judge {
     const { policy } = this.#config
     const ofPolicy = policy === null ? [] : concealedIn(policy, tool, alias)
     const paths = [...secrets.map(argumentCalled), ...ofPolicy]
-    const content = await sealContent(env, of, { args, meta }, paths)
+    const content = await sealContent(env, of, { args, meta: meta() }, paths)
     const base = publicBase(env, claim.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
     return { digests, ...said, base, continues, isEarly, content }

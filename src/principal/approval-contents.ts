@@ -3,10 +3,14 @@
  * longer. Synchronous SQL, in the caller's transaction.
  */
 
-/** Keeps the content of a call that waits, where none is kept of it. */
+/**
+ * Keeps the content of a call that waits, as it was last asked for: under the present key, without what the policy conceals by
+ * now, and as long as the grant lasts by now.
+ */
 export function keepContent(sql: SqlStorage, id: string, sealed: string, expiresAtMs: number): void {
   sql.exec(
-    'INSERT INTO approval_contents (approval, sealed, expires_at) VALUES (?, ?, ?) ON CONFLICT (approval) DO NOTHING',
+    `INSERT INTO approval_contents (approval, sealed, expires_at) VALUES (?, ?, ?)
+     ON CONFLICT (approval) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at`,
     ...[id, sealed, expiresAtMs],
   )
 }

@@ -70,7 +70,7 @@ export function holdCall(context: HoldContext, held: HeldCall): Held {
   if (row?.state === 'approved') return { kind: 'approved', id: row.id }
   if (row === null && countPending(sql, nowMs) >= MOST_PENDING_APPROVALS) return { kind: 'full' }
   const approval = row === null ? begin(context, held) : viewOf(row, grant, nowMs)
-  // Also of one that is known: it may have been asked for when there was nothing to seal its content with.
+  // Also of one that is known: keys, policy and grant may have been others when it was first asked for.
   if (approval.state === 'pending') {
     keep(context, held.asked, approval)
     noteAsker(sql, approval.id, held)

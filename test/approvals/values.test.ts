@@ -184,6 +184,18 @@ describe('values', () => {
     await objectsHave({})
   })
 
+  test('are kept anew when the call is asked for again: without what the policy conceals by then', async () => {
+    const id = await ask()
+    const rules = { ...ASKS.tools.track_logout, conceal: ['args'] }
+    await admin('PUT', 'acme/policies/bot', { ...ASKS, tools: { track_logout: rules } })
+    expect(await seen(id)).toMatchObject({ content: { arguments: { account_id: SECRET } } })
+    expect(await ask()).toBe(id)
+    expect(await seen(id)).toMatchObject({
+      content: { arguments: { account_id: '(concealed string)' }, concealed: ['args'] },
+    })
+    expect(await kept()).toHaveLength(1)
+  })
+
   test('of another tenant, grant or call do not open in their place', async () => {
     const id = await ask()
     const other = await ask({ account_id: 'acct_another_one' })
