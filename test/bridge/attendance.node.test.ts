@@ -3,34 +3,21 @@
  * its call: it reaches the stateless client whose call is the only one under way, and is refused at once where there are more.
  */
 import type { ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
-import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { describe, expect, test } from 'vitest'
+import type { ServerDocument } from '../support/node/admin-api.ts'
+import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import type { RpcMessage } from '../support/node/mcp-agent.ts'
 import { PATIENCE } from '../support/node/patience.ts'
 import { startScripted, stream } from '../support/node/scripted.ts'
+import { BOUND_MS, missing, useScriptedWorld } from '../support/node/scripted-world.ts'
 import { until } from '../support/node/until.ts'
 
-const BOUND_MS = 10_000
-const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
 /** The SDKs wait for an answer for a minute. */
 const AT_ONCE_MS = 4_000 * PATIENCE
 
 describe.skipIf(bareWorkerdMissing !== null)(`questions outside of the call${missing}`, () => {
-  let gateway: BareGateway
-  let admin: AdminApi
+  const world = useScriptedWorld('outside')
   let count = 0
-  beforeAll(async () => {
-    gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
-    admin = adminApi(gateway.url, 'outside')
-    await admin.putTenant()
-    await admin.putPolicy('open', { version: '1', default: 'allow' })
-  })
-  afterAll(() => gateway?.stop())
-  const open: { stop(): void | Promise<void> }[] = []
-  afterEach(async () => {
-    for (const it of open.splice(0).reverse()) await it.stop()
-  })
 
   /**
    * A server whose calls ask on the session's own stream, and are answered with what came back. `in`: what its call is answered in,
@@ -83,12 +70,12 @@ describe.skipIf(bareWorkerdMissing !== null)(`questions outside of the call${mis
       else calls.set(id, finish)
       return true
     })
-    open.push(server)
-    await admin.putServer(name, { url: server.url, era: 'session', ...document })
-    const token = await admin.putGrant(`g${count}`, { policy: 'open', servers: [name] })
+    world.stopLater(server)
+    await world.admin.putServer(name, { url: server.url, era: 'session', ...document })
+    const token = await world.admin.putGrant(`g${count}`, { policy: 'open', servers: [name] })
     const call = async (params: Readonly<Record<string, unknown>>) => {
       const from = performance.now()
-      const response = await fetch(`${gateway.url}/mcp/${name}`, {
+      const response = await fetch(`${world.gateway.url}/mcp/${name}`, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${token}`,
@@ -213,10 +200,10 @@ describe.skipIf(bareWorkerdMissing !== null)(`questions outside of the call${mis
       response.writeHead(status).end()
       return true
     })
-    open.push(server)
-    await admin.putServer(name, { url: server.url, era: 'session' })
-    const token = await admin.putGrant(`g${count}`, { policy: 'open', servers: [name] })
-    const response = await fetch(`${gateway.url}/mcp`, {
+    world.stopLater(server)
+    await world.admin.putServer(name, { url: server.url, era: 'session' })
+    const token = await world.admin.putGrant(`g${count}`, { policy: 'open', servers: [name] })
+    const response = await fetch(`${world.gateway.url}/mcp`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token}`,

@@ -1,50 +1,24 @@
 /** What a request does to its server's standing, and to the place that it has there: cancelled, asked about, answered early. */
 import type { ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
-import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { describe, expect, test } from 'vitest'
+import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
 import { PATIENCE } from '../support/node/patience.ts'
-import { type Script, startScripted, stream } from '../support/node/scripted.ts'
+import { type Script, stream } from '../support/node/scripted.ts'
+import { BOUND_MS, entrances, missing, useScriptedWorld } from '../support/node/scripted-world.ts'
 import { until } from '../support/node/until.ts'
 
-const BOUND_MS = 10_000
-const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
-const entrances = ['all', 'one'] as const
-
 describe.skipIf(bareWorkerdMissing !== null)(`requests at a server${missing}`, () => {
-  let gateway: BareGateway
-  let admin: AdminApi
+  const world = useScriptedWorld('requests')
   let grants = 0
-  beforeAll(async () => {
-    gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
-    admin = adminApi(gateway.url, 'requests')
-    await admin.putTenant()
-    await admin.putPolicy('open', { version: '1', default: 'allow' })
-  })
-  afterAll(() => gateway?.stop())
-  const open: { stop(): void | Promise<void> }[] = []
-  afterEach(async () => {
-    for (const it of open.splice(0).reverse()) await it.stop()
-  })
 
-  const add = async (
-    name: string,
-    script: Script,
-    document: Partial<ServerDocument> = {},
-    era: Era = 'session',
-  ) => {
-    const server = await startScripted(era, script)
-    open.push(server)
-    await admin.putServer(name, { url: server.url, ...document })
-    return server
-  }
+  const { add } = world
 
   /** An agent whose grant reaches these servers, and how it says what is not answered. */
   async function connect(servers: readonly string[], entrance: 'all' | 'one', era: Era = 'session') {
     grants += 1
-    const token = await admin.putGrant(`g${grants}`, { policy: 'open', servers })
-    const url = `${gateway.url}/mcp${entrance === 'one' ? `/${servers[0]}` : ''}`
+    const token = await world.admin.putGrant(`g${grants}`, { policy: 'open', servers })
+    const url = `${world.gateway.url}/mcp${entrance === 'one' ? `/${servers[0]}` : ''}`
     const agent = await connectAgent(era, url, { authorization: `Bearer ${token}` })
     const tool = (server = servers[0]) => (entrance === 'one' ? 'echo' : `${server}__echo`)
     const tell = (message: object) =>
@@ -203,7 +177,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`requests at a server${missing}`, (
       return true
     })
     // What it lists is known, so that the call is what its session is opened for.
-    await admin.scan('opening')
+    await world.admin.scan('opening')
     const { agent, tool, cancel } = await connect(['opening'], 'all')
     isHolding = true
     const id = counted(agent)()

@@ -1,16 +1,13 @@
 /** A session that its server has forgotten: how that is noticed, and what the new one is like. */
 import type { ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
-import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { describe, expect, test } from 'vitest'
+import type { ServerDocument } from '../support/node/admin-api.ts'
+import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras } from '../support/node/mcp-agent.ts'
 import { PATIENCE } from '../support/node/patience.ts'
 import { type ScriptedRequest, startScripted, stream } from '../support/node/scripted.ts'
+import { BOUND_MS, entrances, missing, useScriptedWorld } from '../support/node/scripted-world.ts'
 import { until } from '../support/node/until.ts'
-
-const BOUND_MS = 10_000
-const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
-const entrances = ['all', 'one'] as const
 
 /** How a server says that it does not know a session. */
 type Words = (response: ServerResponse, id: unknown) => void
@@ -52,20 +49,8 @@ const forms: readonly (readonly [string, Words])[] = [
 ]
 
 describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () => {
-  let gateway: BareGateway
-  let admin: AdminApi
+  const world = useScriptedWorld('renewed')
   let count = 0
-  beforeAll(async () => {
-    gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
-    admin = adminApi(gateway.url, 'renewed')
-    await admin.putTenant()
-    await admin.putPolicy('open', { version: '1', default: 'allow' })
-  })
-  afterAll(() => gateway?.stop())
-  const open: { stop(): void | Promise<void> }[] = []
-  afterEach(async () => {
-    for (const it of open.splice(0).reverse()) await it.stop()
-  })
 
   /** A server that keeps sessions, and says in `words` what it does not know. */
   async function keeping(
@@ -113,8 +98,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
       const isAsked = body?.method === 'resources/subscribe' || body?.method === 'logging/setLevel'
       return (isAsked || body?.method === 'resources/unsubscribe') && say(response, body?.id, {})
     })
-    open.push(server)
-    await admin.putServer(name, { url: server.url, ...document })
+    world.stopLater(server)
+    await world.admin.putServer(name, { url: server.url, ...document })
     const opens = () => server.received('initialize').length
     return { server, name, opens, forget: () => alive.clear(), alive }
   }
@@ -127,14 +112,14 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
     policy = 'open',
   ) {
     count += 1
-    const token = await admin.putGrant(`g${count}`, { policy, servers })
-    const url = `${gateway.url}/mcp${entrance === 'one' ? `/${name}` : ''}`
+    const token = await world.admin.putGrant(`g${count}`, { policy, servers })
+    const url = `${world.gateway.url}/mcp${entrance === 'one' ? `/${name}` : ''}`
     const authorization = `Bearer ${token}`
     const agent = await connectAgent(era, url, { authorization })
     const call = () => agent.call(entrance === 'one' ? 'echo' : `${name}__echo`, {})
     const listen = async () => {
       const abort = new AbortController()
-      open.push({ stop: () => abort.abort() })
+      world.stopLater({ stop: () => abort.abort() })
       const headers = {
         authorization,
         accept: 'text/event-stream',
@@ -320,7 +305,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
         default: 'allow',
         ...(resources && { resources }),
       })
-      await admin.putPolicy(policy, document())
+      await world.admin.putPolicy(policy, document())
       const { agent, call, listen } = await connect(name, 'all', 'session', [name], policy)
       const secret = how === 'ambiguous' ? 'file:///public/../secret/a' : 'file:///secret'
       await call()
@@ -330,7 +315,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
         )
       const heard = await listen()
       await until('it is open', () => heard().includes(': open'), BOUND_MS)
-      await admin.putPolicy(policy, document(now(name)))
+      await world.admin.putPolicy(policy, document(now(name)))
       forget()
       const from = server.requests.length
       expect((await call()).text).toBe('echo')
@@ -352,8 +337,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`forgotten sessions${missing}`, () 
     const { agent, call } = await connect(first.name, 'all', 'session', '*')
     await agent.send('resources/subscribe', { uri: `${first.name}+file:///secret` })
     const second = await keeping(prose(404, ''))
-    await admin.deleteServer(first.name)
-    await admin.putServer(first.name, { url: second.server.url })
+    await world.admin.deleteServer(first.name)
+    await world.admin.putServer(first.name, { url: second.server.url })
     expect((await call()).text).toBe('echo')
     expect(JSON.stringify(second.server.requests)).not.toContain('secret')
   })

@@ -1,44 +1,27 @@
 /** What one server does to the streams of a client: to its own, and to those that it shares with others. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type AdminApi, adminApi, type ServerDocument } from '../support/node/admin-api.ts'
-import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { describe, expect, test } from 'vitest'
+import type { ServerDocument } from '../support/node/admin-api.ts'
+import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, type McpAgent } from '../support/node/mcp-agent.ts'
 import { PATIENCE } from '../support/node/patience.ts'
-import { type Script, type ScriptedServer, startScripted, stream } from '../support/node/scripted.ts'
+import { type Script, type ScriptedServer, stream } from '../support/node/scripted.ts'
+import { BOUND_MS, missing, useScriptedWorld } from '../support/node/scripted-world.ts'
 import { until } from '../support/node/until.ts'
 
-const BOUND_MS = 8_000
-const missing = bareWorkerdMissing === null ? '' : ` (not run: ${bareWorkerdMissing})`
 const changed = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
 
 describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
-  let gateway: BareGateway
-  let admin: AdminApi
-  beforeAll(async () => {
-    gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
-    admin = adminApi(gateway.url, 'streams')
-    await admin.putTenant()
-    await admin.putPolicy('open', { version: '1', default: 'allow' })
-  })
-  afterAll(() => gateway?.stop())
-  const open: { stop(): void | Promise<void> }[] = []
-  afterEach(async () => {
-    for (const it of open.splice(0).reverse()) await it.stop()
-  })
+  const world = useScriptedWorld('streams')
 
-  const add = async (name: string, era: Era, script: Script, document: Partial<ServerDocument> = {}) => {
-    const server = await startScripted(era, script)
-    open.push(server)
-    await admin.putServer(name, { url: server.url, ...document })
-    return server
-  }
+  const add = (name: string, era: Era, script: Script, document: Partial<ServerDocument> = {}) =>
+    world.add(name, script, document, era)
 
   /** An agent whose grant reaches these servers, at the URL of one of them or of all. */
   async function connect(era: Era, servers: readonly string[], at = '/mcp') {
-    const token = await admin.putGrant(`g-${servers.join('-')}`, { policy: 'open', servers })
+    const token = await world.admin.putGrant(`g-${servers.join('-')}`, { policy: 'open', servers })
     const headers = { authorization: `Bearer ${token}` }
-    const agent = await connectAgent(era, `${gateway.url}${at}`, headers)
-    return { agent, token, url: `${gateway.url}${at}` }
+    const agent = await connectAgent(era, `${world.gateway.url}${at}`, headers)
+    return { agent, token, url: `${world.gateway.url}${at}` }
   }
 
   /** What a stream has said so far. */
@@ -54,7 +37,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
       .finally(() => {
         isOver = true
       })
-    open.push({ stop: () => abort.abort() })
+    world.stopLater({ stop: () => abort.abort() })
     return {
       status: response.status,
       text: () => text,
@@ -178,15 +161,17 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
       await add(name, 'stateless', ({ body }, response) =>
         body?.method === 'subscriptions/listen' ? stream(response) : false,
       )
-    await admin.putPolicy('told', { version: '1', default: 'allow' })
-    const token = await admin.putGrant('told', { policy: 'told', servers: names })
-    const agent = await connectAgent('stateless', `${gateway.url}/mcp`, { authorization: `Bearer ${token}` })
+    await world.admin.putPolicy('told', { version: '1', default: 'allow' })
+    const token = await world.admin.putGrant('told', { policy: 'told', servers: names })
+    const agent = await connectAgent('stateless', `${world.gateway.url}/mcp`, {
+      authorization: `Bearer ${token}`,
+    })
     await agent.tools()
     const subscription = await subscribe(agent)
     await until('it stands', () => subscription.count('acknowledged') > 0, BOUND_MS)
-    await admin.putPolicy('told', { version: '1', default: 'allow', hide: ['x'] })
+    await world.admin.putPolicy('told', { version: '1', default: 'allow', hide: ['x'] })
     await until('it is told', () => subscription.count('list_changed') > 0, BOUND_MS)
-    await admin.putPolicy('told', { version: '1', default: 'allow', hide: ['y'] })
+    await world.admin.putPolicy('told', { version: '1', default: 'allow', hide: ['y'] })
     await until('it is told again', () => subscription.count('list_changed') > 1, BOUND_MS)
     expect(subscription.count('list_changed')).toBe(2)
   })
@@ -289,7 +274,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     })
     const { agent, token, url } = await connect('session', ['floods'], '/mcp/floods')
     const abort = new AbortController()
-    open.push({ stop: () => abort.abort() })
+    world.stopLater({ stop: () => abort.abort() })
     const headers = {
       authorization: `Bearer ${token}`,
       accept: 'text/event-stream',
@@ -314,7 +299,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     await connected.agent.call('leaving__echo', {})
     const stream_ = await listen(connected)
     await until('it is being joined', () => gets(server).length === 1, BOUND_MS)
-    await admin.changeGrant('g-leaving-staying', { policy: 'open', servers: ['staying'] })
+    await world.admin.changeGrant('g-leaving-staying', { policy: 'open', servers: ['staying'] })
     await until('it is left', () => isLeft, BOUND_MS)
     expect(stream_.isOver()).toBe(false)
     expect(gets(server)).toHaveLength(1)
@@ -338,7 +323,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`streams${missing}`, () => {
     const first = await listen(connected)
     await until('it was asked', () => gets(server).length === 1 && gets(other).length === 1, BOUND_MS)
     // All servers are joined again where what the grant reaches may have changed, and for another stream.
-    await admin.putPolicy('open', { version: '1', default: 'allow', hide: [`nothing-${status}`] })
+    await world.admin.putPolicy('open', { version: '1', default: 'allow', hide: [`nothing-${status}`] })
     await until('that is told', () => first.count('list_changed') > 0, BOUND_MS)
     await listen(connected)
     await until('it is open', () => gets(other).length === 2, BOUND_MS)
