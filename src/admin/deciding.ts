@@ -1,4 +1,4 @@
-/** What a person says of a call that waits, whichever way they say it: over the administration API, or on a page. */
+/** Takes a person's decision about a call that waits, over the administration API or on a page. */
 import type { DecideAnswer, DecideRequest } from '../approvals/contract.ts'
 import { grantOfApproval } from '../approvals/id.ts'
 import type { Env } from '../env.ts'
@@ -22,7 +22,7 @@ export async function decide(
   return principalObject(env, tenant, grant).decideApproval({ ...said, ...parties })
 }
 
-/** Who decides, and whose agent asked, as the tenant knows them now; null for somebody who has just been removed. */
+/** The person who decides and the owner of the agent, as the tenant knows them now; null for a person who was just removed. */
 async function partiesOf(
   env: Env,
   tenant: string,

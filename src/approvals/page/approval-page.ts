@@ -18,16 +18,16 @@ export interface Shown extends Heading {
   readonly owner: string | null
   /** By what people know the grant; null for one that is there no more. */
   readonly label: string | null
-  /** What whoever may decide sees; null for anybody else. */
+  /** For people who may decide; null for others. */
   readonly judged: {
     readonly content: ApprovalContent | null
     readonly absent: NoContent | null
     readonly formToken: string
   } | null
   readonly nowMs: number
-  /** What went wrong with a decision. */
+  /** The reason why a decision was not taken. */
   readonly problem?: string | null
-  /** What was typed before it did. */
+  /** The text that was typed with that decision. */
   readonly reason?: string
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
@@ -76,11 +76,11 @@ function stateOf({ state, usedAtMs }: ApprovalView): string {
 
 function whatOf({ approval, judged }: Shown): Html {
   const { tool, server, message } = approval
-  return html`<h2>What is to be done</h2>
+  return html`<h2>The call</h2>
 <dl>
 <dt>Tool</dt><dd><code>${inline(tool)}</code></dd>
 <dt>Server</dt><dd><code>${inline(server)}</code></dd>
-<dt>Why it needs a person</dt><dd>${inline(message)}</dd>
+<dt>Message of the policy</dt><dd>${inline(message)}</dd>
 </dl>
 ${valuesOf(approval, judged)}`
 }
@@ -117,7 +117,7 @@ function decisionOf(shown: Shown): Html {
 ${decided}${closed}${made}${judged === null ? html`<p>You can read this and not decide: that takes the role approver or admin, or the root token.</p>\n` : formOf(shown, judged.formToken)}`
 }
 
-/** What whoever may decide can still say of it. */
+/** The decisions that are still possible. */
 function choicesIn({ state, expiresAtMs }: ApprovalView, nowMs: number): readonly ('approve' | 'deny')[] {
   if (state === 'pending') return ['approve', 'deny']
   return expiresAtMs > nowMs && (state === 'approved' || state === 'used' || state === 'asking')
@@ -144,7 +144,7 @@ ${reason}</textarea>
 `
 }
 
-/** What to mind before deciding about what is not shown; null where all of it is. */
+/** A warning that something is not shown; null where all of it is. */
 function partlyShown({ state }: ApprovalView, judged: Shown['judged']): string | null {
   if (state !== 'pending' || judged === null) return null
   if (judged.content === null) return 'You are not shown what this call carries: it says above why.'
@@ -164,10 +164,10 @@ const buttons = {
 function whoOf({ approval, owner, label }: Shown): Html {
   const { grant, account, client, sessionId } = approval
   const version = client?.version ?? null
-  return html`<h2>Who asks</h2>
+  return html`<h2>The agent</h2>
 <dl>
 <dt>Grant</dt><dd>${inline(grant)}${label !== null && label !== grant && html` (${inline(label)})`}</dd>
-<dt>Whose agent it is</dt><dd>${owner === null ? 'Nobody in particular.' : inline(owner)}</dd>
+<dt>Owner</dt><dd>${owner === null ? 'None.' : inline(owner)}</dd>
 <dt>Account</dt><dd>${account === null ? 'Not logged in.' : inline(account)}</dd>
 <dt>Client</dt><dd>${client === null ? 'It has not said.' : html`${inline(client.name)} ${version !== null && inline(version)} <span class="kind">(as it calls itself)</span>`}</dd>
 ${sessionId !== null && html`<dt>Session</dt><dd>${inline(sessionId)}</dd>\n`}</dl>
@@ -176,7 +176,7 @@ ${sessionId !== null && html`<dt>Session</dt><dd>${inline(sessionId)}</dd>\n`}</
 
 function whenOf({ approval, nowMs }: Shown): Html {
   const { requestedAtMs, expiresAtMs, rule, configVersion, id, argumentsHmac } = approval
-  return html`<h2>Since when, and by which rule</h2>
+  return html`<h2>Time and rule</h2>
 <dl>
 <dt>Asked for</dt><dd>${time(requestedAtMs, nowMs)}</dd>
 <dt>Can be decided, and made, until</dt><dd>${time(expiresAtMs, nowMs)}</dd>

@@ -1,20 +1,20 @@
 /** The cookie of somebody who has signed in (RFC 6265, and its successor's prefixes and SameSite). PURE. */
 import { isLoopback } from '../../loopback.ts'
 
-/** How long a sign-in lasts: a working day. Seconds. */
+/** Duration of a sign-in: a working day. Seconds. */
 export const SIGN_IN_SECONDS = 8 * 3_600
 
 const NAME = 'gatehouse-approvals'
 /** Another of the same name may have been set for a wider path or domain: so many are looked at. */
 const MOST = 4
 
-/** How a cookie of a host is kept; null where none can be kept without being overheard. */
+/** Name and protection of the cookie at one host. */
 export interface Jar {
   readonly name: string
   readonly secure: boolean
 }
 
-/** What goes no further than this machine may be unencrypted; elsewhere there is https, or no sign-in. */
+/** Null at a host that is reached over http from other machines: there a cookie could be overheard. */
 export function jarOf({ protocol, hostname }: Pick<URL, 'protocol' | 'hostname'>): Jar | null {
   // A browser takes `__Secure-` from https alone, and so never from a neighbour without it.
   if (protocol === 'https:') return { name: `__Secure-${NAME}`, secure: true }

@@ -1,5 +1,5 @@
 /**
- * What a form brings back, so that it decides what its page showed and nothing else: sealed, for one sign-in, one approval and
+ * The statement that a form brings back, so that it decides only about the call that its page showed: sealed, for one sign-in, one approval and
  * one revision of it. A page that is out of date, or of somebody else, decides nothing.
  */
 import * as z from 'zod/v4'
@@ -8,7 +8,7 @@ import { formContext, openOrNull, type SecretKeys, seal } from '../../secrets/se
 const schema = z.tuple([z.string(), z.string(), z.int()])
 
 export interface FormOf {
-  /** Of the sign-in. */
+  /** Id of the sign-in. */
   readonly signIn: string
   readonly approval: string
 }

@@ -1,4 +1,4 @@
-/** What a page's form sends: from a page of ours, and not too much. */
+/** Reads a form of one of our pages, and refuses every other. */
 import { readRequestBody } from '@modelcontextprotocol/server'
 
 /** A token, a reason, and what the page put in. */
@@ -24,9 +24,9 @@ export async function readForm(http: Request): Promise<ReadForm> {
 }
 
 /**
- * Whether a form on a page of this very origin sends it. Browsers say so in `Sec-Fetch-Site`, which no page can set
+ * True if a form on a page of this very origin sends the request. Browsers say so in `Sec-Fetch-Site`, which no page can set
  * (Fetch Metadata); one that does not know it says `Origin`. From our own pages `Origin` is "null", for they send no
- * referrer (Fetch, "append a request Origin header"). Whoever says neither is no browser, and has the API.
+ * referrer (Fetch, "append a request Origin header"). A client that sends neither is no browser, and can use the API.
  */
 export function isFromOwnPage(http: Pick<Request, 'url' | 'headers'>): boolean {
   const site = http.headers.get('sec-fetch-site')

@@ -10,11 +10,11 @@ export interface Reader {
   /** Null: the root token. */
   readonly name: string | null
   readonly role: Role
-  /** Whether Cloudflare Access vouches, and there is nothing here to sign out of. */
+  /** True if Cloudflare Access vouches for them, so that there is no cookie to forget. */
   readonly byAccess: boolean
 }
 
-/** Of which tenant a page is, where its pages are, and for whom it is made. */
+/** The tenant of a page, the path of its pages, and the reader. */
 export interface Heading {
   readonly tenant: string
   readonly base: string

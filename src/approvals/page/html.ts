@@ -9,7 +9,7 @@ export class Html {
   }
 }
 
-/** What a template takes; null and false are nothing. */
+/** A part of a template; null and false are nothing. */
 export type Part = Html | string | number | null | false | readonly Part[]
 
 /** `` html`<p>${text}</p>` ``: what is put in is escaped, unless it is HTML already. */

@@ -1,4 +1,4 @@
-/** What waits for a decision, each with the way to its page. PURE. */
+/** The calls that wait for a decision, each with a link to its page. PURE. */
 import type { ApprovalView } from '../contract.ts'
 import type { Page } from './document.ts'
 import { type Heading, headerOf } from './header.ts'
@@ -35,7 +35,7 @@ ${pending.length > shown.length && html`<p>There are more than these ${MOST_LIST
   }
 }
 
-/** What whoever is signed in gets for what is not there: not known, another tenant's, or no id at all. */
+/** The answer to an id that is unknown, of another tenant or malformed, for a person who is signed in. */
 export function absentPage(of: Heading): Page {
   return {
     status: 404,

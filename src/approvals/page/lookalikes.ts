@@ -1,4 +1,4 @@
-/** What in a text may be taken for something else although every character of it is drawn. PURE. */
+/** Finds characters that are drawn and may still be taken for others. PURE. */
 
 /** Scripts with letters that look like Latin ones. */
 const ALIKE = ['Cyrillic', 'Greek', 'Armenian', 'Cherokee', 'Coptic', 'Lisu', 'Georgian'] as const

@@ -14,7 +14,7 @@ import type { Visit } from './routes.ts'
 import { type SignIn, signedIn } from './sign-in.ts'
 import { signInPage } from './sign-in-page.ts'
 
-/** What else a page says than the approval. */
+/** Things that a page says beside the approval. */
 export interface Besides {
   readonly problem?: string
   readonly reason?: string

@@ -1,4 +1,4 @@
-/** What everybody gets who is not signed in: the same for every approval, and for whatever is none. PURE. */
+/** The page for everybody who is not signed in: the same for every id, whether or not an approval has it. PURE. */
 import type { Page } from './document.ts'
 import { type Html, html } from './html.ts'
 
@@ -13,10 +13,10 @@ const notices: Readonly<Record<SignInNotice, string>> = {
 }
 
 export interface SignInPage {
-  /** Whether neither the host nor the path names a tenant, so that somebody has to. */
+  /** True where neither the host nor the path names a tenant, so that the person has to. */
   readonly asksTenant: boolean
   readonly notice?: SignInNotice | null
-  /** What somebody has typed as a reason before the sign-in was over: it is not lost. */
+  /** A reason that the person typed before the sign-in was over. */
   readonly reason?: string
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
@@ -34,12 +34,12 @@ export function signInPage({
     headers,
     title: 'Sign in',
     main: html`<h1>Sign in to see what waits for approval</h1>
-${notice !== null && alert(notices[notice])}<p>An agent wants to make a call that a person must approve first. Who may see it signs in with a token of the tenant.</p>
+${notice !== null && alert(notices[notice])}<p>An agent wants to make a call that a person must approve first. Sign in with your token to read it and to decide.</p>
 <form method="post">
 <input type="hidden" name="do" value="sign-in">
 ${reason !== '' && html`<input type="hidden" name="reason" value="${reason}">\n`}${asksTenant && tenantField}<label for="token">Token</label>
-<p class="help" id="token-help">Of a person, <code>gha_…</code>: an administrator of the tenant gives it. Your browser is not left with it, and
-you stay signed in for 8 hours.</p>
+<p class="help" id="token-help">A person’s token begins with <code>gha_</code>; an administrator of the tenant gives it to you. It is not kept in your browser.
+You stay signed in for 8 hours.</p>
 <input id="token" name="token" type="password" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="1024"${!asksTenant && html` required`} aria-describedby="token-help">
 <p class="buttons"><button type="submit">Sign in</button></p>
 </form>
@@ -49,7 +49,7 @@ the last part of this page’s address.</p>`,
 }
 
 const tenantField = html`<label for="tenant">Tenant</label>
-<p class="help" id="tenant-help">This address does not name it. A person’s token does, so with one this may stay empty.</p>
+<p class="help" id="tenant-help">This address does not name it. A person’s token names it; with the root token, type it here.</p>
 <input id="tenant" name="tenant" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="63" aria-describedby="tenant-help">
 `
 

@@ -1,5 +1,5 @@
 /**
- * Who is signed in at a page. The cookie holds no token: it has what a token is known by, sealed for one tenant and for a
+ * Signs people in at a page. The cookie holds no token: it holds the digest that a token is known by, sealed for one tenant and for a
  * time, and that is compared with what the tenant knows for every request. So a person who is removed, or whose token is
  * replaced, is out at once; and who gets hold of the cookie, or of the database, has no token (docs/decisions/0039-the-approval-page.md).
  */
@@ -13,7 +13,7 @@ export interface SignIn {
   readonly who: Who
   /** Tells it from every other, for what is bound to it: form-token.ts. */
   readonly id: string
-  /** Whether Cloudflare Access vouches, and there is no cookie to forget. */
+  /** True if Cloudflare Access vouches for them, so that there is no cookie to forget. */
   readonly byAccess: boolean
 }
 
@@ -28,7 +28,7 @@ const sealedSchema = z.object({
   until: z.number(),
 })
 
-/** Who is signed in, or null. `hadCookie`: somebody was. */
+/** The sign-in of a request, or null. `hadCookie`: it brings a cookie, which may be good no longer. */
 export async function signedIn(
   asked: AskedHere,
   nowMs: number,

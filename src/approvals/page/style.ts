@@ -1,4 +1,4 @@
-/** How the pages look: light and dark, on a phone and on a desk. PURE. */
+/** The style of the pages: light and dark, on a phone and on a desk. PURE. */
 export const STYLE = `
 :root { color-scheme: light dark;
   --page: #ffffff; --text: #1b1f24; --quiet: #57606a; --line: #d0d7de; --box: #f6f8fa;
@@ -22,6 +22,8 @@ a { color: var(--link) }
 dt { font-weight: 600; margin-top: .75rem }
 dd { margin: .125rem 0 0 }
 bdi, dd { unicode-bidi: isolate }
+bdi { white-space: pre-wrap }
+.beginning bdi { white-space: normal }
 dt, dd, .list li { overflow: clip; overflow-clip-margin: 6px }
 code, pre { font: .9375rem/1.5 ui-monospace, monospace }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: 6px; direction: ltr; margin: .25rem 0; overflow: clip;

@@ -1,5 +1,5 @@
 /**
- * What a call carries, for the person who decides: every value, with what it is. Long ones are folded, and whole. A value
+ * Shows the person who decides every value that a call carries, with its type. Long values are folded, and whole. A value
  * cannot be taken for a part of the page: each stands in a box of its own. PURE.
  */
 import { isLiteral } from '../../exact-json.ts'
@@ -13,7 +13,7 @@ import { countMarked, inline, lines } from './visible.ts'
 /** More than that is folded: characters, and lines. */
 const MOST_CHARS = 600
 const MOST_LINES = 12
-/** What is shown of a text that is folded: characters. */
+/** Characters of a folded text that are shown. */
 const BEGINNING = 160
 /** Deeper levels are indented like this one, so that they keep room on a phone. */
 const DEEPEST_INDENT = 12
@@ -95,7 +95,7 @@ function textBox(text: string): Html {
 interface Place {
   readonly ways: Ways
   readonly indent: number
-  /** What stands before the value in its line, and behind it. */
+  /** Text of the line before the value, and behind it. */
   readonly before: Html
   readonly after: string
 }
@@ -154,7 +154,7 @@ function kindOf(value: unknown): string {
   return isObject(value) ? `object of ${count(Object.keys(value).length, 'member')}` : 'number'
 }
 
-/** What to mind in a name and in all that is below it. */
+/** Warnings about a name and everything below it. */
 function notesOn(name: string, value: unknown): string[] {
   const texts = [name, ...textsIn(value)]
   const marked = texts.reduce((sum, text) => sum + countMarked(text), 0)

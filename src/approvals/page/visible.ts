@@ -15,15 +15,15 @@ const SPECIAL = new RegExp(
 
 /** A name or a sentence, within a line. */
 export function inline(text: string): Html {
-  return html`<bdi>${marked(text, false)}</bdi>`
+  return html`<bdi>${marked(text)}</bdi>`
 }
 
 /** A text of any length, with its lines: belongs into a `pre`. */
 export function lines(text: string): Html {
-  return marked(text, true)
+  return marked(text)
 }
 
-/** How many characters a text has that are shown by their codes. */
+/** The number of characters of a text that are shown by their codes. */
 export function countMarked(text: string): number {
   return piecesOf(text).reduce(
     (sum, { isUnseen, text: piece }) => sum + (isUnseen ? 1 : (piece.match(ODD)?.length ?? 0)),
@@ -31,31 +31,27 @@ export function countMarked(text: string): number {
   )
 }
 
-function marked(text: string, hasLines: boolean): Html {
-  return html`${piecesOf(text).map(({ text: piece, isUnseen }) => (isUnseen ? code(piece) : drawn(piece, hasLines)))}`
+function marked(text: string): Html {
+  return html`${piecesOf(text).map(({ text: piece, isUnseen }) => (isUnseen ? code(piece) : drawn(piece)))}`
 }
 
-function drawn(text: string, hasLines: boolean): Html {
+function drawn(text: string): Html {
   const parts: (Html | string)[] = []
   let start = 0
   for (const { index, groups, 0: match } of text.matchAll(SPECIAL)) {
-    parts.push(text.slice(start, index), special(match, groups ?? {}, hasLines))
+    parts.push(text.slice(start, index), special(match, groups ?? {}))
     start = index + match.length
   }
   parts.push(text.slice(start))
   return html`${parts}`
 }
 
-function special(
-  match: string,
-  groups: Readonly<Record<string, string | undefined>>,
-  hasLines: boolean,
-): Html {
+function special(match: string, groups: Readonly<Record<string, string | undefined>>): Html {
   if (groups.odd !== undefined || groups.cr !== undefined) return code(match)
   if (groups.edge !== undefined) return sign('·'.repeat(match.length))
-  if (groups.tab !== undefined) return hasLines ? html`${sign('→')}\t` : code(match)
+  if (groups.tab !== undefined) return html`${sign('→')}\t`
   const carriage = match.length > 1 && code('\r')
-  return hasLines ? html`${carriage}${sign('↵')}\n` : html`${carriage}${code('\n')}`
+  return html`${carriage}${sign('↵')}\n`
 }
 
 /** The brackets tell it from the same letters in a text, also where nothing is styled. */

@@ -1,4 +1,4 @@
-/** What is seen and decided at the page of an approval, by whom, and what goes wrong with it. */
+/** Reading and deciding at the page of an approval, by each role, and every refusal. */
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Env } from '../../../src/env.ts'
@@ -51,10 +51,10 @@ describe('whoever may decide', () => {
       'A call waits for approval Nobody has decided yet.',
       'Tool track_logout',
       'Server legiti',
-      'Why it needs a person Ask Ana.',
+      'Message of the policy Ask Ana.',
       `account_id text, ${ACCOUNT.length} characters ${ACCOUNT}`,
       'Grant bot',
-      'Whose agent it is ana',
+      'Owner ana',
       'Account Not logged in.',
       'Client test 1 (as it calls itself)',
       `Rule of the policy ${RULE}`,
