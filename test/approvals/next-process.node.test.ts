@@ -83,7 +83,8 @@ describe.skipIf(bareWorkerdMissing !== null)(`the next process ${bareWorkerdMiss
     })
     await gateway.kill9()
     await gateway.start()
-    expect((await process(args)).id).toBe(first.id)
+    // Another _meta makes it no other call; what is shown is that of the last time.
+    expect((await process(args, { ...meta, progressToken: 'q' })).id).toBe(first.id)
     expect(await api('GET', `approvals/${first.id}`)).toMatchObject({
       server: 'bank',
       tool: 'echo',
@@ -94,7 +95,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`the next process ${bareWorkerdMiss
           amount: '1000000.01',
           card: { number: '(concealed string)', kind: 'debit-card' },
         },
-        meta: { 'acme/purpose': 'rent-of-november', 'acme/secret': '(concealed string)', progressToken: 'p' },
+        meta: { 'acme/purpose': 'rent-of-november', 'acme/secret': '(concealed string)', progressToken: 'q' },
         concealed: ['args.card.number', '_meta.acme/secret'],
       },
     })
