@@ -67,7 +67,7 @@ function formsOf(uri: string): {
   readonly isCut: boolean
 } {
   const once = decoded(uri)
-  const texts = slashed([uri, unreserved(uri), once, decoded(once)])
+  const texts = slashed([uri, dotted(uri), unreserved(uri), once, decoded(once)])
   const few = new Few()
   const plain = resolvedForms(texts, few)
   const parsed = resolvedForms(
@@ -131,6 +131,15 @@ function unreserved(uri: string): string {
     const char = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
     return /[A-Za-z0-9._~-]/.test(char) ? char : encoded.toUpperCase()
   })
+}
+
+/** Dot segments of encoded dots as dot segments, and nothing else read: so parsers of URLs take them (WHATWG URL, "double-dot URL path segment"). */
+function dotted(uri: string): string {
+  if (!/%2e/i.test(uri)) return uri
+  return uri.replace(
+    /(^|[/\\])((?:\.|%2e){1,2})(?=[/\\?#]|$)/gi,
+    (_, before: string, segment: string) => before + segment.replaceAll(/%2e/gi, '.'),
+  )
 }
 
 /** Every percent-encoding read, as UTF-8; what is none stays. */
