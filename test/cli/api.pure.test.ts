@@ -412,13 +412,21 @@ describe('the audit trail', () => {
   })
 })
 
+test.each([
+  [true, 0],
+  [false, 1],
+])('a scan that is ok: %s ends with exit code %i', async (ok, code) => {
+  const { run } = gateway(JSON.stringify({ scan: { ok }, tools: [], drift_total: 0 }))
+  expect(await run('server scan crm')).toMatchObject({ code, out: expect.stringContaining(`ok: ${ok}`) })
+})
+
 test('secrets are sealed anew until nothing is left but what is stuck', async () => {
   const round = (resealed: number, left: number, stuck = 0, unknown = 0) =>
     JSON.stringify({ key: 'k2', resealed, left, stuck, pending: 0, unknown })
   const { run } = gateway(round(20, 5), round(4, 1, 1))
   expect(await run('secret rotate')).toEqual({
     code: 1,
-    out: 'sealed anew with k2: 24; left: 1\n1 of them no key opens: put the key back, or write them again; store tokens and kept answers end by themselves\nnothing of this tenant needs another key than k2\n',
+    out: 'sealed anew with k2: 24; left: 1\n1 of them no key opens: put the key back, or write them again; store tokens and kept answers end by themselves\nnothing else of this tenant needs another key than k2\n',
     err: '',
   })
   const { run: again } = gateway(round(0, 0, 0, 2))

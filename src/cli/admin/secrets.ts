@@ -109,7 +109,9 @@ function rotated(body: Json): Outcome {
       ...(Number(unknown) > 0
         ? [`${unknown} grants could not be asked what they hold: keep the old key until they can`]
         : []),
-      ...(isFree ? [`nothing of this tenant needs another key than ${key}`] : []),
+      ...(isFree
+        ? [`nothing${Number(stuck) > 0 ? ' else' : ''} of this tenant needs another key than ${key}`]
+        : []),
     ],
     errors: [],
     data: body,

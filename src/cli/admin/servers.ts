@@ -1,7 +1,8 @@
 /** `server …`: upstream servers. */
+import { isObject } from '../../json.ts'
 import { withVariables } from '../apply/variables.ts'
 import type { Command } from '../commands.ts'
-import { fine, type World } from '../outcome.ts'
+import { fine, PROBLEMS, type World } from '../outcome.ts'
 import { type Api, changed, Ended, type Json, part } from './api.ts'
 import { administer, file, keyOf, mistaken, ONE, objectIn } from './command.ts'
 import { member, shownList, shownThing, yamlLines } from './shown.ts'
@@ -112,7 +113,9 @@ export const serverCommands: readonly Command[] = [
     run: async (api, { operands: [name = ''] }) => {
       const { body } = await api.post(`${of(name)}/scan`)
       const { scan, tools, drift_total } = body
-      return fine([...yamlLines({ scan, tools, drift: drift_total })], body)
+      const shown = fine([...yamlLines({ scan, tools, drift: drift_total })], body)
+      // A script must not go on with tools that nobody has listed.
+      return isObject(scan) && scan.ok === false ? { ...shown, code: PROBLEMS } : shown
     },
   }),
   administer({
