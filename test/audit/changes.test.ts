@@ -37,7 +37,8 @@ it('writes a change down, and what is longer than anybody needs is cut', async (
 it('remembers everybody who ever had a grant', async () => {
   const names = await inTenant('changes-principals', (sql) => {
     sql.exec(
-      `INSERT INTO grants VALUES ('a', '', NULL, '"*"', x'00', 'tenant', 1, 1, NULL, NULL, 1, 0, 0, 0, NULL, '', 'auto')`,
+      `INSERT INTO grants (name, label, servers, secret_hash, origin, created_at, updated_at, revision, pushed)
+       VALUES ('a', '', '"*"', x'00', 'tenant', 1, 1, 1, 0)`,
     )
     sql.exec("DELETE FROM grants WHERE name = 'a'")
     return sql.exec('SELECT name FROM audit_principals').toArray()
