@@ -1,6 +1,7 @@
 /**
  * Real programs against the gateway: `npm run clients`, or `npm run clients -- NAME…` for some of them.
  *
+ *   --scenario approvals   calls that a person must approve; for Claude Code and mcporter unless others are named
  *   --folder FOLDER   keep what is installed there, for the next run
  *   --trace           print what each program did on the wire
  *   --json FILE       write everything that was seen
@@ -14,14 +15,16 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { browserMissing, startBrowser } from '../../test/support/node/browser.ts'
 import { install, nameOf, versionOf } from '../outside/install.ts'
 import { bareEnvironment, stopAll } from '../outside/processes.ts'
+import { approvalSteps, playApprovals } from './approvals.ts'
 import { behaviourOf } from './behaviour.ts'
 import { startModel } from './model/server.ts'
 import type { Connected, Program } from './program.ts'
 import { programs } from './programs/index.ts'
 import type { Report } from './report.ts'
-import { type Finding, play, required } from './scenario.ts'
+import { type Finding, play, required, steps } from './scenario.ts'
 import { printTable } from './table.ts'
 import { startWire, traceLine, type Wire } from './wire.ts'
 import { startWorld, type World } from './world.ts'
@@ -29,6 +32,7 @@ import { startWorld, type World } from './world.ts'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    scenario: { type: 'string', default: 'sessions' },
     folder: { type: 'string' },
     trace: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -43,7 +47,19 @@ if (unknown.length > 0) {
   console.error(`unknown: ${unknown.join(', ')}; allowed: ${programs.map(({ name }) => name).join(', ')}`)
   process.exit(2)
 }
-const wanted = programs.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+const isApprovals = values.scenario === 'approvals'
+if (!isApprovals && values.scenario !== 'sessions') {
+  console.error(`unknown scenario: ${values.scenario}; allowed: sessions, approvals`)
+  process.exit(2)
+}
+if (isApprovals && browserMissing !== null) {
+  console.error(`the page of an approval is tried in a browser; ${browserMissing}`)
+  process.exit(2)
+}
+const played: readonly string[] = isApprovals ? approvalSteps : steps
+const necessary = isApprovals ? played : required
+const named = positionals.length === 0 && isApprovals ? ['claude-code', 'mcporter'] : positionals
+const wanted = programs.filter(({ name }) => named.length === 0 || named.includes(name))
 const folder =
   values.folder === undefined ? await mkdtemp(join(tmpdir(), 'gatehouse-clients-')) : resolve(values.folder)
 const world = await startWorld()
@@ -60,12 +76,12 @@ try {
   await world.stop()
   if (values.folder === undefined) await rm(folder, { recursive: true, force: true })
 }
-printTable(reports)
+printTable(reports, played)
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(reports, null, 2)}\n`)
 process.exit(reports.some(hasFailed) || reports.every(({ problem }) => problem !== null) ? 1 : 0)
 
 function hasFailed({ findings }: Report): boolean {
-  return findings.some(({ step, isRight }) => isRight === false && required.includes(step))
+  return findings.some(({ step, isRight }) => isRight === false && necessary.includes(step))
 }
 
 async function tryOut(program: Program): Promise<Report> {
@@ -111,20 +127,44 @@ async function run(
 ): Promise<{ findings: readonly Finding[]; problem: string | null }> {
   const work = join(home, 'work')
   for (const one of [work, join(home, 'tmp')]) await mkdir(one, { recursive: true })
-  const tenant = await makeTenant(`lab-${program.name}`, program.sessions)
-  const model = await startModel(/auth_whoami/)
-  let connected: Connected | null = null
-  try {
+  const name = `lab-${program.name}`
+  const tenant = await makeTenant(name, program.sessions)
+  let processes = 0
+  /** A process of the program, in a folder and with a model of its own. */
+  const open = async (): Promise<Connected> => {
+    const own = join(work, String(++processes))
+    await mkdir(own)
+    const model = await startModel(/auth_whoami/)
     const { path, token } = tenant
     const env = bareEnvironment(home)
-    connected = await program.start({ installed, home, work, url: `${wire.url}${path}`, token, model, env })
+    const place = { installed, home, work: own, url: `${wire.url}${path}`, token, model, env }
+    const connected = await program.start(place).catch(async (error: unknown) => {
+      await model.stop()
+      throw error
+    })
+    const stop = async () => {
+      await connected.stop()
+      await model.stop()
+    }
+    return { ...connected, stop }
+  }
+  let connected: Connected | null = null
+  let browser: Awaited<ReturnType<typeof startBrowser>> | null = null
+  try {
+    if (isApprovals) {
+      browser = await startBrowser()
+      const { made, webhook } = tenant
+      const stage = { open, made, webhook, gateway, tenant: name, browser }
+      return { findings: await playApprovals(stage), problem: null }
+    }
+    connected = await open()
     const findings = await play({ name: program.name, connected, tenant, wire, gateway: gateway.url })
     return { findings, problem: null }
   } catch (error) {
     return { findings: [], problem: `cannot be started here: ${wordsOf(error)}` }
   } finally {
+    await browser?.close()
     await connected?.stop()
-    await model.stop()
     await tenant.stop()
   }
 }

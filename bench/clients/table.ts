@@ -1,8 +1,7 @@
 /** The lab's table: a program a line, a step a column, and below it what was not right, in words. */
 import type { Report } from './report.ts'
-import { steps } from './scenario.ts'
 
-export function printTable(reports: readonly Report[]): void {
+export function printTable(reports: readonly Report[], steps: readonly string[]): void {
   const width = Math.max(...reports.map(({ name, version }) => `${name} ${version}`.length))
   console.log(`\nSteps: ${steps.map((step, i) => `${i + 1} ${step}`).join(' · ')}`)
   console.log(

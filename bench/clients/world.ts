@@ -3,6 +3,9 @@ import { startBothEras } from '../../test/conformance/reference/stateless-era.ts
 import { adminApi, ROOT_TOKEN } from '../../test/support/node/admin-api.ts'
 import { type AuditDatabase, startAuditDatabase } from '../../test/support/node/audit-database.ts'
 import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
+import { type MisbehavingServer, startMisbehaving } from '../../test/support/node/misbehaving.ts'
+import { ASKED } from './approvals.ts'
+import { type Listener, startListener } from './listener.ts'
 import { startShapes } from './shapes-server.ts'
 
 /** Which session a request belongs to where it says nothing of one: docs/sessions.md. */
@@ -25,6 +28,10 @@ export interface Tenant {
   endTransport(id: string): Promise<number>
   /** Audit rows of calls so far, oldest first. */
   rows(): readonly AuditRow[]
+  /** How often the server behind `ASKED` has made the call with this text. */
+  made(text: string): number
+  /** Who is told of approvals. */
+  readonly webhook: Listener
   stop(): Promise<void>
 }
 
@@ -49,6 +56,7 @@ const policy = {
   default: 'allow',
   tools: {
     [LIMITED.native]: { limits: [{ ...limits[0], counter: 'native' }] },
+    [ASKED]: { require_approval: [{ conditions: [], on_deny: 'Ask Ana.' }] },
     [LIMITED.upstream]: { limits: [{ ...limits[0], counter: 'upstream' }] },
   },
 }
@@ -69,10 +77,19 @@ export async function startWorld(): Promise<World> {
     const gateway = await add(startBare(vars, { auditDb: database.address }))
     const upstream = await add(startBothEras())
     const shapes = await add(startShapes())
+    const crm = await add(startMisbehaving())
+    const webhook = await add(startListener())
     return {
       gateway,
       tenant: (name, sessions) =>
-        makeTenant(gateway.url, { ref: upstream.url, shapes: shapes.url }, name, sessions),
+        makeTenant(
+          gateway.url,
+          { ref: upstream.url, shapes: shapes.url, crm: crm.url },
+          name,
+          sessions,
+          crm,
+          webhook,
+        ),
       stop,
     }
   } catch (error) {
@@ -86,6 +103,8 @@ async function makeTenant(
   servers: Readonly<Record<string, string>>,
   name: string,
   sessions: SessionsSetting,
+  crm: MisbehavingServer,
+  webhook: Listener,
 ): Promise<Tenant> {
   const admin = adminApi(origin, name)
   const setIdle = async (idle_seconds: number) => {
@@ -97,6 +116,12 @@ async function makeTenant(
     await admin.putServer(server, { url })
     await admin.scan(server)
   }
+  const hooked = await fetch(`${origin}/api/v1/tenants/${name}/webhooks/lab`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${ROOT_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ url: webhook.url, events: ['approval.pending', 'approval.decided'] }),
+  })
+  if (!hooked.ok) throw new Error(`the webhook of ${name}: HTTP ${hooked.status} ${await hooked.text()}`)
   const document = { policy: 'lab', servers: ['session', 'legiti', ...Object.keys(servers)] }
   const token = await admin.putGrant(
     'agent',
@@ -112,6 +137,8 @@ async function makeTenant(
       const headers = { authorization: `Bearer ${token}`, 'mcp-session-id': id }
       return (await fetch(`${origin}/t/${name}/mcp`, { method: 'DELETE', headers })).status
     },
+    made: (text) => crm.executions(text),
+    webhook,
     rows: () => tail.rows.toSorted((a, b) => a.seq - b.seq),
     stop: tail.stop,
   }
