@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { stdin } from 'node:process'
 import type { Readable } from 'node:stream'
 import { getSystemErrorMessage } from 'node:util'
+import { UNWRITTEN } from './file-names.ts'
 import type { Content, HttpReply, HttpRequest } from './outcome.ts'
 
 /** Four bytes for each character that a policy may have; a file without end is not read to its end. */
@@ -44,8 +45,8 @@ export async function writeFileWhole(file: string, text: string | null): Promise
       return null
     }
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}.new`, text, { mode: 0o600, flush: true })
-    await rename(`${file}.new`, file)
+    await writeFile(`${file}${UNWRITTEN}`, text, { mode: 0o600, flush: true })
+    await rename(`${file}${UNWRITTEN}`, file)
     return null
   } catch (error) {
     return reasonOf(error)

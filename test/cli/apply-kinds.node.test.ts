@@ -155,6 +155,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
       expect({ code, data }).toEqual({
         code: 1,
         data: {
+          errors: expect.arrayContaining([{ problem: expect.stringContaining('nobody') }]),
           problems: expect.arrayContaining([expect.stringContaining('nobody')]),
           warnings: [expect.any(String)],
         },

@@ -5,6 +5,7 @@
  * forgets what the other is at.
  */
 import * as z from 'zod/v4'
+import { UNWRITTEN } from '../file-names.ts'
 import type { World } from '../outcome.ts'
 
 /** A request for something, exactly as it was sent. */
@@ -60,7 +61,10 @@ export async function openJournal(
     files.set(id, (files.get(id) ?? new Set()).add(file))
   }
   const left: Unfinished[] = []
+  /** Files of runs that died while they wrote one, or of runs that write one at this moment. */
+  const unwritten: string[] = []
   for (const name of (await world.list(own)) ?? []) {
+    if (name.startsWith(`${stem}~`) && name.endsWith(`.json${UNWRITTEN}`)) unwritten.push(`${own}/${name}`)
     if (name !== `${stem}.json` && !(name.startsWith(`${stem}~`) && name.endsWith('.json'))) continue
     const file = `${own}/${name}`
     for (const it of await readEntries(file, world)) {
@@ -89,6 +93,8 @@ export async function openJournal(
       // The older file is of several, and goes with the last of them.
       for (const id of settled)
         for (const file of files.get(id) ?? []) if (!open.has(file)) await world.write(file, null)
+      // Nothing was asked with what they were to say. One that was being written when this run began has its name by now.
+      for (const file of unwritten) await world.write(file, null)
     },
   }
 }
