@@ -170,7 +170,8 @@ function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldCon
       asked.rule,
       configVersion,
       asked.message,
-      asked.base === null ? '' : approvalUrl(asked.base, id),
+      // A Worker of an earlier version, while this one is rolled out, does not say it.
+      (asked.base ?? null) === null ? '' : approvalUrl(asked.base ?? '', id),
     ],
     ...[nowMs, nowMs + expiresInMs],
   )
