@@ -171,7 +171,7 @@ function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldCon
       configVersion,
       asked.message,
       // A Worker of an earlier version, while this one is rolled out, does not say it.
-      (asked.base ?? null) === null ? '' : approvalUrl(asked.base ?? '', id),
+      asked.base ? approvalUrl(asked.base, id) : '',
     ],
     ...[nowMs, nowMs + expiresInMs],
   )
