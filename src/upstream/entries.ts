@@ -17,6 +17,7 @@ import {
   someText,
   text,
 } from './fitting.ts'
+import { compilable } from './output-schema.ts'
 
 export const entryKinds = ['tools', 'prompts', 'resources', 'resourceTemplates'] as const
 export type EntryKind = (typeof entryKinds)[number]
@@ -188,16 +189,24 @@ function inputSchema(era: Era): Fit {
   }
 }
 
-/** A result's schema that clients of the era refuse, a list of tools and all, is kept from them. */
+/** A result's schema that clients of the era refuse, a list of tools or a call and all, is kept from them. */
 const outputSchema: Readonly<Record<Era, Fit>> = {
   session: keptIfRefused((value, path) => {
-    const schema = ofArguments.session(value, path) as Entry
+    const schema = compiled('session', value, path)
     if (schema.type === 'object') return schema
     // Structured content is an object in this era, so a schema that leaves the type open means one.
     if (schema.type === undefined || schema.type === null) return { ...schema, type: 'object' }
     throw new Misfit(path, schema.type, '"object"')
   }),
-  stateless: keptIfRefused(ofArguments.stateless),
+  stateless: keptIfRefused((value, path) => compiled('stateless', value, path)),
+}
+
+function compiled(era: Era, value: unknown, path: Path): Entry {
+  const fitted = ofArguments[era](value, path) as Entry
+  const { type, ...others } = fitted
+  const schema = compilable(type === null ? others : fitted, era)
+  if (schema === null) throw new Misfit(path, value, 'a JSON Schema that clients can compile')
+  return schema
 }
 
 function keptIfRefused(shape: Fit): Fit {

@@ -15,6 +15,8 @@ export type ListName = keyof typeof listMethods
 export interface Judge {
   /** Why the client refuses a list with these entries, or null where it takes it. */
   refusal(kind: ListName, entries: readonly unknown[]): Promise<string | null>
+  /** Why the client refuses to call a tool that it is shown, or null where it calls it. */
+  refusalToCall(tool: { readonly name: string }): Promise<string | null>
 }
 
 interface Message {
@@ -59,6 +61,8 @@ class Answering {
       return { result: { ...envelope, supportedVersions: ['2026-07-28'], capabilities } }
     const kind = Object.entries(listMethods).find(([, its]) => its === method)?.[0]
     if (kind !== undefined) return { result: { ...envelope, [kind]: this.entries } }
+    // A tool error, for its structure need not fit the schema.
+    if (method === 'tools/call') return { result: { ...envelope, content: [], isError: true } }
     return { error: { code: -32_601, message: 'Method not found' } }
   }
 }
@@ -82,6 +86,7 @@ interface Lister {
   listPrompts(): Promise<unknown>
   listResources(): Promise<unknown>
   listResourceTemplates(): Promise<unknown>
+  callTool(params: { readonly name: string }): Promise<unknown>
 }
 
 function judgeWith(transport: Answering, client: Lister): Judge {
@@ -91,15 +96,25 @@ function judgeWith(transport: Answering, client: Lister): Judge {
     resources: () => client.listResources(),
     resourceTemplates: () => client.listResourceTemplates(),
   }
+  const refusalOf = async (work: () => Promise<unknown>): Promise<string | null> => {
+    try {
+      await work()
+      return null
+    } catch (error) {
+      return String(error)
+    }
+  }
   return {
-    refusal: async (kind, entries) => {
+    refusal: (kind, entries) => {
       transport.entries = entries
-      try {
-        await asks[kind]()
-        return null
-      } catch (error) {
-        return String(error)
-      }
+      return refusalOf(asks[kind])
+    },
+    refusalToCall: (tool) => {
+      transport.entries = [tool]
+      return refusalOf(async () => {
+        await client.listTools()
+        await client.callTool({ name: tool.name })
+      })
     },
   }
 }
