@@ -1,6 +1,6 @@
 /** The call that an admission is measured with: of a tool with one limit, which is never reached. */
+import type { Intent } from '../src/contract/principal.ts'
 import type { Charge } from '../src/policy/model.ts'
-import type { Intent } from '../src/principal/contract.ts'
 
 /** Of the token that asks. */
 export const secretHash = new Uint8Array(32).fill(7)

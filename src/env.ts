@@ -1,22 +1,21 @@
-import type { ExchangeObject } from './bridge/exchange-object.ts'
-import type { LegitiStandIn } from './dev/stand-in.ts'
-import type { PrincipalObject } from './principal/object.ts'
-import type { TenantCounters } from './tenant/counters-object.ts'
-import type { TenantDirectory } from './tenant/directory-object.ts'
-import type { TenantObject } from './tenant/object.ts'
+import type { CountersCalls } from './contract/counters-calls.ts'
+import type { DirectoryCalls } from './contract/directory-calls.ts'
+import type { PrincipalCalls } from './contract/principal-calls.ts'
+import type { StandInCalls } from './contract/stand-in.ts'
+import type { TenantCalls } from './contract/tenant-calls.ts'
 
 /** The bindings of `wrangler.toml`, its variables and the deployment's secrets. */
 export interface Env {
-  readonly PRINCIPAL: DurableObjectNamespace<PrincipalObject>
+  readonly PRINCIPAL: DurableObjectNamespace<PrincipalCalls>
   /** What an administrator has set up, one object a tenant. */
-  readonly TENANT: DurableObjectNamespace<TenantObject>
+  readonly TENANT: DurableObjectNamespace<TenantCalls>
   /** Which tenants there are, one object for all. */
-  readonly DIRECTORY: DurableObjectNamespace<TenantDirectory>
+  readonly DIRECTORY: DurableObjectNamespace<DirectoryCalls>
   /** Counters of limits with scope `tenant`, one object a tenant. */
-  readonly TENANT_COUNTERS: DurableObjectNamespace<TenantCounters>
+  readonly TENANT_COUNTERS: DurableObjectNamespace<CountersCalls>
   /** What passes between the eras and lasts longer than a request, one object an exchange. */
-  readonly EXCHANGE: DurableObjectNamespace<ExchangeObject>
-  readonly LEGITI_STAND_IN: DurableObjectNamespace<LegitiStandIn>
+  readonly EXCHANGE: DurableObjectNamespace
+  readonly LEGITI_STAND_IN: DurableObjectNamespace<StandInCalls>
   /** Where audit rows are carried to. Absent on a bare runtime: then they stay in their objects, for 30 days. */
   readonly AUDIT_DB?: D1Database
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */

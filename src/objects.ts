@@ -1,13 +1,12 @@
 /** Every Durable Object of a tenant is named, and so found, here. */
-import type { ExchangeObject } from './bridge/exchange-object.ts'
+import type { CountersCalls } from './contract/counters-calls.ts'
+import type { DirectoryCalls } from './contract/directory-calls.ts'
+import type { PrincipalCalls } from './contract/principal-calls.ts'
+import type { TenantCalls } from './contract/tenant-calls.ts'
 import type { Env } from './env.ts'
-import type { PrincipalObject } from './principal/object.ts'
-import type { TenantCounters } from './tenant/counters-object.ts'
-import type { TenantDirectory } from './tenant/directory-object.ts'
-import type { TenantObject } from './tenant/object.ts'
 
-export type PrincipalStub = DurableObjectStub<PrincipalObject>
-export type TenantStub = DurableObjectStub<TenantObject>
+export type PrincipalStub = DurableObjectStub<PrincipalCalls>
+export type TenantStub = DurableObjectStub<TenantCalls>
 
 type Bindings<Name extends 'PRINCIPAL' | 'TENANT' | 'TENANT_COUNTERS' | 'EXCHANGE'> = Pick<
   Env,
@@ -32,7 +31,7 @@ export function tenantObject(
 }
 
 /** Which tenants there are: one object for all of them, with nothing but their names. */
-export function tenantDirectory({ DIRECTORY }: Pick<Env, 'DIRECTORY'>): DurableObjectStub<TenantDirectory> {
+export function tenantDirectory({ DIRECTORY }: Pick<Env, 'DIRECTORY'>): DurableObjectStub<DirectoryCalls> {
   return DIRECTORY.getByName('tenants')
 }
 
@@ -40,7 +39,7 @@ export function tenantDirectory({ DIRECTORY }: Pick<Env, 'DIRECTORY'>): DurableO
 export function tenantCounters(
   { TENANT_COUNTERS, IGNORE_JURISDICTION }: Bindings<'TENANT_COUNTERS'>,
   tenant: string,
-): DurableObjectStub<TenantCounters> {
+): DurableObjectStub<CountersCalls> {
   return placed(TENANT_COUNTERS, tenant, IGNORE_JURISDICTION).getByName(tenant)
 }
 
@@ -48,7 +47,7 @@ export function tenantCounters(
 export function exchangeObjects(
   { EXCHANGE, IGNORE_JURISDICTION }: Bindings<'EXCHANGE'>,
   tenant: string,
-): DurableObjectNamespace<ExchangeObject> {
+): DurableObjectNamespace {
   return placed(EXCHANGE, tenant, IGNORE_JURISDICTION)
 }
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 const src = fileURLToPath(new URL('../src', import.meta.url))
 const pure = [
-  'audit/row.ts',
+  'contract/audit-row.ts',
   'canonical-json.ts',
   'policy',
   'legiti/tools',

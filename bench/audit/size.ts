@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { type AuditRow, fields } from '../../src/audit/row.ts'
+import { type AuditRow, fields } from '../../src/contract/audit-row.ts'
 
 const rows = Number(process.argv[2] ?? 50_000)
 const columns = [...fields, 'hash'] as const

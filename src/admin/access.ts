@@ -1,10 +1,10 @@
 /** Who Cloudflare Access says is there: its JWT, checked as its documentation asks. */
 import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { asciiLowerCase } from '../ascii.ts'
+import type { AccessApplication } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
-import type { AccessApplication } from '../tenant/config.ts'
 
 const HEADER = 'cf-access-jwt-assertion'
 const LONGEST_JWT = 16 * 1024

@@ -3,10 +3,10 @@
  * person says of it, is asked of the principal that holds the call, so that it holds for the next request.
  */
 import * as z from 'zod/v4'
-import { type ApprovalView, approvalStates, type JudgedApproval } from '../approvals/contract.ts'
 import { grantOfApproval } from '../approvals/id.ts'
 import { judgedApproval } from '../approvals/judged.ts'
 import { whyNoContent } from '../approvals/no-content.ts'
+import { type ApprovalView, approvalStates, type JudgedApproval } from '../contract/approvals.ts'
 import { problem } from '../errors.ts'
 import { errorName, log } from '../log.ts'
 import { type PrincipalStub, principalObject } from '../objects.ts'

@@ -1,6 +1,6 @@
 /** Takes a person's decision about a call that waits, over the administration API or on a page. */
-import type { DecideAnswer, DecideRequest } from '../approvals/contract.ts'
 import { grantOfApproval } from '../approvals/id.ts'
+import type { DecideAnswer, DecideRequest } from '../contract/approvals.ts'
 import type { Env } from '../env.ts'
 import { principalObject, tenantObject } from '../objects.ts'
 import type { Who } from './who.ts'

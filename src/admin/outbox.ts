@@ -3,12 +3,11 @@
  * again.
  */
 import * as z from 'zod/v4'
+import type { Destination, ListedEvent } from '../contract/outbox.ts'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
-import type { Destination } from '../principal/destination.ts'
-import type { ListedEvent } from '../principal/outbox.ts'
 import { at } from './answers.ts'
 import { answer, limitQuery, pageOf, type Route, route } from './route.ts'
 

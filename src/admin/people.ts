@@ -1,7 +1,7 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
 import * as z from 'zod/v4'
+import type { PersonView } from '../contract/tenant.ts'
 import { object } from '../policy/fragments.ts'
-import type { PersonView } from '../tenant/contract.ts'
 import { personSchema } from '../tenant/person-document.ts'
 import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
 import { personRoles } from './roles.ts'

@@ -2,6 +2,7 @@
 import * as z from 'zod/v4'
 import { changesBetween } from '../cli/changes.ts'
 import type { Source } from '../cli/meaning.ts'
+import type { PolicySummary, PolicyView } from '../contract/tenant.ts'
 import { offWarnings } from '../native/named-tools.ts'
 import { object } from '../policy/fragments.ts'
 import type { KnownTools } from '../policy/known-tools.ts'
@@ -9,7 +10,6 @@ import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
-import type { PolicySummary, PolicyView } from '../tenant/contract.ts'
 import {
   at,
   demoKeeps,

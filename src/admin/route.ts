@@ -14,9 +14,9 @@
  *     )
  */
 import * as z from 'zod/v4'
+import type { By, Expected } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
 import type { TenantStub } from '../objects.ts'
-import type { By, Expected } from '../tenant/contract.ts'
 import type { AdminContext } from './answers.ts'
 import type { Role } from './roles.ts'
 import type { Who } from './who.ts'

@@ -1,8 +1,8 @@
 /** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
 import * as z from 'zod/v4'
+import type { By, SecretView } from '../contract/tenant.ts'
 import type { TenantStub } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
-import type { By, SecretView } from '../tenant/contract.ts'
 import { MOST_ORIGINS, readOrigins } from '../tenant/origins.ts'
 import { headerValueProblem } from '../tenant/static-headers.ts'
 import { at, invalid, nameProblem, page, refusal, removal, tagged, toldOf } from './answers.ts'

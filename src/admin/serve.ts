@@ -3,13 +3,13 @@
  * work. Whoever may not know whether a tenant exists gets the same bytes whether it does or not.
  */
 import type { Hono } from 'hono'
+import type { Expected } from '../contract/tenant.ts'
 import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
 import { tenantObject } from '../objects.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem } from '../policy/problem.ts'
-import type { Expected } from '../tenant/contract.ts'
 import { type AdminContext, invalid, nameProblem } from './answers.ts'
 import { type ReadDocument, readJson, readJsonOrYaml } from './document.ts'
 import { once } from './once.ts'

@@ -3,6 +3,7 @@
  * as any other session does: once, with its streams, and with one logout for Legiti.
  */
 import * as z from 'zod/v4'
+import type { SessionView } from '../contract/principal.ts'
 import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { problem } from '../errors.ts'
@@ -10,7 +11,6 @@ import { isName } from '../gateway/token.ts'
 import { accountId } from '../legiti/fields.ts'
 import { principalObject, type TenantStub } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
-import type { SessionView } from '../principal/contract.ts'
 import { at } from './answers.ts'
 import { answer, jsonBody, limitQuery, pageOf, type Route, route } from './route.ts'
 

@@ -1,11 +1,11 @@
 /** The administration API of a tenant itself: its settings. */
 import * as z from 'zod/v4'
+import { type TenantDocument, tenantDocument } from '../contract/config.ts'
+import type { DeletionView, TenantView } from '../contract/tenant.ts'
 import { DEMO_GRANT, DEMO_TENANT, demoDocument, isDemo } from '../demo/demo.ts'
 import { problem } from '../errors.ts'
 import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../session/addresses.ts'
-import { type TenantDocument, tenantDocument } from '../tenant/config.ts'
-import type { DeletionView, TenantView } from '../tenant/contract.ts'
 import { at, demoKeeps, invalid, refusal, tagged, toldOf } from './answers.ts'
 import { answer, type Call, jsonBody, type Route, route, toldMembers } from './route.ts'
 import { withoutEffect } from './without-effect.ts'

@@ -1,5 +1,5 @@
 /** Who uses the administration API: the deployment's owner, or a person of the tenant that the path names. */
-
+import type { PersonView } from '../contract/tenant.ts'
 import { DEMO_ROOT_TOKEN, DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
@@ -8,7 +8,6 @@ import { bearerToken, hasGoodCheck, isName } from '../gateway/token.ts'
 import { tenantObject } from '../objects.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { sha256 } from '../sha256.ts'
-import type { PersonView } from '../tenant/contract.ts'
 import { accessEmail, hasAssertion, isPlausible, trustedIn } from './access.ts'
 import type { AdminContext } from './answers.ts'
 import { includes, type PersonRole, type Role } from './roles.ts'

@@ -1,7 +1,7 @@
 /** Settings of a tenant to which this deployment could give no effect: refused, and not taken and forgotten. */
+import { DEFAULT_RETENTION_DAYS, type TenantDocument } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { secretKeys } from '../secrets/seal.ts'
-import { DEFAULT_RETENTION_DAYS, type TenantDocument } from '../tenant/config.ts'
 
 /** What is said in vain, each with what is allowed; none where all of it has an effect. */
 export function withoutEffect(env: Env, { audit, identity }: TenantDocument): string[] {

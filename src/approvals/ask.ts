@@ -1,10 +1,10 @@
 /** Asks the principal for a call that a person may have to approve. */
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { HeldAnswer } from '../contract/principal.ts'
 import { askPlanned, type Passage, type Planned, principalOf } from '../gateway/admission.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
-import type { HeldAnswer } from '../principal/contract.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
 import type { Answers } from './continuation.ts'
 import { grantOfApproval } from './id.ts'
 

@@ -2,11 +2,11 @@
  * What an approver is shown of a call that waits: its arguments with their values, and the `_meta` that rides along, without
  * what is concealed, and no longer than what can be kept. PURE.
  */
+import type { ApprovalContent, Omitted } from '../contract/approvals.ts'
 import { parseExact } from '../exact-json.ts'
 import { jsonType } from '../json.ts'
 import { type ConcealedPath, formatPath } from '../policy/path.ts'
 import { type Concealed, conceal, type JsonObject } from './conceal.ts'
-import type { ApprovalContent, Omitted } from './contract.ts'
 
 /** More of a call is not kept: bytes of its JSON in UTF-8. A hundred calls of a grant may wait. */
 export const MOST_CONTENT_BYTES = 64 * 1024

@@ -1,8 +1,8 @@
 /** Asks for an approval with the values that its call carries: for those alone who may decide about it. */
+import type { JudgedApproval } from '../contract/approvals.ts'
 import type { Env } from '../env.ts'
 import { principalObject } from '../objects.ts'
 import { readContent } from './content.ts'
-import type { JudgedApproval } from './contract.ts'
 import { grantOfApproval } from './id.ts'
 
 /** The approval and what it carries, asked of the principal that holds the call; null for an id that is of none. */

@@ -1,5 +1,5 @@
 /** Why a person who may see the values of a call sees none. PURE. */
-import type { NoContent } from './contract.ts'
+import type { NoContent } from '../contract/approvals.ts'
 
 const texts: Readonly<Record<NoContent, string>> = {
   decided: 'The values were erased when somebody decided.',

@@ -8,11 +8,11 @@
  * A crash between any two of them repeats what came after the last transaction; the database keeps the first of two
  * equal rows. So nothing is lost and nothing is doubled.
  */
+import type { AuditRow } from '../contract/audit-row.ts'
 import { errorName, log } from '../log.ts'
 import { chainRows } from './chain.ts'
 import { markCheckpoint } from './checkpoints.ts'
 import { markCarried, markFailed, markFrozen, type Progress, readProgress } from './progress.ts'
-import type { AuditRow } from './row.ts'
 import { putRows, StoreError } from './store.ts'
 
 /** An object's rows, in its own tables. */

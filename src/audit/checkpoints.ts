@@ -3,13 +3,7 @@
  * confirmed it. Whoever rewrites a log there, with all hashes anew, can neither have it cut nor hide where it was
  * rewritten. The same in a PrincipalObject and a TenantObject (docs/decisions/0017-checkpoints.md).
  */
-
-/** A row that was carried, and the hash that it had. */
-export interface Checkpoint {
-  readonly seq: number
-  /** As hex. */
-  readonly hash: string
-}
+import type { Checkpoint } from '../contract/audit-logs.ts'
 
 /** Rows from one to the next, or some more: a batch is confirmed as one. So many are hashed again to find a rewriting. */
 export const CHECKPOINT_EVERY = 1_000

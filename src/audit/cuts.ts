@@ -1,6 +1,6 @@
 /** What retention has written down of each log, in the tenant's object: where it is cut, and how far it was looked at. */
-import type { Checkpoint } from './checkpoints.ts'
-import type { Log } from './row.ts'
+import type { Checkpoint } from '../contract/audit-logs.ts'
+import type { Log } from '../contract/audit-row.ts'
 
 /** Where a log is cut. */
 export interface CutPlace extends Checkpoint {

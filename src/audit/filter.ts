@@ -1,8 +1,8 @@
 /** What is asked of the audit trail, as SQL. The tenant is never part of it: whoever asks names it apart. */
 import * as z from 'zod/v4'
+import { decisions, rowKinds } from '../contract/audit-row.ts'
+import { callOutcomeKinds } from '../contract/principal.ts'
 import { object } from '../policy/fragments.ts'
-import { callOutcomeKinds } from '../principal/contract.ts'
-import { decisions, rowKinds } from './row.ts'
 
 /** Fields that a query may name; each matches exactly. */
 export const filterFields = [

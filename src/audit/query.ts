@@ -1,6 +1,6 @@
 /** Reads the audit trail of one tenant: pages by time, and everything in the order in which it came. */
+import type { Log, StoredRow } from '../contract/audit-row.ts'
 import { type Filter, type Where, whereOf } from './filter.ts'
-import type { Log, StoredRow } from './row.ts'
 import { asked } from './store.ts'
 
 export type Order = 'newest' | 'oldest'

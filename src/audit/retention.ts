@@ -5,10 +5,10 @@
  * Logs with old rows are looked at in the order of their names, each in its turn and for its share, whatever becomes of
  * the others; how far the round is, is written down.
  */
+import type { Log } from '../contract/audit-row.ts'
 import { errorName, log } from '../log.ts'
 import { type Budget, type CutContext, type CutOutcome, cutLog, removeUpTo } from './cut-log.ts'
 import { readRound, unremoved, writeRound } from './cuts.ts'
-import type { Log } from './row.ts'
 import { asked, StoreError } from './store.ts'
 
 export interface RetentionContext extends CutContext {

@@ -1,5 +1,5 @@
 /** A row as the administration API shows it. Pure. */
-import type { AuditRow } from './row.ts'
+import type { AuditRow } from '../contract/audit-row.ts'
 
 /** What is shown of every row, whether it has been carried yet or not. */
 export interface ShownRow extends AuditRow {

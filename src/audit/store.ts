@@ -1,5 +1,5 @@
 /** The audit database: D1, one table for all tenants. Every statement names the tenant first. */
-import { type AuditRow, fields, type Log } from './row.ts'
+import { type AuditRow, fields, type Log } from '../contract/audit-row.ts'
 
 /** The database did not do what was asked; its message may quote a statement, so it is never logged. */
 export class StoreError extends Error {

@@ -3,12 +3,12 @@
  * with few grants, what is still where it was decided, so that a denial is seen at once. In no order but that of each
  * log's own arrival; a row that came twice after a reconnect is known by `grant`, `chain` and `seq`.
  */
+import type { LocalRows } from '../contract/audit-logs.ts'
+import { TENANT_LOG } from '../contract/audit-row.ts'
 import type { Env } from '../env.ts'
 import { principalObject, tenantObject } from '../objects.ts'
 import { type Filter, matches } from './filter.ts'
-import type { LocalRows } from './local.ts'
 import { lastArrived, readArrived } from './query.ts'
-import { TENANT_LOG } from './row.ts'
 import { type ShownRow, shownRow } from './shown.ts'
 
 export interface TailContext {

@@ -3,13 +3,12 @@
  * retention last cut a log to the head that the log's own object keeps, and on the way compared with those of other rows
  * that it has kept. That object is asked first: what it has been confirmed must be there.
  */
+import type { Checkpoint, Cut, LogEvidence } from '../contract/audit-logs.ts'
+import { type Log, TENANT_LOG } from '../contract/audit-row.ts'
 import type { Env } from '../env.ts'
 import { principalObject, tenantObject } from '../objects.ts'
 import { GENESIS, linkHash } from './chain.ts'
-import type { Checkpoint } from './checkpoints.ts'
-import type { Cut, LogEvidence } from './local.ts'
 import { firstUpTo, otherLogs, readLog, storedPrincipals } from './query.ts'
-import { type Log, TENANT_LOG } from './row.ts'
 
 /** One thing that is not as it was written. */
 export interface Finding {

@@ -1,6 +1,6 @@
 /** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Outgoing } from '../forward/deliver.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { SessionNames } from '../upstream/session.ts'
 import type { Step } from './steps.ts'

@@ -2,20 +2,19 @@
  * The demo tenant: one grant with a published token, for `wrangler dev` alone. It exists only while the
  * variable DEMO is "true", and only for requests that were made to this very machine.
  */
-
-import type { Env } from '../env.ts'
-import { log } from '../log.ts'
-import { isLocalRequest } from '../loopback.ts'
-import { toolsListed } from '../policy/known-tools.ts'
-import { sha256 } from '../sha256.ts'
 import {
   checkConfig,
   type TenantConfig,
   type TenantSettings,
   tenantConfig,
   versioned,
-} from '../tenant/config.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
+} from '../contract/config.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
+import type { Env } from '../env.ts'
+import { log } from '../log.ts'
+import { isLocalRequest } from '../loopback.ts'
+import { toolsListed } from '../policy/known-tools.ts'
+import { sha256 } from '../sha256.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
 import { DEMO_SECRET } from './token.ts'

@@ -1,9 +1,10 @@
 /** `/dev/legiti`: the stand-in over HTTP. Mounted in the local demo only. */
 import { Hono } from 'hono'
 import * as z from 'zod/v4'
+import { modes } from '../contract/stand-in.ts'
 import type { Env, WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
-import { modes, type Received } from './stand-in.ts'
+import type { Received } from './stand-in.ts'
 
 const behaviour = z.strictObject({ mode: z.enum(modes) })
 

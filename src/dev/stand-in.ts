@@ -3,10 +3,8 @@
  * it got and how it behaves are stored, so that an outage can be watched across restarts.
  */
 import { DurableObject } from 'cloudflare:workers'
+import type { Mode, StandInAnswer, StandInCalls } from '../contract/stand-in.ts'
 import type { Env } from '../env.ts'
-
-export const modes = ['ok', 'slow', 'fail', 'reject'] as const
-export type Mode = (typeof modes)[number]
 
 /** One request as it arrived, and what it was answered. */
 export interface Received {
@@ -17,15 +15,10 @@ export interface Received {
   readonly status: number
 }
 
-interface Answer {
-  readonly status: number
-  readonly body: Record<string, string | boolean>
-}
-
 const SLOW_MS = 10_000
 const MOST_EVENTS = 1_000
 
-export class LegitiStandIn extends DurableObject<Env> {
+export class LegitiStandIn extends DurableObject<Env> implements StandInCalls {
   readonly #sql: SqlStorage
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -47,7 +40,7 @@ export class LegitiStandIn extends DurableObject<Env> {
   }
 
   /** Takes one request and answers as told. Refused ones are recorded, too: they did arrive. */
-  async take(method: string, path: string, body: unknown): Promise<Answer> {
+  async take(method: string, path: string, body: unknown): Promise<StandInAnswer> {
     const mode = this.mode()
     if (mode === 'slow') await scheduler.wait(SLOW_MS)
     const answer = answerTo(mode, method, path)
@@ -67,7 +60,7 @@ export class LegitiStandIn extends DurableObject<Env> {
 }
 
 /** Answers in the forms that are known of Legiti: 201 to POST, 200 otherwise, and its two kinds of error. */
-function answerTo(mode: Mode, method: string, path: string): Answer {
+function answerTo(mode: Mode, method: string, path: string): StandInAnswer {
   if (mode === 'fail') return { status: 503, body: { message: 'The stand-in was told to fail' } }
   if (mode === 'reject') {
     return { status: 400, body: { error_message: 'The stand-in was told to reject', error_code: 'rejected' } }

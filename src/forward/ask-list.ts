@@ -1,16 +1,15 @@
 /** Asks a server for a whole list in the session of a request that was admitted, for what is decided by it. */
-
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Admitted } from '../contract/principal.ts'
+import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
 import type { Passage } from '../gateway/admission.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
-import type { Admitted } from '../principal/contract.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'

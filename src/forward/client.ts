@@ -4,8 +4,8 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
+import type { Admitted } from '../contract/principal.ts'
 import { isObject } from '../json.ts'
-import type { Admitted } from '../principal/contract.ts'
 import type { Era } from '../revisions.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { capabilitiesWithoutTasks } from './tasks.ts'

@@ -1,6 +1,6 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
 import { bridge } from '../bridge/bridge.ts'
-import type { Settled, UpstreamSession } from '../principal/contract.ts'
+import type { Settled, UpstreamSession } from '../contract/principal.ts'
 import { type Era, hasBatches } from '../revisions.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
 import { type Capability, neededFor } from '../upstream/declared.ts'

@@ -2,8 +2,8 @@
  * Cancellations that reach another isolate than the one that brings the request to its server. A request that takes long asks its
  * principal for them; whoever gets one that is about nothing here tells the principal. Plain calls do neither.
  */
+import type { TakenBack } from '../contract/principal.ts'
 import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
-import type { TakenBack } from '../principal/taken-back.ts'
 import { isRpcId, type RpcId } from '../upstream/rpc.ts'
 import { notify } from '../upstream/session.ts'
 import { type Conversation, forget } from './partner.ts'

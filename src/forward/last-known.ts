@@ -1,9 +1,9 @@
 /** A server's tools as they were last listed, for when it cannot be asked, and what is pinned of them. */
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import { parseExact } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { serverKey } from '../upstream/which.ts'
 import { isTool, type Tool } from './all-tools.ts'

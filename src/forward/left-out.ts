@@ -2,7 +2,7 @@
  * Prompts, resources and templates that are kept from lists because they do not fit, told to the tenant's object for the
  * server's status. Tools are told with their listing (pinning.ts).
  */
-import type { LeftOutReport } from '../upstream/config.ts'
+import type { LeftOutReport } from '../contract/upstream.ts'
 import { report } from '../upstream/health.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { serverKey } from '../upstream/which.ts'

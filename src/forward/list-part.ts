@@ -1,8 +1,8 @@
 /** What one server contributes to a merged list: asked, made to fit what clients take, named for the list, and written. */
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { type EntryKind, fitEntry, naming } from '../upstream/entries.ts'
 import { exposedName, exposeUri } from '../upstream/names.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'

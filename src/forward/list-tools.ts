@@ -1,9 +1,9 @@
 /** `tools/list` of one upstream server: compared with its pins, then filtered by the policy. */
+import type { CompiledConfig } from '../contract/compiled.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isListed } from '../policy/decide.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'

@@ -2,10 +2,10 @@
  * Whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for
  * one: a policy speaks of tools by the names that they are listed by, so `DROP` or `drop ` would pass where `drop` is hidden.
  */
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Verdict } from '../contract/tenant.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Passage } from '../gateway/admission.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { Verdict } from '../tenant/contract.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
 import { allTools, isTool, type Tool } from './all-tools.ts'

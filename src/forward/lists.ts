@@ -2,6 +2,9 @@
  * The lists of everything that a grant reaches. Every server is asked at once and within a bound, so that one that is
  * slow or dead costs no more than its own part; what is left out is said in the result's `_meta`.
  */
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { AskedUpstream } from '../contract/principal.ts'
+import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { admittedIn, askPlanned } from '../gateway/admission.ts'
@@ -9,9 +12,6 @@ import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { listedTools, reachableServers } from '../native/catalogue.ts'
-import type { AskedUpstream } from '../principal/contract.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import { listSecondsOf, type UpstreamConfig } from '../upstream/config.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
 import { forEachServer } from './each-server.ts'

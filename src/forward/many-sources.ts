@@ -1,8 +1,8 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
+import type { UpstreamSession } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import { closeQuietly } from '../gateway/feed.ts'
-import type { UpstreamSession } from '../principal/contract.ts'
 import type { FeedMessage } from '../principal/feed-messages.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
 import { isSameServer } from '../upstream/which.ts'

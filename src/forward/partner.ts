@@ -4,8 +4,8 @@
  */
 import { keepIntroduction } from '../bridge/introduce.ts'
 import { isMark, sessionAmong } from '../bridge/mark.ts'
+import type { ClaimRequest, UpstreamSession } from '../contract/principal.ts'
 import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
-import type { ClaimRequest, UpstreamSession } from '../principal/contract.ts'
 import { discover } from '../upstream/discover.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import type { UpstreamLink } from '../upstream/link.ts'

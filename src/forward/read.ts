@@ -2,9 +2,10 @@
  * The life of one request to read from an upstream server: find, decide, admit, deliver, settle. It is decided as a call of a
  * tool is, in the one question to the principal, and answered in the protocol's own words.
  */
-
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { continueExchange } from '../bridge/exchange-call.ts'
+import type { Admitted } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { type Admission, admittedIn, afterAnswer, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
@@ -16,8 +17,6 @@ import { settleLater } from '../gateway/outcomes.ts'
 import { SESSION_META_KEY } from '../gateway/session-handle.ts'
 import { isObject } from '../json.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
-import type { Admitted } from '../principal/contract.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { isRefunded } from '../upstream/problem.ts'
 import type { Ending } from '../upstream/reception.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'

@@ -1,14 +1,13 @@
 /** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
-
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Admitted, AskedUpstream } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import { problem } from '../errors.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { admittedIn, askPlanned, type Passage } from '../gateway/admission.ts'
 import { answer, refuse } from '../gateway/answer.ts'
 import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
-import type { Admitted, AskedUpstream } from '../principal/contract.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { callUpstream } from './call.ts'
 import { type Client, ownerOf, sessionClient, statelessClient } from './client.ts'

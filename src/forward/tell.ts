@@ -1,13 +1,12 @@
 /** Passes on what is not answered: a client's notifications, and its answers to requests of the server. */
-
 import { sessionAmong } from '../bridge/mark.ts'
 import { crossing } from '../bridge/notifications.ts'
+import type { AskedUpstream } from '../contract/principal.ts'
 import type { Passage } from '../gateway/admission.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import { log } from '../log.ts'
-import type { AskedUpstream } from '../principal/contract.ts'
 import { aboutQuestion } from '../upstream/asker.ts'
 import { describe, type UpstreamProblem } from '../upstream/problem.ts'
 import { isRpcId } from '../upstream/rpc.ts'

@@ -3,11 +3,11 @@
  * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
  * in a session that takes the place of another.
  */
+import type { Wish, Wishes } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
 import { isObject } from '../json.ts'
 import { log } from '../log.ts'
-import type { Wish, Wishes } from '../principal/contract.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'

@@ -2,21 +2,20 @@
  * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale is told
  * the current one and decides again, so that a changed policy holds for the very next request.
  */
-
 import type { ClientName } from '../audit/client.ts'
-import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
-import { CROWDED_RETRY_SECONDS } from '../native/crowded.ts'
-import { principalObject } from '../objects.ts'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { TenantConfig } from '../contract/config.ts'
 import {
   type AdmitAnswer,
   type AdmitRequest,
   type Admitted,
   type Intent,
   isOnRecord,
-} from '../principal/contract.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { TenantConfig } from '../tenant/config.ts'
+} from '../contract/principal.ts'
+import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
+import { CROWDED_RETRY_SECONDS } from '../native/crowded.ts'
+import { principalObject } from '../objects.ts'
 import type { Lost } from './as-written.ts'
 import { countFailure } from './failures.ts'
 import type { Claim } from './identity.ts'

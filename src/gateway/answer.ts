@@ -1,6 +1,5 @@
 /** From an admission to an HTTP answer. */
-
-import type { Admitted, Intent } from '../principal/contract.ts'
+import type { Admitted, Intent } from '../contract/principal.ts'
 import { type Admission, ask, type Passage, refusalOf } from './admission.ts'
 import { unauthorized } from './identity.ts'
 import { codes, type Refusal, type RequestId, refusalResponse } from './jsonrpc.ts'

@@ -1,4 +1,5 @@
 /** From a message to the answer of whoever it is for. */
+import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Env } from '../env.ts'
 import { isLiteral } from '../exact-json.ts'
 import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
@@ -8,7 +9,6 @@ import { dispatchSingle } from '../forward/single.ts'
 import { listedTools, type Reach, reachableServers } from '../native/catalogue.ts'
 import { isDeployedName } from '../native/deployed.ts'
 import { sessionEraVersions } from '../revisions.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
 import { afterAnswer, ask, askPlanned, type Passage } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { runBatch } from './batch.ts'

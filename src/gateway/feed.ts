@@ -1,6 +1,6 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
+import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
 import { errorName, log } from '../log.ts'
-import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../principal/contract.ts'
 import { type Admission, learn, type Passage, principalOf, question } from './admission.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */

@@ -3,8 +3,8 @@
  * configurations themselves, which never change once they have a version. Never an authority: the principal
  * checks the token and the version of every request.
  */
-import { type CompiledConfig, compile } from '../tenant/compiled.ts'
-import type { TenantConfig } from '../tenant/config.ts'
+import { type CompiledConfig, compile } from '../contract/compiled.ts'
+import type { TenantConfig } from '../contract/config.ts'
 
 const MOST_TOKENS = 10_000
 const MOST_CONFIGS = 500

@@ -1,5 +1,6 @@
 /** The native server `legiti`: what each of its tools does with good arguments. */
 import * as z from 'zod/v4'
+import type { Admitted } from '../contract/principal.ts'
 import { isObject } from '../json.ts'
 import { failure, passedOn, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
@@ -11,7 +12,6 @@ import {
   type Preparation,
   sessionHandle,
 } from '../native/tool.ts'
-import type { Admitted } from '../principal/contract.ts'
 import { findCardNumber } from './card.ts'
 import { askLegiti, type LegitiAnswer } from './client.ts'
 import { retryAfterMs } from './schedule.ts'

@@ -1,11 +1,11 @@
 /** Every native tool, by name and in the order in which it is listed. */
 import type { Tool } from '@modelcontextprotocol/server'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
 import type { Env } from '../env.ts'
 import { legitiServerTools } from '../legiti/server.ts'
 import { isListed } from '../policy/decide.ts'
 import { sessionTools } from '../session/tools.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
 import { deployedServers } from './deployed.ts'
 import { type NativeServerName, nativeServerNames } from './server-names.ts'
 import { type NativeTool, withSessionExplained } from './tool.ts'

@@ -1,10 +1,10 @@
 /** What a tool that lives in this Worker is made of. */
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { TenantSettings } from '../contract/config.ts'
+import type { AdmitAnswer, Admitted, Work } from '../contract/principal.ts'
 import type { Env } from '../env.ts'
-import type { AdmitAnswer, Admitted, Work } from '../principal/contract.ts'
-import type { CompiledConfig } from '../tenant/compiled.ts'
-import type { TenantSettings } from '../tenant/config.ts'
 import type { NativeServerName } from './server-names.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from './session-argument.ts'
 

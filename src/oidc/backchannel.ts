@@ -3,6 +3,7 @@
  * written down: whatever could not be ended at once is ended by alarm.
  */
 import { readRequestBody } from '@modelcontextprotocol/server'
+import type { TenantDocument } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { guard } from '../gateway/guard.ts'
@@ -10,7 +11,6 @@ import { isName } from '../gateway/token.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { verifyInVain } from '../session/jwt.ts'
-import type { TenantDocument } from '../tenant/config.ts'
 import { claimedIssuer, readLogoutToken } from './logout-token.ts'
 
 const MOST_BODY_BYTES = 64 * 1024

@@ -1,7 +1,7 @@
 /** What the steps of an admission share. */
 import type { ClientName } from '../audit/client.ts'
-import type { TenantConfig } from '../tenant/config.ts'
-import type { Grant } from './grants.ts'
+import type { TenantConfig } from '../contract/config.ts'
+import type { Grant } from '../contract/grant.ts'
 import type { UnboundLogins } from './unbound-logins.ts'
 
 /** What the transaction needs from outside: it has no clock and no randomness of its own. */

@@ -1,8 +1,8 @@
 /** The record step: what the audit and the answer say of a decision. */
+import type { AdmitAnswer, AdmitRequest, SessionView, WorkOutcome } from '../contract/principal.ts'
 import type { Standing, Taken } from '../policy/counting.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { type AuditEntry, writeAudit } from './audit.ts'
-import type { AdmitAnswer, AdmitRequest, SessionView, WorkOutcome } from './contract.ts'
 import { type Session, viewOf } from './sessions.ts'
 import type { Place } from './whose.ts'
 

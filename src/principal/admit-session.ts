@@ -1,8 +1,8 @@
 /** The session step: where a request belongs is kept alive, and what begins has room. */
 import type { ClientName } from '../audit/client.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
+import type { AdmitRequest } from '../contract/principal.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
 import type { AdmitContext } from './admit-context.ts'
-import type { AdmitRequest } from './contract.ts'
 import { countLive, type Lifetimes, type Session, startSession, touchSession } from './sessions.ts'
 import {
   clientOnceOn,

@@ -1,8 +1,8 @@
 /** The work step: what the principal itself does for a call that was let through. */
-import { sessionModeOf } from '../tenant/session-mode.ts'
+import type { CallOutcomeKind, Work, WorkOutcome } from '../contract/principal.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { begin } from './admit-session.ts'
-import type { CallOutcomeKind, Work, WorkOutcome } from './contract.ts'
 import { endAll } from './ending.ts'
 import { enqueue } from './outbox.ts'
 import { countInTime, type Session, sessionsWhere, viewOf } from './sessions.ts'

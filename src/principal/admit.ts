@@ -3,13 +3,13 @@
  * is the principal's own, do it. Synchronous from end to end: what it decides and what it writes belong
  * together.
  */
-import { sessionModeOf } from '../tenant/session-mode.ts'
+import type { AdmitAnswer, AdmitRequest, Admitted, AskedUpstream, Intent } from '../contract/principal.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
 import { admitCall } from './admit-call.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
 import { clientOf, connect, find, MAX_LIVE_TRANSPORTS, touch } from './admit-session.ts'
 import { settleCalls } from './audit.ts'
-import type { AdmitAnswer, AdmitRequest, Admitted, AskedUpstream, Intent } from './contract.ts'
 import { endAll } from './ending.ts'
 import { type Session, sessionsWhere } from './sessions.ts'
 import { effectiveConfig, suspendedRule } from './suspension.ts'

@@ -1,8 +1,8 @@
 /** One admission in its transaction: what `admit` decides, and the wake-ups that follow from it. */
 import { GATHER_MS } from '../audit/carry.ts'
-import type { TenantConfig } from '../tenant/config.ts'
+import type { TenantConfig } from '../contract/config.ts'
+import { type AdmitAnswer, type AdmitRequest, isOnRecord } from '../contract/principal.ts'
 import { admit } from './admit.ts'
-import { type AdmitAnswer, type AdmitRequest, isOnRecord } from './contract.ts'
 import { opens } from './grants.ts'
 import { DRAIN_GRACE_MS, nextDeliveryMs, soonestPurgeMs } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'

@@ -1,5 +1,5 @@
 /** What a person says of a call that was held. Synchronous SQL, in the caller's transaction. */
-import type { ApprovalView, DecideAnswer, DecideRequest } from '../approvals/contract.ts'
+import type { ApprovalView, DecideAnswer, DecideRequest } from '../contract/approvals.ts'
 import { eraseContent } from './approval-contents.ts'
 import { announced, readRow, viewOf } from './approval-rows.ts'
 

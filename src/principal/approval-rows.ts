@@ -1,6 +1,6 @@
 /** The rows of table `approvals`: read, shown, and told of to the tenant. Synchronous SQL, in the caller's transaction. */
-import { type ApprovalState, type ApprovalView, stateAt } from '../approvals/contract.ts'
 import type { ClientName } from '../audit/client.ts'
+import { type ApprovalState, type ApprovalView, stateAt } from '../contract/approvals.ts'
 import { queueAnnouncement } from './announcements.ts'
 
 export interface ApprovalRow extends Record<string, SqlStorageValue> {

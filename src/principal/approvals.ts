@@ -2,20 +2,19 @@
  * Calls that wait for a person, as this principal holds them. Synchronous SQL: whoever decides a call, or the use of one,
  * is in the caller's transaction, together with what the tenant is to be told of it.
  */
-
+import { approvalId, approvalUrl } from '../approvals/id.ts'
+import type { ClientName } from '../audit/client.ts'
 import {
   type ApprovalAsked,
   type ApprovalView,
   type GivenBack,
   MOST_PENDING_APPROVALS,
   MOST_REOPENINGS,
-} from '../approvals/contract.ts'
-import { approvalId, approvalUrl } from '../approvals/id.ts'
-import type { ClientName } from '../audit/client.ts'
+} from '../contract/approvals.ts'
+import type { CallRecord, StoppedCall } from '../contract/principal.ts'
 import { noteAsker } from './approval-askers.ts'
 import { keepContent } from './approval-contents.ts'
 import { type ApprovalRow, announced, viewOf } from './approval-rows.ts'
-import type { CallRecord, StoppedCall } from './contract.ts'
 
 /**
  * A call, and where it is asked for. It is the same call as another where account, server, tool, rule and arguments are the

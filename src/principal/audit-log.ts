@@ -1,7 +1,7 @@
 /** A principal's audit rows, as they are carried to the audit database. */
 import type { Pending, Source } from '../audit/carry.ts'
 import { LONGEST_WAIT_MS } from '../audit/carry.ts'
-import type { AuditRow } from '../audit/row.ts'
+import type { AuditRow } from '../contract/audit-row.ts'
 
 /**
  * A call that may still be refunded keeps its row so long, for the row says what was charged. Whether a call happened

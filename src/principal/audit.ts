@@ -1,7 +1,7 @@
 import type { ClientName } from '../audit/client.ts'
+import { type CallOutcomeKind, type CallRecord, MOST_SETTLED, type Settled } from '../contract/principal.ts'
 import { refund, type Taken } from '../policy/counting.ts'
 import type { Shadow } from '../policy/model.ts'
-import { type CallOutcomeKind, type CallRecord, MOST_SETTLED, type Settled } from './contract.ts'
 import { counterStore } from './counters.ts'
 
 /** One decided call, or the end of a session. Names of arguments, never their values. */

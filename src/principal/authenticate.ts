@@ -1,8 +1,9 @@
 /** Who asks: the token's secret against the grant, and the configuration that then counts. */
+import type { TenantConfig } from '../contract/config.ts'
+import type { Grant } from '../contract/grant.ts'
+import type { AdmitRequest } from '../contract/principal.ts'
 import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoConfig, demoSecretHash, isDemo } from '../demo/demo.ts'
-import type { TenantConfig } from '../tenant/config.ts'
-import type { AdmitRequest } from './contract.ts'
-import { type Grant, opens } from './grants.ts'
+import { opens } from './grants.ts'
 import type { PrincipalState } from './state.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 

@@ -1,4 +1,4 @@
-import { sessionModeOf } from '../tenant/session-mode.ts'
+import type { Grant } from '../contract/grant.ts'
 import type {
   BindAnswer,
   BindRequest,
@@ -6,8 +6,9 @@ import type {
   ClaimRequest,
   ForgetRequest,
   WishRequest,
-} from './contract.ts'
-import { type Grant, opens } from './grants.ts'
+} from '../contract/principal.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
+import { opens } from './grants.ts'
 import { upstreamIdleMs } from './housekeeping.ts'
 import { liveById } from './sessions.ts'
 import type { PrincipalState } from './state.ts'

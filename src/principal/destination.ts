@@ -1,15 +1,5 @@
+import type { Destination } from '../contract/outbox.ts'
 import { backOffMs, HOLD_MS, PAUSE_PROBE_MS, type Verdict } from '../legiti/schedule.ts'
-
-/** Whether Legiti can be reached, as this principal has found it. */
-export interface Destination {
-  /** Rounds that failed in a row; while above 0, one event at a time is tried. */
-  readonly failures: number
-  /** Nothing is sent before. 0: open. */
-  readonly retryAtMs: number
-  /** Our key is refused or missing, so only a person can mend it. */
-  readonly paused: boolean
-  readonly reason: string
-}
 
 export function readDestination(sql: SqlStorage): Destination {
   const row = sql

@@ -1,5 +1,5 @@
+import type { EndReason } from '../contract/principal.ts'
 import { writeAudit } from './audit.ts'
-import type { EndReason } from './contract.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'

@@ -1,4 +1,4 @@
-import { sessionModeOf } from '../tenant/session-mode.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
 import { closeAllFeeds, updateFeeds } from './feeds.ts'
 import { forgetOlderSecret } from './grants.ts'
 import type { PrincipalState } from './state.ts'

@@ -1,5 +1,5 @@
 /** The principal's side of `admit` and an event feed in one call. */
-import { ADMITTED_HEADER, type AdmitAnswer, type AdmitRequest, FEED_HEADER } from './contract.ts'
+import { ADMITTED_HEADER, type AdmitAnswer, type AdmitRequest, FEED_HEADER } from '../contract/principal.ts'
 import { acceptFeed, asciiJson } from './feeds.ts'
 import { openTransportById } from './transports.ts'
 

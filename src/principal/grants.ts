@@ -1,22 +1,6 @@
+import type { TenantConfig } from '../contract/config.ts'
+import type { Grant } from '../contract/grant.ts'
 import { sameBytes } from '../same-bytes.ts'
-import type { TenantConfig } from '../tenant/config.ts'
-
-/** The grant that this principal is, as stored. */
-export interface Grant {
-  readonly tenant: string
-  readonly name: string
-  /** What people call it; shown to its own agent. */
-  readonly label: string
-  readonly secretHash: Uint8Array
-  /** The secret before this one, which is good until then, too. */
-  readonly olderSecret: { readonly hash: Uint8Array; readonly untilMs: number } | null
-  readonly origin: 'tenant' | 'demo'
-  readonly config: TenantConfig
-  readonly expiresAtMs: number | null
-  readonly revokedAtMs: number | null
-  /** Names this making of it by the tenant; '' where that was never said. */
-  readonly incarnation: string
-}
 
 interface GrantRow extends Record<string, SqlStorageValue> {
   tenant: string

@@ -1,5 +1,5 @@
 /** Calls that wait for a person, from outside: read, decided, awaited, given back. */
-
+import { openContent } from '../approvals/sealed-content.ts'
 import type {
   ApprovalView,
   DecideAnswer,
@@ -7,8 +7,7 @@ import type {
   GivenBack,
   JudgedText,
   NoContent,
-} from '../approvals/contract.ts'
-import { openContent } from '../approvals/sealed-content.ts'
+} from '../contract/approvals.ts'
 import { secretKeys } from '../secrets/seal.ts'
 import { readContent } from './approval-contents.ts'
 import { decideApproval } from './approval-decisions.ts'

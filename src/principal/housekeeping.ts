@@ -3,12 +3,12 @@
  * when it must wake up next.
  */
 import { nextCarryMs } from '../audit/carry.ts'
+import type { Grant } from '../contract/grant.ts'
 import { KEEP_DEAD_MS } from '../legiti/schedule.ts'
 import { eraseOverdueContents, nextContentEndMs } from './approval-contents.ts'
 import { principalLog, REFUNDABLE_MS } from './audit-log.ts'
 import { readDestination } from './destination.ts'
 import { endAll } from './ending.ts'
-import type { Grant } from './grants.ts'
 import { nextLeaseMs } from './outbox.ts'
 import { overdueSessions } from './sessions.ts'
 import { nextRevocationMs } from './sessions-revoking.ts'

@@ -1,29 +1,11 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { ApprovalView, DecideAnswer, DecideRequest, JudgedText } from '../approvals/contract.ts'
 import { sessionTakesLinks } from '../approvals/links.ts'
-import {
-  type Cut,
-  type LocalRows,
-  type LogEvidence,
-  type LogHead,
-  readEvidence,
-  readHead,
-  readLocal,
-} from '../audit/local.ts'
-import type { Env } from '../env.ts'
-import { legitiSettings } from '../legiti/settings.ts'
-import { errorName, log } from '../log.ts'
-import type { TenantConfig } from '../tenant/config.ts'
-import { sessionModeOf } from '../tenant/session-mode.ts'
-import { admitAndArm, hasLoggedIn, onlyReads } from './admitting.ts'
-import type { Alarm } from './alarm.ts'
-import { askersOf } from './approval-askers.ts'
-import { closeApprovals, REPLACED } from './approval-closing.ts'
-import { endContentsBy, eraseContents } from './approval-contents.ts'
-import { refundCall, settleCalls } from './audit.ts'
-import { principalLog } from './audit-log.ts'
-import { authenticate } from './authenticate.ts'
-import { bind, forget, openingKey, openingOf, wish } from './binding.ts'
+import { readEvidence, readHead, readLocal } from '../audit/local.ts'
+import type { ApprovalView, DecideAnswer, DecideRequest, JudgedText } from '../contract/approvals.ts'
+import type { Cut, LocalRows, LogEvidence, LogHead } from '../contract/audit-logs.ts'
+import type { TenantConfig } from '../contract/config.ts'
+import type { Grant, NewGrant } from '../contract/grant.ts'
+import type { EventPage, ListedEvent, OutboxView } from '../contract/outbox.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
@@ -34,28 +16,46 @@ import type {
   ForgetRequest,
   LossRequest,
   ResealAnswer,
+  SessionPage,
   SessionsToEnd,
   Settled,
+  TakeBackRequest,
+  TakenBack,
+  TakingBackAwaited,
   WishRequest,
-} from './contract.ts'
+} from '../contract/principal.ts'
+import type { PrincipalCalls } from '../contract/principal-calls.ts'
+import { sessionModeOf } from '../contract/session-mode.ts'
+import type { Env } from '../env.ts'
+import { legitiSettings } from '../legiti/settings.ts'
+import { errorName, log } from '../log.ts'
+import { admitAndArm, hasLoggedIn, onlyReads } from './admitting.ts'
+import type { Alarm } from './alarm.ts'
+import { askersOf } from './approval-askers.ts'
+import { closeApprovals, REPLACED } from './approval-closing.ts'
+import { endContentsBy, eraseContents } from './approval-contents.ts'
+import { refundCall, settleCalls } from './audit.ts'
+import { principalLog } from './audit-log.ts'
+import { authenticate } from './authenticate.ts'
+import { bind, forget, openingKey, openingOf, wish } from './binding.ts'
 import { isHeld, openDestination, readDestination } from './destination.ts'
 import { Errands } from './errands.ts'
 import { DECIDED, LOST } from './feed-messages.ts'
 import { announce, announceOnce, announceTo, closeAllFeeds, hasFeed, transportOf } from './feeds.ts'
 import { closeOverFeeds } from './feeds-closing.ts'
 import { feedAnswer, feedRequest } from './feeds-opening.ts'
-import { type Grant, isSuccessor, opens, stillOpens } from './grants.ts'
+import { isSuccessor, opens, stillOpens } from './grants.ts'
 import { HeldCalls } from './held-calls.ts'
 import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, noteUse, purge } from './housekeeping.ts'
 import { replacePredecessor, revokeGrant, stopEverything } from './leaving.ts'
 import { Openings } from './openings.ts'
-import { isDead, type ListedEvent, listEvents, outboxStatus, replay } from './outbox.ts'
+import { isDead, listEvents, outboxStatus, replay } from './outbox.ts'
 import { resealAll } from './resealing.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { liveById } from './sessions.ts'
-import { endSessions, listSessions, type SessionPage } from './sessions-listing.ts'
+import { endSessions, listSessions } from './sessions-listing.ts'
 import { PrincipalState } from './state.ts'
-import { type TakenBack, type TakenBackKey, TakenBackRequests } from './taken-back.ts'
+import { TakenBackRequests } from './taken-back.ts'
 import { openTransportById } from './transports.ts'
 import { upstreamsOf } from './upstream-ending.ts'
 import { adoptUpstreams } from './upstream-sessions.ts'
@@ -66,20 +66,13 @@ const ALARM_RETRY_MS = 60_000
 /** How long a principal that leaves waits for Legiti in one go. */
 const LEAVE_MS = 2_000
 
-/** A grant to install: all of it but what the object keeps to itself. The demo's own says so. */
-export type NewGrant = Omit<Grant, 'origin' | 'revokedAtMs' | 'olderSecret' | 'incarnation'> & {
-  readonly origin?: 'demo'
-  readonly incarnation?: string
-  readonly olderSecret?: Grant['olderSecret']
-}
-
 /**
  * One principal: a grant, its sessions, counters, audit rows and outbox, all in one SQLite database, so that
  * what belongs together is one transaction. Composes the functions of this folder; holds no rule of its own.
  *
  * Memory is a cache: everything that matters is read back from storage after an eviction.
  */
-export class PrincipalObject extends DurableObject<Env> {
+export class PrincipalObject extends DurableObject<Env> implements PrincipalCalls {
   readonly #state: PrincipalState
   readonly #errands: Errands
   readonly #heldCalls: HeldCalls
@@ -119,7 +112,6 @@ export class PrincipalObject extends DurableObject<Env> {
     })
   }
 
-  /** The hot path: authenticates, decides, counts, does the principal's own work and writes it all down. */
   async admit(request: AdmitRequest): Promise<AdmitAnswer> {
     const config = await authenticate(this.#state, request)
     if (config === null) return { kind: 'unauthorized' }
@@ -142,11 +134,6 @@ export class PrincipalObject extends DurableObject<Env> {
     return opened
   }
 
-  /**
-   * Remembers a session that the Worker has opened upstream, unless another was first: then that one counts, and the
-   * Worker should end its own. Open streams of the transport hear of a new one.
-   * @throws RangeError when a name or id is longer than anything that is stored
-   */
   async bindUpstream(request: BindRequest): Promise<BindAnswer> {
     const opening = openingOf(this.#state, request)
     if (opening.kind === 'unauthorized') {
@@ -161,72 +148,51 @@ export class PrincipalObject extends DurableObject<Env> {
     return answer
   }
 
-  /**
-   * Whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it
-   * has told of it, or for as long as that may take, and are to open one themselves if there is none then.
-   */
   async claimUpstream(request: ClaimRequest): Promise<ClaimAnswer> {
     const found = openingOf(this.#state, request)
     if (found.kind !== 'none' || (await this.#openings.claim(openingKey(request)))) return orOpen(found)
     return orOpen(openingOf(this.#state, request))
   }
 
-  /** A session that was to be opened could not be: nobody need wait for it. */
   async giveUpUpstream(request: ClaimRequest): Promise<void> {
     if (openingOf(this.#state, request).kind !== 'bound') this.#openings.over(openingKey(request))
   }
 
-  /** Remembers what a client has asked of a server, so that a new session upstream can be told. */
   async wishUpstream(request: WishRequest): Promise<void> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return
     await this.#write(() => wish(this.#state, request))
   }
 
-  /** A client takes a request of its connection back. Nothing is asked of storage. */
-  async takeBack({
-    secretHash,
-    reason,
-    ...key
-  }: TakenBackKey & TakenBack & { readonly secretHash: Uint8Array }): Promise<void> {
+  async takeBack({ secretHash, reason, ...key }: TakeBackRequest): Promise<void> {
     if (opens(this.#grant, secretHash, Date.now())) this.#takenBack.tell(key, { reason })
   }
 
-  /** Returns when a request is taken back, as an isolate hears that does not bring it to its server; null after `mostMs`. */
   async waitForTakingBack({
     secretHash,
     requestId,
     ageMs,
     mostMs,
     ...key
-  }: TakenBackKey & {
-    readonly secretHash: Uint8Array
-    readonly requestId: string
-    readonly ageMs: number
-    readonly mostMs: number
-  }): Promise<TakenBack | null> {
+  }: TakingBackAwaited): Promise<TakenBack | null> {
     if (!opens(this.#grant, secretHash, Date.now())) throw new Error('unauthorized')
     return this.#takenBack.wait(key, requestId, ageMs, mostMs)
   }
 
-  /** Has the streams of a connection say that updates will not come any more. */
   async loseUpdates({ secretHash, transport, server, uris }: LossRequest): Promise<void> {
     if (!opens(this.#grant, secretHash, Date.now())) return
     for (const uri of uris) announceOnce(this.ctx, transport, `${LOST}${server}:${uri}`)
   }
 
-  /** Forgets a session upstream that its server has ended, so that the next request opens another. */
   async forgetUpstream(request: ForgetRequest): Promise<void> {
     if (!opens(this.#grant, request.secretHash, Date.now())) return
     await this.#write(() => forget(this.#state, request))
   }
 
-  /** Writes down how calls ended, for an isolate that has got quiet. At most MOST_SETTLED at once. */
   async settle(settled: readonly Settled[]): Promise<void> {
     if (this.#grant === null || settled.length === 0) return
     await this.#write(() => settleCalls(this.#sql, settled))
   }
 
-  /** Called once the client has its answer: closes streams of ended transports and sends what is due. */
   async drain(): Promise<void> {
     if (this.#grant === null) return
     this.#closeFeeds()
@@ -240,50 +206,32 @@ export class PrincipalObject extends DurableObject<Env> {
     ])
   }
 
-  /**
-   * Gives back what `requestId` was charged, and the approval that it used. For calls that surely did not happen; doing it
-   * twice changes nothing.
-   * @param isAnswered the server itself said that it has done nothing
-   */
   async refund(requestId: string, isAnswered = false): Promise<void> {
     await this.#heldCalls.giveBack(requestId, { kind: 'undone', isAnswered }, () =>
       refundCall(this.#sql, requestId, Date.now()),
     )
   }
 
-  /** Lets the approved call of `requestId` go on, by `continuation` alone: its server asks for input before it does anything. */
   async reopenApproval(requestId: string, continuation: string): Promise<void> {
     await this.#heldCalls.giveBack(requestId, { kind: 'asking', continuation }, () => {})
   }
 
-  /** A call that waits for a person, or did; null for an id that is of none. */
   async approval(id: string): Promise<ApprovalView | null> {
     return this.#heldCalls.read(id)
   }
 
-  /** The same with the values that it carries, for those alone who may decide about it; null for an id that is of none. */
   async approvalContent(id: string): Promise<JudgedText | null> {
     return this.#heldCalls.judge(id)
   }
 
-  /** Writes down what a person says of a call. It holds for the very next request. */
   async decideApproval(request: DecideRequest): Promise<DecideAnswer> {
     return this.#heldCalls.decide(request)
   }
 
-  /**
-   * Returns when somebody decides about a call, or when it is given back; or after `mostMs`. At once where neither is to
-   * be expected.
-   */
   async waitForDecision(id: string, mostMs: number): Promise<void> {
     await this.#heldCalls.wait(id, mostMs)
   }
 
-  /**
-   * Installs or replaces the grant. Open streams hear when that may have changed their tools, and end when the
-   * secret that opened them has been replaced. Its approvals are closed then. It may be another grant of the same name, whose
-   * predecessor's end was never told here: then that one ends first.
-   */
   async installGrant(given: NewGrant): Promise<void> {
     const grant = { incarnation: '', ...given }
     const before = this.#grant
@@ -311,22 +259,16 @@ export class PrincipalObject extends DurableObject<Env> {
     if (sessionModeOf(before.config) !== sessionModeOf(grant.config)) this.#closeFeeds()
   }
 
-  /** Revokes the grant and ends its sessions. It holds for the very next request. */
   async revoke(): Promise<boolean> {
     const revoked = await revokeGrant(this.#state)
     if (revoked) closeAllFeeds(this.ctx)
     return revoked
   }
 
-  /** A page of live sessions, of one account or of all; `after` is the `next` of the page before. Null: no grant. */
   async sessions(account: string | null, after: number, most: number): Promise<SessionPage | null> {
     return this.#grant === null ? null : listSessions(this.#sql, account, after, most, Date.now())
   }
 
-  /**
-   * Ends sessions from outside. What follows, Legiti's event first of all, is in the same transactions, and on its way by
-   * alarm. Answers how many ended; null: no grant.
-   */
   async endSessions(which: SessionsToEnd): Promise<number | null> {
     if (this.#grant === null) return null
     let ended = 0
@@ -344,10 +286,6 @@ export class PrincipalObject extends DurableObject<Env> {
     return ended
   }
 
-  /**
-   * Leaves for good: revokes the grant, sends what is due for a while, and answers what is not delivered. With
-   * `isOver` nothing more is waited for.
-   */
   async leave(isOver: boolean): Promise<{ readonly undelivered: number; readonly dead: number }> {
     if (this.#grant === null) return { undelivered: 0, dead: 0 }
     await this.revoke()
@@ -358,7 +296,6 @@ export class PrincipalObject extends DurableObject<Env> {
     return { undelivered: pending, dead }
   }
 
-  /** Forgets everything; asked again there is nothing to forget. Only after `leave`. */
   async erase(): Promise<void> {
     await stopEverything(this.#state, this.#errands)
     closeAllFeeds(this.ctx)
@@ -368,38 +305,29 @@ export class PrincipalObject extends DurableObject<Env> {
     this.#alarm.isOver()
   }
 
-  /**
-   * Seals what is kept sealed anew, some of it: ask until nothing is left but what is stuck.
-   * @param key id of the current key
-   */
   async reseal(key: string): Promise<ResealAnswer> {
     return resealAll(this.#state, key)
   }
 
-  /** When the grant was last used, as far as rows tell; null: never, or nothing of it is kept. */
   async lastUsed(): Promise<number | null> {
     return this.#grant === null ? null : lastUsedMs(this.#sql)
   }
 
-  /** How the outbox and its destination stand; null for an object without a grant. */
-  async outbox() {
+  async outbox(): Promise<OutboxView | null> {
     if (this.#grant === null) return null
     const isOff = !this.#state.tellsLegiti
     return { ...outboxStatus(this.#sql), destination: readDestination(this.#sql), isOff, nowMs: Date.now() }
   }
 
-  /** A page of events in one state, oldest first; `after` is the `next` of the page before. */
-  async outboxEvents(state: ListedEvent['state'], after: number, most: number) {
+  async outboxEvents(state: ListedEvent['state'], after: number, most: number): Promise<EventPage | null> {
     if (this.#grant === null) return null
     return listEvents(this.#sql, state, after, most)
   }
 
-  /** Whether there is a dead letter of that id. */
   async isDeadLetter(id: string): Promise<boolean> {
     return this.#grant !== null && isDead(this.#sql, id)
   }
 
-  /** Queues a dead letter again and tries Legiti at once. False when there is no such letter. */
   async replayEvent(id: string): Promise<boolean> {
     if (this.#grant === null) return false
     return this.#write(() => {
@@ -410,23 +338,19 @@ export class PrincipalObject extends DurableObject<Env> {
     })
   }
 
-  /** Where this log ends, and what of it the audit database holds for sure; null for an object without a grant. */
   async auditHead(): Promise<LogHead | null> {
     return this.#grant === null ? null : readHead(this.#sql, principalLog(this.#sql))
   }
 
-  /** The same, and what it remembers of rows after `cut`, where retention has cut it; what is from before is let go. */
   async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
     if (this.#grant === null) return null
     return this.#write(() => readEvidence(this.#sql, principalLog(this.#sql), cut))
   }
 
-  /** Returns when no audit rows are on their way. */
   async auditSettled(): Promise<void> {
     await this.#errands.carried()
   }
 
-  /** Rows that are still here, after `seq`: those that may not have been carried yet. */
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
     return this.#grant === null ? null : readLocal(this.#sql, principalLog(this.#sql), seq, most)
   }

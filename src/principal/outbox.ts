@@ -1,3 +1,4 @@
+import type { EventPage, ListedEvent } from '../contract/outbox.ts'
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
 import type { LegitiToolName } from '../legiti/tools.ts'
 import { orderingKey } from '../legiti/wire.ts'
@@ -247,23 +248,12 @@ export function outboxStatus(sql: SqlStorage): OutboxStatus {
   }
 }
 
-/** An event as an administrator sees it: never what is in it. */
-export interface ListedEvent {
-  readonly id: string
-  readonly tool: string
-  readonly state: 'pending' | 'delivered' | 'dead'
-  readonly occurredAtMs: number
-  readonly settledAtMs: number | null
-  readonly attempts: number
-  readonly lastError: string | null
-}
-
 export function listEvents(
   sql: SqlStorage,
   state: ListedEvent['state'],
   afterSeq: number,
   most: number,
-): { events: ListedEvent[]; next: number | null } {
+): EventPage {
   const rows = sql
     .exec<OutboxRow & { state: ListedEvent['state']; settled_at: number | null; last_error: string | null }>(
       `SELECT seq, id, tool, state, occurred_at, settled_at, attempts, last_error FROM outbox

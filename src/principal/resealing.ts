@@ -4,9 +4,9 @@
  * goes on from there.
  */
 import { contextOf } from '../approvals/sealed-content.ts'
+import type { Grant } from '../contract/grant.ts'
+import type { ResealAnswer } from '../contract/principal.ts'
 import { sealAgain, sealedPrefix, secretKeys } from '../secrets/seal.ts'
-import type { ResealAnswer } from './contract.ts'
-import type { Grant } from './grants.ts'
 import { storeTokenContext } from './sessions-evidence.ts'
 import type { PrincipalState } from './state.ts'
 

@@ -1,5 +1,5 @@
 /** What a session keeps of its login, and what becomes of it when the session ends. */
-import type { LoginEvidence } from './contract.ts'
+import type { LoginEvidence } from '../contract/principal.ts'
 
 /** How long a logout is remembered for logins that are on their way: longer than any request takes. */
 export const KEEP_LOGOUTS_MS = 10 * 60_000

@@ -1,5 +1,5 @@
 /** Sessions as administrators and issuers see them: listed, and ended from outside. */
-import type { EndReason, SessionsToEnd, SessionView } from './contract.ts'
+import type { EndReason, SessionPage, SessionsToEnd } from '../contract/principal.ts'
 import { type EndingContext, end } from './ending.ts'
 import { liveById, type Session, sessionsWhere, viewOf } from './sessions.ts'
 import { rememberLogout } from './sessions-evidence.ts'
@@ -7,14 +7,6 @@ import { openTransportById } from './transports.ts'
 
 /** Sessions ended in one go, so that no transaction grows without bound. */
 const BATCH = 500
-
-export interface SessionPage {
-  readonly sessions: readonly SessionView[]
-  /** Where each of them is, so that a page can be cut: `after` of the page behind it. */
-  readonly rows: readonly number[]
-  /** `after` of the next page; null: there is none. */
-  readonly next: number | null
-}
 
 /** Live sessions, the oldest rows first; of one account, or of all when it is null. */
 export function listSessions(

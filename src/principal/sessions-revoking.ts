@@ -2,11 +2,11 @@
  * Tells stores that their tokens are done with. Best effort with a bound: a store that cannot be told lets its token
  * expire by itself.
  */
+import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { type OpenFailure, open, SealedTextError, secretKeys } from '../secrets/seal.ts'
 import { revokeCustomerToken } from '../session/magento.ts'
-import type { MagentoStore } from '../tenant/config.ts'
 import { storeTokenContext } from './sessions-evidence.ts'
 
 export const MOST_REVOCATION_TRIES = 4

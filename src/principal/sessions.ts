@@ -1,6 +1,6 @@
 /** Sessions: logins of this principal. Each acts for one account, and ends once (ending.ts). */
 import type { ClientName } from '../audit/client.ts'
-import type { EndReason, SessionView } from './contract.ts'
+import type { EndReason, SessionView } from '../contract/principal.ts'
 
 /** A live session of this principal. */
 export interface Session {

@@ -1,9 +1,10 @@
 /** What a run of a PrincipalObject holds, and the one way in which it writes. */
+import type { Grant } from '../contract/grant.ts'
 import type { Env } from '../env.ts'
 import { isDeployed } from '../native/deployed.ts'
 import { Alarm } from './alarm.ts'
 import { Commits } from './commits.ts'
-import { type Grant, readGrant, writeGrant } from './grants.ts'
+import { readGrant, writeGrant } from './grants.ts'
 import { migrate, schemaVersion } from './schema.ts'
 import { UnboundLogins } from './unbound-logins.ts'
 

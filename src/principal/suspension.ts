@@ -2,7 +2,7 @@
  * What becomes of requests while the tenant is suspended: nothing is served, and calls that are refused are on record.
  * How many rows that makes is bounded, for whom one does not serve should cost little.
  */
-import type { TenantConfig } from '../tenant/config.ts'
+import type { TenantConfig } from '../contract/config.ts'
 import { counterStore } from './counters.ts'
 
 /** Rows of one principal in one minute; of more calls nothing is written. */

@@ -2,17 +2,7 @@
  * Requests that take long, and are brought to their servers by some isolate, with what reaches another one: that their client takes
  * them back. Memory alone: a cancellation is worth no more, for it may come too late in any case (MCP 2025-11-25, cancellation).
  */
-
-/** A request of a connection's, by the id that its client has given it, as JSON. */
-export interface TakenBackKey {
-  readonly transport: string
-  readonly id: string
-}
-
-/** The client's own reason, where it gives one. */
-export interface TakenBack {
-  readonly reason: string | null
-}
+import type { TakenBack, TakenBackKey } from '../contract/principal.ts'
 
 /** A request that is asked about only after a while finds what came before, for so long. */
 const KEPT_MS = 10_000

@@ -2,8 +2,8 @@
  * Sessions with upstream servers: whose they are, and which have yet to be ended there. Each belongs to one owner, a
  * transport or a key of the stateless era, and there to one login or to nobody's requests; it is never given to another.
  */
-import type { UpstreamConfig } from '../upstream/config.ts'
-import type { UpstreamSession } from './contract.ts'
+import type { UpstreamSession } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 
 /** A session upstream of a stateless owner, or of nobody on a connection, that is not used for so long ends. */
 export const STATELESS_IDLE_MS = 30 * 60_000

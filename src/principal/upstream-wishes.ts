@@ -3,7 +3,7 @@
  * server keeps that with its own session, so it is told again where one is opened anew. What was asked in a login is that login's own
  * and ends with it; what was asked before anybody had logged in is the connection's, and holds wherever no handle is needed.
  */
-import type { Wish, Wishes } from './contract.ts'
+import type { Wish, Wishes } from '../contract/principal.ts'
 
 /** Of one connection, all servers and logins together. */
 export const MOST_WATCHED = 1_000

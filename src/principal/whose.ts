@@ -2,7 +2,7 @@
  * Whose a request is: the transport that it came on, and the login that it belongs to. The one place that says so, for
  * calls, lists, streams and everything else that a principal is asked for.
  */
-import type { SessionMode } from '../tenant/session-mode.ts'
+import type { SessionMode } from '../contract/session-mode.ts'
 import { SESSION_COLUMNS, type Session, type SessionRow, sessionFrom, sessionsWhere } from './sessions.ts'
 import { openTransportById, type Transport, type TransportRow, transportFrom } from './transports.ts'
 import type { UnboundLogins } from './unbound-logins.ts'

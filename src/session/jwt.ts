@@ -11,8 +11,8 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose'
+import type { JwtIssuer, TenantSettings } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import type { JwtIssuer, TenantSettings } from '../tenant/config.ts'
 import { isPrivateHost } from './addresses.ts'
 import { readBounded } from './bounded.ts'
 

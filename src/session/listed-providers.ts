@@ -1,6 +1,6 @@
 /** `auth_login` as it is listed: with the providers that the tenant has set up, and with their arguments alone. PURE. */
 import type { Tool } from '@modelcontextprotocol/server'
-import type { TenantSettings } from '../tenant/config.ts'
+import type { TenantSettings } from '../contract/config.ts'
 import { argumentsOf } from './provider-arguments.ts'
 import { type ProviderName, providerNames } from './providers.ts'
 

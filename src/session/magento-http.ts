@@ -1,7 +1,6 @@
 /** One request to a store's REST API: bounded in time and size, never redirected, and quiet about what it carries. */
-
+import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import type { MagentoStore } from '../tenant/config.ts'
 import { isPrivateHost } from './addresses.ts'
 import { readBounded } from './bounded.ts'
 

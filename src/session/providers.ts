@@ -1,8 +1,8 @@
 /** How an agent proves, or may assert, whose account it acts for. */
+import type { TenantSettings } from '../contract/config.ts'
+import type { LoginEvidence } from '../contract/principal.ts'
 import type { Env } from '../env.ts'
 import { accountId } from '../legiti/fields.ts'
-import type { LoginEvidence } from '../principal/contract.ts'
-import type { TenantSettings } from '../tenant/config.ts'
 import { claimsOf, verifyJwt } from './jwt.ts'
 
 export const providerNames = ['trusted', 'jwt', 'magento-customer', 'magento-admin'] as const

@@ -1,12 +1,12 @@
 /** The native server `session`: log in, log out, and see who is logged in. */
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
+import type { Admitted, SessionView } from '../contract/principal.ts'
 import { accountId } from '../legiti/fields.ts'
 import { failure, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
 import { SESSION_ARGUMENT } from '../native/session-argument.ts'
 import { type NativeTool, sessionHandle } from '../native/tool.ts'
-import type { Admitted, SessionView } from '../principal/contract.ts'
 import { withProviders } from './listed-providers.ts'
 import { prepareLogin } from './login.ts'
 import { providerNames } from './providers.ts'

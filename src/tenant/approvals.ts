@@ -2,7 +2,13 @@
  * The tenant's list of calls that wait for a person, as its principals tell it. A copy: who decides asks the principal
  * that holds the call, and what is here follows.
  */
-import { type Announcement, type ApprovalState, type ApprovalView, stateAt } from '../approvals/contract.ts'
+import {
+  type Announcement,
+  type ApprovalCursor,
+  type ApprovalState,
+  type ApprovalView,
+  stateAt,
+} from '../contract/approvals.ts'
 import { announce, type WebhookAnnouncement } from './announcements.ts'
 import { recordChange } from './changes.ts'
 
@@ -113,12 +119,6 @@ function announcementOf(
     ...(type === 'approval.decided' ? decision : {}),
   }
   return { id, type, data, atMs }
-}
-
-/** Where a page of the list begins: behind this approval. */
-export interface ApprovalCursor {
-  readonly requestedAtMs: number
-  readonly id: string
 }
 
 /** Each mentions ?1, the time, for SQLite takes no parameter that a statement does not have. Fixed text, never a caller's. */

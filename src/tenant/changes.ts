@@ -3,7 +3,7 @@
  * itself; carried to the audit database like the decisions of a principal, and chained like them (docs/audit.md).
  */
 import type { Source } from '../audit/carry.ts'
-import type { AuditRow } from '../audit/row.ts'
+import type { AuditRow } from '../contract/audit-row.ts'
 
 /** One administrative change. Never a secret, never a value: names, versions, counts. */
 export interface AdministrativeChange {

@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { CountersCalls } from '../contract/counters-calls.ts'
 import type { Env } from '../env.ts'
 import { type Reservation, refund, reserve, type Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
@@ -13,7 +14,7 @@ const PURGE_EVERY_MS = 3_600_000
  * The counters of limits with scope `tenant`, one object a tenant: what all of its principals count together.
  * Only calls under such a limit ask it. Stores nothing before the first of them.
  */
-export class TenantCounters extends DurableObject<Env> {
+export class TenantCounters extends DurableObject<Env> implements CountersCalls {
   readonly #sql: SqlStorage
   readonly #commits: Commits
   #exists: boolean
@@ -26,7 +27,6 @@ export class TenantCounters extends DurableObject<Env> {
     this.#exists = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'counters'").toArray().length > 0
   }
 
-  /** Charges a call to every limit, or to none when one of them has no room. */
   async reserve(charges: readonly Charge[]): Promise<Reservation> {
     // Asked once a life of this object: storage may hold an alarm from an earlier one.
     this.#isArmed ||= (await this.ctx.storage.getAlarm()) !== null
@@ -38,12 +38,10 @@ export class TenantCounters extends DurableObject<Env> {
     })
   }
 
-  /** Gives back what a call took that did not happen. */
   async refund(taken: readonly Taken[]): Promise<void> {
     if (this.#exists) await this.#commits.run(() => refund(counterStore(this.#sql), taken))
   }
 
-  /** Forgets everything. */
   async erase(): Promise<void> {
     this.#exists = false
     this.#isArmed = false

@@ -1,6 +1,6 @@
 /** Rounds of a tenant's deletion: one at a time, the next by alarm, until nothing is left (deletion.ts). */
+import type { By, DeletionView, RefusedChange } from '../contract/tenant.ts'
 import type { AuditKeeping } from './audit-keeping.ts'
-import type { By, DeletionView, RefusedChange } from './contract.ts'
 import { DELETION_ROUND_MS, goOnDeleting, planRound, startDeletion } from './deletion.ts'
 import { record } from './recording.ts'
 import { readTenant } from './settings.ts'

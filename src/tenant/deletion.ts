@@ -6,9 +6,9 @@
  * (docs/decisions/0022-deletion.md).
  */
 import { forgetTenant, MOST_FORGETTING } from '../audit/retention.ts'
+import type { By, DeletionView } from '../contract/tenant.ts'
 import { errorName, log } from '../log.ts'
 import { tenantCounters, tenantDirectory } from '../objects.ts'
-import type { By, DeletionView } from './contract.ts'
 import { eraseExchanges } from './exchanges.ts'
 import {
   countLeaving,

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { DirectoryCalls } from '../contract/directory-calls.ts'
+import type { Page } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
-import type { Page } from './contract.ts'
 
 /**
  * Which tenants there are, by name: one object for the whole deployment, so that its owner can list them. A tenant is
@@ -9,7 +10,7 @@ import type { Page } from './contract.ts'
  *
  * No request of an agent comes here. Stores nothing before the first tenant (docs/decisions/0027-directory.md).
  */
-export class TenantDirectory extends DurableObject<Env> {
+export class TenantDirectory extends DurableObject<Env> implements DirectoryCalls {
   readonly #sql: SqlStorage
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -17,7 +18,6 @@ export class TenantDirectory extends DurableObject<Env> {
     this.#sql = ctx.storage.sql
   }
 
-  /** Writes a name down. Durable once it is answered. */
   async add(tenant: string): Promise<void> {
     this.#sql.exec('CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, added_at INTEGER NOT NULL)')
     this.#sql.exec(
@@ -27,19 +27,16 @@ export class TenantDirectory extends DurableObject<Env> {
     )
   }
 
-  /** Strikes a name off. */
   async remove(tenant: string): Promise<void> {
     if (this.#exists()) this.#sql.exec('DELETE FROM tenants WHERE name = ?', tenant)
   }
 
-  /** Strikes off names that no tenant came of, unless one of them was written down after `beforeMs`: it may be in the making. */
   async removeUnmade(tenants: readonly string[], beforeMs: number): Promise<void> {
     if (!this.#exists()) return
     for (const tenant of tenants)
       this.#sql.exec('DELETE FROM tenants WHERE name = ? AND added_at < ?', tenant, beforeMs)
   }
 
-  /** Names in order. */
   async names({ after, limit }: Page): Promise<readonly string[]> {
     if (!this.#exists()) return []
     return this.#sql

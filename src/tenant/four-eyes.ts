@@ -2,7 +2,7 @@
  * What an administrator may not change, because an approval depends on it: by what they are known themselves, and that an
  * agent is theirs. Else whoever asks could be whoever approves (docs/approvals.md). Others can change it for them.
  */
-import { type By, type PersonDocument, type PersonView, Refusal } from './contract.ts'
+import { type By, type PersonDocument, type PersonView, Refusal } from '../contract/tenant.ts'
 
 /** @throws Refusal when somebody changes by what they are known to sessions or to Access */
 export function refuseOwnNames(by: By, name: string, before: PersonView | null, after: PersonDocument): void {

@@ -1,7 +1,4 @@
 /** Grants, changed: made, given another document or another secret, revoked. */
-import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
-import type { Env } from '../env.ts'
-import { nativeServerNames } from '../native/server-names.ts'
 import {
   type By,
   type Change,
@@ -9,7 +6,10 @@ import {
   type GrantView,
   Refusal,
   type Removal,
-} from './contract.ts'
+} from '../contract/tenant.ts'
+import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
+import type { Env } from '../env.ts'
+import { nativeServerNames } from '../native/server-names.ts'
 import { refuseOwnGrant } from './four-eyes.ts'
 import * as grants from './grants.ts'
 import { peopleNames } from './people.ts'

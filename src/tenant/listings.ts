@@ -1,5 +1,5 @@
 /** The last complete listing of a server's tools. */
-import type { FlagView } from './contract.ts'
+import type { FlagView } from '../contract/tenant.ts'
 
 /** A row of SQLite holds 2 MB. */
 const PART_BYTES = 1024 * 1024

@@ -2,7 +2,8 @@
  * Which grants may have sessions of whom, and which sessions are to end. A login is written down here before its session
  * begins, so whoever has a session that an issuer can end is known: docs/decisions/0024.
  */
-import type { SessionsToEnd } from '../principal/contract.ts'
+import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
+import type { SessionsToEnd } from '../contract/principal.ts'
 
 const DAY_MS = 24 * 3_600_000
 /** The longest that any session may last, and an hour for the login to get there. */
@@ -18,28 +19,6 @@ const LONGEST_RETRY_MS = 5 * 60_000
 /** Of a run that died, the principals are asked again after so long. */
 const LEASE_MS = 30_000
 const PURGE_BATCH = 1_000
-
-/** A login that is about to happen, as its token says. */
-export interface ExpectedLogin {
-  readonly grant: string
-  readonly issuer: string
-  readonly subject: string
-  readonly sid: string | null
-  /** Seconds, by the issuer's clock; null where the token does not say. */
-  readonly issuedAt: number | null
-}
-
-/** What an issuer's logout token says. */
-export interface IssuerLogout {
-  readonly issuer: string
-  readonly subject: string | null
-  readonly sid: string | null
-  /** Seconds, by the issuer's clock. */
-  readonly issuedAt: number
-  readonly jti: string
-  /** Of the token itself, to tell one that is sent again from another with the same id. */
-  readonly digest: string
-}
 
 interface LogoutRow extends Record<string, SqlStorageValue> {
   seq: number

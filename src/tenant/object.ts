@@ -1,35 +1,35 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Announcement, ApprovalState, ApprovalView } from '../approvals/contract.ts'
-import {
-  type Cut,
-  type LocalRows,
-  type LogEvidence,
-  readLocal,
-  readTenantLogs,
-  type TenantLogs,
-} from '../audit/local.ts'
-import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
-import type { UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
-import { type ApprovalCursor, hear, listApprovals } from './approvals.ts'
-import { AuditKeeping } from './audit-keeping.ts'
-import { changesLog } from './changes.ts'
-import type { AccessApplication } from './config.ts'
+import { readLocal, readTenantLogs } from '../audit/local.ts'
+import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from '../contract/approvals.ts'
+import type { Cut, LocalRows, LogEvidence, TenantLogs } from '../contract/audit-logs.ts'
+import type { AccessApplication } from '../contract/config.ts'
+import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
 import type {
   By,
   Catalogue,
   DeletionView,
   GrantDocument,
   GrantView,
+  ObservedListing,
   Page,
   PersonDocument,
   PersonView,
   PolicySummary,
   PolicyView,
+  Repeat,
   SecretView,
   ServerView,
   TenantView,
-} from './contract.ts'
+  ToolSchemas,
+} from '../contract/tenant.ts'
+import type { TenantCalls } from '../contract/tenant-calls.ts'
+import type { UpstreamConfig, UpstreamReport } from '../contract/upstream.ts'
+import type { MessageState, MessageView, WebhookDocument, WebhookView } from '../contract/webhooks.ts'
+import type { Env } from '../env.ts'
+import { errorName, log } from '../log.ts'
+import { hear, listApprovals } from './approvals.ts'
+import { AuditKeeping } from './audit-keeping.ts'
+import { changesLog } from './changes.ts'
 import { deletionView } from './deletion.ts'
 import { DeletionRounds } from './deletion-rounds.ts'
 import { enlist } from './enlisting.ts'
@@ -39,15 +39,14 @@ import * as grants from './grants.ts'
 import { countPending, LONGEST_RETRY_MS } from './grants-told.ts'
 import { purge } from './housekeeping.ts'
 import { readTools } from './listings.ts'
-import { type ExpectedLogin, expectLogin, type IssuerLogout, nextTargetMs } from './logouts.ts'
-import type { ObservedListing } from './observation.ts'
+import { expectLogin, nextTargetMs } from './logouts.ts'
 import { pageOf, viewsOf } from './pages.ts'
 import * as people from './people.ts'
 import * as personChanges from './person-changes.ts'
 import { pinnedOfDrifted } from './pins.ts'
 import * as policies from './policies.ts'
 import * as policyChanges from './policy-changes.ts'
-import { answerRepeat, claimRepeat, forgetRepeat, type Repeat } from './repeats.ts'
+import { answerRepeat, claimRepeat, forgetRepeat } from './repeats.ts'
 import * as secretChanges from './secret-changes.ts'
 import * as secrets from './secrets.ts'
 import * as serverChanges from './server-changes.ts'
@@ -58,9 +57,9 @@ import * as sessionOrders from './session-orders.ts'
 import { readTenant } from './settings.ts'
 import { Tenancy } from './tenancy.ts'
 import * as tenantChanges from './tenant-changes.ts'
-import { type ToolSchemas, toolSchemas } from './tool-schemas.ts'
+import { toolSchemas } from './tool-schemas.ts'
 import * as webhookChanges from './webhook-changes.ts'
-import { listMessages, type MessageState, type MessageView } from './webhook-messages.ts'
+import { listMessages } from './webhook-messages.ts'
 import * as webhooks from './webhooks.ts'
 
 /** Principals that are told in a run of the alarm that does more: the platform allows each run 1,000 requests. */
@@ -73,7 +72,7 @@ const MOST_BESIDE = 200
  *
  * Only names what can be asked of it; the files of this folder do it. An object without a tenant stores nothing.
  */
-export class TenantObject extends DurableObject<Env> {
+export class TenantObject extends DurableObject<Env> implements TenantCalls {
   readonly #tenancy: Tenancy
   readonly #keeping: AuditKeeping
   readonly #deletion: DeletionRounds
@@ -89,12 +88,10 @@ export class TenantObject extends DurableObject<Env> {
     if (this.#tenancy.isThere) void ctx.blockConcurrencyWhile(() => this.#tenancy.wake.rearm())
   }
 
-  /** The tenant, or null where nothing was ever set up. */
   async tenant(): Promise<TenantView | null> {
     return this.#tenancy.read((sql) => readTenant(sql)?.view ?? null, null)
   }
 
-  /** @param isSaid of the demo's tenant: its built-in grant is to go by these settings */
   async putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean) {
     return tenantChanges.putTenant(this.#tenancy, tenant, settingsJson, isSaid === true, by)
   }
@@ -107,12 +104,10 @@ export class TenantObject extends DurableObject<Env> {
     return this.#deletion.start(patienceMs, by)
   }
 
-  /** How far the deletion is; null while nobody has asked for one. */
   async deletion(): Promise<DeletionView | null> {
     return this.#tenancy.read(deletionView, null)
   }
 
-  /** The tenant's own application of Cloudflare Access; null: it has none. Settings from before there was one say nothing. */
   async access(): Promise<AccessApplication | null> {
     return this.#tenancy.read((sql) => readTenant(sql)?.settings.access ?? null, null)
   }
@@ -125,14 +120,12 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.read((sql) => people.readPerson(sql, name, Date.now()), null)
   }
 
-  /** Whom a token opens the administration for, by the SHA-256 of its secret. */
   async personByToken(name: string, secretHash: Uint8Array): Promise<PersonView | null> {
     return personChanges.personWho(this.#tenancy, (sql, nowMs) =>
       people.personByToken(sql, name, secretHash, nowMs),
     )
   }
 
-  /** Who has this e-mail address, in lower case. */
   async personByEmail(email: string): Promise<PersonView | null> {
     return personChanges.personWho(this.#tenancy, (sql, nowMs) => people.personByEmail(sql, email, nowMs))
   }
@@ -167,7 +160,6 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.read((sql) => secrets.viewSecret(sql, name), null)
   }
 
-  /** @param origins where it may be sent; null: where the one that it replaces may */
   async putSecret(
     tenant: string,
     name: string,
@@ -186,12 +178,10 @@ export class TenantObject extends DurableObject<Env> {
     return secretChanges.reseal(this.#tenancy, by)
   }
 
-  /** Has a page of principals seal anew what they hold; `after` is the `next` of the page before. */
   async resealPrincipals(after: string | null, by: By) {
     return secretChanges.resealOfPrincipals(this.#tenancy, after, by)
   }
 
-  /** What is known of an `Idempotency-Key`; null: nothing, and this request is now known by it. */
   async claimRepeat(
     actor: string,
     key: string,
@@ -201,12 +191,10 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.commit(() => claimRepeat(this.#tenancy.sql, actor, key, mine, Date.now()))
   }
 
-  /** The answer to a request that has such a key. */
   async answerRepeat(actor: string, key: string, sealedAnswer: string): Promise<void> {
     this.#tenancy.read((sql) => answerRepeat(sql, actor, key, sealedAnswer), undefined)
   }
 
-  /** The request of this digest that claimed the key was refused, so that it is free again. */
   async forgetRepeat(actor: string, key: string, digest: string): Promise<void> {
     this.#tenancy.read((sql) => forgetRepeat(sql, actor, key, digest), undefined)
   }
@@ -234,13 +222,11 @@ export class TenantObject extends DurableObject<Env> {
     return serverChanges.accept(this.#tenancy, server, tool, by)
   }
 
-  /** Those that are there, or those that are deleted and still on record. */
   async policies(page: Page, deleted = false): Promise<readonly PolicySummary[]> {
     const list = deleted ? policies.listDeleted : policies.listPolicies
     return this.#tenancy.read((sql) => pageOf(list(sql), page), [])
   }
 
-  /** A version of a policy, the current one when `version` is null. Of a deleted policy that is none. */
   async policy(name: string, version: number | null): Promise<PolicyView | null> {
     return this.#tenancy.read((sql) => policies.readPolicy(sql, name, version), null)
   }
@@ -249,7 +235,6 @@ export class TenantObject extends DurableObject<Env> {
     return policyChanges.putPolicy(this.#tenancy, tenant, name, documentJson, by)
   }
 
-  /** The newest first; those before a version alone, where one is given. */
   async policyVersions(name: string, before: number | null, most: number): Promise<readonly PolicySummary[]> {
     return this.#tenancy.read((sql) => policies.listVersions(sql, name, before, most), [])
   }
@@ -273,7 +258,6 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.read((sql) => grants.viewGrant(sql, name), null)
   }
 
-  /** Names of grants from `from` on, in order. */
   async grantNames(from: string, most: number): Promise<readonly string[]> {
     return this.#tenancy.read(
       (sql) =>
@@ -297,17 +281,14 @@ export class TenantObject extends DurableObject<Env> {
     return grantChanges.deleteGrant(this.#tenancy, name, by)
   }
 
-  /** A round of telling: those that are due, as many as one invocation may. Answers whether more are. */
   async tellDue(untilMs: number): Promise<boolean> {
     return this.#tenancy.isThere && this.#tenancy.telling.tellDue(untilMs)
   }
 
-  /** How many principals have yet to be told of what their grant is now. */
   async pending(): Promise<number> {
     return this.#tenancy.read((sql) => countPending(sql), 0)
   }
 
-  /** Argument schemas of what the tenant's servers list, for checking policies. */
   async toolSchemas(): Promise<ToolSchemas> {
     return this.#tenancy.read((sql) => toolSchemas(sql), { toolsJson: '[]', servers: [] })
   }
@@ -320,7 +301,6 @@ export class TenantObject extends DurableObject<Env> {
     return this.#watch.report(server, report)
   }
 
-  /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
   async catalogue(server: string, incarnation?: string): Promise<Catalogue | null> {
     return this.#tenancy.read((sql) => {
       const registered = servers.readServer(sql, server)
@@ -332,12 +312,10 @@ export class TenantObject extends DurableObject<Env> {
     }, null)
   }
 
-  /** A server as requests see it; null where there is none, or where it is switched off. */
   async upstream(server: string): Promise<UpstreamConfig | null> {
     return this.#tenancy.read((sql) => servers.upstreamConfig(sql, server), null)
   }
 
-  /** Before an exchange object stores something of this tenant; false: the tenant is going away, so it must not. */
   async keepExchange(id: string): Promise<boolean> {
     return this.#tenancy.read((sql) => {
       if (readTenant(sql)?.deletion) return false
@@ -346,27 +324,22 @@ export class TenantObject extends DurableObject<Env> {
     }, true)
   }
 
-  /** An exchange object stores nothing any more. */
   async dropExchange(id: string): Promise<void> {
     this.#tenancy.read((sql) => dropExchange(sql, id), undefined)
   }
 
-  /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
   async auditLogs(): Promise<TenantLogs | null> {
     return this.#tenancy.read((sql) => readTenantLogs(sql, changesLog(sql)), null)
   }
 
-  /** What this object knows of its own log after `cut`, where retention has cut it; what is from before is let go. */
   async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
     return this.#keeping.evidence(cut)
   }
 
-  /** Administrative changes that are still here, after `seq`. */
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
     return this.#tenancy.read((sql) => readLocal(sql, changesLog(sql), seq, most), null)
   }
 
-  /** Takes in what a principal of this tenant tells: at least once, and the same once more changes nothing. */
   async hear(announcements: readonly Announcement[]): Promise<void> {
     if (!this.#tenancy.isThere) return
     this.#tenancy.commit(() => {
@@ -376,7 +349,6 @@ export class TenantObject extends DurableObject<Env> {
     this.#tenancy.sendSoon()
   }
 
-  /** Calls that wait for a person, or did, the youngest first. */
   async approvals(page: {
     readonly state: ApprovalState | null
     readonly after: ApprovalCursor | null
@@ -385,18 +357,18 @@ export class TenantObject extends DurableObject<Env> {
     return this.#tenancy.read((sql) => listApprovals(sql, page, Date.now()), [])
   }
 
-  async webhooks(page: Page): Promise<readonly webhooks.WebhookView[]> {
+  async webhooks(page: Page): Promise<readonly WebhookView[]> {
     return this.#tenancy.read(
       (sql) => viewsOf(webhooks.webhookNames(sql), page, (name) => webhooks.viewWebhook(sql, name)),
       [],
     )
   }
 
-  async webhook(name: string): Promise<webhooks.WebhookView | null> {
+  async webhook(name: string): Promise<WebhookView | null> {
     return this.#tenancy.read((sql) => webhooks.viewWebhook(sql, name), null)
   }
 
-  async putWebhook(tenant: string, name: string, document: webhooks.WebhookDocument, secret: string, by: By) {
+  async putWebhook(tenant: string, name: string, document: WebhookDocument, secret: string, by: By) {
     return webhookChanges.putWebhook(this.#tenancy, tenant, name, document, secret, by)
   }
 
@@ -408,7 +380,6 @@ export class TenantObject extends DurableObject<Env> {
     return webhookChanges.deleteWebhook(this.#tenancy, name, by)
   }
 
-  /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
   async webhookMessages(
     name: string,
     state: MessageState,
@@ -425,15 +396,10 @@ export class TenantObject extends DurableObject<Env> {
     return webhookChanges.replayMessage(this.#tenancy, name, id, actor)
   }
 
-  /** Sends what is due to webhooks, and returns when that is done. */
   async drain(): Promise<void> {
     if (this.#tenancy.isThere) await this.#tenancy.webhooks.run()
   }
 
-  /**
-   * Before a session that an issuer can end begins. Answers how many logouts the login knows of, or null where its issuer
-   * has logged it out. Of a tenant that was never set up nothing is written.
-   */
   async expectLogin(login: ExpectedLogin): Promise<number | null> {
     if (!this.#tenancy.isThere) return 0
     return this.#tenancy.commit(() => expectLogin(this.#tenancy.sql, login, Date.now()))
@@ -447,12 +413,10 @@ export class TenantObject extends DurableObject<Env> {
     return sessionOrders.endAccount(this.#tenancy, account, others, by)
   }
 
-  /** Puts on record that sessions of a grant are to end: of one (`session`), of an account, or all. */
   async recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void> {
     return sessionOrders.recordOfGrant(this.#tenancy, grant, 'session.end', by, detail)
   }
 
-  /** Puts on record that an event of a grant that Legiti did not take is to be sent again. */
   async recordReplay(grant: string, by: By, event: string): Promise<void> {
     return sessionOrders.recordOfGrant(this.#tenancy, grant, 'outbox.replay', by, { event })
   }

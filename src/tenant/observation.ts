@@ -1,13 +1,12 @@
 /** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
-
 import { canonicalJson } from '../canonical-json.ts'
+import type { FlagView, ObservedListing } from '../contract/tenant.ts'
 import { hasOddNumber, parseExact } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { sha256Hex } from '../sha256.ts'
 import { judgeTool } from '../upstream/entries.ts'
 import { exposures, type LeftOut, LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { flagsOf, toolText } from '../upstream/pins.ts'
-import type { FlagView } from './contract.ts'
 import { type Listing, readListing, writeListing } from './listings.ts'
 import { compareWithPins, type Examined } from './pins.ts'
 import { addSeen, clearSeen, seenDigests } from './seen.ts'
@@ -21,16 +20,6 @@ const MOST_NOTED = 200
 const LONGEST_RENAMED = 256 * 1024
 /** In bytes of JSON: names travel with every grant's configuration, and a grant may reach a hundred servers. */
 const LONGEST_NAMES = 8 * 1024
-
-/** A complete listing of a server's tools, as an isolate has received it. */
-export interface ObservedListing {
-  /** Names exactly this listing. */
-  readonly digest: string
-  /** Of the registration that listed them; absent: of whatever has the name, as older versions said it. */
-  readonly incarnation?: string | undefined
-  /** JSON array of tools. */
-  readonly toolsJson: string
-}
 
 /** A listing that has been read and fingerprinted, ready to be compared in one transaction. */
 export interface ExaminedListing {

@@ -1,5 +1,5 @@
 /** Parts of a list, in the order of names. */
-import type { Page } from './contract.ts'
+import type { Page } from '../contract/tenant.ts'
 
 /** Of things in the order of their names, those of a page. */
 export function pageOf<T extends { readonly name: string }>(

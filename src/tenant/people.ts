@@ -1,9 +1,8 @@
 /** The people who administer a tenant, and their tokens, of which only the SHA-256 is kept. */
-
 import type { PersonRole } from '../admin/roles.ts'
+import { type PersonDocument, type PersonView, Refusal } from '../contract/tenant.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { MOST } from './capacity.ts'
-import { type PersonDocument, type PersonView, Refusal } from './contract.ts'
 import { forgetRepeatsOf } from './repeats.ts'
 import { stampOf } from './stamps.ts'
 

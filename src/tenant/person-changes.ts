@@ -1,5 +1,5 @@
 /** People and their tokens, changed; and whom a token or an address stands for. */
-import type { By, Change, PersonDocument, PersonView, Removal } from './contract.ts'
+import type { By, Change, PersonDocument, PersonView, Removal } from '../contract/tenant.ts'
 import { accountChanges, refuseOwnNames } from './four-eyes.ts'
 import * as people from './people.ts'
 import { present } from './present.ts'

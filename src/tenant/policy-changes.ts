@@ -1,5 +1,5 @@
 /** Policies, changed: a new version, an earlier one again, or none. */
-import { type By, type Change, type PolicyView, Refusal, type Removal } from './contract.ts'
+import { type By, type Change, type PolicyView, Refusal, type Removal } from '../contract/tenant.ts'
 import { grantsUnderPolicy, touchByPolicy } from './grants.ts'
 import * as policies from './policies.ts'
 import { present } from './present.ts'

@@ -1,6 +1,6 @@
 /** Who changed what and why: on record, and under a new stamp, in the transaction of the change itself. */
+import type { By } from '../contract/tenant.ts'
 import { type AdministrativeChange, recordChange } from './changes.ts'
-import type { By } from './contract.ts'
 import { dropStamp, stamp } from './stamps.ts'
 
 type Detail = AdministrativeChange['detail']

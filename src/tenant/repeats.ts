@@ -1,14 +1,9 @@
 /** Requests that were made with an `Idempotency-Key`, and their answers. Sealed, for an answer may hold a token. */
+import type { Repeat } from '../contract/tenant.ts'
 
 /** How long a key means its request. */
 const KEEP_MS = 24 * 3_600_000
 const MOST = 10_000
-
-export interface Repeat {
-  readonly digest: string
-  readonly sealedSeed: string
-  readonly sealedAnswer: string | null
-}
 
 /** What is known of a key, or null: then this request is written down as its own. */
 export function claimRepeat(

@@ -1,27 +1,15 @@
 /** Has principals seal anew what they hold. Nothing is written here: asked again, each goes on from where it is. */
+import type { ResealAnswer } from '../contract/principal.ts'
+import type { PrincipalsResealed } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { principalObject } from '../objects.ts'
-import type { ResealAnswer } from '../principal/contract.ts'
 import { patiently } from './patience.ts'
 
 /** Principals that one call asks, for the platform counts. */
 const MOST_A_PAGE = 250
 /** Principals that are asked at the same time. */
 const AT_ONCE = 16
-
-/** What came of a page of principals. */
-export interface PrincipalsResealed {
-  readonly kind: 'principals_resealed'
-  readonly resealed: number
-  /** Still sealed with another key; `stuck` of them are opened by none. */
-  readonly left: number
-  readonly stuck: number
-  /** Principals that did not answer, or do not have the key yet: what they hold is not counted. */
-  readonly unknown: number
-  /** `after` of the next page; null: all were asked. */
-  readonly next: string | null
-}
 
 /** What a tenant without principals answers. */
 export const noPrincipals: PrincipalsResealed = {

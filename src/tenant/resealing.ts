@@ -1,6 +1,6 @@
 /** Sealed values in the making: a secret that changes with the headers made of it, and all of them under another key. */
+import { Refusal } from '../contract/tenant.ts'
 import { headerContext, type SecretKeys, seal, sealAgain, secretContext } from '../secrets/seal.ts'
-import { Refusal } from './contract.ts'
 import { placesNotUnder, type SealedPlace } from './sealed-places.ts'
 import { type SecretUse, usesOf } from './secrets.ts'
 import { readServer, writeHeaders } from './servers.ts'
@@ -61,20 +61,6 @@ export function putHeaders(sql: SqlStorage, name: string, { headers, uses }: Mad
     writeHeaders(sql, server, { ...stored, [header]: sealed })
   }
   return [...new Set(headers.map(({ server }) => server))]
-}
-
-/** What a round of resealing came to. */
-export interface Resealed {
-  readonly kind: 'resealed'
-  /** The current key. */
-  readonly key: string
-  readonly resealed: number
-  /** Still sealed with another key. */
-  readonly left: number
-  /** Of those, the ones that no key opens. */
-  readonly stuck?: number
-  /** Principals that could not be told yet. */
-  readonly pending: number
 }
 
 interface Renewed {

@@ -1,6 +1,6 @@
 /** Named secrets, stored and forgotten, and everything sealed anew under the current key. */
-import type { By, Change, RefusedChange, Removal, SecretView } from './contract.ts'
-import { Refusal } from './contract.ts'
+import type { By, Change, RefusedChange, Removal, SecretView } from '../contract/tenant.ts'
+import { type PrincipalsResealed, Refusal, type Resealed } from '../contract/tenant.ts'
 import { touchByServer } from './grants.ts'
 import { countPending } from './grants-told.ts'
 import { present } from './present.ts'
@@ -13,10 +13,9 @@ import {
   needed,
   prepareReseal,
   putHeaders,
-  type Resealed,
   type ResealRound,
 } from './resealing.ts'
-import { noPrincipals, type PrincipalsResealed, resealPrincipals } from './resealing-principals.ts'
+import { noPrincipals, resealPrincipals } from './resealing-principals.ts'
 import { refuseElsewhere } from './secret-origins.ts'
 import * as secrets from './secrets.ts'
 import { readTenant } from './settings.ts'

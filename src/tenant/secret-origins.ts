@@ -1,5 +1,5 @@
 /** Where secrets may be sent: no header of a server elsewhere is made of one. */
-import { Refusal, type RefusedChange } from './contract.ts'
+import { Refusal, type RefusedChange } from '../contract/tenant.ts'
 import { secretHeadersOf, viewSecret } from './secrets.ts'
 import { readServer } from './servers.ts'
 

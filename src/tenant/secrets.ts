@@ -1,8 +1,7 @@
 /** A tenant's named secrets, sealed, and the headers of servers that are made of them. Values only ever go in. */
-
+import { Refusal, type SecretView } from '../contract/tenant.ts'
 import { keyIdOf } from '../secrets/seal.ts'
 import { MOST } from './capacity.ts'
-import { Refusal, type SecretView } from './contract.ts'
 import type { HeaderValue, SecretHeader } from './server-document.ts'
 import { stampOf } from './stamps.ts'
 

@@ -1,7 +1,14 @@
 /** Upstream servers, registered and removed, and tools of theirs taken as they are now. */
+import {
+  type By,
+  type Change,
+  Refusal,
+  type Removal,
+  type ServerView,
+  type Told,
+} from '../contract/tenant.ts'
 import { addBuiltIn, builtInHash } from './built-in.ts'
 import { recordChange } from './changes.ts'
-import { type By, type Change, Refusal, type Removal, type ServerView, type Told } from './contract.ts'
 import * as grants from './grants.ts'
 import { readListing } from './listings.ts'
 import { acceptDrift } from './pins.ts'

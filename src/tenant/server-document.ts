@@ -3,11 +3,11 @@
  * what a host name resolves to is looked up by whoever registers it.
  */
 import * as z from 'zod/v4'
+import { type DriftAction, driftActions } from '../contract/upstream.ts'
 import { isObject, jsonType } from '../json.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
-import { type DriftAction, driftActions } from '../upstream/config.ts'
 import {
   type HeaderProblem,
   headerNameProblem,

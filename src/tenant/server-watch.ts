@@ -1,10 +1,10 @@
 /** What upstream servers turn out to list and to speak: compared, kept, announced, and told to whom it concerns. */
+import type { ObservedListing, Verdict } from '../contract/tenant.ts'
+import type { UpstreamReport } from '../contract/upstream.ts'
 import { log } from '../log.ts'
-import type { UpstreamReport } from '../upstream/config.ts'
-import type { Verdict } from './contract.ts'
 import { touchByServer } from './grants.ts'
 import { readListing, readTools } from './listings.ts'
-import { examine, heldServers, type ObservedListing, observeListing } from './observation.ts'
+import { examine, heldServers, observeListing } from './observation.ts'
 import { Restless } from './restless.ts'
 import { announceBreaker, announceDrift, driftNow } from './server-news.ts'
 import { isOf, mergeReport, readServer, type StoredServer, upstreamConfig } from './servers.ts'

@@ -1,9 +1,8 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
-
-import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../upstream/config.ts'
+import { Refusal, type ServerStatus, type ServerView } from '../contract/tenant.ts'
+import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../contract/upstream.ts'
 import { type Declared, nothingDeclared } from '../upstream/declared.ts'
 import { MOST } from './capacity.ts'
-import { Refusal, type ServerStatus, type ServerView } from './contract.ts'
 import { forgetListing, readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
 import { secretHeadersOf } from './secrets.ts'

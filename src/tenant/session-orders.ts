@@ -1,7 +1,8 @@
 /** Orders to end sessions, by an issuer or an administrator: put on record, and asked of the principals concerned. */
-import type { By } from './contract.ts'
+import type { Ended, IssuerLogout } from '../contract/logouts.ts'
+import type { By } from '../contract/tenant.ts'
 import { grantNames } from './grants.ts'
-import { type IssuerLogout, pendingTargets, recordAccountEnd, recordIssuerLogout } from './logouts.ts'
+import { pendingTargets, recordAccountEnd, recordIssuerLogout } from './logouts.ts'
 import { present } from './present.ts'
 import { recordOnly } from './recording.ts'
 import { endDueSessions } from './session-ends.ts'
@@ -10,12 +11,6 @@ import type { Tenancy } from './tenancy.ts'
 
 /** Principals that one invocation may ask; the platform counts. The rest is the alarm's. */
 const MOST_ASKED = 500
-
-/** How many sessions have ended, and how many principals have yet to be asked. */
-export interface Ended {
-  readonly ended: number
-  readonly pending: number
-}
 
 /** Ends what an issuer's logout names; null where another logout had its id. Whoever cannot be asked now is asked by alarm. */
 export async function issuerLogout(tenancy: Tenancy, logout: IssuerLogout): Promise<Ended | null> {

@@ -1,7 +1,7 @@
 /** The tenant's own row: its name and settings. */
+import { retentionDays, type TenantDocument } from '../contract/config.ts'
+import type { TenantView } from '../contract/tenant.ts'
 import type { AdministrativeChange } from './changes.ts'
-import { retentionDays, type TenantDocument } from './config.ts'
-import type { TenantView } from './contract.ts'
 import { stampOf } from './stamps.ts'
 
 /** The tenant as stored. The tables must exist. */

@@ -1,5 +1,5 @@
 /** Which state of a thing is there: what `ETag` shows and `If-Match` asks for (RFC 9110, 8.8.3 and 13.1.1). */
-import { type Expected, Refusal } from './contract.ts'
+import { type Expected, Refusal } from '../contract/tenant.ts'
 
 /** The stamp of a thing, as text; '0' where it was never stamped. */
 export function stampOf(sql: SqlStorage, thing: string): string {

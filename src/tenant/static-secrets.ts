@@ -1,6 +1,6 @@
 /** Seals the headers of a server's document; those that are kept are sealed anew, so that a rotated key comes into use. */
+import { Refusal } from '../contract/tenant.ts'
 import { headerContext, openOrNull, type SecretKeys, seal, secretContext } from '../secrets/seal.ts'
-import { Refusal } from './contract.ts'
 import { KEPT, type SecretHeader, type ServerDocument } from './server-document.ts'
 import type { StoredServer } from './servers.ts'
 import { headerValueProblem } from './static-headers.ts'

@@ -3,14 +3,14 @@
  * something, which is a transaction whose outcome is told to the principals that it concerns.
  */
 import { allowsPrivate } from '../admin/resolve.ts'
+import { tenantDocument } from '../contract/config.ts'
+import { type By, type Change, Refusal, type RefusedChange, type Removal } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { tenantDirectory } from '../objects.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 import { schemaVersion } from '../storage/migrate.ts'
 import { addressProblem } from '../upstream/address.ts'
-import { tenantDocument } from './config.ts'
-import { type By, type Change, Refusal, type RefusedChange, type Removal } from './contract.ts'
 import { record } from './recording.ts'
 import { migrate } from './schema.ts'
 import { readTenant, sizeProblem, writeTenant } from './settings.ts'

@@ -1,7 +1,7 @@
 /** The tenant itself, changed: its settings, and whether its agents are refused. */
+import { tenantDocument } from '../contract/config.ts'
+import type { By, Change, TenantView } from '../contract/tenant.ts'
 import { addBuiltIn, builtInHash } from './built-in.ts'
-import { tenantDocument } from './config.ts'
-import type { By, Change, TenantView } from './contract.ts'
 import { touchAll, touchEvery } from './grants.ts'
 import { present } from './present.ts'
 import { record } from './recording.ts'

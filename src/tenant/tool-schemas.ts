@@ -1,25 +1,11 @@
 /** The tools that upstream servers last listed, for checking policies. */
+import type { ListedServer, ToolSchemas } from '../contract/tenant.ts'
 import { isObject } from '../json.ts'
 import { readListing, readTools } from './listings.ts'
 import { serverNames } from './servers.ts'
 
 /** More is not sent to whoever checks a policy: the servers whose lists do not fit count as unlisted. */
 const LONGEST = 8 * 1024 * 1024
-
-export interface ToolSchemas {
-  /** JSON array of [server, tool, input schema]. */
-  readonly toolsJson: string
-  /** All upstream servers, by name. */
-  readonly servers: readonly ListedServer[]
-}
-
-export interface ListedServer {
-  readonly name: string
-  /** Its tools are known. */
-  readonly isListed: boolean
-  /** Exposed name (behind `<server>__`) to the server's own, for those whose own does not fit. */
-  readonly renamed: Readonly<Record<string, string>>
-}
 
 /** @param longest characters of all lists together; of more, servers by name while they fit */
 export function toolSchemas(sql: SqlStorage, longest = LONGEST): ToolSchemas {

@@ -1,7 +1,7 @@
 /** What a grant's document names and its tenant does not have. PURE. */
+import type { GrantDocument } from '../contract/tenant.ts'
 import { describeProblem, describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
-import type { GrantDocument } from './contract.ts'
 import { EVERY_UPSTREAM } from './grant-document.ts'
 
 const MOST_NAMED = 50

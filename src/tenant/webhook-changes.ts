@@ -1,7 +1,8 @@
 /** Webhooks, changed: registered, removed, and a dead letter sent again. */
+import { type By, type Change, Refusal, type Removal } from '../contract/tenant.ts'
+import type { WebhookDocument, WebhookView } from '../contract/webhooks.ts'
 import { MOST } from './capacity.ts'
 import { recordChange } from './changes.ts'
-import { type By, type Change, Refusal, type Removal } from './contract.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'
 import { demand } from './stamps.ts'
@@ -15,10 +16,10 @@ export async function putWebhook(
   tenancy: Tenancy,
   tenant: string,
   name: string,
-  document: webhooks.WebhookDocument,
+  document: WebhookDocument,
   secret: string,
   by: By,
-): Promise<Change<webhooks.WebhookView>> {
+): Promise<Change<WebhookView>> {
   const { sql } = tenancy
   const stored = tenancy.isThere ? webhooks.sealedSecret(sql, name) : null
   const keys = tenancy.keys()
@@ -59,7 +60,7 @@ export async function rotateWebhook(
   secret: string,
   overlapMs: number,
   by: By,
-): Promise<Change<webhooks.WebhookView> | null> {
+): Promise<Change<WebhookView> | null> {
   const { sql } = tenancy
   const stored = tenancy.isThere ? webhooks.sealedSecret(sql, name) : null
   if (stored === null) return null

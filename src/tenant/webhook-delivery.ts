@@ -2,6 +2,7 @@
  * Sends what waits for a tenant's webhooks. Each webhook by itself, so that one that is slow or dead keeps nothing from
  * the others. A message is pending until its receiver has it: whatever dies in between, it is sent again.
  */
+import type { WebhookView } from '../contract/webhooks.ts'
 import { backOffMs, GIVE_UP_AFTER_MS, KEEP_DEAD_MS, type Verdict } from '../legiti/schedule.ts'
 import { errorName, log } from '../log.ts'
 import { WEBHOOK_TIMEOUT_MS, webhookVerdict } from '../webhooks/schedule.ts'
@@ -14,14 +15,7 @@ import {
   noteError,
   takeMessages,
 } from './webhook-messages.ts'
-import {
-  dueWebhooks,
-  noteFailure,
-  noteSuccess,
-  signingSecrets,
-  viewWebhook,
-  type WebhookView,
-} from './webhooks.ts'
+import { dueWebhooks, noteFailure, noteSuccess, signingSecrets, viewWebhook } from './webhooks.ts'
 
 /** Messages on their way to one webhook at the same time, while it answers. */
 const CONCURRENCY = 4

@@ -1,20 +1,6 @@
 /** Messages that wait for a tenant's webhooks, were delivered or are dead, in SQL. */
+import type { MessageState, MessageView } from '../contract/webhooks.ts'
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
-
-export const messageStates = ['pending', 'delivered', 'dead'] as const
-export type MessageState = (typeof messageStates)[number]
-
-/** A message as an administrator sees it. */
-export interface MessageView {
-  readonly seq: number
-  readonly id: string
-  readonly type: string
-  readonly state: MessageState
-  readonly atMs: number
-  readonly settledAtMs: number | null
-  readonly attempts: number
-  readonly lastError: string | null
-}
 
 /** A message on its way. */
 export interface DueMessage {

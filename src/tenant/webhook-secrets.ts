@@ -1,6 +1,6 @@
 /** The signing secrets of webhooks, sealed and opened. */
+import { Refusal } from '../contract/tenant.ts'
 import { openOrNull, type SecretKeys, seal, webhookContext } from '../secrets/seal.ts'
-import { Refusal } from './contract.ts'
 
 /**
  * The sealed secret of a webhook: the stored one sealed anew, so that a rotated key comes into use, or else the one that

@@ -1,31 +1,7 @@
 /** A tenant's webhooks, their secrets and how they fare, in SQL. */
+import type { WebhookDocument, WebhookView } from '../contract/webhooks.ts'
 import type { WebhookEvent } from '../webhooks/events.ts'
 import { stampOf } from './stamps.ts'
-
-/** What is written of a webhook. */
-export interface WebhookDocument {
-  readonly url: string
-  readonly events: readonly WebhookEvent[]
-  readonly enabled: boolean
-}
-
-/** A webhook without its secret. Times are Unix milliseconds. */
-export interface WebhookView extends WebhookDocument {
-  readonly name: string
-  readonly tag: string
-  readonly createdAtMs: number
-  readonly updatedAtMs: number
-  /** Attempts that failed in a row. */
-  readonly failures: number
-  /** Nothing is sent before. 0: at once. */
-  readonly retryAtMs: number
-  readonly lastError: string | null
-  readonly lastSuccessAtMs: number | null
-  readonly pending: number
-  readonly dead: number
-  /** Until when messages are signed with the secret before this one as well; null: they are not, or no longer. */
-  readonly olderUntilMs: number | null
-}
 
 interface WebhookRow extends Record<string, SqlStorageValue> {
   name: string

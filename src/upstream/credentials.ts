@@ -1,7 +1,7 @@
 /** The headers configured for a server, opened right before they are sent. */
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
 import { headerContext, open, secretKeys } from '../secrets/seal.ts'
-import type { UpstreamConfig } from './config.ts'
 
 /** By name. Throws where they do not open. */
 export async function openHeaders(

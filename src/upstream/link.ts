@@ -1,7 +1,7 @@
 /** An upstream server as one request may use it: its configuration, its credentials opened, and who waits. */
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
-import type { UpstreamConfig } from './config.ts'
 import { openHeaders } from './credentials.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 

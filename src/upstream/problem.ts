@@ -1,6 +1,6 @@
 /** Why an upstream gave no usable answer, and what an agent is told of it. PURE. */
-import type { CallOutcomeKind } from '../principal/contract.ts'
-import type { UpstreamFailure } from './config.ts'
+import type { CallOutcomeKind } from '../contract/principal.ts'
+import type { UpstreamFailure } from '../contract/upstream.ts'
 
 export interface UpstreamProblem {
   readonly failure:

@@ -2,7 +2,7 @@
  * Which server something is known of. A name can be given anew, and an address too: whatever an isolate or an object
  * remembers of a server is kept under all of what makes it that server, so that nobody inherits it. PURE.
  */
-import type { UpstreamConfig } from './config.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 
 type Which = Pick<UpstreamConfig, 'name' | 'incarnation' | 'url'>
 

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { TenantConfig } from '../../src/tenant/config.ts'
+import type { TenantConfig } from '../../src/contract/config.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import { connect, fresh, post, request, rows } from '../support/gateway.ts'
 

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { MOST_PENDING_APPROVALS } from '../../src/approvals/contract.ts'
+import { MOST_PENDING_APPROVALS } from '../../src/contract/approvals.ts'
 import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import { makeAuditTables } from '../support/audit.ts'
 import { connect, fresh, principal, received, rows } from '../support/gateway.ts'

@@ -1,6 +1,6 @@
 /** Servers that ask for input, answered by whoever likes: what reaches them under one approval, and what does not. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { MOST_REOPENINGS } from '../../src/approvals/contract.ts'
+import { MOST_REOPENINGS } from '../../src/contract/approvals.ts'
 import { type AdminApi, adminApi, ROOT_TOKEN } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
 import { connectAgent, type RpcMessage } from '../support/node/mcp-agent.ts'

@@ -1,10 +1,10 @@
 /** One approval, one call: whatever its server answers, whoever comes back with what, and whatever dies in between. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type ApprovalAsked, type GivenBack, MOST_REOPENINGS } from '../../src/approvals/contract.ts'
+import { type ApprovalAsked, type GivenBack, MOST_REOPENINGS } from '../../src/contract/approvals.ts'
+import type { AdmitAnswer, AdmitRequest } from '../../src/contract/principal.ts'
 import { decideApproval } from '../../src/principal/approval-decisions.ts'
 import { giveBackApproval, goesOn, type Held, holdCall, useApproval } from '../../src/principal/approvals.ts'
-import type { AdmitAnswer, AdmitRequest } from '../../src/principal/contract.ts'
 import { admin, makeGrant, tenantRows } from '../support/admin.ts'
 import { fresh, principal, rows } from '../support/gateway.ts'
 import { ASKS, told } from './support.ts'

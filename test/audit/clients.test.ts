@@ -1,7 +1,7 @@
 /** Rows name the client that called, in both eras, and the one that logged in; rows from before name none and verify. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { AdmitRequest } from '../../src/principal/contract.ts'
+import type { AdmitRequest } from '../../src/contract/principal.ts'
 import { migrate } from '../../src/principal/schema.ts'
 import { WITHOUT_CLIENTS } from '../principal/earlier-schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'

@@ -1,9 +1,8 @@
 /** The one text of a row: what was written once verifies for ever. */
-
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type AuditRow, canonicalRow, fields } from '../../src/audit/row.ts'
+import { type AuditRow, canonicalRow, fields } from '../../src/contract/audit-row.ts'
 
 const log = { tenant: 'acme', principal: 'bot', chain: 'c1' }
 const row: AuditRow = {

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Answer, Ask, Begin, Continue } from '../../src/bridge/exchange-contract.ts'
 import { readRequestState } from '../../src/bridge/names.ts'
-import type { UpstreamConfig } from '../../src/upstream/config.ts'
+import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 
 const MINUTE = 60_000
 const BEGUN_BY = '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d'

@@ -1,10 +1,10 @@
 /** Outcomes on their way to their rows: who takes them there, and what becomes of them when that request does not arrive. */
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { AdmitAnswer, AdmitRequest, Settled } from '../../src/contract/principal.ts'
 import { ask, type Passage } from '../../src/gateway/admission.ts'
 import { openFeed } from '../../src/gateway/feed.ts'
 import { settleLater } from '../../src/gateway/outcomes.ts'
-import type { AdmitAnswer, AdmitRequest, Settled } from '../../src/principal/contract.ts'
 
 beforeEach(() => vi.useFakeTimers({ now: 0, toFake: ['Date', 'setTimeout', 'clearTimeout'] }))
 afterEach(() => {

@@ -4,7 +4,7 @@
  */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { approvalAnswer, approvalsFullResult } from '../../src/approvals/answer.ts'
-import type { ApprovalView } from '../../src/approvals/contract.ts'
+import type { ApprovalView } from '../../src/contract/approvals.ts'
 import { deadHandleResult, limitedResult, outboxFullResult } from '../../src/gateway/call-results.ts'
 import { reachableTools } from '../../src/native/catalogue.ts'
 import { crowdedResult } from '../../src/native/crowded.ts'

@@ -1,13 +1,13 @@
 /** What an admission asks of the database: it is the one thing that every call pays for, so it is counted here. */
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
+import type { TenantConfig } from '../../src/contract/config.ts'
+import type { AdmitRequest, Intent } from '../../src/contract/principal.ts'
 import type { Charge } from '../../src/policy/model.ts'
 import { admit } from '../../src/principal/admit.ts'
-import type { AdmitRequest, Intent } from '../../src/principal/contract.ts'
 import { readGrant } from '../../src/principal/grants.ts'
 import { UnboundLogins } from '../../src/principal/unbound-logins.ts'
 import { bindUpstream } from '../../src/principal/upstream-sessions.ts'
-import type { TenantConfig } from '../../src/tenant/config.ts'
 import { connect, fresh, installGrant, principal } from '../support/gateway.ts'
 
 const URL_ = 'https://crm.example.com/mcp'

@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { tenantConfig } from '../../src/contract/config.ts'
 import type {
   AdmitRequest,
   BindRequest,
@@ -10,12 +11,11 @@ import type {
   UpstreamSession,
   Wish,
   WishRequest,
-} from '../../src/principal/contract.ts'
+} from '../../src/contract/principal.ts'
+import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 import { OPENING_MS } from '../../src/principal/openings.ts'
 import { MOST_WATCHED } from '../../src/principal/upstream-wishes.ts'
 import { headerContext, seal, secretKeys } from '../../src/secrets/seal.ts'
-import { tenantConfig } from '../../src/tenant/config.ts'
-import type { UpstreamConfig } from '../../src/upstream/config.ts'
 import { identity } from '../../src/version.ts'
 import { behave, fresh, principal, received, rows } from '../support/gateway.ts'
 

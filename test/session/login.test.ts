@@ -1,10 +1,9 @@
 /** Whose account an agent may act for, and how it shows. */
-
 import { env } from 'cloudflare:workers'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { tenantConfig } from '../../src/contract/config.ts'
 import { jwtProof } from '../../src/session/providers.ts'
-import { tenantConfig } from '../../src/tenant/config.ts'
 import { admin, adminWith } from '../support/admin.ts'
 import { fresh, installGrant, received, rows, settled, stateless, statelessCall } from '../support/gateway.ts'
 

@@ -2,9 +2,9 @@
 import { reset, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { expect } from 'vitest'
+import { tenantConfig } from '../../src/contract/config.ts'
+import type { PrincipalCalls } from '../../src/contract/principal-calls.ts'
 import { isNativeName } from '../../src/native/catalogue.ts'
-import type { PrincipalObject } from '../../src/principal/object.ts'
-import { tenantConfig } from '../../src/tenant/config.ts'
 import { makeAuditTables } from './audit.ts'
 import { type SaidTwice, saidOnce } from './says-everything.ts'
 
@@ -199,7 +199,7 @@ function toolAnswer(name: string, answer: Answer): ToolAnswer {
   }
 }
 
-export function principal(name = 'demo/agent'): DurableObjectStub<PrincipalObject> {
+export function principal(name = 'demo/agent'): DurableObjectStub<PrincipalCalls> {
   return env.PRINCIPAL.getByName(name)
 }
 

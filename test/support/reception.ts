@@ -1,7 +1,7 @@
 /** The two ends of an answer in tests: an upstream's response, piece by piece, and what is made of it. */
 import { env } from 'cloudflare:workers'
+import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 import type { Env } from '../../src/env.ts'
-import type { UpstreamConfig } from '../../src/upstream/config.ts'
 import type { Hold } from '../../src/upstream/http.ts'
 import type { UpstreamLink } from '../../src/upstream/link.ts'
 import { codeOf, type UpstreamProblem } from '../../src/upstream/problem.ts'

@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { TenantConfig } from '../../src/tenant/config.ts'
+import type { TenantConfig } from '../../src/contract/config.ts'
 import { admin, makeGrant, makePerson, tenantObject, tenantRows } from '../support/admin.ts'
 import { connect, fresh, type Json, principal, rows, statelessCall } from '../support/gateway.ts'
 

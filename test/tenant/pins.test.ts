@@ -1,8 +1,8 @@
 /** Tools are pinned when they are first listed; what changes later is drift until an administrator accepts it. */
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { TenantConfig } from '../../src/tenant/config.ts'
-import type { Verdict } from '../../src/tenant/contract.ts'
+import type { TenantConfig } from '../../src/contract/config.ts'
+import type { Verdict } from '../../src/contract/tenant.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import { fresh, type Json, rows } from '../support/gateway.ts'
 

@@ -1,6 +1,6 @@
 /** What an isolate knows of a server: the breaker, the cap, the eras, and what of it is told. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { UpstreamConfig } from '../../src/upstream/config.ts'
+import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 import { askAnew, enter, enterAside, erasOf, learnEras, MOST_ASIDE } from '../../src/upstream/health.ts'
 import { problemOf } from '../../src/upstream/problem.ts'
 import { admin } from '../support/admin.ts'

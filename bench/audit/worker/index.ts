@@ -8,14 +8,14 @@
  *   /hmac/<n>/<characters>   the HMAC of <n> calls with arguments of that length
  */
 import { argumentsHmac } from '../../../src/audit/arguments-hmac.ts'
+import { tenantConfig } from '../../../src/contract/config.ts'
+import type { AdmitRequest, Intent } from '../../../src/contract/principal.ts'
 import type { Env } from '../../../src/env.ts'
 import { PrincipalObject as Principal } from '../../../src/index.ts'
 import { admit } from '../../../src/principal/admit.ts'
 import { writeAudit } from '../../../src/principal/audit.ts'
-import type { AdmitRequest, Intent } from '../../../src/principal/contract.ts'
 import { readGrant } from '../../../src/principal/grants.ts'
 import { UnboundLogins } from '../../../src/principal/unbound-logins.ts'
-import { tenantConfig } from '../../../src/tenant/config.ts'
 import { call, charge, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'

@@ -10,9 +10,9 @@
  *
  * `?of=<n>` spreads the requests over <n> principals.
  */
+import { tenantConfig } from '../../../src/contract/config.ts'
+import type { AdmitRequest, Intent, Settled } from '../../../src/contract/principal.ts'
 import type { Env } from '../../../src/env.ts'
-import type { AdmitRequest, Intent, Settled } from '../../../src/principal/contract.ts'
-import { tenantConfig } from '../../../src/tenant/config.ts'
 import { call, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'

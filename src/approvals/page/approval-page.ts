@@ -1,5 +1,5 @@
 /** An approval as whoever is signed in sees it, and the form by which it is decided. PURE. */
-import type { ApprovalContent, ApprovalState, ApprovalView, NoContent } from '../contract.ts'
+import type { ApprovalContent, ApprovalState, ApprovalView, NoContent } from '../../contract/approvals.ts'
 import { whyNoContent } from '../no-content.ts'
 import type { Page } from './document.ts'
 import { type Heading, headerOf } from './header.ts'

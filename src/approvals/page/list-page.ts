@@ -1,5 +1,5 @@
 /** The calls that wait for a decision, each with a link to its page. PURE. */
-import type { ApprovalView } from '../contract.ts'
+import type { ApprovalView } from '../../contract/approvals.ts'
 import type { Page } from './document.ts'
 import { type Heading, headerOf } from './header.ts'
 import { html } from './html.ts'

@@ -1,7 +1,6 @@
 /** `approval …`: calls that wait for a person. */
-
-import { approvalStates } from '../../approvals/contract.ts'
 import { visible } from '../../approvals/visible.ts'
+import { approvalStates } from '../../contract/approvals.ts'
 import type { Command } from '../commands.ts'
 import { changed, type Json, part } from './api.ts'
 import { administer } from './command.ts'

@@ -1,6 +1,6 @@
 /** `audit …`: what was decided and changed. */
-import { decisions, rowKinds } from '../../audit/row.ts'
-import { callOutcomeKinds } from '../../principal/contract.ts'
+import { decisions, rowKinds } from '../../contract/audit-row.ts'
+import { callOutcomeKinds } from '../../contract/principal.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import { FINE, fine, type Outcome, PROBLEMS, type World } from '../outcome.ts'

@@ -1,5 +1,5 @@
 /** `grant …`: what agents present, and what it reaches. */
-import { sessionModes } from '../../tenant/session-mode.ts'
+import { sessionModes } from '../../contract/session-mode.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../commands.ts'
 import type { World } from '../outcome.ts'

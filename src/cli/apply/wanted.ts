@@ -1,9 +1,9 @@
 /** The tenant that a folder describes, and everything that is wrong with the description. */
 import type * as z from 'zod/v4'
+import type { SessionMode } from '../../contract/session-mode.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
 import type { personSchema } from '../../tenant/person-document.ts'
 import type { ServerDocument } from '../../tenant/server-document.ts'
-import type { SessionMode } from '../../tenant/session-mode.ts'
 import type { webhookSchema } from '../../tenant/webhook-document.ts'
 import type { Json } from '../admin/api.ts'
 import type { World } from '../outcome.ts'

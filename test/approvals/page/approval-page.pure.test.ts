@@ -1,9 +1,9 @@
 /** The page of an approval, whatever stands in it. */
 import { describe, expect, test } from 'vitest'
-import type { ApprovalView } from '../../../src/approvals/contract.ts'
 import { approvalPage, type Shown } from '../../../src/approvals/page/approval-page.ts'
 import type { Reader } from '../../../src/approvals/page/header.ts'
 import { listPage } from '../../../src/approvals/page/list-page.ts'
+import type { ApprovalView } from '../../../src/contract/approvals.ts'
 
 const NOW = Date.parse('2030-01-01T10:00:00Z')
 const EVIL = `"'></textarea></form><script>x()</script>\u202E\u200B`

@@ -1,7 +1,7 @@
 /** The values of a call on its page. */
 import { expect, test } from 'vitest'
-import type { ApprovalContent } from '../../../src/approvals/contract.ts'
 import { exactJson, valueList } from '../../../src/approvals/page/values.ts'
+import type { ApprovalContent } from '../../../src/contract/approvals.ts'
 import { parseExact } from '../../../src/exact-json.ts'
 
 const nothing: Pick<ApprovalContent, 'concealed' | 'omitted'> = { concealed: [], omitted: [] }

@@ -1,8 +1,8 @@
 /** A tenant's configuration in the form that requests are decided with. */
 import { loadPolicy } from '../policy/load.ts'
 import type { Policy } from '../policy/model.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
 import type { TenantConfig, TenantSettings } from './config.ts'
+import type { UpstreamConfig } from './upstream.ts'
 
 /** A configuration ready to decide with. */
 export interface CompiledConfig {

@@ -2,11 +2,11 @@
  * What the Worker and a PrincipalObject say to each other: one question a request, `admit`, and its answer.
  * Plain data, because it crosses an RPC boundary.
  */
-import type { ApprovalAsked, ApprovalView } from '../approvals/contract.ts'
 import type { ClientName } from '../audit/client.ts'
 import type { LegitiToolName } from '../legiti/tools.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
+import type { ApprovalAsked, ApprovalView } from './approvals.ts'
 
 /** Carries an AdmitRequest to the principal's `fetch`, where an event feed is asked for: hash as hex, rest as JSON. */
 export const FEED_HEADER = 'x-gatehouse-admit'
@@ -395,3 +395,37 @@ export type EndReason =
   | 'revoked'
   | 'backchannel'
   | 'administrator'
+
+export interface SessionPage {
+  readonly sessions: readonly SessionView[]
+  /** Where each of them is, so that a page can be cut: `after` of the page behind it. */
+  readonly rows: readonly number[]
+  /** `after` of the next page; null: there is none. */
+  readonly next: number | null
+}
+
+/** A request of a connection's, by the id that its client has given it, as JSON. */
+export interface TakenBackKey {
+  readonly transport: string
+  readonly id: string
+}
+
+/** The client's own reason, where it gives one. */
+export interface TakenBack {
+  readonly reason: string | null
+}
+
+/** Tells that a request was taken back. */
+export interface TakeBackRequest extends TakenBackKey, TakenBack {
+  readonly secretHash: Uint8Array
+}
+
+/** Asks to be told when a request is taken back. */
+export interface TakingBackAwaited extends TakenBackKey {
+  readonly secretHash: Uint8Array
+  /** Of the client's HTTP request. */
+  readonly requestId: string
+  /** How long ago that began. */
+  readonly ageMs: number
+  readonly mostMs: number
+}

@@ -190,3 +190,9 @@ export const MOST_REOPENINGS = 8
 
 /** Calls of one principal that may wait at the same time. */
 export const MOST_PENDING_APPROVALS = 100
+
+/** Where a page of the list begins: behind this approval. */
+export interface ApprovalCursor {
+  readonly requestedAtMs: number
+  readonly id: string
+}

@@ -1,10 +1,9 @@
 /** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
-
 import type { PersonRole } from '../admin/roles.ts'
-import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from '../upstream/config.ts'
+import type { SecretHeader, ServerDocument } from '../tenant/server-document.ts'
 import type { LeftOut } from '../upstream/names.ts'
-import type { SecretHeader, ServerDocument } from './server-document.ts'
 import type { SessionMode } from './session-mode.ts'
+import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from './upstream.ts'
 
 /** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
 export interface Expected {
@@ -238,4 +237,62 @@ export class Refusal extends Error {
     this.kind = kind
     this.problems = problems
   }
+}
+
+/** What a round of resealing came to. */
+export interface Resealed {
+  readonly kind: 'resealed'
+  /** The current key. */
+  readonly key: string
+  readonly resealed: number
+  /** Still sealed with another key. */
+  readonly left: number
+  /** Of those, the ones that no key opens. */
+  readonly stuck?: number
+  /** Principals that could not be told yet. */
+  readonly pending: number
+}
+
+/** What came of a page of principals. */
+export interface PrincipalsResealed {
+  readonly kind: 'principals_resealed'
+  readonly resealed: number
+  /** Still sealed with another key; `stuck` of them are opened by none. */
+  readonly left: number
+  readonly stuck: number
+  /** Principals that did not answer, or do not have the key yet: what they hold is not counted. */
+  readonly unknown: number
+  /** `after` of the next page; null: all were asked. */
+  readonly next: string | null
+}
+
+export interface Repeat {
+  readonly digest: string
+  readonly sealedSeed: string
+  readonly sealedAnswer: string | null
+}
+
+/** A complete listing of a server's tools, as an isolate has received it. */
+export interface ObservedListing {
+  /** Names exactly this listing. */
+  readonly digest: string
+  /** Of the registration that listed them; absent: of whatever has the name, as older versions said it. */
+  readonly incarnation?: string | undefined
+  /** JSON array of tools. */
+  readonly toolsJson: string
+}
+
+export interface ToolSchemas {
+  /** JSON array of [server, tool, input schema]. */
+  readonly toolsJson: string
+  /** All upstream servers, by name. */
+  readonly servers: readonly ListedServer[]
+}
+
+export interface ListedServer {
+  readonly name: string
+  /** Its tools are known. */
+  readonly isListed: boolean
+  /** Exposed name (behind `<server>__`) to the server's own, for those whose own does not fit. */
+  readonly renamed: Readonly<Record<string, string>>
 }

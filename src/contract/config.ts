@@ -2,9 +2,7 @@
  * What a tenant has decided about one grant: policy, identity providers, session times, servers. Immutable
  * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
  */
-
 import * as z from 'zod/v4'
-import { APPROVAL_SECONDS } from '../approvals/contract.ts'
 import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
@@ -14,8 +12,9 @@ import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import { shortDigest } from '../sha256.ts'
-import type { UpstreamConfig } from '../upstream/config.ts'
+import { APPROVAL_SECONDS } from './approvals.ts'
 import { sessionModes } from './session-mode.ts'
+import type { UpstreamConfig } from './upstream.ts'
 
 const MAX_SESSION_SECONDS = 30 * 24 * 3600
 export const DEFAULT_RETENTION_DAYS = 400

@@ -1,0 +1,29 @@
+/** Logins and logouts that an identity provider can bring about, as a tenant is told of them. */
+
+/** A login that is about to happen, as its token says. */
+export interface ExpectedLogin {
+  readonly grant: string
+  readonly issuer: string
+  readonly subject: string
+  readonly sid: string | null
+  /** Seconds, by the issuer's clock; null where the token does not say. */
+  readonly issuedAt: number | null
+}
+
+/** What an issuer's logout token says. */
+export interface IssuerLogout {
+  readonly issuer: string
+  readonly subject: string | null
+  readonly sid: string | null
+  /** Seconds, by the issuer's clock. */
+  readonly issuedAt: number
+  readonly jti: string
+  /** Of the token itself, to tell one that is sent again from another with the same id. */
+  readonly digest: string
+}
+
+/** How many sessions have ended, and how many principals have yet to be asked. */
+export interface Ended {
+  readonly ended: number
+  readonly pending: number
+}

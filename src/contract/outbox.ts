@@ -1,0 +1,43 @@
+/** The events for Legiti that a principal holds, as administrators see them. */
+
+/** Whether Legiti can be reached, as this principal has found it. */
+export interface Destination {
+  /** Rounds that failed in a row; while above 0, one event at a time is tried. */
+  readonly failures: number
+  /** Nothing is sent before. 0: open. */
+  readonly retryAtMs: number
+  /** Our key is refused or missing, so only a person can mend it. */
+  readonly paused: boolean
+  readonly reason: string
+}
+
+/** An event as an administrator sees it: never what is in it. */
+export interface ListedEvent {
+  readonly id: string
+  readonly tool: string
+  readonly state: 'pending' | 'delivered' | 'dead'
+  readonly occurredAtMs: number
+  readonly settledAtMs: number | null
+  readonly attempts: number
+  readonly lastError: string | null
+}
+
+/** Events in one state, oldest first. */
+export interface EventPage {
+  readonly events: readonly ListedEvent[]
+  /** `after` of the next page; null: there is none. */
+  readonly next: number | null
+}
+
+/** How many events wait, and how the way to Legiti stands. Times are Unix milliseconds. */
+export interface OutboxView {
+  readonly pending: number
+  readonly dead: number
+  readonly delivered: number
+  readonly oldestPendingAtMs: number | null
+  readonly destination: Destination
+  /** The deployment has no Legiti. */
+  readonly isOff: boolean
+  /** The object's own clock, for the times above. */
+  readonly nowMs: number
+}

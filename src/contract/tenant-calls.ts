@@ -1,0 +1,264 @@
+/** What the Worker, principals and exchanges may ask of a tenant's object. */
+import type { ServerDocument } from '../tenant/server-document.ts'
+import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from './approvals.ts'
+import type { Cut, LocalRows, LogEvidence, TenantLogs } from './audit-logs.ts'
+import type { AccessApplication } from './config.ts'
+import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
+import type {
+  By,
+  Catalogue,
+  Change,
+  DeletionView,
+  GrantDocument,
+  GrantView,
+  ObservedListing,
+  Page,
+  PersonDocument,
+  PersonView,
+  PolicySummary,
+  PolicyView,
+  PrincipalsResealed,
+  RefusedChange,
+  Removal,
+  Repeat,
+  Resealed,
+  SecretView,
+  ServerView,
+  TenantView,
+  Told,
+  ToolSchemas,
+  Verdict,
+} from './tenant.ts'
+import type { UpstreamConfig, UpstreamReport } from './upstream.ts'
+import type { MessageState, MessageView, WebhookDocument, WebhookView } from './webhooks.ts'
+
+export interface TenantCalls extends Rpc.DurableObjectBranded {
+  /** The tenant, or null where nothing was ever set up. */
+  tenant(): Promise<TenantView | null>
+
+  /** @param isSaid of the demo's tenant: its built-in grant is to go by these settings */
+  putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean): Promise<Change<TenantView>>
+
+  suspend(isSuspended: boolean, by: By): Promise<Change<TenantView> | null>
+
+  deleteTenant(patienceMs: number, by: By): Promise<RefusedChange | DeletionView>
+
+  /** How far the deletion is; null while nobody has asked for one. */
+  deletion(): Promise<DeletionView | null>
+
+  /** The tenant's own application of Cloudflare Access; null: it has none. Settings from before there was one say nothing. */
+  access(): Promise<AccessApplication | null>
+
+  people(page: Page): Promise<readonly PersonView[]>
+
+  person(name: string): Promise<PersonView | null>
+
+  /** Whom a token opens the administration for, by the SHA-256 of its secret. */
+  personByToken(name: string, secretHash: Uint8Array): Promise<PersonView | null>
+
+  /** Who has this e-mail address, in lower case. */
+  personByEmail(email: string): Promise<PersonView | null>
+
+  putPerson(tenant: string, name: string, document: PersonDocument, by: By): Promise<Change<PersonView>>
+
+  deletePerson(name: string, by: By): Promise<Removal>
+
+  addPersonToken(
+    name: string,
+    secretHash: Uint8Array,
+    untilMs: number | null,
+    olderUntilMs: number,
+    by: By,
+  ): Promise<Change<PersonView> | null>
+
+  revokePersonTokens(name: string, by: By): Promise<Removal>
+
+  secrets(page: Page): Promise<readonly SecretView[]>
+
+  secret(name: string): Promise<SecretView | null>
+
+  /** @param origins where it may be sent; null: where the one that it replaces may */
+  putSecret(
+    tenant: string,
+    name: string,
+    value: string,
+    by: By,
+    origins?: readonly string[] | null,
+  ): Promise<Change<SecretView>>
+
+  deleteSecret(name: string, by: By): Promise<Removal>
+
+  reseal(by: By): Promise<RefusedChange | Resealed>
+
+  /** Has a page of principals seal anew what they hold; `after` is the `next` of the page before. */
+  resealPrincipals(after: string | null, by: By): Promise<PrincipalsResealed | RefusedChange>
+
+  /** What is known of an `Idempotency-Key`; null: nothing, and this request is now known by it. */
+  claimRepeat(
+    actor: string,
+    key: string,
+    mine: {
+      readonly digest: string
+      readonly sealedSeed: string
+    },
+  ): Promise<Repeat | null>
+
+  /** The answer to a request that has such a key. */
+  answerRepeat(actor: string, key: string, sealedAnswer: string): Promise<void>
+
+  /** The request of this digest that claimed the key was refused, so that it is free again. */
+  forgetRepeat(actor: string, key: string, digest: string): Promise<void>
+
+  servers(page: Page): Promise<readonly ServerView[]>
+
+  server(name: string): Promise<ServerView | null>
+
+  putServer(tenant: string, name: string, document: ServerDocument, by: By): Promise<Change<ServerView>>
+
+  deleteServer(name: string, by: By): Promise<Removal>
+
+  accept(
+    server: string,
+    tool: string | null,
+    by: By,
+  ): Promise<
+    | ({
+        readonly accepted: readonly string[]
+      } & Told)
+    | null
+  >
+
+  /** Those that are there, or those that are deleted and still on record. */
+  policies(page: Page, deleted?: boolean): Promise<readonly PolicySummary[]>
+
+  /** A version of a policy, the current one when `version` is null. Of a deleted policy that is none. */
+  policy(name: string, version: number | null): Promise<PolicyView | null>
+
+  putPolicy(tenant: string, name: string, documentJson: string, by: By): Promise<Change<PolicyView>>
+
+  /** The newest first; those before a version alone, where one is given. */
+  policyVersions(name: string, before: number | null, most: number): Promise<readonly PolicySummary[]>
+
+  rollBackPolicy(name: string, version: number, by: By): Promise<Change<PolicyView> | null>
+
+  deletePolicy(name: string, by: By): Promise<Removal>
+
+  grants(page: Page): Promise<readonly GrantView[]>
+
+  grant(name: string): Promise<GrantView | null>
+
+  /** Names of grants from `from` on, in order. */
+  grantNames(from: string, most: number): Promise<readonly string[]>
+
+  putGrant(
+    tenant: string,
+    name: string,
+    document: GrantDocument,
+    secretHash: Uint8Array,
+    by: By,
+  ): Promise<Change<GrantView>>
+
+  rotateGrant(
+    name: string,
+    secretHash: Uint8Array,
+    overlapMs: number,
+    by: By,
+  ): Promise<Change<GrantView> | null>
+
+  deleteGrant(name: string, by: By): Promise<Removal>
+
+  /** A round of telling: those that are due, as many as one invocation may. Answers whether more are. */
+  tellDue(untilMs: number): Promise<boolean>
+
+  /** How many principals have yet to be told of what their grant is now. */
+  pending(): Promise<number>
+
+  /** Argument schemas of what the tenant's servers list, for checking policies. */
+  toolSchemas(): Promise<ToolSchemas>
+
+  observe(server: string, listing: ObservedListing): Promise<Verdict | null>
+
+  report(server: string, report: UpstreamReport): Promise<void>
+
+  /** The last known tools of a server, and what is pinned of those that have drifted; null before the first listing. */
+  catalogue(server: string, incarnation?: string): Promise<Catalogue | null>
+
+  /** A server as requests see it; null where there is none, or where it is switched off. */
+  upstream(server: string): Promise<UpstreamConfig | null>
+
+  /** Before an exchange object stores something of this tenant; false: the tenant is going away, so it must not. */
+  keepExchange(id: string): Promise<boolean>
+
+  /** An exchange object stores nothing any more. */
+  dropExchange(id: string): Promise<void>
+
+  /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
+  auditLogs(): Promise<TenantLogs | null>
+
+  /** What this object knows of its own log after `cut`, where retention has cut it; what is from before is let go. */
+  auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null>
+
+  /** Administrative changes that are still here, after `seq`. */
+  auditRows(seq: number, most: number): Promise<LocalRows | null>
+
+  /** Takes in what a principal of this tenant tells: at least once, and the same once more changes nothing. */
+  hear(announcements: readonly Announcement[]): Promise<void>
+
+  /** Calls that wait for a person, or did, the youngest first. */
+  approvals(page: {
+    readonly state: ApprovalState | null
+    readonly after: ApprovalCursor | null
+    readonly limit: number
+  }): Promise<readonly ApprovalView[]>
+
+  webhooks(page: Page): Promise<readonly WebhookView[]>
+
+  webhook(name: string): Promise<WebhookView | null>
+
+  putWebhook(
+    tenant: string,
+    name: string,
+    document: WebhookDocument,
+    secret: string,
+    by: By,
+  ): Promise<Change<WebhookView>>
+
+  rotateWebhook(
+    tenant: string,
+    name: string,
+    secret: string,
+    overlapMs: number,
+    by: By,
+  ): Promise<Change<WebhookView> | null>
+
+  deleteWebhook(name: string, by: By): Promise<Removal>
+
+  /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
+  webhookMessages(
+    name: string,
+    state: MessageState,
+    afterSeq: number,
+    limit: number,
+  ): Promise<readonly MessageView[] | null>
+
+  replayMessage(name: string, id: string, actor: string): Promise<boolean>
+
+  /** Sends what is due to webhooks, and returns when that is done. */
+  drain(): Promise<void>
+
+  /**
+   * Before a session that an issuer can end begins. Answers how many logouts the login knows of, or null where its issuer
+   * has logged it out. Of a tenant that was never set up nothing is written.
+   */
+  expectLogin(login: ExpectedLogin): Promise<number | null>
+
+  issuerLogout(logout: IssuerLogout): Promise<Ended | null>
+
+  endAccount(account: string, others: readonly string[], by: By): Promise<Ended>
+
+  /** Puts on record that sessions of a grant are to end: of one (`session`), of an account, or all. */
+  recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void>
+
+  /** Puts on record that an event of a grant that Legiti did not take is to be sent again. */
+  recordReplay(grant: string, by: By, event: string): Promise<void>
+}

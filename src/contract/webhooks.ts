@@ -1,0 +1,43 @@
+/** A tenant's webhooks and their messages, as administrators see them. */
+import type { WebhookEvent } from '../webhooks/events.ts'
+
+export const messageStates = ['pending', 'delivered', 'dead'] as const
+
+export type MessageState = (typeof messageStates)[number]
+
+/** A message as an administrator sees it. */
+export interface MessageView {
+  readonly seq: number
+  readonly id: string
+  readonly type: string
+  readonly state: MessageState
+  readonly atMs: number
+  readonly settledAtMs: number | null
+  readonly attempts: number
+  readonly lastError: string | null
+}
+
+/** What is written of a webhook. */
+export interface WebhookDocument {
+  readonly url: string
+  readonly events: readonly WebhookEvent[]
+  readonly enabled: boolean
+}
+
+/** A webhook without its secret. Times are Unix milliseconds. */
+export interface WebhookView extends WebhookDocument {
+  readonly name: string
+  readonly tag: string
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  /** Attempts that failed in a row. */
+  readonly failures: number
+  /** Nothing is sent before. 0: at once. */
+  readonly retryAtMs: number
+  readonly lastError: string | null
+  readonly lastSuccessAtMs: number | null
+  readonly pending: number
+  readonly dead: number
+  /** Until when messages are signed with the secret before this one as well; null: they are not, or no longer. */
+  readonly olderUntilMs: number | null
+}
