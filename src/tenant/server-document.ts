@@ -11,6 +11,7 @@ import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 import {
   type HeaderProblem,
   headerNameProblem,
+  headerNamesProblem,
   headerValueProblem,
   MOST_HEADER_BYTES,
   MOST_HEADERS,
@@ -154,6 +155,8 @@ function readHeaders(value: unknown): ReadHeaders {
     else if (wrongName === null) headers[name] = read.value
     bytes += given.length + (typeof text === 'string' ? text.length : 0)
   }
+  const wrongNames = headerNamesProblem(entries.map(([name]) => name.toLowerCase()))
+  if (wrongNames !== null) refuse('/headers', wrongNames.found, wrongNames.allowed)
   if (bytes > MOST_HEADER_BYTES)
     refuse('/headers', `${bytes} bytes in all`, `at most ${MOST_HEADER_BYTES} bytes in all`)
   return { headers, problems }

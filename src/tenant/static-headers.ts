@@ -42,6 +42,12 @@ const reserved: readonly string[] = [
 ]
 const reservedPrefixes: readonly string[] = ['cf-', 'content-', 'mcp-', 'sec-', 'x-forwarded-']
 
+/**
+ * A service token of Cloudflare Access (developers.cloudflare.com/cloudflare-one/access-controls/service-credentials/service-tokens).
+ * The other `cf-*` headers say who asks, and a server may believe them; these two are a credential, like `authorization`.
+ */
+export const accessHeaders = ['cf-access-client-id', 'cf-access-client-secret'] as const
+
 /** What stands somewhere, and what may stand there. */
 export interface HeaderProblem {
   readonly found: string
@@ -55,9 +61,30 @@ export function headerNameProblem(name: string): HeaderProblem | null {
       name.length > LONGEST_NAME ? `a name of ${name.length} characters` : `the name ${JSON.stringify(name)}`
     return { found, allowed: `1 to ${LONGEST_NAME} of A-Z a-z 0-9 and !#$%&'*+-.^_\`|~` }
   }
+  if (isAccessHeader(name)) return null
   if (!reserved.includes(name) && !reservedPrefixes.some((prefix) => name.startsWith(prefix))) return null
   const groups = [...reservedPrefixes.map((prefix) => `${prefix}*`), ...reserved].join(', ')
-  return { found: `the header ${name}`, allowed: `any header but ${groups}` }
+  return {
+    found: `the header ${name}`,
+    allowed: `any header but ${groups}; of cf-* only ${accessHeaders.join(' and ')}`,
+  }
+}
+
+function isAccessHeader(name: string): boolean {
+  return (accessHeaders as readonly string[]).includes(name)
+}
+
+/**
+ * What is wrong with the names taken together, or null: Access lets nobody in with one half of a service token.
+ *
+ * @param names in lower case
+ */
+export function headerNamesProblem(names: readonly string[]): HeaderProblem | null {
+  const missing = accessHeaders.filter((name) => !names.includes(name))
+  const [name] = missing
+  return missing.length === 1 && name !== undefined
+    ? { found: `no header ${name}`, allowed: `${accessHeaders.join(' and ')}, or neither` }
+    : null
 }
 
 /** What is wrong with a header's value, or null. Never quotes it. */

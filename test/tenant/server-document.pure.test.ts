@@ -83,6 +83,10 @@ describe('headers', () => {
     'set-cookie',
     'accept',
     'cf-connecting-ip',
+    'CF-Access-Jwt-Assertion',
+    'cf-access-token',
+    'cf-access-client-id-2',
+    'cf-worker',
     'x-forwarded-for',
     'sec-fetch-site',
     'traceparent',
@@ -92,6 +96,25 @@ describe('headers', () => {
       expect.stringContaining(
         `/headers/${name}: found the header ${name.toLowerCase()}; allowed: any header but cf-*`,
       ),
+    ])
+  })
+
+  test('a service token of Cloudflare Access may be sent, as a text or as secrets', () => {
+    expect(headers({ 'CF-Access-Client-Id': 'x.access', 'CF-Access-Client-Secret': 'y' })).toEqual([])
+    const value = { 'CF-Access-Client-Id': 'x.access', 'CF-Access-Client-Secret': { secret: 'crm' } }
+    const read = readServerDocument({ url: URL_, headers: value }, false)
+    expect(read.ok && read.document.headers).toEqual({
+      'cf-access-client-id': 'x.access',
+      'cf-access-client-secret': { secret: 'crm', prefix: '' },
+    })
+  })
+
+  test.each([
+    ['CF-Access-Client-Id', 'cf-access-client-secret'],
+    ['cf-access-client-secret', 'cf-access-client-id'],
+  ])('%s without the other half is refused', (name, missing) => {
+    expect(headers({ [name]: 'hunter2' })).toEqual([
+      `/headers: found no header ${missing}; allowed: cf-access-client-id and cf-access-client-secret, or neither`,
     ])
   })
 

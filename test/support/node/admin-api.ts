@@ -5,7 +5,7 @@ export const ROOT_TOKEN = 'gh_root_insecure-local-token'
 /** What is written of a server. */
 export interface ServerDocument {
   readonly url: string
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | { readonly secret: string; readonly prefix?: string }>>
   readonly era?: 'auto' | 'session' | 'stateless'
   readonly timeouts?: {
     readonly response_seconds?: number
@@ -72,6 +72,8 @@ export interface AdminApi {
   status(name: string): Promise<ServerStanding>
   /** Accepts what has changed of one tool, or of all. */
   accept(server: string, tool?: string): Promise<Answer>
+  /** A value for headers, which may be sent to these origins. */
+  putSecret(name: string, value: string, origins: readonly string[]): Promise<Answer>
   putPolicy(name: string, document: unknown): Promise<Answer>
   deletePolicy(name: string): Promise<void>
   /** Returns the grant's token, which is told only once. */
@@ -116,6 +118,7 @@ export function adminApi(gatewayUrl: string, tenant: string, token = ROOT_TOKEN)
       const which = tool === undefined ? '' : named('tools', tool)
       return ask('POST', `${named('servers', server)}${which}/accept`)
     },
+    putSecret: (name, value, origins) => ask('PUT', named('secrets', name), { value, origins }),
     putPolicy: (name, document) => ask('PUT', named('policies', name), document),
     deletePolicy: (name) => remove('policies', name),
     putGrant: async (name, document = {}) => {
