@@ -436,3 +436,34 @@ test('secrets are sealed anew until nothing is left but what is stuck', async ()
     err: '',
   })
 })
+
+describe('a new grant', () => {
+  const issued = (servers: unknown, native_servers = {}) =>
+    JSON.stringify({ token: 'gh_acme_bot_x', servers, native_servers, warnings: [], pending: 0 })
+
+  test.each([
+    ['grant issue bot', issued('*'), 'every upstream server of the tenant (--servers was not given)'],
+    [
+      'grant issue bot',
+      issued('*', { session: 'on', legiti: 'off' }),
+      'every upstream server of the tenant, session, legiti (off) (--servers was not given)',
+    ],
+    ['grant issue bot --servers *', issued('*'), 'every upstream server of the tenant'],
+    [
+      'grant issue bot --servers *,session',
+      issued(['*', 'session'], { session: 'on' }),
+      'every upstream server of the tenant, session',
+    ],
+    [
+      'grant issue bot --servers crm,erp,legiti',
+      issued(['crm', 'erp', 'legiti'], { legiti: 'off' }),
+      'crm, erp, legiti (off)',
+    ],
+    ['grant issue bot --servers=', issued([]), 'nothing'],
+  ])('says what it reaches: %s', async (line, answer, reaches) => {
+    expect(await gateway({ status: 201, pieces: piecesOf(answer) }).run(line)).toMatchObject({
+      code: 0,
+      out: `grant bot made\nreaches: ${reaches}\ntoken: gh_acme_bot_x\n`,
+    })
+  })
+})

@@ -48,14 +48,12 @@ export const grantCommands: readonly Command[] = [
     examples: ['gatehouse grant issue bot --policy readers --servers session,crm --label "Support bot"'],
     run: async (api, given, world) => {
       const [name = ''] = given.operands
-      return withToken(
-        `grant ${name} made`,
-        await api.put(of(name), {
-          body: saidOf(api, given, world),
-          absent: true,
-          ...keyOf(given, world.id()),
-        }),
-      )
+      const answer = await api.put(of(name), {
+        body: saidOf(api, given, world),
+        absent: true,
+        ...keyOf(given, world.id()),
+      })
+      return withToken(`grant ${name} made`, answer, [reachLine(answer, given.values.has('servers'))])
     },
   }),
   administer({
@@ -150,9 +148,25 @@ function nativeCell(states: unknown): string[] {
   )
 }
 
-/** A token, on a line of its own. */
-export function withToken(line: string, answer: Answer) {
-  return changed(line, answer, [`token: ${answer.body.token}`])
+/**
+ * The servers that a new grant reaches, so that nobody finds out later that it is all of them.
+ *
+ * @param isSaid whether `--servers` was given
+ */
+function reachLine({ body: { servers, native_servers } }: Answer, isSaid: boolean): string {
+  const natives = nativeCell(native_servers)
+  const names: readonly unknown[] = servers === '*' ? ['*'] : Array.isArray(servers) ? servers : []
+  const upstream = names.filter((name) => !Object.hasOwn(Object(native_servers), String(name)))
+  const all = [
+    ...upstream.map((name) => (name === '*' ? 'every upstream server of the tenant' : name)),
+    ...natives,
+  ]
+  return `reaches: ${all.length === 0 ? 'nothing' : all.join(', ')}${isSaid ? '' : ' (--servers was not given)'}`
+}
+
+/** A token, on a line of its own, behind others. */
+export function withToken(line: string, answer: Answer, more: readonly string[] = []) {
+  return changed(line, answer, [...more, `token: ${answer.body.token}`])
 }
 
 /** What the options say, and nothing else. */
