@@ -158,6 +158,24 @@ describe('/dev', () => {
   })
 })
 
+describe('/dev/demo', () => {
+  const LEGITI = { LEGITI_BASE_URL: 'https://legiti.example', LEGITI_API_KEY: 'key' }
+  test.each<readonly [Partial<Env>, string | null]>([
+    [{}, null],
+    [{ NATIVE_SERVERS: 'session,legiti' }, null],
+    [{ NATIVE_SERVERS: 'session' }, 'the native server "legiti" is off (NATIVE_SERVERS does not name it)'],
+    [{ NATIVE_SERVERS: 'legiti' }, 'the native server "session" is off (NATIVE_SERVERS does not name it)'],
+    [{ NATIVE_SERVERS: 'none' }, 'the native server "session" is off (NATIVE_SERVERS does not name it)'],
+    [LEGITI, 'Legiti is not the stand-in (LEGITI_BASE_URL or LEGITI_API_KEY is set)'],
+  ])('says whether the demo can be played, with %j', async (bindings, lacks) => {
+    expect(await (await at('http://127.0.0.1/dev/demo', bindings)).json()).toEqual({ lacks })
+  })
+
+  test('is nowhere but in the demo', async () => {
+    expect((await at('http://127.0.0.1/dev/demo', { DEMO: 'false' })).status).toBe(404)
+  })
+})
+
 test('/dev is not for pages of other sites', async () => {
   const headers = { origin: 'https://evil.example', 'content-type': 'text/plain' }
   const init = { method: 'POST', headers, body: '{"mode":"fail"}' }

@@ -1,10 +1,5 @@
 /**
- * Real programs against the gateway: `npm run clients`, or `npm run clients -- NAME…` for some of them.
- *
- *   --scenario approvals   calls that a person must approve; for Claude Code and mcporter unless others are named
- *   --folder FOLDER   keep what is installed there, for the next run
- *   --trace           print what each program did on the wire
- *   --json FILE       write everything that was seen
+ * Real programs against the gateway: `npm run clients`, or `npm run clients -- NAME…` for some of them; `--help` says the rest.
  *
  * Installs each program pinned, in a folder of its own, runs it in a throw-away home, leads it through logging in, calling,
  * reaching a limit, logging out and logging in again, and prints a table. Ends with 1 when a login did not stick, a logout
@@ -14,8 +9,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { browserMissing, startBrowser } from '../../test/support/node/browser.ts'
+import { misuse, readCommandLine } from '../../test/support/node/command-line.ts'
 import { install, nameOf, versionOf } from '../outside/install.ts'
 import { bareEnvironment, stopAll } from '../outside/processes.ts'
 import { approvalSteps, playApprovals } from './approvals.ts'
@@ -29,7 +24,21 @@ import { printTable } from './table.ts'
 import { startWire, traceLine, type Wire } from './wire.ts'
 import { startWorld, type World } from './world.ts'
 
-const { values, positionals } = parseArgs({
+const NAMES = programs.map(({ name }) => name).join(', ')
+const HELP = [
+  'Usage: npm run clients -- [NAME…] [OPTION…]',
+  '',
+  'Installs real clients and leads them through the gateway; all of them where none is named. Ends with 1 where a login did',
+  'not stick, a logout did not reach Legiti in time, or the next login did not work.',
+  '',
+  '  --scenario approvals   in place of sessions: calls that a person must approve; for Claude Code and mcporter unless others are named',
+  '  --folder FOLDER        keep what is installed there, for the next run',
+  '  --trace                print what each program did on the wire',
+  '  --json FILE            write everything that was seen',
+  '',
+  `Names: ${NAMES}`,
+]
+const { values, positionals } = readCommandLine(HELP, {
   allowPositionals: true,
   options: {
     scenario: { type: 'string', default: 'sessions' },
@@ -43,15 +52,10 @@ const { values, positionals } = parseArgs({
 const PROGRAM_MS = 300_000
 
 const unknown = positionals.filter((name) => !programs.some((it) => it.name === name))
-if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(', ')}; allowed: ${programs.map(({ name }) => name).join(', ')}`)
-  process.exit(2)
-}
+if (unknown.length > 0) misuse(`unknown: ${unknown.join(', ')}`, NAMES)
 const isApprovals = values.scenario === 'approvals'
-if (!isApprovals && values.scenario !== 'sessions') {
-  console.error(`unknown scenario: ${values.scenario}; allowed: sessions, approvals`)
-  process.exit(2)
-}
+if (!isApprovals && values.scenario !== 'sessions')
+  misuse(`--scenario is ${JSON.stringify(values.scenario)}`, 'sessions, approvals')
 if (isApprovals && browserMissing !== null) {
   console.error(`the page of an approval is tried in a browser; ${browserMissing}`)
   process.exit(2)

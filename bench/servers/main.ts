@@ -1,8 +1,5 @@
 /**
- * Published servers behind the gateway: `npm run servers`, or `npm run servers -- NAME…` for some of them.
- *
- *   --folder FOLDER   keep what is installed there, for the next run
- *   --json FILE       write everything that was seen
+ * Published servers behind the gateway: `npm run servers`, or `npm run servers -- NAME…` for some of them; `--help` says the rest.
  *
  * Each is installed pinned, started on loopback with a throw-away home, and asked with the protocol's own clients: its list
  * and some calls, directly, at `/mcp/<server>` and at `/mcp`, by a client of each era. Whatever differs is printed with
@@ -11,9 +8,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { adminApi } from '../../test/support/node/admin-api.ts'
 import { startBare } from '../../test/support/node/bare-workerd.ts'
+import { misuse, readCommandLine } from '../../test/support/node/command-line.ts'
 import { install, nameOf, versionOf } from '../outside/install.ts'
 import { stopAll } from '../outside/processes.ts'
 import { probe } from './probe.ts'
@@ -24,15 +21,24 @@ import { startServer } from './start.ts'
 import { printTable } from './table.ts'
 import { tryServer } from './try.ts'
 
-const { values, positionals } = parseArgs({
+const NAMES = published.map(({ name }) => name).join(', ')
+const HELP = [
+  'Usage: npm run servers -- [NAME…] [OPTION…]',
+  '',
+  'Installs published servers, and compares their answers through the gateway with their own; all of them where none is named.',
+  'Ends with 1 where something differs.',
+  '',
+  '  --folder FOLDER   keep what is installed there, for the next run',
+  '  --json FILE       write everything that was seen',
+  '',
+  `Names: ${NAMES}`,
+]
+const { values, positionals } = readCommandLine(HELP, {
   allowPositionals: true,
   options: { folder: { type: 'string' }, json: { type: 'string' } },
 })
 const unknown = positionals.filter((name) => !published.some((it) => it.name === name))
-if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(', ')}; allowed: ${published.map(({ name }) => name).join(', ')}`)
-  process.exit(2)
-}
+if (unknown.length > 0) misuse(`unknown: ${unknown.join(', ')}`, NAMES)
 const wanted = published.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 const folder =
   values.folder === undefined ? await mkdtemp(join(tmpdir(), 'gatehouse-servers-')) : resolve(values.folder)

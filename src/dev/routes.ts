@@ -1,14 +1,18 @@
-/** `/dev/legiti`: the stand-in over HTTP. Mounted in the local demo only. */
+/** `/dev/demo` says whether `npm run demo` can run, and `/dev/legiti` is the stand-in over HTTP. Mounted in the local demo only. */
 import { Hono } from 'hono'
 import * as z from 'zod/v4'
 import { modes } from '../contract/stand-in.ts'
 import type { Env, WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
+import { demoLacks } from './lacks.ts'
 import type { Received } from './stand-in.ts'
 
 const behaviour = z.strictObject({ mode: z.enum(modes) })
 
 export const devRoutes = new Hono<WorkerContext>()
+
+/** `lacks`: why the demo's scenes cannot be played here; null where they can. */
+devRoutes.get('/demo', (c) => c.json({ lacks: demoLacks(c.env) }))
 
 devRoutes.get('/legiti/events', async (c) =>
   c.json({ events: (await standIn(c.env).events()).map((event) => JSON.parse(event) as Received) }),

@@ -1,6 +1,7 @@
 /** `npm run dev`: the tables are where the state is, and its last lines say what to do. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,6 +52,56 @@ describe('an address that other machines reach', () => {
     expect(stderr).toMatch(/^--ip 0\.0\.0\.0 lets other machines reach this gateway, and DEMO is "true"/)
     expect(status).toBe(1)
   })
+})
+
+test.each(['--help', '-h'])('%s prints help, and nothing is made or started', async (option) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-help-'))
+  try {
+    const args = [join(root, 'src/cli/local/dev.ts'), '--port', '1', option]
+    // Nothing is on its path that could be started.
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      cwd: folder,
+      env: {},
+      encoding: 'utf8',
+    })
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^Usage: npm run dev -- /)
+    for (const name of ['--port', '--ip', '--persist-to', '--var', '--env-file', '--help'])
+      expect(stdout).toContain(`${name}`)
+    expect(await readdir(folder)).toEqual([])
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+test.each(['dev', 'demo', 'clients', 'servers', 'prove'])('npm run %s -- --help prints help', (name) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const file = scripts[name]?.replace(/^node /, '') ?? ''
+  const { status, stdout } = spawnSync(process.execPath, [file, '--help'], { cwd: root, encoding: 'utf8' })
+  expect(status).toBe(0)
+  expect(stdout).toMatch(new RegExp(`^Usage: npm run ${name} -- \\[`))
+})
+
+test.each([
+  ['test/demo/demo.ts', ['--prot', '9000'], "Unknown option '--prot'; allowed: what --help prints\n"],
+  [
+    'test/demo/demo.ts',
+    ['localhost:8787'],
+    'found "localhost:8787"; allowed: the URL of a gateway, such as http://127.0.0.1:8787\n',
+  ],
+  ['test/prove/prove.ts', ['--runs', 'many'], '--runs is "many"; allowed: a whole number from 1\n'],
+  ['bench/servers/main.ts', ['nobody'], /^unknown: nobody; allowed: everything, /],
+  ['bench/clients/main.ts', ['nobody'], /^unknown: nobody; allowed: claude-code, /],
+])('%s %j is a mistake, in one sentence', (file, words, says) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...words], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  expect([status, stdout]).toEqual([2, ''])
+  if (typeof says === 'string') expect(stderr).toBe(says)
+  else expect(stderr).toMatch(says)
 })
 
 test('settings that cannot be meant are what the last line says', async () => {

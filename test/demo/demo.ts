@@ -8,8 +8,24 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { Client as SessionEraClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as SessionEraTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { misuse, readCommandLine } from '../support/node/command-line.ts'
 
-const base = new URL(process.argv[2] ?? process.env.GATEHOUSE_URL ?? 'http://127.0.0.1:8787')
+const HELP = [
+  'Usage: npm run demo -- [URL]',
+  '',
+  'Two real clients log in at a gateway that runs (npm run dev), call tools, reach a limit and log out, and an outage of Legiti',
+  'heals. Ends with 1 where anything is not as it should be.',
+  '',
+  '  URL   the gateway; GATEHOUSE_URL, or http://127.0.0.1:8787, where absent',
+]
+const { positionals } = readCommandLine(HELP, { allowPositionals: true })
+const given = positionals[0] ?? process.env.GATEHOUSE_URL ?? 'http://127.0.0.1:8787'
+// A host with a port, such as localhost:8787, parses as a URL of another scheme.
+const parsed = URL.parse(given)
+const base =
+  parsed !== null && /^https?:$/.test(parsed.protocol)
+    ? parsed
+    : misuse(`found ${JSON.stringify(given)}`, 'the URL of a gateway, such as http://127.0.0.1:8787')
 const mcp = new URL('/mcp', base)
 const requestInit = { headers: { authorization: 'Bearer gh_demo_agent_insecure-local-token' } }
 const root = { authorization: 'Bearer gh_root_insecure-local-token' }
@@ -214,11 +230,32 @@ async function whatLegitiGot(): Promise<void> {
   }
 }
 
+/** Ends the program with one sentence where the scenes cannot be played. */
 async function ready(): Promise<void> {
-  const health = await fetch(new URL('/healthz', base)).catch(() => null)
-  if (health?.ok) return
-  console.error(`No gateway answers at ${base.href}. Start one with: npm run dev`)
+  const problem = await whyNot()
+  if (problem === null) return
+  console.error(problem)
   process.exit(1)
+}
+
+async function whyNot(): Promise<string | null> {
+  const health = await asked('/healthz')
+  if (health === null) return `No gateway answers at ${base.href}. Start one with: npm run dev`
+  const { detail } = (health.body ?? {}) as { detail?: string }
+  if (health.status !== 200)
+    return `The gateway at ${base.href} serves nobody: ${detail ?? `HTTP ${health.status}`}`
+  const demo = await asked('/dev/demo')
+  const { lacks } = ((demo?.status === 200 && demo.body) || {}) as { lacks?: string | null }
+  if (lacks === null) return null
+  return `${base.href} cannot play the demo, which needs ${NEEDS}: ${lacks ?? 'DEMO is not "true" there'}.`
+}
+
+const NEEDS = 'DEMO="true" in .dev.vars, both native servers and the stand-in for Legiti'
+
+/** Null where nobody answers. */
+async function asked(path: string): Promise<{ status: number; body: unknown } | null> {
+  const answer = await fetch(new URL(path, base)).catch(() => null)
+  return answer === null ? null : { status: answer.status, body: await answer.json().catch(() => null) }
 }
 
 async function behave(mode: string): Promise<void> {

@@ -2,12 +2,22 @@
  * Proofs that take minutes: `npm run prove -- --seed 1 --runs 25000`. It starts a gateway of its own on bare workerd, prints one table,
  * and ends with an error where a property did not hold. The same seed makes the same cases.
  */
-import { parseArgs } from 'node:util'
 import { startBare } from '../support/node/bare-workerd.ts'
+import { misuse, readCommandLine } from '../support/node/command-line.ts'
 import { proveAnswers } from './answers.ts'
 import { proveDecisions } from './decisions.ts'
 
-const { values } = parseArgs({
+const HELP = [
+  'Usage: npm run prove -- [OPTION…]',
+  '',
+  'Tries what must hold of whatever comes, with cases that are made at random. Ends with 1 where something did not hold.',
+  '',
+  '  --runs NUMBER                cases of each property; 25000 where absent',
+  '  --seed NUMBER                the same seed makes the same cases; another each time where absent',
+  '  --lanes NUMBER               cases at the same time; 8 where absent',
+  '  --only answers|decisions     one property alone',
+]
+const { values } = readCommandLine(HELP, {
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     runs: { type: 'string', default: '25000' },
@@ -15,7 +25,9 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
   },
 })
-const [seed, runs, lanes] = [Number(values.seed), Number(values.runs), Number(values.lanes)]
+const [seed, runs, lanes] = [whole('seed', 0), whole('runs', 1), whole('lanes', 1)]
+if (!['', 'answers', 'decisions'].includes(values.only))
+  misuse(`--only is ${JSON.stringify(values.only)}`, 'answers, decisions')
 const gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })
 try {
   const proofs = []
@@ -44,4 +56,11 @@ try {
   if (proofs.some(({ failures }) => failures.length > 0)) process.exitCode = 1
 } finally {
   await gateway.stop()
+}
+
+function whole(name: 'seed' | 'runs' | 'lanes', least: number): number {
+  const number = Number(values[name])
+  return Number.isSafeInteger(number) && number >= least && values[name] !== ''
+    ? number
+    : misuse(`--${name} is ${JSON.stringify(values[name])}`, `a whole number from ${least}`)
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nextSteps } from '../../src/cli/local/gateway.ts'
 import { DEMO_TOKEN, type Dev, root, startDev } from '../support/node/wrangler-dev.ts'
 
 const run = promisify(execFile)
@@ -70,6 +71,40 @@ test('the demo says so when no gateway runs', async () => {
     code: 1,
     stderr: expect.stringContaining('npm run dev'),
   })
+})
+
+test.each([
+  [
+    'without Legiti',
+    { NATIVE_SERVERS: 'session' },
+    DEMO_TOKEN,
+    'docs/how-to/first-policy.md: a server and a policy of yours; npm run demo cannot run here: the native server "legiti" is off (NATIVE_SERVERS does not name it)',
+    'the native server "legiti" is off (NATIVE_SERVERS does not name it)',
+  ],
+  [
+    'that is not the demo',
+    { DEMO: 'false' },
+    'none yet: DEMO is not "true" in .dev.vars',
+    'docs/administration.md: make a tenant and a grant; it takes a ROOT_TOKEN and ENCRYPTION_KEYS in .dev.vars',
+    'DEMO is not "true" there',
+  ],
+])('a gateway %s recommends what can be done there, and the demo says what it needs', async (...row) => {
+  const [, vars, token, next, why] = row
+  const dev = await startDev({ vars })
+  try {
+    expect(await nextSteps(dev.url, Date.now() + 10_000)).toEqual([
+      `URL:   ${dev.url}/mcp`,
+      `Token: ${token}`,
+      `Next:  ${next}`,
+    ])
+    await expect(run(process.execPath, [join(root, 'test/demo/demo.ts'), dev.url])).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: `${dev.url}/ cannot play the demo, which needs DEMO="true" in .dev.vars, both native servers and the stand-in for Legiti: ${why}.\n`,
+    })
+  } finally {
+    await dev.stop()
+  }
 })
 
 describe('a copy of the project', () => {

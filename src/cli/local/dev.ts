@@ -8,6 +8,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { argv, exit, stderr, stdout } from 'node:process'
 import { parseArgs } from 'node:util'
 import { bindProblem, localAddress, makeVars, nextSteps, READY_WITHIN_MS } from './gateway.ts'
+import { devHelp } from './help.ts'
 
 const words = argv.slice(2)
 const { values } = parseArgs({
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     ip: { type: 'string', multiple: true },
     env: { type: 'string', short: 'e' },
     'env-file': { type: 'string', multiple: true },
+    help: { type: 'boolean', short: 'h' },
   },
   strict: false,
   allowPositionals: true,
@@ -25,6 +27,11 @@ const { values } = parseArgs({
 type Value = string | boolean | readonly (string | boolean)[] | undefined
 const texts = (value: Value) => [value ?? []].flat().map(String)
 const text = (value: Value) => texts(value).at(-1)
+
+if (values.help === true) {
+  stdout.write(`${devHelp.join('\n')}\n`)
+  exit(0)
+}
 
 // No account, no network, no questions.
 const env = {

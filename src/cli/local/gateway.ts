@@ -7,8 +7,8 @@ import { isObject } from '../../json.ts'
 import { isLoopbackBind } from '../../loopback.ts'
 
 /** What wrangler.toml says under [dev]. */
-const PORT = '8787'
-const IP = '127.0.0.1'
+export const PORT = '8787'
+export const IP = '127.0.0.1'
 
 export const READY_WITHIN_MS = 120_000
 const AGAIN_MS = 250
@@ -61,11 +61,24 @@ async function linesOf(url: string, health: { status: number; body: unknown }): 
     const detail = isObject(health.body) ? String(health.body.detail) : `HTTP ${health.status}`
     return [`The gateway serves nobody: ${detail}`]
   }
-  const isDemo = (await asked(`${url}/dev/legiti/events`))?.status === 200
-  const token = isDemo ? DEMO_TOKEN : 'none yet: DEMO is not "true" in .dev.vars'
-  const next = isDemo
-    ? `npm run demo -- ${url}, in a second terminal; or docs/clients.md for a client of yours`
-    : 'docs/administration.md: make a tenant and a grant'
+  const demo = await asked(`${url}/dev/demo`)
+  if (demo?.status !== 200)
+    return told(
+      url,
+      'none yet: DEMO is not "true" in .dev.vars',
+      'docs/administration.md: make a tenant and a grant; it takes a ROOT_TOKEN and ENCRYPTION_KEYS in .dev.vars',
+    )
+  const lacks = isObject(demo.body) ? demo.body.lacks : null
+  return told(
+    url,
+    DEMO_TOKEN,
+    typeof lacks === 'string'
+      ? `docs/how-to/first-policy.md: a server and a policy of yours; npm run demo cannot run here: ${lacks}`
+      : `npm run demo -- ${url}, in a second terminal; or docs/clients.md for a client of yours`,
+  )
+}
+
+function told(url: string, token: string, next: string): readonly string[] {
   return [`URL:   ${url}/mcp`, `Token: ${token}`, `Next:  ${next}`]
 }
 

@@ -1,0 +1,16 @@
+/** Says whether this gateway can play the demo: its scenes use both native servers and the stand-in for Legiti. */
+import type { Env } from '../env.ts'
+import { legitiSettings } from '../legiti/settings.ts'
+import { whyOff } from '../native/deployed.ts'
+import { nativeServerNames } from '../native/server-names.ts'
+
+/** The first reason why the demo's scenes cannot be played here, for whoever runs them; null where they can. */
+export function demoLacks(env: Env): string | null {
+  for (const name of nativeServerNames) {
+    const why = whyOff(env, name)
+    if (why !== null) return `the native server "${name}" is off (${why})`
+  }
+  return legitiSettings(env).target.kind === 'stand-in'
+    ? null
+    : 'Legiti is not the stand-in (LEGITI_BASE_URL or LEGITI_API_KEY is set)'
+}
