@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import type { ApprovalView } from '../../../src/approvals/contract.ts'
 import { approvalPage } from '../../../src/approvals/page/approval-page.ts'
+import type { ApprovalView } from '../../../src/contract/approvals.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const howTo = readFileSync(`${root}docs/how-to/approval.md`, 'utf8')
