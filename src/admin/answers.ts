@@ -1,13 +1,10 @@
 /** How the administration API puts what a tenant's object said. */
-import type { Context } from 'hono'
 import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
-import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
-import type { WorkerContext } from '../env.ts'
+import { isDemo } from '../demo/switch.ts'
+import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import type { Call } from './route.ts'
-
-export type AdminContext = Context<WorkerContext>
 
 /** 422: a document that cannot be meant, with everything that is wrong with it. */
 export function invalid(problems: readonly string[]): Response {

@@ -3,7 +3,7 @@ import { grantOfApproval } from '../approvals/id.ts'
 import type { DecideAnswer, DecideRequest } from '../contract/approvals.ts'
 import type { Env } from '../env.ts'
 import { principalObject, tenantObject } from '../objects.ts'
-import type { Who } from './who.ts'
+import type { Who } from './context.ts'
 
 export type Decided =
   | DecideAnswer

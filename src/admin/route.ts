@@ -17,9 +17,8 @@ import * as z from 'zod/v4'
 import type { By, Expected } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
 import type { TenantStub } from '../objects.ts'
-import type { AdminContext } from './answers.ts'
+import type { AdminContext, Who } from './context.ts'
 import type { Role } from './roles.ts'
-import type { Who } from './who.ts'
 
 export { type PersonRole, personRoles, type Role, roles } from './roles.ts'
 

@@ -4,17 +4,19 @@
  */
 import type { Hono } from 'hono'
 import type { Expected } from '../contract/tenant.ts'
-import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
+import { isLocalDemo } from '../demo/switch.ts'
+import { DEMO_TENANT } from '../demo/token.ts'
 import type { WorkerContext } from '../env.ts'
 import { problem } from '../errors.ts'
 import { tenantObject } from '../objects.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem } from '../policy/problem.ts'
-import { type AdminContext, invalid, nameProblem } from './answers.ts'
+import { invalid, nameProblem } from './answers.ts'
+import type { AdminContext, Who } from './context.ts'
 import { type ReadDocument, readJson, readJsonOrYaml } from './document.ts'
 import { once } from './once.ts'
 import type { Call, Route } from './route.ts'
-import { actorOf, authenticate, may, type Who } from './who.ts'
+import { actorOf, authenticate, may } from './who.ts'
 
 const LONGEST_REASON = 500
 const SEED_BYTES = 32

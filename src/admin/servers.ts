@@ -12,6 +12,7 @@ import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../
 import { annotationClass, annotationClasses } from '../upstream/annotation-class.ts'
 import { exposedName, isServerName } from '../upstream/names.ts'
 import { at, invalid, newTenant, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import type { Who } from './context.ts'
 import { ownAddressProblem } from './own-address.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import {
@@ -25,7 +26,7 @@ import {
   toldMembers,
   uncheckedBody,
 } from './route.ts'
-import { may, type Who } from './who.ts'
+import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/servers'
 

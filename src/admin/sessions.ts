@@ -4,7 +4,8 @@
  */
 import * as z from 'zod/v4'
 import type { SessionView } from '../contract/principal.ts'
-import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
+import { isDemo } from '../demo/switch.ts'
+import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'

@@ -8,9 +8,10 @@ import { webhookSchema, webhookUrlProblem } from '../tenant/webhook-document.ts'
 import { webhookEvents } from '../webhooks/events.ts'
 import { webhookSecret } from '../webhooks/signature.ts'
 import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
+import type { Who } from './context.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, route } from './route.ts'
-import { may, type Who } from './who.ts'
+import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/webhooks'
 /** A day: long enough to tell a receiver. Whoever has lost a secret says 0. */

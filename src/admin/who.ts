@@ -1,6 +1,7 @@
 /** Who uses the administration API: the deployment's owner, or a person of the tenant that the path names. */
 import type { PersonView } from '../contract/tenant.ts'
-import { DEMO_ROOT_TOKEN, DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
+import { isLocalDemo } from '../demo/switch.ts'
+import { DEMO_ROOT_TOKEN, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { hostAllows } from '../gateway/hosts.ts'
@@ -9,19 +10,9 @@ import { tenantObject } from '../objects.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { sha256 } from '../sha256.ts'
 import { accessEmail, hasAssertion, isPlausible, trustedIn } from './access.ts'
-import type { AdminContext } from './answers.ts'
+import type { AdminContext, Who } from './context.ts'
 import { includes, type PersonRole, type Role } from './roles.ts'
 import { rootToken } from './root-token.ts'
-
-export type Who =
-  | { readonly kind: 'root' }
-  | {
-      readonly kind: 'person'
-      readonly tenant: string
-      readonly name: string
-      readonly role: PersonRole
-      readonly email?: string
-    }
 
 /** A request, and the tenant that it is about; null: none in particular. */
 export interface Asked {

@@ -1,8 +1,8 @@
 /** Delivers a request to an upstream that speaks the other era, and gives the answer in the client's. */
-import type { Delivery, Outgoing } from '../forward/deliver.ts'
-import type { Conversation, Partner } from '../forward/partner.ts'
+import type { Conversation, Delivery, Partner } from './conversation.ts'
 import { inSession } from './in-session.ts'
 import { inStateless } from './in-stateless.ts'
+import type { Outgoing } from './outgoing.ts'
 
 /** Always answers, in bounded time. */
 export function bridge(

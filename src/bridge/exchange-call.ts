@@ -1,7 +1,5 @@
 /** The Worker's part of a call that an ExchangeObject holds: begins it, goes on with it, passes on what it says. */
-
-import type { Delivery, Outgoing } from '../forward/deliver.ts'
-import { type Conversation, forget, type Partner } from '../forward/partner.ts'
+import { forget } from '../forward/partner.ts'
 import type { Claim } from '../gateway/identity.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { errorName, log } from '../log.ts'
@@ -9,11 +7,19 @@ import { exchangeObjects } from '../objects.ts'
 import { abandonment } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
-import { ANSWER_MS } from './exchange.ts'
-import { type Begin, type Continue, type ExchangeLine, paths, type Refusal } from './exchange-contract.ts'
-import { abortOf, renew } from './in-session.ts'
+import type { Conversation, Delivery, Partner } from './conversation.ts'
+import {
+  ANSWER_MS,
+  type Begin,
+  type Continue,
+  type ExchangeLine,
+  paths,
+  type Refusal,
+} from './exchange-contract.ts'
 import { LineReader } from './lines.ts'
 import { readRequestState } from './names.ts'
+import type { Outgoing } from './outgoing.ts'
+import { abortOf, renew } from './renewing.ts'
 import { respond, type Step, stepsOf } from './steps.ts'
 
 /** Headers of the client's that go on to the upstream. */

@@ -1,8 +1,8 @@
 /** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Outgoing } from '../forward/deliver.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import type { SessionNames } from '../upstream/session.ts'
+import type { Outgoing } from './outgoing.ts'
 import type { Step } from './steps.ts'
 
 /** Paths of the object's `fetch`. */
@@ -125,3 +125,6 @@ export interface Subscribe extends Withholding {
   readonly uri: string
   readonly isWatched: boolean
 }
+
+/** How long a question waits for the client. */
+export const ANSWER_MS = 5 * 60_000

@@ -2,7 +2,6 @@
  * One call of a stateless-era client in a session of its upstream, while the upstream may ask the client for
  * something. The upstream's stream stays open from the first request of the client through all of its retries.
  */
-import type { Outgoing } from '../forward/deliver.ts'
 import { isForgotten } from '../forward/forgetting.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
@@ -11,13 +10,15 @@ import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { type Hold, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { notify } from '../upstream/notify.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
-import { notify } from '../upstream/session.ts'
+import { cancel, resume } from '../upstream/session-messages.ts'
 import { Allowance } from './allowance.ts'
 import { lacking, type Question } from './capabilities.ts'
 import {
+  ANSWER_MS,
   type Attend,
   type AttendLine,
   type Begin,
@@ -34,14 +35,12 @@ import {
   questionForStateless,
   requestForSession,
 } from './for-session.ts'
-import { cancel, resume } from './in-session.ts'
 import { LineReader, LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 import { requestStateOf } from './names.ts'
+import type { Outgoing } from './outgoing.ts'
 import { newSecret } from './secret.ts'
 
-/** How long a question waits for the client. */
-export const ANSWER_MS = 5 * 60_000
 /** How long a call waits until the server can be heard outside of its own stream. */
 const READY_MS = 1_000
 /** Notifications that are kept while there is no request of the client's to tell them on. */

@@ -1,19 +1,19 @@
 /** A request of the stateless era in a session of its server: read here where the server has nothing to ask. */
-import type { Delivery, Outgoing } from '../forward/deliver.ts'
 import { isForgotten } from '../forward/forgetting.ts'
 import { lastKnownTools } from '../forward/last-known.ts'
-import { type Conversation, forget, openFor, type Partner } from '../forward/partner.ts'
+import { forget } from '../forward/partner.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
-import { type Hold, type Sent, send } from '../upstream/http.ts'
-import type { UpstreamLink } from '../upstream/link.ts'
+import { send } from '../upstream/http.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import { paramHeaderProblem } from '../upstream/param-headers.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer } from '../upstream/rpc.ts'
-import { notify, type SessionNames } from '../upstream/session.ts'
+import { cancel, resume } from '../upstream/session-messages.ts'
 import { canBeAsked } from './capabilities.ts'
+import type { Conversation, Delivery, Partner } from './conversation.ts'
 import { continueExchange, exchange } from './exchange-call.ts'
 import {
   answerForStateless,
@@ -24,7 +24,9 @@ import {
   statelessMethods,
 } from './for-session.ts'
 import { MessageReader } from './message-reader.ts'
-import { abortWith, respond, type Step, stepsOf } from './steps.ts'
+import type { Outgoing } from './outgoing.ts'
+import { abortOf, renew } from './renewing.ts'
+import { respond, type Step, stepsOf } from './steps.ts'
 
 type SessionPartner = Extract<Partner, { era: 'session' }>
 
@@ -66,11 +68,6 @@ async function headerMismatch(
   const tool = (await lastKnownTools(link))?.find(({ name }) => name === params?.name)
   if (tool === undefined) return null
   return paramHeaderProblem(tool.inputSchema, params?.arguments, passage.http.headers)
-}
-
-/** In the stateless era to hang up is to cancel. */
-export function abortOf({ passage, signal }: Conversation): AbortController {
-  return abortWith(signal ?? passage.http.signal)
 }
 
 async function* steps(
@@ -136,37 +133,4 @@ async function* steps(
     reader.close(problem)
     over.resolve(signal.aborted && !isAnswered ? cancel(link, session, id) : undefined)
   }
-}
-
-/** Opens another session for one that its server has forgotten. */
-export async function renew(
-  talk: Conversation,
-  forgotten: string | null,
-): Promise<
-  | { readonly ok: true; readonly partner: SessionPartner }
-  | { readonly ok: false; readonly problem: UpstreamProblem }
-> {
-  const renewed = await openFor(talk, forgotten)
-  if (renewed !== 'other_era' && !renewed.ok) return renewed
-  if (renewed !== 'other_era' && renewed.partner.era === 'session')
-    return { ok: true, partner: renewed.partner }
-  const message = 'has changed the era that it speaks'
-  return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true, retryAfterSeconds: 1 }) }
-}
-
-/** The rest of a stream that ended early: it is still the same call, so it keeps its place, and its time goes on. */
-export function resume(
-  link: UpstreamLink,
-  session: SessionNames,
-  lastEventId: string,
-  within: Hold,
-): Promise<Sent> {
-  const headers = requestHeaders({ client: null, session, lastEventId })
-  return send(link, { method: 'GET', headers, within })
-}
-
-/** Tells the server that nobody waits for the answer (MCP 2025-11-25, cancellation). */
-export async function cancel(link: UpstreamLink, session: SessionNames, requestId: string): Promise<void> {
-  const params = { requestId, reason: 'The client hung up' }
-  await notify(link, session, { jsonrpc: '2.0', method: 'notifications/cancelled', params }, null)
 }

@@ -1,7 +1,4 @@
 /** A request of the session era at a server of the stateless era. */
-import type { Delivery, Outgoing } from '../forward/deliver.ts'
-import { nameOf } from '../forward/deliver.ts'
-import type { Conversation } from '../forward/partner.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
@@ -10,6 +7,7 @@ import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer, type RpcMessage } from '../upstream/rpc.ts'
 import { lacking } from './capabilities.ts'
+import type { Conversation, Delivery } from './conversation.ts'
 import { statelessMethods } from './for-session.ts'
 import {
   answerForSession,
@@ -22,6 +20,7 @@ import {
 import { logLevelOf } from './mark.ts'
 import { MessageReader } from './message-reader.ts'
 import { logLevels } from './meta.ts'
+import { nameOf, type Outgoing } from './outgoing.ts'
 import { paramHeadersOf } from './param-headers.ts'
 import { askClient } from './questions.ts'
 import { remember } from './remember.ts'

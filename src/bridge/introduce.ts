@@ -1,12 +1,12 @@
 /** What a server says of itself, for a client of the other era. */
 import { type Client, ownerOf, profileOf } from '../forward/client.ts'
-import type { Conversation, Partner } from '../forward/partner.ts'
 import { discover } from '../upstream/discover.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
 import { serverKey } from '../upstream/which.ts'
+import type { Conversation, Partner } from './conversation.ts'
 import { discovery } from './for-session.ts'
 import { initialization } from './for-stateless.ts'
 import { remember } from './remember.ts'

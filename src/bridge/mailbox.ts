@@ -1,7 +1,6 @@
 /** Where the answers of a session-era client arrive, for the request that waits for them in another isolate. */
-
-import { ANSWER_MS } from './exchange.ts'
 import type { Answer, Ask, AskLine } from './exchange-contract.ts'
+import { ANSWER_MS } from './exchange-contract.ts'
 import { LineWriter } from './lines.ts'
 import { newSecret } from './secret.ts'
 

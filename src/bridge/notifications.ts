@@ -1,6 +1,5 @@
 /** Notifications and answers of a client to an upstream of the other era. */
-
-import type { Reached } from '../forward/single.ts'
+import type { Reached } from '../forward/reached.ts'
 import type { Message } from '../gateway/message.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'

@@ -1,9 +1,9 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
-import type { Delivery } from '../forward/deliver.ts'
 import { abandonment, endedEarly, hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import type { UpstreamProblem } from '../upstream/problem.ts'
 import { type Ending, eventHeaders, eventOf } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
+import type { Delivery } from './conversation.ts'
 
 /** One step, already in the client's own words. */
 export type Step =

@@ -5,41 +5,17 @@ import { connection } from './admin/link.ts'
 import { policyAdminCommands } from './admin/policies.ts'
 import { whoamiCommand } from './admin/whoami.ts'
 import { applyCommand } from './apply/command.ts'
-import type { Given, Operands, Option } from './arguments.ts'
+import type { Operands, Option } from './arguments.ts'
+import type { Command } from './command.ts'
 import { completionCommand } from './completion.ts'
 import { connectCommand } from './connect.ts'
 import { convert } from './convert.ts'
 import { diff } from './diff.ts'
 import { explain } from './explain.ts'
-import type { Outcome, World } from './outcome.ts'
 import { schema } from './schema.ts'
 import { test } from './test.ts'
 import { validate } from './validate.ts'
 import { versionCommand } from './version.ts'
-
-/**
- * What `--json` prints when there is an answer. `answer`: the API's to what the command asked it last. `items`: `{items}`, a list of the API's,
- * read to its end. `rows`: one document a line, as they come. `document`: the one that the command is there for. Otherwise the
- * members of an object; a `?` behind one says that it may be absent.
- */
-export type Shape = 'answer' | 'items' | 'rows' | 'document' | readonly string[]
-
-export interface Command {
-  /** The word before its name, or null for none. */
-  readonly group: string | null
-  readonly name: string
-  readonly summary: string
-  /** Lines of help that do not fit into the summary. */
-  readonly notes?: readonly string[]
-  readonly operands: Operands
-  readonly options: readonly Option[]
-  readonly exitCodes: string
-  /** The exit code where it is not understood; 2 where absent. */
-  readonly failure?: Outcome['code']
-  readonly json: Shape
-  readonly examples: readonly string[]
-  readonly run: (given: Given, world: World) => Promise<Outcome>
-}
 
 /** What every command understands. */
 export const everywhere: readonly Option[] = [

@@ -5,7 +5,7 @@
 import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given, Option } from './arguments.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './command.ts'
 import { fine, misuse, type Outcome } from './outcome.ts'
 
 /** Everything that a script completes. */

@@ -4,7 +4,7 @@ import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given } from './arguments.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './command.ts'
 import { FINE, type Misuse, misuse, type Outcome, type World } from './outcome.ts'
 
 const COMMAND = 'gatehouse connect'

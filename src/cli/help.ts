@@ -1,6 +1,7 @@
 /** What `--help` prints. */
 import type { Option } from './arguments.ts'
-import { type Command, commands, everywhere, nameOf, type Shape } from './commands.ts'
+import type { Command, Shape } from './command.ts'
+import { commands, everywhere, nameOf } from './commands.ts'
 
 /** Of the program, or of one group of its commands. */
 export function programHelp(group: string | null): string[] {

@@ -1,6 +1,6 @@
 /** `version`: the program's own. */
 import { identity } from '../version.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './command.ts'
 import { fine } from './outcome.ts'
 
 export const versionCommand: Command = {

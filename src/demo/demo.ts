@@ -10,43 +10,14 @@ import {
   versioned,
 } from '../contract/config.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Env } from '../env.ts'
 import { log } from '../log.ts'
-import { isLocalRequest } from '../loopback.ts'
 import { toolsListed } from '../policy/known-tools.ts'
 import { sha256 } from '../sha256.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
 import { DEMO_SECRET } from './token.ts'
 
-export { DEMO_GRANT, DEMO_ROOT_TOKEN, DEMO_TENANT } from './token.ts'
-
 export const DEMO_LABEL = 'Demo agent'
-
-export function isDemo(env: Env): boolean {
-  return env.DEMO === 'true'
-}
-
-/** Whether a request may use the demo: what is insecure on purpose never answers another machine. */
-export function isLocalDemo(env: Env, request: Request): boolean {
-  return isDemo(env) && isLocalRequest(request)
-}
-
-/** Variables that are for this machine alone, because each takes away a protection. */
-const LOCAL_SWITCHES = ['DEMO', 'ALLOW_PRIVATE_UPSTREAMS', 'IGNORE_JURISDICTION'] as const
-
-/** One of them that says neither yes nor no, and so would do nothing, or null. */
-export function switchProblem(env: Env): string | null {
-  const wrong = LOCAL_SWITCHES.find((name) => !['true', 'false', ''].includes(env[name] ?? ''))
-  return wrong === undefined ? null : `${wrong} is ${JSON.stringify(env[wrong])}; allowed: true, false`
-}
-
-/** Which of them are on although the request shows that others reach this gateway; null for none. */
-export function localSwitchesProblem(env: Env, request: Request): string | null {
-  const on = LOCAL_SWITCHES.filter((name) => env[name] === 'true')
-  if (on.length === 0 || isLocalRequest(request)) return null
-  return `found ${on.join(', ')} where others than this machine reach the gateway (by the request's host name, or a header of whoever passed it on); allowed: in \`npm run dev\`, asked at a loopback name`
-}
 
 interface DemoState {
   readonly config: TenantConfig

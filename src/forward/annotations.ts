@@ -1,12 +1,12 @@
 /** What an upstream's tool says of itself, where a policy asks for it. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { CompiledConfig } from '../contract/compiled.ts'
-import type { Passage } from '../gateway/admission.ts'
 import type { Subject } from '../gateway/judge.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { failure } from '../native/result.ts'
 import { isListed, usesAnnotations } from '../policy/decide.ts'
-import type { Target } from './call-plan.ts'
 import { pinnedAnnotations } from './last-known.ts'
+import type { Target } from './target.ts'
 
 /**
  * The pinned annotations of the tool, undefined where the decision does not turn on them; or what to say of a call

@@ -7,8 +7,8 @@ import {
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted } from '../contract/principal.ts'
 import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
-import type { Passage } from '../gateway/admission.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { isObject } from '../json.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
@@ -16,7 +16,7 @@ import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { inquire } from './inquire.ts'
 import { linkFor } from './link-for.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
 
 /** A server that has not listed by then, in milliseconds, has not listed: as where a client asks for the list. */
 export function longestMs(upstream: UpstreamConfig): number {

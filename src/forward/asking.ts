@@ -1,4 +1,6 @@
 /** Whether a server is asked at all: only for what it has declared that it can (MCP, lifecycle). */
+import type { Conversation, Delivery } from '../bridge/conversation.ts'
+import type { Outgoing } from '../bridge/outgoing.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Era } from '../revisions.ts'
 import type { Capability } from '../upstream/declared.ts'
@@ -6,8 +8,6 @@ import { discover } from '../upstream/discover.ts'
 import { declaredOf, isToBeHeard } from '../upstream/health.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { askForSession } from '../upstream/session-era.ts'
-import type { Delivery, Outgoing } from './deliver.ts'
-import type { Conversation } from './partner.ts'
 
 /**
  * Whether the server has declared it, as far as is known or can be heard. One that cannot be heard is asked: it says

@@ -7,11 +7,11 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import type { AdmitRequest, CallRecord, Intent } from '../contract/principal.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Passage } from '../gateway/admission.ts'
 import { inexactResult } from '../gateway/inexact.ts'
 import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type Subject, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { SESSION_META_KEY } from '../gateway/session-handle.ts'
 import { unknownCall } from '../gateway/unknown-call.ts'
 import { isObject } from '../json.ts'
@@ -28,14 +28,8 @@ import { lastKnownTools } from './last-known.ts'
 import { withheldOf } from './list-tools.ts'
 import { isConfigured, knowsTool, type ListedTools } from './listed.ts'
 import { anyValue, handlesAlone, mayNameSession, withoutSession } from './session-argument.ts'
+import type { Target } from './target.ts'
 import { paramHeaderRefusal } from './unfit.ts'
-
-/** Where a call goes. */
-export interface Target {
-  readonly upstream: UpstreamConfig
-  /** The tool's name, as its own server knows it. */
-  readonly tool: string
-}
 
 /** The upstream session that the call is made in. */
 type Wanted = NonNullable<AdmitRequest['upstream']>

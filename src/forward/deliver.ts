@@ -1,5 +1,7 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
 import { bridge } from '../bridge/bridge.ts'
+import type { Conversation, Delivery, Partner } from '../bridge/conversation.ts'
+import { nameOf, type Outgoing } from '../bridge/outgoing.ts'
 import type { Settled, UpstreamSession } from '../contract/principal.ts'
 import { type Era, hasBatches } from '../revisions.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
@@ -9,29 +11,18 @@ import { erasOf, learnEras } from '../upstream/health.ts'
 import { forgiven, isJson, type Sent, send } from '../upstream/http.ts'
 import { restored } from '../upstream/id-pair.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
 import { type Ending, type Reception, type Rewriting, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
-import type { SessionNames } from '../upstream/session.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'
 import { heeding } from './elsewhere.ts'
 import { isForgotten } from './forgetting.ts'
-import { type Conversation, findPartner, forget, openFor, type Partner } from './partner.ts'
+import { findPartner, forget, openFor } from './partner.ts'
 import { type Running, track } from './running.ts'
-
-/** A request as it goes to the upstream: what was parsed and decided, and nothing else. */
-export interface Outgoing {
-  readonly jsonrpc: '2.0'
-  readonly id: RpcId
-  readonly method: string
-  readonly params?: Readonly<Record<string, unknown>>
-}
-
-/** What the client is told, and who hears how it went. */
-export type Delivery = Omit<Reception, 'id' | 'client' | 'asker' | 'mayResume'>
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
@@ -183,13 +174,6 @@ function answersOnly(link: UpstreamLink, session: SessionNames): Rewriting {
       return isAnswer(message) ? message : null
     },
   }
-}
-
-/** The part of a request that `Mcp-Name` repeats (MCP 2026-07-28, Streamable HTTP, standard request headers). */
-export function nameOf({ method, params }: Pick<Outgoing, 'method' | 'params'>): string | undefined {
-  const name = method === 'resources/read' ? params?.uri : params?.name
-  const isNamed = method === 'tools/call' || method === 'prompts/get' || method === 'resources/read'
-  return isNamed && typeof name === 'string' ? name : undefined
 }
 
 async function stateless(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {

@@ -2,10 +2,10 @@
 import { verdictOn } from '../upstream/forgotten.ts'
 import { discard, type Sent, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import { refusalText } from '../upstream/refusal.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcId } from '../upstream/rpc.ts'
-import type { SessionNames } from '../upstream/session.ts'
 
 type Open = Extract<Sent, { ok: true }>
 

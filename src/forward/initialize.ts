@@ -1,10 +1,10 @@
 /** `initialize` at one upstream server: a session here, a session there, and the server's own answer. */
-
 import { introduceInSession } from '../bridge/introduce.ts'
-import { afterAnswer, ask, askPlanned, type Passage } from '../gateway/admission.ts'
+import { afterAnswer, ask, askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import { openForClient } from '../upstream/opening.ts'
@@ -14,7 +14,7 @@ import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { linkFor } from './link-for.ts'
 import { bind } from './partner.ts'
-import { unreachable } from './single.ts'
+import { unreachable } from './reached.ts'
 import { capabilitiesWithoutTasks, introductionWithoutTasks } from './tasks.ts'
 
 /** More of what a client says of itself is not kept. */

@@ -1,13 +1,13 @@
 /** Asks an upstream on the client's behalf and reads the whole answer, for what is looked at before it is passed on. */
-
+import type { Conversation, Delivery } from '../bridge/conversation.ts'
+import type { Outgoing } from '../bridge/outgoing.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { brokeOff } from '../upstream/answer-problems.ts'
 import type { Capability } from '../upstream/declared.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { answers, type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
-import { attempt, type Delivery, type Outgoing } from './deliver.ts'
-import type { Conversation } from './partner.ts'
+import { attempt } from './deliver.ts'
 
 /** It is held as a whole, and so are those of other servers beside it: an isolate has 128 MB. */
 const MOST_BYTES = 16 * 1024 * 1024

@@ -1,10 +1,9 @@
 /** `server/discover` at one upstream server: what the server says of itself, whichever era it speaks. */
-
 import { introduceStateless } from '../bridge/introduce.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { deliver, rpcFailure } from './deliver.ts'
 import { findPartner } from './partner.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
 import { introductionWithoutTasks } from './tasks.ts'
 
 export async function discoverUpstream(at: Reached, message: RequestMessage): Promise<Response> {

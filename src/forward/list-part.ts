@@ -12,7 +12,7 @@ import { configuredTools } from './last-known.ts'
 import { type LeftOut, noteLeftOut } from './left-out.ts'
 import { isShown, notePrompts } from './list-readable.ts'
 import { shown, toolsOf } from './list-tools.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
 
 /** `_meta` key of an entry that its server could not confirm. */
 export const STALE_META_KEY = 'gatehouse/stale'

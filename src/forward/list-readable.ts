@@ -9,7 +9,7 @@ import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { deliver } from './deliver.ts'
 import { inquire } from './inquire.ts'
 import { promptNames, rememberPrompts } from './listed-prompts.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './single.ts'
+import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
 
 /** What is listed to be read. */
 type Readable = Exclude<EntryKind, 'tools'>

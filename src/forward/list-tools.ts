@@ -16,8 +16,8 @@ import { type Inquiry, inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
 import { ListBudget } from './list-budget.ts'
 import { compareWithPins } from './pinning.ts'
+import { deliveryOf, outgoing, type Reached, talkAt, unknownMethod } from './reached.ts'
 import { withSessionArgument } from './session-argument.ts'
-import { deliveryOf, outgoing, type Reached, talkAt, unknownMethod } from './single.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 
 /** A page of a list, or the error that came instead. */

@@ -5,7 +5,7 @@
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Verdict } from '../contract/tenant.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Passage } from '../gateway/admission.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
 import { allTools, isTool, type Tool } from './all-tools.ts'

@@ -7,7 +7,7 @@ import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
 import { isSameServer } from '../upstream/which.ts'
 import { Pauses, pause } from './pauses.ts'
-import type { Reached } from './single.ts'
+import type { Reached } from './reached.ts'
 import { isSource, notNow, type Opened, type StreamSource } from './stream-source.ts'
 
 const KEEP_ALIVE_MS = 15_000

@@ -9,7 +9,7 @@ import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isForgotten, knowsSession } from './forgetting.ts'
 import { openFor } from './partner.ts'
-import { type Reached, talkAt } from './single.ts'
+import { type Reached, talkAt } from './reached.ts'
 import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from './stream-source.ts'
 
 /** Said by servers that have no streams. Anything else may pass: another stream is open, too much is asked, it is ill. */

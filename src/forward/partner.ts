@@ -2,42 +2,24 @@
  * In which era, and in which session, an upstream is spoken to: the client's own era where the upstream has it,
  * else the other one, with a bridge between.
  */
+import type { Conversation, Partner } from '../bridge/conversation.ts'
 import { keepIntroduction } from '../bridge/introduce.ts'
 import { isMark, sessionAmong } from '../bridge/mark.ts'
 import type { ClaimRequest, UpstreamSession } from '../contract/principal.ts'
-import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
+import { afterAnswer } from '../gateway/admission.ts'
+import { principalOf } from '../gateway/passage.ts'
 import { discover } from '../upstream/discover.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
-import type { UpstreamLink } from '../upstream/link.ts'
 import { openForClient, sessionRefused } from '../upstream/opening.ts'
 import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { announce, closeSession } from '../upstream/session.ts'
-import { type Client, ownerOf, profileOf } from './client.ts'
-import type { Running } from './running.ts'
+import { ownerOf, profileOf } from './client.ts'
 import { tellWishes } from './wishes.ts'
-
-/** How an upstream is spoken to. */
-export type Partner =
-  | { readonly era: 'session'; readonly session: UpstreamSession }
-  | { readonly era: 'stateless' }
 
 export type Found =
   | { readonly ok: true; readonly partner: Partner }
   /** `isUnclear`: it answered, but as neither era does; perhaps it speaks the other one. */
   | { readonly ok: false; readonly problem: UpstreamProblem; readonly isUnclear?: boolean }
-
-/** One request of a client to one upstream. */
-export interface Conversation {
-  readonly passage: Passage
-  readonly client: Client
-  readonly link: UpstreamLink
-  /** The upstream session that the principal knows of, or null. */
-  readonly known: UpstreamSession | null
-  /** Aborts when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal | undefined
-  /** What the client can cancel it by; absent in the stateless era, where it hangs up. */
-  readonly running?: Running
-}
 
 /** Finds out how to speak to the upstream, and opens a session with it where one is needed. */
 export async function findPartner(talk: Conversation): Promise<Found> {

@@ -2,9 +2,9 @@
  * Requests that this isolate is bringing to servers, so that their client can cancel them: by a message of its own, in the
  * session era. One that reaches another isolate finds nothing here: elsewhere.ts.
  */
-import type { Passage } from '../gateway/admission.ts'
+import type { Passage } from '../gateway/passage.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import type { RpcId } from '../upstream/rpc.ts'
-import type { SessionNames } from '../upstream/session.ts'
 
 /** A request as its server knows it. */
 export interface Named {

@@ -8,18 +8,13 @@ import { discover } from '../upstream/discover.ts'
 import { declaredOf, erasOf, learnEras, report } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import { sessionRefused } from '../upstream/opening.ts'
 import { describe, problemOf, type UpstreamProblem } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import {
-  announce,
-  closeSession,
-  gatewayProfile,
-  openSession,
-  type SessionNames,
-} from '../upstream/session.ts'
+import { announce, closeSession, gatewayProfile, openSession } from '../upstream/session.ts'
 import { learnOtherEra, verdictOf } from '../upstream/session-era.ts'
 import { allTools, isTool } from './all-tools.ts'
 import { compareWithPins } from './pinning.ts'

@@ -2,11 +2,11 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { subscribeAcross } from '../bridge/streams.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
-import type { Passage } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { isObject } from '../json.ts'
 import { type FeedMessage, LOGIN_CHANGED } from '../principal/feed-messages.ts'
 import { wishesFor } from '../upstream/declared.ts'
@@ -25,7 +25,7 @@ import { rpcFailure } from './deliver.ts'
 import { sourceOf } from './own-stream.ts'
 import { findPartner } from './partner.ts'
 import { Pauses } from './pauses.ts'
-import { outgoing, type Reached, reach, talkAt } from './single.ts'
+import { outgoing, type Reached, reach, talkAt } from './reached.ts'
 import {
   isSource,
   letGo,

@@ -1,7 +1,7 @@
 /** Requests that would not arrive at an upstream as their client meant them. */
-import type { Passage } from '../gateway/admission.ts'
 import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { paramHeaderProblem } from '../upstream/headers.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { lastKnownTools } from './last-known.ts'

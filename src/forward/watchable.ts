@@ -1,6 +1,6 @@
 /** Whether what a client watches may still be watched: asked wherever the gateway subscribes again of its own accord. */
-import type { Passage } from '../gateway/admission.ts'
 import { known } from '../gateway/known.ts'
+import type { Passage } from '../gateway/passage.ts'
 import { decide } from '../policy/decide.ts'
 import { readName } from '../policy/reading.ts'
 

@@ -3,19 +3,19 @@
  * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
  * in a session that takes the place of another.
  */
+import type { Conversation, Delivery } from '../bridge/conversation.ts'
 import type { Wish, Wishes } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { afterAnswer, type Passage, principalOf } from '../gateway/admission.ts'
+import { afterAnswer } from '../gateway/admission.ts'
+import { type Passage, principalOf } from '../gateway/passage.ts'
 import { isObject } from '../json.ts'
 import { log } from '../log.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import type { SessionNames } from '../upstream/notify.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import type { SessionNames } from '../upstream/session.ts'
-import type { Delivery } from './deliver.ts'
-import type { Conversation } from './partner.ts'
 import { isWatchable } from './watchable.ts'
 
 /** How long a new session is told before it is used; what is not done by then counts as lost. */

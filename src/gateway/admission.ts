@@ -2,7 +2,6 @@
  * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale is told
  * the current one and decides again, so that a changed policy holds for the very next request.
  */
-import type { ClientName } from '../audit/client.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import {
@@ -12,38 +11,14 @@ import {
   type Intent,
   isOnRecord,
 } from '../contract/principal.ts'
-import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { CROWDED_RETRY_SECONDS } from '../native/crowded.ts'
-import { principalObject } from '../objects.ts'
-import type { Lost } from './as-written.ts'
 import { countFailure } from './failures.ts'
-import type { Claim } from './identity.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
-import { type Caller, forget, known, remember, rememberCaller } from './known.ts'
+import { forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
+import { type Passage, principalOf } from './passage.ts'
 import { DEAD_HANDLE } from './session-handle.ts'
-
-/** One request on its way, with all that later steps need to know of it. */
-export interface Passage {
-  readonly http: Request
-  readonly env: Env
-  readonly execution: ExecutionContext
-  readonly claim: Claim
-  readonly requestId: string
-  /** `Mcp-Session-Id`, in the session era. */
-  readonly transport: string | null
-  /** The session that the request names, or null: it names none. */
-  readonly handle: string | null
-  /** The login in which the principal has admitted the request; null before that, and where it is nobody's. */
-  readonly login: string | null
-  /** Whom the principal has admitted the request for, as far as policies ask; null before that. */
-  readonly caller: Caller | null
-  /** The client that the message names; null in the session era, where its connection does. */
-  readonly client: ClientName | null
-  /** Numbers in the message that cannot be passed on as they are. */
-  readonly lost: Lost
-}
 
 /** The passage of a request that has been admitted, in the login that it belongs to. */
 export function admittedIn(passage: Passage, { session, label }: Admitted): Passage {
@@ -56,10 +31,6 @@ export type Admission = AdmitAnswer | { readonly kind: 'unavailable' }
 
 /** Policies and accounts change rarely; more changes during one request mean that something is wrong. */
 const MOST_ATTEMPTS = 4
-
-export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
-  return principalObject(env, claim.tenant, claim.grant)
-}
 
 /** A question for the principal, without what only travels along. */
 export type Question = Omit<AdmitRequest, 'settled'>

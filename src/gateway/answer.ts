@@ -1,8 +1,9 @@
 /** From an admission to an HTTP answer. */
 import type { Admitted, Intent } from '../contract/principal.ts'
-import { type Admission, ask, type Passage, refusalOf } from './admission.ts'
+import { type Admission, ask, refusalOf } from './admission.ts'
 import { unauthorized } from './identity.ts'
 import { codes, type Refusal, type RequestId, refusalResponse } from './jsonrpc.ts'
+import type { Passage } from './passage.ts'
 import { unknownCall } from './unknown-call.ts'
 
 /** What the principal refused as HTTP, or else the answer that `whenAdmitted` makes. */

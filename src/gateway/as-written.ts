@@ -7,7 +7,8 @@ import { isLiteral, type NumberLiteral, parseExact } from '../exact-json.ts'
 import { isObject } from '../json.ts'
 import { inexactNumber, isInexact, isInteger, quoted } from '../upstream/exact.ts'
 import { idOf, type RequestId } from './jsonrpc.ts'
-import { type Message, type MessageHeaders, readMessage } from './message.ts'
+import type { Message, MessageHeaders } from './message.ts'
+import { readMessage } from './read-message.ts'
 
 /** A number behind the name of an id or a token that is no plain integer of at most 15 digits: most messages have none. */
 const ODD_NAME = /"(?:id|requestId|progressToken)"\s*:\s*(?!(?:0|-?[1-9][0-9]{0,14})(?![0-9.eE+-]))-?[0-9]/

@@ -2,15 +2,16 @@
  * Several messages in one array: part of revision 2025-03-26 (and allowed before), removed from 2025-06-18 on.
  * Each message is decided by itself, in order, exactly as if it had come alone.
  */
-
 import { parseExact } from '../exact-json.ts'
 import { isEventStream } from '../upstream/http.ts'
 import { EventWatch } from '../upstream/watch.ts'
-import { ask, type Passage } from './admission.ts'
+import { ask } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { readWritten } from './as-written.ts'
 import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
-import { isCall, type Message } from './message.ts'
+import type { Message } from './message.ts'
+import type { Passage } from './passage.ts'
+import { isCall } from './read-message.ts'
 
 const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
 /** A batch pays a principal call a message, so its length is bounded. */

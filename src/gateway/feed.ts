@@ -1,7 +1,8 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
 import { errorName, log } from '../log.ts'
-import { type Admission, learn, type Passage, principalOf, question } from './admission.ts'
+import { type Admission, learn, question } from './admission.ts'
+import { type Passage, principalOf } from './passage.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
 export async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {

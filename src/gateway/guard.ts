@@ -1,6 +1,5 @@
 /** What is refused before anyone is asked who they are. */
-
-import { isLocalDemo } from '../demo/demo.ts'
+import { isLocalDemo } from '../demo/switch.ts'
 import type { Env } from '../env.ts'
 import { isLoopback } from '../loopback.ts'
 import { codes, type Refusal } from './jsonrpc.ts'

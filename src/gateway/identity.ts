@@ -1,6 +1,6 @@
 /** From the Authorization header to the principal that can judge it. */
-
-import { DEMO_TENANT, isLocalDemo } from '../demo/demo.ts'
+import { isLocalDemo } from '../demo/switch.ts'
+import { DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { sha256 } from '../sha256.ts'
 import { hostAllows } from './hosts.ts'

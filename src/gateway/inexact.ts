@@ -1,9 +1,9 @@
 /** Messages with a number that would arrive as another one, or as none: they are refused. PURE. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { failure } from '../native/result.ts'
-import type { Passage } from './admission.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 import type { Message } from './message.ts'
+import type { Passage } from './passage.ts'
 
 type Found = Pick<Passage, 'lost'>
 

@@ -15,9 +15,9 @@ import type { Reservation } from '../policy/counting.ts'
 import { concealedIn, decide, usesContext } from '../policy/decide.ts'
 import type { Call, Charge, Kind, Shadow } from '../policy/model.ts'
 import type { ConcealedPath } from '../policy/path.ts'
-import type { Passage } from './admission.ts'
 import { limitedHeaders, limitedResult } from './call-results.ts'
 import { knownCaller, NOBODY } from './known.ts'
+import type { Passage } from './passage.ts'
 import { refundTenant, reserveForTenant } from './tenant-limits.ts'
 
 /** A call, as far as the policy and the audit look at it. */

@@ -5,7 +5,7 @@
  */
 import type { Settled } from '../contract/principal.ts'
 import { errorName, log } from '../log.ts'
-import { type Passage, principalOf } from './admission.ts'
+import { type Passage, principalOf } from './passage.ts'
 
 /** Outcomes that nobody else carries leave after so long. */
 const QUIET_MS = 500

@@ -4,11 +4,11 @@
  */
 import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
 import type { FeedMessage } from '../principal/feed-messages.ts'
-import type { Passage } from './admission.ts'
 import { answer } from './answer.ts'
 import { closeQuietly, openFeed } from './feed.ts'
 import { sessionEvent } from './feed-events.ts'
 import type { RequestMessage } from './message.ts'
+import type { Passage } from './passage.ts'
 import { serveRequest } from './serve.ts'
 
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */

@@ -2,7 +2,6 @@
  * From a hosted document, which every dialect is translated to, to the internal form. What a schema cannot see,
  * because it takes two places of the document, is checked here.
  */
-
 import { type Counted, counterKey, limitsOf, type NamedLimit, type Owner } from './compile-limits.ts'
 import { allOf, type ConditionDocument, compileCondition } from './condition.ts'
 import type { HostedDocument, HostedReading, HostedRules } from './hosted.ts'
@@ -10,8 +9,8 @@ import type { Charge, Check, Limit, Policy, Reading, ReadKind, ToolRules } from 
 import { type ConcealedPath, parseConcealed } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { compileReading } from './reading.ts'
+import { usesOf } from './tool-uses.ts'
 import type { Translation } from './translation.ts'
-import { usesOf } from './uses.ts'
 
 /** Compiles a translated document. With a problem in it, the policy is of no use. */
 export function compile({ hosted, origins }: Pick<Translation, 'hosted' | 'origins'>): {

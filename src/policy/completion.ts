@@ -3,18 +3,9 @@
  * under the names of their arguments, as in the request that they are for; and under names of their own, which no argument
  * can take (`completion.…`, path.ts).
  */
-import type { Call, ReadKind } from './model.ts'
+import type { Call, Completion, ReadKind } from './model.ts'
 import { readKey } from './reading.ts'
 import { expandTemplate } from './template.ts'
-
-export interface Completion {
-  /** What it is for, by the server's own name: a prompt, or a resource template by its text. */
-  readonly ref: string
-  /** The argument that is completed, and what is typed of it. */
-  readonly argument: { readonly name: string; readonly value: string }
-  /** Arguments that are settled: none is the one that is completed. */
-  readonly context: Readonly<Record<string, string>>
-}
 
 /** What conditions on `args` look at. Of a resource `uri` is the template's text, whatever its variables are called. */
 export function completionArgs(kind: ReadKind, completion: Completion): Readonly<Record<string, string>> {

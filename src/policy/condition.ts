@@ -7,8 +7,8 @@
  */
 import { jsonType, sameJson } from '../json.ts'
 import { compareDecimals, type Decimal, exactNumber, formatDecimal, parseDecimal } from './decimal.ts'
-import { Each, type Look, lookFor, MISSING, UNFIT } from './look.ts'
-import type { Call, Context, Sight, Truth } from './model.ts'
+import { Each, lookFor, MISSING, UNFIT } from './look.ts'
+import type { Look, Test, Truth } from './model.ts'
 import { parsePath } from './path.ts'
 import { compilePattern, LONGEST_INPUT } from './pattern.ts'
 import { pointer } from './problem.ts'
@@ -33,9 +33,6 @@ export type ConditionDocument =
   | { readonly path: string; readonly op: Operator; readonly value: unknown }
   | { readonly any_of: readonly ConditionDocument[] }
   | { readonly not: ConditionDocument }
-
-/** Looks at a call, and notes what it looked at. */
-export type Test = (call: Call, context: Context, trace: Sight[]) => Truth
 
 type ValueTest = (value: unknown) => Truth
 

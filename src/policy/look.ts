@@ -1,6 +1,6 @@
 /** Reads what a path names from a call and its surroundings. */
 import { isObject } from '../json.ts'
-import type { Call, Context } from './model.ts'
+import type { Look } from './model.ts'
 import type { Fact, Path, Step } from './path.ts'
 
 /** Nothing is there: a name that an object does not have, an index beyond an array's end, no account. */
@@ -15,9 +15,6 @@ export class Each {
     this.values = values
   }
 }
-
-/** A JSON value, `MISSING`, `UNFIT`, or `Each` of those. */
-export type Look = (call: Call, context: Context) => unknown
 
 /** Compiles a path. */
 export function lookFor(path: Path): Look {

@@ -1,11 +1,8 @@
 /**
  * The internal form of a policy: what every dialect compiles to and the only thing `decide` reads.
  */
-import type { Completion } from './completion.ts'
-import type { Test } from './condition.ts'
-import type { Look } from './look.ts'
+import type { Glob } from './glob.ts'
 import type { ConcealedPath } from './path.ts'
-import type { ReadingPattern } from './reading.ts'
 
 /** What is asked for: that a tool does something, or to read. */
 export const readKinds = ['resource', 'prompt'] as const
@@ -203,3 +200,28 @@ export interface Allowed extends Decided {
 }
 
 export type Decision = Denied | ApprovalRequired | Allowed
+
+/** Looks at a call, and notes what it looked at. */
+export type Test = (call: Call, context: Context, trace: Sight[]) => Truth
+
+/** A JSON value, `MISSING`, `UNFIT`, or `Each` of those. */
+export type Look = (call: Call, context: Context) => unknown
+
+export interface Completion {
+  /** What it is for, by the server's own name: a prompt, or a resource template by its text. */
+  readonly ref: string
+  /** The argument that is completed, and what is typed of it. */
+  readonly argument: { readonly name: string; readonly value: string }
+  /** Arguments that are settled: none is the one that is completed. */
+  readonly context: Readonly<Record<string, string>>
+}
+
+/** One key of a section, ready to be compared. */
+export interface ReadingPattern {
+  readonly entry: ReadingEntry
+  readonly server: string | null
+  readonly glob: Glob
+  /** For URIs whose percent-encoding was read; null for prompts. */
+  readonly decodedGlob: Glob | null
+  readonly weight: number
+}

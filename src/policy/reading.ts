@@ -6,7 +6,7 @@
  * own way, so a URI that would fall under another entry in its normal form is refused (`isAmbiguous`).
  */
 import { compileGlob, compileParts, type Glob } from './glob.ts'
-import type { Reading, ReadingEntry, ReadKind, ToolRules } from './model.ts'
+import type { Reading, ReadingEntry, ReadingPattern, ReadKind, ToolRules } from './model.ts'
 import { compared, hasUnseen, locatedForms, parsedUrl } from './uri.ts'
 
 /** Between a server and a name of its own, as in the lists of `/mcp`: upstream/names.ts. */
@@ -102,14 +102,4 @@ export function isAmbiguous(reading: Reading, name: string, found: ReadingEntry 
     if (asKeysAre !== null && asKeysAre !== found) return true
     return entryBy(reading, `${server}${form}`, ({ decodedGlob }) => decodedGlob) !== found
   })
-}
-
-/** One key of a section, ready to be compared. */
-export interface ReadingPattern {
-  readonly entry: ReadingEntry
-  readonly server: string | null
-  readonly glob: Glob
-  /** For URIs whose percent-encoding was read; null for prompts. */
-  readonly decodedGlob: Glob | null
-  readonly weight: number
 }

@@ -8,8 +8,9 @@ import { isNoName, nameWarning, readingWarnings } from './name-warnings.ts'
 import { parsePath, type Step } from './path.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'
+import { concealsIn, usesOf } from './tool-uses.ts'
 import type { Translation } from './translation.ts'
-import { concealsIn, pathsIn, type Use, usesOf } from './uses.ts'
+import { pathsIn, type Use } from './uses.ts'
 
 /** Warnings about a document that has compiled. */
 export function warningsOf({ hosted, origins }: Translation, known: KnownTools): Problem[] {

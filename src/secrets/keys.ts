@@ -2,8 +2,7 @@
  * The keys that secrets are sealed with: ENCRYPTION_KEYS, entries `id:base64(32 bytes)` separated by commas or
  * white space. The first seals; all of them open, so that a key can be replaced while the old one is still needed.
  */
-
-import { isDemo } from '../demo/demo.ts'
+import { isDemo } from '../demo/switch.ts'
 import type { Env } from '../env.ts'
 import { sha256 } from '../sha256.ts'
 

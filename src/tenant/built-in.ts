@@ -1,5 +1,7 @@
 /** The demo's own grant in its tenant's list, so that it is told of what changes there. */
-import { DEMO_GRANT, DEMO_LABEL, DEMO_TENANT, demoSecretHash, isDemo } from '../demo/demo.ts'
+import { DEMO_LABEL, demoSecretHash } from '../demo/demo.ts'
+import { isDemo } from '../demo/switch.ts'
+import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { readGrant, writeGrant } from './grants.ts'
 

@@ -7,7 +7,8 @@ import {
   Refusal,
   type Removal,
 } from '../contract/tenant.ts'
-import { DEMO_GRANT, DEMO_TENANT, isDemo } from '../demo/demo.ts'
+import { isDemo } from '../demo/switch.ts'
+import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { refuseOwnGrant } from './four-eyes.ts'

@@ -1,17 +1,14 @@
-/** Sessions with upstream servers of the session era: opened, announced, ended. */
 import { isObject } from '../json.ts'
 import { sessionEraVersions } from '../revisions.ts'
 import { identity } from '../version.ts'
 import { declaredIn } from './declared.ts'
-import { type Asking, decliningIn } from './declining.ts'
-import { verdictOn } from './forgotten.ts'
+import { decliningIn } from './declining.ts'
 import { learnDeclared } from './health.ts'
-import { discard, rejection, send } from './http.ts'
+import { discard, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
-import { inOwnWords } from './own-words.ts'
+import { notify, type SessionNames } from './notify.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
-import { refusalText } from './refusal.ts'
 import { requestHeaders } from './request-headers.ts'
 import type { RpcMessage } from './rpc.ts'
 
@@ -88,50 +85,9 @@ export async function openSession(
   return { kind: 'opened', id: sessionId, protocolVersion, message }
 }
 
-export interface SessionNames {
-  readonly id: string | null
-  readonly protocolVersion: string
-}
-
 /** Says that the session is ready for use, as a client must after `initialize` (MCP 2025-11-25, lifecycle). */
 export async function announce(link: UpstreamLink, session: SessionNames): Promise<UpstreamProblem | null> {
   return notify(link, session, { jsonrpc: '2.0', method: 'notifications/initialized' }, null)
-}
-
-/** Notifications about a request that is open, or about the session itself. */
-const along: ReadonlySet<unknown> = new Set([
-  'notifications/initialized',
-  'notifications/progress',
-  'notifications/cancelled',
-])
-
-/**
- * Sends a message that is not answered. Answers, and what is said of a request that is open, go beside the cap and the breaker.
- * @param onForgotten called where the server says that it does not know the session
- */
-export async function notify(
-  link: UpstreamLink,
-  session: Asking,
-  message: object,
-  client: Headers | null,
-  onForgotten: () => void = () => {},
-): Promise<UpstreamProblem | null> {
-  const sent = await send(link, {
-    method: 'POST',
-    headers: requestHeaders({ client, session }),
-    body: JSON.stringify(message),
-    isAside: !('method' in message) || along.has(message.method),
-  })
-  if (!sent.ok) return sent.problem
-  const { response, hold } = sent
-  const refusal = rejection(response, link)
-  const problem = refusal === null ? null : await inOwnWords(refusal, response, hold)
-  const isDoubtful = problem !== null && session.id !== null
-  if (isDoubtful && verdictOn(response.status, await refusalText(response), null) === 'forgotten')
-    onForgotten()
-  discard(response)
-  hold.end(problem)
-  return problem
 }
 
 /** Ends a session upstream; what it answers does not matter. */

@@ -5,10 +5,10 @@ import { placeProblems } from '../../src/cli/apply/addresses.ts'
 import { planProblems } from '../../src/cli/apply/checks.ts'
 import { openJournal } from '../../src/cli/apply/journal.ts'
 import { peopleSteps } from '../../src/cli/apply/people-steps.ts'
-import type { Step } from '../../src/cli/apply/plan.ts'
+import { readWanted } from '../../src/cli/apply/read-wanted.ts'
 import { roleProblems } from '../../src/cli/apply/roles.ts'
+import type { Step } from '../../src/cli/apply/step.ts'
 import type { There, Things } from '../../src/cli/apply/there.ts'
-import { readWanted } from '../../src/cli/apply/wanted.ts'
 import { type Files, worldOf } from '../support/node/cli.ts'
 
 const NOW_MS = Date.parse('2030-01-01T12:00:00Z')

@@ -2,9 +2,10 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { AdmitAnswer, AdmitRequest, Settled } from '../../src/contract/principal.ts'
-import { ask, type Passage } from '../../src/gateway/admission.ts'
+import { ask } from '../../src/gateway/admission.ts'
 import { openFeed } from '../../src/gateway/feed.ts'
 import { settleLater } from '../../src/gateway/outcomes.ts'
+import type { Passage } from '../../src/gateway/passage.ts'
 
 beforeEach(() => vi.useFakeTimers({ now: 0, toFake: ['Date', 'setTimeout', 'clearTimeout'] }))
 afterEach(() => {

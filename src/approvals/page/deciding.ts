@@ -7,10 +7,10 @@ import { pageResponse, seeOther } from './document.ts'
 import { revisionOf } from './form-token.ts'
 import { refusedPage } from './list-page.ts'
 import { pathTo } from './place.ts'
-import type { Visit } from './routes.ts'
 import { type Besides, present } from './showing.ts'
 import { signedIn } from './sign-in.ts'
 import { signInPage } from './sign-in-page.ts'
+import type { Visit } from './visit.ts'
 
 /** Writes down what the form says, and goes back to the page; or shows it with what went wrong, and what was typed. */
 export async function decideOn(visit: Visit, fields: ReadonlyMap<string, string>): Promise<Response> {

@@ -13,17 +13,9 @@ import { type ReadForm, readForm } from './form.ts'
 import { refusedPage } from './list-page.ts'
 import { type Place, placeOf } from './place.ts'
 import { show } from './showing.ts'
-import type { AskedHere } from './sign-in.ts'
 import { closedPage, signInPage } from './sign-in-page.ts'
 import { signInByForm, signInSomewhere, signOut } from './signing.ts'
-
-/** One request at a page. */
-export interface Visit extends AskedHere {
-  readonly base: string
-  /** The last part of the path, whatever it is; null: the list. */
-  readonly id: string | null
-  readonly requestId: string
-}
+import type { Visit } from './visit.ts'
 
 const METHODS = 'GET, HEAD, POST'
 

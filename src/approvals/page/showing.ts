@@ -10,9 +10,9 @@ import { pageResponse } from './document.ts'
 import { formToken } from './form-token.ts'
 import type { Reader } from './header.ts'
 import { absentPage, listPage, MOST_LISTED } from './list-page.ts'
-import type { Visit } from './routes.ts'
 import { type SignIn, signedIn } from './sign-in.ts'
 import { signInPage } from './sign-in-page.ts'
+import type { Visit } from './visit.ts'
 
 /** Things that a page says beside the approval. */
 export interface Besides {

@@ -4,7 +4,8 @@
  * replaced, is out at once; and who gets hold of the cookie, or of the database, has no token (docs/decisions/0039-the-approval-page.md).
  */
 import * as z from 'zod/v4'
-import { type Asked, byAccess, byCredential, type Credential, type Who } from '../../admin/who.ts'
+import type { Who } from '../../admin/context.ts'
+import { type Asked, byAccess, byCredential, type Credential } from '../../admin/who.ts'
 import { BASE64URL } from '../../base64url.ts'
 import { openOrNull, type SecretKeys, seal, signInContext } from '../../secrets/seal.ts'
 import { cookiesIn, type Jar, SIGN_IN_SECONDS } from './cookie.ts'

@@ -4,10 +4,10 @@ import { isName } from '../../gateway/token.ts'
 import { setCookie } from './cookie.ts'
 import { pageResponse, seeOther } from './document.ts'
 import { baseOf, pathTo } from './place.ts'
-import type { Visit } from './routes.ts'
 import { present } from './showing.ts'
 import { begin } from './sign-in.ts'
 import { signInPage } from './sign-in-page.ts'
+import type { Visit } from './visit.ts'
 
 type Fields = ReadonlyMap<string, string>
 

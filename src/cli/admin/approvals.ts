@@ -1,7 +1,7 @@
 /** `approval …`: calls that wait for a person. */
 import { visible } from '../../approvals/visible.ts'
 import { approvalStates } from '../../contract/approvals.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { changed, type Json, part } from './api.ts'
 import { administer } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'

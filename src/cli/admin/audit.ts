@@ -2,7 +2,7 @@
 import { decisions, rowKinds } from '../../contract/audit-row.ts'
 import { callOutcomeKinds } from '../../contract/principal.ts'
 import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { FINE, fine, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import { type Api, Ended, type Json, type Query } from './api.ts'
 import { administer, momentOf, wholeNumber } from './command.ts'

@@ -3,7 +3,7 @@ import { isObject } from '../../json.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../arguments.ts'
-import type { Command, Shape } from '../commands.ts'
+import type { Command, Shape } from '../command.ts'
 import { type Direction, DURATION, durationSeconds, momentAllowed, relativeMs } from '../moment.ts'
 import {
   MISUSE,

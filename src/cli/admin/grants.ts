@@ -1,7 +1,7 @@
 /** `grant …`: what agents present, and what it reaches. */
 import { sessionModes } from '../../contract/session-mode.ts'
 import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import type { World } from '../outcome.ts'
 import { type Answer, type Api, changed, part } from './api.ts'
 import { administer, keyOf, listed, momentOf, ONE, secondsOf } from './command.ts'

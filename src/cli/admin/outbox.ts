@@ -1,5 +1,5 @@
 /** `outbox …`: what is still to be told to Legiti, and what could not be. */
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { changed, part } from './api.ts'
 import { administer } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'

@@ -1,7 +1,7 @@
 /** `person …`: who may administer a tenant. */
 import { personRoles } from '../../admin/roles.ts'
 import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { changed, part } from './api.ts'
 import { administer, keyOf, listed, momentOf, ONE, secondsOf } from './command.ts'
 import { withToken } from './grants.ts'

@@ -1,6 +1,6 @@
 /** `secret …`: values that go in and never come out. */
 import type { Given } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { FINE, type Outcome, PROBLEMS, unreadable, type World } from '../outcome.ts'
 import { type Api, changed, Ended, type Json, part } from './api.ts'
 import { administer, keyOf, mistaken, ONE } from './command.ts'

@@ -1,7 +1,7 @@
 /** `server …`: upstream servers. */
 import { isObject } from '../../json.ts'
 import { withVariables } from '../apply/variables.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { fine, PROBLEMS, type World } from '../outcome.ts'
 import { type Api, changed, Ended, type Json, part } from './api.ts'
 import { administer, file, keyOf, mistaken, ONE, objectIn } from './command.ts'

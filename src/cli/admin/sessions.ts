@@ -1,6 +1,6 @@
 /** `session …`: who is logged in where. */
 import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { type Answer, type Api, changed, part } from './api.ts'
 import { administer, mistaken } from './command.ts'
 import { member, shownList } from './shown.ts'

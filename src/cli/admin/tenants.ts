@@ -1,6 +1,6 @@
 /** `tenant …`: the tenant itself. */
 import { mismatch, readTenantFile } from '../apply/tenant-file.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { fine, PROBLEMS, type World } from '../outcome.ts'
 import { type Api, changed, Ended, type Json } from './api.ts'
 import { administer, file, keyOf, ONE, objectIn, secondsOf } from './command.ts'

@@ -1,6 +1,6 @@
 /** `webhook …`: who is told of what happens. */
 import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { type Api, changed, part } from './api.ts'
 import { administer, keyOf, listed, mistaken, ONE, secondsOf } from './command.ts'
 import { member, shownList, shownThing } from './shown.ts'

@@ -1,5 +1,5 @@
 /** `whoami`: who the gateway takes the holder of the token for. */
-import type { Command } from '../commands.ts'
+import type { Command } from '../command.ts'
 import { fine } from '../outcome.ts'
 import { administer } from './command.ts'
 

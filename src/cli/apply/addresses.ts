@@ -1,6 +1,6 @@
 /** Has the gateway check the addresses of new and changed things, before anything is done. */
 import type { Api, Json } from '../admin/api.ts'
-import type { Step } from './plan.ts'
+import type { Step } from './step.ts'
 import type { Wanted } from './wanted.ts'
 
 /** An address, and whose it is. */

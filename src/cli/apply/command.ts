@@ -5,8 +5,9 @@ import type { Given } from '../arguments.ts'
 import { FINE, type Outcome, PROBLEMS, visible, type World } from '../outcome.ts'
 import { openJournal } from './journal.ts'
 import { type PlanData, perform } from './perform.ts'
-import { planOf, type Step } from './plan.ts'
-import { readWanted, tenantOfFolder } from './wanted.ts'
+import { planOf } from './plan.ts'
+import { readWanted, tenantOfFolder } from './read-wanted.ts'
+import type { Step } from './step.ts'
 
 /** There is something to do, and it was not done. As `terraform plan -detailed-exitcode` has it. */
 const CHANGES = 2

@@ -4,7 +4,7 @@ import { FINE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
 import { unsaid } from '../source.ts'
 import { grantDifferences, webhookDifferences } from './differences.ts'
 import type { Journal, Unfinished } from './journal.ts'
-import type { Step } from './plan.ts'
+import type { Step } from './step.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface Run {

@@ -17,29 +17,12 @@ import {
   webhookDifferences,
 } from './differences.ts'
 import type { Unfinished } from './journal.ts'
-import { type Folder, type Kind, kinds, pathOf } from './kinds.ts'
+import { type Folder, kinds, pathOf } from './kinds.ts'
 import { peopleSteps } from './people-steps.ts'
 import { roleProblems } from './roles.ts'
+import type { Step } from './step.ts'
 import { mayAdminister, readThere, type There, type Things } from './there.ts'
 import type { Wanted, WantedPolicy } from './wanted.ts'
-
-export interface Step {
-  readonly action: 'create' | 'change' | 'delete'
-  readonly kind: Kind | 'tenant'
-  readonly name: string
-  /** Path in the API. */
-  readonly path: string
-  /** The document to send. It may hold header values, so it is never printed. */
-  readonly body?: unknown
-  /** The ETag that it must have still; null: it must not be there yet. */
-  readonly tag: string | null
-  /** The changes, for people to read. */
-  readonly details: readonly string[]
-  /** Requests of earlier runs that did not live to print its token or secret: asked again, exactly so. */
-  readonly unfinished?: readonly Unfinished[]
-  /** Warnings that the plan has said, in the gateway's words: its answer need not say them again. */
-  readonly said?: ReadonlySet<string>
-}
 
 export interface PlanOptions {
   /** Delete things that the folder does not have. */

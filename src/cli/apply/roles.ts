@@ -1,6 +1,6 @@
 /** Checks that the asker's role allows every step of a plan. PURE. */
 import { includes, type Role, roles } from '../../admin/roles.ts'
-import type { Step } from './plan.ts'
+import type { Step } from './step.ts'
 import type { Asker } from './there.ts'
 
 /** At most one line: the first step that the role does not allow, and the number of others. */

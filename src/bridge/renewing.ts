@@ -1,0 +1,29 @@
+/** Sessions that their servers have forgotten, for requests of the stateless era. */
+import { openFor } from '../forward/partner.ts'
+import type { UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
+import type { Conversation, Partner } from './conversation.ts'
+import { abortWith } from './steps.ts'
+
+type SessionPartner = Extract<Partner, { era: 'session' }>
+
+/** In the stateless era to hang up is to cancel. */
+export function abortOf({ passage, signal }: Conversation): AbortController {
+  return abortWith(signal ?? passage.http.signal)
+}
+
+/** Opens another session for one that its server has forgotten. */
+export async function renew(
+  talk: Conversation,
+  forgotten: string | null,
+): Promise<
+  | { readonly ok: true; readonly partner: SessionPartner }
+  | { readonly ok: false; readonly problem: UpstreamProblem }
+> {
+  const renewed = await openFor(talk, forgotten)
+  if (renewed !== 'other_era' && !renewed.ok) return renewed
+  if (renewed !== 'other_era' && renewed.partner.era === 'session')
+    return { ok: true, partner: renewed.partner }
+  const message = 'has changed the era that it speaks'
+  return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true, retryAfterSeconds: 1 }) }
+}

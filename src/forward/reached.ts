@@ -1,0 +1,104 @@
+/** A request that has been admitted for one server: finds the server, and says how its answer is delivered. */
+import type { Conversation, Delivery } from '../bridge/conversation.ts'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Admitted, AskedUpstream } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
+import { problem } from '../errors.ts'
+import { acceptsEvents } from '../gateway/accept.ts'
+import { admittedIn, askPlanned } from '../gateway/admission.ts'
+import { answer } from '../gateway/answer.ts'
+import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
+import type { RequestMessage } from '../gateway/message.ts'
+import type { Passage } from '../gateway/passage.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import type { Client } from './client.ts'
+import { ownerOf, sessionClient, statelessClient } from './client.ts'
+import { rpcFailure } from './deliver.ts'
+import type { Part } from './each-server.ts'
+import { linkFor } from './link-for.ts'
+import { paramsWithoutTasks } from './tasks.ts'
+
+/** A request that has been admitted, and the server that it is for. */
+export interface Reached {
+  readonly passage: Passage
+  readonly config: CompiledConfig
+  readonly upstream: UpstreamConfig
+  readonly link: UpstreamLink
+  readonly admitted: Admitted
+  readonly client: Client
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal
+}
+
+/** Asks the principal for a request that the policy has no say in, and finds its server. */
+export async function reach(
+  passage: Passage,
+  server: string,
+  era: Client['era'],
+  params: unknown,
+  id: RequestId | null = null,
+  about: Omit<AskedUpstream, 'server' | 'owner'> = {},
+): Promise<
+  { readonly ok: true; readonly at: Reached } | { readonly ok: false; readonly response: Response }
+> {
+  const owner = era === 'session' ? null : ownerOf(statelessClient(params))
+  const { admission, config } = await askPlanned(passage, (current) => ({
+    intent: { kind: 'check' } as const,
+    upstream: current.upstreams.has(server) ? { server, owner, ...about } : null,
+  }))
+  if (admission.kind !== 'admitted' || config === null)
+    return { ok: false, response: await answer(admission, id, unreachable) }
+  const upstream = config.upstreams.get(server)
+  if (upstream === undefined) return { ok: false, response: unreachable() }
+  const { admitted } = admission
+  const link = await linkFor(passage, admitted.tenant, upstream)
+  if ('failure' in link) {
+    const response =
+      id === null ? new Response(null, { status: 202 }) : Response.json(rpcFailure(id, server, link))
+    return { ok: false, response }
+  }
+  const client = era === 'session' ? sessionClient(admitted) : statelessClient(params)
+  const within = admittedIn(passage, admitted)
+  return { ok: true, at: { passage: within, config, upstream, link, admitted, client } }
+}
+
+/** The same words for a server that does not exist and one that this grant may not reach. */
+export function unreachable(): Response {
+  return problem(404, 'Not found', 'There is no server of this name that this grant may reach.')
+}
+
+export function talkAt({ passage, client, link, admitted, signal }: Reached): Conversation {
+  return { passage, client, link, known: admitted.upstream, signal }
+}
+
+/** Whose part of the work for several servers it is. */
+export function partAt({ link, upstream }: Reached): Part {
+  return { tenant: link.tenant, server: upstream.name }
+}
+
+export function outgoing({ id, method, body }: RequestMessage) {
+  const { params } = body
+  return {
+    jsonrpc: '2.0',
+    id,
+    method,
+    ...(params === undefined ? {} : { params: paramsWithoutTasks(params) }),
+  } as const
+}
+
+/** How a request that is no call is answered where its server gives no answer. */
+export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
+  return {
+    acceptsEvents: () => acceptsEvents(passage.http),
+    gone: passage.http.signal,
+    failure: (why) => rpcFailure(id, upstream.name, why),
+    onEnd: () => {},
+    rewriting: null,
+  }
+}
+
+export function unknownMethod({ era, id, method }: RequestMessage): Response {
+  const status = era === 'stateless' ? 404 : 200
+  const refusal = { status, code: codes.methodNotFound, message: `Method not found: ${method}` }
+  return refusalResponse(refusal, id)
+}

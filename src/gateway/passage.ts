@@ -1,0 +1,32 @@
+/** One request on its way through the gateway, and the principal that it is asked of. */
+import type { ClientName } from '../audit/client.ts'
+import type { Env } from '../env.ts'
+import { principalObject } from '../objects.ts'
+import type { Lost } from './as-written.ts'
+import type { Claim } from './identity.ts'
+import type { Caller } from './known.ts'
+
+/** One request on its way, with all that later steps need to know of it. */
+export interface Passage {
+  readonly http: Request
+  readonly env: Env
+  readonly execution: ExecutionContext
+  readonly claim: Claim
+  readonly requestId: string
+  /** `Mcp-Session-Id`, in the session era. */
+  readonly transport: string | null
+  /** The session that the request names, or null: it names none. */
+  readonly handle: string | null
+  /** The login in which the principal has admitted the request; null before that, and where it is nobody's. */
+  readonly login: string | null
+  /** Whom the principal has admitted the request for, as far as policies ask; null before that. */
+  readonly caller: Caller | null
+  /** The client that the message names; null in the session era, where its connection does. */
+  readonly client: ClientName | null
+  /** Numbers in the message that cannot be passed on as they are. */
+  readonly lost: Lost
+}
+
+export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
+  return principalObject(env, claim.tenant, claim.grant)
+}
