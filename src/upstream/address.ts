@@ -89,6 +89,8 @@ const carriers: readonly (readonly [string, number, number, boolean, string])[] 
 
 /** The whole IPv6 internet is in here so far. */
 const GLOBAL = ['2000::', 3] as const
+/** For protocols (RFC 2928); no server has an address of it but by Teredo, which is a carrier. */
+const PROTOCOLS = ['2001::', 23] as const
 
 function problemOfV4(address: bigint, text: string): string | null {
   for (const [network, length, what] of networks4) {
@@ -111,7 +113,8 @@ function problemOfV6(address: bigint, text: string): string | null {
     if (problem !== null) return `${text} is an ${name} address, and ${problem}`
     if (name === 'IPv4-compatible') return `${text} is an IPv4-compatible address, which is reserved`
   }
-  if (isCarrier || isIn(address, readV6(GLOBAL[0]), GLOBAL[1], 128)) return null
+  const isGlobal = isIn(address, readV6(GLOBAL[0]), GLOBAL[1], 128)
+  if (isCarrier || (isGlobal && !isIn(address, readV6(PROTOCOLS[0]), PROTOCOLS[1], 128))) return null
   return `${text} is a reserved address`
 }
 
@@ -142,11 +145,14 @@ function readV4(text: string): bigint | null {
 
 /** RFC 4291, section 2.2. */
 function readV6(text: string): bigint | null {
-  const dotted = /^(.*:)(\d{1,3}(?:\.\d{1,3}){3})$/.exec(text)
-  const tail = dotted === null ? null : readV4(dotted[2] as string)
-  if (dotted !== null && tail === null) return null
+  const lastAt = text.lastIndexOf(':') + 1
+  const last = text.slice(lastAt)
+  const tail = DOTTED.test(last) ? readV4(last) : null
+  if (tail === null && last.includes('.')) return null
   const groupsText =
-    tail === null ? text : `${dotted?.[1]}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`
+    tail === null
+      ? text
+      : `${text.slice(0, lastAt)}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`
   const halves = groupsText.split('::')
   if (halves.length > 2) return null
   const [before = [], after = []] = halves.map((half) => (half === '' ? [] : half.split(':')))

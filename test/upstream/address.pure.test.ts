@@ -103,6 +103,52 @@ describe('a name that is refused', () => {
   })
 })
 
+describe('a network that is not for everybody (IANA, special-purpose address registries)', () => {
+  /** First and last address of each; IPv6 as far as it has no address of IPv4 in it. */
+  test.each([
+    ['0.0.0.0', '0.255.255.255'],
+    ['10.0.0.0', '10.255.255.255'],
+    ['100.64.0.0', '100.127.255.255'],
+    ['127.0.0.0', '127.255.255.255'],
+    ['169.254.0.0', '169.254.255.255'],
+    ['172.16.0.0', '172.31.255.255'],
+    ['192.0.0.0', '192.0.0.255'],
+    ['192.0.2.0', '192.0.2.255'],
+    ['192.88.99.0', '192.88.99.255'],
+    ['192.168.0.0', '192.168.255.255'],
+    ['198.18.0.0', '198.19.255.255'],
+    ['198.51.100.0', '198.51.100.255'],
+    ['203.0.113.0', '203.0.113.255'],
+    ['224.0.0.0', '255.255.255.255'],
+    ['::', '::1'],
+    ['64:ff9b:1::', '64:ff9b:1:ffff:ffff:ffff:ffff:ffff'],
+    ['100::', '100::ffff:ffff:ffff:ffff'],
+    ['100:0:0:1::', '100::1:ffff:ffff:ffff:ffff'],
+    ['2001:1::', '2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['2001:2::', '2001:2:0:ffff:ffff:ffff:ffff:ffff'],
+    ['2001:db8::', '2001:db8:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['3fff::', '3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['5f00::', '5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['fc00::', 'fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['fe80::', 'febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['fec0::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  ])('is refused from %s to %s', (first, last) => {
+    for (const text of [first, last]) expect(isPrivateAddress(text)).toMatch(/ is (an?|the) /)
+  })
+
+  test('ends where it ends', () => {
+    for (const text of [
+      '2001:200::',
+      '2001:db7:ffff::1',
+      '2001:db9::',
+      '3ffe:ffff::1',
+      '2000::',
+      '3fff:1000::',
+    ])
+      expect(isPrivateAddress(text)).toBeNull()
+  })
+})
+
 test.each([
   'example.com',
   'mcp.example.com.',
@@ -143,6 +189,12 @@ describe("a resolver's answer", () => {
     '::1.2.3.999',
     '12345::',
     ':::',
+    // Octal to one reader, decimal to another.
+    '::ffff:010.0.0.1',
+    '64:ff9b::8.8.8.010',
+    '::ffff:8.8.8',
+    '::ffff:8.8.8.8.8',
+    '::ffff:0x8.8.8.8',
   ])('%j is no address, and refused', (text) =>
     expect(isPrivateAddress(text)).toMatch(/is not an IP address$/),
   )
