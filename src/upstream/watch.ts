@@ -60,6 +60,8 @@ export class EventWatch {
   }
 
   push(text: string): void {
+    // Nothing has come: an LF that comes next still belongs to the CR before it.
+    if (text === '') return
     let start = this.#endedWithCr && text.startsWith('\n') ? 1 : 0
     this.#endedWithCr = text.endsWith('\r')
     for (let i = start; i < text.length; i++) {

@@ -98,11 +98,11 @@ test('a question is open until it is withdrawn; a ping is none', () => {
 
 test('whether it stands in the middle of an event', () => {
   const watch = new EventWatch(7)
-  const states = ['data: x', '\n', '\n', ': hm', '\r', '\n', '\r\n'].map((piece) => {
+  const states = ['data: x', '\n', '\n', ': hm', '\r', '', '\n', '\r\n'].map((piece) => {
     watch.push(piece)
     return watch.isInEvent
   })
-  expect(states).toEqual([true, true, false, true, true, true, false])
+  expect(states).toEqual([true, true, false, true, true, true, true, false])
 })
 
 test('the pieces that it comes in make no difference', () => {
