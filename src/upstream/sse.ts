@@ -55,11 +55,6 @@ export class EventParser {
     this.#maxEventChars = maxEventChars
   }
 
-  /** Whether a block has begun that is not complete: a stream that ends here was cut off, and the rest is void. */
-  get isInside(): boolean {
-    return this.#size > 0
-  }
-
   /** The blocks that this piece completes, in order. Throws EventTooLargeError. */
   push(text: string): readonly SseEvent[] {
     const events: SseEvent[] = []
