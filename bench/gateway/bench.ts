@@ -13,6 +13,7 @@
 import { parseArgs } from 'node:util'
 import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
 import { type Era, eras } from '../../test/support/node/mcp-agent.ts'
+import { compareProfiles } from './compared.ts'
 import { load, type Measured } from './load.ts'
 import { median } from './median.ts'
 import { measureProcessor } from './processor.ts'
@@ -42,7 +43,9 @@ const goals = { ratio: new Map([16, 64].map((width, i) => [width, [0.4, 0.5][i] 
 
 const stops: (() => Promise<void>)[] = []
 try {
-  if (values.profile) await profileGateway({ seconds, widths, eras: wanted })
+  if (values.profile && values.against !== undefined)
+    await compareProfiles({ seconds, rounds, widths, eras: wanted, against: values.against })
+  else if (values.profile) await profileGateway({ seconds, widths, eras: wanted })
   else if (values.processor)
     await measureProcessor({ seconds, rounds, widths, eras: wanted, against: values.against ?? null })
   else await compare()

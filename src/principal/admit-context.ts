@@ -2,7 +2,7 @@
 import type { ClientName } from '../audit/client.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import type { Grant } from '../contract/grant.ts'
-import type { UnboundLogins } from './unbound-logins.ts'
+import type { RememberedRows } from './remembered.ts'
 
 /** What the transaction needs from outside: it has no clock and no randomness of its own. */
 export interface AdmitContext {
@@ -20,5 +20,5 @@ export interface AdmitContext {
   readonly reportLogins: boolean
   /** Whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
-  readonly unbound: UnboundLogins
+  readonly rows: RememberedRows
 }

@@ -26,11 +26,11 @@ const TOUCH_FRACTION = 60
 
 /** Where the request belongs. */
 export function find(context: Omit<AdmitContext, 'client'>, request: AdmitRequest): Whose {
-  const { sql, config, hasStream, unbound, nowMs } = context
+  const { config, hasStream, rows, nowMs } = context
   const { transport, upstream } = request
   const asker = upstream?.asker === undefined ? null : { server: upstream.server, tag: upstream.asker }
   return whose(
-    { sql, mode: sessionModeOf(config), hasStream, unbound, nowMs },
+    { rows, mode: sessionModeOf(config), hasStream, nowMs },
     { transport, handle: handleOf(request), asker },
   )
 }
@@ -65,7 +65,6 @@ export function begin(
   start: Omit<Parameters<typeof startSession>[1], 'id' | 'client'>,
 ): Session {
   const id = `ses_${context.newId()}`
-  if (start.transport === null) context.unbound.forget()
   return startSession(
     context.sql,
     { id, client: context.client, ...start },

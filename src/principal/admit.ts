@@ -43,9 +43,9 @@ function withUpstream(
   const upstream = upstreamsOf(context.config).find(({ name }) => name === server)
   if (upstream === undefined) return answer
   const { url, incarnation = '' } = upstream
-  const { sql, nowMs } = context
+  const { sql, rows, nowMs } = context
   const at = { owner, server, url, incarnation }
-  const found = useUpstream(sql, { ...at, session: answer.session?.id ?? '' }, nowMs)
+  const found = useUpstream(rows, { ...at, session: answer.session?.id ?? '' }, nowMs)
   // Another session than the one that has asked is not told.
   const own = asker === undefined || found?.tag === asker ? found : null
   const all = isForAll === true ? { upstreams: upstreamsOfTransport(sql, at, nowMs) } : {}

@@ -27,12 +27,12 @@ export function admitAndArm(
   config: TenantConfig,
   reportLogins: boolean,
 ): AdmitAnswer {
-  const { sql, grant, alarm, carries, incarnation, hasStream, unbound, tellsLegiti } = principal
+  const { sql, grant, alarm, carries, incarnation, hasStream, rows, tellsLegiti } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
   if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
   const newId = () => crypto.randomUUID()
-  const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, unbound }
+  const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, rows }
   const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
   if (carries && (isOnRecord(request.intent) || request.intent.kind === 'close')) alarm.by(nowMs + GATHER_MS)

@@ -70,7 +70,7 @@ export function openingOf(
   if (of.kind !== 'whose') return of
   const { owner, session: login, incarnation } = of
   const { server, url, replaces } = request
-  const session = useUpstream(state.sql, { owner, session: login, server, url, incarnation }, nowMs)
+  const session = useUpstream(state.rows, { owner, session: login, server, url, incarnation }, nowMs)
   if (session !== null && (replaces === undefined || session.id !== replaces))
     return { kind: 'bound', session }
   return { kind: 'none' }
@@ -89,14 +89,14 @@ export function wish(state: PrincipalState, request: WishRequest): void {
 
 /** Whether requests of the connection are this login's without naming it; nobody's are nobody's. */
 function askerOn(
-  { sql, hasStream, unbound }: PrincipalState,
+  { rows, hasStream }: PrincipalState,
   { config }: Grant,
   transport: string,
   login: string | null,
   nowMs: number,
 ): Asker {
   if (login === null) return { login, isUnnamed: true }
-  const context = { sql, mode: sessionModeOf(config), hasStream, unbound, nowMs }
+  const context = { rows, mode: sessionModeOf(config), hasStream, nowMs }
   const found = whoseIs(context, { transport, handle: null })
   const isUnnamed = found.kind === 'found' && found.place.session?.id === login
   return { login, isUnnamed }

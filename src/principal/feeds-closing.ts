@@ -6,7 +6,7 @@ import { whose } from './whose.ts'
 
 /** Closes the streams of ended transports, tells the others of a change of their login, and all of them when the grant's time, or that of its older secret, is over. */
 export function closeOverFeeds(ctx: DurableObjectState, principal: PrincipalState): void {
-  const { sql, grant, hasStream, unbound } = principal
+  const { sql, grant, hasStream, rows } = principal
   const nowMs = Date.now()
   if (grant?.expiresAtMs && grant.expiresAtMs <= nowMs) closeAllFeeds(ctx)
   if (grant?.olderSecret && grant.olderSecret.untilMs <= nowMs) {
@@ -16,7 +16,7 @@ export function closeOverFeeds(ctx: DurableObjectState, principal: PrincipalStat
     closeAllFeeds(ctx)
   }
   if (grant === null) return
-  const context = { sql, mode: sessionModeOf(grant.config), hasStream, unbound, nowMs }
+  const context = { rows, mode: sessionModeOf(grant.config), hasStream, nowMs }
   updateFeeds(ctx, (transport) => {
     const found = whose(context, { transport, handle: null })
     return found.kind === 'found'

@@ -302,6 +302,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     // In one turn, so that neither is ever without the other.
     await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     this.#state.grant = null
+    this.#state.rows.forget()
     this.#alarm.isOver()
   }
 

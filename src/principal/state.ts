@@ -5,11 +5,12 @@ import { isDeployed } from '../native/deployed.ts'
 import { Alarm } from './alarm.ts'
 import { Commits } from './commits.ts'
 import { readGrant, writeGrant } from './grants.ts'
+import { RememberedRows } from './remembered.ts'
 import { migrate, schemaVersion } from './schema.ts'
-import { UnboundLogins } from './unbound-logins.ts'
 
 /** Storage, and what memory knows of it: a cache, for everything that matters is read back after an eviction. */
 export class PrincipalState {
+  /** For every statement: what it may change is not remembered any longer. */
   readonly sql: SqlStorage
   readonly storage: DurableObjectStorage
   readonly alarm: Alarm
@@ -21,7 +22,7 @@ export class PrincipalState {
   readonly tellsLegiti: boolean
   /** Whether an event stream of this transport, which there is, is open. */
   readonly hasStream: (transport: string) => boolean
-  readonly unbound = new UnboundLogins()
+  readonly rows: RememberedRows
   readonly #commits: Commits
   readonly #env: () => Env
 
@@ -29,13 +30,14 @@ export class PrincipalState {
   constructor(storage: DurableObjectStorage, env: () => Env, hasStream: (transport: string) => boolean) {
     this.hasStream = hasStream
     this.storage = storage
-    this.sql = storage.sql
+    this.rows = new RememberedRows(storage.sql)
+    this.sql = this.rows.sql
     this.alarm = new Alarm(storage)
     this.#commits = new Commits(storage, () => {
       const restoreAlarm = this.alarm.remember()
       return () => {
         restoreAlarm()
-        this.unbound.forget()
+        this.rows.forget()
       }
     })
     this.#env = env

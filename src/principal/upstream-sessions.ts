@@ -4,6 +4,7 @@
  */
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
+import type { RememberedRows } from './remembered.ts'
 
 /** A session upstream of a stateless owner, or of nobody on a connection, that is not used for so long ends. */
 export const STATELESS_IDLE_MS = 30 * 60_000
@@ -50,16 +51,17 @@ const COLUMNS = 'seq, upstream_id, url, incarnation, protocol_version, stateless
  * another registration of that name, is none: the server may be a stranger, who must not learn of it.
  */
 export function useUpstream(
-  sql: SqlStorage,
+  rows: RememberedRows,
   whose: Pick<Binding, 'owner' | 'session' | 'server' | 'url' | 'incarnation'>,
   nowMs: number,
 ): UpstreamSession | null {
   const { server, url, incarnation } = whose
-  const row = live(sql, whose)
+  const key = `upstream ${server} ${whose.session} ${whose.owner}`
+  const row = rows.row(key, () => live(rows.sql, whose))
   if (row === null || row.url !== url || row.incarnation !== incarnation) return null
   const isLeftAlone = row.stateless === 1 || whose.session === ''
   if (isLeftAlone && nowMs - row.last_used_at >= TOUCH_MS)
-    sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
+    rows.sql.exec('UPDATE upstream_sessions SET last_used_at = ? WHERE seq = ?', nowMs, row.seq)
   return viewOf(server, row)
 }
 

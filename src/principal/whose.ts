@@ -3,9 +3,16 @@
  * calls, lists, streams and everything else that a principal is asked for.
  */
 import type { SessionMode } from '../contract/session-mode.ts'
-import { SESSION_COLUMNS, type Session, type SessionRow, sessionFrom, sessionsWhere } from './sessions.ts'
+import type { RememberedRows } from './remembered.ts'
+import {
+  isOverdue,
+  SESSION_COLUMNS,
+  type Session,
+  type SessionRow,
+  sessionFrom,
+  sessionsWhere,
+} from './sessions.ts'
 import { openTransportById, type Transport, type TransportRow, transportFrom } from './transports.ts'
-import type { UnboundLogins } from './unbound-logins.ts'
 
 /** What a request says of where it belongs. */
 export interface Asked {
@@ -38,18 +45,17 @@ export type Whose =
 
 /** What the question is answered from. */
 export interface WhoseContext {
-  readonly sql: SqlStorage
+  readonly rows: RememberedRows
   readonly mode: SessionMode
   /** Whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
-  readonly unbound: UnboundLogins
   readonly nowMs: number
 }
 
-/** Answers with one statement, or with none where there is nothing to look for. Writes nothing. */
+/** Answers with one statement, or with none where the answer is remembered or there is nothing to look for. Writes nothing. */
 export function whose(context: WhoseContext, asked: Asked): Whose {
   const { hasStream, nowMs } = context
-  const { transport, session } = read(context, asked)
+  const { transport, session } = placeOf(context, asked)
   if (asked.transport !== null) {
     // An open stream counts as use.
     const isLive = transport !== null && (transport.endsAtMs > nowMs || hasStream(transport.id))
@@ -88,14 +94,27 @@ function wantedBy(mode: SessionMode, { transport, handle, asker = null }: Asked)
   return { where: BY_ASKER, values: [transport, asker.server, asker.tag] }
 }
 
-function read({ sql, mode, unbound, nowMs }: WhoseContext, asked: Asked): Place {
-  const { transport, handle } = asked
+/** Ids of transports are UUIDs. A longer one is of nothing that there is, and not worth remembering. */
+const LONGEST_ID = 36
+
+/** A request that names no session belongs where the one before it did, unless something was written since. */
+function placeOf(context: WhoseContext, asked: Asked): Place {
+  const { rows, mode, nowMs } = context
+  const { transport, handle, asker = null } = asked
+  const isOdd = transport !== null && transport.length > LONGEST_ID
+  if (handle !== null || asker !== null || isOdd) return read(context, asked)
+  // Once a session's time is over, an older one may be the youngest.
+  const isInTime = ({ session }: Place) => session === null || !isOverdue(session, nowMs)
+  const key = transport === null ? `nowhere ${mode}` : `on ${mode} ${transport}`
+  return rows.row(key, () => read(context, asked), isInTime)
+}
+
+function read({ rows: { sql }, mode, nowMs }: WhoseContext, asked: Asked): Place {
+  const { transport } = asked
   const wanted = wantedBy(mode, asked)
   if (transport === null) {
-    const isUnbound = mode === 'auto' && handle === null
-    if (wanted === null || (isUnbound && unbound.areNone)) return { transport: null, session: null }
+    if (wanted === null) return { transport: null, session: null }
     const session = sessionsWhere(sql, youngest(wanted.where), ...wanted.values, nowMs)[0] ?? null
-    if (isUnbound && session === null) unbound.noneFound()
     return { transport: null, session }
   }
   if (wanted === null) return { transport: openTransportById(sql, transport), session: null }

@@ -15,7 +15,7 @@ import { PrincipalObject as Principal } from '../../../src/index.ts'
 import { admit } from '../../../src/principal/admit.ts'
 import { writeAudit } from '../../../src/principal/audit.ts'
 import { readGrant } from '../../../src/principal/grants.ts'
-import { UnboundLogins } from '../../../src/principal/unbound-logins.ts'
+import { RememberedRows } from '../../../src/principal/remembered.ts'
 import { call, charge, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'
@@ -32,13 +32,15 @@ function ask(intent: Intent, transport: string | null, configVersion: string | n
 export class PrincipalObject extends Principal {
   /** Does one piece `count` times, in transactions of AT_ONCE. */
   async pieces(kind: 'transaction' | 'row', count: number, transport: string): Promise<void> {
-    const { sql } = this.ctx.storage
+    const rows = new RememberedRows(this.ctx.storage.sql)
+    const { sql } = rows
     const grant = readGrant(sql)
     if (grant === null) throw new Error('no grant')
     const { config } = grant
     const newId = () => crypto.randomUUID()
     const context = {
       sql,
+      rows,
       grant,
       config,
       nowMs: Date.now(),
@@ -46,7 +48,6 @@ export class PrincipalObject extends Principal {
       tellsLegiti: true,
       reportLogins: false,
       hasStream: () => false,
-      unbound: new UnboundLogins(),
     }
     for (let done = 0; done < count; done += AT_ONCE)
       this.ctx.storage.transactionSync(() => {

@@ -1,0 +1,68 @@
+/**
+ * Rows that plain calls ask for again and again, kept in memory while nothing may have changed them. Memory is the truth as long as the
+ * object lives, because every statement passes here: one that may write anything but audit rows and counters forgets all rows.
+ */
+
+/** Statements that leave the remembered rows alone. */
+const HARMLESS = /^\s*(?:SELECT|(?:INSERT INTO|UPDATE|DELETE FROM) (?:audit|counters))\b/
+
+const MOST_ROWS = 2_000
+const MOST_TEXTS = 1_000
+
+export class RememberedRows {
+  /** Has to be used for every statement. */
+  readonly sql: SqlStorage
+  readonly #rows = new Map<string, unknown>()
+  /** Whether a statement is harmless, by its text: the same few texts come with every call. */
+  readonly #harmless = new Map<string, boolean>()
+
+  constructor(sql: SqlStorage) {
+    this.sql = this.#watched(sql)
+  }
+
+  /**
+   * The row that was read under this key before, or else what `read` gives now.
+   * @param isGood whether a remembered row still counts; a row can go out of date without a statement, by time alone
+   */
+  row<T>(key: string, read: () => T, isGood: (row: T) => boolean = always): T {
+    if (this.#rows.has(key)) {
+      const known = this.#rows.get(key) as T
+      if (isGood(known)) return known
+    }
+    const row = read()
+    if (this.#rows.size >= MOST_ROWS) this.#rows.clear()
+    this.#rows.set(key, row)
+    return row
+  }
+
+  /** After storage has changed without a statement: a transaction was taken back, or everything was deleted. */
+  forget(): void {
+    this.#rows.clear()
+  }
+
+  #watched(sql: SqlStorage): SqlStorage {
+    const exec: SqlStorage['exec'] = (query, ...bindings) => {
+      if (this.#rows.size > 0 && !this.#isHarmless(query)) this.#rows.clear()
+      return sql.exec(query, ...bindings)
+    }
+    return {
+      exec,
+      get databaseSize() {
+        return sql.databaseSize
+      },
+    } as SqlStorage
+  }
+
+  #isHarmless(query: string): boolean {
+    const known = this.#harmless.get(query)
+    if (known !== undefined) return known
+    if (this.#harmless.size >= MOST_TEXTS) this.#harmless.clear()
+    const isHarmless = HARMLESS.test(query)
+    this.#harmless.set(query, isHarmless)
+    return isHarmless
+  }
+}
+
+function always(): boolean {
+  return true
+}
