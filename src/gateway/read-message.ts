@@ -18,6 +18,7 @@ import { isObject } from '../json.ts'
 import { type Era, sessionEraVersions, statelessEraVersions } from '../revisions.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 import type { Message, MessageHeaders } from './message.ts'
+import { noteIntroduction, plainRoute } from './plain-request.ts'
 import { callHandleIn } from './session-handle.ts'
 import { standardHeaderRefusal } from './standard-headers.ts'
 
@@ -41,6 +42,11 @@ export function isCall(body: unknown): boolean {
 }
 
 function read(body: unknown, headers: MessageHeaders): Read {
+  const plain = plainRoute(body, headers)
+  if (plain !== null)
+    return plain.kind === 'modern'
+      ? readStateless(plain, headers)
+      : readSessionEra(plain.reason, body, headers)
   const route = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -57,6 +63,7 @@ function read(body: unknown, headers: MessageHeaders): Read {
         ...(route.data === undefined ? {} : { data: route.data }),
       })
     case 'modern':
+      if (route.messageKind === 'request') noteIntroduction(body)
       return readStateless(route, headers)
     case 'legacy':
       return readSessionEra(route.reason, body, headers)
