@@ -24,7 +24,16 @@ export function hopsOnward(http: Asked): string {
   return [...hopsOf(http), nameOf(http)].join(', ')
 }
 
-function hopsOf({ headers }: Asked): string[] {
+/** Of a request that goes to a server it is asked twice, and to read a header is a call into the runtime. */
+const read = new WeakMap<Asked, readonly string[]>()
+
+function hopsOf(http: Asked): readonly string[] {
+  const hops = read.get(http) ?? hopsIn(http)
+  read.set(http, hops)
+  return hops
+}
+
+function hopsIn({ headers }: Asked): readonly string[] {
   const text = headers.get(HOP_HEADER)
   if (text === null) return []
   // Whoever says more than any gateway does is refused.

@@ -1,7 +1,7 @@
 /** One request of a client to one upstream server: how that is spoken to, and how the client is told. */
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { Client } from '../forward/client.ts'
-import type { Running } from '../forward/running.ts'
+import type { HeedingRequest } from '../forward/running.ts'
 import type { Passage } from '../gateway/passage.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import type { Reception } from '../upstream/reception.ts'
@@ -24,5 +24,5 @@ export interface Conversation {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined
   /** What the client can cancel it by; absent in the stateless era, where it hangs up. */
-  readonly running?: Running
+  readonly running?: HeedingRequest
 }

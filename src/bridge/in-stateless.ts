@@ -48,7 +48,7 @@ export async function inStateless(
     delivery.onEnd({ kind: 'answered', message: own, status: 200 })
     return Response.json(own)
   }
-  const abort = abortWith(talk.running?.cancelled, talk.signal)
+  const abort = abortWith(talk.running?.cancelled.toSignal(), talk.signal)
   const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal)
   return respond(stepsOf(generator, abort), delivery, passage.http.signal)
 }

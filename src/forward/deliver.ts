@@ -54,9 +54,12 @@ async function attemptAt(
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response | { readonly lacks: Capability }> {
+  // What comes before and beside the request itself takes as long as its server likes.
+  if (talk.known === null) talk.running?.timeLong()
   const found = await findPartner(talk)
   if (!found.ok) return refused(found.problem, delivery)
   const needed = neededFor(request.method)
+  if (needed !== null) talk.running?.timeLong()
   if (needed !== null && !(await mayAsk(talk, found.partner.era, needed))) return { lacks: needed }
   return asClientReads(talk.client.era, delivery, await deliverTo(talk, found.partner, request, delivery))
 }
@@ -80,7 +83,10 @@ async function deliverTo(
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
-  if (partner.era !== talk.client.era) return bridge(talk, partner, request, delivery)
+  if (partner.era !== talk.client.era) {
+    talk.running?.timeLong()
+    return bridge(talk, partner, request, delivery)
+  }
   return partner.era === 'session'
     ? inSession(talk, partner, request, delivery)
     : stateless(talk, request, delivery)
@@ -110,13 +116,14 @@ async function inSession(
     return { ...delivery, rewriting, id, client: request.id, asker, mayResume: true }
   }
   const post = (session: SessionNames): Promise<Sent> => {
-    if (running?.cancelled.aborted === false) running.sentAs({ session, id })
+    if (running?.cancelled.isRequested === false) running.sentAs({ session, id })
     return send(link, {
       method: 'POST',
       headers: requestHeaders({ client: passage.http.headers, session }),
       body,
       signal,
       takenBack: running?.cancelled,
+      long: running?.long,
     })
   }
 
@@ -127,6 +134,7 @@ async function inSession(
     return receive(sent.response, sent.hold, receptionIn(session))
 
   // A server that does not know the session has not done anything for it, so the request may be sent again, once.
+  running?.timeLong()
   const renewed = await openFor(talk, session.id)
   if (renewed === 'other_era') {
     const found = await findPartner({ ...talk, known: null })
@@ -145,7 +153,7 @@ function untilTakenBack(delivery: Delivery, { cancelled, end }: Running): Delive
     ...delivery,
     onEnd: (ending) => {
       end()
-      delivery.onEnd(cancelled.aborted ? withdrawn(ending) : ending)
+      delivery.onEnd(cancelled.isRequested ? withdrawn(ending) : ending)
     },
   }
 }

@@ -9,7 +9,7 @@ import { type Passage, principalOf } from '../gateway/passage.ts'
 import { notify } from '../upstream/notify.ts'
 import { isRpcId, type RpcId } from '../upstream/rpc.ts'
 import { forget } from './partner.ts'
-import { type Running, runningAs } from './running.ts'
+import { type HeedingRequest, type Running, runningAs } from './running.ts'
 
 /** A request that is under way for so long is worth a question. */
 const LONG_MS = 2_000
@@ -19,13 +19,14 @@ const LONGEST_REASON = 1_000
 /** Longer ids, as JSON, are not kept anywhere but with their request. */
 const LONGEST_ID = 256
 
-/** Has a request heed what other isolates hear, until it is over. */
-export function heeding(talk: Conversation, id: RpcId, running: Running): Running {
+/** Lets a request heed what other isolates hear, until it is over: whoever works on it says when it takes long. */
+export function heeding(talk: Conversation, id: RpcId, running: Running): HeedingRequest {
   const { passage } = talk
   const { transport } = passage
-  if (transport === null || JSON.stringify(id).length > LONGEST_ID) return running
+  if (transport === null || isLong(id)) return { ...running, long: undefined, timeLong: () => {} }
   const fromMs = Date.now()
   let isOver = false
+  let isHeeding = false
   const heed = async () => {
     while (!isOver) {
       const asked = {
@@ -40,16 +41,31 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Runnin
       if (taken !== null && !isOver) return takeBackHere(talk, id, taken)
     }
   }
-  // A principal that cannot be asked, or knows no such thing yet, is not asked again: the request goes on as it would have.
-  const timer = setTimeout(() => void heed().catch(() => {}), LONG_MS)
+  const call = () => {
+    if (isHeeding || isOver) return
+    isHeeding = true
+    // A principal that cannot be asked, or knows no such thing yet, is not asked again: the request goes on as it would have.
+    void heed().catch(() => {})
+  }
+  let timer: ReturnType<typeof setTimeout> | null = null
   return {
     ...running,
+    long: { afterMs: LONG_MS, call },
+    timeLong: () => {
+      timer ??= setTimeout(call, LONG_MS)
+    },
     end: () => {
       isOver = true
-      clearTimeout(timer)
+      if (timer !== null) clearTimeout(timer)
       running.end()
     },
   }
+}
+
+/** Whether an id, as JSON, is too long to be kept anywhere but with its request. */
+function isLong(id: RpcId): boolean {
+  if (typeof id === 'number' || (typeof id === 'string' && id.length < LONGEST_ID / 6 - 2)) return false
+  return JSON.stringify(id).length > LONGEST_ID
 }
 
 async function takeBackHere(talk: Conversation, id: RpcId, { reason }: TakenBack): Promise<void> {
@@ -72,7 +88,7 @@ export function tellElsewhere(passage: Passage, params: Readonly<Record<string, 
   const { transport, claim } = passage
   if (transport === null || params === undefined) return
   const { requestId, reason } = params
-  if (!isRpcId(requestId) || JSON.stringify(requestId).length > LONGEST_ID) return
+  if (!isRpcId(requestId) || isLong(requestId)) return
   const said = {
     secretHash: claim.secretHash,
     transport,

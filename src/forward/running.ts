@@ -2,9 +2,12 @@
  * Requests that this isolate is bringing to servers, so that their client can cancel them: by a message of its own, in the
  * session era. One that reaches another isolate finds nothing here: elsewhere.ts.
  */
+import { isLiteral } from '../exact-json.ts'
 import type { Passage } from '../gateway/passage.ts'
+import { Cancellation } from '../upstream/cancellation.ts'
 import type { SessionNames } from '../upstream/notify.ts'
 import type { RpcId } from '../upstream/rpc.ts'
+import type { LongRequest } from '../upstream/watchdog.ts'
 
 /** A request as its server knows it. */
 export interface Named {
@@ -34,30 +37,39 @@ const LONGEST_MS = 60 * 60_000
 const MOST_TRACKED = 20_000
 
 /** In the order in which they began. */
-const running = new Map<symbol, Tracked>()
-const byName = new Map<string, Set<symbol>>()
+const running = new Set<Tracked>()
+const byName = new Map<string, Tracked[]>()
 
+/** One text for one id on one connection: names of tenants and grants have no space, and what is last may have any. */
 function nameOf({ claim, transport }: Passage, id: RpcId): string {
-  return JSON.stringify([claim.tenant, claim.grant, transport, id])
+  const text = isLiteral(id) ? id.rawJSON : `${id}`
+  return `${claim.tenant} ${claim.grant} ${typeof id} ${text.length} ${text} ${transport ?? ''}`
 }
 
 export interface Running {
-  /** Aborts when the client cancels the request. */
-  readonly cancelled: AbortSignal
+  /** Says when the client cancels the request. */
+  readonly cancelled: Cancellation
   /** Says how the server knows the request from now on. */
   readonly sentAs: (named: Named) => void
   /** Must be called when the request is over. */
   readonly end: () => void
 }
 
+/** A running request that takes what other isolates hear of it into account, once it takes long. */
+export interface HeedingRequest extends Running {
+  /** Has it begin with that after a while: for the watchdog of its request to the server. */
+  readonly long: LongRequest | undefined
+  /** The same by a timer: for work that no watchdog bounds as a whole. */
+  readonly timeLong: () => void
+}
+
 /** Keeps a request of the client's, whose id there is `id`, until it is over. */
 export function track(passage: Passage, server: string, id: RpcId): Running {
-  const abort = new AbortController()
-  const key = Symbol()
+  const cancelled = new Cancellation()
   const name = nameOf(passage, id)
   const { promise, resolve } = Promise.withResolvers<void>()
   // By way of a promise, because what this request has open may only be touched from within it.
-  void promise.then(() => abort.abort())
+  void promise.then(() => cancelled.request())
   const tracked: Tracked = {
     name,
     requestId: passage.requestId,
@@ -67,32 +79,33 @@ export function track(passage: Passage, server: string, id: RpcId): Running {
     untilMs: Date.now() + LONGEST_MS,
   }
   makeRoom()
-  running.set(key, tracked)
+  running.add(tracked)
   const same = byName.get(name)
-  if (same === undefined) byName.set(name, new Set([key]))
-  else same.add(key)
+  if (same === undefined) byName.set(name, [tracked])
+  else same.push(tracked)
   return {
-    cancelled: abort.signal,
+    cancelled,
     sentAs: (named) => {
       tracked.named = named
     },
-    end: () => drop(name, key),
+    end: () => drop(tracked),
   }
 }
 
-function drop(name: string, key: symbol): void {
-  running.delete(key)
-  const same = byName.get(name)
-  same?.delete(key)
-  if (same?.size === 0) byName.delete(name)
+function drop(tracked: Tracked): void {
+  if (!running.delete(tracked)) return
+  const { name } = tracked
+  const others = (byName.get(name) ?? []).filter((other) => other !== tracked)
+  if (others.length === 0) byName.delete(name)
+  else byName.set(name, others)
 }
 
 /** Forgets the oldest, where there are too many or their time is over. */
 function makeRoom(): void {
   const nowMs = Date.now()
-  for (const [key, { name, untilMs }] of running) {
-    if (running.size < MOST_TRACKED && untilMs > nowMs) return
-    drop(name, key)
+  for (const tracked of running) {
+    if (running.size < MOST_TRACKED && tracked.untilMs > nowMs) return
+    drop(tracked)
   }
 }
 
@@ -101,6 +114,6 @@ function makeRoom(): void {
  * under way have the same id: which of them is meant cannot be told, and the wrong one must not be stopped.
  */
 export function runningAs(passage: Passage, id: RpcId): readonly RunningRequest[] {
-  const found = [...(byName.get(nameOf(passage, id)) ?? [])].flatMap((key) => running.get(key) ?? [])
+  const found = byName.get(nameOf(passage, id)) ?? []
   return found.every(({ requestId }) => requestId === found[0]?.requestId) ? found : []
 }

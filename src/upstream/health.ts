@@ -54,9 +54,11 @@ function healthOf({ tenant, config }: Pick<UpstreamLink, 'tenant' | 'config'>): 
       known.configured = config.eras
       known.eras = {}
     }
-    if (JSON.stringify(known.configuredDeclared) !== JSON.stringify(config.declared)) {
+    if (known.configuredDeclared !== config.declared) {
+      // Read again from a newer configuration, which may say the same.
+      const isNews = JSON.stringify(known.configuredDeclared) !== JSON.stringify(config.declared)
       known.configuredDeclared = config.declared
-      known.declared = {}
+      if (isNews) known.declared = {}
     }
     return known
   }

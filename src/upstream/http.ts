@@ -5,13 +5,14 @@
 import { HOP_HEADER } from '../hops.ts'
 import { errorName } from '../log.ts'
 import { abandonment, takenBack } from './answer-problems.ts'
+import type { Cancellation } from './cancellation.ts'
 import { upstreamRequestHeaders } from './headers.ts'
 import { enter, enterAside } from './health.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf, type UpstreamProblem } from './problem.ts'
 import { lookedAt } from './refusal.ts'
 import type { HeaderChoices } from './request-headers.ts'
-import { Watchdog } from './watchdog.ts'
+import { type LongRequest, Watchdog } from './watchdog.ts'
 
 /** What a gateway answers to a request that comes back (RFC 5842, 7.2): hops.ts. */
 const LOOP_DETECTED = 508
@@ -27,10 +28,12 @@ export interface UpstreamRequest {
   /** Aborts when the client has cancelled or, with a `TimeoutError`, when the server has had its time. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Aborts when the client has taken the request back and the server is being told so. It may then stop in any way, or
+   * Says when the client has taken the request back and the server is being told so. It may then stop in any way, or
    * not at all, and none of that says that it is ill.
    */
-  readonly takenBack?: AbortSignal | undefined
+  readonly takenBack?: Cancellation | undefined
+  /** Whom to call when it takes long. */
+  readonly long?: LongRequest | undefined
   /** An event stream that may be silent, and last, as long as it likes once it is open. It takes no place. */
   readonly isEndless?: boolean
   /** It goes along with a request that has a place: health.ts, `enterAside`. */
@@ -67,7 +70,7 @@ export type Sent =
 export async function send(link: UpstreamLink, request: UpstreamRequest): Promise<Sent> {
   if (request.within !== undefined) return sendWithin(link, request, request.within)
   const { config } = link
-  const isTakenBack = () => request.takenBack?.aborted === true
+  const isTakenBack = () => request.takenBack?.isRequested === true
   // While it was got ready; the server has not heard of it, and need not.
   if (isTakenBack()) return { ok: false, problem: { ...takenBack(null), isUndone: true } }
   const entry = request.isAside === true ? enterAside(link) : enter(link, request.isEndless === true)
@@ -89,6 +92,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   const watchdog = new Watchdog(
     config.responseSeconds * 1_000,
     isUntimed ? Number.POSITIVE_INFINITY : config.callSeconds * 1_000,
+    request.long,
   )
   const cancel = () => watchdog.stop(abandonment(request.signal))
   request.signal?.addEventListener('abort', cancel)
@@ -96,7 +100,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   const letFinish = () => {
     grace = setTimeout(() => watchdog.stop(takenBack(null)), TAKEN_BACK_MS)
   }
-  request.takenBack?.addEventListener('abort', letFinish)
+  const heedless = request.takenBack?.onRequest(letFinish)
   const hold: Hold = {
     link,
     watchdog,
@@ -105,7 +109,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       watchdog.stop()
       if (grace !== null) clearTimeout(grace)
       request.signal?.removeEventListener('abort', cancel)
-      request.takenBack?.removeEventListener('abort', letFinish)
+      heedless?.()
       entry.leave(isTakenBack() ? forgiven(problem) : problem)
     },
   }
@@ -136,14 +140,7 @@ async function answerTo(
   try {
     const answered = await fetch(config.url, {
       method: request.method,
-      headers: {
-        ...upstreamRequestHeaders({
-          ...request.headers,
-          method: request.method,
-          configured: link.credentials,
-        }),
-        ...(link.hops === '' ? {} : { [HOP_HEADER]: link.hops }),
-      },
+      headers: headersOf(link, request),
       ...(request.body === undefined ? {} : { body: request.body }),
       // An upstream could else lead a request, credentials and all, to where it may not go.
       redirect: 'manual',
@@ -154,6 +151,12 @@ async function answerTo(
   } catch (error) {
     return { ok: false, problem: watchdog.problem ?? unreachable(error) }
   }
+}
+
+function headersOf(link: UpstreamLink, { method, headers }: UpstreamRequest): Record<string, string> {
+  const all = upstreamRequestHeaders({ ...headers, method, configured: link.credentials })
+  if (link.hops !== '') all[HOP_HEADER] = link.hops
+  return all
 }
 
 /** How a request went that its client has taken back: what surely was not done stays so, and all else is no fault. */
@@ -248,8 +251,12 @@ export function isEventStream(response: Response): boolean {
   return mediaType(response) === 'text/event-stream'
 }
 
+/** The media type without its parameters, in lower case; '' for none. */
 function mediaType(response: Response): string {
-  return (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  const text = response.headers.get('content-type') ?? ''
+  // Most servers write it so.
+  if (text === 'application/json' || text === 'text/event-stream') return text
+  return text.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 /** Lets go of a body that nobody will read. */

@@ -4,6 +4,12 @@
  */
 import { problemOf, type UpstreamProblem } from './problem.ts'
 
+/** Whom to call when a request takes long. It costs no timer of its own. */
+export interface LongRequest {
+  readonly afterMs: number
+  readonly call: () => void
+}
+
 export class Watchdog {
   readonly #controller = new AbortController()
   readonly #endsAtMs: number
@@ -12,10 +18,18 @@ export class Watchdog {
   #timer: ReturnType<typeof setTimeout> | null = null
   #problem: UpstreamProblem | null = null
   #doing = 'did not answer'
+  readonly #longAtMs: number
+  #onLong: (() => void) | null
 
-  /** `quietMs` is how long it may say nothing; `wholeMs` how long it may take in all. Infinity for no bound. */
-  constructor(quietMs: number, wholeMs: number) {
+  /**
+   * @param quietMs how long it may say nothing
+   * @param wholeMs how long it may take in all; Infinity for no bound
+   * @param long whom to call, once, when it is still under way after so long
+   */
+  constructor(quietMs: number, wholeMs: number, long?: LongRequest) {
     const nowMs = Date.now()
+    this.#onLong = long?.call ?? null
+    this.#longAtMs = nowMs + (long?.afterMs ?? 0)
     this.#quietMs = quietMs
     this.#heardAtMs = nowMs
     this.#endsAtMs = nowMs + wholeMs
@@ -52,12 +66,18 @@ export class Watchdog {
 
   #arm(nowMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    const dueMs = Math.min(this.#heardAtMs + this.#quietMs, this.#endsAtMs)
+    const longMs = this.#onLong === null ? Infinity : this.#longAtMs
+    const dueMs = Math.min(this.#heardAtMs + this.#quietMs, this.#endsAtMs, longMs)
     this.#timer = dueMs === Infinity ? null : setTimeout(() => this.#ring(), Math.max(0, dueMs - nowMs))
   }
 
   #ring(): void {
     const nowMs = Date.now()
+    if (this.#onLong !== null && nowMs >= this.#longAtMs) {
+      const call = this.#onLong
+      this.#onLong = null
+      call()
+    }
     const isOver = nowMs >= this.#endsAtMs
     if (!isOver && nowMs < this.#heardAtMs + this.#quietMs) {
       this.#arm(nowMs)

@@ -7,9 +7,17 @@ import type { UpstreamConfig } from '../contract/upstream.ts'
 type Which = Pick<UpstreamConfig, 'name' | 'incarnation' | 'url'>
 
 /** The key under which anything about a tenant's server is remembered. */
-export function serverKey(tenant: string, { name, incarnation, url }: Which): string {
-  return JSON.stringify([tenant, name, incarnation, url])
+export function serverKey(tenant: string, server: Which): string {
+  const known = keys.get(server)
+  if (known?.tenant === tenant) return known.key
+  const { name, incarnation, url } = server
+  const key = JSON.stringify([tenant, name, incarnation, url])
+  keys.set(server, { tenant, key })
+  return key
 }
+
+/** Every request asks for its server's several times, and a configuration does not change. */
+const keys = new WeakMap<Which, { readonly tenant: string; readonly key: string }>()
 
 /** Whether both are the same registration of a server, at the same address. */
 export function isSameServer(one: Which, other: Which): boolean {

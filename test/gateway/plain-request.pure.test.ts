@@ -171,6 +171,6 @@ test('whatever is told without them, the schemas say, too', () => {
     ),
     { numRuns: 10_000 },
   )
-  expect(told).toBeGreaterThan(1_000)
+  expect(told).toBeGreaterThan(200)
   expect([...eras].toSorted()).toEqual(['legacy', 'modern'])
 })
