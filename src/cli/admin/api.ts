@@ -5,7 +5,7 @@ import type { Link } from './link.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
-/** What a query holds; undefined and null are left out. */
+/** The parameters of a query; those that are undefined or null are left out. */
 export type Query = Readonly<Record<string, string | number | null | undefined>>
 
 export interface Answer {
@@ -15,7 +15,7 @@ export interface Answer {
   readonly body: Json
 }
 
-/** What goes along with a change. */
+/** The parts of a request that changes something. */
 export interface Change {
   /** Sent as JSON. */
   readonly body?: unknown
@@ -55,9 +55,9 @@ export class Refused extends Ended {
 
 export interface Api {
   readonly tenant: string
-  /** Where the gateway is, such as `https://gate.example`. */
+  /** The gateway's address, such as `https://gate.example`. */
   readonly origin: string
-  /** How the command is called, for messages. */
+  /** The command's name, which messages begin with. */
   readonly command: string
   /** @param timeoutMs how long the answer may take; as long as the platform waits where absent */
   get(path: string, query?: Query, timeoutMs?: number): Promise<Answer>
@@ -74,7 +74,7 @@ export interface Api {
   lines(path: string, query: Query, headers?: Readonly<Record<string, string>>): AsyncGenerator<string>
 }
 
-/** What it takes for a change to be on record with its reason. */
+/** The part of a request that puts its reason on record. */
 export interface Recorded {
   readonly reason: string | null
 }
@@ -242,7 +242,7 @@ export function part(name: string): string {
   return encodeURIComponent(name)
 }
 
-/** What a change came to: a line, and what its author should know. */
+/** Reports a change in one line; its warnings, and grants that were not told yet, go to standard error. */
 export function changed(line: string, { body }: Answer, more: readonly string[] = []): Outcome {
   const warnings = Array.isArray(body.warnings) ? body.warnings : []
   const pending = pendingLine(body)
@@ -253,7 +253,7 @@ export function changed(line: string, { body }: Answer, more: readonly string[] 
 }
 
 /**
- * What is said of a change that has not come to everybody yet; null where it has.
+ * Warns of a change that has not reached every grant yet; null where it has.
  *
  * @param of which change, where that is not plain
  */

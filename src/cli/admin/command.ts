@@ -1,4 +1,4 @@
-/** How a command that asks the administration API is written down. */
+/** Describes commands that ask the administration API, so that each says only how it differs. */
 import { isObject } from '../../json.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
@@ -28,7 +28,7 @@ export interface AdminCommand {
   readonly options?: readonly Option[]
   readonly examples: readonly string[]
   readonly exitCodes?: string
-  /** What `--json` prints; the API's answer where absent. */
+  /** The document that `--json` prints; the API's answer where absent. */
   readonly json?: Shape
   /** The first operand names the tenant. */
   readonly namesTenant?: boolean
@@ -36,7 +36,7 @@ export interface AdminCommand {
   readonly ofDeployment?: boolean
   /** It changes something: it takes a reason, for the record. */
   readonly changes?: boolean
-  /** What it changes concerns grants, whose principals are told: it takes `--wait`. */
+  /** The change concerns grants, whose principals are told, so the command takes `--wait`. */
   readonly tells?: boolean
   /** It makes something with an `Idempotency-Key`. */
   readonly creates?: boolean
@@ -59,7 +59,7 @@ export interface Destruction {
   readonly lines?: readonly string[]
 }
 
-/** Which one is meant. */
+/** One operand: the name of the thing that is meant. */
 export const ONE: Operands = { names: 'NAME', least: 1, most: 1 }
 export const NONE: Operands = { names: '', least: 0, most: 0 }
 
@@ -135,7 +135,7 @@ export function mistaken({ command }: Pick<Api, 'command'>, ...problems: readonl
   return new Ended(misuse(command, problems))
 }
 
-/** What a file in YAML or JSON says. */
+/** Reads a file in YAML or JSON. */
 export async function documentIn(name: string, world: World): Promise<unknown> {
   const content = await world.read(name)
   if (!content.ok) throw new Ended(unreadable([{ file: name, reason: content.reason }]))

@@ -6,7 +6,7 @@ import type { LoadedPolicy } from '../source.ts'
 import { type Answer, type Api, Ended, openApi, part } from './api.ts'
 import { readLink } from './link.ts'
 
-/** Whether a word names one; a file of such a name is `./@NAME`. */
+/** Tells whether a word names a deployed policy; a file of such a name is `./@NAME`. */
 export function isDeployed(word: string): boolean {
   return word.startsWith('@')
 }
@@ -32,7 +32,7 @@ export async function deployedPolicy(
   }
 }
 
-/** What the API answered for a policy, ready to be compared. */
+/** Loads the policy that the API answered, so that it can be compared. */
 export function loaded({ command }: Pick<Api, 'command'>, { body }: Pick<Answer, 'body'>): LoadedPolicy {
   const policy = loadPolicy(body.policy)
   if (policy.ok) return policy

@@ -169,7 +169,7 @@ export function withToken(line: string, answer: Answer, more: readonly string[] 
   return changed(line, answer, [...more, `token: ${answer.body.token}`])
 }
 
-/** What the options say, and nothing else. */
+/** The members of the document that the options name, and no others: what is not said stays. */
 function saidOf(api: Api, given: Given, world: World): Record<string, unknown> {
   const { values } = given
   const policy = values.get('policy')

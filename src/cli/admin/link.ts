@@ -1,4 +1,4 @@
-/** Which gateway a command asks, of which tenant, and with which token. */
+/** A link names the gateway that a command asks, the tenant and the token. */
 import { isLoopback } from '../../loopback.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Misuse, World } from '../outcome.ts'
@@ -13,7 +13,7 @@ export interface Link {
   readonly access: Readonly<Record<string, string>>
 }
 
-/** What every command that asks the gateway understands. */
+/** Options of every command that asks the gateway. */
 export const connection: readonly Option[] = [
   { name: 'url', value: 'URL', help: 'the gateway; GATEHOUSE_URL where absent' },
   {

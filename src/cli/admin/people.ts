@@ -147,7 +147,7 @@ export const personCommands: readonly Command[] = [
   }),
 ]
 
-/** What the option says; undefined where it says nothing. */
+/** Reads the option; undefined where it was not given. */
 function accountsOf(values: Given['values']): string[] | undefined {
   const said = values.get('accounts')
   return said === undefined ? undefined : listed(said).filter((it) => it !== '')

@@ -180,7 +180,7 @@ async function bringBack(
   return done(given, [], `policy ${name} is there again, as version ${rolled.body.version}`, rolled)
 }
 
-/** What was shown to whoever was asked is not shown again. */
+/** Reports a change. The lines that a person was shown before the question are not printed again. */
 function done({ switches }: Given, lines: readonly string[], line: string, answer: Answer): Outcome {
   const outcome = changed(line, answer)
   const shown = switches.has('yes') ? [...lines, ...outcome.lines] : outcome.lines

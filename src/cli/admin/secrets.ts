@@ -82,7 +82,7 @@ export const secretCommands: readonly Command[] = [
       for (;;) {
         const { body } = await api.post(`${PATH}/rotate`)
         resealed += Number(body.resealed)
-        // What is stuck stays so, however often it is asked for.
+        // Stuck values stay so, however often they are asked for.
         if (Number(body.left) > Number(body.stuck) && Number(body.resealed) > 0) continue
         return rotated({ ...body, resealed })
       }

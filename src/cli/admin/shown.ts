@@ -1,4 +1,4 @@
-/** How what the API answers is shown to people. */
+/** Shows the API's answers to people, as tables and documents. */
 import { stringify } from 'yaml'
 import { fine, type Outcome } from '../outcome.ts'
 import { table } from '../table.ts'

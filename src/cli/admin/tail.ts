@@ -64,7 +64,7 @@ function rowIn(text: string): Json | null {
   }
 }
 
-/** Whether a row has not come before; one that does not say which it is has not. */
+/** Tells whether a row is new; a row without a number counts as new, because it cannot be recognised. */
 function isNew(known: Set<string>, { grant, chain, seq }: Json): boolean {
   if (seq === undefined) return true
   const name = `${grant} ${chain} ${seq}`

@@ -50,7 +50,7 @@ async function told(api: Api, grants: string, world: World): Promise<Late> {
   return { code: PROBLEMS, errors: [...failure, `${api.command}: ${late}`] }
 }
 
-/** How many grants of the tenant have yet to be told, or why that could not be asked. */
+/** Asks for the number of grants that have yet to be told; where that failed, `failure` says why. */
 async function pendingNow(api: Api): Promise<{ pending: number | null; failure: readonly string[] }> {
   try {
     const { pending } = (await api.get('', {}, POLL_TIMEOUT_MS)).body

@@ -152,7 +152,7 @@ export const webhookCommands: readonly Command[] = [
   }),
 ]
 
-/** What the options say, and nothing else. */
+/** The members of the document that the options name, and no others: what is not said stays. */
 function saidOf(api: Api, { values }: Given): Record<string, unknown> {
   const url = values.get('at')
   const events = values.get('events')
