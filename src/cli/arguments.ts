@@ -7,7 +7,7 @@ import type { Misuse } from './outcome.ts'
 /** An option of a command. */
 export interface Option {
   readonly name: string
-  /** What stands for its value in help, or null for a switch. */
+  /** The word that stands for its value in help, or null for a switch. */
   readonly value: string | null
   readonly help: string
   readonly required?: boolean
@@ -19,7 +19,7 @@ export interface Option {
   readonly isSecret?: boolean
 }
 
-/** What a command takes beside options. */
+/** The words that a command takes beside options. */
 export interface Operands {
   /** As help names them: `FILE…`. */
   readonly names: string
@@ -69,14 +69,14 @@ export function readArguments(
     else if (typeof token.value === 'string') values.set(token.name, token.value)
     else switches.add(token.name)
   }
-  // Whoever asks for help has nothing else to get right.
+  // A request for help needs nothing else to be right.
   if (switches.has('help')) return { operands, values, switches }
   for (const { name, value, required, unless = [] } of options) {
     const enough = [name, ...unless]
     const isGiven = tokens.some((token) => token.kind === 'option' && enough.includes(token.name))
     if (required === true && !isGiven) problems.push({ found: `no --${name}`, allowed: `--${name} ${value}` })
   }
-  // What follows an option that is unknown may be its value, so operands too many would only be confusing.
+  // A word behind an unknown option may be its value, so a complaint about too many operands would only confuse.
   const isKnown = tokens.every((token) => token.kind !== 'option' || isNamed(token.name, options))
   if (operands.length < expected.least || (isKnown && operands.length > expected.most)) {
     problems.push({ found: counted(operands.length), allowed: expected.names || 'options only' })

@@ -12,7 +12,7 @@ import { verdicts } from './verdict.ts'
 const MOST_REPEATS = 100_000
 const REPEATS = `a whole number from 1 to ${MOST_REPEATS}`
 
-/** Who calls, and when. A case says it for all calls of its sequence; a call may say it differently. */
+/** The caller and the time. A case gives them for all calls of its sequence; a call may give its own. */
 const context = {
   account: z.string().nullable().optional().describe('Of the session; null for none'),
   session: z.string().nullable().optional().describe('Calls with the same words are of one session'),
@@ -20,7 +20,7 @@ const context = {
   at: moment.optional().describe('When; a Tuesday noon, 2030-01-01T12:00:00Z, where absent'),
 }
 
-/** What is typed of an argument, as MCP says it. */
+/** The text that is typed of an argument, in the form of MCP's `completion/complete`. */
 export const typed = object({
   argument: object({ name: z.string(), value: z.string() }),
   context: object({ arguments: z.record(z.string(), z.string()).optional() }).optional(),
@@ -99,7 +99,7 @@ export type ReadCases =
   | { readonly ok: true; readonly policy: string; readonly cases: readonly Case[]; readonly place: Place }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** Where the file names its policy. */
+/** The place in the file that names its policy. */
 export type Place = Pick<Problem, 'pointer' | 'line' | 'column'>
 
 /** Reads a file of cases, JSON or YAML, or names everything that is wrong with it. Never throws. */

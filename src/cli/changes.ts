@@ -1,4 +1,4 @@
-/** Which tools two policies treat differently, and what of reading. */
+/** Compares two policies: the tools, resources and prompts that they treat differently. */
 import { readKinds } from '../policy/model.ts'
 import { type Meaning, meaningOf, meaningOfReading, namedReads, namedTools, type Source } from './meaning.ts'
 
@@ -62,7 +62,7 @@ function changesOf(tool: string, a: Meaning, b: Meaning): Change[] {
   return changes
 }
 
-/** What is in one list and not in the other. Said twice means no more than said once. */
+/** Entries of one list that the other lacks, each once: a repeated entry means no more than a single one. */
 function without(some: readonly string[], others: readonly string[]): string[] {
   const known = new Set(others)
   return [...new Set(some)].filter((one) => !known.has(one))

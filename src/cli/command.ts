@@ -3,7 +3,7 @@ import type { Given, Operands, Option } from './arguments.ts'
 import type { Outcome, World } from './outcome.ts'
 
 /**
- * What `--json` prints when there is an answer. `answer`: the API's to what the command asked it last. `items`: `{items}`, a list of the API's,
+ * The document that `--json` prints when there is an answer. `answer`: the API's to what the command asked it last. `items`: `{items}`, a list of the API's,
  * read to its end. `rows`: one document a line, as they come. `document`: the one that the command is there for. Otherwise the
  * members of an object; a `?` behind one says that it may be absent.
  */

@@ -17,7 +17,7 @@ import { test } from './test.ts'
 import { validate } from './validate.ts'
 import { versionCommand } from './version.ts'
 
-/** What every command understands. */
+/** Options of every command. */
 export const everywhere: readonly Option[] = [
   { name: 'json', value: null, help: 'print one JSON document, for machines' },
   { name: 'help', value: null, help: 'print this, as does -h' },

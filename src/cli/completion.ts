@@ -58,7 +58,7 @@ interface Each {
   /** As typed. */
   readonly words: string
   readonly options: readonly Option[]
-  /** What stands beside options: one of these, or files; otherwise names that only the gateway knows. */
+  /** The operands: one of these, or files; otherwise names that only the gateway knows. */
   readonly operands: readonly string[]
   readonly takesFiles: boolean
 }

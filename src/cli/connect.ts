@@ -11,7 +11,7 @@ const COMMAND = 'gatehouse connect'
 const VARIABLE = 'GATEHOUSE_GRANT_TOKEN'
 
 interface Target {
-  /** What the client calls the gateway. */
+  /** The client's name for the gateway. */
   readonly name: string
   readonly url: string
   /** Null: the client is to take it from where it keeps secrets. */
@@ -19,7 +19,7 @@ interface Target {
 }
 
 interface Configuration {
-  /** What there is to do with it, for people. */
+  /** Instructions for people who use the configuration. */
   readonly hints: readonly string[]
   /** A configuration file's JSON, or lines of another kind. */
   readonly config: object | readonly string[]
@@ -238,7 +238,7 @@ async function connect(given: Given, world: World): Promise<Outcome> {
   return { code: FINE, lines, errors: hints, data: { client: called, url, hints, config } }
 }
 
-/** What has to be so that a native server is found at its own URL; nobody is asked whether it is. */
+/** Names the conditions under which a native server answers at its own URL. Whether they hold is not asked. */
 function nativeHints(server: string | undefined): string[] {
   if (!nativeServerNames.some((name) => name === server)) return []
   return [
@@ -246,7 +246,7 @@ function nativeHints(server: string | undefined): string[] {
   ]
 }
 
-/** Where agents connect; null for what is no gateway's URL. */
+/** The URL that agents connect to; null where the text is no gateway's URL. */
 function endpoint(text: string, server: string | undefined): string | null {
   const url = URL.parse(text)
   if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')

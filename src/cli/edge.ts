@@ -11,7 +11,7 @@ import type { Content, HttpReply, HttpRequest } from './outcome.ts'
 /** Four bytes for each character that a policy may have; a file without end is not read to its end. */
 const MOST_BYTES = 4 * 1024 * 1024
 
-/** What is in a file; `-` is standard input. */
+/** Reads a file; `-` is standard input. */
 export async function readContent(file: string): Promise<Content> {
   try {
     const source: Readable = file === '-' ? stdin : createReadStream(file, { end: MOST_BYTES })

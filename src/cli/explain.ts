@@ -56,7 +56,7 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
   return fine(text.split('\n'), explanation(loaded.policy, call, context, store, subject))
 }
 
-/** What is explained: a call of a tool, or reading. */
+/** Reads from the options which call of a tool, or which read, is explained. */
 function askedIn(values: Given['values']): Pick<Call, 'kind' | 'tool'> | Misuse {
   const given = (['tool', 'resource', 'prompt'] as const).filter((option) => values.has(option))
   const [kind = 'tool', other] = given
@@ -70,7 +70,7 @@ function askedIn(values: Given['values']): Pick<Call, 'kind' | 'tool'> | Misuse 
   return { found: `--${kind} ${describeValue(tool)}`, allowed }
 }
 
-/** What is typed for a template or a prompt, as it is judged; null where that is not what is explained. */
+/** Reads the text that is typed for a template or a prompt, as it is judged; null where no completion is explained. */
 function completionIn(
   values: Given['values'],
   asked: ReturnType<typeof askedIn>,
@@ -88,7 +88,7 @@ function completionIn(
   return completionCall(asked.kind, asked.tool, parsed.data satisfies Typed)
 }
 
-/** What conditions on a resource look at. */
+/** The arguments that conditions on a resource look at. */
 function uriOf(asked: ReturnType<typeof askedIn>): Record<string, unknown> {
   if ('found' in asked || asked.kind !== 'resource') return {}
   return { uri: readKey('resource', asked.tool)?.pattern }

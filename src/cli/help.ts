@@ -1,9 +1,9 @@
-/** What `--help` prints. */
+/** Prints the help of the program, of a group and of a command. */
 import type { Option } from './arguments.ts'
 import type { Command, Shape } from './command.ts'
 import { commands, everywhere, nameOf } from './commands.ts'
 
-/** Of the program, or of one group of its commands. */
+/** The help of the program, or of one group of its commands. */
 export function programHelp(group: string | null): string[] {
   const shown = group === null ? commands : commands.filter((command) => command.group === group)
   const word = (command: Command) =>
@@ -27,7 +27,7 @@ export function programHelp(group: string | null): string[] {
   ]
 }
 
-/** Of one command. */
+/** The help of one command. */
 export function commandHelp(command: Command): string[] {
   const { summary, notes = [], operands, options, exitCodes, json, examples } = command
   const needed = options.filter((option) => option.required === true).map(spelling)
@@ -49,7 +49,7 @@ export function commandHelp(command: Command): string[] {
   ]
 }
 
-/** What `--json` prints, in words. */
+/** Describes in words the document that `--json` prints. */
 export function jsonWords(json: Shape): string {
   switch (json) {
     case 'answer':

@@ -6,7 +6,7 @@ import { listFolder, readContent, sendRequest, writeFileWhole } from './edge.ts'
 import { MISUSE } from './outcome.ts'
 import { run } from './run.ts'
 
-// Whoever reads the output may stop reading: `gatehouse … | head` is no mistake.
+// A reader of the output may stop reading: `gatehouse … | head` is no mistake.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   // It may be in the middle of something that has no end.
   if (error.code === 'EPIPE') process.exit()

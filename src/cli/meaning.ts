@@ -1,4 +1,4 @@
-/** What a policy means for one tool, or for what is read. */
+/** Says in words what a policy means for one tool, or for one resource or prompt. */
 
 import { sections } from '../policy/compile.ts'
 import { isListed, isReadable } from '../policy/decide.ts'
@@ -9,9 +9,9 @@ import { type LimitWords, limitWords, ownerWords, requirementWords, whenWords } 
 
 export interface Meaning {
   readonly isListed: boolean
-  /** What becomes of a call, as far as that is the same for every call. */
+  /** The fate of a call, as far as it is the same for every call. */
   readonly call: string
-  /** What may deny it or ask a person, each in words. */
+  /** Rules that may deny it or ask a person, each in words. */
   readonly rules: readonly string[]
   readonly limits: readonly LimitWords[]
 }
@@ -36,7 +36,7 @@ export function namedReads({ hosted }: Source, kind: ReadKind): string[] | null 
   return section === undefined ? null : Object.keys(section)
 }
 
-/** What the policy means for calls of `tool`. */
+/** Says what the policy means for calls of `tool`. */
 export function meaningOf({ policy, hosted }: Source, tool: string): Meaning {
   const listed = isListed(policy, tool)
   if (policy.hidesAll || policy.hidden.has(tool)) return unreached(policy, listed, 'hidden')
@@ -51,7 +51,7 @@ export function meaningOf({ policy, hosted }: Source, tool: string): Meaning {
   ])
 }
 
-/** What the policy means for reading what `name` stands for: a key, or anything of no key. */
+/** Says what the policy means for reads under `name`: a key, or anything that has no key. */
 export function meaningOfReading({ policy, hosted }: Source, kind: ReadKind, name: string): Meaning {
   const section = hosted[sections[kind]]
   const reading = kind === 'resource' ? policy.resources : policy.prompts

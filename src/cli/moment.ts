@@ -30,10 +30,10 @@ export function durationSeconds(text: string): number | null {
   return seconds > LONGEST_SECONDS ? null : seconds
 }
 
-/** Whether a length of time counts back from now or on from now. */
+/** A length of time counts back from now, or on from now. */
 export type Direction = 'ago' | 'from now'
 
-/** What is allowed where a moment is wanted that may be said relative to now. */
+/** Names the spellings of a moment that may be given relative to now. */
 export function momentAllowed(direction: Direction): string {
   return `${MOMENT}; "now"; or ${DURATION} (${direction})`
 }

@@ -1,4 +1,4 @@
-/** What a command comes to: text for people, a value for machines, an exit code for scripts. */
+/** A command ends in an outcome: text for people, a value for machines, an exit code for scripts. */
 
 /** All is well. */
 export const FINE = 0
@@ -15,13 +15,13 @@ export interface Outcome {
   readonly errors: readonly string[]
   /** With `--json`, the one thing that is printed; undefined where all has been printed already. */
   readonly data: unknown
-  /** What is left to do once everything has been printed. */
+  /** Work that is left once everything has been printed. */
   readonly after?: () => Promise<void>
   /** Waits for something, after all that: what was printed is safe, whatever comes of it. */
   readonly waits?: () => Promise<Late>
 }
 
-/** What a wait came to. */
+/** The result of a wait. */
 export interface Late {
   /** In place of the outcome's. */
   readonly code: Outcome['code']
@@ -29,7 +29,7 @@ export interface Late {
   readonly errors: readonly string[]
 }
 
-/** What a command sees of the world: passed in, so that a command is a function of it. */
+/** The world as a command sees it. It is passed in, so that a command is a function of it. */
 export interface World {
   /** Unix milliseconds. */
   readonly nowMs: number
@@ -59,7 +59,7 @@ export interface HttpRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
-  /** How long its answer may take to begin and to end; as long as the platform waits where absent. */
+  /** The answer may take so long to begin and to end, in milliseconds; as long as the platform waits where absent. */
   readonly timeoutMs?: number
 }
 
@@ -82,7 +82,7 @@ export function fine(lines: readonly string[], data: unknown): Outcome {
   return { code: FINE, lines, errors: [], data }
 }
 
-/** What was found on the command line, and what is allowed there. */
+/** A mistake on the command line: the words that were found, and those that are allowed. */
 export interface Misuse {
   readonly found: string
   readonly allowed: string
@@ -104,7 +104,7 @@ export function misuse(command: string, problems: readonly Misuse[]): Outcome {
   }
 }
 
-/** What cannot be read stops a command that needs it. */
+/** Ends a command whose files cannot be read. */
 export function unreadable(files: readonly { readonly file: string; readonly reason: string }[]): Outcome {
   return {
     code: MISUSE,

@@ -8,7 +8,7 @@ import { memoryCounters } from './memory.ts'
 import { momentMs } from './moment.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
-/** When calls are made that do not say when: a Tuesday. Always the same, so that a case has one outcome. */
+/** The time of calls that do not say theirs: a Tuesday, always the same, so that a case has one outcome. Unix milliseconds. */
 const NOON_MS = 1_893_499_200_000
 
 export interface Played {
@@ -18,7 +18,7 @@ export interface Played {
 }
 
 export interface Failure {
-  /** Which call of the case, from 1; each repetition is one. */
+  /** The call's number within the case, from 1; each repetition counts. */
   readonly call: number
   readonly of: number
   readonly expected: Pick<Expected, 'expect' | 'rule' | 'message' | 'shadow'>
@@ -46,7 +46,7 @@ export function play(policy: Policy, { name, calls }: Case): Played {
   return { name, failure: null }
 }
 
-/** What a case calls or reads. */
+/** Makes the call, or the read, that a case describes. */
 function callOf({ tool = '', resource, prompt, args = {}, completion, annotations }: Expected): Call {
   if (completion !== undefined && resource !== undefined)
     return completionCall('resource', resource, completion)
@@ -76,7 +76,7 @@ export function describePlayed({ name, failure }: Played): string[] {
   const lines = [
     `  ✗ ${name}`,
     `      expected ${describe({ ...expected, verdict: expected.expect })}`,
-    // Of what nobody asked about in shadow there is nothing to say.
+    // The case does not ask about shadow, so nothing is said about it.
     `      came     ${describe(expected.shadow === undefined ? { ...came, shadow: undefined } : came)}`,
   ]
   return of === 1 ? lines : [...lines, `      at call ${call} of ${of}`]

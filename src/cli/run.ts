@@ -7,14 +7,14 @@ import { commands, everywhere, groups, nameOf } from './commands.ts'
 import { commandHelp, programHelp } from './help.ts'
 import { fine, type Late, type Misuse, misuse, type Outcome, visible, type World } from './outcome.ts'
 
-/** What is to be written, and with which exit code. */
+/** The text of both streams, and the exit code. */
 export interface Printed {
   readonly code: Outcome['code']
   readonly out: string
   readonly err: string
-  /** What is left to do once it is written. */
+  /** Work that is left once the text is written. */
   readonly after?: () => Promise<void>
-  /** What comes after that: another exit code, and more for standard error. */
+  /** A wait after that, which ends with another exit code and more for standard error. */
   readonly waits?: () => Promise<Pick<Printed, 'code' | 'err'>>
 }
 
@@ -75,7 +75,7 @@ function perform(
   return failure === undefined ? command.run(given, world) : command.run(given, world).catch(broken(failure))
 }
 
-/** Where the program itself is wrong, and its usual exit code would pass for an answer. */
+/** Turns a mistake of the program itself into an outcome, because its usual exit code would pass for an answer. */
 function broken(code: Outcome['code']): (error: unknown) => Outcome {
   return (error) => {
     const errors = [`gatehouse: ${String(error)}`]

@@ -34,7 +34,7 @@ export async function validate(given: Given, world: World): Promise<Outcome> {
   }
 }
 
-/** What the policies are checked against. */
+/** Collects the tools that the policies are checked against. */
 async function knownTools(
   given: Given,
   world: World,
@@ -46,7 +46,7 @@ async function knownTools(
   return { failed: misuse(COMMAND, [{ found: '--tools and --gateway', allowed: 'one of them' }]) }
 }
 
-/** What there is to say of one file. */
+/** Validates one file and reports every problem and warning. */
 export function validateContent(file: string, content: Content, known: KnownTools): Outcome {
   if (!content.ok) {
     const { reason } = content

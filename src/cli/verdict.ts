@@ -1,4 +1,4 @@
-/** What becomes of a call, limits included. */
+/** Decides a call as the gateway would, limits included. */
 import { type CounterStore, reserve, type Subject } from '../policy/counting.ts'
 import { decide } from '../policy/decide.ts'
 import type { Call, Context, Policy } from '../policy/model.ts'
@@ -8,11 +8,11 @@ export const verdicts = ['allow', 'deny', 'hidden', 'limit', 'approval'] as cons
 
 export interface Verdict {
   readonly verdict: (typeof verdicts)[number]
-  /** Where the rule stands, as a JSON Pointer, or `(hidden)` and the like. */
+  /** The rule's place, as a JSON Pointer, or `(hidden)` and the like. */
   readonly rule: string
   /** For the agent; null for a limit without words of its own. */
   readonly message: string | null
-  /** Where the rules in shadow stand that would have acted. */
+  /** The places of rules in shadow that would have acted. */
   readonly shadow: readonly string[]
 }
 

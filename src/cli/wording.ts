@@ -19,20 +19,20 @@ export interface LimitWords {
   readonly says: string
 }
 
-/** What a requirement does. */
+/** Describes a requirement in words. */
 export function requirementWords(it: Requirement, isWatched: boolean): string {
   const { on_deny, shadow, ...rest } = it as Requirement & Partial<When>
   const conditions = 'conditions' in rest ? rest.conditions : [rest as ConditionDocument]
   return `denies unless ${all(conditions)}${said(on_deny, shadow, isWatched)}`
 }
 
-/** What an entry of `deny_if` or `require_approval` does. */
+/** Describes an entry of `deny_if` or `require_approval` in words. */
 export function whenWords(verb: string, { conditions, on_deny, shadow }: When, isWatched: boolean): string {
   const when = conditions.length === 0 ? 'always' : `if ${all(conditions)}`
   return `${verb} ${when}${said(on_deny, shadow, isWatched)}`
 }
 
-/** What a limit or a counter does. `owner` says, in words, what its counter belongs to. */
+/** Describes a limit or a counter in words. `owner` names the thing that its counter belongs to. */
 export function limitWords(it: HostedLimit | HostedCount, owner: string, isWatched: boolean): LimitWords {
   const { counter, window, sliding = false, scope = 'grant', increment, increment_from } = it
   const limit = 'max' in it ? it : null

@@ -7,7 +7,7 @@ import { isObject } from '../../json.ts'
 import { describeProblem } from '../../policy/problem.ts'
 
 export interface TenantFile {
-  /** Whose settings they are; null: the file does not say. */
+  /** The tenant of the settings; null: the file does not name it. */
   readonly tenant: string | null
   /** The rest of it, as it stands there; null: nothing but the name. */
   readonly settings: unknown
@@ -26,7 +26,7 @@ export function readTenantFile(document: unknown): TenantFile {
   return { tenant: null, settings: rest, problems: [describeProblem({ pointer: '/tenant', found, allowed })] }
 }
 
-/** Why this file is not for that tenant, or null. */
+/** Says why this file is not for that tenant; null where it is. */
 export function mismatch(file: string, { tenant }: TenantFile, asked: string): string | null {
   if (tenant === null || tenant === asked) return null
   return `${file}: /tenant: found ${JSON.stringify(tenant)}; allowed: ${JSON.stringify(asked)}, the tenant that is asked for (--tenant, GATEHOUSE_TENANT, or the token's)`

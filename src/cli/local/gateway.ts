@@ -6,7 +6,7 @@ import { DEMO_TOKEN } from '../../demo/token.ts'
 import { isObject } from '../../json.ts'
 import { isLoopbackBind } from '../../loopback.ts'
 
-/** What wrangler.toml says under [dev]. */
+/** The port and address that wrangler.toml sets under [dev]. */
 export const PORT = '8787'
 export const IP = '127.0.0.1'
 
@@ -21,7 +21,7 @@ export function makeVars(folder: string): void {
 }
 
 /**
- * Why the gateway may not be bound to these addresses, or null. With the demo's tokens, which everybody knows, it is for this
+ * Says why the gateway may not be bound to these addresses; null where it may. With the demo's tokens, which everybody knows, it is for this
  * machine alone; and another machine that reaches it can say that it is this one.
  * @param files settings that wrangler may read; those that are not there count for nothing
  */

@@ -1,4 +1,4 @@
-/** What `npm run dev -- --help` prints. */
+/** The text that `npm run dev -- --help` prints. */
 import { IP, PORT } from './gateway.ts'
 
 export const devHelp: readonly string[] = [
