@@ -1,4 +1,4 @@
-/** Who Cloudflare Access says is there: its JWT, checked as its documentation asks. */
+/** Reads the person's address from the JWT of Cloudflare Access, checked as its documentation asks. */
 import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { asciiLowerCase } from '../ascii.ts'
 import type { AccessApplication } from '../contract/config.ts'
@@ -18,14 +18,14 @@ const MOST_TEAMS = 500
 /** By team; an isolate fetches its keys once, and again for an unknown key at most every 30 seconds. */
 const keySets = new Map<string, JWTVerifyGetKey>()
 
-/** Who is believed: a team, and applications of it. */
+/** The team that is believed, and applications of it. */
 interface Trusted {
   /** The team's URL. */
   readonly issuer: string
   readonly audience: readonly string[]
 }
 
-/** Whether the request carries an assertion that is worth checking. */
+/** Tells whether the request carries an assertion that is worth checking. */
 export function hasAssertion(http: Request): boolean {
   const jwt = http.headers.get(HEADER)
   return jwt !== null && jwt.length <= LONGEST_JWT
@@ -35,7 +35,7 @@ export function hasAssertion(http: Request): boolean {
 const TEAM_URL = /^https:\/\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.cloudflareaccess\.com$/
 
 /**
- * Whether the assertion could be good for some tenant of this deployment, by what it says of itself: an address, an audience, a
+ * Tells whether the assertion could be good for some tenant of this deployment, by what it says of itself: an address, an audience, a
  * team, and an end that is not past. Any other is refused without a question to the tenant's object.
  */
 export function isPlausible(http: Request, env: Env, nowMs: number): boolean {
@@ -91,7 +91,7 @@ export async function accessEmail(
   }
 }
 
-/** Whether the keys could not be had; whatever else is wrong, is wrong with the assertion. */
+/** Tells whether the keys could not be had; any other error means that the assertion is wrong. */
 function isUnavailable(error: unknown): boolean {
   if (!(error instanceof errors.JOSEError)) return true
   return (
@@ -101,7 +101,7 @@ function isUnavailable(error: unknown): boolean {
   )
 }
 
-/** What is wrong with ACCESS_TEAM_DOMAIN and ACCESS_AUD, or null; having neither is nothing wrong. */
+/** Says what is wrong with ACCESS_TEAM_DOMAIN and ACCESS_AUD; null where nothing is, or both are absent. */
 export function accessProblem(env: Env): string | null {
   const team = env.ACCESS_TEAM_DOMAIN ?? ''
   if (team !== '' && issuerOf(env) === null)

@@ -1,4 +1,4 @@
-/** How the administration API puts what a tenant's object said. */
+/** Turns results of a tenant's object into answers of the administration API. */
 import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
 import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
@@ -44,7 +44,7 @@ export function tagged(value: object, tag: string, status = 200): Response {
   return Response.json(value, { status, headers: { etag: `"${tag}"` } })
 }
 
-/** How far a change has come, for its answer (`toldMembers` of route.ts). */
+/** Counts the grants that a change has reached, for its answer (`toldMembers` of route.ts). */
 export function toldOf({ told, pending }: Told): Told {
   return { told, pending }
 }
@@ -56,7 +56,7 @@ export function removal(removed: Removal, what: string): Response {
   return Response.json({ deleted: true, ...toldOf(removed) })
 }
 
-/** Why a name cannot be given to something, or null. */
+/** Says why something cannot have this name; null where it can. */
 export function nameProblem(what: string, name: string): string | null {
   if (isName(name)) return null
   return `the ${what}'s name: found ${JSON.stringify(name.slice(0, 80))}; allowed: 1 to 63 of a-z, 0-9 and -, with no - at either end`

@@ -7,10 +7,10 @@ import type { Who } from './context.ts'
 
 export type Decided =
   | DecideAnswer
-  /** Whoever asked is nobody of this tenant any more. */
+  /** The caller is nobody of this tenant any more. */
   | { readonly kind: 'nobody' }
 
-/** Has the principal that holds the call write it down. Whether `who` has the role for it, the caller has seen. */
+/** Has the principal that holds the call write it down. The caller has checked that `who` has the role for it. */
 export async function decide(
   { env, tenant, who }: { readonly env: Env; readonly tenant: string; readonly who: Who },
   said: Pick<DecideRequest, 'id' | 'decision' | 'reason' | 'revision'>,

@@ -41,7 +41,7 @@ export const directoryRoutes: readonly Route[] = [
   ),
 ]
 
-/** How a tenant stands, as it says itself; null where there is none of that name. */
+/** Asks a tenant for its state; null where there is none of that name. */
 async function stateOf(env: Env, name: string): Promise<Listed | null> {
   try {
     const tenant = tenantObject(env, name)

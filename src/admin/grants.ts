@@ -139,7 +139,7 @@ export const grantRoutes: readonly Route[] = [
   ),
 ]
 
-/** What the principal alone knows, with the rest. */
+/** Shows a grant with the time of its last use, which the principal alone knows. */
 async function used(env: Env, tenant: string, grant: GrantView) {
   const lastUsedMs = await principalObject(env, tenant, grant.name)
     .lastUsed()
@@ -164,7 +164,7 @@ function readGrant(
   return { label, policy, servers: tidyServers(servers), owner, sessions, expiresAtMs }
 }
 
-/** What the grant says and what comes to nothing, or may be meant otherwise. */
+/** Warns of parts of a grant that have no effect, or may be meant otherwise. */
 async function warningsOf(env: Env, object: TenantStub, grant: GrantView): Promise<string[]> {
   const { policy: name, servers } = grant
   const warnings: string[] = []

@@ -34,7 +34,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   if (before !== null && before.digest !== digest)
     return problem(422, 'Other request', 'This Idempotency-Key was used for another request.')
   if (before?.sealedAnswer) {
-    // What a key that has gone has sealed is as if it had never been.
+    // An answer that was sealed by a key that has gone counts as none.
     const stored = await openOrNull(keys, before.sealedAnswer, `${context}/answer`)
     if (stored !== null) return again(JSON.parse(stored) as StoredAnswer)
   }

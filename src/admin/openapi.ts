@@ -35,7 +35,7 @@ export interface OpenApi {
 const PROBLEM = 'application/problem+json'
 const NAME: Json = { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }
 
-/** What every route may answer beside its own. */
+/** Answers of every route, beside its own. */
 const refusals = {
   400: 'A body, query or header that cannot be read',
   401: 'No token, or one that does not open this',
@@ -146,7 +146,7 @@ function queryParameters({ method, role, query }: Route): Parameter[] {
   const own = Object.entries(properties).map(
     ([name, one]): Parameter => ({ name, in: 'query', required: required.includes(name), schema: one }),
   )
-  // What a viewer may do changes nothing, so it needs no reason.
+  // A viewer's routes change nothing, so they need no reason.
   if (method === 'GET' || role === 'public' || role === 'viewer') return own
   const reason: Parameter = {
     name: 'reason',

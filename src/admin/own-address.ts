@@ -1,9 +1,9 @@
-/** Whether a server's address is the gateway's own, as far as its variables and the request that registers it show. PURE. */
+/** Recognises the gateway's own address among servers, as far as its variables and the request that registers one show it. PURE. */
 import { type OriginSettings, publicUrlProblem } from '../approvals/origin.ts'
 import { isOwnHost } from '../gateway/hosts.ts'
 import { isLoopback } from '../loopback.ts'
 
-/** What is wrong with it, or null. An address that is its own by a name that is nowhere written is found by a header (hops.ts). */
+/** Says why the address is the gateway's own; null where it is not. A name of its own that is written nowhere is found by a header (hops.ts). */
 export function ownAddressProblem(
   url: URL,
   settings: OriginSettings,

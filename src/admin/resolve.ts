@@ -1,5 +1,5 @@
 /**
- * Whether an upstream's address may be reached at all. A host name is asked of a resolver (DNS over HTTPS, JSON
+ * Decides whether an upstream's address may be reached at all. A host name is asked of a resolver (DNS over HTTPS, JSON
  * form); whatever cannot be found out is refused.
  */
 import * as z from 'zod/v4'
@@ -21,12 +21,12 @@ export type AddressCheck =
   | { readonly kind: 'public' }
   | { readonly kind: 'refused' | 'unknown'; readonly problem: string }
 
-/** Whether upstreams may be at private addresses, and be spoken to without TLS. */
+/** Tells whether upstreams may be at private addresses, and be reached without TLS. */
 export function allowsPrivate(env: Env): boolean {
   return env.ALLOW_PRIVATE_UPSTREAMS === 'true'
 }
 
-/** What is wrong with RESOLVER_URL or ALLOW_PRIVATE_UPSTREAMS, or null. */
+/** Says what is wrong with RESOLVER_URL or ALLOW_PRIVATE_UPSTREAMS; null where nothing is. */
 export function addressSettingsProblem({ RESOLVER_URL, ALLOW_PRIVATE_UPSTREAMS }: Env): string | null {
   if (ALLOW_PRIVATE_UPSTREAMS !== undefined && !['true', 'false', ''].includes(ALLOW_PRIVATE_UPSTREAMS))
     return `ALLOW_PRIVATE_UPSTREAMS is ${JSON.stringify(ALLOW_PRIVATE_UPSTREAMS)}; allowed: true, false`

@@ -11,7 +11,7 @@ export function rootToken(env: Configured): string | null {
   return rootTokenProblem(env) === null ? (env.ROOT_TOKEN ?? null) : null
 }
 
-/** What is wrong with ROOT_TOKEN, or null; having none is nothing wrong. Says how long it is, and nothing of what it says. */
+/** Says what is wrong with ROOT_TOKEN; null where nothing is, or there is none. It tells the length alone, because the rest is secret. */
 export function rootTokenProblem({ ROOT_TOKEN }: Configured): string | null {
   if (ROOT_TOKEN === undefined) return null
   const allowed = `at least ${LEAST_ROOT_TOKEN} printable ASCII characters, such as those of \`openssl rand -base64 32\``

@@ -1,5 +1,5 @@
 /**
- * How every route of the administration API is written down: once, with its schemas, in one place. `serve.ts` runs
+ * Describes every route of the administration API once, with its schemas, in one place. `serve.ts` runs
  * what stands here and `openapi.ts` describes it, so neither can say what the other does not.
  *
  *     route(
@@ -27,7 +27,7 @@ export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 /** One answer, by its status in `answers`. Refusals need no entry: they are the same everywhere. */
 export interface AnswerSpec {
   readonly what: string
-  /** Of its JSON; null for an answer that is none, or has no body. */
+  /** The schema of its JSON; null for an answer that is none, or has no body. */
   readonly schema: z.ZodType | null
   /** Media type, where it is not application/json. */
   readonly type?: string
@@ -75,7 +75,7 @@ export interface RouteSpec<P extends string, Q extends z.ZodType, B> {
   readonly role: Role | 'public'
   readonly summary: string
   readonly description?: string
-  /** What the names in the path mean. */
+  /** Explains the names in the path. */
   readonly params?: Readonly<Partial<Record<ParamsOf<P>, string>>>
   /** A strict object; values arrive as text. What does not fit is refused with 400. */
   readonly query?: Q
@@ -83,7 +83,7 @@ export interface RouteSpec<P extends string, Q extends z.ZodType, B> {
   readonly answers: Readonly<Record<number, AnswerSpec>>
   /** A creation: `Idempotency-Key` gives the same answer to the same request for a day. */
   readonly creates?: boolean
-  /** Whether what it changes has a version, so that `If-Match` and `If-None-Match: *` mean something. */
+  /** True where the thing that it changes has a version, so that `If-Match` and `If-None-Match: *` mean something. */
   readonly versioned?: boolean
 }
 
@@ -92,9 +92,9 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly c: AdminContext
   readonly env: Env
   readonly who: Who
-  /** Who it is, for the record: `root`, or `person:<name>`. */
+  /** The caller's name on record: `root`, or `person:<name>`. */
   readonly actor: string
-  /** Why, as the caller says: query `reason` or header `x-gatehouse-reason`. */
+  /** The reason that the caller gives: query `reason` or header `x-gatehouse-reason`. */
   readonly reason: string | null
   /** The tenant of the path, or '' where it names none. */
   readonly tenant: string
@@ -105,11 +105,11 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly body: B
   /** The body's text, for whoever must know what was written and what was left out. */
   readonly text: string
-  /** What `If-Match` and `If-None-Match` ask for. */
+  /** The condition of `If-Match` and `If-None-Match`. */
   readonly expected: Expected
   /** The three together, for whatever writes. */
   readonly by: By
-  /** Of a creation: secret bytes, the same ones when a request is repeated with its `Idempotency-Key`. */
+  /** Secret bytes for a creation, the same ones when a request is repeated with its `Idempotency-Key`. */
   readonly seed: Uint8Array
 }
 
@@ -131,7 +131,7 @@ export function route<const P extends string, Q extends z.ZodType = NoQuery, B =
 
 const LIMITS = 'a whole number from 1 to 100'
 
-/** How long a page of a list is. */
+/** The length of a page of a list. */
 export const limitQuery = z.coerce
   .number({ error: LIMITS })
   .int(LIMITS)
@@ -153,7 +153,7 @@ export function pageOf(item: z.ZodType) {
   })
 }
 
-/** How far a change has come when it is answered. */
+/** Members of an answer that say how many grants a change has reached. */
 export const toldMembers = {
   told: z.int().describe('Grants that the change concerns and that go by it already'),
   pending: z.int().describe('Grants that could not be told of it yet; they are told as soon as they can be'),

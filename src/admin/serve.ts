@@ -122,7 +122,7 @@ async function readBody({ body }: Route, c: AdminContext): Promise<ReadDocument<
 /** RFC 9110, 13.1.1 and 13.1.2; null for what we do not take. Weak tags never match (13.1.1). */
 function readExpected(c: AdminContext): Expected | null {
   const match = c.req.header('if-match')?.trim()
-  // Of a GET it asks for 304.
+  // On a GET the header asks for a 304, and is no condition of a change.
   const none = c.req.method === 'GET' ? undefined : c.req.header('if-none-match')?.trim()
   if (none !== undefined && none !== '*') return null
   const absent = none === '*'

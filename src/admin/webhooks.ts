@@ -116,7 +116,7 @@ export const webhookRoutes: readonly Route[] = [
       const warnings = newTenant(put, tenant)
       if (url.protocol === 'http:') warnings.push('Messages are sent to this webhook unencrypted.')
       const off = whyOff(env, 'legiti')
-      // Whoever asks for everything asks for what there is.
+      // A webhook for every event asks for those that there are.
       if (off !== null && body.events.includes(LEGITI_EVENT) && body.events.length < webhookEvents.length)
         warnings.push(
           `The webhook asks for ${LEGITI_EVENT}, and this deployment does not have Legiti (${off}).`,

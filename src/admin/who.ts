@@ -1,4 +1,4 @@
-/** Who uses the administration API: the deployment's owner, or a person of the tenant that the path names. */
+/** Identifies the user of the administration API: the deployment's owner, or a person of the tenant that the path names. */
 import type { PersonView } from '../contract/tenant.ts'
 import { isLocalDemo } from '../demo/switch.ts'
 import { DEMO_ROOT_TOKEN, DEMO_TENANT } from '../demo/token.ts'
@@ -28,7 +28,7 @@ export interface Credential {
   readonly digest: Uint8Array
 }
 
-/** Who asks, or null: nobody who may know anything about the tenant of the path. */
+/** Identifies the caller; null for nobody who may know anything about the tenant of the path. */
 export async function authenticate(c: AdminContext): Promise<Who | null> {
   const { tenant = null } = c.req.param() as { tenant?: string }
   const http = c.req.raw
@@ -39,7 +39,7 @@ export async function authenticate(c: AdminContext): Promise<Who | null> {
   return (await byToken(asked, token))?.who ?? null
 }
 
-/** Whose the token is, and by what it is known again; null for one that opens nothing here. Failures are counted, and slowed. */
+/** Finds a token's owner, and a credential to recognise it by later; null for one that opens nothing here. Failures are counted, and slowed. */
 export async function byToken(
   asked: Asked,
   token: string,
@@ -55,7 +55,7 @@ export async function byToken(
   return null
 }
 
-/** Who is behind what a token was known by; null where it is good no longer. */
+/** Finds the owner of a credential; null where it is good no longer. */
 export async function byCredential(
   { http, env, tenant }: Asked,
   { person, digest }: Credential,
@@ -79,7 +79,7 @@ export function tenantOfToken(token: string): string | null {
   return parsePersonToken(token)?.tenant ?? null
 }
 
-/** Whether `who` may do what takes `role`. */
+/** Tells whether `who` has the rights of `role`. */
 export function may(who: Who, role: Role): boolean {
   return includes(who.kind === 'root' ? 'root' : who.role, role)
 }
@@ -94,7 +94,7 @@ function isElsewhere(http: Request, env: Env, tenant: string): boolean {
   return tenant === DEMO_TENANT && !isLocalDemo(env, http)
 }
 
-/** Whether a page of another origin sends the request, as far as it shows. */
+/** Tells whether a page of another origin sent the request, as far as its headers show. */
 function isOfAnotherPage(http: Request): boolean {
   const page = http.headers.get('origin')
   if (page !== null) return page !== new URL(http.url).origin

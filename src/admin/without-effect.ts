@@ -3,7 +3,7 @@ import { DEFAULT_RETENTION_DAYS, type TenantDocument } from '../contract/config.
 import type { Env } from '../env.ts'
 import { secretKeys } from '../secrets/seal.ts'
 
-/** What is said in vain, each with what is allowed; none where all of it has an effect. */
+/** Names settings that would have no effect in this deployment, each with what is allowed; empty where all have one. */
 export function withoutEffect(env: Env, { audit, identity }: TenantDocument): string[] {
   const problems: string[] = []
   if (env.AUDIT_DB === undefined && audit.retention_days !== DEFAULT_RETENTION_DAYS)
