@@ -41,12 +41,14 @@ const shownSchema = z.object({
       'As in the audit trail: the same for the same arguments; null without ENCRYPTION_KEYS, and of long ones',
     ),
   rule: z.string(),
-  policy_version: z.string().describe('Of the configuration that the call was first asked for under'),
+  policy_version: z
+    .string()
+    .describe('The version of the configuration under which the call was first asked for'),
   message: z.string(),
   url: z
     .string()
     .nullable()
-    .describe('Where a person finds it; null where no variable says where the gateway is found'),
+    .describe('The address of its page; null where no variable says where the gateway is found'),
   requested_at: z.string(),
   expires_at: z.string().describe('Until when it can be decided, and the approved call be made'),
   decided_at: z.string().nullable(),
@@ -55,7 +57,7 @@ const shownSchema = z.object({
   used_at: z
     .string()
     .nullable()
-    .describe('When a call was last made by it; of one that was denied afterwards, too'),
+    .describe('The time at which a call was last made by it; also of one that was denied afterwards'),
 })
 const contentSchema = z.object({
   arguments: z.record(z.string(), z.unknown()).describe('By name; where `concealed` says so, a marker'),
@@ -63,10 +65,12 @@ const contentSchema = z.object({
     .record(z.string(), z.unknown())
     .nullable()
     .describe('The `_meta` that is forwarded. Another one does not make it another call'),
-  concealed: z.array(z.string()).describe('Where the policy conceals a value, such as args.card.number'),
+  concealed: z
+    .array(z.string())
+    .describe('Paths at which the policy conceals a value, such as args.card.number'),
   omitted: z
     .array(z.object({ path: z.string(), type: z.string(), bytes: z.int() }))
-    .describe('What is too long to be kept, with the length of its JSON'),
+    .describe('Values that are too long to be kept, with the length of their JSON'),
 })
 const judgedSchema = shownSchema.extend({
   owner: z.string().nullable().optional().describe('For approvers: the person whose agent the grant is'),

@@ -29,7 +29,7 @@ const rowSchema = z.object({
     .string()
     .nullable()
     .describe('The client that called, or that logged in, as it names itself; anybody may say anything'),
-  client_version: z.string().nullable().describe('Of the client, as it says itself'),
+  client_version: z.string().nullable().describe('The version that the client says it has'),
   server: z.string().nullable(),
   method: z.string().nullable(),
   tool: z.string().nullable(),
@@ -70,7 +70,7 @@ const verificationSchema = z.object({
         .length(2)
         .nullable()
         .describe(
-          'Of what was altered: the log is as it was written up to the first row, and the alteration is not behind the second',
+          'For an altered log: it is as it was written up to the first row, and the alteration is not behind the second',
         ),
     }),
   ),
@@ -181,7 +181,7 @@ export const auditRoutes: readonly Route[] = [
       summary: 'Proves that no row was removed or altered',
       description: 'Goes through the trail in pieces: repeat with `next` as `after` until it is null.',
       body: jsonBody(object({ after: z.string().max(1_000).optional() })),
-      answers: { 200: answer('What was found', verificationSchema) },
+      answers: { 200: answer('The findings', verificationSchema) },
     },
     async ({ env, tenant, body: { after = null } }) => {
       const { AUDIT_DB: db } = env

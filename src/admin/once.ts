@@ -1,7 +1,7 @@
 /**
- * A creation with an `Idempotency-Key`: the same request again has the same answer for a day, token and all. What
- * secrets are made of is written down, sealed, before the work is done, and the answer after: a request whose answer
- * was lost half-way is done again with the same secrets, and so comes to the same.
+ * A creation with an `Idempotency-Key`: the same request again has the same answer for a day, token and all. The
+ * material of its secrets is stored, sealed, before the work is done, and the answer afterwards. A request whose answer
+ * was lost half-way is therefore done again with the same secrets, and has the same answer.
  */
 
 import { problem } from '../errors.ts'

@@ -42,7 +42,7 @@ const refusals = {
   403: 'The token is of a role that may not do this, or somebody else has to',
   404: 'There is no such thing',
   409: 'It does not fit with what is there',
-  412: 'What is there is not what was expected (If-Match)',
+  412: 'The thing is not as it was expected to be (If-Match)',
   413: 'The body is larger than 1 MiB',
   415: 'The body is of another type',
   422: 'A document that cannot be meant: every problem is in `problems`',

@@ -11,9 +11,9 @@ const ORIGIN = 'an origin, such as https://crm.example.com'
 const reason = z.string().nullable()
 const checkedSchema = z.object({
   origin: z.string(),
-  server: reason.describe('Why no server of the tenant may be there, or null'),
-  other: reason.describe('Why no webhook, store or issuer’s keys may be there, or null'),
-  unknown: reason.describe('Why it could not be found out what the name resolves to, or null'),
+  server: reason.describe('The reason why no server of the tenant may be there, or null'),
+  other: reason.describe('The reason why no webhook, store or issuer’s keys may be there, or null'),
+  unknown: reason.describe('The reason why the name could not be resolved, or null'),
 })
 
 export const originRoutes: readonly Route[] = [
@@ -22,15 +22,15 @@ export const originRoutes: readonly Route[] = [
       method: 'GET',
       path: '/api/v1/tenants/:tenant/origins',
       role: 'admin',
-      summary: 'Whether servers and webhooks may be at an origin; nothing is sent there',
-      description: 'What a PUT of one would be refused for. The name is looked up.',
+      summary: 'Says whether servers and webhooks may be at an origin; nothing is sent there',
+      description: 'The reasons are those for which a PUT of one would be refused. The name is looked up.',
       query: object({
         origin: z
           .string()
           .max(300, ORIGIN)
           .refine((text) => isOrigin(text), ORIGIN),
       }),
-      answers: { 200: answer('What is to be said of it', checkedSchema) },
+      answers: { 200: answer('The reasons against it, if any', checkedSchema) },
     },
     async ({ c, env, query: { origin } }) => {
       const url = new URL(origin)

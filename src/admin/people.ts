@@ -17,7 +17,7 @@ const shownSchema = z.object({
   role: z.enum(personRoles),
   email: z.string().nullable(),
   accounts: z.array(z.string()),
-  tokens: z.int().describe('How many tokens are good now'),
+  tokens: z.int().describe('The number of tokens that are good now'),
   created_at: z.string(),
   updated_at: z.string(),
 })

@@ -177,7 +177,7 @@ export const policyRoutes: readonly Route[] = [
       method: 'GET',
       path: `${PATH}/:name/diff`,
       role: 'viewer',
-      summary: 'What two versions of a policy treat differently, tool by tool',
+      summary: 'Compares two versions of a policy, tool by tool',
       query: object({
         from: versionQuery,
         to: versionQuery.optional().describe('The current one, where it is left out'),

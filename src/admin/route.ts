@@ -77,7 +77,7 @@ export interface RouteSpec<P extends string, Q extends z.ZodType, B> {
   readonly description?: string
   /** Explains the names in the path. */
   readonly params?: Readonly<Partial<Record<ParamsOf<P>, string>>>
-  /** A strict object; values arrive as text. What does not fit is refused with 400. */
+  /** A strict object; values arrive as text. A query that does not fit is refused with 400. */
   readonly query?: Q
   readonly body?: BodySpec<B>
   readonly answers: Readonly<Record<number, AnswerSpec>>

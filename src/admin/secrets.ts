@@ -18,7 +18,7 @@ const shownSchema = z.object({
   origins: z
     .array(z.string())
     .describe(
-      'Where it may be sent; none: it was stored before secrets had origins, and is sent nowhere new',
+      'The origins that it may be sent to; none: it was stored before secrets had origins, and is sent nowhere new',
     ),
   key: z.string().describe('Id of the key that it is sealed with'),
   servers: z.array(z.string()).describe('Servers with a header that is made of it'),
@@ -58,7 +58,7 @@ export const secretRoutes: readonly Route[] = [
             .max(MOST_ORIGINS)
             .optional()
             .describe(
-              'Where it may be sent: the origins of servers that can name it. Absent: as the one that it replaces',
+              'The origins that it may be sent to, which are those of servers that can name it. Absent: as the one that it replaces',
             ),
         }),
       ),
@@ -106,17 +106,17 @@ export const secretRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Seals everything anew that is not sealed with the current key',
       description:
-        'What the tenant keeps and what its grants keep. Nothing is unusable meanwhile. Where `left` is more than `stuck`, or the request was cut, ask again: what is done stays done. The old key can be removed once `left` is `stuck`, and `pending` and `unknown` are 0.',
+        'This covers the tenant and its grants, and nothing is unusable meanwhile. If `left` is more than `stuck`, or the request was cut, ask again: finished work stays done. The old key can be removed once `left` is `stuck`, and `pending` and `unknown` are 0.',
       answers: {
         200: answer(
-          'How far it is',
+          'The progress',
           z.object({
             key: z.string().describe('Id of the current key'),
             resealed: z.int(),
             left: z.int(),
             stuck: z
               .int()
-              .describe('Of those left, what no key opens; removing the old key changes nothing for them'),
+              .describe('Those of `left` that no key opens; removing the old key changes nothing for them'),
             pending: z.int().describe('Grants that could not be told yet: keep the old key until they are'),
             unknown: z
               .int()

@@ -1,6 +1,6 @@
 /**
  * Runs the routes of the administration API: authenticate, check the role, read what was sent, then the route's own
- * work. Whoever may not know whether a tenant exists gets the same bytes whether it does or not.
+ * work. A caller who may not know whether a tenant exists gets the same bytes whether it does or not.
  */
 import type { Hono } from 'hono'
 import type { Expected } from '../contract/tenant.ts'

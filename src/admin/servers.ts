@@ -76,7 +76,7 @@ const toolSchema = z.object({
     .describe('As /mcp lists it; null: it is left out there. Policies name it <server>__<name>'),
   class: z
     .enum(annotationClasses)
-    .describe('What the tool says of itself by its annotations; a claim, no proof'),
+    .describe('The class by the tool’s own annotations, which are a claim and no proof'),
   title: z.string().nullable(),
   annotations: z.record(z.string(), z.unknown()),
   drifted: z.boolean().describe('It is something else than what is pinned'),
@@ -122,7 +122,7 @@ export const serverRoutes: readonly Route[] = [
       method: 'GET',
       path: `${PATH}/:name/status`,
       role: 'viewer',
-      summary: 'How an upstream server stands',
+      summary: 'The state of an upstream server',
       answers: { 200: answer('Its status', statusSchema) },
     },
     async ({ object, who, params }) => {
@@ -260,7 +260,7 @@ export const serverRoutes: readonly Route[] = [
   ),
 ]
 
-/** The tools of a listing. What a server sent is looked at before it is shown. */
+/** The tools of a listing. The server's own text is checked before it is shown. */
 function toolsIn(
   { name: server, status }: ServerView,
   { toolsJson, driftedJson }: Catalogue,

@@ -1,6 +1,6 @@
 /**
- * The administration API's sessions: those of one grant, or of one account wherever it is logged in. What ends here ends
- * as any other session does: once, with its streams, and with one logout for Legiti.
+ * The administration API's sessions: those of one grant, or of one account wherever it is logged in. A session that ends here ends
+ * as any other does: once, with its streams, and with one logout for Legiti.
  */
 import * as z from 'zod/v4'
 import type { SessionView } from '../contract/principal.ts'

@@ -20,7 +20,7 @@ const WAITS = `a whole number from 0 to ${MOST_WAIT_SECONDS}`
 const deletionSchema = z.object({
   state: z.literal('deleting'),
   since: z.string(),
-  by: z.string().describe('What Legiti has not taken by then is lost'),
+  by: z.string().describe('Events that Legiti has not taken by then are lost'),
   principals: z.int().describe('Grants, past ones included, that are not gone yet'),
 })
 

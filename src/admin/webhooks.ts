@@ -14,7 +14,7 @@ import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, r
 import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/webhooks'
-/** A day: long enough to tell a receiver. Whoever has lost a secret says 0. */
+/** A day: long enough to tell a receiver. An administrator who has lost a secret says 0. */
 const OVERLAP = 24 * 3_600
 const MOST_OVERLAP = 30 * OVERLAP
 const LEGITI_EVENT = 'legiti.dead_letter'

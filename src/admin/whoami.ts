@@ -19,8 +19,8 @@ export const whoamiRoutes: readonly Route[] = [
       method: 'GET',
       path: '/api/v1/tenants/:tenant/whoami',
       role: 'viewer',
-      summary: 'Who the token is of, and what they may do here',
-      answers: { 200: answer('Who asks', whoamiSchema) },
+      summary: 'The owner of the token, and what they may do here',
+      answers: { 200: answer('The caller', whoamiSchema) },
     },
     ({ who, tenant }) => {
       const person = who.kind === 'root' ? null : who

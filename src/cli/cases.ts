@@ -14,9 +14,9 @@ const REPEATS = `a whole number from 1 to ${MOST_REPEATS}`
 
 /** The caller and the time. A case gives them for all calls of its sequence; a call may give its own. */
 const context = {
-  account: z.string().nullable().optional().describe('Of the session; null for none'),
+  account: z.string().nullable().optional().describe('The session’s account; null for none'),
   session: z.string().nullable().optional().describe('Calls with the same words are of one session'),
-  label: z.string().optional().describe('Of the grant'),
+  label: z.string().optional().describe('The grant’s label'),
   at: moment.optional().describe('When; a Tuesday noon, 2030-01-01T12:00:00Z, where absent'),
 }
 
@@ -28,14 +28,19 @@ export const typed = object({
 
 const call = {
   ...context,
-  tool: name.optional().describe('What is called; in its place:'),
+  tool: name.optional().describe('The tool that is called; in its place:'),
   resource: z.string().optional().describe('A resource that is read, as server+uri'),
   prompt: z.string().optional().describe('A prompt, as server__name'),
   args: z.record(z.string(), z.unknown()).optional(),
   completion: typed
     .optional()
-    .describe('Of a resource template or a prompt, in the place of args: what values are asked for'),
-  annotations: z.record(z.string(), z.unknown()).optional().describe('What the tool says of itself'),
+    .describe(
+      'The text typed for a resource template or a prompt, in the place of args: values for it are asked for',
+    ),
+  annotations: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Annotations that the tool gives itself'),
   repeat: z
     .int()
     .min(1, REPEATS)
@@ -43,9 +48,9 @@ const call = {
     .optional()
     .describe('The same call so many times; each as expected'),
   expect: z.enum(verdicts),
-  rule: z.string().optional().describe('Where the rule stands that decides, as a JSON Pointer'),
-  message: z.string().optional().describe('What the agent is told, in the policy’s own words'),
-  shadow: z.array(z.string()).optional().describe('Where the rules stand that would have acted, in order'),
+  rule: z.string().optional().describe('The place of the rule that decides, as a JSON Pointer'),
+  message: z.string().optional().describe('The text that the agent is told, in the policy’s own words'),
+  shadow: z.array(z.string()).optional().describe('The places of rules that would have acted, in order'),
 }
 
 /** A case says one thing that is called or read. */

@@ -23,7 +23,7 @@ export function changesBetween(a: Source, b: Source, only?: readonly string[]): 
   return only === undefined ? [...changes, ...changesOfReading(a, b)] : changes
 }
 
-/** By key, and for what has none. Where neither document has the section, everything may be read, but for limits. */
+/** Compares reads by key, and those that have none. A section that neither document has lets everything be read, but for limits. */
 function changesOfReading(a: Source, b: Source): Change[] {
   return readKinds.flatMap((kind) => {
     const keys = new Set([...(namedReads(a, kind) ?? []), ...(namedReads(b, kind) ?? [])])

@@ -238,7 +238,7 @@ async function connect(given: Given, world: World): Promise<Outcome> {
   return { code: FINE, lines, errors: hints, data: { client: called, url, hints, config } }
 }
 
-/** Names the conditions under which a native server answers at its own URL. Whether they hold is not asked. */
+/** Names the conditions under which a native server answers at its own URL. Nobody is asked whether they hold. */
 function nativeHints(server: string | undefined): string[] {
   if (!nativeServerNames.some((name) => name === server)) return []
   return [

@@ -19,7 +19,7 @@ import { policyIn } from './source.ts'
 
 const COMMAND = 'gatehouse policy explain'
 
-/** Explains one call. What it comes to is no failure: the exit code says only whether it could be told. */
+/** Explains one call. A denial is no failure: the exit code says only whether the decision could be told. */
 export async function explain({ operands: [file = '-'], values }: Given, world: World): Promise<Outcome> {
   const problems: Misuse[] = []
   const objectOf = (option: string): Record<string, unknown> => {

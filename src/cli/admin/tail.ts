@@ -18,8 +18,8 @@ const PASSING: readonly number[] = [408, 425, 429]
 const MOST_KNOWN = 20_000
 
 /**
- * Prints rows until it is stopped. The gateway ends a connection after a while; whoever comes again with the last id misses
- * nothing, so it does, also where the connection broke. What comes twice is printed once.
+ * Prints rows until it is stopped. The gateway ends a connection after a while, and a reader who comes again with the last id
+ * misses nothing; this one does so, also after a broken connection. A row that comes twice is printed once.
  *
  * @throws Ended where it never came to a connection, or may not have one any more
  */

@@ -28,7 +28,7 @@ export function untilTold(api: Api, outcome: Outcome, world: World): Outcome {
   return { ...outcome, waits: () => told(api, `all${all} grants`, world) }
 }
 
-/** Waits until nobody in the tenant has yet to be told, or nobody is any more. Whatever fails meanwhile is asked again. */
+/** Waits until every grant of the tenant has been told, or is gone. A question that fails meanwhile is asked again. */
 async function told(api: Api, grants: string, world: World): Promise<Late> {
   let failure: readonly string[] = []
   let least = Number.POSITIVE_INFINITY

@@ -40,7 +40,7 @@ const past = { create: 'created', change: 'changed', delete: 'deleted' } as cons
 /** The secret member of an answer that is given only once, when the thing is made. */
 const toldOnce = { grant: 'token', webhook: 'secret' } as const
 
-/** Goes on until something is refused. What was done is done: the same command again does the rest. */
+/** Performs the steps until one is refused. Finished steps stay done, and the same command again does the rest. */
 export async function perform(run: Run): Promise<Outcome> {
   const { steps, say, journal } = run
   const tokens: Record<string, string> = {}
