@@ -123,9 +123,11 @@ app.post('/register', (c) =>
 for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
   // With a slash at the end, as some clients write an address, it is the same address.
   for (const path of [prefix, `${prefix}/`, `${prefix}/:server`, `${prefix}/:server/`]) {
+    const isNamed = path.includes(':')
     app.use(path, (c, next) => (c.req.header('origin') === undefined ? next() : browserClients(c, next)))
     app.all(path, async (c) => {
-      const { tenant, server } = c.req.param() as { tenant?: string; server?: string }
+      // To ask for parameters costs time, also where there are none.
+      const { tenant, server } = (isNamed ? c.req.param() : {}) as { tenant?: string; server?: string }
       if (server !== undefined && !isName(server)) return notFound()
       const endpoint: Endpoint = { tenant: tenant ?? null, server: server ?? null }
       return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint, c.get('requestId'))

@@ -4,6 +4,7 @@
  * refuses. A header that a client makes up refuses its own requests alone. PURE.
  */
 import { fnv1a } from './fnv1a.ts'
+import { hostOf } from './request-host.ts'
 
 export const HOP_HEADER = 'gatehouse-hop'
 
@@ -43,7 +44,7 @@ function hopsIn({ headers }: Asked): readonly string[] {
 
 /** By the host that it was asked at, which is its own there: servers need not learn it, so it is a digest. */
 function nameOf({ url }: Asked): string {
-  const host = hostIn(url)
+  const host = hostOf(url)
   return names.get(host) ?? newName(host)
 }
 
@@ -56,11 +57,4 @@ function newName(host: string): string {
   if (names.size >= MOST_NAMES) names.clear()
   names.set(host, name)
   return name
-}
-
-/** Between the two slashes and the path of a URL that the runtime has written, so that nothing is parsed again. */
-function hostIn(url: string): string {
-  const start = url.indexOf('//') + 2
-  const end = url.indexOf('/', start)
-  return end < 0 ? url.slice(start) : url.slice(start, end)
 }

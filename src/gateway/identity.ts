@@ -2,6 +2,7 @@
 import { isLocalDemo } from '../demo/switch.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
+import { hostnameOf } from '../request-host.ts'
 import { sha256 } from '../sha256.ts'
 import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
@@ -30,8 +31,7 @@ export async function readClaim(
   const claim = claims.get(text) ?? (await claimOf(text))
   if (claim === null) return null
   if (pathTenant !== null && pathTenant !== claim.tenant) return null
-  const { hostname } = new URL(request.url)
-  if (!hostAllows(env, hostname, claim.tenant)) return null
+  if (!hostAllows(env, hostnameOf(request.url), claim.tenant)) return null
   if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, request)) return null
   return claim
 }

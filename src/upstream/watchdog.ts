@@ -4,6 +4,9 @@
  */
 import { problemOf, type UpstreamProblem } from './problem.ts'
 
+/** It first looks so soon, because the bounds change once an answer begins: a timer that rings by then need not be set anew. */
+const FIRST_LOOK_MS = 2_000
+
 /** Whom to call when a request takes long. It costs no timer of its own. */
 export interface LongRequest {
   readonly afterMs: number
@@ -16,6 +19,7 @@ export class Watchdog {
   #quietMs: number
   #heardAtMs: number
   #timer: ReturnType<typeof setTimeout> | null = null
+  #ringsAtMs = 0
   #problem: UpstreamProblem | null = null
   #doing = 'did not answer'
   readonly #longAtMs: number
@@ -33,7 +37,7 @@ export class Watchdog {
     this.#quietMs = quietMs
     this.#heardAtMs = nowMs
     this.#endsAtMs = nowMs + wholeMs
-    this.#arm(nowMs)
+    this.#arm(nowMs, FIRST_LOOK_MS)
   }
 
   get signal(): AbortSignal {
@@ -49,11 +53,10 @@ export class Watchdog {
   heard(quietMs: number = this.#quietMs): void {
     this.#heardAtMs = Date.now()
     if (quietMs === this.#quietMs) return
-    const isShorter = quietMs < this.#quietMs
     this.#quietMs = quietMs
     this.#doing = 'stopped in the middle of its answer'
     // A timer that rings too early looks again; only one that would ring too late must be set anew.
-    if (isShorter || this.#timer === null) this.#arm(this.#heardAtMs)
+    if (this.#timer === null || this.#dueMs() < this.#ringsAtMs) this.#arm(this.#heardAtMs)
   }
 
   stop(problem: UpstreamProblem | null = null): void {
@@ -64,11 +67,18 @@ export class Watchdog {
     this.#controller.abort()
   }
 
-  #arm(nowMs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
+  /** When it must look next. */
+  #dueMs(): number {
     const longMs = this.#onLong === null ? Infinity : this.#longAtMs
-    const dueMs = Math.min(this.#heardAtMs + this.#quietMs, this.#endsAtMs, longMs)
-    this.#timer = dueMs === Infinity ? null : setTimeout(() => this.#ring(), Math.max(0, dueMs - nowMs))
+    return Math.min(this.#heardAtMs + this.#quietMs, this.#endsAtMs, longMs)
+  }
+
+  #arm(nowMs: number, mostMs = Infinity): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const dueMs = this.#dueMs()
+    this.#ringsAtMs = Math.min(dueMs, nowMs + mostMs)
+    this.#timer =
+      dueMs === Infinity ? null : setTimeout(() => this.#ring(), Math.max(0, this.#ringsAtMs - nowMs))
   }
 
   #ring(): void {
