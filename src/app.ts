@@ -10,7 +10,7 @@ import { authenticate } from './admin/who.ts'
 import { publicUrlProblem } from './approvals/origin.ts'
 import { mountPages } from './approvals/page/routes.ts'
 import { StoreError } from './audit/store.ts'
-import { demoProblem } from './demo/demo.ts'
+import { checkDemoAgainst, demoProblem } from './demo/demo.ts'
 import { isDemo, isLocalDemo, localSwitchesProblem, switchProblem } from './demo/switch.ts'
 import { devRoutes } from './dev/routes.ts'
 import type { Env, WorkerContext } from './env.ts'
@@ -25,14 +25,18 @@ import { isName } from './gateway/token.ts'
 import { isLoop } from './hops.ts'
 import { legitiProblem } from './legiti/settings.ts'
 import { log } from './log.ts'
+import { nativeSchemas } from './native/catalogue.ts'
 import { nativeServersProblem } from './native/deployed.ts'
 import { backchannelLogout } from './oidc/backchannel.ts'
+import { toolsListed } from './policy/known-tools.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { readiness } from './readiness/ready.ts'
 import { secretKeysProblem } from './secrets/seal.ts'
 import { identity } from './version.ts'
 
 const REQUEST_ID_HEADER = 'x-request-id'
+
+checkDemoAgainst(() => toolsListed(nativeSchemas()))
 
 export const app = new Hono<WorkerContext>()
 

@@ -92,3 +92,9 @@ async function lookUp(name: string, type: RecordType, env: Env): Promise<LookedU
     clearTimeout(timer)
   }
 }
+
+/** Whether a URL's host, as written, is none that this deployment reaches. */
+export function isPrivateHost(url: URL, env: Env): boolean {
+  if (allowsPrivate(env)) return false
+  return url.protocol !== 'https:' || addressProblem(url) !== null
+}

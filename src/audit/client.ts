@@ -2,16 +2,9 @@
  * What the audit trail says of the program that called: the name and version by which it introduced itself. Untrusted
  * text: any client may say anything of itself, so it names a client and proves nothing. PURE.
  */
+import type { ClientName } from '../contract/client.ts'
 import { isObject } from '../json.ts'
 import { unseenIn } from '../upstream/invisible.ts'
-
-/** A client as rows name it: one line each, without characters that cannot be seen. */
-export interface ClientName {
-  /** 1 to 64 characters. */
-  readonly name: string
-  /** 1 to 32 characters; null: it gave none that can be shown. */
-  readonly version: string | null
-}
 
 /** In UTF-16 code units; the longest name that was seen, of a client behind a proxy, has 41. */
 const MOST_NAME = 64

@@ -1,5 +1,6 @@
 /** Delivers a request to an upstream that speaks the other era, and gives the answer in the client's. */
-import type { Conversation, Delivery, Partner } from './conversation.ts'
+import type { Delivery } from '../upstream/reception.ts'
+import type { Conversation, Partner } from './conversation.ts'
 import { inSession } from './in-session.ts'
 import { inStateless } from './in-stateless.ts'
 import type { Outgoing } from './outgoing.ts'

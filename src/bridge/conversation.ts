@@ -1,13 +1,11 @@
 /** One request of a client to one upstream server: how that is spoken to, and how the client is told. */
-import type { UpstreamSession } from '../contract/principal.ts'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Admitted, UpstreamSession } from '../contract/principal.ts'
+import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Client } from '../forward/client.ts'
 import type { HeedingRequest } from '../forward/running.ts'
 import type { Passage } from '../gateway/passage.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import type { Reception } from '../upstream/reception.ts'
-
-/** What the client is told, and who hears how it went. */
-export type Delivery = Omit<Reception, 'id' | 'client' | 'asker' | 'mayResume'>
 
 /** How an upstream is spoken to. */
 export type Partner =
@@ -25,4 +23,20 @@ export interface Conversation {
   readonly signal?: AbortSignal | undefined
   /** What the client can cancel it by; absent in the stateless era, where it hangs up. */
   readonly running?: HeedingRequest
+}
+
+/** A request that has been admitted, and the server that it is for. */
+export interface Reached {
+  readonly passage: Passage
+  readonly config: CompiledConfig
+  readonly upstream: UpstreamConfig
+  readonly link: UpstreamLink
+  readonly admitted: Admitted
+  readonly client: Client
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal
+}
+
+export function talkAt({ passage, client, link, admitted, signal }: Reached): Conversation {
+  return { passage, client, link, known: admitted.upstream, signal }
 }

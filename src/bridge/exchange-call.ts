@@ -6,8 +6,9 @@ import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import { abandonment } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
+import type { Delivery } from '../upstream/reception.ts'
 import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
-import type { Conversation, Delivery, Partner } from './conversation.ts'
+import type { Conversation, Partner } from './conversation.ts'
 import {
   ANSWER_MS,
   type Begin,
@@ -15,12 +16,13 @@ import {
   type ExchangeLine,
   paths,
   type Refusal,
+  type Step,
 } from './exchange-contract.ts'
 import { LineReader } from './lines.ts'
 import { readRequestState } from './names.ts'
 import type { Outgoing } from './outgoing.ts'
 import { abortOf, renew } from './renewing.ts'
-import { respond, type Step, stepsOf } from './steps.ts'
+import { respond, stepsOf } from './steps.ts'
 
 /** Headers of the client's that go on to the upstream. */
 const traceHeaders = ['traceparent', 'tracestate', 'baggage']

@@ -1,9 +1,7 @@
 /** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
-import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { SessionNames } from '../upstream/notify.ts'
+import type { SessionNames, UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { Step } from './steps.ts'
 
 /** Paths of the object's `fetch`. */
 export const paths = {
@@ -128,3 +126,11 @@ export interface Subscribe extends Withholding {
 
 /** How long a question waits for the client. */
 export const ANSWER_MS = 5 * 60_000
+
+/** One step, already in the client's own words. */
+export type Step =
+  /** A notification, or a question of the server's. */
+  | { readonly kind: 'note'; readonly message: RpcMessage }
+  /** The last but for nothing; `status` is the HTTP status of the upstream. */
+  | { readonly kind: 'answer'; readonly message: RpcMessage; readonly status: number }
+  | { readonly kind: 'problem'; readonly problem: UpstreamProblem }

@@ -5,12 +5,12 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../canonical-digest.ts'
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
 import { parseExact } from '../exact-json.ts'
 import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
-import type { UpstreamProblem } from '../upstream/problem.ts'
 import { Attendance } from './attendance.ts'
 import { Exchange } from './exchange.ts'
 import {

@@ -2,6 +2,7 @@
  * One call of a stateless-era client in a session of its upstream, while the upstream may ask the client for
  * something. The upstream's stream stays open from the first request of the client through all of its retries.
  */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isForgotten } from '../forward/forgetting.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
@@ -11,7 +12,7 @@ import { decline } from '../upstream/declining.ts'
 import { type Hold, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { notify } from '../upstream/notify.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'

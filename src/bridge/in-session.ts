@@ -1,4 +1,5 @@
 /** A request of the stateless era in a session of its server: read here where the server has nothing to ask. */
+import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { isForgotten } from '../forward/forgetting.ts'
 import { lastKnownTools } from '../forward/last-known.ts'
 import { forget } from '../forward/partner.ts'
@@ -6,15 +7,15 @@ import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
-import type { SessionNames } from '../upstream/notify.ts'
 import { paramHeaderProblem } from '../upstream/param-headers.ts'
-import type { UpstreamProblem } from '../upstream/problem.ts'
+import type { Delivery } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer } from '../upstream/rpc.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'
 import { canBeAsked } from './capabilities.ts'
-import type { Conversation, Delivery, Partner } from './conversation.ts'
+import type { Conversation, Partner } from './conversation.ts'
 import { continueExchange, exchange } from './exchange-call.ts'
+import type { Step } from './exchange-contract.ts'
 import {
   answerForStateless,
   askingMethods,
@@ -26,7 +27,7 @@ import {
 import { MessageReader } from './message-reader.ts'
 import type { Outgoing } from './outgoing.ts'
 import { abortOf, renew } from './renewing.ts'
-import { respond, type Step, stepsOf } from './steps.ts'
+import { respond, stepsOf } from './steps.ts'
 
 type SessionPartner = Extract<Partner, { era: 'session' }>
 

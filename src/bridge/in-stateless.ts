@@ -1,13 +1,16 @@
 /** A request of the session era at a server of the stateless era. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import { isObject } from '../json.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { send } from '../upstream/http.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
+import type { Delivery } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { answers, isAnswer, type RpcMessage } from '../upstream/rpc.ts'
 import { lacking } from './capabilities.ts'
-import type { Conversation, Delivery } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
+import type { Step } from './exchange-contract.ts'
 import { statelessMethods } from './for-session.ts'
 import {
   answerForSession,
@@ -24,7 +27,7 @@ import { nameOf, type Outgoing } from './outgoing.ts'
 import { paramHeadersOf } from './param-headers.ts'
 import { askClient } from './questions.ts'
 import { remember } from './remember.ts'
-import { abortWith, respond, type Step, stepsOf } from './steps.ts'
+import { abortWith, respond, stepsOf } from './steps.ts'
 import { watchResource } from './watched.ts'
 
 /** How often a server may ask for input before it answers one request. */

@@ -1,9 +1,10 @@
 /** What a server says of itself, for a client of the other era. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { type Client, ownerOf, profileOf } from '../forward/client.ts'
 import { discover } from '../upstream/discover.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
 import { serverKey } from '../upstream/which.ts'
 import type { Conversation, Partner } from './conversation.ts'

@@ -1,9 +1,9 @@
 /** Notifications and answers of a client to an upstream of the other era. */
-import type { Reached } from '../forward/reached.ts'
 import type { Message } from '../gateway/message.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import { rpcMessage } from '../upstream/rpc.ts'
+import type { Reached } from './conversation.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
 import { type Answer, paths } from './exchange-contract.ts'
 import { readQuestionId } from './names.ts'

@@ -1,16 +1,16 @@
 /** Asks a session-era client on the stream of its own request, and collects what it answers in requests of its own. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isObject } from '../json.ts'
 import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import type { Question } from './capabilities.ts'
 import type { Conversation } from './conversation.ts'
 import { ownerOf } from './exchange-call.ts'
-import { ANSWER_MS, type Ask, type AskLine, paths } from './exchange-contract.ts'
+import { ANSWER_MS, type Ask, type AskLine, paths, type Step } from './exchange-contract.ts'
 import { questionForSession } from './for-stateless.ts'
 import { LineReader } from './lines.ts'
 import { questionId } from './names.ts'
-import type { Step } from './steps.ts'
 
 const MOST_QUESTIONS = 100
 

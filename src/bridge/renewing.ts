@@ -1,6 +1,6 @@
 /** Sessions that their servers have forgotten, for requests of the stateless era. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { openFor } from '../forward/partner.ts'
-import type { UpstreamProblem } from '../upstream/problem.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { abortWith } from './steps.ts'

@@ -1,17 +1,8 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
 import { abandonment, endedEarly, hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
-import type { UpstreamProblem } from '../upstream/problem.ts'
-import { type Ending, eventHeaders, eventOf } from '../upstream/reception.ts'
+import { type Delivery, type Ending, eventHeaders, eventOf } from '../upstream/reception.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
-import type { Delivery } from './conversation.ts'
-
-/** One step, already in the client's own words. */
-export type Step =
-  /** A notification, or a question of the server's. */
-  | { readonly kind: 'note'; readonly message: RpcMessage }
-  /** The last but for nothing; `status` is the HTTP status of the upstream. */
-  | { readonly kind: 'answer'; readonly message: RpcMessage; readonly status: number }
-  | { readonly kind: 'problem'; readonly problem: UpstreamProblem }
+import type { Step } from './exchange-contract.ts'
 
 /** A client that has heard nothing for so long gets the beginning of a stream, so that nothing between us gives up. */
 const PATIENCE_MS = 5_000

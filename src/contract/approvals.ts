@@ -2,8 +2,8 @@
  * Approvals: calls that a person must agree to, as the Worker, the principal that holds them and the tenant that lists
  * them say it to each other. Plain data: it crosses RPC boundaries. Values of arguments are in `ApprovalContent` alone.
  */
-import type { ClientName } from '../audit/client.ts'
 import type { JsonType } from '../json.ts'
+import type { ClientName } from './client.ts'
 
 /** What the Worker says of a call that the policy wants a person to approve. */
 export interface ApprovalAsked {

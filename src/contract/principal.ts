@@ -2,11 +2,11 @@
  * What the Worker and a PrincipalObject say to each other: one question a request, `admit`, and its answer.
  * Plain data, because it crosses an RPC boundary.
  */
-import type { ClientName } from '../audit/client.ts'
 import type { LegitiToolName } from '../legiti/tools.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
 import type { ApprovalAsked, ApprovalView } from './approvals.ts'
+import type { ClientName } from './client.ts'
 
 /** Carries an AdmitRequest to the principal's `fetch`, where an event feed is asked for: hash as hex, rest as JSON. */
 export const FEED_HEADER = 'x-gatehouse-admit'

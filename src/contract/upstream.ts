@@ -92,3 +92,32 @@ export interface UpstreamReport {
   /** In place of what was told of that kind before; null: of no kind is known what is left out. */
   readonly leftOut?: LeftOutReport | null
 }
+
+export interface SessionNames {
+  readonly id: string | null
+  readonly protocolVersion: string
+}
+
+export interface UpstreamProblem {
+  readonly failure:
+    | UpstreamFailure
+    | 'busy'
+    | 'resting'
+    | 'misconfigured'
+    | 'cancelled'
+    /** It asked the client for something that the client could not or did not give. */
+    | 'unanswered'
+    /** It was not waited for, for others' sake. */
+    | 'slow'
+    /** It has not declared the capability, so it was not asked. */
+    | 'undeclared'
+  /** What happened, as the end of a sentence that begins with the server's name. */
+  readonly message: string
+  /** Nothing was sent, or what was sent was refused for our sake: the call surely did not happen. */
+  readonly isUndone: boolean
+  /** HTTP status of the upstream, or null where it sent none. */
+  readonly status: number | null
+  readonly retryAfterSeconds: number | null
+  /** The server's own words. For an administrator alone: never for an agent, nor the log. */
+  readonly detail?: string
+}

@@ -11,7 +11,7 @@ import {
 } from '../contract/config.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { log } from '../log.ts'
-import { toolsListed } from '../policy/known-tools.ts'
+import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'
 import { sha256 } from '../sha256.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
@@ -26,6 +26,13 @@ interface DemoState {
 }
 
 let state: Promise<DemoState> | undefined
+
+let knownTools: () => KnownTools = () => nothingKnown
+
+/** Says which tools there are, so that the demo's policy is warned of others. Call it before the first request. */
+export function checkDemoAgainst(tools: () => KnownTools): void {
+  knownTools = tools
+}
 
 /** By what each was made of, which is the same object for as long as it is in memory. */
 const composed = new WeakMap<object, { readonly of: unknown; readonly config: Promise<TenantConfig> }>()
@@ -77,9 +84,7 @@ export async function demoProblem(): Promise<string | null> {
 
 /** Files that do not load deny everything, and the log says why; so do its warnings. */
 async function readDemo(): Promise<DemoState> {
-  // Not imported above: the tools know the settings, which know where the demo is.
-  const { nativeSchemas } = await import('../native/catalogue.ts')
-  const checked = await checkConfig(settings, policy, toolsListed(nativeSchemas()))
+  const checked = await checkConfig(settings, policy, knownTools())
   if (checked.ok) {
     for (const warning of checked.warnings) log('warn', 'demo.policy_warning', { warning })
     return { config: checked.config, problem: null }

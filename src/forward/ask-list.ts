@@ -4,19 +4,20 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted } from '../contract/principal.ts'
-import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
+import { listSecondsOf, type UpstreamConfig, type UpstreamProblem } from '../contract/upstream.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { isObject } from '../json.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { inquire } from './inquire.ts'
 import { linkFor } from './link-for.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
+import { deliveryOf, outgoing } from './reached.ts'
 
 /** A server that has not listed by then, in milliseconds, has not listed: as where a client asks for the list. */
 export function longestMs(upstream: UpstreamConfig): number {

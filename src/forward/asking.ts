@@ -1,5 +1,5 @@
 /** Whether a server is asked at all: only for what it has declared that it can (MCP, lifecycle). */
-import type { Conversation, Delivery } from '../bridge/conversation.ts'
+import type { Conversation } from '../bridge/conversation.ts'
 import type { Outgoing } from '../bridge/outgoing.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Era } from '../revisions.ts'
@@ -7,6 +7,7 @@ import type { Capability } from '../upstream/declared.ts'
 import { discover } from '../upstream/discover.ts'
 import { declaredOf, isToBeHeard } from '../upstream/health.ts'
 import { problemOf } from '../upstream/problem.ts'
+import type { Delivery } from '../upstream/reception.ts'
 import { askForSession } from '../upstream/session-era.ts'
 
 /**

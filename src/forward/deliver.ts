@@ -1,8 +1,9 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
 import { bridge } from '../bridge/bridge.ts'
-import type { Conversation, Delivery, Partner } from '../bridge/conversation.ts'
+import type { Conversation, Partner } from '../bridge/conversation.ts'
 import { nameOf, type Outgoing } from '../bridge/outgoing.ts'
 import type { Settled, UpstreamSession } from '../contract/principal.ts'
+import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { type Era, hasBatches } from '../revisions.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
 import { type Capability, neededFor } from '../upstream/declared.ts'
@@ -11,11 +12,16 @@ import { erasOf, learnEras } from '../upstream/health.ts'
 import { forgiven, isJson, type Sent, send } from '../upstream/http.ts'
 import { restored } from '../upstream/id-pair.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import type { SessionNames } from '../upstream/notify.ts'
-import { codeOf, describe, outcomeOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { codeOf, describe, outcomeOf } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
-import { type Ending, type Reception, type Rewriting, unchanged } from '../upstream/reception.ts'
+import {
+  type Delivery,
+  type Ending,
+  type Reception,
+  type Rewriting,
+  unchanged,
+} from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'

@@ -2,7 +2,7 @@
  * Fresh lists, asked for because a name was called that is in none that is known. Whoever calls names at random must not
  * make a server list without end: of one server, each isolate asks for one list at a time and for few of them a minute.
  */
-import type { UpstreamProblem } from '../upstream/problem.ts'
+import type { UpstreamProblem } from '../contract/upstream.ts'
 
 /** As many may be asked for at once, and one more in so long. */
 const BURST = 10

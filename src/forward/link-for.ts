@@ -1,9 +1,8 @@
 /** A server as a client's request may use it. */
-import type { UpstreamConfig } from '../contract/upstream.ts'
+import type { UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { hopsOnward } from '../hops.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
-import type { UpstreamProblem } from '../upstream/problem.ts'
 
 export function linkFor(
   { env, execution, http }: Passage,

@@ -1,4 +1,5 @@
 /** What one server contributes to a merged list: asked, made to fit what clients take, named for the list, and written. */
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { codes } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
@@ -12,7 +13,7 @@ import { configuredTools } from './last-known.ts'
 import { type LeftOut, noteLeftOut } from './left-out.ts'
 import { isShown, notePrompts } from './list-readable.ts'
 import { shown, toolsOf } from './list-tools.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
+import { deliveryOf, outgoing } from './reached.ts'
 
 /** `_meta` key of an entry that its server could not confirm. */
 export const STALE_META_KEY = 'gatehouse/stale'

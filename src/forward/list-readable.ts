@@ -1,4 +1,5 @@
 /** Lists of prompts, resources and templates, as far as the policy lets them be read. */
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { isObject } from '../json.ts'
 import { isAllReadable, isReadable } from '../policy/decide.ts'
@@ -9,7 +10,7 @@ import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { deliver } from './deliver.ts'
 import { inquire } from './inquire.ts'
 import { promptNames, rememberPrompts } from './listed-prompts.ts'
-import { deliveryOf, outgoing, type Reached, talkAt } from './reached.ts'
+import { deliveryOf, outgoing } from './reached.ts'
 
 /** What is listed to be read. */
 type Readable = Exclude<EntryKind, 'tools'>

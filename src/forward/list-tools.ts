@@ -1,4 +1,5 @@
 /** `tools/list` of one upstream server: compared with its pins, then filtered by the policy. */
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
@@ -16,7 +17,7 @@ import { type Inquiry, inquire } from './inquire.ts'
 import { configuredTools } from './last-known.ts'
 import { ListBudget } from './list-budget.ts'
 import { compareWithPins } from './pinning.ts'
-import { deliveryOf, outgoing, type Reached, talkAt, unknownMethod } from './reached.ts'
+import { deliveryOf, outgoing, unknownMethod } from './reached.ts'
 import { withSessionArgument } from './session-argument.ts'
 import { paramsWithoutTasks } from './tasks.ts'
 

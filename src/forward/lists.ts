@@ -2,6 +2,7 @@
  * The lists of everything that a grant reaches. Every server is asked at once and within a bound, so that one that is
  * slow or dead costs no more than its own part; what is left out is said in the result's `_meta`.
  */
+import type { Reached } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { AskedUpstream } from '../contract/principal.ts'
 import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
@@ -17,7 +18,7 @@ import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
 import { forEachServer } from './each-server.ts'
 import { ListBudget } from './list-budget.ts'
 import { type ListPart, listPart, missing } from './list-part.ts'
-import { type Reached, reach } from './reached.ts'
+import { reach } from './reached.ts'
 
 /** `_meta` key of a merged list. */
 export const UNAVAILABLE_META_KEY = 'gatehouse/unavailable'

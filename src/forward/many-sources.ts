@@ -1,4 +1,5 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
+import type { Reached } from '../bridge/conversation.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { closeQuietly } from '../gateway/feed.ts'
@@ -7,7 +8,6 @@ import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
 import { isSameServer } from '../upstream/which.ts'
 import { Pauses, pause } from './pauses.ts'
-import type { Reached } from './reached.ts'
 import { isSource, notNow, type Opened, type StreamSource } from './stream-source.ts'
 
 const KEEP_ALIVE_MS = 15_000

@@ -1,4 +1,5 @@
 /** The stream of a session with a server, on which it speaks without being asked (MCP 2025-11-25, listening for messages). */
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import { sessionAmong } from '../bridge/mark.ts'
 import { streamAcross } from '../bridge/streams.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
@@ -9,7 +10,6 @@ import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isForgotten, knowsSession } from './forgetting.ts'
 import { openFor } from './partner.ts'
-import { type Reached, talkAt } from './reached.ts'
 import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from './stream-source.ts'
 
 /** Said by servers that have no streams. Anything else may pass: another stream is open, too much is asked, it is ill. */

@@ -1,8 +1,6 @@
 /** A request that has been admitted for one server: finds the server, and says how its answer is delivered. */
-import type { Conversation, Delivery } from '../bridge/conversation.ts'
-import type { CompiledConfig } from '../contract/compiled.ts'
-import type { Admitted, AskedUpstream } from '../contract/principal.ts'
-import type { UpstreamConfig } from '../contract/upstream.ts'
+import type { Reached } from '../bridge/conversation.ts'
+import type { AskedUpstream } from '../contract/principal.ts'
 import { problem } from '../errors.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { admittedIn, askPlanned } from '../gateway/admission.ts'
@@ -10,25 +8,13 @@ import { answer } from '../gateway/answer.ts'
 import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
-import type { UpstreamLink } from '../upstream/link.ts'
+import type { Delivery } from '../upstream/reception.ts'
 import type { Client } from './client.ts'
 import { ownerOf, sessionClient, statelessClient } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import type { Part } from './each-server.ts'
 import { linkFor } from './link-for.ts'
 import { paramsWithoutTasks } from './tasks.ts'
-
-/** A request that has been admitted, and the server that it is for. */
-export interface Reached {
-  readonly passage: Passage
-  readonly config: CompiledConfig
-  readonly upstream: UpstreamConfig
-  readonly link: UpstreamLink
-  readonly admitted: Admitted
-  readonly client: Client
-  /** Aborts when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal
-}
 
 /** Asks the principal for a request that the policy has no say in, and finds its server. */
 export async function reach(
@@ -65,10 +51,6 @@ export async function reach(
 /** The same words for a server that does not exist and one that this grant may not reach. */
 export function unreachable(): Response {
   return problem(404, 'Not found', 'There is no server of this name that this grant may reach.')
-}
-
-export function talkAt({ passage, client, link, admitted, signal }: Reached): Conversation {
-  return { passage, client, link, known: admitted.upstream, signal }
 }
 
 /** Whose part of the work for several servers it is. */

@@ -3,7 +3,6 @@
  * tool is, in the one question to the principal, and answered in the protocol's own words.
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import type { Delivery } from '../bridge/conversation.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
 import type { Admitted } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
@@ -20,7 +19,7 @@ import { SESSION_META_KEY } from '../gateway/session-handle.ts'
 import { isObject } from '../json.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import { isRefunded } from '../upstream/problem.ts'
-import type { Ending } from '../upstream/reception.ts'
+import type { Delivery, Ending } from '../upstream/reception.ts'
 import { type Client, sessionClient, statelessClient } from './client.ts'
 import { deliver, refused, rpcFailure, settledFrom } from './deliver.ts'
 import { linkFor } from './link-for.ts'

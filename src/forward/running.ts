@@ -5,7 +5,7 @@
 import { isLiteral } from '../exact-json.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { Cancellation } from '../upstream/cancellation.ts'
-import type { SessionNames } from '../upstream/notify.ts'
+import type { SessionNames } from '../contract/upstream.ts'
 import type { RpcId } from '../upstream/rpc.ts'
 import type { LongRequest } from '../upstream/watchdog.ts'
 

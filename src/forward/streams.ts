@@ -1,7 +1,9 @@
 /** Event streams of one upstream server: its own events, and what the gateway itself has to say, in one. */
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import { subscribeAcross } from '../bridge/streams.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { answer } from '../gateway/answer.ts'
 import { closeQuietly, openFeed } from '../gateway/feed.ts'
 import { sessionEvent } from '../gateway/feed-events.ts'
@@ -14,7 +16,7 @@ import { splitMarked } from '../upstream/event-marks.ts'
 import { declaredOf } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { type IdPair, restored } from '../upstream/id-pair.ts'
-import { problemOf, type UpstreamProblem } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
@@ -25,7 +27,7 @@ import { rpcFailure } from './deliver.ts'
 import { sourceOf } from './own-stream.ts'
 import { findPartner } from './partner.ts'
 import { Pauses } from './pauses.ts'
-import { outgoing, type Reached, reach, talkAt } from './reached.ts'
+import { outgoing, reach } from './reached.ts'
 import {
   isSource,
   letGo,

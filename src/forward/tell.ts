@@ -1,18 +1,19 @@
 /** Passes on what is not answered: a client's notifications, and its answers to requests of the server. */
+import { type Reached, talkAt } from '../bridge/conversation.ts'
 import { sessionAmong } from '../bridge/mark.ts'
 import { crossing } from '../bridge/notifications.ts'
 import type { AskedUpstream } from '../contract/principal.ts'
+import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { Message } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { isObject } from '../json.ts'
 import { log } from '../log.ts'
 import { aboutQuestion } from '../upstream/asker.ts'
-import { notify, type SessionNames } from '../upstream/notify.ts'
-import { describe, type UpstreamProblem } from '../upstream/problem.ts'
+import { notify } from '../upstream/notify.ts'
+import { describe } from '../upstream/problem.ts'
 import { isRpcId } from '../upstream/rpc.ts'
 import { forget } from './partner.ts'
-import { type Reached, talkAt } from './reached.ts'
 import { type RunningRequest, runningAs } from './running.ts'
 
 type Told = Extract<Message, { kind: 'notification' | 'response' }>

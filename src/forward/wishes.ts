@@ -3,9 +3,9 @@
  * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
  * in a session that takes the place of another.
  */
-import type { Conversation, Delivery } from '../bridge/conversation.ts'
+import type { Conversation } from '../bridge/conversation.ts'
 import type { Wish, Wishes } from '../contract/principal.ts'
-import type { UpstreamConfig } from '../contract/upstream.ts'
+import type { SessionNames, UpstreamConfig } from '../contract/upstream.ts'
 import { afterAnswer } from '../gateway/admission.ts'
 import { type Passage, principalOf } from '../gateway/passage.ts'
 import { isObject } from '../json.ts'
@@ -13,8 +13,8 @@ import { log } from '../log.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import type { SessionNames } from '../upstream/notify.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
+import type { Delivery } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isWatchable } from './watchable.ts'
 

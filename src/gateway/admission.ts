@@ -12,7 +12,6 @@ import {
   isOnRecord,
 } from '../contract/principal.ts'
 import { errorName, log } from '../log.ts'
-import { CROWDED_RETRY_SECONDS } from '../native/crowded.ts'
 import { countFailure } from './failures.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
@@ -162,3 +161,6 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
       }
   }
 }
+
+/** How long a client waits before it is worth while to ask again whether a session has ended. */
+export const CROWDED_RETRY_SECONDS = 60

@@ -1,6 +1,7 @@
 /** Which client a message of the stateless era is from. PURE. */
 import { CLIENT_INFO_META_KEY } from '@modelcontextprotocol/server'
-import { type ClientName, clientNamed } from '../audit/client.ts'
+import { clientNamed } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import { isObject } from '../json.ts'
 
 /**

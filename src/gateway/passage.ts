@@ -1,5 +1,5 @@
 /** One request on its way through the gateway, and the principal that it is asked of. */
-import type { ClientName } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import type { Env } from '../env.ts'
 import { principalObject } from '../objects.ts'
 import type { Lost } from './as-written.ts'

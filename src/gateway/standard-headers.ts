@@ -3,6 +3,7 @@
  * whoever acts on the body mean the same call (MCP 2026-07-28, Streamable HTTP, standard request headers).
  * PURE.
  */
+import { decodeHeaderValue } from '../base/header-value.ts'
 import { codes, type Refusal } from './jsonrpc.ts'
 import type { MessageHeaders } from './message.ts'
 
@@ -30,23 +31,6 @@ export function standardHeaderRefusal(
   const inHeader = decodeHeaderValue(headers.name)
   if (inHeader === null) return mismatch('the header Mcp-Name is not valid Base64 inside =?base64?…?=')
   return inHeader === inBody ? null : mismatch(`the header Mcp-Name and params.${source} are not the same`)
-}
-
-/**
- * A header's value, which is wrapped as `=?base64?…?=` where it would not survive as plain text. Null where
- * the wrapping is there and its content is not Base64 of UTF-8.
- */
-export function decodeHeaderValue(value: string): string | null {
-  const text = value.trim()
-  const wrapped = /^=\?base64\?(.*)\?=$/i.exec(text)?.[1]
-  if (wrapped === undefined) return text
-  if (wrapped.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(wrapped)) return null
-  try {
-    const bytes = Uint8Array.from(atob(wrapped), (char) => char.charCodeAt(0))
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return null
-  }
 }
 
 function mismatch(what: string): Refusal {

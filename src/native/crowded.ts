@@ -1,9 +1,7 @@
 /** What is said where a grant has all the sessions that it may have. PURE. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { CROWDED_RETRY_SECONDS } from '../gateway/admission.ts'
 import { failure } from './result.ts'
-
-/** How long a client waits before it is worth while to ask again whether a session has ended. */
-export const CROWDED_RETRY_SECONDS = 60
 
 export function crowdedResult(max: number): CallToolResult {
   const text =

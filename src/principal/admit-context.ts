@@ -1,5 +1,5 @@
 /** What the steps of an admission share. */
-import type { ClientName } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import type { Grant } from '../contract/grant.ts'
 import type { RememberedRows } from './remembered.ts'

@@ -1,5 +1,5 @@
 /** The session step: where a request belongs is kept alive, and what begins has room. */
-import type { ClientName } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import type { AdmitRequest } from '../contract/principal.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
 import type { AdmitContext } from './admit-context.ts'

@@ -1,6 +1,6 @@
 /** The rows of table `approvals`: read, shown, and told of to the tenant. Synchronous SQL, in the caller's transaction. */
-import type { ClientName } from '../audit/client.ts'
 import { type ApprovalState, type ApprovalView, stateAt } from '../contract/approvals.ts'
+import type { ClientName } from '../contract/client.ts'
 import { queueAnnouncement } from './announcements.ts'
 
 export interface ApprovalRow extends Record<string, SqlStorageValue> {

@@ -3,7 +3,6 @@
  * is in the caller's transaction, together with what the tenant is to be told of it.
  */
 import { approvalId, approvalUrl } from '../approvals/id.ts'
-import type { ClientName } from '../audit/client.ts'
 import {
   type ApprovalAsked,
   type ApprovalView,
@@ -11,6 +10,7 @@ import {
   MOST_PENDING_APPROVALS,
   MOST_REOPENINGS,
 } from '../contract/approvals.ts'
+import type { ClientName } from '../contract/client.ts'
 import type { CallRecord, StoppedCall } from '../contract/principal.ts'
 import { noteAsker } from './approval-askers.ts'
 import { keepContent } from './approval-contents.ts'

@@ -1,4 +1,4 @@
-import type { ClientName } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import { type CallOutcomeKind, type CallRecord, MOST_SETTLED, type Settled } from '../contract/principal.ts'
 import { refund, type Taken } from '../policy/counting.ts'
 import type { Shadow } from '../policy/model.ts'

@@ -6,8 +6,7 @@
 import { contextOf } from '../approvals/sealed-content.ts'
 import type { Grant } from '../contract/grant.ts'
 import type { ResealAnswer } from '../contract/principal.ts'
-import { sealAgain, sealedPrefix, secretKeys } from '../secrets/seal.ts'
-import { storeTokenContext } from './sessions-evidence.ts'
+import { sealAgain, sealedPrefix, secretKeys, storeTokenContext } from '../secrets/seal.ts'
 import type { PrincipalState } from './state.ts'
 
 /** Values that are sealed anew by one question; the rest is left. */

@@ -12,11 +12,6 @@ export interface SubjectLogout {
   readonly logout: number
 }
 
-/** What a session's store was told at its login is for this place alone: moved, or with the store moved, it does not open. */
-export function storeTokenContext(tenant: string, grant: string, store: string, origin: string): string {
-  return `${tenant}/${grant}/session/${store}/${origin}`
-}
-
 /** Part of the transaction that logs the session in. */
 export function keepEvidence(sql: SqlStorage, session: string, evidence: LoginEvidence): void {
   if (evidence.kind === 'jwt') {

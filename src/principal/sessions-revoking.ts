@@ -5,9 +5,8 @@
 import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
-import { type OpenFailure, open, SealedTextError, secretKeys } from '../secrets/seal.ts'
-import { revokeCustomerToken } from '../session/magento.ts'
-import { storeTokenContext } from './sessions-evidence.ts'
+import { type OpenFailure, open, SealedTextError, secretKeys, storeTokenContext } from '../secrets/seal.ts'
+import { revokeCustomerToken } from '../session/magento-revoking.ts'
 
 export const MOST_REVOCATION_TRIES = 4
 export const REVOCATION_RETRY_MS = 60_000

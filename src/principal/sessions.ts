@@ -1,5 +1,5 @@
 /** Sessions: logins of this principal. Each acts for one account, and ends once (ending.ts). */
-import type { ClientName } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import type { EndReason, SessionView } from '../contract/principal.ts'
 
 /** A live session of this principal. */

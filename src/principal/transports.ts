@@ -1,5 +1,6 @@
 /** Transports: the connections of session-era clients, named by `Mcp-Session-Id`. A login may come and go on one. */
-import { type ClientName, clientNamed } from '../audit/client.ts'
+import { clientNamed } from '../audit/client.ts'
+import type { ClientName } from '../contract/client.ts'
 import { isObject } from '../json.ts'
 import { endUpstreamsOfOwner } from './upstream-sessions.ts'
 import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'

@@ -132,3 +132,8 @@ function parse(sealed: string): { id: string; iv: Uint8Array; ciphertext: Uint8A
 function algorithm(iv: Uint8Array, context: string): SubtleCryptoEncryptAlgorithm {
   return { name: 'AES-GCM', iv, additionalData: new TextEncoder().encode(context) }
 }
+
+/** What a session's store was told at its login is for this place alone: moved, or with the store moved, it does not open. */
+export function storeTokenContext(tenant: string, grant: string, store: string, origin: string): string {
+  return `${tenant}/${grant}/session/${store}/${origin}`
+}

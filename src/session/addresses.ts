@@ -2,13 +2,6 @@
 import { allowsPrivate, checkAddress } from '../admin/resolve.ts'
 import type { TenantDocument } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import { addressProblem } from '../upstream/address.ts'
-
-/** Whether a URL's host, as written, is none that this deployment reaches. */
-export function isPrivateHost(url: URL, env: Env): boolean {
-  if (allowsPrivate(env)) return false
-  return url.protocol !== 'https:' || addressProblem(url) !== null
-}
 
 export type IdentityAddresses =
   | { readonly kind: 'fine' }

@@ -11,9 +11,9 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose'
+import { isPrivateHost } from '../admin/resolve.ts'
 import type { JwtIssuer, TenantSettings } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import { isPrivateHost } from './addresses.ts'
 import { readBounded } from './bounded.ts'
 
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */

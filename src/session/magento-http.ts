@@ -1,7 +1,7 @@
 /** One request to a store's REST API: bounded in time and size, never redirected, and quiet about what it carries. */
+import { isPrivateHost } from '../admin/resolve.ts'
 import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import { isPrivateHost } from './addresses.ts'
 import { readBounded } from './bounded.ts'
 
 /** For the whole answer. A shop checks a password within a second or two. */

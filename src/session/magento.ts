@@ -8,6 +8,7 @@ import type { Env } from '../env.ts'
 import { accountId } from '../legiti/fields.ts'
 import { log } from '../log.ts'
 import { askMagento, type MagentoAnswer } from './magento-http.ts'
+import { revokeCustomerToken } from './magento-revoking.ts'
 import type { Proof } from './providers.ts'
 
 export type MagentoKind = 'customer' | 'admin'
@@ -103,22 +104,6 @@ async function customerOf(
     return null
   }
   return accountId.safeParse(`${store.account_prefix}${customer.data.id}`).data ?? null
-}
-
-/**
- * Ends what the store calls the customer's tokens: all of them, for it knows no smaller measure. Null when that is done,
- * or was; otherwise why another try makes sense.
- */
-export async function revokeCustomerToken(
-  env: Env,
-  store: MagentoStore,
-  token: string,
-): Promise<string | null> {
-  const path = '/integration/customer/revoke-customer-token'
-  const answer = await askMagento(env, store, { method: 'POST', path, token, body: {} })
-  if (answer.kind === 'failed') return answer.why === 'address' ? null : answer.why
-  // Whatever else it answers, it has heard: 401 says that the token is no good any more.
-  return answer.status >= 500 || answer.status === 429 ? `http_${answer.status}` : null
 }
 
 function refusalOf(answer: MagentoAnswer, store: MagentoStore, claimed: string | null): MagentoProof {

@@ -1,6 +1,7 @@
 /** What can be wrong with an upstream's answer. PURE. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { errorName } from '../log.ts'
-import { problemOf, type UpstreamProblem } from './problem.ts'
+import { problemOf } from './problem.ts'
 import { EventTooLargeError } from './sse.ts'
 
 /** Ends the reading of a body. */

@@ -1,8 +1,8 @@
 /** Reads the body of an upstream's answer, piece by piece: bounded in size and in time. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { BodyProblem, brokeOff, noRoom, problemFrom, tooLarge } from './answer-problems.ts'
 import type { Hold } from './http.ts'
 import { isBlank } from './json-bytes.ts'
-import type { UpstreamProblem } from './problem.ts'
 
 /**
  * After so much of a body others get their turn: while it is read as fast as it comes, the isolate looks at no other

@@ -1,10 +1,11 @@
 /** Asks an upstream whether it speaks the stateless era. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
 import { declaredIn } from './declared.ts'
 import { learnDeclared, learnEras } from './health.ts'
 import { discard, isJson, problemIn, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
-import { problemOf, type UpstreamProblem } from './problem.ts'
+import { problemOf } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
 import type { RpcMessage } from './rpc.ts'

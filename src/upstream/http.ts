@@ -2,6 +2,7 @@
  * One HTTP request to an upstream: within the breaker, the cap and the time that it has, and never to where the
  * upstream would redirect it.
  */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { HOP_HEADER } from '../hops.ts'
 import { errorName } from '../log.ts'
 import { abandonment, takenBack } from './answer-problems.ts'
@@ -9,7 +10,7 @@ import type { Cancellation } from './cancellation.ts'
 import { upstreamRequestHeaders } from './headers.ts'
 import { enter, enterAside } from './health.ts'
 import type { UpstreamLink } from './link.ts'
-import { problemOf, type UpstreamProblem } from './problem.ts'
+import { problemOf } from './problem.ts'
 import { lookedAt } from './refusal.ts'
 import type { HeaderChoices } from './request-headers.ts'
 import { type LongRequest, Watchdog } from './watchdog.ts'

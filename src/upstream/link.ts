@@ -1,9 +1,9 @@
 /** An upstream server as one request may use it: its configuration, its credentials opened, and who waits. */
-import type { UpstreamConfig } from '../contract/upstream.ts'
+import type { UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
 import { errorName, log } from '../log.ts'
 import { openHeaders } from './credentials.ts'
-import { problemOf, type UpstreamProblem } from './problem.ts'
+import { problemOf } from './problem.ts'
 
 export interface UpstreamLink {
   readonly env: Env

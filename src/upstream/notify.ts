@@ -1,16 +1,11 @@
 /** Messages to an upstream server that are not answered: notifications, answers, cancellations. */
+import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { verdictOn } from './forgotten.ts'
 import { discard, rejection, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
 import { inOwnWords } from './own-words.ts'
-import type { UpstreamProblem } from './problem.ts'
 import { refusalText } from './refusal.ts'
 import { requestHeaders } from './request-headers.ts'
-
-export interface SessionNames {
-  readonly id: string | null
-  readonly protocolVersion: string
-}
 
 /** Notifications about a request that is open, or about the session itself. */
 export const along: ReadonlySet<unknown> = new Set([

@@ -1,7 +1,7 @@
 /** What a server says of its refusal, for its administrator: unless that repeats what nobody is to be shown. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isObject } from '../json.ts'
 import type { Hold } from './http.ts'
-import type { UpstreamProblem } from './problem.ts'
 import { refusalText } from './refusal.ts'
 
 const MOST_CHARS = 500

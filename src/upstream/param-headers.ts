@@ -2,7 +2,7 @@
  * The headers in which a stateless-era client repeats arguments of a tool that asks for it with `x-mcp-header`
  * (MCP 2026-07-28, Streamable HTTP, "Custom headers from tool parameters"). PURE.
  */
-import { decodeHeaderValue } from '../gateway/standard-headers.ts'
+import { decodeHeaderValue } from '../base/header-value.ts'
 import { isObject } from '../json.ts'
 import { pointer } from '../policy/problem.ts'
 import { isInexact } from './exact.ts'

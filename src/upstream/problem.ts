@@ -1,30 +1,6 @@
 /** Why an upstream gave no usable answer, and what an agent is told of it. PURE. */
 import type { CallOutcomeKind } from '../contract/principal.ts'
-import type { UpstreamFailure } from '../contract/upstream.ts'
-
-export interface UpstreamProblem {
-  readonly failure:
-    | UpstreamFailure
-    | 'busy'
-    | 'resting'
-    | 'misconfigured'
-    | 'cancelled'
-    /** It asked the client for something that the client could not or did not give. */
-    | 'unanswered'
-    /** It was not waited for, for others' sake. */
-    | 'slow'
-    /** It has not declared the capability, so it was not asked. */
-    | 'undeclared'
-  /** What happened, as the end of a sentence that begins with the server's name. */
-  readonly message: string
-  /** Nothing was sent, or what was sent was refused for our sake: the call surely did not happen. */
-  readonly isUndone: boolean
-  /** HTTP status of the upstream, or null where it sent none. */
-  readonly status: number | null
-  readonly retryAfterSeconds: number | null
-  /** The server's own words. For an administrator alone: never for an agent, nor the log. */
-  readonly detail?: string
-}
+import type { UpstreamProblem } from '../contract/upstream.ts'
 
 export type UpstreamErrorCode =
   | 'upstream_unavailable'

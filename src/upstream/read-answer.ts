@@ -1,9 +1,9 @@
 /** Reads the whole answer to a request, for what must be looked at before it is passed on. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { endedEarly, notRpc, problemFrom, tooLarge, wrongId } from './answer-problems.ts'
 import { BodyReader, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import { inOwnWords } from './own-words.ts'
-import type { UpstreamProblem } from './problem.ts'
 import { errorUnder } from './refusal.ts'
 import { answers, asAnswer, isRequest, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventWatch } from './watch.ts'

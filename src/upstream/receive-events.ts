@@ -1,11 +1,10 @@
 /** Answers that come as an event stream: passed on as they come, watched for the answer, ended with one. */
-
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { BodyProblem, endedEarly, hungUp, problemFrom, unansweredInTime } from './answer-problems.ts'
 import { BodyReader } from './body.ts'
 import type { Hold } from './http.ts'
 import { restored } from './id-pair.ts'
 import { PassedStream, passing } from './passed-stream.ts'
-import type { UpstreamProblem } from './problem.ts'
 import {
   abandoned,
   type Ending,

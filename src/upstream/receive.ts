@@ -2,6 +2,7 @@
  * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import { withClientId } from './answer-ids.ts'
 import { notRpc, problemFrom, wrongId } from './answer-problems.ts'
 import { askedIn } from './asker.ts'
@@ -10,7 +11,6 @@ import { discard, type Hold, isJson, problemIn } from './http.ts'
 import { restored } from './id-pair.ts'
 import { OPEN_BRACKET } from './json-bytes.ts'
 import { inOwnWords } from './own-words.ts'
-import type { UpstreamProblem } from './problem.ts'
 import { ArrayReader, answerInArray } from './receive-array.ts'
 import { passEvents, receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'

@@ -1,7 +1,7 @@
 /** How an answer is passed on, and how that ends. PURE. */
+import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { Marked } from './event-marks.ts'
 import type { IdPair } from './id-pair.ts'
-import type { UpstreamProblem } from './problem.ts'
 import type { RpcId, RpcMessage } from './rpc.ts'
 
 /** How an answer ended. */
@@ -93,3 +93,6 @@ export function messageEvent(message: object): string {
 export function eventOf(json: string): string {
   return `event: message\ndata: ${json}\n\n`
 }
+
+/** What the client is told, and who hears how it went. */
+export type Delivery = Omit<Reception, 'id' | 'client' | 'asker' | 'mayResume'>

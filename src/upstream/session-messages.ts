@@ -1,7 +1,8 @@
 /** What a session is told about a request of it that is open: that it goes on, or that nobody waits. */
+import type { SessionNames } from '../contract/upstream.ts'
 import { type Hold, type Sent, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'
-import { notify, type SessionNames } from './notify.ts'
+import { notify } from './notify.ts'
 import { requestHeaders } from './request-headers.ts'
 
 /** The rest of a stream that ended early: it is still the same call, so it keeps its place, and its time goes on. */

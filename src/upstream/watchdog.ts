@@ -2,7 +2,8 @@
  * Bounds one request to an upstream in time. One timer at a time: it looks when it rings how long ago something
  * was last heard, so that a piece of a body costs no timer.
  */
-import { problemOf, type UpstreamProblem } from './problem.ts'
+import type { UpstreamProblem } from '../contract/upstream.ts'
+import { problemOf } from './problem.ts'
 
 /** It first looks so soon, because the bounds change once an answer begins: a timer that rings by then need not be set anew. */
 const FIRST_LOOK_MS = 2_000

@@ -1,7 +1,7 @@
 /** One stream of many: how often servers are opened for it. */
 import { afterEach, expect, test, vi } from 'vitest'
+import type { Reached } from '../../src/bridge/conversation.ts'
 import { MergedStream } from '../../src/forward/many-sources.ts'
-import type { Reached } from '../../src/forward/reached.ts'
 
 afterEach(() => vi.useRealTimers())
 

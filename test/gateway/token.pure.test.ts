@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { decodeHeaderValue } from '../../src/base/header-value.ts'
 import { isDeeperThan } from '../../src/gateway/depth.ts'
-import { decodeHeaderValue } from '../../src/gateway/standard-headers.ts'
 import { bearerToken, isName, parseToken, withCheck } from '../../src/gateway/token.ts'
 import { isLoopback } from '../../src/loopback.ts'
 

@@ -7,9 +7,14 @@ import { notes, proofs } from './proofs.ts'
 import { settingsOf } from './settings-of.ts'
 
 const tests = import.meta.glob<string>('../**/*.test.ts', { query: '?raw', import: 'default', eager: true })
-const [environment = ''] = Object.values(
-  import.meta.glob<string>('../../src/env.ts', { query: '?raw', import: 'default', eager: true }),
-)
+/** Bindings, and variables and secrets. */
+const environment = Object.values(
+  import.meta.glob<string>('../../src/{env,base/settings}.ts', {
+    query: '?raw',
+    import: 'default',
+    eager: true,
+  }),
+).join('\n')
 
 /** What a document is of, by the route that takes it. */
 const documents: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
 /** The two ends of an answer in tests: an upstream's response, piece by piece, and what is made of it. */
 import { env } from 'cloudflare:workers'
-import type { UpstreamConfig } from '../../src/contract/upstream.ts'
+import type { UpstreamConfig, UpstreamProblem } from '../../src/contract/upstream.ts'
 import type { Env } from '../../src/env.ts'
 import type { Hold } from '../../src/upstream/http.ts'
 import type { UpstreamLink } from '../../src/upstream/link.ts'
-import { codeOf, type UpstreamProblem } from '../../src/upstream/problem.ts'
+import { codeOf } from '../../src/upstream/problem.ts'
 import { receive } from '../../src/upstream/receive.ts'
 import type { Ending, Reception } from '../../src/upstream/reception.ts'
 import { Watchdog } from '../../src/upstream/watchdog.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeHeaderValue } from '../../src/gateway/standard-headers.ts'
+import { decodeHeaderValue } from '../../src/base/header-value.ts'
 import {
   declaredParamHeaders,
   encodeHeaderValue,

@@ -1,15 +1,11 @@
 /** A server's own words on a refusal: for its administrator, and never what was sent. */
 import { describe, expect, test } from 'vitest'
+import type { UpstreamProblem } from '../../src/contract/upstream.ts'
 import type { Hold } from '../../src/upstream/http.ts'
 import { problemIn } from '../../src/upstream/http.ts'
 import type { UpstreamLink } from '../../src/upstream/link.ts'
 import { inOwnWords } from '../../src/upstream/own-words.ts'
-import {
-  forAdministrators,
-  describe as inWords,
-  problemOf,
-  type UpstreamProblem,
-} from '../../src/upstream/problem.ts'
+import { forAdministrators, describe as inWords, problemOf } from '../../src/upstream/problem.ts'
 import { Watchdog } from '../../src/upstream/watchdog.ts'
 
 const linkOf = () => ({ credentials: {} }) as unknown as UpstreamLink
