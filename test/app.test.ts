@@ -2,9 +2,9 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../src/app.ts'
+import { HOP_HEADER, hopsOnward } from '../src/base/hops.ts'
 import { DEMO_ROOT_TOKEN } from '../src/demo/token.ts'
 import type { Env } from '../src/env.ts'
-import { HOP_HEADER, hopsOnward } from '../src/hops.ts'
 import { auditDb, makeAuditTables } from './support/audit.ts'
 import { DEMO_TOKEN, fresh, request } from './support/gateway.ts'
 

@@ -31,7 +31,7 @@ const pure = [
   'upstream/languages.ts',
   'upstream/encoded-text.ts',
   'upstream/object-outline.ts',
-  'upstream/invisible.ts',
+  'base/invisible.ts',
   'upstream/address.ts',
   'upstream/exact.ts',
   'upstream/breaker.ts',

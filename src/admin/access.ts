@@ -1,10 +1,10 @@
 /** Reads the person's address from the JWT of Cloudflare Access, checked as its documentation asks. */
 import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { asciiLowerCase } from '../ascii.ts'
+import { asciiLowerCase } from '../base/ascii.ts'
+import { errorName, log } from '../base/log.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { AccessApplication } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
-import { isLoopback } from '../loopback.ts'
 
 const HEADER = 'cf-access-jwt-assertion'
 const LONGEST_JWT = 16 * 1024

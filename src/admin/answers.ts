@@ -1,8 +1,6 @@
 /** Turns results of a tenant's object into answers of the administration API. */
 import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
-import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
-import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import type { Call } from './route.ts'
 

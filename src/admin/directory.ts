@@ -1,7 +1,7 @@
 /** The administration API of the deployment: which tenants there are. */
 import * as z from 'zod/v4'
+import { errorName, log } from '../base/log.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
 import { tenantDirectory, tenantObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at, page } from './answers.ts'

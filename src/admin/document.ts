@@ -1,6 +1,6 @@
 /** The body of a PUT: a document of at most 1 MiB, JSON or, where that is taken, YAML. */
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
-import { problem } from '../errors.ts'
+import { problem } from '../base/errors.ts'
 import { MAX_JSON_DEPTH } from '../gateway/body.ts'
 import { isDeeperThan } from '../gateway/depth.ts'
 

@@ -3,10 +3,9 @@
  * material of its secrets is stored, sealed, before the work is done, and the answer afterwards. A request whose answer
  * was lost half-way is therefore done again with the same secrets, and has the same answer.
  */
-
-import { problem } from '../errors.ts'
+import { problem } from '../base/errors.ts'
+import { sha256Hex } from '../base/sha256.ts'
 import { openOrNull, repeatContext, seal, secretKeys } from '../secrets/seal.ts'
-import { sha256Hex } from '../sha256.ts'
 import type { Call, Route } from './route.ts'
 
 const keyPattern = /^[\x21-\x7e]{1,200}$/

@@ -1,6 +1,6 @@
 /** The administration API in OpenAPI 3.1, made of the routes themselves. */
 import * as z from 'zod/v4'
-import { identity } from '../version.ts'
+import { identity } from '../base/version.ts'
 import type { AnswerSpec, Route } from './route.ts'
 
 type Json = Readonly<Record<string, unknown>>

@@ -3,8 +3,8 @@
  * again.
  */
 import * as z from 'zod/v4'
+import { problem } from '../base/errors.ts'
 import type { Destination, ListedEvent } from '../contract/outbox.ts'
-import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'

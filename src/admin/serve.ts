@@ -3,11 +3,11 @@
  * work. A caller who may not know whether a tenant exists gets the same bytes whether it does or not.
  */
 import type { Hono } from 'hono'
+import { problem } from '../base/errors.ts'
+import { isLocalDemo } from '../base/local-switches.ts'
 import type { Expected } from '../contract/tenant.ts'
-import { isLocalDemo } from '../demo/switch.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
 import type { WorkerContext } from '../env.ts'
-import { problem } from '../errors.ts'
 import { tenantObject } from '../objects.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem } from '../policy/problem.ts'

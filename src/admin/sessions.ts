@@ -3,11 +3,11 @@
  * as any other does: once, with its streams, and with one logout for Legiti.
  */
 import * as z from 'zod/v4'
+import { problem } from '../base/errors.ts'
+import { isDemo } from '../base/local-switches.ts'
 import type { SessionView } from '../contract/principal.ts'
-import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
-import { problem } from '../errors.ts'
 import { isName } from '../gateway/token.ts'
 import { accountId } from '../legiti/fields.ts'
 import { principalObject, type TenantStub } from '../objects.ts'

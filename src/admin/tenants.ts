@@ -1,11 +1,11 @@
 /** The administration API of a tenant itself: its settings. */
 import * as z from 'zod/v4'
+import { problem } from '../base/errors.ts'
+import { isDemo } from '../base/local-switches.ts'
 import { type TenantDocument, tenantDocument } from '../contract/config.ts'
 import type { DeletionView, TenantView } from '../contract/tenant.ts'
 import { demoDocument } from '../demo/demo.ts'
-import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
-import { problem } from '../errors.ts'
 import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../session/addresses.ts'
 import { at, demoKeeps, invalid, refusal, tagged, toldOf } from './answers.ts'

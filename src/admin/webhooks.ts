@@ -1,7 +1,7 @@
 /** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
+import { problem } from '../base/errors.ts'
 import { type MessageView, messageStates, type WebhookView } from '../contract/webhooks.ts'
-import { problem } from '../errors.ts'
 import { whyOff } from '../native/deployed.ts'
 import { object } from '../policy/fragments.ts'
 import { webhookSchema, webhookUrlProblem } from '../tenant/webhook-document.ts'

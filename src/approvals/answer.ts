@@ -1,9 +1,9 @@
 /** What an agent is told of a call that a person must approve. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { type ApprovalView, MOST_REOPENINGS } from '../contract/approvals.ts'
 import type { HeldAnswer } from '../contract/principal.ts'
 import { statelessClient } from '../forward/client.ts'
-import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { failure } from '../native/result.ts'
 import { hasBeenAsked, QUESTION } from './ask.ts'

@@ -1,11 +1,11 @@
 /** Asks the principal for a call that a person may have to approve. */
+import { isObject } from '../base/json.ts'
+import { errorName, log } from '../base/log.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { HeldAnswer } from '../contract/principal.ts'
 import { askPlanned, type Planned } from '../gateway/admission.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { type Passage, principalOf } from '../gateway/passage.ts'
-import { isObject } from '../json.ts'
-import { errorName, log } from '../log.ts'
 import type { Answers } from './continuation.ts'
 import { grantOfApproval } from './id.ts'
 

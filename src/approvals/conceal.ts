@@ -4,7 +4,7 @@
  * A path that cannot be followed conceals the value at which it stops: an agent that sends `card` as a text, or as a list,
  * must not be able to show what a path to `card.number` conceals.
  */
-import { isObject, type JsonType, jsonType } from '../json.ts'
+import { isObject, type JsonType, jsonType } from '../base/json.ts'
 import { type ConcealedPath, formatPath, type Step } from '../policy/path.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>

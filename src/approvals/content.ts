@@ -2,9 +2,9 @@
  * What an approver is shown of a call that waits: its arguments with their values, and the `_meta` that rides along, without
  * what is concealed, and no longer than what can be kept. PURE.
  */
+import { parseExact } from '../base/exact-json.ts'
+import { jsonType } from '../base/json.ts'
 import type { ApprovalContent, Omitted } from '../contract/approvals.ts'
-import { parseExact } from '../exact-json.ts'
-import { jsonType } from '../json.ts'
 import { type ConcealedPath, formatPath } from '../policy/path.ts'
 import { type Concealed, conceal, type JsonObject } from './conceal.ts'
 

@@ -2,8 +2,8 @@
  * What ties the answers to a server's questions to the call that was asked (MCP 2026-07-28, multi round-trip requests): the
  * `requestState` that the server gave, as SHA-256. A server that gives none is told apart by nothing but the call itself.
  */
-import { isObject } from '../json.ts'
-import { sha256Hex } from '../sha256.ts'
+import { isObject } from '../base/json.ts'
+import { sha256Hex } from '../base/sha256.ts'
 
 /** Of a server that gives no state: whatever brings answers goes on. No digest looks like it. */
 const STATELESS = 'answers'

@@ -3,8 +3,8 @@
  * with keys of the tenant's own that are derived from the deployment's (HKDF, RFC 5869), the current one's first. Without
  * keys it is their SHA-256. It stays in the principal: what people see is the audit trail's (audit/arguments-hmac.ts).
  */
-import { canonicalDigest } from '../canonical-digest.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalDigest } from '../base/canonical-digest.ts'
+import { canonicalJson } from '../base/canonical-json.ts'
 import type { Env } from '../env.ts'
 import { secretKeys } from '../secrets/seal.ts'
 

@@ -1,5 +1,5 @@
 /** Who can be sent to a link. PURE. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 
 /** The first revision that knows elicitation by URL. */
 const URL_ELICITATION_SINCE = '2025-11-25'

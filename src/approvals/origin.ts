@@ -1,6 +1,6 @@
 /** Where people find a tenant's pages: what a link that is given to somebody begins with. PURE. */
+import { isLocalRequest } from '../base/loopback.ts'
 import { type HostSettings, publicHostOf, tenantOfHost } from '../gateway/hosts.ts'
-import { isLocalRequest } from '../loopback.ts'
 
 /** The variables that say so. */
 export type OriginSettings = HostSettings & { readonly PUBLIC_URL?: string }

@@ -3,8 +3,8 @@
  * key for each tenant that is derived from the deployment's (HKDF, RFC 5869). Whoever has no key can neither look a
  * value up nor compare two tenants.
  */
-import { BASE64URL } from '../base64url.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { BASE64URL } from '../base/base64url.ts'
+import { canonicalJson } from '../base/canonical-json.ts'
 import type { Env } from '../env.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 

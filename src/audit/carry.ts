@@ -8,8 +8,8 @@
  * A crash between any two of them repeats what came after the last transaction; the database keeps the first of two
  * equal rows. So nothing is lost and nothing is doubled.
  */
+import { errorName, log } from '../base/log.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
-import { errorName, log } from '../log.ts'
 import { chainRows } from './chain.ts'
 import { markCheckpoint } from './checkpoints.ts'
 import { markCarried, markFailed, markFrozen, type Progress, readProgress } from './progress.ts'

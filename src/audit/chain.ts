@@ -2,8 +2,8 @@
  * Rows of one log are chained: the hash of each covers the hash before it, so that none can be altered, removed or
  * put in without all later hashes being different. The last one is kept where the rows came from.
  */
+import { sha256Hex } from '../base/sha256.ts'
 import { type AuditRow, canonicalRow, type Log } from '../contract/audit-row.ts'
-import { sha256Hex } from '../sha256.ts'
 
 /** What the first row of a log is chained to. */
 export const GENESIS = ''

@@ -2,9 +2,9 @@
  * What the audit trail says of the program that called: the name and version by which it introduced itself. Untrusted
  * text: any client may say anything of itself, so it names a client and proves nothing. PURE.
  */
+import { unseenIn } from '../base/invisible.ts'
+import { isObject } from '../base/json.ts'
 import type { ClientName } from '../contract/client.ts'
-import { isObject } from '../json.ts'
-import { unseenIn } from '../upstream/invisible.ts'
 
 /** In UTF-16 code units; the longest name that was seen, of a client behind a proxy, has 41. */
 const MOST_NAME = 64

@@ -3,9 +3,9 @@
  * cut to the next row whose hash the log's own object has kept, and unless they come out at that hash, none goes. What
  * was written anew in the database, with all its hashes, therefore stays, and verification finds it.
  */
+import { errorName, log } from '../base/log.ts'
 import type { Checkpoint, Cut, LogEvidence } from '../contract/audit-logs.ts'
 import type { Log, StoredRow } from '../contract/audit-row.ts'
-import { errorName, log } from '../log.ts'
 import { GENESIS, linkHash } from './chain.ts'
 import { markRemoved, readCut, readWalk, type Walk, writeCut, writeWalk } from './cuts.ts'
 import { readLog } from './query.ts'

@@ -5,8 +5,8 @@
  * Logs with old rows are looked at in the order of their names, each in its turn and for its share, whatever becomes of
  * the others; how far the round is, is written down.
  */
+import { errorName, log } from '../base/log.ts'
 import type { Log } from '../contract/audit-row.ts'
-import { errorName, log } from '../log.ts'
 import { type Budget, type CutContext, type CutOutcome, cutLog, removeUpTo } from './cut-log.ts'
 import { readRound, unremoved, writeRound } from './cuts.ts'
 import { asked, StoreError } from './store.ts'

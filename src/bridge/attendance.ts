@@ -3,12 +3,12 @@
  * streams: SDKs send a question there that does not name the call which it is for. It belongs to the call that is under way in the
  * session, where there is one alone; of several nobody can say which, and it is refused at once.
  */
+import { isAnswer, isRequest, type RpcMessage } from '../base/rpc.ts'
 import type { SessionNames } from '../contract/upstream.ts'
 import { decline } from '../upstream/declining.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { isAnswer, isRequest, type RpcMessage } from '../upstream/rpc.ts'
 import type { AttendLine } from './exchange-contract.ts'
 import { LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'

@@ -1,5 +1,5 @@
 /** What a client can be asked for, and what the eras call it. PURE. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,13 +1,13 @@
 /** The Worker's part of a call that an ExchangeObject holds: begins it, goes on with it, passes on what it says. */
+import { codes } from '../base/jsonrpc.ts'
+import { errorName, log } from '../base/log.ts'
+import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import { forget } from '../forward/partner.ts'
 import type { Claim } from '../gateway/identity.ts'
-import { codes } from '../gateway/jsonrpc.ts'
-import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import { abandonment } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { Delivery } from '../upstream/reception.ts'
-import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import {
   ANSWER_MS,

@@ -1,6 +1,6 @@
 /** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
+import type { RpcMessage } from '../base/rpc.ts'
 import type { SessionNames, UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
-import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** Paths of the object's `fetch`. */

@@ -4,11 +4,11 @@
  * keeps what a session watches. An object of the first two kinds serves one exchange and stores nothing: should it die, the exchange is lost, and whoever comes back is told so.
  */
 import { DurableObject } from 'cloudflare:workers'
-import { canonicalDigest } from '../canonical-digest.ts'
+import { canonicalDigest } from '../base/canonical-digest.ts'
+import { parseExact } from '../base/exact-json.ts'
+import { errorName, log } from '../base/log.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
-import { parseExact } from '../exact-json.ts'
-import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import { Attendance } from './attendance.ts'

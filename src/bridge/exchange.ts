@@ -2,10 +2,11 @@
  * One call of a stateless-era client in a session of its upstream, while the upstream may ask the client for
  * something. The upstream's stream stays open from the first request of the client through all of its retries.
  */
+import { isObject } from '../base/json.ts'
+import { codes } from '../base/jsonrpc.ts'
+import { answers, isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isForgotten } from '../forward/forgetting.ts'
-import { codes } from '../gateway/jsonrpc.ts'
-import { isObject } from '../json.ts'
 import { exchangeObjects } from '../objects.ts'
 import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
@@ -14,7 +15,6 @@ import type { UpstreamLink } from '../upstream/link.ts'
 import { notify } from '../upstream/notify.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { answers, isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'
 import { Allowance } from './allowance.ts'
 import { lacking, type Question } from './capabilities.ts'

@@ -7,10 +7,10 @@ import {
   SERVER_INFO_META_KEY,
   SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server'
-import { codes } from '../gateway/jsonrpc.ts'
-import { isObject } from '../json.ts'
-import { STATELESS_VERSION } from '../revisions.ts'
-import { isRpcId, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
+import { isObject } from '../base/json.ts'
+import { codes } from '../base/jsonrpc.ts'
+import { STATELESS_VERSION } from '../base/revisions.ts'
+import { isRpcId, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { lacking, type Question, serverCapabilities } from './capabilities.ts'
 import { changes, logLevels, metaOf, RESOURCE_UPDATED, type RpcRequest, withMeta } from './meta.ts'
 

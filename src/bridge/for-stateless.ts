@@ -3,10 +3,10 @@
  * what comes back. PURE.
  */
 import { LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
-import { codes } from '../gateway/jsonrpc.ts'
-import { isObject } from '../json.ts'
-import { type ClientFacts, envelopeOf } from '../revisions.ts'
-import type { RpcId, RpcMessage } from '../upstream/rpc.ts'
+import { isObject } from '../base/json.ts'
+import { codes } from '../base/jsonrpc.ts'
+import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
+import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import { clientCapabilities, type Question, serverCapabilities } from './capabilities.ts'
 import { changes, metaOf, RESOURCE_UPDATED, type RpcRequest, withMeta } from './meta.ts'
 

@@ -1,5 +1,5 @@
 /** What the Worker and an ExchangeObject say to each other while a request lasts: JSON, a line each. */
-import { parseExact } from '../exact-json.ts'
+import { parseExact } from '../base/exact-json.ts'
 
 /** Holds back whoever writes more than a slow reader has taken. */
 const MOST_WAITING_BYTES = 256 * 1024

@@ -3,8 +3,8 @@
  * client wants to hear its log. It stands where a session with a server of the other era would: the principal keeps it,
  * tells it with every request, and has nobody to tell when it ends, because it has no id. PURE.
  */
+import { STATELESS_VERSION } from '../base/revisions.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
-import { STATELESS_VERSION } from '../revisions.ts'
 import { logLevels } from './meta.ts'
 
 type Known = Pick<UpstreamSession, 'id' | 'protocolVersion'> | null

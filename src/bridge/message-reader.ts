@@ -1,11 +1,11 @@
 /** The messages of an upstream's answer, whether it comes as JSON or as an event stream, even one in pieces. */
+import { type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { BodyProblem, endedEarly, notRpc, tooLarge } from '../upstream/answer-problems.ts'
 import { BodyReader, readUpTo } from '../upstream/body.ts'
 import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
 import { inOwnWords } from '../upstream/own-words.ts'
 import { errorUnder } from '../upstream/refusal.ts'
-import { type RpcId, type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventParser, EventTooLargeError, isMessageType } from '../upstream/sse.ts'
 
 /** What is changed on its way must be held. */

@@ -7,8 +7,8 @@ import {
   SERVER_INFO_META_KEY,
   SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server'
-import { isObject } from '../json.ts'
-import type { RpcId } from '../upstream/rpc.ts'
+import { isObject } from '../base/json.ts'
+import type { RpcId } from '../base/rpc.ts'
 
 /** From the least to the most urgent (RFC 5424, 6.2.1, as MCP has it). */
 export const logLevels: readonly string[] = [

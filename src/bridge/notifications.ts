@@ -1,8 +1,8 @@
 /** Notifications and answers of a client to an upstream of the other era. */
+import { errorName, log } from '../base/log.ts'
+import { rpcMessage } from '../base/rpc.ts'
 import type { Message } from '../gateway/message.ts'
-import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
-import { rpcMessage } from '../upstream/rpc.ts'
 import type { Reached } from './conversation.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
 import { type Answer, paths } from './exchange-contract.ts'

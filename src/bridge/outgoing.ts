@@ -1,5 +1,5 @@
 /** A request as it goes to an upstream server. PURE. */
-import type { RpcId } from '../upstream/rpc.ts'
+import type { RpcId } from '../base/rpc.ts'
 
 /** A request as it goes to the upstream: what was parsed and decided, and nothing else. */
 export interface Outgoing {

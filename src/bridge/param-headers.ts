@@ -1,7 +1,7 @@
 /** The headers in which a server of the stateless era wants arguments of a tool repeated. */
+import { isObject } from '../base/json.ts'
+import { errorName, log } from '../base/log.ts'
 import { lastKnownTools } from '../forward/last-known.ts'
-import { isObject } from '../json.ts'
-import { errorName, log } from '../log.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { paramHeaders } from '../upstream/param-headers.ts'

@@ -1,7 +1,7 @@
 /** Asks a session-era client on the stream of its own request, and collects what it answers in requests of its own. */
+import { isObject } from '../base/json.ts'
+import { errorName, log } from '../base/log.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { isObject } from '../json.ts'
-import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { Question } from './capabilities.ts'

@@ -1,4 +1,4 @@
-import { BASE64URL } from '../base64url.ts'
+import { BASE64URL } from '../base/base64url.ts'
 import { SECRET_BYTES } from './names.ts'
 
 /** What only the client of an exchange is told: 192 random bits, as base64url. */

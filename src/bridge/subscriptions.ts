@@ -2,7 +2,7 @@
  * What one session of a session-era client wants to hear from a server of the stateless era: the streams that are
  * open for it, and the resources that it watches, which such a server wants to be told all at once.
  */
-import { type ClientFacts, envelopeOf } from '../revisions.ts'
+import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { wishesFor } from '../upstream/declared.ts'
 import { declaredOf } from '../upstream/health.ts'

@@ -1,9 +1,9 @@
 /** The Worker's part of what a session-era client hears from a server of the stateless era unasked. */
+import { errorName, log } from '../base/log.ts'
 import type { Client } from '../forward/client.ts'
 import type { StreamSource } from '../forward/stream-source.ts'
 import { isWatchable } from '../forward/watchable.ts'
 import type { Passage } from '../gateway/passage.ts'
-import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { ownerOf } from './exchange-call.ts'

@@ -1,6 +1,6 @@
 /** Files of cases: what a policy is expected to decide. Read as strictly as policies are. */
 import * as z from 'zod/v4'
-import { notJson } from '../json.ts'
+import { notJson } from '../base/json.ts'
 import { name, object, refuse } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { type Problem, pointer } from '../policy/problem.ts'

@@ -1,6 +1,6 @@
 /** `connect`: the configuration by which a client reaches the gateway. docs/cli.md names the source of each format. */
+import { isLoopback } from '../base/loopback.ts'
 import { parseToken } from '../gateway/token.ts'
-import { isLoopback } from '../loopback.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given } from './arguments.ts'

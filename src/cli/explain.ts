@@ -1,5 +1,5 @@
 /** `policy explain`: one call, and how it would be decided. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import { completionCall, type Typed } from '../policy/completion.ts'
 import { type CounterStore, prospectsOf, reserve, type Subject } from '../policy/counting.ts'
 import { concealedIn, decide, limitsOn } from '../policy/decide.ts'

@@ -1,5 +1,5 @@
 /** Plays cases against a policy. */
-import { sameJson } from '../json.ts'
+import { sameJson } from '../base/json.ts'
 import { completionCall } from '../policy/completion.ts'
 import type { Call, Policy } from '../policy/model.ts'
 import { readKey } from '../policy/reading.ts'

@@ -1,7 +1,7 @@
 /** From the words of a command line to what they come to. */
+import { identity } from '../base/version.ts'
 import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
-import { identity } from '../version.ts'
 import { type Operands, type Option, readArguments } from './arguments.ts'
 import { commands, everywhere, groups, nameOf } from './commands.ts'
 import { commandHelp, programHelp } from './help.ts'

@@ -1,5 +1,5 @@
 /** `version`: the program's own. */
-import { identity } from '../version.ts'
+import { identity } from '../base/version.ts'
 import type { Command } from './command.ts'
 import { fine } from './outcome.ts'
 

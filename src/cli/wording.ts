@@ -2,7 +2,7 @@
  * Parts of a policy in words. The same meaning has the same words, however a document writes it: so words are
  * what `diff` compares.
  */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import type { ConditionDocument } from '../policy/condition.ts'
 import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
 import type { HostedCount, HostedLimit, HostedTool } from '../policy/hosted.ts'

@@ -2,7 +2,7 @@
  * Approvals: calls that a person must agree to, as the Worker, the principal that holds them and the tenant that lists
  * them say it to each other. Plain data: it crosses RPC boundaries. Values of arguments are in `ApprovalContent` alone.
  */
-import type { JsonType } from '../json.ts'
+import type { JsonType } from '../base/json.ts'
 import type { ClientName } from './client.ts'
 
 /** What the Worker says of a call that the policy wants a person to approve. */

@@ -3,7 +3,8 @@
  * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
  */
 import * as z from 'zod/v4'
-import { isLoopback } from '../loopback.ts'
+import { isLoopback } from '../base/loopback.ts'
+import { shortDigest } from '../base/sha256.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
@@ -11,7 +12,6 @@ import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
-import { shortDigest } from '../sha256.ts'
 import { APPROVAL_SECONDS } from './approvals.ts'
 import { sessionModes } from './session-mode.ts'
 import type { UpstreamConfig } from './upstream.ts'

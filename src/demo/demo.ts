@@ -2,6 +2,8 @@
  * The demo tenant: one grant with a published token, for `wrangler dev` alone. It exists only while the
  * variable DEMO is "true", and only for requests that were made to this very machine.
  */
+import { log } from '../base/log.ts'
+import { sha256 } from '../base/sha256.ts'
 import {
   checkConfig,
   type TenantConfig,
@@ -10,9 +12,7 @@ import {
   versioned,
 } from '../contract/config.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { log } from '../log.ts'
 import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'
-import { sha256 } from '../sha256.ts'
 import policy from './policy.json' with { type: 'json' }
 import settings from './tenant.json' with { type: 'json' }
 import { DEMO_SECRET } from './token.ts'

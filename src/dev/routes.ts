@@ -1,9 +1,9 @@
 /** `/dev/demo` says whether `npm run demo` can run, and `/dev/legiti` is the stand-in over HTTP. Mounted in the local demo only. */
 import { Hono } from 'hono'
 import * as z from 'zod/v4'
+import { problem } from '../base/errors.ts'
 import { modes } from '../contract/stand-in.ts'
 import type { Env, WorkerContext } from '../env.ts'
-import { problem } from '../errors.ts'
 import { demoLacks } from './lacks.ts'
 import type { Received } from './stand-in.ts'
 

@@ -1,6 +1,6 @@
 /** All tools of a server that may list them in pages. */
-import { isObject } from '../json.ts'
-import type { RpcMessage } from '../upstream/rpc.ts'
+import { isObject } from '../base/json.ts'
+import type { RpcMessage } from '../base/rpc.ts'
 
 /** A tool as its server lists it: whatever it is, it has a name. */
 export type Tool = Readonly<Record<string, unknown>> & { readonly name: string }

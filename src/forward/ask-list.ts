@@ -4,15 +4,15 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
+import { isObject } from '../base/json.ts'
+import type { RpcMessage } from '../base/rpc.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted } from '../contract/principal.ts'
 import { listSecondsOf, type UpstreamConfig, type UpstreamProblem } from '../contract/upstream.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
-import { isObject } from '../json.ts'
 import { problemOf } from '../upstream/problem.ts'
-import type { RpcMessage } from '../upstream/rpc.ts'
 import type { Client } from './client.ts'
 import { rpcFailure } from './deliver.ts'
 import { inquire } from './inquire.ts'

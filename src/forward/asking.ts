@@ -1,8 +1,8 @@
 /** Whether a server is asked at all: only for what it has declared that it can (MCP, lifecycle). */
+import { codes, refusalResponse } from '../base/jsonrpc.ts'
+import type { Era } from '../base/revisions.ts'
 import type { Conversation } from '../bridge/conversation.ts'
 import type { Outgoing } from '../bridge/outgoing.ts'
-import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
-import type { Era } from '../revisions.ts'
 import type { Capability } from '../upstream/declared.ts'
 import { discover } from '../upstream/discover.ts'
 import { declaredOf, isToBeHeard } from '../upstream/health.ts'

@@ -4,9 +4,9 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
+import { isObject } from '../base/json.ts'
+import type { Era } from '../base/revisions.ts'
 import type { Admitted } from '../contract/principal.ts'
-import { isObject } from '../json.ts'
-import type { Era } from '../revisions.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { capabilitiesWithoutTasks } from './tasks.ts'
 

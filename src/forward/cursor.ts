@@ -1,5 +1,5 @@
 /** The cursor of a merged list: where each server that has more goes on, and what it has listed before. PURE. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 
 /** In characters. It holds a place of each server that has more. */
 const LONGEST = 1024 * 1024

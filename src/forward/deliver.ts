@@ -1,10 +1,11 @@
 /** Delivers one request of a client to its upstream and passes the answer on. */
+import { type Era, hasBatches } from '../base/revisions.ts'
+import { isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { bridge } from '../bridge/bridge.ts'
 import type { Conversation, Partner } from '../bridge/conversation.ts'
 import { nameOf, type Outgoing } from '../bridge/outgoing.ts'
 import type { Settled, UpstreamSession } from '../contract/principal.ts'
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
-import { type Era, hasBatches } from '../revisions.ts'
 import { takenBack } from '../upstream/answer-problems.ts'
 import { type Capability, neededFor } from '../upstream/declared.ts'
 import { decliningIn } from '../upstream/declining.ts'
@@ -23,7 +24,6 @@ import {
   unchanged,
 } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { isAnswer, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'
 import { heeding } from './elsewhere.ts'
 import { isForgotten } from './forgetting.ts'

@@ -2,7 +2,7 @@
  * Work for several servers at once. Whatever goes wrong with one of them, an exception of ours over something that it
  * said included, stays its own part: nobody else's answer is made of it.
  */
-import { errorName, log } from '../log.ts'
+import { errorName, log } from '../base/log.ts'
 
 /** The server that some of the work is for. */
 export interface Part {

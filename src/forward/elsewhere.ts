@@ -2,12 +2,12 @@
  * Cancellations that reach another isolate than the one that brings the request to its server. A request that takes long asks its
  * principal for them; whoever gets one that is about nothing here tells the principal. Plain calls do neither.
  */
+import { isRpcId, type RpcId } from '../base/rpc.ts'
 import type { Conversation } from '../bridge/conversation.ts'
 import type { TakenBack } from '../contract/principal.ts'
 import { afterAnswer } from '../gateway/admission.ts'
 import { type Passage, principalOf } from '../gateway/passage.ts'
 import { notify } from '../upstream/notify.ts'
-import { isRpcId, type RpcId } from '../upstream/rpc.ts'
 import { forget } from './partner.ts'
 import { type HeedingRequest, type Running, runningAs } from './running.ts'
 

@@ -1,12 +1,12 @@
 /** Asks an upstream on the client's behalf and reads the whole answer, for what is looked at before it is passed on. */
+import { codes } from '../base/jsonrpc.ts'
+import { answers, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { Conversation } from '../bridge/conversation.ts'
 import type { Outgoing } from '../bridge/outgoing.ts'
-import { codes } from '../gateway/jsonrpc.ts'
 import { brokeOff } from '../upstream/answer-problems.ts'
 import type { Capability } from '../upstream/declared.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { Delivery } from '../upstream/reception.ts'
-import { answers, type RpcMessage, readRpc } from '../upstream/rpc.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { attempt } from './deliver.ts'
 

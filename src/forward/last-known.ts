@@ -1,8 +1,8 @@
 /** A server's tools as they were last listed, for when it cannot be asked, and what is pinned of them. */
+import { parseExact } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import { errorName, log } from '../base/log.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { parseExact } from '../exact-json.ts'
-import { isObject } from '../json.ts'
-import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { serverKey } from '../upstream/which.ts'

@@ -1,7 +1,7 @@
 /** Lists of prompts, resources and templates, as far as the policy lets them be read. */
+import { isObject } from '../base/json.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { RequestMessage } from '../gateway/message.ts'
-import { isObject } from '../json.ts'
 import { isAllReadable, isReadable } from '../policy/decide.ts'
 import type { Policy, ReadKind } from '../policy/model.ts'
 import { readName } from '../policy/reading.ts'

@@ -2,8 +2,8 @@
  * Whether a server lists a prompt, as far as this isolate has seen its list: for the same reason as of tools (listed.ts). Lists
  * of prompts are kept nowhere else.
  */
+import { isObject } from '../base/json.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { isObject } from '../json.ts'
 import { serverKey } from '../upstream/which.ts'
 import { type AskPage, askForList, type ListAsker, longestMs } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'

@@ -2,6 +2,7 @@
  * The lists of everything that a grant reaches. Every server is asked at once and within a bound, so that one that is
  * slow or dead costs no more than its own part; what is left out is said in the result's `_meta`.
  */
+import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import type { Reached } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { AskedUpstream } from '../contract/principal.ts'
@@ -9,7 +10,6 @@ import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
 import type { Env } from '../env.ts'
 import { admittedIn, askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
-import { codes, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { listedTools, reachableServers } from '../native/catalogue.ts'

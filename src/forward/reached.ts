@@ -1,11 +1,11 @@
 /** A request that has been admitted for one server: finds the server, and says how its answer is delivered. */
+import { problem } from '../base/errors.ts'
+import { codes, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
 import type { Reached } from '../bridge/conversation.ts'
 import type { AskedUpstream } from '../contract/principal.ts'
-import { problem } from '../errors.ts'
 import { acceptsEvents } from '../gateway/accept.ts'
 import { admittedIn, askPlanned } from '../gateway/admission.ts'
 import { answer } from '../gateway/answer.ts'
-import { codes, type RequestId, refusalResponse } from '../gateway/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
 import type { Delivery } from '../upstream/reception.ts'

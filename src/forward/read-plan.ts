@@ -1,11 +1,11 @@
 /** What the Worker makes of a request to read before the principal is asked. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { isOurState, readRequestState } from '../bridge/names.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { AdmitRequest, CallRecord, Intent } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { codes, type Refusal } from '../gateway/jsonrpc.ts'
 import { Judge, type RefusedCall, type TenantCharge } from '../gateway/judge.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'

@@ -1,9 +1,9 @@
 /** What a request reads of a server: told from its params, of which nothing else goes on. PURE. */
-import { codes, type Refusal } from '../gateway/jsonrpc.ts'
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
+import type { Era } from '../base/revisions.ts'
 import { completionArgs } from '../policy/completion.ts'
 import type { Completion, ReadKind } from '../policy/model.ts'
-import type { Era } from '../revisions.ts'
 
 /** The methods that read something by name or URI. Lists are no such: what they show is decided entry by entry. */
 export const readMethods = [

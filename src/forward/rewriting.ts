@@ -2,13 +2,13 @@
  * What changes in the answers of a server that is one of several behind one URL: its names get the server's prefix,
  * and its own requests get ids that lead back to it. PURE.
  */
-import { parseExact } from '../exact-json.ts'
-import { codes } from '../gateway/jsonrpc.ts'
-import { isObject } from '../json.ts'
+import { parseExact } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import { codes } from '../base/jsonrpc.ts'
+import { answers, isAnswer, isRpcId, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { readAsked } from '../upstream/asker.ts'
 import { exposeUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
-import { answers, isAnswer, isRpcId, type RpcId, type RpcMessage } from '../upstream/rpc.ts'
 
 /**
  * For the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the

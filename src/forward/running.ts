@@ -2,12 +2,13 @@
  * Requests that this isolate is bringing to servers, so that their client can cancel them: by a message of its own, in the
  * session era. One that reaches another isolate finds nothing here: elsewhere.ts.
  */
-import { isLiteral } from '../exact-json.ts'
+import { isLiteral } from '../base/exact-json.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { Cancellation } from '../upstream/cancellation.ts'
 import type { SessionNames } from '../contract/upstream.ts'
-import type { RpcId } from '../upstream/rpc.ts'
+import type { RpcId } from '../base/rpc.ts'
 import type { LongRequest } from '../upstream/watchdog.ts'
+import type { RpcId } from '../base/rpc.ts'
 
 /** A request as its server knows it. */
 export interface Named {

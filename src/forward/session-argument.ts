@@ -2,7 +2,7 @@
  * The argument by which calls of an upstream's tool name their session: added to what is listed where the grant says that every
  * call does (`sessions: many`), and taken out of what is called before anything else looks at it. PURE.
  */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from '../native/session-argument.ts'
 import type { Tool } from './all-tools.ts'
 

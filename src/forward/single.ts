@@ -1,8 +1,8 @@
 /** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
+import type { RequestId } from '../base/jsonrpc.ts'
 import { talkAt } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import { refuse } from '../gateway/answer.ts'
-import type { RequestId } from '../gateway/jsonrpc.ts'
 import type { Message, RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { callUpstream } from './call.ts'

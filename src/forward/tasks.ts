@@ -4,8 +4,8 @@
  * read the result of a call that another grant was allowed. So neither side is told that the other has them. PURE.
  */
 import { CLIENT_CAPABILITIES_META_KEY } from '@modelcontextprotocol/server'
-import { isObject } from '../json.ts'
-import type { RpcMessage } from '../upstream/rpc.ts'
+import { isObject } from '../base/json.ts'
+import type { RpcMessage } from '../base/rpc.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

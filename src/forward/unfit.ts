@@ -1,5 +1,5 @@
 /** Requests that would not arrive at an upstream as their client meant them. */
-import { codes, type Refusal } from '../gateway/jsonrpc.ts'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import type { Passage } from '../gateway/passage.ts'
 import { paramHeaderProblem } from '../upstream/headers.ts'

@@ -2,10 +2,10 @@
  * The resources that a subscription of the stateless era wants to hear of: each is decided as reading it is, with a row and a
  * charge of its own, and of what is refused nothing is promised (MCP 2026-07-28, subscriptions: the acknowledgement says what is).
  */
+import { isObject } from '../base/json.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { settleLater } from '../gateway/outcomes.ts'
 import type { Passage } from '../gateway/passage.ts'
-import { isObject } from '../json.ts'
 import { splitUri } from '../upstream/names.ts'
 import { admitRead } from './read.ts'
 

@@ -3,13 +3,13 @@
  * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
  * in a session that takes the place of another.
  */
+import { isObject } from '../base/json.ts'
+import { log } from '../base/log.ts'
 import type { Conversation } from '../bridge/conversation.ts'
 import type { Wish, Wishes } from '../contract/principal.ts'
 import type { SessionNames, UpstreamConfig } from '../contract/upstream.ts'
 import { afterAnswer } from '../gateway/admission.ts'
 import { type Passage, principalOf } from '../gateway/passage.ts'
-import { isObject } from '../json.ts'
-import { log } from '../log.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'

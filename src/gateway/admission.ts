@@ -2,6 +2,8 @@
  * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale is told
  * the current one and decides again, so that a changed policy holds for the very next request.
  */
+import { codes, type Refusal } from '../base/jsonrpc.ts'
+import { errorName, log } from '../base/log.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import {
@@ -11,9 +13,7 @@ import {
   type Intent,
   isOnRecord,
 } from '../contract/principal.ts'
-import { errorName, log } from '../log.ts'
 import { countFailure } from './failures.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
 import { type Passage, principalOf } from './passage.ts'

@@ -1,8 +1,8 @@
 /** From an admission to an HTTP answer. */
+import { codes, type Refusal, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
 import type { Admitted, Intent } from '../contract/principal.ts'
 import { type Admission, ask, refusalOf } from './admission.ts'
 import { unauthorized } from './identity.ts'
-import { codes, type Refusal, type RequestId, refusalResponse } from './jsonrpc.ts'
 import type { Passage } from './passage.ts'
 import { unknownCall } from './unknown-call.ts'
 

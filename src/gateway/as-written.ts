@@ -3,10 +3,10 @@
  * They are nobody's business but theirs, so they are kept as they were written, whatever JavaScript makes of the number; any
  * other number that would be lost is found, to be refused. PURE.
  */
-import { isLiteral, type NumberLiteral, parseExact } from '../exact-json.ts'
-import { isObject } from '../json.ts'
+import { isLiteral, type NumberLiteral, parseExact } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import { idOf, type RequestId } from '../base/jsonrpc.ts'
 import { inexactNumber, isInexact, isInteger, quoted } from '../upstream/exact.ts'
-import { idOf, type RequestId } from './jsonrpc.ts'
 import type { Message, MessageHeaders } from './message.ts'
 import { readMessage } from './read-message.ts'
 

@@ -2,13 +2,13 @@
  * Several messages in one array: part of revision 2025-03-26 (and allowed before), removed from 2025-06-18 on.
  * Each message is decided by itself, in order, exactly as if it had come alone.
  */
-import { parseExact } from '../exact-json.ts'
+import { parseExact } from '../base/exact-json.ts'
+import { codes, type Refusal, type RequestId } from '../base/jsonrpc.ts'
 import { isEventStream } from '../upstream/http.ts'
 import { EventWatch } from '../upstream/watch.ts'
 import { ask } from './admission.ts'
 import { answer, refuse } from './answer.ts'
 import { readWritten } from './as-written.ts'
-import { codes, type Refusal, type RequestId } from './jsonrpc.ts'
 import type { Message } from './message.ts'
 import type { Passage } from './passage.ts'
 import { isCall } from './read-message.ts'

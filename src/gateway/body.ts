@@ -1,8 +1,8 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { Env } from '../env.ts'
 import { asWritten } from './as-written.ts'
 import { isDeeperThan } from './depth.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
 
 /** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024

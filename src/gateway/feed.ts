@@ -1,6 +1,6 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
+import { errorName, log } from '../base/log.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
-import { errorName, log } from '../log.ts'
 import { type Admission, learn, question } from './admission.ts'
 import { type Passage, principalOf } from './passage.ts'
 

@@ -1,8 +1,8 @@
 /** What is refused before anyone is asked who they are. */
-import { isLocalDemo } from '../demo/switch.ts'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
+import { isLocalDemo } from '../base/local-switches.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { Env } from '../env.ts'
-import { isLoopback } from '../loopback.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
 
 /** All header names and values together. Tokens, ids and traces need a fraction of it. */
 export const MAX_HEADER_BYTES = 16 * 1024

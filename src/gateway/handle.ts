@@ -1,10 +1,11 @@
 /**
  * The life of a request to an MCP endpoint, top to bottom: guard, identify, read, admit, answer.
  */
+import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
+import { sessionEraVersions } from '../base/revisions.ts'
 import type { Env } from '../env.ts'
 import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
-import { sessionEraVersions } from '../revisions.ts'
 import { acceptsEvents } from './accept.ts'
 import { ask } from './admission.ts'
 import { answer, missingSession, refuse } from './answer.ts'
@@ -14,7 +15,6 @@ import { dispatch, drainLater, type Endpoint, isUpstream } from './dispatch.ts'
 import { countFailure, slowDown } from './failures.ts'
 import { guard } from './guard.ts'
 import { readClaim, unauthorized } from './identity.ts'
-import { codes, type Refusal, refusalResponse } from './jsonrpc.ts'
 import { known } from './known.ts'
 import type { MessageHeaders } from './message.ts'
 import { clientIn } from './message-client.ts'

@@ -2,8 +2,8 @@
  * Which tenant a host name is of. Written in the deployment's variables, never looked up: so a name that is of no
  * tenant costs nothing and stores nothing. PURE.
  */
-import { asciiLowerCase } from '../ascii.ts'
-import { isLoopback } from '../loopback.ts'
+import { asciiLowerCase } from '../base/ascii.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { isName } from './token.ts'
 
 /** The variables that say so. */

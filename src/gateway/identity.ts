@@ -1,9 +1,10 @@
 /** From the Authorization header to the principal that can judge it. */
-import { isLocalDemo } from '../demo/switch.ts'
+import { isLocalDemo } from '../base/local-switches.ts'
+import { sha256 } from '../base/sha256.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { hostnameOf } from '../request-host.ts'
-import { sha256 } from '../sha256.ts'
+import { sha256 } from '../base/sha256.ts'
 import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
 import { bearerToken, parseToken } from './token.ts'

@@ -1,7 +1,7 @@
 /** Messages with a number that would arrive as another one, or as none: they are refused. PURE. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { failure } from '../native/result.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
 import type { Message } from './message.ts'
 import type { Passage } from './passage.ts'
 

@@ -1,8 +1,8 @@
 /** Which client a message of the stateless era is from. PURE. */
 import { CLIENT_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { clientNamed } from '../audit/client.ts'
+import { isObject } from '../base/json.ts'
 import type { ClientName } from '../contract/client.ts'
-import { isObject } from '../json.ts'
 
 /**
  * The client that the message names in its `_meta`, or null. It should be named there and need not be (MCP 2026-07-28, basic,

@@ -1,7 +1,7 @@
 /** One message of a known era, as read-message.ts makes it of a request, or the refusal of what is none. PURE. */
 import type { JSONRPCNotification, JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server'
-import type { Era } from '../revisions.ts'
-import type { Refusal, RequestId } from './jsonrpc.ts'
+import type { Refusal, RequestId } from '../base/jsonrpc.ts'
+import type { Era } from '../base/revisions.ts'
 
 /** The headers that say something about the message. */
 export interface MessageHeaders {

@@ -3,8 +3,8 @@
  * to the same principal or, when none comes soon, in one message for all. Should the isolate die first, the row says
  * that the outcome is unknown.
  */
+import { errorName, log } from '../base/log.ts'
 import type { Settled } from '../contract/principal.ts'
-import { errorName, log } from '../log.ts'
 import { type Passage, principalOf } from './passage.ts'
 
 /** Outcomes that nobody else carries leave after so long. */

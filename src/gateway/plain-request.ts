@@ -10,8 +10,8 @@ import {
   type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server'
-import { isObject } from '../json.ts'
-import { sessionEraVersions, statelessEraVersions } from '../revisions.ts'
+import { isObject } from '../base/json.ts'
+import { sessionEraVersions, statelessEraVersions } from '../base/revisions.ts'
 
 /** What the protocol package makes of such a request, as far as it is asked. */
 export type PlainRoute =

@@ -14,9 +14,9 @@ import {
   PROTOCOL_VERSION_META_KEY,
   specTypeSchemas,
 } from '@modelcontextprotocol/server'
-import { isObject } from '../json.ts'
-import { type Era, sessionEraVersions, statelessEraVersions } from '../revisions.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
+import { isObject } from '../base/json.ts'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
+import { type Era, sessionEraVersions, statelessEraVersions } from '../base/revisions.ts'
 import type { Message, MessageHeaders } from './message.ts'
 import { noteIntroduction, plainRoute } from './plain-request.ts'
 import { callHandleIn } from './session-handle.ts'

@@ -16,11 +16,11 @@ import {
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
-import { isLiteral, parseExact } from '../exact-json.ts'
-import { isObject } from '../json.ts'
-import type { Era } from '../revisions.ts'
-import { identity, instructions } from '../version.ts'
-import type { RequestId } from './jsonrpc.ts'
+import { isLiteral, parseExact } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import type { RequestId } from '../base/jsonrpc.ts'
+import type { Era } from '../base/revisions.ts'
+import { identity, instructions } from '../base/version.ts'
 import type { RequestMessage } from './message.ts'
 
 /** What the answer may be made of. */

@@ -1,6 +1,6 @@
 /** How a message names the session that it belongs to. PURE. */
+import { isObject } from '../base/json.ts'
 import { handlesAlone, withoutSession } from '../forward/session-argument.ts'
-import { isObject } from '../json.ts'
 import type { Message } from './message.ts'
 
 /** `_meta` key under which any request of any era may name its session; native tools have an argument for it, too. */

@@ -4,7 +4,7 @@
  * PURE.
  */
 import { decodeHeaderValue } from '../base/header-value.ts'
-import { codes, type Refusal } from './jsonrpc.ts'
+import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { MessageHeaders } from './message.ts'
 
 /** The part of the body that `Mcp-Name` repeats, by method. */

@@ -3,7 +3,7 @@
  * principal may do a call's work in the very transaction that admits it. What was taken for a call that was
  * then not admitted is given back. Only calls under such a limit pay for the second object.
  */
-import { errorName, log } from '../log.ts'
+import { errorName, log } from '../base/log.ts'
 import { tenantCounters } from '../objects.ts'
 import type { Reservation, Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'

@@ -1,4 +1,4 @@
-import { fnv1a } from '../fnv1a.ts'
+import { fnv1a } from '../base/fnv1a.ts'
 
 /**
  * The token's own text. PURE. It names tenant and grant, so that finding the principal costs no lookup;

@@ -1,7 +1,7 @@
 /** The native server `legiti`: what each of its tools does with good arguments. */
 import * as z from 'zod/v4'
+import { isObject } from '../base/json.ts'
 import type { Admitted } from '../contract/principal.ts'
-import { isObject } from '../json.ts'
 import { failure, passedOn, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
 import { SESSION_ARGUMENT } from '../native/session-argument.ts'

@@ -3,7 +3,7 @@
  * text, so each says everything: both are made here, of one description, and nowhere else. PURE.
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 
 /** What a result says besides its message, by the names that its output schema gives. */
 export type Facts = Readonly<Record<string, unknown>>

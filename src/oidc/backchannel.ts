@@ -3,12 +3,12 @@
  * written down: whatever could not be ended at once is ended by alarm.
  */
 import { readRequestBody } from '@modelcontextprotocol/server'
+import { errorName, log } from '../base/log.ts'
 import type { TenantDocument } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { guard } from '../gateway/guard.ts'
 import { isName } from '../gateway/token.ts'
-import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { verifyInVain } from '../session/jwt.ts'
 import { claimedIssuer, readLogoutToken } from './logout-token.ts'

@@ -1,13 +1,13 @@
 /** Logout tokens: what an issuer says when sessions are to end (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6). */
 import { decodeProtectedHeader, type JWTPayload } from 'jose'
+import { isObject } from '../base/json.ts'
+import { sha256Hex } from '../base/sha256.ts'
 import type { TenantSettings } from '../contract/config.ts'
 import type { IssuerLogout } from '../contract/logouts.ts'
 import type { Env } from '../env.ts'
-import { isObject } from '../json.ts'
 import { accountId } from '../legiti/fields.ts'
 import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyInVain, verifyJwt } from '../session/jwt.ts'
 import { isSid } from '../session/providers.ts'
-import { sha256Hex } from '../sha256.ts'
 
 export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 

@@ -5,7 +5,7 @@
  * A missing value fails `eq`, `in`, `contains`, `regex` and the comparisons: it is surely none of what they ask
  * for. For `neq` and `not_in` it is unknown: nobody can say that what the tool will use instead is different.
  */
-import { jsonType, sameJson } from '../json.ts'
+import { jsonType, sameJson } from '../base/json.ts'
 import { compareDecimals, type Decimal, exactNumber, formatDecimal, parseDecimal } from './decimal.ts'
 import { Each, lookFor, MISSING, UNFIT } from './look.ts'
 import type { Look, Test, Truth } from './model.ts'

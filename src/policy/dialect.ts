@@ -1,5 +1,5 @@
 /** Which dialect a document is written in, told from the names it uses. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'
 

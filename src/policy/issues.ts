@@ -1,6 +1,6 @@
 /** From what a schema objects to, to problems that an author can act on. */
 import type * as z from 'zod/v4'
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import { describeValue, type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'
 

@@ -4,7 +4,7 @@
  * is worse than no rule.
  */
 import type * as z from 'zod/v4'
-import { isObject, notJson } from '../json.ts'
+import { isObject, notJson } from '../base/json.ts'
 import { compile } from './compile.ts'
 import { type Dialect, dialectOf } from './dialect.ts'
 import { type HostedDocument, hostedDocument, hostedTool } from './hosted.ts'

@@ -1,5 +1,5 @@
 /** Reads what a path names from a call and its surroundings. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import type { Look } from './model.ts'
 import type { Fact, Path, Step } from './path.ts'
 

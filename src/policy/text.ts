@@ -14,7 +14,7 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml'
-import { DEEPEST } from '../json.ts'
+import { DEEPEST } from '../base/json.ts'
 import { compareDecimals, parseDecimal } from './decimal.ts'
 import { describeValue, type Position, type Problem, pointer } from './problem.ts'
 

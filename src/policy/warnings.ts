@@ -1,5 +1,5 @@
 /** What a document may say, but its author can hardly mean. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import { sections } from './compile.ts'
 import type { HostedRules } from './hosted.ts'
 import type { KnownTools } from './known-tools.ts'

@@ -2,9 +2,9 @@
  * What the tenant is to be told: rows that are written with what happened and go away once the tenant has them. So it is
  * told at least once, whatever dies in between.
  */
+import { errorName, log } from '../base/log.ts'
 import type { Announcement } from '../contract/approvals.ts'
 import { backOffMs } from '../legiti/schedule.ts'
-import { errorName, log } from '../log.ts'
 
 /** Announcements in one message to the tenant. */
 const AT_ONCE = 100

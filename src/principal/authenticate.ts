@@ -1,9 +1,9 @@
 /** Who asks: the token's secret against the grant, and the configuration that then counts. */
+import { isDemo } from '../base/local-switches.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import type { Grant } from '../contract/grant.ts'
 import type { AdmitRequest } from '../contract/principal.ts'
 import { DEMO_LABEL, demoConfig, demoSecretHash } from '../demo/demo.ts'
-import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { opens } from './grants.ts'
 import type { PrincipalState } from './state.ts'

@@ -1,8 +1,8 @@
+import { log } from '../base/log.ts'
 import { askLegiti, type LegitiAnswer } from '../legiti/client.ts'
 import { DELIVERY_TIMEOUT_MS, type Verdict, verdict } from '../legiti/schedule.ts'
 import { type LegitiSettings, settingsDigest } from '../legiti/settings.ts'
 import { toWire } from '../legiti/wire.ts'
-import { log } from '../log.ts'
 import {
   closeDestination,
   holdDestination,

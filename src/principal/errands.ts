@@ -1,8 +1,7 @@
 /** What a principal has to tell others, beside its answers: Legiti, upstream servers, stores, its tenant, the audit database. */
-
 import { carry, nextCarryMs } from '../audit/carry.ts'
+import { errorName, log } from '../base/log.ts'
 import { legitiSettings } from '../legiti/settings.ts'
-import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { openHeaders } from '../upstream/credentials.ts'
 import { Telling } from './announcements.ts'

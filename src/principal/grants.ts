@@ -1,6 +1,6 @@
+import { sameBytes } from '../base/same-bytes.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import type { Grant } from '../contract/grant.ts'
-import { sameBytes } from '../same-bytes.ts'
 
 interface GrantRow extends Record<string, SqlStorageValue> {
   tenant: string

@@ -2,9 +2,9 @@
  * Tells stores that their tokens are done with. Best effort with a bound: a store that cannot be told lets its token
  * expire by itself.
  */
+import { log } from '../base/log.ts'
 import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import { log } from '../log.ts'
 import { type OpenFailure, open, SealedTextError, secretKeys, storeTokenContext } from '../secrets/seal.ts'
 import { revokeCustomerToken } from '../session/magento-revoking.ts'
 

@@ -1,7 +1,7 @@
 /** Transports: the connections of session-era clients, named by `Mcp-Session-Id`. A login may come and go on one. */
 import { clientNamed } from '../audit/client.ts'
+import { isObject } from '../base/json.ts'
 import type { ClientName } from '../contract/client.ts'
-import { isObject } from '../json.ts'
 import { endUpstreamsOfOwner } from './upstream-sessions.ts'
 import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'
 

@@ -2,9 +2,9 @@
  * Tells upstream servers that sessions are over: one HTTP DELETE each (MCP 2025-11-25, transports, session
  * management). Best effort with a bound: an upstream that cannot be told lets its session expire by itself.
  */
+import { log } from '../base/log.ts'
 import type { TenantConfig } from '../contract/config.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { log } from '../log.ts'
 import { upstreamRequestHeaders } from '../upstream/headers.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import {

@@ -2,9 +2,9 @@
  * The keys that secrets are sealed with: ENCRYPTION_KEYS, entries `id:base64(32 bytes)` separated by commas or
  * white space. The first seals; all of them open, so that a key can be replaced while the old one is still needed.
  */
-import { isDemo } from '../demo/switch.ts'
+import { isDemo } from '../base/local-switches.ts'
+import { sha256 } from '../base/sha256.ts'
 import type { Env } from '../env.ts'
-import { sha256 } from '../sha256.ts'
 
 const KEY_BYTES = 32
 const keyIdPattern = /^[A-Za-z0-9-]{1,32}$/

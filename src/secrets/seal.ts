@@ -3,7 +3,7 @@
  * `v1.<key id>.<iv>.<ciphertext and tag>`, both base64url. What it is a secret for, the context, is bound to it as
  * additional data: moved to another place, it does not open.
  */
-import { BASE64URL } from '../base64url.ts'
+import { BASE64URL } from '../base/base64url.ts'
 import type { SecretKeys } from './keys.ts'
 
 export { type SecretKeys, secretKeys, secretKeysProblem } from './keys.ts'

@@ -12,9 +12,9 @@ import {
   jwtVerify,
 } from 'jose'
 import { isPrivateHost } from '../admin/resolve.ts'
+import { readBounded } from '../base/bounded.ts'
 import type { JwtIssuer, TenantSettings } from '../contract/config.ts'
 import type { Env } from '../env.ts'
-import { readBounded } from './bounded.ts'
 
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */
 const ALGORITHMS = [

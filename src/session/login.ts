@@ -1,8 +1,8 @@
 /** The life of a login: who says so, is it so, and what the principal makes of it. */
+import { errorName, log } from '../base/log.ts'
 import type { MagentoStore } from '../contract/config.ts'
 import type { AdmitAnswer, Admitted, LoginEvidence, Work } from '../contract/principal.ts'
 import { findCardNumber } from '../legiti/card.ts'
-import { errorName, log } from '../log.ts'
 import { crowdedResult } from '../native/crowded.ts'
 import { failure } from '../native/result.ts'
 import type { CallContext, Completion, Preparation } from '../native/tool.ts'

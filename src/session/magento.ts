@@ -3,10 +3,10 @@
  * second factor (Magento's TwoFactorAuth) is not supported; a store that asks for one is reported as such.
  */
 import * as z from 'zod/v4'
+import { log } from '../base/log.ts'
 import type { MagentoStore, TenantSettings } from '../contract/config.ts'
 import type { Env } from '../env.ts'
 import { accountId } from '../legiti/fields.ts'
-import { log } from '../log.ts'
 import { askMagento, type MagentoAnswer } from './magento-http.ts'
 import { revokeCustomerToken } from './magento-revoking.ts'
 import type { Proof } from './providers.ts'

@@ -2,8 +2,8 @@
  * What a tenant announces to its webhooks: a row for each that wants to know, written in the transaction of what it tells
  * of. Sent by webhook-delivery.ts, at least once, always under the same id and with the same body.
  */
+import { log } from '../base/log.ts'
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
-import { log } from '../log.ts'
 import { messageBody, type WebhookEvent } from '../webhooks/events.ts'
 
 /** More do not wait for one webhook: at one a minute, what 72 hours bring, twice over. */

@@ -1,6 +1,6 @@
 /** The demo's own grant in its tenant's list, so that it is told of what changes there. */
+import { isDemo } from '../base/local-switches.ts'
 import { DEMO_LABEL, demoSecretHash } from '../demo/demo.ts'
-import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { readGrant, writeGrant } from './grants.ts'

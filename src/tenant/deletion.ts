@@ -6,8 +6,8 @@
  * (docs/decisions/0022-deletion.md).
  */
 import { forgetTenant, MOST_FORGETTING } from '../audit/retention.ts'
+import { errorName, log } from '../base/log.ts'
 import type { By, DeletionView } from '../contract/tenant.ts'
-import { errorName, log } from '../log.ts'
 import { tenantCounters, tenantDirectory } from '../objects.ts'
 import { eraseExchanges } from './exchanges.ts'
 import {

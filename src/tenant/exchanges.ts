@@ -1,6 +1,6 @@
 /** Exchange objects that store something of this tenant (src/bridge), so that they are found when it is deleted. */
+import { errorName, log } from '../base/log.ts'
 import { paths } from '../bridge/exchange-contract.ts'
-import { errorName, log } from '../log.ts'
 import { exchangeObjects } from '../objects.ts'
 import type { LeavingContext, Requests } from './leaving.ts'
 import { patiently } from './patience.ts'

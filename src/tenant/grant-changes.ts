@@ -1,4 +1,5 @@
 /** Grants, changed: made, given another document or another secret, revoked. */
+import { isDemo } from '../base/local-switches.ts'
 import {
   type By,
   type Change,
@@ -7,7 +8,6 @@ import {
   Refusal,
   type Removal,
 } from '../contract/tenant.ts'
-import { isDemo } from '../demo/switch.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
 import { nativeServerNames } from '../native/server-names.ts'

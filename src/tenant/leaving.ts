@@ -2,8 +2,8 @@
  * Principals of a tenant that goes away: every one is revoked first, then each sends what is due, and is erased. How far
  * each has come is in table `leaving`. Whoever was asked least often comes first, so nobody keeps another waiting.
  */
+import { errorName, log } from '../base/log.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
 import { principalObject } from '../objects.ts'
 import { patiently } from './patience.ts'
 

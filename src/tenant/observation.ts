@@ -1,9 +1,9 @@
 /** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../base/canonical-json.ts'
+import { hasOddNumber, parseExact } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import { sha256Hex } from '../base/sha256.ts'
 import type { FlagView, ObservedListing } from '../contract/tenant.ts'
-import { hasOddNumber, parseExact } from '../exact-json.ts'
-import { isObject } from '../json.ts'
-import { sha256Hex } from '../sha256.ts'
 import { judgeTool } from '../upstream/entries.ts'
 import { exposures, type LeftOut, LONGEST_TOOL_NAME } from '../upstream/names.ts'
 import { flagsOf, toolText } from '../upstream/pins.ts'

@@ -2,8 +2,8 @@
  * Pins: what each tool of a server was when it was first listed, or last accepted; and drift, the tools that are
  * something else now. A tool that goes away keeps its pin, so that it cannot come back as something else.
  */
+import { parseExact } from '../base/exact-json.ts'
 import type { DriftView } from '../contract/tenant.ts'
-import { parseExact } from '../exact-json.ts'
 import { diffTools } from '../upstream/pins.ts'
 
 /** Of one server. A server that invents ever new names fills no disk: old ones that it no longer lists go. */

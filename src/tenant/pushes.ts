@@ -2,12 +2,12 @@
  * Tells principals what their grants are now. One push of a grant at a time, each with what is stored when it
  * begins: so the last one to arrive is the latest, and a change that came meanwhile is told by the next.
  */
+import { errorName, log } from '../base/log.ts'
 import { type TenantDocument, versioned } from '../contract/config.ts'
 import type { NewGrant } from '../contract/grant.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { demoConfig } from '../demo/demo.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
 import { principalObject } from '../objects.ts'
 import { nativesOf, reachesUpstream } from './grant-document.ts'
 import { readGrant, type StoredGrant } from './grants.ts'

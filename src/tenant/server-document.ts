@@ -3,8 +3,8 @@
  * what a host name resolves to is looked up by whoever registers it.
  */
 import * as z from 'zod/v4'
+import { isObject, jsonType } from '../base/json.ts'
 import { type DriftAction, driftActions } from '../contract/upstream.ts'
-import { isObject, jsonType } from '../json.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'

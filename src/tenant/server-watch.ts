@@ -1,7 +1,7 @@
 /** What upstream servers turn out to list and to speak: compared, kept, announced, and told to whom it concerns. */
+import { log } from '../base/log.ts'
 import type { ObservedListing, Verdict } from '../contract/tenant.ts'
 import type { UpstreamReport } from '../contract/upstream.ts'
-import { log } from '../log.ts'
 import { touchByServer } from './grants.ts'
 import { readListing, readTools } from './listings.ts'
 import { examine, heldServers, observeListing } from './observation.ts'

@@ -1,6 +1,6 @@
 /** Asks principals to end sessions: some when a logout arrives, whoever could not be asked then by alarm. */
+import { errorName, log } from '../base/log.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
 import { principalObject } from '../objects.ts'
 import { dropTarget, postponeTarget, type Target, takeTargets } from './logouts.ts'
 import { patiently } from './patience.ts'

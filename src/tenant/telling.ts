@@ -2,9 +2,9 @@
  * Tells principals of a change, before it is answered: in rounds, for one invocation may ask only so many. Whoever could
  * not be told by then is told by alarm (docs/decisions/0019-telling-in-rounds.md).
  */
+import { errorName, log } from '../base/log.ts'
 import type { Told } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
 import { countPending, dueGrants, likelyFirst } from './grants-told.ts'
 import { Pushes } from './pushes.ts'

@@ -3,10 +3,10 @@
  * something, which is a transaction whose outcome is told to the principals that it concerns.
  */
 import { allowsPrivate } from '../admin/resolve.ts'
+import { errorName, log } from '../base/log.ts'
 import { tenantDocument } from '../contract/config.ts'
 import { type By, type Change, Refusal, type RefusedChange, type Removal } from '../contract/tenant.ts'
 import type { Env } from '../env.ts'
-import { errorName, log } from '../log.ts'
 import { tenantDirectory } from '../objects.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 import { schemaVersion } from '../storage/migrate.ts'

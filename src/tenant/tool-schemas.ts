@@ -1,6 +1,6 @@
 /** The tools that upstream servers last listed, for checking policies. */
+import { isObject } from '../base/json.ts'
 import type { ListedServer, ToolSchemas } from '../contract/tenant.ts'
-import { isObject } from '../json.ts'
 import { readListing, readTools } from './listings.ts'
 import { serverNames } from './servers.ts'
 

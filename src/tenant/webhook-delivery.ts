@@ -2,9 +2,9 @@
  * Sends what waits for a tenant's webhooks. Each webhook by itself, so that one that is slow or dead keeps nothing from
  * the others. A message is pending until its receiver has it: whatever dies in between, it is sent again.
  */
+import { errorName, log } from '../base/log.ts'
 import type { WebhookView } from '../contract/webhooks.ts'
 import { backOffMs, GIVE_UP_AFTER_MS, KEEP_DEAD_MS, type Verdict } from '../legiti/schedule.ts'
-import { errorName, log } from '../log.ts'
 import { WEBHOOK_TIMEOUT_MS, webhookVerdict } from '../webhooks/schedule.ts'
 import { sendMessage } from '../webhooks/send.ts'
 import {

@@ -1,5 +1,5 @@
 /** A word for what a tool says of itself, for lists that people read. It is the server's claim, and proves nothing. PURE. */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 
 export const annotationClasses = ['read-only', 'changes', 'destructive', 'unknown'] as const
 

@@ -1,6 +1,6 @@
 /** What can be wrong with an upstream's answer. PURE. */
+import { errorName } from '../base/log.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { errorName } from '../log.ts'
 import { problemOf } from './problem.ts'
 import { EventTooLargeError } from './sse.ts'
 

@@ -2,6 +2,7 @@
  * A JSON array of messages as it goes by, as the events that say the same: one for each object in it. Nothing is held, and only the
  * outline is looked at. What is no object is no message and left out; so is what comes behind MOST_IN_ARRAY. PURE.
  */
+import { MOST_IN_ARRAY } from '../base/rpc.ts'
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -12,7 +13,6 @@ import {
   QUOTE,
   StringFollower,
 } from './json-bytes.ts'
-import { MOST_IN_ARRAY } from './rpc.ts'
 
 const encoder = new TextEncoder()
 const BEGIN = encoder.encode('event: message\ndata: ')

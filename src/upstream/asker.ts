@@ -3,9 +3,9 @@
  * whose it belongs. So what a client knows a server's question by says it: its id, and the token of its progress, carry the tag that
  * the principal has given to the session in which it was asked. PURE.
  */
-import { parseExact } from '../exact-json.ts'
-import { isObject } from '../json.ts'
-import { isAnswer, isRpcId, type RpcId, type RpcMessage } from './rpc.ts'
+import { parseExact } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import { isAnswer, isRpcId, type RpcId, type RpcMessage } from '../base/rpc.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

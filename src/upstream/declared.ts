@@ -2,8 +2,8 @@
  * What a server has declared that it can, as far as requests depend on it: a client uses no capability that was not
  * negotiated (MCP 2025-11-25, lifecycle, operation; 2026-07-28, capabilities). PURE.
  */
-import { isObject } from '../json.ts'
-import type { Era } from '../revisions.ts'
+import { isObject } from '../base/json.ts'
+import type { Era } from '../base/revisions.ts'
 
 export const capabilities = [
   'tools',

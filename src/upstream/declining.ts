@@ -1,8 +1,8 @@
 /** Requests of a server's that nobody but the gateway is there to answer. */
-import { codes } from '../gateway/jsonrpc.ts'
+import { codes } from '../base/jsonrpc.ts'
+import { isRequest, type RpcMessage } from '../base/rpc.ts'
 import type { UpstreamLink } from './link.ts'
 import { type Asking, notify } from './notify.ts'
-import { isRequest, type RpcMessage } from './rpc.ts'
 
 /**
  * Answers a request of the server's that no client is to see: `ping` with the empty result that everybody owes (MCP

@@ -1,6 +1,7 @@
 /** Asks an upstream whether it speaks the stateless era. */
+import { envelopeOf, STATELESS_VERSION } from '../base/revisions.ts'
+import type { RpcMessage } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { envelopeOf, STATELESS_VERSION } from '../revisions.ts'
 import { declaredIn } from './declared.ts'
 import { learnDeclared, learnEras } from './health.ts'
 import { discard, isJson, problemIn, send } from './http.ts'
@@ -8,7 +9,6 @@ import type { UpstreamLink } from './link.ts'
 import { problemOf } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
-import type { RpcMessage } from './rpc.ts'
 import { gatewayProfile } from './session.ts'
 import { askForSession } from './session-era.ts'
 

@@ -2,8 +2,8 @@
  * What an entry of a list must be so that clients take it: they check a list as a whole, and refuse all of it for one
  * entry. The shapes are MCP's (schema of 2025-11-25 and of 2026-07-28), as strict as the SDKs' clients of each era are. PURE.
  */
-import { isObject } from '../json.ts'
-import type { Era } from '../revisions.ts'
+import { isObject } from '../base/json.ts'
+import type { Era } from '../base/revisions.ts'
 import {
   anyObject,
   type Fit,

@@ -2,9 +2,9 @@
  * Marks in the ids of events. Whoever resumes a stream, in whatever isolate, learns from them how the answer that comes in it was
  * sent and is called, and which session the stream was of. PURE.
  */
-import { parseExact } from '../exact-json.ts'
+import { parseExact } from '../base/exact-json.ts'
+import { isRpcId } from '../base/rpc.ts'
 import type { IdPair } from './id-pair.ts'
-import { isRpcId } from './rpc.ts'
 
 /** What is told of a stream in a session with a server. */
 export interface Marked {

@@ -2,8 +2,8 @@
  * Shapes that a value of a stranger must have, and what is mended of it without changing what it says. PURE; nothing
  * here recurses into what a shape does not name.
  */
-import { numberOf } from '../exact-json.ts'
-import { isObject } from '../json.ts'
+import { numberOf } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 
 /** Where in a value something stands. */

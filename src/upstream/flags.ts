@@ -2,9 +2,9 @@
  * Looks in a tool for what its reader would not see, and for text that gives orders to the model instead of saying
  * what the tool does. A flag is a reason to look, not a verdict: nothing is withheld for it. PURE.
  */
-import { isObject } from '../json.ts'
+import { unseenIn } from '../base/invisible.ts'
+import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
-import { unseenIn } from './invisible.ts'
 import { addressed } from './orders.ts'
 
 const MOST_FLAGS = 20

@@ -1,6 +1,6 @@
 /** How servers say that they do not know a session. PURE. */
+import type { RpcId } from '../base/rpc.ts'
 import { messageIn } from './message-in.ts'
-import type { RpcId } from './rpc.ts'
 
 /**
  * The words of real servers: of the official SDKs (TypeScript, Python, C#, Go, Java, Kotlin, Rust), of FastMCP, mcp-go, mcp-proxy,

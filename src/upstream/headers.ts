@@ -2,7 +2,7 @@
  * The headers of a request to an upstream: built from nothing, so that what is not named here does not pass; above
  * all not the client's token and cookies. PURE.
  */
-import { identity } from '../version.ts'
+import { identity } from '../base/version.ts'
 import { encodeHeaderValue } from './param-headers.ts'
 
 export {

@@ -2,10 +2,10 @@
  * What this isolate knows of its upstream servers: breaker, open requests, eras. Memory only: another isolate
  * finds out for itself. What an operator should see goes to the tenant's object now and then, behind answers.
  */
+import { errorName, log } from '../base/log.ts'
+import type { Era } from '../base/revisions.ts'
 import type { KnownEras, UpstreamConfig, UpstreamProblem, UpstreamReport } from '../contract/upstream.ts'
-import { errorName, log } from '../log.ts'
 import { tenantObject } from '../objects.ts'
-import type { Era } from '../revisions.ts'
 import { abandoned, admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
 import type { Capability, Declared } from './declared.ts'
 import type { UpstreamLink } from './link.ts'

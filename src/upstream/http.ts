@@ -2,9 +2,9 @@
  * One HTTP request to an upstream: within the breaker, the cap and the time that it has, and never to where the
  * upstream would redirect it.
  */
+import { HOP_HEADER } from '../base/hops.ts'
+import { errorName } from '../base/log.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { HOP_HEADER } from '../hops.ts'
-import { errorName } from '../log.ts'
 import { abandonment, takenBack } from './answer-problems.ts'
 import type { Cancellation } from './cancellation.ts'
 import { upstreamRequestHeaders } from './headers.ts'

@@ -2,7 +2,7 @@
  * The two ids of a request: one of ours, under which it goes to its upstream, so that those of two clients never meet in one
  * session, and its client's own, which its answer has again. PURE.
  */
-import { answers, type RpcId, type RpcMessage } from './rpc.ts'
+import { answers, type RpcId, type RpcMessage } from '../base/rpc.ts'
 
 /** The id of a request as its upstream knows it, and as its client does. */
 export interface IdPair {

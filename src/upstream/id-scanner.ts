@@ -1,4 +1,5 @@
 /** Finds the ids of JSON messages that go by, and puts a client's id in the place of ours. PURE. */
+import { isSameId } from '../base/rpc.ts'
 import type { Edit } from './edits.ts'
 import { nothing } from './edits.ts'
 import type { IdPair } from './id-pair.ts'
@@ -14,7 +15,6 @@ import {
   QUOTE,
   StringFollower,
 } from './json-bytes.ts'
-import { isSameId } from './rpc.ts'
 
 /** A longer value of `id` is none of ours, even with every character escaped. */
 const LONGEST_VALUE = 512

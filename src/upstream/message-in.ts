@@ -1,5 +1,5 @@
 /** The message of MCP in a body that is labelled anyhow, as the bodies of refusals are. PURE. */
-import { isAnswer, parseRpc, type RpcMessage } from './rpc.ts'
+import { isAnswer, parseRpc, type RpcMessage } from '../base/rpc.ts'
 import { EventParser } from './sse.ts'
 
 /** The message, in JSON or as the first answer of an event stream; null where there is none. */

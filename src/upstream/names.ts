@@ -2,7 +2,7 @@
  * What an upstream's tools, prompts and resources are called where several servers share one list, and the way
  * back from such a name to its server. PURE.
  */
-import { fnv1a } from '../fnv1a.ts'
+import { fnv1a } from '../base/fnv1a.ts'
 import { nativeServerNames } from '../native/server-names.ts'
 
 /** Between server and name; a server's name has no underscore, so the first one in a name is this. */

@@ -1,10 +1,10 @@
 /** Opens a session in a client's name and, where the server does not want to, finds out whether it has any. */
+import type { RpcMessage } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { discover } from './discover.ts'
 import { learnEras } from './health.ts'
 import type { UpstreamLink } from './link.ts'
 import { problemOf } from './problem.ts'
-import type { RpcMessage } from './rpc.ts'
 import { type Opened, openSession } from './session.ts'
 import { askForSession, isRefusal, learnOtherEra, namesOthers } from './session-era.ts'
 

@@ -6,9 +6,9 @@
  * schemas name each other: an id or a reference beyond the schema would be looked up among the schemas of other tools and
  * other servers.
  */
-import { isLiteral, numberOf } from '../exact-json.ts'
-import { isObject } from '../json.ts'
-import type { Era } from '../revisions.ts'
+import { isLiteral, numberOf } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
+import type { Era } from '../base/revisions.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 

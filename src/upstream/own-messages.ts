@@ -2,8 +2,8 @@
  * A server's own requests and notifications in an event stream, changed on their way to the client. Answers, which may be large, pass
  * unheld. PURE.
  */
+import { type RpcMessage, readRpc } from '../base/rpc.ts'
 import { joined } from './edits.ts'
-import { type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, EventTooLargeError, formatEvent } from './sse.ts'
 
 /** Of the data of an event so much is held, to see whether it is a message of the server's own. */

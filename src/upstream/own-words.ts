@@ -1,6 +1,6 @@
 /** What a server says of its refusal, for its administrator: unless that repeats what nobody is to be shown. */
+import { isObject } from '../base/json.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { isObject } from '../json.ts'
 import type { Hold } from './http.ts'
 import { refusalText } from './refusal.ts'
 

@@ -3,7 +3,7 @@
  * (MCP 2026-07-28, Streamable HTTP, "Custom headers from tool parameters"). PURE.
  */
 import { decodeHeaderValue } from '../base/header-value.ts'
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
 import { isInexact } from './exact.ts'
 

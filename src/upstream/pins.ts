@@ -1,7 +1,7 @@
 /** What is pinned of an upstream's tools, and what has changed since. PURE: whoever stores a pin makes its digest. */
-import { canonicalJson } from '../canonical-json.ts'
-import { isLiteral } from '../exact-json.ts'
-import { isObject } from '../json.ts'
+import { canonicalJson } from '../base/canonical-json.ts'
+import { isLiteral } from '../base/exact-json.ts'
+import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
 
 /** What a model or a client goes by. The rest of a tool (icons, `_meta`) may change without notice. */

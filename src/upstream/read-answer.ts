@@ -1,11 +1,11 @@
 /** Reads the whole answer to a request, for what must be looked at before it is passed on. */
+import { answers, asAnswer, isRequest, type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { endedEarly, notRpc, problemFrom, tooLarge, wrongId } from './answer-problems.ts'
 import { BodyReader, readUpTo } from './body.ts'
 import { discard, type Hold, isJson, problemIn } from './http.ts'
 import { inOwnWords } from './own-words.ts'
 import { errorUnder } from './refusal.ts'
-import { answers, asAnswer, isRequest, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventWatch } from './watch.ts'
 
 export type ReadAnswer =

@@ -2,11 +2,11 @@
  * Answers that are large arrays of messages, which servers of 2025-03-26 may send (MCP 2025-03-26, Streamable HTTP): read as the
  * stream of events that says the same, so that they are bounded as a stream, and as a single message, is.
  */
+import { answers, asAnswer, type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { BodyProblem, notRpc, wrongId } from './answer-problems.ts'
 import { ArrayEvents } from './array-events.ts'
 import type { BodyReader } from './body.ts'
-import { answers, asAnswer, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, MOST_MESSAGE_CHARS } from './sse.ts'
 
 /** The pieces of an array, as those of the stream. Reading throws only BodyProblem. */

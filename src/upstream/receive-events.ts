@@ -1,4 +1,5 @@
 /** Answers that come as an event stream: passed on as they come, watched for the answer, ended with one. */
+import { answers, isAnswer, isNobodys, type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { BodyProblem, endedEarly, hungUp, problemFrom, unansweredInTime } from './answer-problems.ts'
 import { BodyReader } from './body.ts'
@@ -15,7 +16,6 @@ import {
   type Reception,
   type Rewriting,
 } from './reception.ts'
-import { answers, isAnswer, isNobodys, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
 import { EventParser, formatEvent, isMessageType, MOST_MESSAGE_CHARS, type SseEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 

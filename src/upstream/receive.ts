@@ -2,6 +2,7 @@
  * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
  * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
  */
+import { answers, asAnswer, isAnswer, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { withClientId } from './answer-ids.ts'
 import { notRpc, problemFrom, wrongId } from './answer-problems.ts'
@@ -16,7 +17,6 @@ import { passEvents, receiveEvents } from './receive-events.ts'
 import { receiveLarge } from './receive-large.ts'
 import { eventHeaders, messageEvent, pairOf, type Reception, unchanged } from './reception.ts'
 import { errorUnder } from './refusal.ts'
-import { answers, asAnswer, isAnswer, type RpcMessage, readRpc } from './rpc.ts'
 
 /** JSON up to this size is read before it is passed on. */
 export const WHOLE_BYTES = 256 * 1024

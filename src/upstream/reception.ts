@@ -1,8 +1,8 @@
 /** How an answer is passed on, and how that ends. PURE. */
+import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { Marked } from './event-marks.ts'
 import type { IdPair } from './id-pair.ts'
-import type { RpcId, RpcMessage } from './rpc.ts'
 
 /** How an answer ended. */
 export type Ending =

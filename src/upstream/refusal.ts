@@ -1,6 +1,6 @@
 /** What a server says in the body of an HTTP status of 400 or more. */
+import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import { messageIn } from './message-in.ts'
-import type { RpcId, RpcMessage } from './rpc.ts'
 
 /** More of a refusal is not read, nor is it waited for any longer: a server that refuses says so at once. */
 const MOST_CHARS = 64 * 1024

@@ -1,5 +1,5 @@
 /** What the headers of a request to an upstream are to say, by the kind of request. PURE. */
-import { STATELESS_VERSION } from '../revisions.ts'
+import { STATELESS_VERSION } from '../base/revisions.ts'
 import type { UpstreamHeaders } from './headers.ts'
 
 /** All but what the request itself and the server's configuration add. */

@@ -2,10 +2,10 @@
  * Whether a server speaks the session era. Only what it answers to the gateway's own `initialize` tells: to a client's
  * it may object for the client's sake, and one client must not decide for all.
  */
-import { isObject } from '../json.ts'
+import { isObject } from '../base/json.ts'
+import type { RpcMessage } from '../base/rpc.ts'
 import { erasOf, learnEras } from './health.ts'
 import type { UpstreamLink } from './link.ts'
-import type { RpcMessage } from './rpc.ts'
 import { closeSession, gatewayProfile, type Opened, openSession } from './session.ts'
 import { serverKey } from './which.ts'
 

@@ -1,7 +1,8 @@
+import { isObject } from '../base/json.ts'
+import { sessionEraVersions } from '../base/revisions.ts'
+import type { RpcMessage } from '../base/rpc.ts'
+import { identity } from '../base/version.ts'
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
-import { isObject } from '../json.ts'
-import { sessionEraVersions } from '../revisions.ts'
-import { identity } from '../version.ts'
 import { declaredIn } from './declared.ts'
 import { decliningIn } from './declining.ts'
 import { learnDeclared } from './health.ts'
@@ -11,7 +12,6 @@ import { notify } from './notify.ts'
 import { problemOf } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
-import type { RpcMessage } from './rpc.ts'
 
 /** What `initialize` answers is small, instructions included. */
 const MOST_BYTES = 1024 * 1024

@@ -2,7 +2,7 @@
  * Watches an event stream go by without holding it: whether the answer to a request has come, and whether the
  * stream may be resumed. Of long events only the beginning is looked at. PURE.
  */
-import { answers, isRequest, type RpcId, type RpcMessage, readRpc } from './rpc.ts'
+import { answers, isRequest, type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import { isMessageType } from './sse.ts'
 
 /** More of one event is not looked at: the answer is in it, but how it went is then not known in detail. */

@@ -1,7 +1,7 @@
 /** What is kept of a call that waits, as JSON. */
 import { expect, test } from 'vitest'
 import { contentOf, readContent } from '../../src/approvals/content.ts'
-import { parseExact } from '../../src/exact-json.ts'
+import { parseExact } from '../../src/base/exact-json.ts'
 
 test('numbers are read as they were written, also where JavaScript knows another number', () => {
   const meta = parseExact('{"progressToken":9007199254740993}') as Record<string, unknown>

@@ -1,8 +1,8 @@
 /** What changes in a server's messages where several share one URL, and what does not. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parseRpc, type RpcMessage } from '../../src/base/rpc.ts'
 import { concerning, exposeId, rewritingFor, splitEventId, splitId } from '../../src/forward/rewriting.ts'
-import { parseRpc, type RpcMessage } from '../../src/upstream/rpc.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeHeaderValue } from '../../src/base/header-value.ts'
+import { isLoopback } from '../../src/base/loopback.ts'
 import { isDeeperThan } from '../../src/gateway/depth.ts'
 import { bearerToken, isName, parseToken, withCheck } from '../../src/gateway/token.ts'
-import { isLoopback } from '../../src/loopback.ts'
 
 describe('a token', () => {
   test('names tenant, grant and secret', () => {

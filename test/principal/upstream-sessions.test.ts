@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { identity } from '../../src/base/version.ts'
 import { tenantConfig } from '../../src/contract/config.ts'
 import type {
   AdmitRequest,
@@ -16,7 +17,6 @@ import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 import { OPENING_MS } from '../../src/principal/openings.ts'
 import { MOST_WATCHED } from '../../src/principal/upstream-wishes.ts'
 import { headerContext, seal, secretKeys } from '../../src/secrets/seal.ts'
-import { identity } from '../../src/version.ts'
 import { behave, fresh, principal, received, rows } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { unstable_readConfig } from 'wrangler'
+import { identity } from '../../src/base/version.ts'
 import { makeVars } from '../../src/cli/local/gateway.ts'
-import { identity } from '../../src/version.ts'
 import { root } from '../support/node/wrangler-dev.ts'
 
 const run = promisify(execFile)

@@ -1,10 +1,10 @@
 /** Ids on their way back: the client's own where it was ours, and not a byte else. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseExact } from '../../src/exact-json.ts'
+import { parseExact } from '../../src/base/exact-json.ts'
+import type { RpcId } from '../../src/base/rpc.ts'
 import { AnswerIds, withClientId } from '../../src/upstream/answer-ids.ts'
 import type { IdPair } from '../../src/upstream/id-pair.ts'
-import type { RpcId } from '../../src/upstream/rpc.ts'
 import { bytesOf, cut } from '../support/pieces.ts'
 import { processorClock } from '../support/processor-time.ts'
 

@@ -1,8 +1,8 @@
 /** A large array of messages, as the events that say the same. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { MOST_IN_ARRAY } from '../../src/base/rpc.ts'
 import { ArrayEvents } from '../../src/upstream/array-events.ts'
-import { MOST_IN_ARRAY } from '../../src/upstream/rpc.ts'
 import { EventParser } from '../../src/upstream/sse.ts'
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)

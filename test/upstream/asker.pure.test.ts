@@ -1,10 +1,10 @@
 /** Names of questions that say who has asked, and event marks that say whose a stream was. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseExact } from '../../src/exact-json.ts'
+import { parseExact } from '../../src/base/exact-json.ts'
+import type { RpcId, RpcMessage } from '../../src/base/rpc.ts'
 import { aboutQuestion, askedIn, exposeAsked, readAsked } from '../../src/upstream/asker.ts'
 import { type Marked, markOf, splitMarked } from '../../src/upstream/event-marks.ts'
-import type { RpcId, RpcMessage } from '../../src/upstream/rpc.ts'
 
 const TAG = '0123456789abcdef'
 const rpcId: fc.Arbitrary<RpcId> = fc.oneof(

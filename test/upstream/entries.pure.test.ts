@@ -1,7 +1,7 @@
 /** Entries of lists as the clients of the SDKs take them: they refuse a whole list for one entry. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseExact } from '../../src/exact-json.ts'
+import { parseExact } from '../../src/base/exact-json.ts'
 import { type EntryKind, entryKinds, fitEntry, judgeTool } from '../../src/upstream/entries.ts'
 import { connectJudge } from '../support/node/in-memory-clients.ts'
 import { type Era, eras } from '../support/node/mcp-agent.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeHeaderValue } from '../../src/base/header-value.ts'
+import { identity } from '../../src/base/version.ts'
 import {
   declaredParamHeaders,
   encodeHeaderValue,
@@ -10,7 +11,6 @@ import {
   type UpstreamHeaders,
   upstreamRequestHeaders,
 } from '../../src/upstream/headers.ts'
-import { identity } from '../../src/version.ts'
 
 const schema = {
   type: 'object',

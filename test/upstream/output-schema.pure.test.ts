@@ -1,7 +1,7 @@
 /** Schemas of results as the clients of the SDKs compile them: with Ajv, those of the session era while they read the list. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseExact } from '../../src/exact-json.ts'
+import { parseExact } from '../../src/base/exact-json.ts'
 import { fitEntry } from '../../src/upstream/entries.ts'
 import { compilable } from '../../src/upstream/output-schema.ts'
 import { connectJudge } from '../support/node/in-memory-clients.ts'

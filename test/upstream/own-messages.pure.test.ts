@@ -1,8 +1,8 @@
 /** What a server says of its own in a stream is changed; all else passes in the same bytes, and is not held. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { RpcMessage } from '../../src/base/rpc.ts'
 import { LOOKED_AT_BYTES, OwnMessages } from '../../src/upstream/own-messages.ts'
-import type { RpcMessage } from '../../src/upstream/rpc.ts'
 import { EventParser } from '../../src/upstream/sse.ts'
 import { bytesOf, cut } from '../support/pieces.ts'
 import { processorClock } from '../support/processor-time.ts'

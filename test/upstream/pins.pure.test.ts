@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { sameJson } from '../../src/json.ts'
+import { sameJson } from '../../src/base/json.ts'
 import { diffTools, listingText, pinnedPart, toolText } from '../../src/upstream/pins.ts'
 
 const tool = {

@@ -1,5 +1,5 @@
 /** The cookie of somebody who has signed in (RFC 6265, and its successor's prefixes and SameSite). PURE. */
-import { isLoopback } from '../../loopback.ts'
+import { isLoopback } from '../../base/loopback.ts'
 
 /** Duration of a sign-in: a working day. Seconds. */
 export const SIGN_IN_SECONDS = 8 * 3_600

@@ -3,8 +3,8 @@
  * is not signed in gets the same for every id; whoever is, the same for every id that is none of this tenant.
  */
 import type { Context, Hono } from 'hono'
+import { errorName, log } from '../../base/log.ts'
 import type { WorkerContext } from '../../env.ts'
-import { errorName, log } from '../../log.ts'
 import { secretKeys } from '../../secrets/seal.ts'
 import { jarOf } from './cookie.ts'
 import { decideOn } from './deciding.ts'

@@ -6,7 +6,7 @@
 import * as z from 'zod/v4'
 import type { Who } from '../../admin/context.ts'
 import { type Asked, byAccess, byCredential, type Credential } from '../../admin/who.ts'
-import { BASE64URL } from '../../base64url.ts'
+import { BASE64URL } from '../../base/base64url.ts'
 import { openOrNull, type SecretKeys, seal, signInContext } from '../../secrets/seal.ts'
 import { cookiesIn, type Jar, SIGN_IN_SECONDS } from './cookie.ts'
 

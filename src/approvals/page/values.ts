@@ -2,9 +2,9 @@
  * Shows the person who decides every value that a call carries, with its type. Long values are folded, and whole. A value
  * cannot be taken for a part of the page: each stands in a box of its own. PURE.
  */
+import { isLiteral } from '../../base/exact-json.ts'
+import { isObject } from '../../base/json.ts'
 import type { ApprovalContent, Omitted } from '../../contract/approvals.ts'
-import { isLiteral } from '../../exact-json.ts'
-import { isObject } from '../../json.ts'
 import { type ConcealedPath, parseConcealed, type Step } from '../../policy/path.ts'
 import { type Html, html } from './html.ts'
 import { conspicuous } from './lookalikes.ts'

@@ -2,7 +2,7 @@
  * Text that somebody else wrote, as it is. What is not drawn, or draws other text differently, is shown by its code:
  * whoever decides must not be shown something else than what is sent. PURE.
  */
-import { piecesOf } from '../../upstream/invisible.ts'
+import { piecesOf } from '../../base/invisible.ts'
 import { type Html, html } from './html.ts'
 
 /** Spaces that are not U+0020, blanks that are no spaces, and what has no meaning or no agreed one. */

@@ -1,5 +1,5 @@
 /** Describes commands that ask the administration API, so that each says only how it differs. */
-import { isObject } from '../../json.ts'
+import { isObject } from '../../base/json.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../arguments.ts'

@@ -1,5 +1,5 @@
 /** A link names the gateway that a command asks, the tenant and the token. */
-import { isLoopback } from '../../loopback.ts'
+import { isLoopback } from '../../base/loopback.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Misuse, World } from '../outcome.ts'
 

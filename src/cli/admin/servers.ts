@@ -1,5 +1,5 @@
 /** `server …`: upstream servers. */
-import { isObject } from '../../json.ts'
+import { isObject } from '../../base/json.ts'
 import { withVariables } from '../apply/variables.ts'
 import type { Command } from '../command.ts'
 import { fine, PROBLEMS, type World } from '../outcome.ts'

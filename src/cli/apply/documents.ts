@@ -1,8 +1,8 @@
 /** The documents of a folder, one kind a function: what each says, or everything that is wrong with it. */
 import * as z from 'zod/v4'
+import { isObject } from '../../base/json.ts'
 import { tenantDocument } from '../../contract/config.ts'
 import { isName } from '../../gateway/token.ts'
-import { isObject } from '../../json.ts'
 import { nativeServerNames } from '../../native/server-names.ts'
 import { object } from '../../policy/fragments.ts'
 import { problemsOf } from '../../policy/issues.ts'

@@ -2,8 +2,8 @@
  * `tenant.yaml`: the settings of a tenant as the API takes them, and `tenant`, the name of the one that they are for, so that
  * a folder is never applied to another. A file that says nothing but the name says nothing of settings. PURE.
  */
+import { isObject } from '../../base/json.ts'
 import { isName } from '../../gateway/token.ts'
-import { isObject } from '../../json.ts'
 import { describeProblem } from '../../policy/problem.ts'
 
 export interface TenantFile {

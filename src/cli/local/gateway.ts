@@ -2,9 +2,9 @@
 import { copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import { isObject } from '../../base/json.ts'
+import { isLoopbackBind } from '../../base/loopback.ts'
 import { DEMO_TOKEN } from '../../demo/token.ts'
-import { isObject } from '../../json.ts'
-import { isLoopbackBind } from '../../loopback.ts'
 
 /** The port and address that wrangler.toml sets under [dev]. */
 export const PORT = '8787'

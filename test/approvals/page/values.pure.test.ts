@@ -1,8 +1,8 @@
 /** The values of a call on its page. */
 import { expect, test } from 'vitest'
 import { exactJson, valueList } from '../../../src/approvals/page/values.ts'
+import { parseExact } from '../../../src/base/exact-json.ts'
 import type { ApprovalContent } from '../../../src/contract/approvals.ts'
-import { parseExact } from '../../../src/exact-json.ts'
 
 const nothing: Pick<ApprovalContent, 'concealed' | 'omitted'> = { concealed: [], omitted: [] }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { html } from '../../../src/approvals/page/html.ts'
 import { conspicuous } from '../../../src/approvals/page/lookalikes.ts'
 import { countMarked, inline, lines } from '../../../src/approvals/page/visible.ts'
-import { unseenIn } from '../../../src/upstream/invisible.ts'
+import { unseenIn } from '../../../src/base/invisible.ts'
 
 /** The text that a page was made of, read back from the page. */
 function readBack(page: string): string {

@@ -1,6 +1,6 @@
 /** JSON-RPC messages as an upstream sends them: data of a stranger, looked at before it is used. PURE. */
-import { isLiteral, type NumberLiteral, numberOf, parseExact } from '../exact-json.ts'
-import { isObject } from '../json.ts'
+import { isLiteral, type NumberLiteral, numberOf, parseExact } from './exact-json.ts'
+import { isObject } from './json.ts'
 
 /** A literal where JavaScript would write the number in another way. */
 export type RpcId = string | number | NumberLiteral

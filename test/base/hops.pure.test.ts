@@ -1,7 +1,7 @@
 /** A request that comes back to a gateway that it has passed is refused there, by whatever way it comes. */
 import { expect, test } from 'vitest'
-import { ownAddressProblem } from '../src/admin/own-address.ts'
-import { HOP_HEADER, hopsOnward, isLoop, MOST_HOPS } from '../src/hops.ts'
+import { ownAddressProblem } from '../../src/admin/own-address.ts'
+import { HOP_HEADER, hopsOnward, isLoop, MOST_HOPS } from '../../src/base/hops.ts'
 
 const at = (host: string, hops?: string) => ({
   url: `https://${host}/mcp`,

@@ -1,6 +1,6 @@
 /** The variables that are for this machine alone, because each takes away a protection: whether they are on, and may be. */
-import type { Settings } from '../base/settings.ts'
-import { isLocalRequest } from '../loopback.ts'
+import { isLocalRequest } from './loopback.ts'
+import type { Settings } from './settings.ts'
 
 export function isDemo(env: Settings): boolean {
   return env.DEMO === 'true'

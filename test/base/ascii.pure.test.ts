@@ -1,8 +1,8 @@
 /** Names are lowered in ASCII alone, so that no letter of another script turns into one of theirs. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { asciiLowerCase } from '../src/ascii.ts'
-import { isLoopback } from '../src/loopback.ts'
+import { asciiLowerCase } from '../../src/base/ascii.ts'
+import { isLoopback } from '../../src/base/loopback.ts'
 
 test.each([
   ['Ana@Example.COM', 'ana@example.com'],

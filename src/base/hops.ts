@@ -4,7 +4,7 @@
  * refuses. A header that a client makes up refuses its own requests alone. PURE.
  */
 import { fnv1a } from './fnv1a.ts'
-import { hostOf } from './request-host.ts'
+import { hostOf } from '../request-host.ts'
 
 export const HOP_HEADER = 'gatehouse-hop'
 

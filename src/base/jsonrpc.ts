@@ -1,5 +1,5 @@
 /** JSON-RPC answers that the gateway gives itself. PURE. */
-import { isLiteral, type NumberLiteral } from '../exact-json.ts'
+import { isLiteral, type NumberLiteral } from './exact-json.ts'
 
 /** Codes of JSON-RPC 2.0 (5.1) and of MCP's own range. */
 export const codes = {

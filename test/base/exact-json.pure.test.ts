@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { hasOddNumber, isLiteral, numberOf, parseExact } from '../src/exact-json.ts'
-import { processorClock } from './support/processor-time.ts'
+import { hasOddNumber, isLiteral, numberOf, parseExact } from '../../src/base/exact-json.ts'
+import { processorClock } from '../support/processor-time.ts'
 
 /** A JSON text, token by token, whose numbers are written in every way that JSON allows. */
 const number = fc

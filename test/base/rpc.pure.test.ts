@@ -9,7 +9,7 @@ import {
   type RpcMessage,
   readRpc,
   rpcMessage,
-} from '../../src/upstream/rpc.ts'
+} from '../../src/base/rpc.ts'
 
 test.each([
   { id: 1, result: {} },
