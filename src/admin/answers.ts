@@ -1,7 +1,7 @@
 /** Turns results of a tenant's object into answers of the administration API. */
 import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
-import { isName } from '../gateway/token.ts'
+import { isName } from '../names/tokens.ts'
 import type { Call } from './route.ts'
 
 /** 422: a document that cannot be meant, with everything that is wrong with it. */

@@ -1,8 +1,8 @@
 /** The description of the administration API: for programs, and as a page for people. Neither holds a secret. */
 import * as z from 'zod/v4'
 import type { Env } from '../env.ts'
+import { nativeServerNames } from '../names/native-servers.ts'
 import { isDeployed, nativeStates } from '../native/deployed.ts'
-import { nativeServerNames } from '../native/server-names.ts'
 import { type OpenApi, type Operation, openApi } from './openapi.ts'
 import { answer, type Route, route } from './route.ts'
 

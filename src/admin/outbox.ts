@@ -5,7 +5,7 @@
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
 import type { Destination, ListedEvent } from '../contract/outbox.ts'
-import { isName } from '../gateway/token.ts'
+import { isName } from '../names/tokens.ts'
 import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at } from './answers.ts'

@@ -1,7 +1,7 @@
 /** New tokens. */
 import { BASE64URL } from '../base/base64url.ts'
 import { sha256 } from '../base/sha256.ts'
-import { withCheck } from '../gateway/token.ts'
+import { withCheck } from '../names/tokens.ts'
 
 /**
  * A new token of 32 random bytes, and the SHA-256 of its secret part, which is all that is ever stored.

@@ -2,10 +2,10 @@
 import * as z from 'zod/v4'
 import type { ToolSchemas } from '../contract/tenant.ts'
 import { aliasOf } from '../forward/alias.ts'
+import { exposedName } from '../names/tools.ts'
 import { nativeTools } from '../native/catalogue.ts'
 import { isDeployedName } from '../native/deployed.ts'
 import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
-import { exposedName } from '../upstream/names.ts'
 import { answer, type Route, route } from './route.ts'
 
 const serverSchema = z.object({

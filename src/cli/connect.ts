@@ -1,7 +1,7 @@
 /** `connect`: the configuration by which a client reaches the gateway. docs/cli.md names the source of each format. */
 import { isLoopback } from '../base/loopback.ts'
-import { parseToken } from '../gateway/token.ts'
-import { nativeServerNames } from '../native/server-names.ts'
+import { nativeServerNames } from '../names/native-servers.ts'
+import { parseToken } from '../names/tokens.ts'
 import { nearest } from '../policy/spelling.ts'
 import type { Given } from './arguments.ts'
 import type { Command } from './command.ts'

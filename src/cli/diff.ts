@@ -1,7 +1,7 @@
 /** `policy diff`: which tools two policies treat differently. */
+import { type Change, changesBetween } from '../policy/changes.ts'
 import { deployedPolicy, isDeployed } from './admin/deployed.ts'
 import type { Given } from './arguments.ts'
-import { type Change, changesBetween } from './changes.ts'
 import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from './outcome.ts'
 import { policyIn } from './source.ts'
 import { table } from './table.ts'

@@ -5,7 +5,7 @@
 import * as z from 'zod/v4'
 import { isLoopback } from '../base/loopback.ts'
 import { shortDigest } from '../base/sha256.ts'
-import { nativeServerNames } from '../native/server-names.ts'
+import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'

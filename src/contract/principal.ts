@@ -2,7 +2,7 @@
  * What the Worker and a PrincipalObject say to each other: one question a request, `admit`, and its answer.
  * Plain data, because it crosses an RPC boundary.
  */
-import type { LegitiToolName } from '../legiti/tools.ts'
+import type { LegitiToolName } from '../legiti/tools/all.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
 import type { ApprovalAsked, ApprovalView } from './approvals.ts'

@@ -6,8 +6,8 @@ import { parseExact } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
 import { answers, isAnswer, isRpcId, type RpcId, type RpcMessage } from '../base/rpc.ts'
+import { exposeUri } from '../names/tools.ts'
 import { readAsked } from '../upstream/asker.ts'
-import { exposeUri } from '../upstream/names.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 
 /**

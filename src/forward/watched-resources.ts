@@ -6,7 +6,7 @@ import { isObject } from '../base/json.ts'
 import type { RequestMessage } from '../gateway/message.ts'
 import { settleLater } from '../gateway/outcomes.ts'
 import type { Passage } from '../gateway/passage.ts'
-import { splitUri } from '../upstream/names.ts'
+import { splitUri } from '../names/tools.ts'
 import { admitRead } from './read.ts'
 
 /** More are not watched in one subscription: each is a question to the principal. */

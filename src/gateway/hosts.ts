@@ -4,7 +4,7 @@
  */
 import { asciiLowerCase } from '../base/ascii.ts'
 import { isLoopback } from '../base/loopback.ts'
-import { isName } from './token.ts'
+import { isName } from '../names/tokens.ts'
 
 /** The variables that say so. */
 export interface HostSettings {

@@ -7,7 +7,6 @@ import { hostnameOf } from '../request-host.ts'
 import { sha256 } from '../base/sha256.ts'
 import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
-import { bearerToken, parseToken } from './token.ts'
 
 /** A well-formed token, not yet known to be any good. */
 export interface Claim {

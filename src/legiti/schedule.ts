@@ -4,8 +4,7 @@
  *
  * Pure: no I/O, no clock, no randomness: `nowMs` and `random` are arguments.
  */
-
-import { unixSecondsOf } from './calendar.ts'
+import { unixSecondsOf } from './tools/calendar.ts'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS

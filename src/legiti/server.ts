@@ -12,11 +12,11 @@ import {
   type Preparation,
   sessionHandle,
 } from '../native/tool.ts'
-import { findCardNumber } from './card.ts'
 import { askLegiti, type LegitiAnswer } from './client.ts'
 import { retryAfterMs } from './schedule.ts'
 import { legitiSettings } from './settings.ts'
-import { type LegitiTool, legitiTools } from './tools.ts'
+import { type LegitiTool, legitiTools } from './tools/all.ts'
+import { findCardNumber } from './tools/card.ts'
 import { toWire } from './wire.ts'
 
 /** Order evaluation is known to take 20 s. */

@@ -5,9 +5,8 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
-import { unixSecondsOfIso } from './calendar.ts'
-import { findLegitiTool, type LegitiToolName } from './tools.ts'
+import { findLegitiTool, type LegitiToolName } from './tools/all.ts'
+import { unixSecondsOfIso } from './tools/calendar.ts'
 
 /**
  * The shapes that Legiti's interface has had; a tenant is on one of them. `collection`: the 2020 documents and

@@ -4,10 +4,10 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
 import type { Env } from '../env.ts'
 import { legitiServerTools } from '../legiti/server.ts'
+import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { isListed } from '../policy/decide.ts'
 import { sessionTools } from '../session/tools.ts'
 import { deployedServers } from './deployed.ts'
-import { type NativeServerName, nativeServerNames } from './server-names.ts'
 import { type NativeTool, withSessionExplained } from './tool.ts'
 
 const tools: readonly NativeTool[] = [...sessionTools, ...legitiServerTools]

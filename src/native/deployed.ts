@@ -4,7 +4,7 @@
  */
 import type { Env } from '../env.ts'
 import { hasLegitiVariables } from '../legiti/settings.ts'
-import { type NativeServerName, nativeServerNames } from './server-names.ts'
+import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 
 /** In `NATIVE_SERVERS`, alone: the deployment has no native server. An empty variable is one that is not set. */
 const NONE = 'none'

@@ -5,7 +5,7 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import type { TenantSettings } from '../contract/config.ts'
 import type { AdmitAnswer, Admitted, Work } from '../contract/principal.ts'
 import type { Env } from '../env.ts'
-import type { NativeServerName } from './server-names.ts'
+import type { NativeServerName } from '../names/native-servers.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from './session-argument.ts'
 
 /** What a tool may know and use of the request it serves. */

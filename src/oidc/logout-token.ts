@@ -5,7 +5,7 @@ import { sha256Hex } from '../base/sha256.ts'
 import type { TenantSettings } from '../contract/config.ts'
 import type { IssuerLogout } from '../contract/logouts.ts'
 import type { Env } from '../env.ts'
-import { accountId } from '../legiti/fields.ts'
+import { accountId } from '../legiti/tools/fields.ts'
 import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyInVain, verifyJwt } from '../session/jwt.ts'
 import { isSid } from '../session/providers.ts'
 

@@ -2,7 +2,7 @@
  * The tools that a policy can name, as far as they are known, and the check of a name against them. A server that was never
  * listed, or does not answer, leaves its own names unchecked and no others.
  */
-import { split } from '../upstream/names.ts'
+import { split } from '../names/tools.ts'
 import { nearest } from './spelling.ts'
 
 /** The tools of one server. */

@@ -9,7 +9,7 @@ import { compileGlob, compileParts, type Glob } from './glob.ts'
 import type { Reading, ReadingEntry, ReadingPattern, ReadKind, ToolRules } from './model.ts'
 import { compared, hasUnseen, locatedForms, parsedUrl } from './uri.ts'
 
-/** Between a server and a name of its own, as in the lists of `/mcp`: upstream/names.ts. */
+/** Between a server and a name of its own, as in the lists of `/mcp`: names/tools.ts. */
 const between: Readonly<Record<ReadKind, string>> = { resource: '+', prompt: '__' }
 
 /** A server's name, or `*` for any. */

@@ -1,6 +1,6 @@
 import type { EventPage, ListedEvent } from '../contract/outbox.ts'
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
-import type { LegitiToolName } from '../legiti/tools.ts'
+import type { LegitiToolName } from '../legiti/tools/all.ts'
 import { orderingKey } from '../legiti/wire.ts'
 import { queueAnnouncement } from './announcements.ts'
 

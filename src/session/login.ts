@@ -2,7 +2,7 @@
 import { errorName, log } from '../base/log.ts'
 import type { MagentoStore } from '../contract/config.ts'
 import type { AdmitAnswer, Admitted, LoginEvidence, Work } from '../contract/principal.ts'
-import { findCardNumber } from '../legiti/card.ts'
+import { findCardNumber } from '../legiti/tools/card.ts'
 import { crowdedResult } from '../native/crowded.ts'
 import { failure } from '../native/result.ts'
 import type { CallContext, Completion, Preparation } from '../native/tool.ts'

@@ -2,7 +2,7 @@
 import type { TenantSettings } from '../contract/config.ts'
 import type { LoginEvidence } from '../contract/principal.ts'
 import type { Env } from '../env.ts'
-import { accountId } from '../legiti/fields.ts'
+import { accountId } from '../legiti/tools/fields.ts'
 import { claimsOf, verifyJwt } from './jwt.ts'
 
 export const providerNames = ['trusted', 'jwt', 'magento-customer', 'magento-admin'] as const

@@ -2,7 +2,7 @@
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
 import type { Admitted, SessionView } from '../contract/principal.ts'
-import { accountId } from '../legiti/fields.ts'
+import { accountId } from '../legiti/tools/fields.ts'
 import { failure, success } from '../native/result.ts'
 import { inputSchema, outputSchema } from '../native/schemas.ts'
 import { SESSION_ARGUMENT } from '../native/session-argument.ts'

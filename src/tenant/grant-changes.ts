@@ -10,7 +10,7 @@ import {
 } from '../contract/tenant.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import type { Env } from '../env.ts'
-import { nativeServerNames } from '../native/server-names.ts'
+import { nativeServerNames } from '../names/native-servers.ts'
 import { refuseOwnGrant } from './four-eyes.ts'
 import * as grants from './grants.ts'
 import { peopleNames } from './people.ts'

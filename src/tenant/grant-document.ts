@@ -2,7 +2,7 @@
 import * as z from 'zod/v4'
 import { sessionModes } from '../contract/session-mode.ts'
 import type { GrantView } from '../contract/tenant.ts'
-import { type NativeServerName, nativeServerNames } from '../native/server-names.ts'
+import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 
 const MODES = sessionModes.join(', ')

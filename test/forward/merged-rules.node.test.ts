@@ -1,6 +1,6 @@
 /** Names, pages and rules of what several servers list behind one URL, on servers that list just what a test says. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expose } from '../../src/upstream/names.ts'
+import { expose } from '../../src/names/tools.ts'
 import { bareWorkerdMissing } from '../support/node/bare-workerd.ts'
 import { connectAgent, type Era, eras, type McpAgent } from '../support/node/mcp-agent.ts'
 import { echoTool, type ListedTool, manyTools } from '../support/node/misbehaving.ts'

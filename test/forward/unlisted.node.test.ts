@@ -139,7 +139,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`a tool that is in no list${missing
       const long = `long.${'x'.repeat(90)}`
       const agent = await connect('session', '/mcp')
       server.tools = ['drop', long]
-      const { expose } = await import('../../src/upstream/names.ts')
+      const { expose } = await import('../../src/names/tools.ts')
       expect((await agent.call(expose('rec', long), {})).text).toBe('echo')
       expect(server.called()).toEqual([long])
     })

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { unixSecondsOf, unixSecondsOfIso } from '../../src/legiti/calendar.ts'
 import {
   backOffMs,
   DELIVERY_TIMEOUT_MS,
@@ -12,6 +11,7 @@ import {
   PAUSE_PROBE_MS,
   verdict,
 } from '../../src/legiti/schedule.ts'
+import { unixSecondsOf, unixSecondsOfIso } from '../../src/legiti/tools/calendar.ts'
 
 const NOW = Date.UTC(2026, 2, 1, 12, 0, 0)
 const answered = (status: number, retryAfter: string | null = null) => verdict({ status, retryAfter }, NOW)

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/env.ts'
-import { legitiTools } from '../../src/legiti/tools.ts'
+import { legitiTools } from '../../src/legiti/tools/all.ts'
 import {
   connect,
   DEMO_TOKEN,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type LegitiToolName, legitiTools } from '../../src/legiti/tools.ts'
+import { type LegitiToolName, legitiTools } from '../../src/legiti/tools/all.ts'
 import { LATE_AFTER_MS, orderingKey, profiles, toWire } from '../../src/legiti/wire.ts'
 
 /** The table of legiti.md. */

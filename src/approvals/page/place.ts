@@ -1,6 +1,6 @@
 /** Which tenant's pages a request is for, and where they are. PURE. */
 import { type HostSettings, hostAllows, tenantOfHost } from '../../gateway/hosts.ts'
-import { isName } from '../../gateway/token.ts'
+import { isName } from '../../names/tokens.ts'
 
 export interface Place {
   /** Null: neither host nor path names one. */

@@ -1,6 +1,6 @@
 /** Signing in with a token that is pasted, and out. */
 import { byToken, tenantOfToken } from '../../admin/who.ts'
-import { isName } from '../../gateway/token.ts'
+import { isName } from '../../names/tokens.ts'
 import { setCookie } from './cookie.ts'
 import { pageResponse, seeOther } from './document.ts'
 import { baseOf, pathTo } from './place.ts'

@@ -1,8 +1,8 @@
 /** `policy push` and whatever else is done to policies that a gateway has. */
+import { changesBetween } from '../../policy/changes.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
 import { canonical } from '../apply/canonical.ts'
 import type { Given } from '../arguments.ts'
-import { changesBetween } from '../changes.ts'
 import type { Command } from '../command.ts'
 import { changeLines } from '../diff.ts'
 import { FINE, fine, type Outcome, visible, type World } from '../outcome.ts'

@@ -1,5 +1,5 @@
 /** Finds contradictions between a folder and a tenant that would stop an apply half-way. PURE. */
-import { nativeServerNames } from '../../native/server-names.ts'
+import { nativeServerNames } from '../../names/native-servers.ts'
 import { MOST } from '../../tenant/capacity.ts'
 import { EVERY_UPSTREAM } from '../../tenant/grant-document.ts'
 import { KEPT } from '../../tenant/server-document.ts'

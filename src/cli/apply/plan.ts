@@ -1,9 +1,9 @@
 /** Plans the changes that make a tenant what a folder says. Reads the gateway; changes nothing. */
+import { changesBetween } from '../../policy/changes.ts'
 import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
 import type { Api, Json } from '../admin/api.ts'
 import { loaded } from '../admin/deployed.ts'
 import { gatewayTools } from '../admin/gateway-tools.ts'
-import { changesBetween } from '../changes.ts'
 import { changeLines } from '../diff.ts'
 import { gatewayWords, warningLines } from '../source.ts'
 import { placeProblems } from './addresses.ts'

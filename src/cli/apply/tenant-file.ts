@@ -3,7 +3,7 @@
  * a folder is never applied to another. A file that says nothing but the name says nothing of settings. PURE.
  */
 import { isObject } from '../../base/json.ts'
-import { isName } from '../../gateway/token.ts'
+import { isName } from '../../names/tokens.ts'
 import { describeProblem } from '../../policy/problem.ts'
 
 export interface TenantFile {

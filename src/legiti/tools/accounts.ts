@@ -3,9 +3,8 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
 import * as z from 'zod/v4'
-import { accountId, address, cpf, email, ip, phone, text, timestamp, userAgent } from '../fields.ts'
+import { accountId, address, cpf, email, ip, phone, text, timestamp, userAgent } from './fields.ts'
 import { afterwards, type LegitiTool, notificationAnnotations } from './tool.ts'
 
 const profile = {

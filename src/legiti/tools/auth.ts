@@ -4,9 +4,8 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
 import * as z from 'zod/v4'
-import { accountId, ip, timestamp, userAgent } from '../fields.ts'
+import { accountId, ip, timestamp, userAgent } from './fields.ts'
 import { afterwards, type LegitiTool, notificationAnnotations } from './tool.ts'
 
 const NO_SECRETS = 'Never send a password, a one-time code or a token.'

@@ -4,7 +4,6 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
 import * as z from 'zod/v4'
 import {
   accountId,
@@ -25,7 +24,7 @@ import {
   text,
   timestamp,
   word,
-} from '../fields.ts'
+} from './fields.ts'
 import type { LegitiTool } from './tool.ts'
 
 const NO_FULL_CARD = 'Of the card send only the first six and last four digits; anything longer is refused.'

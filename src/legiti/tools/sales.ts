@@ -3,7 +3,6 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
 import * as z from 'zod/v4'
 import {
   accountId,
@@ -27,7 +26,7 @@ import {
   timestamp,
   userAgent,
   word,
-} from '../fields.ts'
+} from './fields.ts'
 import { afterwards, type LegitiTool, notificationAnnotations } from './tool.ts'
 
 export const trackEvent: LegitiTool = {

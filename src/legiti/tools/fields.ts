@@ -7,7 +7,6 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
 import * as z from 'zod/v4'
 import { unixSecondsOfIso } from './calendar.ts'
 

@@ -23,7 +23,7 @@ import {
   saleItems,
   text,
   timestamp,
-} from '../../src/legiti/fields.ts'
+} from '../../../src/legiti/tools/fields.ts'
 
 /** Tries each value: what is accepted comes back unchanged, and the rest is refused. */
 function takes(field: z.ZodType, good: unknown[], bad: unknown[]): void {

@@ -3,9 +3,8 @@
  *
  * Pure: no I/O, no clock, no randomness.
  */
-
-import { trackAccount, trackAccountUpdate, trackSignup } from './tools/accounts.ts'
-import { trackAuth, trackLogin, trackLogout, trackPasswordRecovery } from './tools/auth.ts'
+import { trackAccount, trackAccountUpdate, trackSignup } from './accounts.ts'
+import { trackAuth, trackLogin, trackLogout, trackPasswordRecovery } from './auth.ts'
 import {
   evaluateOrder,
   evaluateSale,
@@ -14,11 +13,11 @@ import {
   markOrderFraudulent,
   updateDecisionStatus,
   updateOrder,
-} from './tools/orders.ts'
-import { trackEvent, trackEventView, trackPayment, trackSale } from './tools/sales.ts'
-import type { LegitiTool } from './tools/tool.ts'
+} from './orders.ts'
+import { trackEvent, trackEventView, trackPayment, trackSale } from './sales.ts'
+import type { LegitiTool } from './tool.ts'
 
-export { type LegitiTool, type LegitiToolName, legitiToolNames } from './tools/tool.ts'
+export { type LegitiTool, type LegitiToolName, legitiToolNames } from './tool.ts'
 
 /** All eighteen tools. */
 export const legitiTools: readonly LegitiTool[] = [

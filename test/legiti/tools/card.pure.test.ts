@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { findCardNumber } from '../../src/legiti/card.ts'
+import { findCardNumber } from '../../../src/legiti/tools/card.ts'
 
 /** Prefix and length of each brand, written down apart from the code: the specification. */
 const BRANDS: Record<string, [string, number][]> = {

@@ -9,7 +9,7 @@ import {
   originalName,
   split,
   splitUri,
-} from '../../src/upstream/names.ts'
+} from '../../src/names/tools.ts'
 
 const serverNames = fc.stringMatching(/^[a-z][a-z0-9-]{0,30}$/).filter(isServerName)
 const anyName = fc.string({ unit: 'binary', maxLength: 100 })

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { findCardNumber } from '../../src/legiti/card.ts'
-import { findLegitiTool, type LegitiToolName, legitiToolNames, legitiTools } from '../../src/legiti/tools.ts'
-import { inputSchema } from '../../src/native/schemas.ts'
+import {
+  findLegitiTool,
+  type LegitiToolName,
+  legitiToolNames,
+  legitiTools,
+} from '../../../src/legiti/tools/all.ts'
+import { findCardNumber } from '../../../src/legiti/tools/card.ts'
+import { inputSchema } from '../../../src/native/schemas.ts'
 
 /** One valid value of every argument that some tool requires. */
 const VALUES: Record<string, unknown> = {

@@ -3,7 +3,7 @@
  * back from such a name to its server. PURE.
  */
 import { fnv1a } from '../base/fnv1a.ts'
-import { nativeServerNames } from '../native/server-names.ts'
+import { nativeServerNames } from './native-servers.ts'
 
 /** Between server and name; a server's name has no underscore, so the first one in a name is this. */
 const BETWEEN = '__'
