@@ -9,5 +9,5 @@ declare namespace Cloudflare {
       | 'TenantObject'
       | 'ExchangeObject'
   }
-  interface Env extends Readonly<import('./env.ts').Env> {}
+  interface Env extends Readonly<import('./contract/env.ts').Env> {}
 }

@@ -4,7 +4,7 @@ import { asciiLowerCase } from '../base/ascii.ts'
 import { errorName, log } from '../base/log.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { AccessApplication } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 const HEADER = 'cf-access-jwt-assertion'
 const LONGEST_JWT = 16 * 1024

@@ -1,7 +1,7 @@
 /** A request to the administration API before its route is known: its Hono context, and who asks. */
 import type { Context } from 'hono'
-import type { WorkerContext } from '../env.ts'
-import type { PersonRole } from './roles.ts'
+import type { WorkerContext } from '../contract/env.ts'
+import type { PersonRole } from '../contract/roles.ts'
 
 export type AdminContext = Context<WorkerContext>
 

@@ -1,8 +1,8 @@
 /** Takes a person's decision about a call that waits, over the administration API or on a page. */
 import { grantOfApproval } from '../approvals/id.ts'
 import type { DecideAnswer, DecideRequest } from '../contract/approvals.ts'
-import type { Env } from '../env.ts'
-import { principalObject, tenantObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject, tenantObject } from '../contract/objects.ts'
 import type { Who } from './context.ts'
 
 export type Decided =

@@ -1,8 +1,8 @@
 /** The administration API of the deployment: which tenants there are. */
 import * as z from 'zod/v4'
 import { errorName, log } from '../base/log.ts'
-import type { Env } from '../env.ts'
-import { tenantDirectory, tenantObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { tenantDirectory, tenantObject } from '../contract/objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at, page } from './answers.ts'
 import { answer, pageOf, pageQuery, type Route, route } from './route.ts'

@@ -1,8 +1,8 @@
 /** The administration API's check of an origin, for whoever plans changes and must know before the first is made. */
 import * as z from 'zod/v4'
+import { readServerDocument } from '../contract/documents/server.ts'
+import { webhookUrlProblem } from '../contract/documents/webhook.ts'
 import { object } from '../policy/fragments.ts'
-import { readServerDocument } from '../tenant/server-document.ts'
-import { webhookUrlProblem } from '../tenant/webhook-document.ts'
 import { ownAddressProblem } from './own-address.ts'
 import { allowsPrivate, checkAddress } from './resolve.ts'
 import { answer, type Route, route } from './route.ts'

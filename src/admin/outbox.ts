@@ -4,9 +4,9 @@
  */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { principalObject } from '../contract/objects.ts'
 import type { Destination, ListedEvent } from '../contract/outbox.ts'
 import { isName } from '../names/tokens.ts'
-import { principalObject } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
 import { at } from './answers.ts'
 import { answer, limitQuery, pageOf, type Route, route } from './route.ts'

@@ -1,10 +1,10 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
 import * as z from 'zod/v4'
+import { personSchema } from '../contract/documents/person.ts'
+import { personRoles } from '../contract/roles.ts'
 import type { PersonView } from '../contract/tenant.ts'
 import { object } from '../policy/fragments.ts'
-import { personSchema } from '../tenant/person-document.ts'
 import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
-import { personRoles } from './roles.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { tokenOf } from './token-of.ts'
 

@@ -3,7 +3,7 @@
  * form); whatever cannot be found out is refused.
  */
 import * as z from 'zod/v4'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { addressProblem, isPrivateAddress } from '../upstream/address.ts'
 
 const DEFAULT_RESOLVER = 'https://cloudflare-dns.com/dns-query'

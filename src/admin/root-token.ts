@@ -1,5 +1,5 @@
 /** The token of the deployment's owner, and what it must be like. PURE. */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 /** 32 random bytes have 43 characters in base64url. */
 export const LEAST_ROOT_TOKEN = 32

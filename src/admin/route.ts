@@ -14,13 +14,13 @@
  *     )
  */
 import * as z from 'zod/v4'
+import type { Env } from '../contract/env.ts'
+import type { TenantStub } from '../contract/objects.ts'
+import type { Role } from '../contract/roles.ts'
 import type { By, Expected } from '../contract/tenant.ts'
-import type { Env } from '../env.ts'
-import type { TenantStub } from '../objects.ts'
 import type { AdminContext, Who } from './context.ts'
-import type { Role } from './roles.ts'
 
-export { type PersonRole, personRoles, type Role, roles } from './roles.ts'
+export { type PersonRole, personRoles, type Role, roles } from '../contract/roles.ts'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 

@@ -1,10 +1,10 @@
 /** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
 import * as z from 'zod/v4'
+import { MOST_ORIGINS, readOrigins } from '../contract/documents/origins.ts'
+import { headerValueProblem } from '../contract/documents/static-headers.ts'
+import type { TenantStub } from '../contract/objects.ts'
 import type { By, SecretView } from '../contract/tenant.ts'
-import type { TenantStub } from '../objects.ts'
 import { object } from '../policy/fragments.ts'
-import { MOST_ORIGINS, readOrigins } from '../tenant/origins.ts'
-import { headerValueProblem } from '../tenant/static-headers.ts'
 import { at, invalid, nameProblem, page, refusal, removal, tagged, toldOf } from './answers.ts'
 import { allowsPrivate } from './resolve.ts'
 import { answer, pageOf, pageQuery, type Route, removed, route, toldMembers, uncheckedBody } from './route.ts'

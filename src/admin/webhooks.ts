@@ -1,11 +1,11 @@
 /** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { webhookSchema, webhookUrlProblem } from '../contract/documents/webhook.ts'
+import { webhookEvents } from '../contract/webhook-events.ts'
 import { type MessageView, messageStates, type WebhookView } from '../contract/webhooks.ts'
 import { whyOff } from '../native/deployed.ts'
 import { object } from '../policy/fragments.ts'
-import { webhookSchema, webhookUrlProblem } from '../tenant/webhook-document.ts'
-import { webhookEvents } from '../webhooks/events.ts'
 import { webhookSecret } from '../webhooks/signature.ts'
 import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
 import type { Who } from './context.ts'

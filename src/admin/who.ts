@@ -1,14 +1,11 @@
 /** Identifies the user of the administration API: the deployment's owner, or a person of the tenant that the path names. */
 import type { PersonView } from '../contract/tenant.ts'
 import { DEMO_ROOT_TOKEN, DEMO_TENANT } from '../demo/token.ts'
-import type { Env } from '../env.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { hostAllows } from '../gateway/hosts.ts'
 import { bearerToken, hasGoodCheck, isName } from '../names/tokens.ts'
-import { tenantObject } from '../objects.ts'
 import { accessEmail, hasAssertion, isPlausible, trustedIn } from './access.ts'
 import type { AdminContext, Who } from './context.ts'
-import { includes, type PersonRole, type Role } from './roles.ts'
 import { rootToken } from './root-token.ts'
 
 /** A request, and the tenant that it is about; null: none in particular. */

@@ -1,7 +1,7 @@
 /** The administration API's answer to whoever holds a token: who the gateway takes them for. */
 import * as z from 'zod/v4'
 import { identity } from '../base/version.ts'
-import { roles } from './roles.ts'
+import { roles } from '../contract/roles.ts'
 import { answer, type Route, route } from './route.ts'
 
 const whoamiSchema = z.object({

@@ -1,6 +1,6 @@
 /** Settings of a tenant to which this deployment could give no effect: refused, and not taken and forgotten. */
 import { DEFAULT_RETENTION_DAYS, type TenantDocument } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { secretKeys } from '../secrets/seal.ts'
 
 /** Names settings that would have no effect in this deployment, each with what is allowed; empty where all have one. */

@@ -5,7 +5,7 @@
  */
 import { canonicalDigest } from '../base/canonical-digest.ts'
 import { canonicalJson } from '../base/canonical-json.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { secretKeys } from '../secrets/seal.ts'
 
 /** `<key id>:<hex>` by each key of the deployment, so that what was held before a new one came is found again. */

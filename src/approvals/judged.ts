@@ -1,7 +1,7 @@
 /** Asks for an approval with the values that its call carries: for those alone who may decide about it. */
 import type { JudgedApproval } from '../contract/approvals.ts'
-import type { Env } from '../env.ts'
-import { principalObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject } from '../contract/objects.ts'
 import { readContent } from './content.ts'
 import { grantOfApproval } from './id.ts'
 

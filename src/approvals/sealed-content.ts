@@ -2,7 +2,7 @@
  * What an approver is shown of a call is sealed before it leaves the Worker that was asked for the call, so that it is
  * nowhere in the open, and kept as long as nobody has decided (docs/decisions/0038-what-an-approver-sees.md).
  */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import type { ConcealedPath } from '../policy/path.ts'
 import { approvalContext, openOrNull, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
 import { type Carried, contentOf } from './content.ts'

@@ -5,7 +5,7 @@
  */
 import { BASE64URL } from '../base/base64url.ts'
 import { canonicalJson } from '../base/canonical-json.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 
 /** Longer arguments have none, for every call pays for it: 5 µs as arguments usually are, 25 µs where they are all small parts. */

@@ -1,7 +1,7 @@
 /** Up to when the audit database knows everything: what happened later may still be where it was decided. */
 import { TENANT_LOG } from '../contract/audit-row.ts'
-import type { Env } from '../env.ts'
-import { principalObject, tenantObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject, tenantObject } from '../contract/objects.ts'
 
 /** So many principals are asked; of a tenant that has more nobody can say it. */
 export const MOST_ASKED = 100

@@ -5,8 +5,8 @@
  */
 import type { LocalRows } from '../contract/audit-logs.ts'
 import { TENANT_LOG } from '../contract/audit-row.ts'
-import type { Env } from '../env.ts'
-import { principalObject, tenantObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject, tenantObject } from '../contract/objects.ts'
 import { type Filter, matches } from './filter.ts'
 import { lastArrived, readArrived } from './query.ts'
 import { type ShownRow, shownRow } from './shown.ts'

@@ -5,8 +5,8 @@
  */
 import type { Checkpoint, Cut, LogEvidence } from '../contract/audit-logs.ts'
 import { type Log, TENANT_LOG } from '../contract/audit-row.ts'
-import type { Env } from '../env.ts'
-import { principalObject, tenantObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject, tenantObject } from '../contract/objects.ts'
 import { GENESIS, linkHash } from './chain.ts'
 import { firstUpTo, otherLogs, readLog, storedPrincipals } from './query.ts'
 

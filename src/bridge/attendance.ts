@@ -4,12 +4,12 @@
  * session, where there is one alone; of several nobody can say which, and it is refused at once.
  */
 import { isAnswer, isRequest, type RpcMessage } from '../base/rpc.ts'
+import type { AttendLine } from '../contract/exchange.ts'
 import type { SessionNames } from '../contract/upstream.ts'
 import { decline } from '../upstream/declining.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import type { AttendLine } from './exchange-contract.ts'
 import { LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 

@@ -1,9 +1,9 @@
 /** Delivers a request to an upstream that speaks the other era, and gives the answer in the client's. */
+import type { Outgoing } from '../contract/outgoing.ts'
 import type { Delivery } from '../upstream/reception.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { inSession } from './in-session.ts'
 import { inStateless } from './in-stateless.ts'
-import type { Outgoing } from './outgoing.ts'
 
 /** Always answers, in bounded time. */
 export function bridge(

@@ -2,13 +2,6 @@
 import { codes } from '../base/jsonrpc.ts'
 import { errorName, log } from '../base/log.ts'
 import type { RpcId, RpcMessage } from '../base/rpc.ts'
-import { forget } from '../forward/partner.ts'
-import type { Claim } from '../gateway/identity.ts'
-import { exchangeObjects } from '../objects.ts'
-import { abandonment } from '../upstream/answer-problems.ts'
-import { problemOf } from '../upstream/problem.ts'
-import type { Delivery } from '../upstream/reception.ts'
-import type { Conversation, Partner } from './conversation.ts'
 import {
   ANSWER_MS,
   type Begin,
@@ -17,10 +10,17 @@ import {
   paths,
   type Refusal,
   type Step,
-} from './exchange-contract.ts'
+} from '../contract/exchange.ts'
+import { exchangeObjects } from '../contract/objects.ts'
+import type { Outgoing } from '../contract/outgoing.ts'
+import { forget } from '../forward/partner.ts'
+import type { Claim } from '../gateway/identity.ts'
+import { abandonment } from '../upstream/answer-problems.ts'
+import { problemOf } from '../upstream/problem.ts'
+import type { Delivery } from '../upstream/reception.ts'
+import type { Conversation, Partner } from './conversation.ts'
 import { LineReader } from './lines.ts'
 import { readRequestState } from './names.ts'
-import type { Outgoing } from './outgoing.ts'
 import { abortOf, renew } from './renewing.ts'
 import { respond, stepsOf } from './steps.ts'
 

@@ -7,12 +7,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../base/canonical-digest.ts'
 import { parseExact } from '../base/exact-json.ts'
 import { errorName, log } from '../base/log.ts'
-import type { UpstreamProblem } from '../contract/upstream.ts'
-import type { Env } from '../env.ts'
-import { tenantObject } from '../objects.ts'
-import { linkTo, type UpstreamLink } from '../upstream/link.ts'
-import { Attendance } from './attendance.ts'
-import { Exchange } from './exchange.ts'
+import type { Env } from '../contract/env.ts'
 import {
   type Answer,
   type Ask,
@@ -25,7 +20,12 @@ import {
   type Refusal,
   type Subscribe,
   type WatchFor,
-} from './exchange-contract.ts'
+} from '../contract/exchange.ts'
+import { tenantObject } from '../contract/objects.ts'
+import type { UpstreamProblem } from '../contract/upstream.ts'
+import { linkTo, type UpstreamLink } from '../upstream/link.ts'
+import { Attendance } from './attendance.ts'
+import { Exchange } from './exchange.ts'
 import { callOf, MOST_RESOURCES } from './for-session.ts'
 import { Mailbox } from './mailbox.ts'
 import { Watcher } from './subscriptions.ts'

@@ -5,9 +5,19 @@
 import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
 import { answers, isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
+import {
+  ANSWER_MS,
+  type Attend,
+  type AttendLine,
+  type Begin,
+  type Continue,
+  type ExchangeLine,
+  paths,
+} from '../contract/exchange.ts'
+import { exchangeObjects } from '../contract/objects.ts'
+import type { Outgoing } from '../contract/outgoing.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isForgotten } from '../forward/forgetting.ts'
-import { exchangeObjects } from '../objects.ts'
 import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { type Hold, send } from '../upstream/http.ts'
@@ -18,15 +28,6 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'
 import { Allowance } from './allowance.ts'
 import { lacking, type Question } from './capabilities.ts'
-import {
-  ANSWER_MS,
-  type Attend,
-  type AttendLine,
-  type Begin,
-  type Continue,
-  type ExchangeLine,
-  paths,
-} from './exchange-contract.ts'
 import {
   answerForStateless,
   inputRequired,
@@ -39,7 +40,6 @@ import {
 import { LineReader, LineWriter } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 import { requestStateOf } from './names.ts'
-import type { Outgoing } from './outgoing.ts'
 import { newSecret } from './secret.ts'
 
 /** How long a call waits until the server can be heard outside of its own stream. */

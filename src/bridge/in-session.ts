@@ -1,6 +1,8 @@
 /** A request of the stateless era in a session of its server: read here where the server has nothing to ask. */
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { answers, isAnswer } from '../base/rpc.ts'
+import type { Step } from '../contract/exchange.ts'
+import type { Outgoing } from '../contract/outgoing.ts'
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { isForgotten } from '../forward/forgetting.ts'
 import { lastKnownTools } from '../forward/last-known.ts'
@@ -15,7 +17,6 @@ import { cancel, resume } from '../upstream/session-messages.ts'
 import { canBeAsked } from './capabilities.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { continueExchange, exchange } from './exchange-call.ts'
-import type { Step } from './exchange-contract.ts'
 import {
   answerForStateless,
   askingMethods,
@@ -25,7 +26,6 @@ import {
   statelessMethods,
 } from './for-session.ts'
 import { MessageReader } from './message-reader.ts'
-import type { Outgoing } from './outgoing.ts'
 import { abortOf, renew } from './renewing.ts'
 import { respond, stepsOf } from './steps.ts'
 

@@ -1,6 +1,6 @@
 /** Where the answers of a session-era client arrive, for the request that waits for them in another isolate. */
-import type { Answer, Ask, AskLine } from './exchange-contract.ts'
-import { ANSWER_MS } from './exchange-contract.ts'
+import type { Answer, Ask, AskLine } from '../contract/exchange.ts'
+import { ANSWER_MS } from '../contract/exchange.ts'
 import { LineWriter } from './lines.ts'
 import { newSecret } from './secret.ts'
 

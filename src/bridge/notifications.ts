@@ -1,11 +1,11 @@
 /** Notifications and answers of a client to an upstream of the other era. */
 import { errorName, log } from '../base/log.ts'
 import { rpcMessage } from '../base/rpc.ts'
+import { type Answer, paths } from '../contract/exchange.ts'
+import { exchangeObjects } from '../contract/objects.ts'
 import type { Message } from '../gateway/message.ts'
-import { exchangeObjects } from '../objects.ts'
 import type { Reached } from './conversation.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
-import { type Answer, paths } from './exchange-contract.ts'
 import { readQuestionId } from './names.ts'
 
 /**

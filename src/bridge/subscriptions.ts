@@ -3,8 +3,8 @@
  * open for it, and the resources that it watches, which such a server wants to be told all at once.
  */
 import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
+import { wishesFor } from '../contract/declared.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
-import { wishesFor } from '../upstream/declared.ts'
 import { declaredOf } from '../upstream/health.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'

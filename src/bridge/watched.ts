@@ -1,13 +1,13 @@
 /** The Worker's part of what a session-era client hears from a server of the stateless era unasked. */
 import { errorName, log } from '../base/log.ts'
+import { paths, type Subscribe, type WatchFor } from '../contract/exchange.ts'
+import { exchangeObjects } from '../contract/objects.ts'
 import type { Client } from '../forward/client.ts'
 import type { StreamSource } from '../forward/stream-source.ts'
 import { isWatchable } from '../forward/watchable.ts'
 import type { Passage } from '../gateway/passage.ts'
-import { exchangeObjects } from '../objects.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { ownerOf } from './exchange-call.ts'
-import { paths, type Subscribe, type WatchFor } from './exchange-contract.ts'
 import { MOST_RESOURCES } from './for-session.ts'
 
 const LONGEST_URI = 2_048

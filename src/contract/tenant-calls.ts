@@ -1,8 +1,8 @@
 /** What the Worker, principals and exchanges may ask of a tenant's object. */
-import type { ServerDocument } from '../tenant/server-document.ts'
 import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from './approvals.ts'
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from './audit-logs.ts'
 import type { AccessApplication } from './config.ts'
+import type { ServerDocument } from './documents/server.ts'
 import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
 import type {
   By,

@@ -1,5 +1,5 @@
 /** What a request needs to know of an upstream server: part of the tenant's configuration, as plain data. */
-import type { Declared } from '../upstream/declared.ts'
+import type { Declared } from './declared.ts'
 
 /** What happens to a tool that has changed since it was pinned. */
 export const driftActions = ['report', 'hide', 'block'] as const

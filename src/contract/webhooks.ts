@@ -1,5 +1,5 @@
 /** A tenant's webhooks and their messages, as administrators see them. */
-import type { WebhookEvent } from '../webhooks/events.ts'
+import type { WebhookEvent } from './webhook-events.ts'
 
 export const messageStates = ['pending', 'delivered', 'dead'] as const
 

@@ -1,5 +1,5 @@
 /** Says whether this gateway can play the demo: its scenes use both native servers and the stand-in for Legiti. */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { whyOff } from '../native/deployed.ts'

@@ -2,8 +2,8 @@
 import { Hono } from 'hono'
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import type { Env, WorkerContext } from '../contract/env.ts'
 import { modes } from '../contract/stand-in.ts'
-import type { Env, WorkerContext } from '../env.ts'
 import { demoLacks } from './lacks.ts'
 import type { Received } from './stand-in.ts'
 

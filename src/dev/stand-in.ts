@@ -3,8 +3,8 @@
  * it got and how it behaves are stored, so that an outage can be watched across restarts.
  */
 import { DurableObject } from 'cloudflare:workers'
+import type { Env } from '../contract/env.ts'
 import type { Mode, StandInAnswer, StandInCalls } from '../contract/stand-in.ts'
-import type { Env } from '../env.ts'
 
 /** One request as it arrived, and what it was answered. */
 export interface Received {

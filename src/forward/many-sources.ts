@@ -1,9 +1,9 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
 import type { Reached } from '../bridge/conversation.ts'
+import type { FeedMessage } from '../contract/feed-messages.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { closeQuietly } from '../gateway/feed.ts'
-import type { FeedMessage } from '../principal/feed-messages.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
 import { isSameServer } from '../upstream/which.ts'

@@ -1,9 +1,9 @@
 /** Compares what a server lists with what is pinned, before a client sees it. */
 import { errorName, log } from '../base/log.ts'
 import { sha256Hex } from '../base/sha256.ts'
+import { tenantObject } from '../contract/objects.ts'
 import type { Verdict } from '../contract/tenant.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { tenantObject } from '../objects.ts'
 import { judgeTool } from '../upstream/entries.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { listingText } from '../upstream/pins.ts'

@@ -1,6 +1,6 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { asWritten } from './as-written.ts'
 import { isDeeperThan } from './depth.ts'
 

@@ -3,7 +3,7 @@
  * address is over its limit, a token that this isolate has not seen succeed waits a little before its principal is
  * asked. Nobody is locked out: addresses are shared, and a bad neighbour must not stop the others.
  */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 /** How long an unknown token waits: every time for a guesser, once for anybody else. */
 export const SLOW_DOWN_MS = 1_000

@@ -1,5 +1,5 @@
 /** What a session's client hears on its event stream, of what its principal says over a feed. PURE. */
-import { DECIDED, LOST } from '../principal/feed-messages.ts'
+import { DECIDED, LOST } from '../contract/feed-messages.ts'
 import { messageEvent } from '../upstream/reception.ts'
 
 /**

@@ -2,7 +2,7 @@
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { isLocalDemo } from '../base/local-switches.ts'
 import { isLoopback } from '../base/loopback.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 /** All header names and values together. Tokens, ids and traces need a fraction of it. */
 export const MAX_HEADER_BYTES = 16 * 1024

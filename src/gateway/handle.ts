@@ -3,7 +3,7 @@
  */
 import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
 import { sessionEraVersions } from '../base/revisions.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
 import { acceptsEvents } from './accept.ts'

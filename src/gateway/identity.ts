@@ -1,8 +1,9 @@
 /** From the Authorization header to the principal that can judge it. */
 import { isLocalDemo } from '../base/local-switches.ts'
 import { sha256 } from '../base/sha256.ts'
+import type { Env } from '../contract/env.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { hostnameOf } from '../request-host.ts'
 import { sha256 } from '../base/sha256.ts'
 import { hostAllows } from './hosts.ts'

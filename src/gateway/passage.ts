@@ -1,7 +1,7 @@
 /** One request on its way through the gateway, and the principal that it is asked of. */
 import type { ClientName } from '../contract/client.ts'
-import type { Env } from '../env.ts'
-import { principalObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject } from '../contract/objects.ts'
 import type { Lost } from './as-written.ts'
 import type { Claim } from './identity.ts'
 import type { Caller } from './known.ts'

@@ -3,7 +3,7 @@
  * hibernates, so that an idle stream keeps no object in memory.
  */
 import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
-import type { FeedMessage } from '../principal/feed-messages.ts'
+import type { FeedMessage } from '../contract/feed-messages.ts'
 import { answer } from './answer.ts'
 import { closeQuietly, openFeed } from './feed.ts'
 import { sessionEvent } from './feed-events.ts'

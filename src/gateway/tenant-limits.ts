@@ -4,7 +4,7 @@
  * then not admitted is given back. Only calls under such a limit pay for the second object.
  */
 import { errorName, log } from '../base/log.ts'
-import { tenantCounters } from '../objects.ts'
+import { tenantCounters } from '../contract/objects.ts'
 import type { Reservation, Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 import type { Passage } from './passage.ts'

@@ -1,6 +1,6 @@
 import { isLoopback } from '../base/loopback.ts'
 import { shortDigest } from '../base/sha256.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { type Profile, profiles } from './wire.ts'
 
 /** How Legiti is reached, from the deployment's variables and secrets. */

@@ -1,8 +1,8 @@
 /** Every native tool, by name and in the order in which it is listed. */
 import type { Tool } from '@modelcontextprotocol/server'
 import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Env } from '../contract/env.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
-import type { Env } from '../env.ts'
 import { legitiServerTools } from '../legiti/server.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { isListed } from '../policy/decide.ts'

@@ -2,7 +2,7 @@
  * Which native servers this deployment has. One that it does not have is off for every grant: its tools are in no list, a
  * call of one is a call of an unknown tool, and nothing is queued for it.
  */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { hasLegitiVariables } from '../legiti/settings.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 

@@ -1,5 +1,5 @@
 /** Native tools that a policy names in vain. */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import type { Policy } from '../policy/model.ts'
 import { findTool } from './catalogue.ts'

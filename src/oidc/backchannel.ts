@@ -5,11 +5,11 @@
 import { readRequestBody } from '@modelcontextprotocol/server'
 import { errorName, log } from '../base/log.ts'
 import type { TenantDocument } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
+import { tenantObject } from '../contract/objects.ts'
 import { countFailure, slowDown } from '../gateway/failures.ts'
 import { guard } from '../gateway/guard.ts'
 import { isName } from '../names/tokens.ts'
-import { tenantObject } from '../objects.ts'
 import { verifyInVain } from '../session/jwt.ts'
 import { claimedIssuer, readLogoutToken } from './logout-token.ts'
 

@@ -1,8 +1,8 @@
 /** What a principal has to tell others, beside its answers: Legiti, upstream servers, stores, its tenant, the audit database. */
 import { carry, nextCarryMs } from '../audit/carry.ts'
 import { errorName, log } from '../base/log.ts'
+import { tenantObject } from '../contract/objects.ts'
 import { legitiSettings } from '../legiti/settings.ts'
-import { tenantObject } from '../objects.ts'
 import { openHeaders } from '../upstream/credentials.ts'
 import { Telling } from './announcements.ts'
 import { principalLog } from './audit-log.ts'

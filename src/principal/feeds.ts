@@ -2,7 +2,7 @@
  * Open event streams. Each is a WebSocket from the Worker that serves the stream, accepted with hibernation:
  * a principal that only waits is evicted from memory and its streams stay.
  */
-import { type FeedMessage, LOGIN_CHANGED } from './feed-messages.ts'
+import { type FeedMessage, LOGIN_CHANGED } from '../contract/feed-messages.ts'
 
 /** What a socket is for; survives hibernation as its attachment. */
 interface Attachment {

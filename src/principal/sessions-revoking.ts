@@ -4,7 +4,7 @@
  */
 import { log } from '../base/log.ts'
 import type { MagentoStore } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { type OpenFailure, open, SealedTextError, secretKeys, storeTokenContext } from '../secrets/seal.ts'
 import { revokeCustomerToken } from '../session/magento-revoking.ts'
 

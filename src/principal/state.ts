@@ -1,6 +1,6 @@
 /** What a run of a PrincipalObject holds, and the one way in which it writes. */
+import type { Env } from '../contract/env.ts'
 import type { Grant } from '../contract/grant.ts'
-import type { Env } from '../env.ts'
 import { isDeployed } from '../native/deployed.ts'
 import { Alarm } from './alarm.ts'
 import { Commits } from './commits.ts'

@@ -4,7 +4,7 @@
  * deployment's owner alone: another tenant's servers are nobody's business.
  */
 import { type StoreError, tablesProblem } from '../audit/store.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import type { NativeServerName } from '../names/native-servers.ts'
 import { nativeStates } from '../native/deployed.ts'
 import { openBreakers } from '../upstream/health.ts'

@@ -4,7 +4,7 @@
  */
 import { isDemo } from '../base/local-switches.ts'
 import { sha256 } from '../base/sha256.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 const KEY_BYTES = 32
 const keyIdPattern = /^[A-Za-z0-9-]{1,32}$/

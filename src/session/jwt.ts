@@ -14,7 +14,7 @@ import {
 import { isPrivateHost } from '../admin/resolve.ts'
 import { readBounded } from '../base/bounded.ts'
 import type { JwtIssuer, TenantSettings } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */
 const ALGORITHMS = [

@@ -1,12 +1,12 @@
 /** The life of a login: who says so, is it so, and what the principal makes of it. */
 import { errorName, log } from '../base/log.ts'
 import type { MagentoStore } from '../contract/config.ts'
+import { tenantObject } from '../contract/objects.ts'
 import type { AdmitAnswer, Admitted, LoginEvidence, Work } from '../contract/principal.ts'
 import { findCardNumber } from '../legiti/tools/card.ts'
 import { crowdedResult } from '../native/crowded.ts'
 import { failure } from '../native/result.ts'
 import type { CallContext, Completion, Preparation } from '../native/tool.ts'
-import { tenantObject } from '../objects.ts'
 import { seal, secretKeys, storeTokenContext } from '../secrets/seal.ts'
 import { findStore, type MagentoKind, magentoProof } from './magento.ts'
 import { revokeCustomerToken } from './magento-revoking.ts'

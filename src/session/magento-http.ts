@@ -2,7 +2,7 @@
 import { isPrivateHost } from '../admin/resolve.ts'
 import { readBounded } from '../base/bounded.ts'
 import type { MagentoStore } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 
 /** For the whole answer. A shop checks a password within a second or two. */
 export const MAGENTO_TIMEOUT_MS = 10_000

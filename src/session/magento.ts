@@ -5,7 +5,7 @@
 import * as z from 'zod/v4'
 import { log } from '../base/log.ts'
 import type { MagentoStore, TenantSettings } from '../contract/config.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { accountId } from '../legiti/tools/fields.ts'
 import { askMagento, type MagentoAnswer } from './magento-http.ts'
 import { revokeCustomerToken } from './magento-revoking.ts'

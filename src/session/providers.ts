@@ -1,7 +1,7 @@
 /** How an agent proves, or may assert, whose account it acts for. */
 import type { TenantSettings } from '../contract/config.ts'
+import type { Env } from '../contract/env.ts'
 import type { LoginEvidence } from '../contract/principal.ts'
-import type { Env } from '../env.ts'
 import { accountId } from '../legiti/tools/fields.ts'
 import { claimsOf, verifyJwt } from './jwt.ts'
 

@@ -3,8 +3,8 @@
  * of. Sent by webhook-delivery.ts, at least once, always under the same id and with the same body.
  */
 import { log } from '../base/log.ts'
+import { messageBody, type WebhookEvent } from '../contract/webhook-events.ts'
 import { GIVE_UP_AFTER_MS } from '../legiti/schedule.ts'
-import { messageBody, type WebhookEvent } from '../webhooks/events.ts'
 
 /** More do not wait for one webhook: at one a minute, what 72 hours bring, twice over. */
 const MOST_WAITING = 10_000

@@ -1,8 +1,8 @@
 /** The demo's own grant in its tenant's list, so that it is told of what changes there. */
 import { isDemo } from '../base/local-switches.ts'
+import type { Env } from '../contract/env.ts'
 import { DEMO_LABEL, demoSecretHash } from '../demo/demo.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
-import type { Env } from '../env.ts'
 import { readGrant, writeGrant } from './grants.ts'
 
 /** The hash of its secret; null in any other tenant, and where there is no demo. */

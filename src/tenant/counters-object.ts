@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CountersCalls } from '../contract/counters-calls.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { type Reservation, refund, reserve, type Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 import { Commits } from '../principal/commits.ts'

@@ -7,8 +7,8 @@
  */
 import { forgetTenant, MOST_FORGETTING } from '../audit/retention.ts'
 import { errorName, log } from '../base/log.ts'
+import { tenantCounters, tenantDirectory } from '../contract/objects.ts'
 import type { By, DeletionView } from '../contract/tenant.ts'
-import { tenantCounters, tenantDirectory } from '../objects.ts'
 import { eraseExchanges } from './exchanges.ts'
 import {
   countLeaving,

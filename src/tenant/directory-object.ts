@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { DirectoryCalls } from '../contract/directory-calls.ts'
+import type { Env } from '../contract/env.ts'
 import type { Page } from '../contract/tenant.ts'
-import type { Env } from '../env.ts'
 
 /**
  * Which tenants there are, by name: one object for the whole deployment, so that its owner can list them. A tenant is

@@ -1,6 +1,6 @@
 /** Puts a tenant into the directory that was made before there was one (docs/decisions/0027-directory.md). */
 import { errorName, log } from '../base/log.ts'
-import { tenantDirectory } from '../objects.ts'
+import { tenantDirectory } from '../contract/objects.ts'
 import { isListed, markListed, readTenant } from './settings.ts'
 import type { Tenancy } from './tenancy.ts'
 

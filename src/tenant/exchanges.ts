@@ -1,7 +1,7 @@
 /** Exchange objects that store something of this tenant (src/bridge), so that they are found when it is deleted. */
 import { errorName, log } from '../base/log.ts'
-import { paths } from '../bridge/exchange-contract.ts'
-import { exchangeObjects } from '../objects.ts'
+import { paths } from '../contract/exchange.ts'
+import { exchangeObjects } from '../contract/objects.ts'
 import type { LeavingContext, Requests } from './leaving.ts'
 import { patiently } from './patience.ts'
 

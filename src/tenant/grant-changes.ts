@@ -1,5 +1,7 @@
 /** Grants, changed: made, given another document or another secret, revoked. */
 import { isDemo } from '../base/local-switches.ts'
+import { unknownNames } from '../contract/documents/unknown-names.ts'
+import type { Env } from '../contract/env.ts'
 import {
   type By,
   type Change,
@@ -9,7 +11,6 @@ import {
   type Removal,
 } from '../contract/tenant.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
-import type { Env } from '../env.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { refuseOwnGrant } from './four-eyes.ts'
 import * as grants from './grants.ts'
@@ -21,7 +22,6 @@ import { serverNames } from './servers.ts'
 import { readTenant } from './settings.ts'
 import { demand } from './stamps.ts'
 import type { Tenancy } from './tenancy.ts'
-import { unknownNames } from './unknown-names.ts'
 
 /** Makes a grant or changes it. Only one that is made takes the secret's hash. */
 export async function putGrant(

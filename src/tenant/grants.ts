@@ -2,8 +2,8 @@
  * The grants of a tenant, and which of their principals have yet to be told of a change: those whose `pushed` is
  * behind their `revision`. Whatever changes a grant's configuration touches it in the same transaction.
  */
+import { MOST } from '../contract/documents/capacity.ts'
 import { type GrantDocument, type GrantView, Refusal } from '../contract/tenant.ts'
-import { MOST } from './capacity.ts'
 import { stampOf } from './stamps.ts'
 
 /** A grant as stored, deleted ones included until their principal knows. */

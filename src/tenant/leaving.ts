@@ -3,8 +3,8 @@
  * each has come is in table `leaving`. Whoever was asked least often comes first, so nobody keeps another waiting.
  */
 import { errorName, log } from '../base/log.ts'
-import type { Env } from '../env.ts'
-import { principalObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject } from '../contract/objects.ts'
 import { patiently } from './patience.ts'
 
 /** Principals that are asked at the same time, and in one round. */

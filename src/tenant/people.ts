@@ -1,8 +1,8 @@
 /** The people who administer a tenant, and their tokens, of which only the SHA-256 is kept. */
-import type { PersonRole } from '../admin/roles.ts'
 import { sameBytes } from '../base/same-bytes.ts'
+import { MOST } from '../contract/documents/capacity.ts'
+import type { PersonRole } from '../contract/roles.ts'
 import { type PersonDocument, type PersonView, Refusal } from '../contract/tenant.ts'
-import { MOST } from './capacity.ts'
 import { forgetRepeatsOf } from './repeats.ts'
 import { stampOf } from './stamps.ts'
 

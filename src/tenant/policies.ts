@@ -1,6 +1,6 @@
 /** Policies: immutable numbered versions, and a pointer to the current one; a deleted policy has none, and its versions still. */
+import { MOST } from '../contract/documents/capacity.ts'
 import { type By, type PolicySummary, type PolicyView, Refusal } from '../contract/tenant.ts'
-import { MOST } from './capacity.ts'
 import { stampOf } from './stamps.ts'
 
 /** Of each policy; the oldest go first. */

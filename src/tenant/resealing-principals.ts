@@ -1,9 +1,9 @@
 /** Has principals seal anew what they hold. Nothing is written here: asked again, each goes on from where it is. */
 import { errorName, log } from '../base/log.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject } from '../contract/objects.ts'
 import type { ResealAnswer } from '../contract/principal.ts'
 import type { PrincipalsResealed } from '../contract/tenant.ts'
-import type { Env } from '../env.ts'
-import { principalObject } from '../objects.ts'
 import { patiently } from './patience.ts'
 
 /** Principals that one call asks, for the platform counts. */

@@ -1,8 +1,8 @@
 /** A tenant's named secrets, sealed, and the headers of servers that are made of them. Values only ever go in. */
+import { MOST } from '../contract/documents/capacity.ts'
+import type { HeaderValue, SecretHeader } from '../contract/documents/server.ts'
 import { Refusal, type SecretView } from '../contract/tenant.ts'
 import { keyIdOf } from '../secrets/seal.ts'
-import { MOST } from './capacity.ts'
-import type { HeaderValue, SecretHeader } from './server-document.ts'
 import { stampOf } from './stamps.ts'
 
 interface SecretRow extends Record<string, SqlStorageValue> {

@@ -1,4 +1,5 @@
 /** Upstream servers, registered and removed, and tools of theirs taken as they are now. */
+import { KEPT, type ServerDocument } from '../contract/documents/server.ts'
 import {
   type By,
   type Change,
@@ -17,7 +18,6 @@ import { record, recordGone } from './recording.ts'
 import { refuseElsewhere } from './secret-origins.ts'
 import * as secrets from './secrets.ts'
 import { addSeen, clearSeen } from './seen.ts'
-import { KEPT, type ServerDocument } from './server-document.ts'
 import type { ServerWatch } from './server-watch.ts'
 import * as servers from './servers.ts'
 import { demand } from './stamps.ts'

@@ -1,13 +1,13 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
+import { type Declared, nothingDeclared } from '../contract/declared.ts'
+import { MOST } from '../contract/documents/capacity.ts'
+import type { ServerDocument } from '../contract/documents/server.ts'
 import { Refusal, type ServerStatus, type ServerView } from '../contract/tenant.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../contract/upstream.ts'
-import { type Declared, nothingDeclared } from '../upstream/declared.ts'
-import { MOST } from './capacity.ts'
 import { forgetListing, readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
 import { secretHeadersOf } from './secrets.ts'
 import { clearSeen, seenDigests } from './seen.ts'
-import type { ServerDocument } from './server-document.ts'
 import { stampOf } from './stamps.ts'
 
 /** What a server says of itself, and of its failures, is kept no longer than this. */

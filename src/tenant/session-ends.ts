@@ -1,7 +1,7 @@
 /** Asks principals to end sessions: some when a logout arrives, whoever could not be asked then by alarm. */
 import { errorName, log } from '../base/log.ts'
-import type { Env } from '../env.ts'
-import { principalObject } from '../objects.ts'
+import type { Env } from '../contract/env.ts'
+import { principalObject } from '../contract/objects.ts'
 import { dropTarget, postponeTarget, type Target, takeTargets } from './logouts.ts'
 import { patiently } from './patience.ts'
 

@@ -1,9 +1,9 @@
 /** Seals the headers of a server's document; those that are kept are sealed anew, so that a rotated key comes into use. */
+import { KEPT, type SecretHeader, type ServerDocument } from '../contract/documents/server.ts'
+import { headerValueProblem } from '../contract/documents/static-headers.ts'
 import { Refusal } from '../contract/tenant.ts'
 import { headerContext, openOrNull, type SecretKeys, seal, secretContext } from '../secrets/seal.ts'
-import { KEPT, type SecretHeader, type ServerDocument } from './server-document.ts'
 import type { StoredServer } from './servers.ts'
-import { headerValueProblem } from './static-headers.ts'
 
 /**
  * The sealed headers, by name. Throws a Refusal where there is nothing to keep, or where what is kept would be sent

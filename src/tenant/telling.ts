@@ -3,9 +3,9 @@
  * not be told by then is told by alarm (docs/decisions/0019-telling-in-rounds.md).
  */
 import { errorName, log } from '../base/log.ts'
+import type { Env } from '../contract/env.ts'
+import { tenantObject } from '../contract/objects.ts'
 import type { Told } from '../contract/tenant.ts'
-import type { Env } from '../env.ts'
-import { tenantObject } from '../objects.ts'
 import { countPending, dueGrants, likelyFirst } from './grants-told.ts'
 import { Pushes } from './pushes.ts'
 import { readTenant } from './settings.ts'

@@ -1,5 +1,5 @@
 /** The tenant's one alarm: set to the soonest of all that there is to wake up for. */
-import type { Env } from '../env.ts'
+import type { Env } from '../contract/env.ts'
 import { nextWakeMs, type Wakes } from './housekeeping.ts'
 import { heldServers } from './observation.ts'
 

@@ -1,7 +1,7 @@
 /** Webhooks, changed: registered, removed, and a dead letter sent again. */
+import { MOST } from '../contract/documents/capacity.ts'
 import { type By, type Change, Refusal, type Removal } from '../contract/tenant.ts'
 import type { WebhookDocument, WebhookView } from '../contract/webhooks.ts'
-import { MOST } from './capacity.ts'
 import { recordChange } from './changes.ts'
 import { present } from './present.ts'
 import { record, recordGone } from './recording.ts'

@@ -1,6 +1,6 @@
 /** A tenant's webhooks, their secrets and how they fare, in SQL. */
+import type { WebhookEvent } from '../contract/webhook-events.ts'
 import type { WebhookDocument, WebhookView } from '../contract/webhooks.ts'
-import type { WebhookEvent } from '../webhooks/events.ts'
 import { stampOf } from './stamps.ts'
 
 interface WebhookRow extends Record<string, SqlStorageValue> {

@@ -1,6 +1,6 @@
 /** The headers configured for a server, opened right before they are sent. */
+import type { Env } from '../contract/env.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Env } from '../env.ts'
 import { headerContext, open, secretKeys } from '../secrets/seal.ts'
 
 /** By name. Throws where they do not open. */

@@ -1,8 +1,8 @@
 /** Asks an upstream whether it speaks the stateless era. */
 import { envelopeOf, STATELESS_VERSION } from '../base/revisions.ts'
 import type { RpcMessage } from '../base/rpc.ts'
+import { declaredIn } from '../contract/declared.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { declaredIn } from './declared.ts'
 import { learnDeclared, learnEras } from './health.ts'
 import { discard, isJson, problemIn, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'

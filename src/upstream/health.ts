@@ -4,10 +4,10 @@
  */
 import { errorName, log } from '../base/log.ts'
 import type { Era } from '../base/revisions.ts'
+import type { Capability, Declared } from '../contract/declared.ts'
+import { tenantObject } from '../contract/objects.ts'
 import type { KnownEras, UpstreamConfig, UpstreamProblem, UpstreamReport } from '../contract/upstream.ts'
-import { tenantObject } from '../objects.ts'
 import { abandoned, admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
-import type { Capability, Declared } from './declared.ts'
 import type { UpstreamLink } from './link.ts'
 import { forAdministrators } from './problem.ts'
 import { namesIn, serverKey } from './which.ts'

@@ -1,7 +1,7 @@
 /** An upstream server as one request may use it: its configuration, its credentials opened, and who waits. */
 import { errorName, log } from '../base/log.ts'
+import type { Env } from '../contract/env.ts'
 import type { UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
-import type { Env } from '../env.ts'
 import { openHeaders } from './credentials.ts'
 import { problemOf } from './problem.ts'
 

@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../../src/admin/api.ts'
 import { type Operation, openApi } from '../../src/admin/openapi.ts'
-import { includes, type Role, roles } from '../../src/admin/roles.ts'
+import { includes, type Role, roles } from '../../src/contract/roles.ts'
 import { makeGrant, makePerson, ROOT, remains, tenantObject } from '../support/admin.ts'
 import { fresh, headersOf, open } from '../support/gateway.ts'
 

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { jurisdictionOf, tenantObject as placedObject, principalObject } from '../../src/objects.ts'
+import { jurisdictionOf, tenantObject as placedObject, principalObject } from '../../src/contract/objects.ts'
 import { admin, makeGrant, makePerson, ROOT, remains, tenantObject, tenantRows } from '../support/admin.ts'
 import { behave, connect, fresh, open, post, principal, received, request, rows } from '../support/gateway.ts'
 

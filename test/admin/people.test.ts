@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { continuationAsked, continuationOf } from '../../src/approvals/continuation.ts'
 import { argumentDigests } from '../../src/approvals/digests.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 
 const asks = { name: { method: 'elicitation/create', params: {} } }
 

@@ -2,8 +2,8 @@
 import { reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import type { Answer, Ask, Begin, Continue } from '../../src/bridge/exchange-contract.ts'
 import { readRequestState } from '../../src/bridge/names.ts'
+import type { Answer, Ask, Begin, Continue } from '../../src/contract/exchange.ts'
 import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 
 const MINUTE = 60_000

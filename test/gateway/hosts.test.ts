@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, test } from 'vitest'
 import { app } from '../../src/app.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { makeGrant, makePerson, OWN_ROOT, remains, tenantObject } from '../support/admin.ts'
 import { fresh, request } from '../support/gateway.ts'
 

@@ -3,7 +3,7 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { app } from '../../src/app.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { DEMO_TOKEN, envelope, fresh, request, STATELESS } from '../support/gateway.ts'
 
 beforeEach(fresh)

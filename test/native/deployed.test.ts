@@ -8,7 +8,7 @@ import {
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { app } from '../../src/app.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { admin, adminWith, makeGrant, tenantObject } from '../support/admin.ts'
 import { envelope, fresh, type Json, post, request, rows, STATELESS, settled } from '../support/gateway.ts'
 

@@ -4,7 +4,7 @@ import { env, exports } from 'cloudflare:workers'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { PrincipalObject } from '../../src/principal/object.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import {

@@ -2,8 +2,8 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { LOGIN_CHANGED } from '../../src/contract/feed-messages.ts'
 import { type AdmitRequest, FEED_HEADER, type Intent } from '../../src/contract/principal.ts'
-import { LOGIN_CHANGED } from '../../src/principal/feed-messages.ts'
 import { PrincipalObject } from '../../src/principal/object.ts'
 import { connect, fresh, installGrant, principal } from '../support/gateway.ts'
 

@@ -1,7 +1,7 @@
 /** What calls ask for is remembered, and never longer than it is so. */
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { RememberedRows } from '../../src/principal/remembered.ts'
 import { endSession, startSession } from '../../src/principal/sessions.ts'
 import { PrincipalState } from '../../src/principal/state.ts'

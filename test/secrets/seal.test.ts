@@ -1,6 +1,6 @@
 /** Secrets at rest: what was sealed opens with its key, for its own purpose, and for nothing else. */
 import { describe, expect, test } from 'vitest'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import { open, seal, secretKeys, secretKeysProblem } from '../../src/secrets/seal.ts'
 
 const key = (fill: number) => new Uint8Array(32).fill(fill).toBase64()

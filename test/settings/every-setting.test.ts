@@ -9,7 +9,7 @@ import { settingsOf } from './settings-of.ts'
 const tests = import.meta.glob<string>('../**/*.test.ts', { query: '?raw', import: 'default', eager: true })
 /** Bindings, and variables and secrets. */
 const environment = Object.values(
-  import.meta.glob<string>('../../src/{env,base/settings}.ts', {
+  import.meta.glob<string>('../../src/{contract/env,base/settings}.ts', {
     query: '?raw',
     import: 'default',
     eager: true,

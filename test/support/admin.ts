@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { app } from '../../src/app.ts'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
 import type { TenantObject } from '../../src/tenant/object.ts'
 import { type Answer, BASE, type Json, send } from './gateway.ts'
 

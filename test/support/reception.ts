@@ -1,7 +1,7 @@
 /** The two ends of an answer in tests: an upstream's response, piece by piece, and what is made of it. */
 import { env } from 'cloudflare:workers'
+import type { Env } from '../../src/contract/env.ts'
 import type { UpstreamConfig, UpstreamProblem } from '../../src/contract/upstream.ts'
-import type { Env } from '../../src/env.ts'
 import type { Hold } from '../../src/upstream/http.ts'
 import type { UpstreamLink } from '../../src/upstream/link.ts'
 import { codeOf } from '../../src/upstream/problem.ts'

@@ -1,12 +1,12 @@
 /** Webhooks: what is set up, what arrives, and what becomes of it where nobody takes it. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/contract/env.ts'
+import { webhookEvents } from '../../src/contract/webhook-events.ts'
 import { type SecretKeys, secretKeys } from '../../src/secrets/seal.ts'
 import { commitReseal, leftToReseal, prepareReseal } from '../../src/tenant/resealing.ts'
 import { openSecret, sealSecret } from '../../src/tenant/webhook-secrets.ts'
 import { sealedSecret, signingSecrets } from '../../src/tenant/webhooks.ts'
-import { webhookEvents } from '../../src/webhooks/events.ts'
 import { signedHeaders } from '../../src/webhooks/signature.ts'
 import { ASKS, decide, errorOf, told, track } from '../approvals/support.ts'
 import {

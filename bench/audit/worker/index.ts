@@ -9,8 +9,8 @@
  */
 import { argumentsHmac } from '../../../src/audit/arguments-hmac.ts'
 import { tenantConfig } from '../../../src/contract/config.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import type { AdmitRequest, Intent } from '../../../src/contract/principal.ts'
-import type { Env } from '../../../src/env.ts'
 import { PrincipalObject as Principal } from '../../../src/index.ts'
 import { admit } from '../../../src/principal/admit.ts'
 import { writeAudit } from '../../../src/principal/audit.ts'

@@ -11,8 +11,8 @@
  * `?of=<n>` spreads the requests over <n> principals.
  */
 import { tenantConfig } from '../../../src/contract/config.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import type { AdmitRequest, Intent, Settled } from '../../../src/contract/principal.ts'
-import type { Env } from '../../../src/env.ts'
 import { call, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'

@@ -1,5 +1,5 @@
 /** Whose page it is, who reads it, and the way out. PURE. */
-import type { Role } from '../../admin/roles.ts'
+import type { Role } from '../../contract/roles.ts'
 import { type Html, html } from './html.ts'
 import { inline } from './visible.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { Context, Hono } from 'hono'
 import { errorName, log } from '../../base/log.ts'
-import type { WorkerContext } from '../../env.ts'
+import type { WorkerContext } from '../../contract/env.ts'
 import { secretKeys } from '../../secrets/seal.ts'
 import { jarOf } from './cookie.ts'
 import { decideOn } from './deciding.ts'

@@ -1,7 +1,7 @@
 /** Shows whoever is signed in an approval, or what waits. */
 import { actorOf, may } from '../../admin/who.ts'
 import type { JudgedApproval } from '../../contract/approvals.ts'
-import { principalObject, tenantObject } from '../../objects.ts'
+import { principalObject, tenantObject } from '../../contract/objects.ts'
 import { grantOfApproval } from '../id.ts'
 import { judgedApproval } from '../judged.ts'
 import { approvalPage } from './approval-page.ts'

@@ -1,5 +1,5 @@
 /** `person …`: who may administer a tenant. */
-import { personRoles } from '../../admin/roles.ts'
+import { personRoles } from '../../contract/roles.ts'
 import type { Given, Option } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { changed, part } from './api.ts'

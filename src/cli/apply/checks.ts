@@ -1,8 +1,8 @@
 /** Finds contradictions between a folder and a tenant that would stop an apply half-way. PURE. */
+import { MOST } from '../../contract/documents/capacity.ts'
+import { EVERY_UPSTREAM } from '../../contract/documents/grant.ts'
+import { KEPT } from '../../contract/documents/server.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
-import { MOST } from '../../tenant/capacity.ts'
-import { EVERY_UPSTREAM } from '../../tenant/grant-document.ts'
-import { KEPT } from '../../tenant/server-document.ts'
 import { namesAfter, namesGone } from './after.ts'
 import { grantDifferences, instantMs } from './differences.ts'
 import { folders, kinds } from './kinds.ts'

@@ -1,5 +1,5 @@
 /** Checks that the asker's role allows every step of a plan. PURE. */
-import { includes, type Role, roles } from '../../admin/roles.ts'
+import { includes, type Role, roles } from '../../contract/roles.ts'
 import type { Step } from './step.ts'
 import type { Asker } from './there.ts'
 

@@ -1,10 +1,10 @@
 /** The tenant that a folder describes, once its files are read. PURE. */
 import type * as z from 'zod/v4'
+import type { personSchema } from '../../contract/documents/person.ts'
+import type { ServerDocument } from '../../contract/documents/server.ts'
+import type { webhookSchema } from '../../contract/documents/webhook.ts'
 import type { SessionMode } from '../../contract/session-mode.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
-import type { personSchema } from '../../tenant/person-document.ts'
-import type { ServerDocument } from '../../tenant/server-document.ts'
-import type { webhookSchema } from '../../tenant/webhook-document.ts'
 import type { Json } from '../admin/api.ts'
 import type { LoadedPolicy } from '../source.ts'
 import type { Sources } from './folder.ts'

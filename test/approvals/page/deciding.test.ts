@@ -1,7 +1,7 @@
 /** Reading and deciding at the page of an approval, by each role, and every refusal. */
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Env } from '../../../src/env.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import { admin, makeGrant, makePerson, ROOT, tenantRows } from '../../support/admin.ts'
 import { fresh, type Json } from '../../support/gateway.ts'
 import { ASKS, decide, errorOf, RULE, told, track } from '../support.ts'

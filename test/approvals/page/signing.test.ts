@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Env } from '../../../src/env.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import { admin, makeGrant, makePerson, OWN_ROOT, ROOT } from '../../support/admin.ts'
 import { fresh, type Json } from '../../support/gateway.ts'
 import { ASKS, errorOf, track } from '../support.ts'

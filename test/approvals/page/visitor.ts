@@ -3,7 +3,7 @@ import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import { app } from '../../../src/app.ts'
-import type { Env } from '../../../src/env.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import { BASE, type Json, request, STATELESS } from '../../support/gateway.ts'
 
 export interface Seen {

@@ -1,5 +1,5 @@
 /** A gateway that leaks on purpose: what it is sent goes to its log, or to its storage, as the header `x-leak` says. */
-import type { Env } from '../../../src/env.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import gateway from '../../../src/index.ts'
 
 export * from '../../../src/index.ts'

@@ -1,5 +1,5 @@
 /** The gateway, whose Durable Objects can be aborted: `POST /abort/<class>` aborts each of that class that has been at work. */
-import type { Env } from '../../../src/env.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import gateway, { ExchangeObject as Exchange, PrincipalObject as Principal } from '../../../src/index.ts'
 
 export { LegitiStandIn, TenantCounters, TenantDirectory, TenantObject } from '../../../src/index.ts'

@@ -1,5 +1,5 @@
 /** The gateway, in an isolate that says which one it is. */
-import type { Env } from '../../../src/env.ts'
+import type { Env } from '../../../src/contract/env.ts'
 import gateway from '../../../src/index.ts'
 
 export * from '../../../src/index.ts'

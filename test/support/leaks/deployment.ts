@@ -1,7 +1,7 @@
 /** A deployment's own secrets, which no client says. PURE. */
 import type { Needles } from './needles.ts'
 
-/** Variables that are secrets as they are: src/env.ts says of which. */
+/** Variables that are secrets as they are: src/contract/env.ts says of which. */
 const SECRETS = ['LEGITI_API_KEY', 'ROOT_TOKEN'] as const
 
 /** What opens the demo; published, and all the same no business of storage and log. */

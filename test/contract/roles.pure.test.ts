@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { includes, type Role, roles } from '../../src/admin/roles.ts'
+import { includes, type Role, roles } from '../../src/contract/roles.ts'
 
 const may = (own: Role) => roles.filter((needed) => includes(own, needed))
 

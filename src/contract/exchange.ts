@@ -1,7 +1,7 @@
 /** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
 import type { RpcMessage } from '../base/rpc.ts'
-import type { SessionNames, UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
 import type { Outgoing } from './outgoing.ts'
+import type { SessionNames, UpstreamConfig, UpstreamProblem } from './upstream.ts'
 
 /** Paths of the object's `fetch`. */
 export const paths = {

@@ -1,9 +1,9 @@
 /** Every Durable Object of a tenant is named, and so found, here. */
-import type { CountersCalls } from './contract/counters-calls.ts'
-import type { DirectoryCalls } from './contract/directory-calls.ts'
-import type { PrincipalCalls } from './contract/principal-calls.ts'
-import type { TenantCalls } from './contract/tenant-calls.ts'
+import type { CountersCalls } from './counters-calls.ts'
+import type { DirectoryCalls } from './directory-calls.ts'
 import type { Env } from './env.ts'
+import type { PrincipalCalls } from './principal-calls.ts'
+import type { TenantCalls } from './tenant-calls.ts'
 
 export type PrincipalStub = DurableObjectStub<PrincipalCalls>
 export type TenantStub = DurableObjectStub<TenantCalls>

@@ -1,6 +1,6 @@
 /** What servers declare, and what they are therefore asked. */
 import { describe, expect, test } from 'vitest'
-import { declaredIn, neededFor, wishesFor } from '../../src/upstream/declared.ts'
+import { declaredIn, neededFor, wishesFor } from '../../src/contract/declared.ts'
 
 describe('a server has declared', () => {
   test.each<readonly [unknown, readonly string[]]>([

@@ -1,9 +1,9 @@
-import type { Settings } from './base/settings.ts'
-import type { CountersCalls } from './contract/counters-calls.ts'
-import type { DirectoryCalls } from './contract/directory-calls.ts'
-import type { PrincipalCalls } from './contract/principal-calls.ts'
-import type { StandInCalls } from './contract/stand-in.ts'
-import type { TenantCalls } from './contract/tenant-calls.ts'
+import type { Settings } from '../base/settings.ts'
+import type { CountersCalls } from './counters-calls.ts'
+import type { DirectoryCalls } from './directory-calls.ts'
+import type { PrincipalCalls } from './principal-calls.ts'
+import type { StandInCalls } from './stand-in.ts'
+import type { TenantCalls } from './tenant-calls.ts'
 
 /** The bindings of `wrangler.toml`, beside the deployment's variables and secrets. */
 export interface Env extends Settings {

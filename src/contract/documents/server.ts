@@ -3,11 +3,11 @@
  * what a host name resolves to is looked up by whoever registers it.
  */
 import * as z from 'zod/v4'
-import { isObject, jsonType } from '../base/json.ts'
-import { type DriftAction, driftActions } from '../contract/upstream.ts'
-import { object } from '../policy/fragments.ts'
-import { problemsOf } from '../policy/issues.ts'
-import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
+import { isObject, jsonType } from '../../base/json.ts'
+import { object } from '../../policy/fragments.ts'
+import { problemsOf } from '../../policy/issues.ts'
+import { describeProblem, describeValue, pointer } from '../../policy/problem.ts'
+import { type DriftAction, driftActions } from '../upstream.ts'
 import {
   type HeaderProblem,
   headerNameProblem,
