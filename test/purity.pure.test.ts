@@ -38,12 +38,12 @@ const pure = [
   'upstream/headers.ts',
   'upstream/param-headers.ts',
   'upstream/sse.ts',
-  'bridge/capabilities.ts',
-  'bridge/for-session.ts',
-  'bridge/for-stateless.ts',
-  'bridge/mark.ts',
-  'bridge/meta.ts',
-  'bridge/names.ts',
+  'eras/capabilities.ts',
+  'eras/for-session.ts',
+  'eras/for-stateless.ts',
+  'eras/mark.ts',
+  'eras/meta.ts',
+  'eras/names.ts',
 ]
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
 const given = [
@@ -58,7 +58,7 @@ const given = [
   'principal/approval-rows.ts',
   'principal/approvals.ts',
   'principal/audit-log.ts',
-  'principal/counters.ts',
+  'durable/counters.ts',
   'principal/sessions.ts',
   'principal/ending.ts',
 ]

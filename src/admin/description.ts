@@ -1,8 +1,8 @@
 /** The description of the administration API: for programs, and as a page for people. Neither holds a secret. */
 import * as z from 'zod/v4'
 import type { Env } from '../contract/env.ts'
+import { isDeployed, nativeStates } from '../deployment/native-servers.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
-import { isDeployed, nativeStates } from '../native/deployed.ts'
 import { type OpenApi, type Operation, openApi } from './openapi.ts'
 import { answer, type Route, route } from './route.ts'
 

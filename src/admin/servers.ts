@@ -11,10 +11,10 @@ import { nativeServerNames } from '../names/native-servers.ts'
 import { exposedName, isServerName } from '../names/tools.ts'
 import { object } from '../policy/fragments.ts'
 import { annotationClass, annotationClasses } from '../upstream/annotation-class.ts'
+import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
 import { at, invalid, newTenant, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
 import type { Who } from './context.ts'
 import { ownAddressProblem } from './own-address.ts'
-import { allowsPrivate, checkAddress } from './resolve.ts'
 import {
   answer,
   type Call,

@@ -1,10 +1,10 @@
 /** The administration API's tools: everything that a policy of the tenant can name, as far as it is known. */
 import * as z from 'zod/v4'
 import type { ToolSchemas } from '../contract/tenant.ts'
+import { isDeployedName } from '../deployment/native-servers.ts'
 import { aliasOf } from '../forward/alias.ts'
 import { exposedName } from '../names/tools.ts'
 import { nativeTools } from '../native/catalogue.ts'
-import { isDeployedName } from '../native/deployed.ts'
 import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
 import { answer, type Route, route } from './route.ts'
 

@@ -16,7 +16,7 @@ export interface Settings {
   readonly PUBLIC_URL?: string
   /** The largest request body, in bytes. */
   readonly MAX_BODY_BYTES?: string
-  /** Native servers that the deployment has, separated by commas, or `none`: native/deployed.ts. */
+  /** Native servers that the deployment has, separated by commas, or `none`: deployment/native-servers.ts. */
   readonly NATIVE_SERVERS?: string
   readonly LEGITI_BASE_URL?: string
   readonly LEGITI_PROFILE?: string

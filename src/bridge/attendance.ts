@@ -6,12 +6,12 @@
 import { isAnswer, isRequest, type RpcMessage } from '../base/rpc.ts'
 import type { AttendLine } from '../contract/exchange.ts'
 import type { SessionNames } from '../contract/upstream.ts'
+import { LineWriter } from '../eras/lines.ts'
+import { MessageReader } from '../eras/message-reader.ts'
 import { decline } from '../upstream/declining.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { LineWriter } from './lines.ts'
-import { MessageReader } from './message-reader.ts'
 
 /** Said by servers that have no such stream. */
 const noStream: ReadonlySet<number> = new Set([404, 405, 501])

@@ -13,16 +13,16 @@ import {
 } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
 import type { Outgoing } from '../contract/outgoing.ts'
+import { LineReader } from '../eras/lines.ts'
+import { readRequestState } from '../eras/names.ts'
+import { respond, stepsOf } from '../eras/steps.ts'
 import { forget } from '../forward/partner.ts'
 import type { Claim } from '../gateway/identity.ts'
 import { abandonment } from '../upstream/answer-problems.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { Delivery } from '../upstream/reception.ts'
 import type { Conversation, Partner } from './conversation.ts'
-import { LineReader } from './lines.ts'
-import { readRequestState } from './names.ts'
 import { abortOf, renew } from './renewing.ts'
-import { respond, stepsOf } from './steps.ts'
 
 /** Headers of the client's that go on to the upstream. */
 const traceHeaders = ['traceparent', 'tracestate', 'baggage']

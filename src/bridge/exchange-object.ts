@@ -23,10 +23,10 @@ import {
 } from '../contract/exchange.ts'
 import { tenantObject } from '../contract/objects.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
+import { callOf, MOST_RESOURCES } from '../eras/for-session.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import { Attendance } from './attendance.ts'
 import { Exchange } from './exchange.ts'
-import { callOf, MOST_RESOURCES } from './for-session.ts'
 import { Mailbox } from './mailbox.ts'
 import { Watcher } from './subscriptions.ts'
 

@@ -17,17 +17,7 @@ import {
 import { exchangeObjects } from '../contract/objects.ts'
 import type { Outgoing } from '../contract/outgoing.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { isForgotten } from '../forward/forgetting.ts'
-import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
-import { decline } from '../upstream/declining.ts'
-import { type Hold, send } from '../upstream/http.ts'
-import type { UpstreamLink } from '../upstream/link.ts'
-import { notify } from '../upstream/notify.ts'
-import { problemOf } from '../upstream/problem.ts'
-import { requestHeaders } from '../upstream/request-headers.ts'
-import { cancel, resume } from '../upstream/session-messages.ts'
-import { Allowance } from './allowance.ts'
-import { lacking, type Question } from './capabilities.ts'
+import { lacking, type Question } from '../eras/capabilities.ts'
 import {
   answerForStateless,
   inputRequired,
@@ -36,10 +26,20 @@ import {
   noteForStateless,
   questionForStateless,
   requestForSession,
-} from './for-session.ts'
-import { LineReader, LineWriter } from './lines.ts'
-import { MessageReader } from './message-reader.ts'
-import { requestStateOf } from './names.ts'
+} from '../eras/for-session.ts'
+import { LineReader, LineWriter } from '../eras/lines.ts'
+import { MessageReader } from '../eras/message-reader.ts'
+import { requestStateOf } from '../eras/names.ts'
+import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
+import { decline } from '../upstream/declining.ts'
+import { isForgotten } from '../upstream/forgetting.ts'
+import { type Hold, send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { notify } from '../upstream/notify.ts'
+import { problemOf } from '../upstream/problem.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { cancel, resume } from '../upstream/session-messages.ts'
+import { Allowance } from './allowance.ts'
 import { newSecret } from './secret.ts'
 
 /** How long a call waits until the server can be heard outside of its own stream. */

@@ -4,19 +4,7 @@ import { answers, isAnswer } from '../base/rpc.ts'
 import type { Step } from '../contract/exchange.ts'
 import type { Outgoing } from '../contract/outgoing.ts'
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
-import { isForgotten } from '../forward/forgetting.ts'
-import { lastKnownTools } from '../forward/last-known.ts'
-import { forget } from '../forward/partner.ts'
-import { problemFrom } from '../upstream/answer-problems.ts'
-import { decline } from '../upstream/declining.ts'
-import { send } from '../upstream/http.ts'
-import { paramHeaderProblem } from '../upstream/param-headers.ts'
-import type { Delivery } from '../upstream/reception.ts'
-import { requestHeaders } from '../upstream/request-headers.ts'
-import { cancel, resume } from '../upstream/session-messages.ts'
-import { canBeAsked } from './capabilities.ts'
-import type { Conversation, Partner } from './conversation.ts'
-import { continueExchange, exchange } from './exchange-call.ts'
+import { canBeAsked } from '../eras/capabilities.ts'
 import {
   answerForStateless,
   askingMethods,
@@ -24,10 +12,22 @@ import {
   noteForStateless,
   requestForSession,
   statelessMethods,
-} from './for-session.ts'
-import { MessageReader } from './message-reader.ts'
+} from '../eras/for-session.ts'
+import { MessageReader } from '../eras/message-reader.ts'
+import { respond, stepsOf } from '../eras/steps.ts'
+import { lastKnownTools } from '../forward/last-known.ts'
+import { forget } from '../forward/partner.ts'
+import { problemFrom } from '../upstream/answer-problems.ts'
+import { decline } from '../upstream/declining.ts'
+import { isForgotten } from '../upstream/forgetting.ts'
+import { send } from '../upstream/http.ts'
+import { paramHeaderProblem } from '../upstream/param-headers.ts'
+import type { Delivery } from '../upstream/reception.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import { cancel, resume } from '../upstream/session-messages.ts'
+import type { Conversation, Partner } from './conversation.ts'
+import { continueExchange, exchange } from './exchange-call.ts'
 import { abortOf, renew } from './renewing.ts'
-import { respond, stepsOf } from './steps.ts'
 
 type SessionPartner = Extract<Partner, { era: 'session' }>
 

@@ -5,14 +5,8 @@ import { answers, isAnswer, type RpcMessage } from '../base/rpc.ts'
 import type { Step } from '../contract/exchange.ts'
 import { nameOf, type Outgoing } from '../contract/outgoing.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { problemFrom } from '../upstream/answer-problems.ts'
-import { send } from '../upstream/http.ts'
-import { problemOf } from '../upstream/problem.ts'
-import type { Delivery } from '../upstream/reception.ts'
-import { requestHeaders } from '../upstream/request-headers.ts'
-import { lacking } from './capabilities.ts'
-import type { Conversation } from './conversation.ts'
-import { statelessMethods } from './for-session.ts'
+import { lacking } from '../eras/capabilities.ts'
+import { statelessMethods } from '../eras/for-session.ts'
 import {
   answerForSession,
   type InputWish,
@@ -20,14 +14,20 @@ import {
   noteForSession,
   type Round,
   requestForStateless,
-} from './for-stateless.ts'
-import { logLevelOf } from './mark.ts'
-import { MessageReader } from './message-reader.ts'
-import { logLevels } from './meta.ts'
+} from '../eras/for-stateless.ts'
+import { logLevelOf } from '../eras/mark.ts'
+import { MessageReader } from '../eras/message-reader.ts'
+import { logLevels } from '../eras/meta.ts'
+import { abortWith, respond, stepsOf } from '../eras/steps.ts'
+import { problemFrom } from '../upstream/answer-problems.ts'
+import { send } from '../upstream/http.ts'
+import { problemOf } from '../upstream/problem.ts'
+import type { Delivery } from '../upstream/reception.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import type { Conversation } from './conversation.ts'
 import { paramHeadersOf } from './param-headers.ts'
 import { askClient } from './questions.ts'
 import { remember } from './remember.ts'
-import { abortWith, respond, stepsOf } from './steps.ts'
 import { watchResource } from './watched.ts'
 
 /** How often a server may ask for input before it answers one request. */

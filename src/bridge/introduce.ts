@@ -1,5 +1,7 @@
 /** What a server says of itself, for a client of the other era. */
 import type { UpstreamProblem } from '../contract/upstream.ts'
+import { discovery } from '../eras/for-session.ts'
+import { initialization } from '../eras/for-stateless.ts'
 import { type Client, ownerOf, profileOf } from '../forward/client.ts'
 import { discover } from '../upstream/discover.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -8,8 +10,6 @@ import { problemOf } from '../upstream/problem.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
 import { serverKey } from '../upstream/which.ts'
 import type { Conversation, Partner } from './conversation.ts'
-import { discovery } from './for-session.ts'
-import { initialization } from './for-stateless.ts'
 import { remember } from './remember.ts'
 
 export type Introduction =

@@ -3,10 +3,10 @@ import { errorName, log } from '../base/log.ts'
 import { rpcMessage } from '../base/rpc.ts'
 import { type Answer, paths } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
+import { readQuestionId } from '../eras/names.ts'
 import type { Message } from '../gateway/message.ts'
 import type { Reached } from './conversation.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
-import { readQuestionId } from './names.ts'
 
 /**
  * Brings an answer of a session-era client to the request that waits for it. Of notifications there is none that the

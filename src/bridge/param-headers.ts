@@ -1,6 +1,8 @@
 /** The headers in which a server of the stateless era wants arguments of a tool repeated. */
 import { isObject } from '../base/json.ts'
 import { errorName, log } from '../base/log.ts'
+import { requestForStateless } from '../eras/for-stateless.ts'
+import { MOST_MESSAGE_BYTES } from '../eras/message-reader.ts'
 import { lastKnownTools } from '../forward/last-known.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -9,8 +11,6 @@ import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { serverKey } from '../upstream/which.ts'
-import { requestForStateless } from './for-stateless.ts'
-import { MOST_MESSAGE_BYTES } from './message-reader.ts'
 
 const MOST_PAGES = 50
 /** What was listed here stands in for the catalogue, which is on its way, for so long. */

@@ -4,13 +4,13 @@ import { errorName, log } from '../base/log.ts'
 import { ANSWER_MS, type Ask, type AskLine, paths, type Step } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
+import type { Question } from '../eras/capabilities.ts'
+import { questionForSession } from '../eras/for-stateless.ts'
+import { LineReader } from '../eras/lines.ts'
+import { questionId } from '../eras/names.ts'
 import { problemOf } from '../upstream/problem.ts'
-import type { Question } from './capabilities.ts'
 import type { Conversation } from './conversation.ts'
 import { ownerOf } from './exchange-call.ts'
-import { questionForSession } from './for-stateless.ts'
-import { LineReader } from './lines.ts'
-import { questionId } from './names.ts'
 
 const MOST_QUESTIONS = 100
 

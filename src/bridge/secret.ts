@@ -1,5 +1,5 @@
 import { BASE64URL } from '../base/base64url.ts'
-import { SECRET_BYTES } from './names.ts'
+import { SECRET_BYTES } from '../eras/names.ts'
 
 /** What only the client of an exchange is told: 192 random bits, as base64url. */
 export function newSecret(): string {

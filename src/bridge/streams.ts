@@ -1,5 +1,7 @@
 /** Event streams between the eras. */
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
+import { acknowledged, changeForStateless, honoured, type Wishes, wishesOf } from '../eras/for-session.ts'
+import { MessageReader } from '../eras/message-reader.ts'
 import { profileOf } from '../forward/client.ts'
 import { findPartner } from '../forward/partner.ts'
 import { notNow, type Opened, type StreamSource } from '../forward/stream-source.ts'
@@ -13,8 +15,6 @@ import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { announce, closeSession, openSession } from '../upstream/session.ts'
 import { type Reached, talkAt } from './conversation.ts'
-import { acknowledged, changeForStateless, honoured, type Wishes, wishesOf } from './for-session.ts'
-import { MessageReader } from './message-reader.ts'
 import { openWatch } from './watched.ts'
 
 /** For a GET of the session era: what a server of the stateless era says to a subscriber. */

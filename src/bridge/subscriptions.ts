@@ -4,16 +4,16 @@
  */
 import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
 import { wishesFor } from '../contract/declared.ts'
+import { clientCapabilities } from '../eras/capabilities.ts'
+import { changeForSession } from '../eras/for-stateless.ts'
+import { MessageReader } from '../eras/message-reader.ts'
+import { changes } from '../eras/meta.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { declaredOf } from '../upstream/health.ts'
 import { isEventStream, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { clientCapabilities } from './capabilities.ts'
-import { changeForSession } from './for-stateless.ts'
-import { MessageReader } from './message-reader.ts'
-import { changes } from './meta.ts'
 
 const METHOD = 'subscriptions/listen'
 /** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */

@@ -1,8 +1,8 @@
 /** Says whether this gateway can play the demo: its scenes use both native servers and the stand-in for Legiti. */
 import type { Env } from '../contract/env.ts'
+import { whyOff } from '../deployment/native-servers.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
-import { whyOff } from '../native/deployed.ts'
 
 /** The first reason why the demo's scenes cannot be played here, for whoever runs them; null where they can. */
 export function demoLacks(env: Env): string | null {

@@ -4,9 +4,9 @@ import { isObject } from '../base/json.ts'
 import { errorName, log } from '../base/log.ts'
 import { tenantObject } from '../contract/objects.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
+import { isTool, type Tool } from '../upstream/all-tools.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { serverKey } from '../upstream/which.ts'
-import { isTool, type Tool } from './all-tools.ts'
 
 /** Whose tools. */
 type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>

@@ -1,14 +1,14 @@
 /** The stream of a session with a server, on which it speaks without being asked (MCP 2025-11-25, listening for messages). */
 import { hasBatches } from '../base/revisions.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
-import { sessionAmong } from '../bridge/mark.ts'
 import { streamAcross } from '../bridge/streams.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
+import { sessionAmong } from '../eras/mark.ts'
 import { splitMarked } from '../upstream/event-marks.ts'
+import { isForgotten, knowsSession } from '../upstream/forgetting.ts'
 import { discard, retryAfterSeconds, type Sent, send } from '../upstream/http.ts'
 import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { isForgotten, knowsSession } from './forgetting.ts'
 import { openFor } from './partner.ts'
 import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from './stream-source.ts'
 

@@ -4,9 +4,9 @@
  */
 import type { Conversation, Partner } from '../bridge/conversation.ts'
 import { keepIntroduction } from '../bridge/introduce.ts'
-import { isMark, sessionAmong } from '../bridge/mark.ts'
 import type { ClaimRequest, UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
+import { isMark, sessionAmong } from '../eras/mark.ts'
 import { afterAnswer } from '../gateway/admission.ts'
 import { principalOf } from '../gateway/passage.ts'
 import { discover } from '../upstream/discover.ts'

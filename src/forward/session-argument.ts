@@ -4,7 +4,7 @@
  */
 import { isObject } from '../base/json.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from '../native/session-argument.ts'
-import type { Tool } from './all-tools.ts'
+import type { Tool } from '../upstream/all-tools.ts'
 
 /** Where the tool has an argument `session` of its own the gateway's is this; or, where it has that, too, this with `_2`, `_3`, … */
 const OWN_PREFIX = `gatehouse_${SESSION_ARGUMENT}`

@@ -3,11 +3,11 @@ import type { Tool } from '@modelcontextprotocol/server'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Env } from '../contract/env.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
+import { deployedServers } from '../deployment/native-servers.ts'
 import { legitiServerTools } from '../legiti/server.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { isListed } from '../policy/decide.ts'
 import { sessionTools } from '../session/tools.ts'
-import { deployedServers } from './deployed.ts'
 import { type NativeTool, withSessionExplained } from './tool.ts'
 
 const tools: readonly NativeTool[] = [...sessionTools, ...legitiServerTools]

@@ -1,9 +1,9 @@
 /** Native tools that a policy names in vain. */
 import type { Env } from '../contract/env.ts'
+import { whyOff } from '../deployment/native-servers.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import type { Policy } from '../policy/model.ts'
 import { findTool } from './catalogue.ts'
-import { whyOff } from './deployed.ts'
 
 /** A warning for each native server that the deployment does not have and the policy names tools of. */
 export function offWarnings(env: Env, policy: Policy): string[] {

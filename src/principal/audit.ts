@@ -1,8 +1,8 @@
 import type { ClientName } from '../contract/client.ts'
 import { type CallOutcomeKind, type CallRecord, MOST_SETTLED, type Settled } from '../contract/principal.ts'
+import { counterStore } from '../durable/counters.ts'
 import { refund, type Taken } from '../policy/counting.ts'
 import type { Shadow } from '../policy/model.ts'
-import { counterStore } from './counters.ts'
 
 /** One decided call, or the end of a session. Names of arguments, never their values. */
 export interface AuditEntry {

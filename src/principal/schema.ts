@@ -1,6 +1,6 @@
-import { runMigrations } from '../storage/migrate.ts'
+import { runMigrations } from '../durable/migrate.ts'
 
-export { schemaVersion } from '../storage/migrate.ts'
+export { schemaVersion } from '../durable/migrate.ts'
 
 /**
  * Everything a PrincipalObject stores. Migrations are numbered, only ever appended, and run when a grant is

@@ -6,7 +6,7 @@ import { log } from '../base/log.ts'
 import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
 import { type OpenFailure, open, SealedTextError, secretKeys, storeTokenContext } from '../secrets/seal.ts'
-import { revokeCustomerToken } from '../session/magento-revoking.ts'
+import { revokeCustomerToken } from '../stores/magento-revoking.ts'
 
 export const MOST_REVOCATION_TRIES = 4
 export const REVOCATION_RETRY_MS = 60_000

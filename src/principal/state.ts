@@ -1,9 +1,9 @@
 /** What a run of a PrincipalObject holds, and the one way in which it writes. */
 import type { Env } from '../contract/env.ts'
 import type { Grant } from '../contract/grant.ts'
-import { isDeployed } from '../native/deployed.ts'
+import { isDeployed } from '../deployment/native-servers.ts'
+import { Commits } from '../durable/commits.ts'
 import { Alarm } from './alarm.ts'
-import { Commits } from './commits.ts'
 import { readGrant, writeGrant } from './grants.ts'
 import { RememberedRows } from './remembered.ts'
 import { migrate, schemaVersion } from './schema.ts'

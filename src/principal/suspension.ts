@@ -3,7 +3,7 @@
  * How many rows that makes is bounded, for whom one does not serve should cost little.
  */
 import type { TenantConfig } from '../contract/config.ts'
-import { counterStore } from './counters.ts'
+import { counterStore } from '../durable/counters.ts'
 
 /** Rows of one principal in one minute; of more calls nothing is written. */
 export const MOST_SUSPENDED_ROWS = 60

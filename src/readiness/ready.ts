@@ -5,8 +5,8 @@
  */
 import { type StoreError, tablesProblem } from '../audit/store.ts'
 import type { Env } from '../contract/env.ts'
+import { nativeStates } from '../deployment/native-servers.ts'
 import type { NativeServerName } from '../names/native-servers.ts'
-import { nativeStates } from '../native/deployed.ts'
 import { openBreakers } from '../upstream/health.ts'
 
 /** Anybody may ask, so the database is asked this often at most, by each isolate. */

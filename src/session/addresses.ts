@@ -1,7 +1,7 @@
 /** Where credentials of people may be sent, and issuers' keys be fetched: where upstream servers may be, too. */
-import { allowsPrivate, checkAddress } from '../admin/resolve.ts'
 import type { TenantDocument } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
+import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
 
 export type IdentityAddresses =
   | { readonly kind: 'fine' }

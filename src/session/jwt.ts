@@ -11,10 +11,10 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose'
-import { isPrivateHost } from '../admin/resolve.ts'
 import { readBounded } from '../base/bounded.ts'
 import type { JwtIssuer, TenantSettings } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
+import { isPrivateHost } from '../upstream/resolve.ts'
 
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */
 const ALGORITHMS = [

@@ -1,10 +1,10 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CountersCalls } from '../contract/counters-calls.ts'
 import type { Env } from '../contract/env.ts'
+import { Commits } from '../durable/commits.ts'
+import { counterStore } from '../durable/counters.ts'
 import { type Reservation, refund, reserve, type Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
-import { Commits } from '../principal/commits.ts'
-import { counterStore } from '../principal/counters.ts'
 
 /** As long as a principal keeps its own: a clock that steps back a little still finds its counter. */
 const KEEP_MS = 24 * 3_600_000

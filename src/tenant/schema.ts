@@ -1,4 +1,4 @@
-import { runMigrations } from '../storage/migrate.ts'
+import { runMigrations } from '../durable/migrate.ts'
 
 /** Gives each secret the origins of the servers that name it now. */
 export const ORIGINS_FROM_SERVERS = `UPDATE secrets SET origins = (

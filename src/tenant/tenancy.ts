@@ -2,15 +2,15 @@
  * What every operation of a TenantObject works on: its database, its keys, its alarm, and the one way to change
  * something, which is a transaction whose outcome is told to the principals that it concerns.
  */
-import { allowsPrivate } from '../admin/resolve.ts'
 import { errorName, log } from '../base/log.ts'
 import { tenantDocument } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
 import { tenantDirectory } from '../contract/objects.ts'
 import { type By, type Change, Refusal, type RefusedChange, type Removal } from '../contract/tenant.ts'
+import { schemaVersion } from '../durable/migrate.ts'
 import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
-import { schemaVersion } from '../storage/migrate.ts'
 import { addressProblem } from '../upstream/address.ts'
+import { allowsPrivate } from '../upstream/resolve.ts'
 import { record } from './recording.ts'
 import { migrate } from './schema.ts'
 import { readTenant, sizeProblem, writeTenant } from './settings.ts'

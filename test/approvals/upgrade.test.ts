@@ -1,7 +1,7 @@
 /** A tenant whose list was kept when approvals had plain digests, people no accounts and grants no owner. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
-import { schemaVersion } from '../../src/storage/migrate.ts'
+import { schemaVersion } from '../../src/durable/migrate.ts'
 import { admin, makeGrant, makePerson, tenantObject } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
 import { ASKS, errorOf, told, track } from './support.ts'

@@ -2,9 +2,9 @@
 import { reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { readRequestState } from '../../src/bridge/names.ts'
 import type { Answer, Ask, Begin, Continue } from '../../src/contract/exchange.ts'
 import type { UpstreamConfig } from '../../src/contract/upstream.ts'
+import { readRequestState } from '../../src/eras/names.ts'
 
 const MINUTE = 60_000
 const BEGUN_BY = '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d'

@@ -1,8 +1,8 @@
 /** A principal whose deployment has no Legiti: nothing is queued, and what an earlier deployment has queued is kept. */
 import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { Commits } from '../../src/durable/commits.ts'
 import type { LegitiSettings } from '../../src/legiti/settings.ts'
-import { Commits } from '../../src/principal/commits.ts'
 import { deliver } from '../../src/principal/delivery.ts'
 import { readDestination } from '../../src/principal/destination.ts'
 import { end } from '../../src/principal/ending.ts'

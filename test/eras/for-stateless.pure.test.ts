@@ -1,6 +1,6 @@
 /** A client of the session era and a server of the stateless era: what becomes of messages between them. */
 import { expect, test } from 'vitest'
-import { canBeAsked, lacking } from '../../src/bridge/capabilities.ts'
+import { canBeAsked, lacking } from '../../src/eras/capabilities.ts'
 import {
   answerForSession,
   changeForSession,
@@ -9,15 +9,15 @@ import {
   noteForSession,
   questionForSession,
   requestForStateless,
-} from '../../src/bridge/for-stateless.ts'
-import { isMark, logLevelOf } from '../../src/bridge/mark.ts'
+} from '../../src/eras/for-stateless.ts'
+import { isMark, logLevelOf } from '../../src/eras/mark.ts'
 import {
   isOurState,
   questionId,
   readQuestionId,
   readRequestState,
   requestStateOf,
-} from '../../src/bridge/names.ts'
+} from '../../src/eras/names.ts'
 
 const client = {
   capabilities: { roots: { listChanged: true }, tasks: {} },

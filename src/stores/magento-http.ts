@@ -1,8 +1,8 @@
 /** One request to a store's REST API: bounded in time and size, never redirected, and quiet about what it carries. */
-import { isPrivateHost } from '../admin/resolve.ts'
 import { readBounded } from '../base/bounded.ts'
 import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
+import { isPrivateHost } from '../upstream/resolve.ts'
 
 /** For the whole answer. A shop checks a password within a second or two. */
 export const MAGENTO_TIMEOUT_MS = 10_000

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod/v4'
 import type { Env } from '../contract/env.ts'
-import { addressProblem, isPrivateAddress } from '../upstream/address.ts'
+import { addressProblem, isPrivateAddress } from './address.ts'
 
 const DEFAULT_RESOLVER = 'https://cloudflare-dns.com/dns-query'
 const TIMEOUT_MS = 5_000

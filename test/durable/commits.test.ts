@@ -1,7 +1,7 @@
 /** Calls that share a durable write: each is one transaction of its own, and all of them happen. */
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Commits } from '../../src/principal/commits.ts'
+import { Commits } from '../../src/durable/commits.ts'
 import { fresh, principal } from '../support/gateway.ts'
 
 beforeEach(fresh)

@@ -1,8 +1,8 @@
 /** How steps become a response: it always ends, and whoever asks how the request went hears what the client was told. */
 import { describe, expect, test } from 'vitest'
 import type { RpcMessage } from '../../src/base/rpc.ts'
-import { abortWith, respond, type Steps, stepsOf } from '../../src/bridge/steps.ts'
 import type { Step } from '../../src/contract/exchange.ts'
+import { abortWith, respond, type Steps, stepsOf } from '../../src/eras/steps.ts'
 import type { Delivery, Ending } from '../../src/upstream/reception.ts'
 
 /** Thrown by a member that cannot be written, as JSON that nests too deeply is. */

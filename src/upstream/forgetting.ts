@@ -1,11 +1,11 @@
 /** Whether the server of an answer has forgotten the session that the request named. */
 import type { RpcId } from '../base/rpc.ts'
 import type { SessionNames } from '../contract/upstream.ts'
-import { verdictOn } from '../upstream/forgotten.ts'
-import { discard, type Sent, send } from '../upstream/http.ts'
-import type { UpstreamLink } from '../upstream/link.ts'
-import { refusalText } from '../upstream/refusal.ts'
-import { requestHeaders } from '../upstream/request-headers.ts'
+import { verdictOn } from './forgotten.ts'
+import { discard, type Sent, send } from './http.ts'
+import type { UpstreamLink } from './link.ts'
+import { refusalText } from './refusal.ts'
+import { requestHeaders } from './request-headers.ts'
 
 type Open = Extract<Sent, { ok: true }>
 

@@ -13,7 +13,7 @@ import {
   questionForStateless,
   requestForSession,
   wishesOf,
-} from '../../src/bridge/for-session.ts'
+} from '../../src/eras/for-session.ts'
 
 const envelope = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
