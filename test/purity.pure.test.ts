@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 const src = fileURLToPath(new URL('../src', import.meta.url))
 const pure = [
   'contract/audit-row.ts',
-  'canonical-json.ts',
+  'base/canonical-json.ts',
   'policy',
   'legiti/tools',
   'legiti/wire.ts',
@@ -20,7 +20,7 @@ const pure = [
   'contract/documents/person.ts',
   'contract/documents/webhook.ts',
   'approvals/id.ts',
-  'approvals/origin.ts',
+  'request/public-base.ts',
   'contract/webhook-events.ts',
   'webhooks/schedule.ts',
   'names/tools.ts',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hostnameOf, hostOf } from '../src/request-host.ts'
+import { hostnameOf, hostOf } from '../src/base/request-host.ts'
 
 test('is what the URL says, the second time, too', () => {
   fc.assert(

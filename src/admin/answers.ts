@@ -1,4 +1,7 @@
 /** Turns results of a tenant's object into answers of the administration API. */
+
+import { problem } from '../base/errors.ts'
+import { isDemo } from '../base/local-switches.ts'
 import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { isName } from '../names/tokens.ts'

@@ -1,7 +1,6 @@
-/** Recognises the gateway's own address among servers, as far as its variables and the request that registers one show it. PURE. */
-import { type OriginSettings, publicUrlProblem } from '../approvals/origin.ts'
 import { isLoopback } from '../base/loopback.ts'
-import { isOwnHost } from '../gateway/hosts.ts'
+import { isOwnHost } from '../request/hosts.ts'
+import { type OriginSettings, publicUrlProblem } from '../request/public-base.ts'
 
 /** Says why the address is the gateway's own; null where it is not. A name of its own that is written nowhere is found by a header (hops.ts). */
 export function ownAddressProblem(

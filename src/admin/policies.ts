@@ -1,7 +1,6 @@
 /** The administration API's policies: immutable numbered versions, of which one is current. */
 import * as z from 'zod/v4'
 import type { PolicySummary, PolicyView } from '../contract/tenant.ts'
-import { offWarnings } from '../native/named-tools.ts'
 import { changesBetween } from '../policy/changes.ts'
 import { object } from '../policy/fragments.ts'
 import type { KnownTools } from '../policy/known-tools.ts'
@@ -10,6 +9,7 @@ import type { Source } from '../policy/meaning.ts'
 import { describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
+import { offWarnings } from '../servers/named-tools.ts'
 import {
   at,
   demoKeeps,

@@ -4,8 +4,8 @@ import type { ToolSchemas } from '../contract/tenant.ts'
 import { isDeployedName } from '../deployment/native-servers.ts'
 import { aliasOf } from '../forward/alias.ts'
 import { exposedName } from '../names/tools.ts'
-import { nativeTools } from '../native/catalogue.ts'
 import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
+import { nativeTools } from '../servers/catalogue.ts'
 import { answer, type Route, route } from './route.ts'
 
 const serverSchema = z.object({

@@ -1,9 +1,16 @@
 /** Identifies the user of the administration API: the deployment's owner, or a person of the tenant that the path names. */
+
+import { isLocalDemo } from '../base/local-switches.ts'
+import { sameBytes } from '../base/same-bytes.ts'
+import { sha256 } from '../base/sha256.ts'
+import type { Env } from '../contract/env.ts'
+import { tenantObject } from '../contract/objects.ts'
+import { includes, type PersonRole, type Role } from '../contract/roles.ts'
 import type { PersonView } from '../contract/tenant.ts'
 import { DEMO_ROOT_TOKEN, DEMO_TENANT } from '../demo/token.ts'
-import { countFailure, slowDown } from '../gateway/failures.ts'
-import { hostAllows } from '../gateway/hosts.ts'
 import { bearerToken, hasGoodCheck, isName } from '../names/tokens.ts'
+import { countFailure, slowDown } from '../request/failures.ts'
+import { hostAllows } from '../request/hosts.ts'
 import { accessEmail, hasAssertion, isPlausible, trustedIn } from './access.ts'
 import type { AdminContext, Who } from './context.ts'
 import { rootToken } from './root-token.ts'

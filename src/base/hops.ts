@@ -3,8 +3,9 @@
  * Each gateway that a request passes adds what it was asked at to a header; one that finds itself there, or too many,
  * refuses. A header that a client makes up refuses its own requests alone. PURE.
  */
+
 import { fnv1a } from './fnv1a.ts'
-import { hostOf } from '../request-host.ts'
+import { hostOf } from './request-host.ts'
 
 export const HOP_HEADER = 'gatehouse-hop'
 

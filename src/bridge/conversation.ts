@@ -2,10 +2,10 @@
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted, UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Client } from '../forward/client.ts'
-import type { HeedingRequest } from '../forward/running.ts'
-import type { Passage } from '../gateway/passage.ts'
+import type { Client } from '../request/client.ts'
+import type { Passage } from '../request/passage.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import type { HeedingRequest } from './running.ts'
 
 /** How an upstream is spoken to. */
 export type Partner =

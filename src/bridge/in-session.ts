@@ -15,8 +15,6 @@ import {
 } from '../eras/for-session.ts'
 import { MessageReader } from '../eras/message-reader.ts'
 import { respond, stepsOf } from '../eras/steps.ts'
-import { lastKnownTools } from '../forward/last-known.ts'
-import { forget } from '../forward/partner.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { isForgotten } from '../upstream/forgetting.ts'
@@ -27,6 +25,8 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { continueExchange, exchange } from './exchange-call.ts'
+import { lastKnownTools } from './last-known.ts'
+import { forget } from './partner.ts'
 import { abortOf, renew } from './renewing.ts'
 
 type SessionPartner = Extract<Partner, { era: 'session' }>

@@ -2,7 +2,7 @@
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { discovery } from '../eras/for-session.ts'
 import { initialization } from '../eras/for-stateless.ts'
-import { type Client, ownerOf, profileOf } from '../forward/client.ts'
+import { type Client, ownerOf, profileOf } from '../request/client.ts'
 import { discover } from '../upstream/discover.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'

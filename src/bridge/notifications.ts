@@ -4,7 +4,7 @@ import { rpcMessage } from '../base/rpc.ts'
 import { type Answer, paths } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
 import { readQuestionId } from '../eras/names.ts'
-import type { Message } from '../gateway/message.ts'
+import type { Message } from '../request/message.ts'
 import type { Reached } from './conversation.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
 

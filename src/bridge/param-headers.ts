@@ -3,7 +3,6 @@ import { isObject } from '../base/json.ts'
 import { errorName, log } from '../base/log.ts'
 import { requestForStateless } from '../eras/for-stateless.ts'
 import { MOST_MESSAGE_BYTES } from '../eras/message-reader.ts'
-import { lastKnownTools } from '../forward/last-known.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { paramHeaders } from '../upstream/param-headers.ts'
@@ -11,6 +10,7 @@ import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { gatewayProfile } from '../upstream/session.ts'
 import { serverKey } from '../upstream/which.ts'
+import { lastKnownTools } from './last-known.ts'
 
 const MOST_PAGES = 50
 /** What was listed here stands in for the catalogue, which is on its way, for so long. */

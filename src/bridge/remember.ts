@@ -1,7 +1,7 @@
 /** Has the principal keep what a session knows of a server of the stateless era. */
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { logLevelOf, markOf } from '../eras/mark.ts'
-import { type Passage, principalOf } from '../gateway/passage.ts'
+import { type Passage, principalOf } from '../request/passage.ts'
 
 /** Has the principal remember it. `logLevel` null: that the server is of this era, unless more is known already. */
 export async function remember(

@@ -1,9 +1,9 @@
 /** Sessions that their servers have forgotten, for requests of the stateless era. */
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { abortWith } from '../eras/steps.ts'
-import { openFor } from '../forward/partner.ts'
 import { problemOf } from '../upstream/problem.ts'
 import type { Conversation, Partner } from './conversation.ts'
+import { openFor } from './partner.ts'
 
 type SessionPartner = Extract<Partner, { era: 'session' }>
 

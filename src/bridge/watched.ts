@@ -3,12 +3,12 @@ import { errorName, log } from '../base/log.ts'
 import { paths, type Subscribe, type WatchFor } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
 import { MOST_RESOURCES } from '../eras/for-session.ts'
-import type { Client } from '../forward/client.ts'
-import type { StreamSource } from '../forward/stream-source.ts'
-import { isWatchable } from '../forward/watchable.ts'
-import type { Passage } from '../gateway/passage.ts'
+import type { Client } from '../request/client.ts'
+import type { Passage } from '../request/passage.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { ownerOf } from './exchange-call.ts'
+import type { StreamSource } from './stream-source.ts'
+import { isWatchable } from './watchable.ts'
 
 const LONGEST_URI = 2_048
 

@@ -1,11 +1,11 @@
 /** What an upstream's tool says of itself, where a policy asks for it. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { pinnedAnnotations } from '../bridge/last-known.ts'
+import type { Subject } from '../call/judge.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
-import type { Subject } from '../gateway/judge.ts'
-import type { Passage } from '../gateway/passage.ts'
-import { failure } from '../native/result.ts'
 import { isListed, usesAnnotations } from '../policy/decide.ts'
-import { pinnedAnnotations } from './last-known.ts'
+import type { Passage } from '../request/passage.ts'
+import { failure } from '../servers/kit/result.ts'
 import type { Target } from './target.ts'
 
 /**

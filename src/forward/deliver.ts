@@ -3,6 +3,8 @@ import { type Era, hasBatches } from '../base/revisions.ts'
 import { isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { bridge } from '../bridge/bridge.ts'
 import type { Conversation, Partner } from '../bridge/conversation.ts'
+import { findPartner, forget, openFor } from '../bridge/partner.ts'
+import { type Running, track } from '../bridge/running.ts'
 import { type Capability, neededFor } from '../contract/declared.ts'
 import { nameOf, type Outgoing } from '../contract/outgoing.ts'
 import type { Settled, UpstreamSession } from '../contract/principal.ts'
@@ -27,8 +29,6 @@ import {
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'
 import { heeding } from './elsewhere.ts'
-import { findPartner, forget, openFor } from './partner.ts'
-import { type Running, track } from './running.ts'
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {

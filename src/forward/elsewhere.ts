@@ -4,12 +4,12 @@
  */
 import { isRpcId, type RpcId } from '../base/rpc.ts'
 import type { Conversation } from '../bridge/conversation.ts'
+import { forget } from '../bridge/partner.ts'
+import { type HeedingRequest, type Running, runningAs } from '../bridge/running.ts'
 import type { TakenBack } from '../contract/principal.ts'
-import { afterAnswer } from '../gateway/admission.ts'
-import { type Passage, principalOf } from '../gateway/passage.ts'
+import { afterAnswer } from '../request/admission.ts'
+import { type Passage, principalOf } from '../request/passage.ts'
 import { notify } from '../upstream/notify.ts'
-import { forget } from './partner.ts'
-import { type HeedingRequest, type Running, runningAs } from './running.ts'
 
 /** A request that is under way for so long is worth a question. */
 const LONG_MS = 2_000

@@ -1,11 +1,11 @@
 /** `server/discover` at one upstream server: what the server says of itself, whichever era it speaks. */
 import { type Reached, talkAt } from '../bridge/conversation.ts'
 import { introduceStateless } from '../bridge/introduce.ts'
-import type { RequestMessage } from '../gateway/message.ts'
+import { findPartner } from '../bridge/partner.ts'
+import type { RequestMessage } from '../request/message.ts'
+import { introductionWithoutTasks } from '../request/tasks.ts'
 import { deliver, rpcFailure } from './deliver.ts'
-import { findPartner } from './partner.ts'
 import { deliveryOf, outgoing } from './reached.ts'
-import { introductionWithoutTasks } from './tasks.ts'
 
 export async function discoverUpstream(at: Reached, message: RequestMessage): Promise<Response> {
   const talk = talkAt(at)

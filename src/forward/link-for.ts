@@ -1,7 +1,7 @@
 /** A server as a client's request may use it. */
 import { hopsOnward } from '../base/hops.ts'
 import type { UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
-import type { Passage } from '../gateway/passage.ts'
+import type { Passage } from '../request/passage.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 
 export function linkFor(

@@ -1,10 +1,10 @@
 /** Lists of prompts, resources and templates, as far as the policy lets them be read. */
 import { isObject } from '../base/json.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
-import type { RequestMessage } from '../gateway/message.ts'
 import { isAllReadable, isReadable } from '../policy/decide.ts'
 import type { Policy, ReadKind } from '../policy/model.ts'
 import { readName } from '../policy/reading.ts'
+import type { RequestMessage } from '../request/message.ts'
 import { type EntryKind, naming } from '../upstream/entries.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
 import { deliver } from './deliver.ts'

@@ -1,11 +1,14 @@
 /** `tools/list` of one upstream server: compared with its pins, then filtered by the policy. */
 import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { configuredTools } from '../bridge/last-known.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { RequestMessage } from '../gateway/message.ts'
 import { LONGEST_TOOL_NAME } from '../names/tools.ts'
 import { isListed } from '../policy/decide.ts'
+import type { RequestMessage } from '../request/message.ts'
+import { withSessionArgument } from '../request/session-argument.ts'
+import { paramsWithoutTasks } from '../request/tasks.ts'
 import { allTools, isTool, type Tool, toolsIn } from '../upstream/all-tools.ts'
 import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'
@@ -14,12 +17,9 @@ import { serverKey } from '../upstream/which.ts'
 import { aliasOf } from './alias.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
-import { configuredTools } from './last-known.ts'
 import { ListBudget } from './list-budget.ts'
 import { compareWithPins } from './pinning.ts'
 import { deliveryOf, outgoing, unknownMethod } from './reached.ts'
-import { withSessionArgument } from './session-argument.ts'
-import { paramsWithoutTasks } from './tasks.ts'
 
 /** A page of a list, or the error that came instead. */
 export type Listed = Inquiry &

@@ -2,16 +2,16 @@
  * Whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for
  * one: a policy speaks of tools by the names that they are listed by, so `DROP` or `drop ` would pass where `drop` is hidden.
  */
+import { lastKnownTools } from '../bridge/last-known.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Verdict } from '../contract/tenant.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Passage } from '../gateway/passage.ts'
+import type { Passage } from '../request/passage.ts'
 import { allTools, isTool, type Tool } from '../upstream/all-tools.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
 import { askForList, type ListAsker, longestMs } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
-import { lastKnownTools } from './last-known.ts'
 import { compareWithPins } from './pinning.ts'
 
 /** A server's tools as it has just listed them, compared with the pins. */

@@ -1,14 +1,14 @@
 /** One stream to the client, made of whole events from several servers, each of which may come, break off and come back. */
 import type { Reached } from '../bridge/conversation.ts'
+import { isSource, notNow, type Opened, type StreamSource } from '../bridge/stream-source.ts'
 import type { FeedMessage } from '../contract/feed-messages.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { closeQuietly } from '../gateway/feed.ts'
+import { closeQuietly } from '../request/feed.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
 import { isSameServer } from '../upstream/which.ts'
 import { Pauses, pause } from './pauses.ts'
-import { isSource, notNow, type Opened, type StreamSource } from './stream-source.ts'
 
 const KEEP_ALIVE_MS = 15_000
 /** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */

@@ -1,6 +1,8 @@
 /** The stream of a session with a server, on which it speaks without being asked (MCP 2025-11-25, listening for messages). */
 import { hasBatches } from '../base/revisions.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { openFor } from '../bridge/partner.ts'
+import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from '../bridge/stream-source.ts'
 import { streamAcross } from '../bridge/streams.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
 import { sessionAmong } from '../eras/mark.ts'
@@ -9,8 +11,6 @@ import { isForgotten, knowsSession } from '../upstream/forgetting.ts'
 import { discard, retryAfterSeconds, type Sent, send } from '../upstream/http.ts'
 import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
-import { openFor } from './partner.ts'
-import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from './stream-source.ts'
 
 /** Said by servers that have no streams. Anything else may pass: another stream is open, too much is asked, it is ill. */
 const noStream: ReadonlySet<number> = new Set([405, 501])

@@ -1,10 +1,11 @@
 /** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
 import type { RequestId } from '../base/jsonrpc.ts'
 import { talkAt } from '../bridge/conversation.ts'
+import { remembering } from '../bridge/wishes.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
-import { refuse } from '../gateway/answer.ts'
-import type { Message, RequestMessage } from '../gateway/message.ts'
-import type { Passage } from '../gateway/passage.ts'
+import { refuse } from '../request/answer.ts'
+import type { Message, RequestMessage } from '../request/message.ts'
+import type { Passage } from '../request/passage.ts'
 import { callUpstream } from './call.ts'
 import { deliver } from './deliver.ts'
 import { tellElsewhere } from './elsewhere.ts'
@@ -18,7 +19,6 @@ import { readsIn } from './reads.ts'
 import { listen } from './streams.ts'
 import { addressed, takeBack, takenBackBy, tell } from './tell.ts'
 import { withAllowedResources } from './watched-resources.ts'
-import { remembering } from './wishes.ts'
 
 /** What is passed on undecided: it neither acts nor reads. A method that is neither here nor decided is not passed on. */
 const passed: ReadonlySet<string> = new Set(['ping', 'logging/setLevel'])

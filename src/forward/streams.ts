@@ -3,16 +3,26 @@ import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { findPartner } from '../bridge/partner.ts'
+import {
+  isSource,
+  letGo,
+  notNow,
+  type Opened,
+  rewritten,
+  type StreamSource,
+  sourceFrom,
+} from '../bridge/stream-source.ts'
 import { subscribeAcross } from '../bridge/streams.ts'
 import { wishesFor } from '../contract/declared.ts'
 import { type FeedMessage, LOGIN_CHANGED } from '../contract/feed-messages.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { answer } from '../gateway/answer.ts'
-import { closeQuietly, openFeed } from '../gateway/feed.ts'
-import { sessionEvent } from '../gateway/feed-events.ts'
-import type { RequestMessage } from '../gateway/message.ts'
-import type { Passage } from '../gateway/passage.ts'
+import { answer } from '../request/answer.ts'
+import { closeQuietly, openFeed } from '../request/feed.ts'
+import { sessionEvent } from '../request/feed-events.ts'
+import type { RequestMessage } from '../request/message.ts'
+import type { Passage } from '../request/passage.ts'
 import { splitMarked } from '../upstream/event-marks.ts'
 import { declaredOf } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
@@ -25,18 +35,8 @@ import { EventWatch } from '../upstream/watch.ts'
 import { isSameServer } from '../upstream/which.ts'
 import { rpcFailure } from './deliver.ts'
 import { sourceOf } from './own-stream.ts'
-import { findPartner } from './partner.ts'
 import { Pauses } from './pauses.ts'
 import { outgoing, reach } from './reached.ts'
-import {
-  isSource,
-  letGo,
-  notNow,
-  type Opened,
-  rewritten,
-  type StreamSource,
-  sourceFrom,
-} from './stream-source.ts'
 
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
 const KEEP_ALIVE_MS = 15_000

@@ -1,10 +1,10 @@
 /** Requests that would not arrive at an upstream as their client meant them. */
 import { codes, type Refusal } from '../base/jsonrpc.ts'
-import type { RequestMessage } from '../gateway/message.ts'
-import type { Passage } from '../gateway/passage.ts'
+import { lastKnownTools } from '../bridge/last-known.ts'
+import type { RequestMessage } from '../request/message.ts'
+import type { Passage } from '../request/passage.ts'
 import { paramHeaderProblem } from '../upstream/headers.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { lastKnownTools } from './last-known.ts'
 
 /**
  * Refuses a call whose `Mcp-Param-*` headers do not say what its arguments do (MCP 2026-07-28, Streamable HTTP, custom

@@ -3,10 +3,10 @@
  * charge of its own, and of what is refused nothing is promised (MCP 2026-07-28, subscriptions: the acknowledgement says what is).
  */
 import { isObject } from '../base/json.ts'
-import type { RequestMessage } from '../gateway/message.ts'
-import { settleLater } from '../gateway/outcomes.ts'
-import type { Passage } from '../gateway/passage.ts'
 import { splitUri } from '../names/tools.ts'
+import type { RequestMessage } from '../request/message.ts'
+import { settleLater } from '../request/outcomes.ts'
+import type { Passage } from '../request/passage.ts'
 import { admitRead } from './read.ts'
 
 /** More are not watched in one subscription: each is a question to the principal. */

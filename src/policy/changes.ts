@@ -1,5 +1,3 @@
-/** Compares two policies: the tools, resources and prompts that they treat differently. */
-import { readKinds } from '../policy/model.ts'
 import { type Meaning, meaningOf, meaningOfReading, namedReads, namedTools, type Source } from './meaning.ts'
 import { readKinds } from './model.ts'
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { rootToken, rootTokenProblem } from '../../src/admin/root-token.ts'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/contract/env.ts'
-import { countFailure, SLOW_DOWN_MS } from '../../src/gateway/failures.ts'
+import { countFailure, SLOW_DOWN_MS } from '../../src/request/failures.ts'
 import { admin, OWN_ROOT, ROOT } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
 

@@ -1,7 +1,7 @@
 /** How a client that can open links is sent to one: in the stateless era by its result, in the session era by an error. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { approvalsFullResult } from '../../src/approvals/answer.ts'
+import { approvalsFullResult } from '../../src/call/approval-answer.ts'
 import { TenantObject } from '../../src/tenant/object.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { listen } from '../support/events.ts'

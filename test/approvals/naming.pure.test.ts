@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { approvalId, approvalUrl, grantOfApproval } from '../../src/approvals/id.ts'
-import { publicBase, publicUrlProblem } from '../../src/approvals/origin.ts'
 import { canonicalJson } from '../../src/base/canonical-json.ts'
+import { publicBase, publicUrlProblem } from '../../src/request/public-base.ts'
 
 test('an id names its grant; anything else is none', () => {
   const id = approvalId('support-bot', '01234567-89ab-cdef-0123-456789abcdef')

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { clientNamed } from '../../src/audit/client.ts'
-import { clientIn } from '../../src/gateway/message-client.ts'
+import { clientIn } from '../../src/request/message-client.ts'
 
 const named = (name: unknown, version: unknown = '1.0') => clientNamed({ name, version })
 const nameOf = (name: unknown) => named(name)?.name ?? null

@@ -1,7 +1,7 @@
 /** A row for every decision about a call, and every field of it right, at each URL and in both eras. */
 import { evictDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { MOST_MESSAGES } from '../../src/gateway/batch.ts'
+import { MOST_MESSAGES } from '../../src/mcp/batch.ts'
 import { MOST_SUSPENDED_ROWS } from '../../src/principal/suspension.ts'
 import { admin, adminWith } from '../support/admin.ts'
 import {

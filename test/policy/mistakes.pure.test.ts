@@ -73,7 +73,7 @@ describe('mistake 2: a refund after the window has turned', () => {
 })
 
 describe('mistake 3: who refunds', () => {
-  // Which outcomes refund is the gateway's to know: test/legiti/server.test.ts, "what a decision costs".
+  // Which outcomes refund is the gateway's to know: test/servers/legiti.test.ts, "what a decision costs".
   test('a reservation that is never settled stays charged', () => {
     const store = new MemoryCounters()
     const charges = chargesOf(decide(oneAMinute, call(), NOON))
@@ -83,7 +83,7 @@ describe('mistake 3: who refunds', () => {
 })
 
 describe('mistake 4: what does not parse goes through unchecked', () => {
-  // Bodies, batches and arguments that are no object never get as far: test/gateway/bad-input.test.ts.
+  // Bodies, batches and arguments that are no object never get as far: test/mcp/bad-input.test.ts.
   test.each([
     ['a list where a number belongs', { amount: [5] }],
     ['an object where a number belongs', { amount: { value: 5 } }],

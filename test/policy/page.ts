@@ -1,5 +1,5 @@
 /** docs/policy.md as data: its marked blocks, what each says, and what the engine says in the same words. */
-import { limitedHeaders, limitedResult } from '../../src/gateway/call-results.ts'
+import { limitedHeaders, limitedResult } from '../../src/call/results.ts'
 import { completionCall, type Typed } from '../../src/policy/completion.ts'
 import { type Limited, reserve, type Subject } from '../../src/policy/counting.ts'
 import { decide } from '../../src/policy/decide.ts'

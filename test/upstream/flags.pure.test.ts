@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { legitiTools } from '../../src/legiti/tools/all.ts'
-import { inputSchema } from '../../src/native/schemas.ts'
+import { inputSchema } from '../../src/servers/kit/schemas.ts'
 import { flagsOf } from '../../src/upstream/pins.ts'
 import { processorClock } from '../support/processor-time.ts'
 

@@ -6,7 +6,7 @@ import {
   legitiTools,
 } from '../../../src/legiti/tools/all.ts'
 import { findCardNumber } from '../../../src/legiti/tools/card.ts'
-import { inputSchema } from '../../../src/native/schemas.ts'
+import { inputSchema } from '../../../src/servers/kit/schemas.ts'
 
 /** One valid value of every argument that some tool requires. */
 const VALUES: Record<string, unknown> = {

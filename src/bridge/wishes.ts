@@ -1,0 +1,131 @@
+/**
+ * What a client has asked a server for as long as its connection or its login lasts: updates of resources, and log messages from a level
+ * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
+ * in a session that takes the place of another.
+ */
+import { isObject } from '../base/json.ts'
+import { log } from '../base/log.ts'
+import type { Wish, Wishes } from '../contract/principal.ts'
+import type { SessionNames, UpstreamConfig } from '../contract/upstream.ts'
+import { afterAnswer } from '../request/admission.ts'
+import { type Passage, principalOf } from '../request/passage.ts'
+import { decliningIn } from '../upstream/declining.ts'
+import { send } from '../upstream/http.ts'
+import type { UpstreamLink } from '../upstream/link.ts'
+import { readAnswer } from '../upstream/read-answer.ts'
+import type { Delivery } from '../upstream/reception.ts'
+import { requestHeaders } from '../upstream/request-headers.ts'
+import type { Conversation } from './conversation.ts'
+import { isWatchable } from './watchable.ts'
+
+/** How long a new session is told before it is used; what is not done by then counts as lost. */
+const LONGEST_MS = 5_000
+const AT_ONCE = 6
+const MOST_BYTES = 64 * 1024
+
+/** What a request asks for, where it holds longer than its answer; null for any other request. */
+export function wishIn(method: string, params: unknown): Wish | null {
+  const { uri, level } = isObject(params) ? params : {}
+  switch (method) {
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return typeof uri === 'string'
+        ? { kind: 'resource', uri, isWatched: method === 'resources/subscribe' }
+        : null
+    case 'logging/setLevel':
+      return typeof level === 'string' ? { kind: 'level', level } : null
+    default:
+      return null
+  }
+}
+
+/**
+ * Has the principal remember what the client asks of a server, once the server has agreed. Other requests pass unchanged.
+ * @param passage of a request that was admitted: what is asked is its login's
+ */
+export function remembering(
+  passage: Passage,
+  upstream: UpstreamConfig,
+  { method, params }: { readonly method: string; readonly params?: unknown },
+  delivery: Delivery,
+): Delivery {
+  const wish = wishIn(method, params)
+  if (wish === null) return delivery
+  return {
+    ...delivery,
+    onEnd: (ending) => {
+      delivery.onEnd(ending)
+      const isGranted =
+        ending.kind === 'answered' && ending.message !== 'cut' && ending.message.result !== undefined
+      if (isGranted) remember(passage, upstream, wish)
+    },
+  }
+}
+
+/** `upstream` null: of all servers that the connection reaches. */
+export function remember(passage: Passage, upstream: UpstreamConfig | null, wish: Wish): void {
+  const { claim, transport, login } = passage
+  if (transport === null) return
+  afterAnswer(passage, (principal) =>
+    principal.wishUpstream({
+      secretHash: claim.secretHash,
+      transport,
+      login,
+      server: upstream?.name ?? null,
+      incarnation: upstream?.incarnation ?? '',
+      url: upstream?.url ?? '',
+      wish,
+    }),
+  )
+}
+
+/** Tells a new session what the client has asked for before. What the server does not grant again, the client is told. */
+export async function tellWishes(
+  { passage, link }: Conversation,
+  session: SessionNames,
+  { level, uris }: Wishes,
+  capabilities: unknown,
+): Promise<void> {
+  const { logging, resources } = isObject(capabilities) ? capabilities : {}
+  const signal = AbortSignal.timeout(LONGEST_MS)
+  const ask = (method: string, params: object) => request(link, session, method, params, signal)
+  if (level !== null && isObject(logging)) await ask('logging/setLevel', { level })
+  const canWatch = isObject(resources) && resources.subscribe === true
+  // What the policy withholds by now, or from who is logged in now, is not asked for again.
+  const waiting = uris.filter((uri) => canWatch && isWatchable(passage, link.config.name, uri))
+  const lost: string[] = uris.filter((uri) => !waiting.includes(uri))
+  const work = async () => {
+    for (let uri = waiting.shift(); uri !== undefined; uri = waiting.shift())
+      if (!(await ask('resources/subscribe', { uri }))) lost.push(uri)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  const { transport, claim } = passage
+  if (lost.length === 0 || transport === null) return
+  const server = link.config.name
+  log('warn', 'upstream.updates_lost', { tenant: link.tenant, server, resources: lost.length })
+  // Before the answer, so that nobody relies on it.
+  await principalOf(passage)
+    .loseUpdates({ secretHash: claim.secretHash, transport, server, uris: lost })
+    .catch(() => {})
+}
+
+async function request(
+  link: UpstreamLink,
+  session: SessionNames,
+  method: string,
+  params: object,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const id = crypto.randomUUID()
+  const sent = await send(link, {
+    method: 'POST',
+    headers: requestHeaders({ client: null, session }),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+    // It goes along with the request that needs the session.
+    isAside: true,
+    signal,
+  })
+  if (!sent.ok) return false
+  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES, decliningIn(link, session))
+  return answer.ok && answer.message.result !== undefined
+}

@@ -1,0 +1,99 @@
+/**
+ * Where issuers say that sessions are over (OpenID Connect Back-Channel Logout 1.0, 2.5 to 2.8). What was answered 200 is
+ * written down: whatever could not be ended at once is ended by alarm.
+ */
+import { readRequestBody } from '@modelcontextprotocol/server'
+import { errorName, log } from '../base/log.ts'
+import type { TenantDocument } from '../contract/config.ts'
+import type { Env } from '../contract/env.ts'
+import { tenantObject } from '../contract/objects.ts'
+import { isName } from '../names/tokens.ts'
+import { countFailure, slowDown } from '../request/failures.ts'
+import { guard } from '../request/guard.ts'
+import { verifyInVain } from '../servers/session/jwt.ts'
+import { claimedIssuer, readLogoutToken } from './logout-token.ts'
+
+const MOST_BODY_BYTES = 64 * 1024
+const MOST_TOKEN_CHARACTERS = 16 * 1024
+
+/**
+ * A tenant that nobody knows, an issuer that is not the tenant's, a token that is none of theirs, and keys that cannot be had:
+ * until the signature is found good, the same bytes, or whoever makes tokens up would learn which tenants and issuers there are.
+ */
+const STRANGER = 'the logout_token is not one of an issuer that is known here'
+
+/** Answers a logout for `tenant`; null where the URL names none. Never throws. */
+export async function backchannelLogout(http: Request, env: Env, tenant: string | null): Promise<Response> {
+  const blocked = guard(http, env)
+  if (blocked !== null) return refusal(blocked.message, blocked.status)
+  if (http.method !== 'POST') return refusal('the method is not POST', 405, { allow: 'POST' })
+  await slowDown(http, Date.now())
+  const read = await readToken(http)
+  if ('problem' in read) return refusal(read.problem)
+  // Nobody's object is woken for what cannot be a logout token of anyone.
+  const claimed = claimedIssuer(read.token)
+  if ('problem' in claimed) return refusal(claimed.problem)
+  if (tenant === null || !isName(tenant)) return stranger(http, env, read.token)
+  try {
+    return await end(http, env, tenant, read.token)
+  } catch (error) {
+    log('error', 'oidc.logout_failed', { tenant, error: errorName(error) })
+    return refusal('the logout could not be written down; send it again', 400, {}, 'temporarily_unavailable')
+  }
+}
+
+async function end(http: Request, env: Env, tenant: string, token: string): Promise<Response> {
+  const object = tenantObject(env, tenant)
+  const view = await object.tenant()
+  if (view === null) return stranger(http, env, token)
+  const document = JSON.parse(view.settingsJson) as TenantDocument
+  const checked = await readLogoutToken(env, token, { ...document, servers: [] }, Date.now())
+  if (!checked.ok) {
+    log('warn', 'oidc.logout_refused', { tenant, reason: checked.problem })
+    await countFailure(http, env, Date.now())
+    return refusal(checked.isSigned ? checked.problem : STRANGER)
+  }
+  const done = await object.issuerLogout(checked.logout)
+  if (done === null) return refusal('another logout token had this jti')
+  log('info', 'oidc.logout', { tenant, ended: done.ended, pending: done.pending })
+  return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
+}
+
+async function readToken(http: Request): Promise<{ token: string } | { problem: string }> {
+  const type = http.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/x-www-form-urlencoded')
+    return { problem: 'the Content-Type is not application/x-www-form-urlencoded' }
+  let text: string
+  try {
+    const body = await readRequestBody(http, MOST_BODY_BYTES)
+    if (body.tooLarge) return { problem: `the body is larger than ${MOST_BODY_BYTES} bytes` }
+    text = body.text
+  } catch {
+    return { problem: 'the body could not be read' }
+  }
+  const [token, ...more] = new URLSearchParams(text).getAll('logout_token')
+  if (token === undefined || token === '' || more.length > 0)
+    return { problem: 'the body has not exactly one logout_token' }
+  return token.length > MOST_TOKEN_CHARACTERS
+    ? { problem: `the logout_token is longer than ${MOST_TOKEN_CHARACTERS} characters` }
+    : { token }
+}
+
+async function stranger(http: Request, env: Env, token: string): Promise<Response> {
+  await verifyInVain(token)
+  await countFailure(http, env, Date.now())
+  return refusal(STRANGER)
+}
+
+/** 2.8: what is refused is told why, and not cached. */
+function refusal(
+  description: string,
+  status = 400,
+  headers: Record<string, string> = {},
+  error = 'invalid_request',
+): Response {
+  return Response.json(
+    { error, error_description: description },
+    { status, headers: { 'cache-control': 'no-store', ...headers } },
+  )
+}

@@ -1,0 +1,208 @@
+/** From a message to the answer of whoever it is for. */
+import { isLiteral } from '../base/exact-json.ts'
+import { codes, type Refusal, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
+import { sessionEraVersions } from '../base/revisions.ts'
+import { inexactRefusal } from '../call/inexact.ts'
+import { runCall } from '../call/native.ts'
+import type { CompiledConfig } from '../contract/compiled.ts'
+import type { Env } from '../contract/env.ts'
+import { isDeployedName } from '../deployment/native-servers.ts'
+import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
+import { clientOf, tooMuchClient } from '../forward/initialize.ts'
+import { listenToAll } from '../forward/merged-streams.ts'
+import { dispatchSingle } from '../forward/single.ts'
+import { afterAnswer, ask, askPlanned } from '../request/admission.ts'
+import { answer, refuse } from '../request/answer.ts'
+import type { Message, RequestMessage } from '../request/message.ts'
+import type { Passage } from '../request/passage.ts'
+import { type Supplies, serveRequest } from '../request/serve.ts'
+import { handleIn } from '../request/session-handle.ts'
+import { openSubscription } from '../request/stream.ts'
+import { listedTools, type Reach, reachableServers } from '../servers/catalogue.ts'
+import { runBatch } from './batch.ts'
+
+/** What the URL says. */
+export interface Endpoint {
+  /** The tenant in the path, or null where the token alone names it. */
+  readonly tenant: string | null
+  /** One server alone, native or upstream, or null for all. */
+  readonly server: string | null
+}
+
+/** Answers one message; also each message of a batch. */
+export async function dispatch(
+  given: Passage,
+  endpoint: Endpoint,
+  message: Message,
+  id: RequestId | null,
+): Promise<Response> {
+  const passage: Passage = { ...given, handle: handleIn(message) }
+  if (message.kind === 'batch')
+    return runBatch(passage, message, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
+  const unfit = inexactRefusal(passage, message)
+  // An answer's id is the server's, so an error under it would be taken for one to a request of the client's own.
+  if (unfit !== null) return refuse(passage, unfit, message.kind === 'request' ? id : null)
+  if (isUpstream(endpoint, passage.env)) return dispatchSingle(passage, endpoint.server, message, id)
+  switch (message.kind) {
+    case 'refused':
+      return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
+    case 'notification':
+    case 'response':
+      if (endpoint.server === null) return tellUpstreams(passage, message)
+      return answer(await ask(passage, { kind: 'check' }), null, () => new Response(null, { status: 202 }))
+    case 'request':
+      return dispatchRequest(passage, endpoint, message)
+  }
+}
+
+async function dispatchRequest(
+  passage: Passage,
+  endpoint: Endpoint,
+  message: RequestMessage,
+): Promise<Response> {
+  const isAll = endpoint.server === null
+  const forwarded = isAll ? requestToUpstreams(passage, message) : null
+  if (forwarded !== null) return forwarded
+  const serve = (supplies: Supplies = {}) => serveRequest(message, passage.http, supplies)
+  switch (message.method) {
+    case 'initialize':
+      return message.era === 'session'
+        ? initialize(passage, endpoint, message, serve)
+        : check(passage, message, serve)
+    case 'server/discover':
+      return introduce(passage, endpoint, message, serve)
+    case 'tools/list': {
+      const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'list' } as const }))
+      return answer(admission, message.id, () =>
+        serve({ list: () => listTools(config, endpoint, passage.env) }),
+      )
+    }
+    case 'tools/call': {
+      const outcome = await runCall(passage, message, (config) => reachOf(config, endpoint, passage.env))
+      if (outcome.kind === 'not_admitted') return answer(outcome.admission, message.id, undecided)
+      if (outcome.kind === 'unknown_tool') {
+        return refusalResponse(
+          { status: 200, code: codes.invalidParams, message: `Unknown tool: ${outcome.name}` },
+          message.id,
+        )
+      }
+      if (outcome.drain) drainLater(passage)
+      if (outcome.kind === 'response') return outcome.response
+      return withHeaders(await serve({ call: () => outcome.result }), outcome.headers)
+    }
+    case 'subscriptions/listen':
+      if (message.era === 'session') return check(passage, message, serve)
+      if (isLiteral(message.id)) return refuse(passage, unnamable(), message.id)
+      return isAll ? subscribe(passage, message) : openSubscription(passage, message)
+    case 'resources/read':
+      return message.era === 'session' ? resourceNotFound(passage, message) : check(passage, message, serve)
+    default:
+      return check(passage, message, serve)
+  }
+}
+
+/** A subscription is named by the id of its request in all that it says, for hours. */
+function unnamable(): Refusal {
+  const message =
+    'id: found a number that JSON parsers write in another way; allowed for a subscription: another number, or a string'
+  return { status: 400, code: codes.invalidRequest, message }
+}
+
+async function check(passage: Passage, message: RequestMessage, serve: () => Promise<Response>) {
+  return answer(await ask(passage, { kind: 'check' }), message.id, serve)
+}
+
+/** There are no resources yet. The session era has a code of its own for that (MCP 2025-11-25, resources). */
+async function resourceNotFound(passage: Passage, message: RequestMessage): Promise<Response> {
+  const { uri } = (message.body.params ?? {}) as { uri?: unknown }
+  const refusal =
+    typeof uri === 'string'
+      ? { status: 200, code: codes.resourceNotFound, message: 'Resource not found', data: { uri } }
+      : { status: 200, code: codes.invalidParams, message: 'params.uri: found nothing; allowed: string' }
+  return refuse(passage, refusal, message.id)
+}
+
+/** A subscription to everything: where no upstream has a part in it, the protocol package serves it. */
+async function subscribe(passage: Passage, message: RequestMessage): Promise<Response> {
+  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
+  const hasUpstreams = config !== null && config.upstreams.size > 0
+  return answer(admission, message.id, () =>
+    hasUpstreams ? listenToAll(passage, message) : openSubscription(passage, message),
+  )
+}
+
+/** What the gateway says of itself in the stateless era. */
+async function introduce(
+  passage: Passage,
+  endpoint: Endpoint,
+  message: RequestMessage,
+  serve: (supplies: Supplies) => Promise<Response>,
+): Promise<Response> {
+  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
+  return answer(admission, message.id, () => serve(introduction(config, endpoint, passage.env)))
+}
+
+async function initialize(
+  passage: Passage,
+  endpoint: Endpoint,
+  message: RequestMessage,
+  serve: (supplies: Supplies) => Promise<Response>,
+): Promise<Response> {
+  const params = message.body.params as Record<string, unknown> & { protocolVersion: string }
+  const { protocolVersion: asked } = params
+  const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
+  const client = clientOf(params)
+  if (client === null)
+    return answer(await ask(passage, { kind: 'check' }), null, () => tooMuchClient(message))
+  const { admission, config } = await askPlanned(passage, () => ({
+    intent: { kind: 'open', protocolVersion, client } as const,
+  }))
+  return answer(admission, message.id, async ({ outcome }) => {
+    const response = await serve(introduction(config, endpoint, passage.env))
+    return outcome.kind === 'opened'
+      ? withHeaders(response, { 'mcp-session-id': outcome.transport })
+      : response
+  })
+}
+
+/** What the gateway says of itself at this URL. */
+function introduction(config: CompiledConfig | null, endpoint: Endpoint, env: Env): Supplies {
+  if (config === null) return {}
+  return {
+    hasUpstreams: endpoint.server === null && config.upstreams.size > 0,
+    hasLogin: listTools(config, endpoint, env).some(({ name }) => name === 'auth_login'),
+  }
+}
+
+function withHeaders(response: Response, more: Readonly<Record<string, string>>): Response {
+  const headers = new Headers(response.headers)
+  for (const [name, value] of Object.entries(more)) headers.set(name, value)
+  return new Response(response.body, { status: response.status, headers })
+}
+
+/** After the answer: streams of ended transports are closed, and Legiti is told. The alarm does it if this dies. */
+export function drainLater(passage: Passage): void {
+  afterAnswer(passage, (principal) => principal.drain())
+}
+
+function undecided(): Response {
+  return refusalResponse(
+    { status: 503, code: codes.internalError, message: 'The request could not be decided' },
+    null,
+  )
+}
+
+function listTools(config: CompiledConfig | null, endpoint: Endpoint, env: Env) {
+  return config === null ? [] : listedTools(reachOf(config, endpoint, env), config, env)
+}
+
+/** The native servers that the URL serves and the grant may reach. */
+function reachOf(config: CompiledConfig, { server }: Endpoint, env: Env): Reach {
+  const reached = reachableServers(config, env)
+  return server === null ? reached : new Set([...reached].filter((name) => name === server))
+}
+
+/** Whether the URL is that of one upstream server; a native one that is off is one that there is not. */
+export function isUpstream(endpoint: Endpoint, env: Env): endpoint is Endpoint & { readonly server: string } {
+  return endpoint.server !== null && !isDeployedName(env, endpoint.server)
+}

@@ -1,0 +1,133 @@
+/**
+ * The life of a request to an MCP endpoint, top to bottom: guard, identify, read, admit, answer.
+ */
+import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
+import { sessionEraVersions } from '../base/revisions.ts'
+import type { Env } from '../contract/env.ts'
+import { openMergedStream } from '../forward/merged-streams.ts'
+import { openSingleStream } from '../forward/streams.ts'
+import { acceptsEvents } from '../request/accept.ts'
+import { ask } from '../request/admission.ts'
+import { answer, missingSession, refuse } from '../request/answer.ts'
+import { nothingLost, readWritten } from '../request/as-written.ts'
+import { readBody } from '../request/body.ts'
+import { countFailure, slowDown } from '../request/failures.ts'
+import { guard } from '../request/guard.ts'
+import { readClaim, unauthorized } from '../request/identity.ts'
+import { known } from '../request/known.ts'
+import type { MessageHeaders } from '../request/message.ts'
+import { clientIn } from '../request/message-client.ts'
+import type { Passage } from '../request/passage.ts'
+import { eraOfHeaders, isCall } from '../request/read-message.ts'
+import { callHandleIn } from '../request/session-handle.ts'
+import { openStream } from '../request/stream.ts'
+import { dispatch, drainLater, type Endpoint, isUpstream } from './dispatch.ts'
+
+export async function handle(
+  http: Request,
+  env: Env,
+  execution: ExecutionContext,
+  endpoint: Endpoint,
+  requestId: string,
+): Promise<Response> {
+  const refusal = guard(http, env)
+  if (refusal !== null) return refusalResponse(refusal, null)
+
+  const claim = await readClaim(http, endpoint.tenant, env)
+  if (claim === null || known(claim.key) === undefined) await slowDown(http, Date.now())
+  if (claim === null) {
+    const hasToken = http.headers.has('authorization')
+    // Without a token nobody has guessed anything: clients ask like that to learn how to authenticate.
+    if (hasToken) await countFailure(http, env, Date.now())
+    return unauthorized(hasToken)
+  }
+
+  const headers = messageHeaders(http)
+  const isStateless = eraOfHeaders(headers) === 'stateless'
+  const transport = isStateless ? null : http.headers.get('mcp-session-id')
+  const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
+  const passage: Passage = { http, env, execution, claim, requestId, transport, ...nothing }
+
+  switch (http.method) {
+    case 'POST':
+      return post(passage, endpoint, headers)
+    case 'GET':
+      return isStateless ? refuse(passage, methodNotAllowed('POST')) : get(passage, endpoint, headers)
+    case 'DELETE':
+      return isStateless ? refuse(passage, methodNotAllowed('POST')) : remove(passage, headers)
+    default:
+      return refuse(passage, methodNotAllowed('GET, POST, DELETE'))
+  }
+}
+
+async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
+  const body = await readBody(given.http, given.env)
+  if (!body.ok) return refuse(given, body.refusal)
+  const { message, id, lost } = readWritten(body.value, body.written, headers)
+  const passage = { ...given, lost }
+  if (message.era === 'stateless')
+    return dispatch({ ...passage, transport: null, client: clientIn(body.value) }, endpoint, message, id)
+  if (message.kind === 'refused')
+    return refuse(
+      { ...passage, handle: message.handle },
+      message.refusal,
+      id,
+      message.isCall ? '(request)' : null,
+    )
+  const isInitialize = message.kind === 'request' && message.method === 'initialize'
+  if (isInitialize) return dispatch({ ...passage, transport: null }, endpoint, message, id)
+  // Never 404: clients take that for an old kind of server (MCP 2025-03-26, backwards compatibility).
+  if (passage.transport === null) {
+    const named = { ...passage, handle: callHandleIn(body.value) }
+    return refuse(named, missingSession(), id, isCall(body.value) ? '(session required)' : null)
+  }
+  return dispatch(passage, endpoint, message, id)
+}
+
+async function get(passage: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
+  const refusal = versionRefusal(headers) ?? acceptRefusal(passage.http)
+  if (refusal !== null) return refuse(passage, refusal)
+  if (passage.transport === null) return refuse(passage, missingSession())
+  if (isUpstream(endpoint, passage.env)) return openSingleStream(passage, endpoint.server)
+  return endpoint.server === null ? openMergedStream(passage) : openStream(passage)
+}
+
+async function remove(passage: Passage, headers: MessageHeaders): Promise<Response> {
+  const refusal = versionRefusal(headers)
+  if (refusal !== null) return refuse(passage, refusal)
+  if (passage.transport === null) return refuse(passage, missingSession())
+  return answer(await ask(passage, { kind: 'close' }), null, ({ drain }) => {
+    if (drain) drainLater(passage)
+    return new Response(null, { status: 200 })
+  })
+}
+
+function messageHeaders(http: Request): MessageHeaders {
+  return {
+    protocolVersion: http.headers.get('mcp-protocol-version'),
+    method: http.headers.get('mcp-method'),
+    name: http.headers.get('mcp-name'),
+  }
+}
+
+function versionRefusal({ protocolVersion }: MessageHeaders): Refusal | null {
+  if (protocolVersion === null || sessionEraVersions.includes(protocolVersion)) return null
+  return {
+    status: 400,
+    code: codes.transport,
+    message: `Unsupported MCP-Protocol-Version: ${protocolVersion}; supported: ${sessionEraVersions.join(', ')}`,
+  }
+}
+
+function acceptRefusal(http: Request): Refusal | null {
+  if (acceptsEvents(http)) return null
+  return {
+    status: 406,
+    code: codes.transport,
+    message: 'GET opens an event stream: Accept must list text/event-stream',
+  }
+}
+
+function methodNotAllowed(allow: string): Refusal {
+  return { status: 405, code: codes.transport, message: 'Method not allowed', headers: { allow } }
+}
