@@ -48,19 +48,19 @@ const pure = [
 /** Synchronous SQL composed with arguments: no clock and no randomness either. */
 const given = [
   'audit/progress.ts',
-  'principal/admit.ts',
-  'principal/admit-call.ts',
-  'principal/admit-context.ts',
-  'principal/admit-record.ts',
-  'principal/admit-session.ts',
-  'principal/admit-work.ts',
-  'principal/approval-decisions.ts',
-  'principal/approval-rows.ts',
-  'principal/approvals.ts',
-  'principal/audit-log.ts',
+  'principal/admission/admit.ts',
+  'principal/admission/admit-call.ts',
+  'principal/admission/admit-context.ts',
+  'principal/admission/admit-record.ts',
+  'principal/admission/admit-session.ts',
+  'principal/admission/admit-work.ts',
+  'principal/tables/approval-decisions.ts',
+  'principal/tables/approval-rows.ts',
+  'principal/tables/approvals.ts',
+  'principal/tables/audit-log.ts',
   'durable/counters.ts',
-  'principal/sessions.ts',
-  'principal/ending.ts',
+  'principal/tables/sessions.ts',
+  'principal/tables/ending.ts',
 ]
 
 function files(path: string): string[] {

@@ -1,10 +1,9 @@
 /** Clients that open a connection, and log in, for every command: an approval is good for the next one. */
-
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { judgedApproval } from '../../src/approvals/judged.ts'
-import { holdCall } from '../../src/principal/approvals.ts'
+import { holdCall } from '../../src/principal/tables/approvals.ts'
 import { WITHOUT_CONTENTS } from '../principal/earlier-schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { listen } from '../support/events.ts'

@@ -3,8 +3,14 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ApprovalAsked, type GivenBack, MOST_REOPENINGS } from '../../src/contract/approvals.ts'
 import type { AdmitAnswer, AdmitRequest } from '../../src/contract/principal.ts'
-import { decideApproval } from '../../src/principal/approval-decisions.ts'
-import { giveBackApproval, goesOn, type Held, holdCall, useApproval } from '../../src/principal/approvals.ts'
+import { decideApproval } from '../../src/principal/tables/approval-decisions.ts'
+import {
+  giveBackApproval,
+  goesOn,
+  type Held,
+  holdCall,
+  useApproval,
+} from '../../src/principal/tables/approvals.ts'
 import { admin, makeGrant, tenantRows } from '../support/admin.ts'
 import { fresh, principal, rows } from '../support/gateway.ts'
 import { ASKS, told } from './support.ts'

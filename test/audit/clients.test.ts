@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AdmitRequest } from '../../src/contract/principal.ts'
-import { migrate } from '../../src/principal/schema.ts'
+import { migrate } from '../../src/principal/tables/schema.ts'
 import { WITHOUT_CLIENTS } from '../principal/earlier-schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { auditDb, carriedRows, makeAuditTables } from '../support/audit.ts'

@@ -2,7 +2,7 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { MOST_MESSAGES } from '../../src/mcp/batch.ts'
-import { MOST_SUSPENDED_ROWS } from '../../src/principal/suspension.ts'
+import { MOST_SUSPENDED_ROWS } from '../../src/principal/tables/suspension.ts'
 import { admin, adminWith } from '../support/admin.ts'
 import {
   connect,

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { PrincipalObject } from '../../../src/principal/object.ts'
-import { REVOCATION_RETRY_MS } from '../../../src/principal/sessions-revoking.ts'
+import { REVOCATION_RETRY_MS } from '../../../src/principal/work/sessions-revoking.ts'
 import { MAGENTO_TIMEOUT_MS } from '../../../src/stores/magento-http.ts'
 import { admin, adminWith } from '../../support/admin.ts'
 import {

@@ -1,0 +1,279 @@
+import type { EventPage, ListedEvent } from '../../contract/outbox.ts'
+import { GIVE_UP_AFTER_MS } from '../../legiti/schedule.ts'
+import type { LegitiToolName } from '../../legiti/tools/all.ts'
+import { orderingKey } from '../../legiti/wire.ts'
+import { queueAnnouncement } from './announcements.ts'
+
+/** Something Legiti must hear of, told in our words; the wire's form is made when it is sent. */
+export interface OutboxEvent {
+  /** The same id is never queued twice. */
+  readonly id: string
+  readonly tool: LegitiToolName
+  readonly args: Readonly<Record<string, unknown>>
+  readonly occurredAtMs: number
+}
+
+/** An event that this incarnation of the object is sending now. */
+export interface LeasedEvent extends OutboxEvent {
+  readonly seq: number
+  readonly attempts: number
+}
+
+/** At thirty a minute, the whole 72 hours that Legiti may be away. */
+export const MOST_PENDING = 130_000
+
+interface OutboxRow extends Record<string, SqlStorageValue> {
+  seq: number
+  id: string
+  tool: string
+  args: string
+  occurred_at: number
+  attempts: number
+}
+
+/** Queues an event. False when its id is known: then nothing changed. */
+export function enqueue(sql: SqlStorage, event: OutboxEvent): boolean {
+  const key = orderingKey(event.tool, event.args) ?? event.id
+  return (
+    sql
+      .exec(
+        `INSERT INTO outbox (id, ordering_key, tool, args, occurred_at, give_up_at, state, ready)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ${IS_FIRST_OF_KEY}) ON CONFLICT (id) DO NOTHING RETURNING seq`,
+        event.id,
+        key,
+        event.tool,
+        JSON.stringify(event.args),
+        event.occurredAtMs,
+        event.occurredAtMs + GIVE_UP_AFTER_MS,
+      )
+      .toArray().length > 0
+  )
+}
+
+/** Whether nothing of the key ?2 is pending yet. */
+const IS_FIRST_OF_KEY = "NOT EXISTS (SELECT 1 FROM outbox WHERE state = 'pending' AND ordering_key = ?2)"
+
+/** Whether so many events are pending that agents' notifications must wait. Ends of sessions are queued all the same. */
+export function isFull(sql: SqlStorage): boolean {
+  // Two look-ups tell nearly always; rows are counted only when they cannot.
+  const bounds = sql
+    .exec<{ first: number | null; last: number | null }>(
+      "SELECT min(seq) AS first, (SELECT max(seq) FROM outbox) AS last FROM outbox WHERE state = 'pending'",
+    )
+    .one()
+  if (bounds.first === null || bounds.last === null || bounds.last - bounds.first + 1 < MOST_PENDING)
+    return false
+  return countPending(sql) >= MOST_PENDING
+}
+
+/**
+ * Leases up to `most` events to this incarnation, so that two drains never send one twice. Only the oldest
+ * pending event of each ordering key is ready; the least tried go first, so that an event which Legiti keeps
+ * failing on does not stand before the others. A lease that another incarnation holds is void: an object runs
+ * once, so whoever held it is gone.
+ */
+export function lease(
+  sql: SqlStorage,
+  incarnation: string,
+  most: number,
+  leaseMs: number,
+  nowMs: number,
+): LeasedEvent[] {
+  const rows = sql
+    .exec<OutboxRow>(
+      `UPDATE outbox SET leased_by = ?1, lease_until = ?2, attempts = attempts + 1 WHERE seq IN (
+         SELECT seq FROM outbox INDEXED BY outbox_ready WHERE state = 'pending' AND ready = 1
+           AND (leased_by IS NULL OR leased_by <> ?1 OR lease_until <= ?3)
+         ORDER BY attempts, seq LIMIT ?4
+       ) RETURNING seq, id, tool, args, occurred_at, attempts`,
+      incarnation,
+      nowMs + leaseMs,
+      nowMs,
+      most,
+    )
+    .toArray()
+  return rows.map((row) => ({
+    seq: row.seq,
+    id: row.id,
+    tool: row.tool as LegitiToolName,
+    args: JSON.parse(row.args) as Record<string, unknown>,
+    occurredAtMs: row.occurred_at,
+    attempts: row.attempts,
+  }))
+}
+
+/** When the next event may be leased: now (0), when a lease is over, or never (null). */
+export function nextLeaseMs(sql: SqlStorage, incarnation: string): number | null {
+  return sql
+    .exec<{ at: number | null }>(
+      `SELECT min(CASE WHEN leased_by = ? THEN lease_until ELSE 0 END) AS at
+       FROM outbox INDEXED BY outbox_ready WHERE state = 'pending' AND ready = 1`,
+      incarnation,
+    )
+    .one().at
+}
+
+/** Legiti has it. What was in it is removed at once; that it was, is kept for a while. */
+export function markDelivered(sql: SqlStorage, seq: number, nowMs: number): void {
+  settleEvent(sql, seq, 'delivered', null, nowMs)
+  sql.exec('UPDATE outbox SET args = NULL WHERE seq = ?', seq)
+}
+
+/** Will not be delivered without a person: kept, with its content, to be listed and replayed. */
+export function bury(sql: SqlStorage, seq: number, error: string, nowMs: number): void {
+  settleEvent(sql, seq, 'dead', error, nowMs)
+}
+
+/** Takes an event out of the queue and lets the next of its key be sent. */
+function settleEvent(
+  sql: SqlStorage,
+  seq: number,
+  state: 'delivered' | 'dead',
+  error: string | null,
+  nowMs: number,
+) {
+  const settled = sql
+    .exec<{ ordering_key: string; id: string; tool: string }>(
+      `UPDATE outbox SET state = ?, ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
+       WHERE seq = ? AND state = 'pending' RETURNING ordering_key, id, tool`,
+      state,
+      nowMs,
+      error,
+      seq,
+    )
+    .toArray()[0]
+  if (settled === undefined) return
+  if (state === 'dead') {
+    const { id: event, tool } = settled
+    const { grant } = sql.exec<{ grant: string }>('SELECT name AS grant FROM grants WHERE id = 1').one()
+    const data = { grant, event, tool, reason: error ?? '' }
+    // One that is replayed may die again, and that is news.
+    queueAnnouncement(sql, { id: `dead_${event}_${nowMs}`, atMs: nowMs, type: 'legiti.dead_letter', data })
+  }
+  sql.exec(
+    `UPDATE outbox SET ready = 1 WHERE seq =
+       (SELECT min(seq) FROM outbox WHERE state = 'pending' AND ordering_key = ?)`,
+    settled.ordering_key,
+  )
+}
+
+/** Not delivered this time: the next drain may try. */
+export function release(sql: SqlStorage, seq: number, error: string): void {
+  sql.exec('UPDATE outbox SET leased_by = NULL, lease_until = NULL, last_error = ? WHERE seq = ?', error, seq)
+}
+
+/** Buries what is too old to be worth sending. Returns how many. */
+export function buryExpired(sql: SqlStorage, nowMs: number): number {
+  const expired = sql
+    .exec<{ seq: number; last_error: string | null }>(
+      "SELECT seq, last_error FROM outbox WHERE state = 'pending' AND give_up_at <= ? ORDER BY seq LIMIT 1000",
+      nowMs,
+    )
+    .toArray()
+  for (const { seq, last_error } of expired) {
+    bury(sql, seq, `gave up after 72 hours: ${last_error ?? 'never tried'}`, nowMs)
+  }
+  return expired.length
+}
+
+/** Whether an event is pending. */
+export function hasPending(sql: SqlStorage): boolean {
+  return sql.exec("SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1").toArray().length > 0
+}
+
+/** How many events are pending. */
+export function countPending(sql: SqlStorage): number {
+  return sql.exec<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'pending'").one().n
+}
+
+/** Time in which there was nobody to send to does not count: what is pending has all of its time again. */
+export function renewTime(sql: SqlStorage, nowMs: number): void {
+  sql.exec(
+    "UPDATE outbox SET give_up_at = max(give_up_at, ?) WHERE state = 'pending'",
+    nowMs + GIVE_UP_AFTER_MS,
+  )
+}
+
+/** Takes everything out of the queue, so that nothing more is sent: the object is about to be erased. */
+export function stopSending(sql: SqlStorage, nowMs: number): void {
+  sql.exec(
+    `UPDATE outbox SET state = 'dead', ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL
+     WHERE state = 'pending'`,
+    nowMs,
+  )
+}
+
+/** Whether there is a dead letter of that id. */
+export function isDead(sql: SqlStorage, id: string): boolean {
+  return sql.exec("SELECT 1 FROM outbox WHERE id = ? AND state = 'dead'", id).toArray().length > 0
+}
+
+/** Makes a dead letter pending again, behind what is already queued. False when there is no such letter. */
+export function replay(sql: SqlStorage, id: string, nowMs: number): boolean {
+  const letter = sql
+    .exec<{ ordering_key: string }>("SELECT ordering_key FROM outbox WHERE id = ? AND state = 'dead'", id)
+    .toArray()[0]
+  if (letter === undefined) return false
+  sql.exec(
+    `UPDATE outbox SET state = 'pending', ready = ${IS_FIRST_OF_KEY}, settled_at = NULL, attempts = 0,
+       give_up_at = ?3, seq = (SELECT max(seq) + 1 FROM outbox) WHERE id = ?1`,
+    id,
+    letter.ordering_key,
+    nowMs + GIVE_UP_AFTER_MS,
+  )
+  return true
+}
+
+/** How the queue stands. */
+export interface OutboxStatus {
+  readonly pending: number
+  readonly dead: number
+  readonly delivered: number
+  /** When the oldest pending event happened, or null when none is pending. */
+  readonly oldestPendingAtMs: number | null
+}
+
+export function outboxStatus(sql: SqlStorage): OutboxStatus {
+  const counts = sql
+    .exec<{ state: string; n: number; oldest: number }>(
+      'SELECT state, count(*) AS n, min(occurred_at) AS oldest FROM outbox GROUP BY state',
+    )
+    .toArray()
+  const count = (state: string) => counts.find((row) => row.state === state)
+  return {
+    pending: count('pending')?.n ?? 0,
+    dead: count('dead')?.n ?? 0,
+    delivered: count('delivered')?.n ?? 0,
+    oldestPendingAtMs: count('pending')?.oldest ?? null,
+  }
+}
+
+export function listEvents(
+  sql: SqlStorage,
+  state: ListedEvent['state'],
+  afterSeq: number,
+  most: number,
+): EventPage {
+  const rows = sql
+    .exec<OutboxRow & { state: ListedEvent['state']; settled_at: number | null; last_error: string | null }>(
+      `SELECT seq, id, tool, state, occurred_at, settled_at, attempts, last_error FROM outbox
+       WHERE state = ? AND seq > ? ORDER BY seq LIMIT ?`,
+      state,
+      afterSeq,
+      most + 1,
+    )
+    .toArray()
+  const page = rows.slice(0, most)
+  return {
+    events: page.map((row) => ({
+      id: row.id,
+      tool: row.tool,
+      state: row.state,
+      occurredAtMs: row.occurred_at,
+      settledAtMs: row.settled_at,
+      attempts: row.attempts,
+      lastError: row.last_error,
+    })),
+    next: rows.length > most ? (page.at(-1)?.seq ?? null) : null,
+  }
+}

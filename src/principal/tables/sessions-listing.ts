@@ -1,0 +1,91 @@
+/** Sessions as administrators and issuers see them: listed, and ended from outside. */
+import type { EndReason, SessionPage, SessionsToEnd } from '../../contract/principal.ts'
+import { type EndingContext, end } from './ending.ts'
+import { liveById, type Session, sessionsWhere, viewOf } from './sessions.ts'
+import { rememberLogout } from './sessions-evidence.ts'
+import { openTransportById } from './transports.ts'
+
+/** Sessions ended in one go, so that no transaction grows without bound. */
+const BATCH = 500
+
+/** Live sessions, the oldest rows first; of one account, or of all when it is null. */
+export function listSessions(
+  sql: SqlStorage,
+  account: string | null,
+  after: number,
+  most: number,
+  nowMs: number,
+): SessionPage {
+  // The plus has the index on accounts used: one account has few sessions, a grant may have many rows.
+  const which =
+    account === null ? 'rowid > ?2 ORDER BY rowid' : '+rowid > ?2 AND account = ?4 ORDER BY +rowid'
+  const found = sessionsWhere(
+    sql,
+    `ended_at IS NULL AND ends_at > ?1 AND ${which} LIMIT ?3`,
+    ...[nowMs, after, most + 1, ...(account === null ? [] : [account])],
+  )
+  const page = found.slice(0, most)
+  const rows = page.map(({ id }) => rowOf(sql, id))
+  return {
+    sessions: page.map((it) => viewOf(it, revisionOf(sql, it))),
+    rows,
+    next: found.length > most ? (rows.at(-1) ?? null) : null,
+  }
+}
+
+/**
+ * Ends a batch of sessions. Each ends as any other does: once, with its logout queued where Legiti is told. `isMore`: call again.
+ */
+export function endSessions(
+  context: EndingContext,
+  which: SessionsToEnd,
+  nowMs: number,
+): { ended: number; isMore: boolean } {
+  const { sql } = context
+  if (which.kind === 'subject') rememberLogout(sql, which, nowMs)
+  const reason: EndReason = which.kind === 'subject' ? 'backchannel' : 'administrator'
+  const found = toEnd(sql, which, nowMs)
+  const ended = found.filter((session) => end(context, session, reason, nowMs)).length
+  return { ended, isMore: found.length === BATCH }
+}
+
+/** Sessions whose time is over are left to end of that. */
+function toEnd(sql: SqlStorage, which: SessionsToEnd, nowMs: number): Session[] {
+  const live = `ended_at IS NULL AND ends_at > ?1`
+  switch (which.kind) {
+    case 'session': {
+      const session = liveById(sql, which.id, nowMs)
+      return session === null ? [] : [session]
+    }
+    case 'all':
+      return sessionsWhere(sql, `${live} LIMIT ${BATCH}`, nowMs)
+    case 'account':
+      return sessionsWhere(
+        sql,
+        `${live} AND account = ?2 AND started_at <= ?3 LIMIT ${BATCH}`,
+        ...[nowMs, which.account, which.atMs],
+      )
+    case 'subject': {
+      const { issuer, subject, sid, logout } = which
+      // A session whose token named no session of the issuer's may be the one that is meant.
+      const ofSid = 'SELECT id FROM sessions WHERE ended_at IS NULL AND issuer = ?2 AND sid = ?4'
+      const ofSubject = `SELECT id FROM sessions WHERE ended_at IS NULL AND issuer = ?2 AND subject = ?3
+        AND (?4 IS NULL OR sid IS NULL)`
+      return sessionsWhere(
+        sql,
+        `${live} AND known_logouts < ?5 AND (?3 IS NULL OR subject = ?3)
+           AND id IN (${ofSid} UNION ${ofSubject}) LIMIT ${BATCH}`,
+        ...[nowMs, issuer, subject, sid, logout],
+      )
+    }
+  }
+}
+
+/** What the transport that it was made on had settled on. */
+function revisionOf(sql: SqlStorage, { transport }: Session): string | null {
+  return transport === null ? null : (openTransportById(sql, transport)?.protocolVersion ?? null)
+}
+
+function rowOf(sql: SqlStorage, id: string): number {
+  return sql.exec<{ row: number }>('SELECT rowid AS row FROM sessions WHERE id = ?', id).one().row
+}

@@ -1,0 +1,30 @@
+/**
+ * What becomes of requests while the tenant is suspended: nothing is served, and calls that are refused are on record.
+ * How many rows that makes is bounded, for whom one does not serve should cost little.
+ */
+import type { TenantConfig } from '../../contract/config.ts'
+import { counterStore } from '../../durable/counters.ts'
+
+/** Rows of one principal in one minute; of more calls nothing is written. */
+export const MOST_SUSPENDED_ROWS = 60
+const MINUTE_MS = 60_000
+/** No policy's limit has such a key. */
+const KEY = '(suspended)'
+
+/**
+ * The configuration as isolates are to know it. While the tenant is suspended it has a version of its own: an isolate that
+ * knows the other is told, and from then on prepares nothing for a call, such as a login at a store.
+ */
+export function effectiveConfig(config: TenantConfig): TenantConfig {
+  return config.suspended === true ? { ...config, version: `suspended:${config.version}` } : config
+}
+
+/** The rule of a refused call's row, counting it; null where this minute has had its rows. The last one says so. */
+export function suspendedRule(sql: SqlStorage, nowMs: number): string | null {
+  const store = counterStore(sql)
+  const startMs = nowMs - (nowMs % MINUTE_MS)
+  const written = Number(store.read(KEY, startMs, startMs)[0]?.used ?? 0)
+  if (written >= MOST_SUSPENDED_ROWS) return null
+  store.put(KEY, startMs, String(written + 1), startMs + MINUTE_MS)
+  return written + 1 === MOST_SUSPENDED_ROWS ? '(suspended, more this minute)' : '(suspended)'
+}

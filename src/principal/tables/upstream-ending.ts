@@ -1,0 +1,99 @@
+/**
+ * Tells upstream servers that sessions are over: one HTTP DELETE each (MCP 2025-11-25, transports, session
+ * management). Best effort with a bound: an upstream that cannot be told lets its session expire by itself.
+ */
+import { log } from '../../base/log.ts'
+import type { TenantConfig } from '../../contract/config.ts'
+import type { UpstreamConfig } from '../../contract/upstream.ts'
+import { upstreamRequestHeaders } from '../../upstream/headers.ts'
+import { requestHeaders } from '../../upstream/request-headers.ts'
+import {
+  dropUpstream,
+  type EndingUpstream,
+  MOST_TRIES,
+  postponeEnding,
+  takeEnding,
+} from './upstream-sessions.ts'
+
+/** How long one upstream may take to answer. */
+export const ENDING_TIMEOUT_MS = 5_000
+
+/** How many are told at once. */
+const CONCURRENCY = 6
+
+export interface UpstreamEndingContext {
+  readonly sql: SqlStorage
+  readonly principal: string
+  /** The server of this name as it is configured now, or null: it is no more. */
+  readonly upstream: (server: string) => UpstreamConfig | null
+  /** The headers configured for a server, opened. */
+  readonly openHeaders: (upstream: UpstreamConfig) => Promise<Readonly<Record<string, string>>>
+  /** Runs reads and writes as one transaction. */
+  readonly commit: <T>(work: () => T) => Promise<T>
+  readonly now: () => number
+}
+
+/** Tells upstream servers until nobody is to be told now. Never throws for what goes wrong on the other side. */
+export async function endUpstreams(context: UpstreamEndingContext): Promise<void> {
+  const { sql, commit, now } = context
+  for (;;) {
+    const batch = await commit(() => takeEnding(sql, CONCURRENCY, now()))
+    if (batch.length === 0) return
+    const told = await Promise.all(batch.map(async (it) => ({ it, failure: await tell(context, it) })))
+    await commit(() => {
+      for (const { it, failure } of told) settle(context, it, failure)
+    })
+  }
+}
+
+function settle(
+  { sql, principal, now }: UpstreamEndingContext,
+  it: EndingUpstream,
+  failure: string | null,
+): void {
+  if (failure === null || it.tries >= MOST_TRIES) dropUpstream(sql, it.seq)
+  if (failure === null) return
+  if (it.tries >= MOST_TRIES) {
+    log('warn', 'upstream.session_not_ended', { principal, server: it.server, reason: failure })
+  }
+  postponeEnding(sql, it.server, now())
+}
+
+/** Null when this is over and done with; otherwise why another try makes sense. */
+async function tell(context: UpstreamEndingContext, it: EndingUpstream): Promise<string | null> {
+  const upstream = context.upstream(it.server)
+  // Nobody to tell any more; or the run that had the last try died.
+  if (upstream === null || it.tries > MOST_TRIES) return null
+  // Told is who opened it, and nobody else may see its headers: those of now are for where it is now.
+  if (it.url === null || new URL(it.url).origin !== new URL(upstream.url).origin) return null
+  try {
+    const session = { id: it.id, protocolVersion: it.protocolVersion }
+    const headers = upstreamRequestHeaders({
+      ...requestHeaders({ client: null, session }),
+      method: 'DELETE',
+      configured: await context.openHeaders(upstream),
+    })
+    return await sendDelete(it.url, headers)
+  } catch {
+    return 'unreachable'
+  }
+}
+
+/** Not AbortSignal.timeout: that would keep the object in memory until it fires. */
+async function sendDelete(url: string, headers: Readonly<Record<string, string>>): Promise<string | null> {
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(), ENDING_TIMEOUT_MS)
+  try {
+    const response = await fetch(url, { method: 'DELETE', headers, redirect: 'manual', signal: abort.signal })
+    await response.body?.cancel()
+    // Whatever else it answers, it has heard: 404 says that the session is gone, 405 that it ends sessions itself.
+    return response.status >= 500 || response.status === 429 ? `http_${response.status}` : null
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Grants that were installed before there were upstream servers have none. */
+export function upstreamsOf(config: TenantConfig): readonly UpstreamConfig[] {
+  return (config as { upstreams?: readonly UpstreamConfig[] }).upstreams ?? []
+}

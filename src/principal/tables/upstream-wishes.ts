@@ -1,0 +1,137 @@
+/**
+ * What a client has asked of its servers beyond one request: to hear of changes of resources, and of log messages from a level on. A
+ * server keeps that with its own session, so it is told again where one is opened anew. What was asked in a login is that login's own
+ * and ends with it; what was asked before anybody had logged in is the connection's, and holds wherever no handle is needed.
+ */
+import type { Wish, Wishes } from '../../contract/principal.ts'
+
+/** Of one connection, all servers and logins together. */
+export const MOST_WATCHED = 1_000
+const LONGEST_VALUE = 2_048
+
+/** Of all servers: what is said at the URL that serves them all. */
+const ALL = ''
+/** Of the connection itself. */
+const NOBODY = ''
+
+interface Place {
+  readonly transport: string
+  readonly asker: Asker
+  /** Null: all that the connection reaches. */
+  readonly server: string | null
+  /** With which registration of the server; another may be a stranger, who must not learn of it. */
+  readonly incarnation: string
+  /** Where it is: at another address it may be a stranger, too. */
+  readonly url: string
+}
+
+/** Whose a wish is, or a session. */
+export interface Asker {
+  /** Null: nobody's. */
+  readonly login: string | null
+  /** Whether a request of this connection is its own without naming it. What is the connection's holds for it as well. */
+  readonly isUnnamed: boolean
+}
+
+/**
+ * What the column `incarnation` holds: registration and address, which make a server the one that it is. An earlier version stored the
+ * registration alone; such a row is of no server that can be told, so nobody is asked for it.
+ */
+function whichOf({ incarnation, url }: Place): string {
+  return JSON.stringify([incarnation, url])
+}
+
+/** Remembers a wish, or that it was taken back. False where it cannot be kept: it is then lost with the server's session. */
+export function keepWish(sql: SqlStorage, place: Place, wish: Wish): boolean {
+  const { transport, asker, server } = place
+  const session = asker.login ?? NOBODY
+  const where = { transport, session, server: server ?? ALL }
+  const which = whichOf(place)
+  if (wish.kind === 'level') {
+    // The last word counts, whether it was for one or for all.
+    const isOther = server === null ? '' : 'AND server = ?'
+    sql.exec(
+      `DELETE FROM upstream_wishes WHERE transport = ? AND session = ? AND kind = 'level' ${isOther}`,
+      ...[transport, session, ...(server === null ? [] : [server])],
+    )
+    insert(sql, where, which, 'level', wish.level)
+    return true
+  }
+  // Who takes back what is the connection's does so for the connection.
+  const mine = wish.isWatched || !asker.isUnnamed ? [session, session] : [session, NOBODY]
+  sql.exec(
+    `DELETE FROM upstream_wishes
+     WHERE transport = ? AND session IN (?, ?) AND server = ? AND kind = 'resource' AND value = ?`,
+    ...[transport, ...mine, where.server, wish.uri],
+  )
+  if (!wish.isWatched) return true
+  const { n } = sql
+    .exec<{ n: number }>('SELECT count(*) AS n FROM upstream_wishes WHERE transport = ?', transport)
+    .one()
+  if (n >= MOST_WATCHED || wish.uri.length > LONGEST_VALUE) return false
+  insert(sql, where, which, 'resource', wish.uri)
+  return true
+}
+
+function insert(
+  sql: SqlStorage,
+  {
+    transport,
+    session,
+    server,
+  }: { readonly transport: string; readonly session: string; readonly server: string },
+  which: string,
+  kind: Wish['kind'],
+  value: string,
+): void {
+  sql.exec(
+    'INSERT INTO upstream_wishes (transport, session, server, incarnation, kind, value) VALUES (?, ?, ?, ?, ?, ?)',
+    ...[transport, session, server, which, kind, value],
+  )
+}
+
+interface WishRow extends Record<string, SqlStorageValue> {
+  session: string
+  server: string
+  incarnation: string
+  kind: string
+  value: string
+}
+
+/** What a new session with `server` is to be told; null where there is nothing. */
+export function wishesOf(sql: SqlStorage, place: Place & { readonly server: string }): Wishes | null {
+  const { transport, asker, server } = place
+  const session = asker.login ?? NOBODY
+  const which = whichOf(place)
+  const rows = sql
+    .exec<WishRow>(
+      `SELECT session, server, incarnation, kind, value FROM upstream_wishes
+       WHERE transport = ? AND session IN (?, ?) AND server IN (?, ?)`,
+      ...[transport, session, asker.isUnnamed ? NOBODY : session, ALL, server],
+    )
+    .toArray()
+    .filter((row) => row.server === ALL || row.incarnation === which)
+  if (rows.length === 0) return null
+  const levels = rows.filter(({ kind }) => kind === 'level').toSorted((one, other) => rank(one) - rank(other))
+  /** The login's own word counts before the connection's, and one for this server before one for all. */
+  function rank(row: WishRow): number {
+    return (row.session === session ? 0 : 2) + (row.server === server ? 0 : 1)
+  }
+  const uris = rows.flatMap(({ kind, value }) => (kind === 'resource' ? [value] : []))
+  return { level: levels[0]?.value ?? null, uris: [...new Set(uris)] }
+}
+
+/** Forgets what was asked on a connection. Part of the transaction that ends the connection. */
+export function forgetWishes(sql: SqlStorage, transport: string): void {
+  sql.exec('DELETE FROM upstream_wishes WHERE transport = ?', transport)
+}
+
+/** Forgets what was asked in a login, on whatever connection. Part of the transaction that ends the login. */
+export function forgetWishesOfLogin(sql: SqlStorage, session: string): void {
+  sql.exec("DELETE FROM upstream_wishes WHERE session = ? AND session <> ''", session)
+}
+
+/** Forgets what was asked on any: all of them end. */
+export function forgetAllWishes(sql: SqlStorage): void {
+  sql.exec('DELETE FROM upstream_wishes')
+}

@@ -1,0 +1,131 @@
+import type { Grant } from '../../contract/grant.ts'
+import type {
+  BindAnswer,
+  BindRequest,
+  ClaimAnswer,
+  ClaimRequest,
+  ForgetRequest,
+  WishRequest,
+} from '../../contract/principal.ts'
+import { sessionModeOf } from '../../contract/session-mode.ts'
+import { opens } from '../tables/grants.ts'
+import { liveById } from '../tables/sessions.ts'
+import { openTransportById } from '../tables/transports.ts'
+import { upstreamsOf } from '../tables/upstream-ending.ts'
+import { bindUpstream, forgetUpstream, nextUpstreamEndMs, useUpstream } from '../tables/upstream-sessions.ts'
+import { type Asker, keepWish, wishesOf } from '../tables/upstream-wishes.ts'
+import { whose as whoseIs } from '../tables/whose.ts'
+import { upstreamIdleMs } from './housekeeping.ts'
+import type { PrincipalState } from './state.ts'
+
+/** To whom a session with an upstream server belongs, and with which registration; or why it can be nobody's. */
+function whose(
+  { sql, grant }: PrincipalState,
+  request: Omit<ClaimRequest, 'replaces' | 'url'>,
+  nowMs: number,
+):
+  | { readonly kind: 'dead_session' | 'unauthorized' }
+  | {
+      readonly kind: 'whose'
+      readonly owner: string
+      /** The login, or '': nobody's. */
+      readonly session: string
+      readonly incarnation: string
+    } {
+  if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
+  const { transport, server } = request
+  // A Worker of an earlier version, while this one is rolled out, does not say it.
+  const login = request.login ?? null
+  const present = upstreamsOf(grant.config).find(({ name }) => name === server)?.incarnation
+  const owner = request.owner ?? transport
+  const isOpen = transport === null || openTransportById(sql, transport) !== null
+  const isIn = login === null || liveById(sql, login, nowMs) !== null
+  if (owner === null || !isOpen || !isIn) return { kind: 'dead_session' }
+  return { kind: 'whose', owner, session: login ?? '', incarnation: request.incarnation ?? present ?? '' }
+}
+
+/** Forgets a session with an upstream server that has ended there. Call inside a transaction. */
+export function forget({ sql, grant }: PrincipalState, request: ForgetRequest): void {
+  if (!opens(grant, request.secretHash, Date.now())) return
+  const owner = request.owner ?? request.transport
+  if (owner !== null) forgetUpstream(sql, owner, request.server, request.id)
+}
+
+/**
+ * Which opening the request is of. From the request alone: whatever has ended meanwhile, those that wait for an opening must
+ * find it over.
+ */
+export function openingKey(request: ClaimRequest): string {
+  const { secretHash, transport, login = null, server, url, incarnation = null } = request
+  return JSON.stringify([secretHash.toHex(), request.owner ?? transport, login, server, url, incarnation])
+}
+
+/** The session that is there already, and is not the one that is to be replaced; or that there is none. */
+export function openingOf(
+  state: PrincipalState,
+  request: ClaimRequest,
+): Exclude<ClaimAnswer, { kind: 'open' }> | { readonly kind: 'none' } {
+  const nowMs = Date.now()
+  const of = whose(state, request, nowMs)
+  if (of.kind !== 'whose') return of
+  const { owner, session: login, incarnation } = of
+  const { server, url, replaces } = request
+  const session = useUpstream(state.rows, { owner, session: login, server, url, incarnation }, nowMs)
+  if (session !== null && (replaces === undefined || session.id !== replaces))
+    return { kind: 'bound', session }
+  return { kind: 'none' }
+}
+
+/** Keeps a wish of a client's. One of a login that has ended meanwhile ends with it. Call inside a transaction. */
+export function wish(state: PrincipalState, request: WishRequest): void {
+  const { sql, grant } = state
+  const nowMs = Date.now()
+  if (!opens(grant, request.secretHash, nowMs)) return
+  const { transport, login = null } = request
+  if (openTransportById(sql, transport) === null) return
+  if (login !== null && liveById(sql, login, nowMs) === null) return
+  keepWish(sql, { ...request, asker: askerOn(state, grant, transport, login, nowMs) }, request.wish)
+}
+
+/** Whether requests of the connection are this login's without naming it; nobody's are nobody's. */
+function askerOn(
+  { rows, hasStream }: PrincipalState,
+  { config }: Grant,
+  transport: string,
+  login: string | null,
+  nowMs: number,
+): Asker {
+  if (login === null) return { login, isUnnamed: true }
+  const context = { rows, mode: sessionModeOf(config), hasStream, nowMs }
+  const found = whoseIs(context, { transport, handle: null })
+  const isUnnamed = found.kind === 'found' && found.place.session?.id === login
+  return { login, isUnnamed }
+}
+
+/**
+ * Binds a session with an upstream server to the transport or key, and to the login, that it was opened for. Where that login
+ * has ended meanwhile it is nobody's, least of all the next one's. Call inside a transaction.
+ */
+export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
+  const { sql, alarm } = state
+  const nowMs = Date.now()
+  const of = whose(state, request, nowMs)
+  if (of.kind !== 'whose') return of
+  const { owner, session: login, incarnation } = of
+  const { transport, server, url, replaces, session: opened } = request
+  const stateless = request.owner !== null
+  const to = { owner, session: login, stateless }
+  const bound = bindUpstream(sql, { ...to, server, url, incarnation, replaces, opened }, nowMs)
+  // What this one has ended is told to its server right away.
+  const nextMs = nextUpstreamEndMs(sql, upstreamIdleMs(state.grant), nowMs)
+  if (nextMs !== null) alarm.by(nextMs)
+  const isOurs = bound.id === opened.id
+  const wishes =
+    isOurs && transport !== null && !stateless && state.grant !== null
+      ? wishesOf(sql, {
+          ...{ transport, server, incarnation, url },
+          asker: askerOn(state, state.grant, transport, request.login ?? null, nowMs),
+        })
+      : null
+  return { kind: 'bound', session: bound, ...(wishes === null ? {} : { wishes }) }
+}

@@ -1,0 +1,156 @@
+import { log } from '../../base/log.ts'
+import { askLegiti, type LegitiAnswer } from '../../legiti/client.ts'
+import { DELIVERY_TIMEOUT_MS, type Verdict, verdict } from '../../legiti/schedule.ts'
+import { type LegitiSettings, settingsDigest } from '../../legiti/settings.ts'
+import { toWire } from '../../legiti/wire.ts'
+import {
+  closeDestination,
+  holdDestination,
+  isHeld,
+  openDestination,
+  openForSettings,
+  readDestination,
+} from '../tables/destination.ts'
+import {
+  bury,
+  buryExpired,
+  countPending,
+  type LeasedEvent,
+  lease,
+  markDelivered,
+  outboxStatus,
+  release,
+  renewTime,
+} from '../tables/outbox.ts'
+
+/** How many events are on their way at once while Legiti answers. */
+const CONCURRENCY = 6
+
+/** A lease outlasts the slowest send by far; only a crash lets one run out. */
+export const LEASE_MS = 2 * DELIVERY_TIMEOUT_MS
+
+export interface DeliveryContext {
+  readonly sql: SqlStorage
+  readonly principal: string
+  readonly settings: LegitiSettings
+  /** Names this run of the object: leases of others are void. */
+  readonly incarnation: string
+  /** Runs reads and writes as one transaction. */
+  readonly commit: <T>(work: () => T) => Promise<T>
+  readonly now: () => number
+  readonly random: () => number
+}
+
+/**
+ * Sends what is due until nothing is, or until Legiti stops taking it. Never throws: whatever goes wrong with
+ * one event is written to that event's row.
+ */
+export async function deliver(context: DeliveryContext): Promise<void> {
+  if (context.settings.target.kind === 'off') return hold(context)
+  const digest = await settingsDigest(context.settings)
+  for (;;) {
+    const batch = await context.commit(() => leaseDue(context, digest))
+    if (batch.length === 0) return
+    const sent = await Promise.all(
+      batch.map(async (event) => ({ event, answer: await send(context, event) })),
+    )
+    const goOn = await context.commit(() => settle(context, sent))
+    if (!goOn) return
+  }
+}
+
+/** Keeps what is pending, for as long as there is nobody to send it to: nothing is tried, and nothing is given up. */
+async function hold({ sql, principal, commit, now }: DeliveryContext): Promise<void> {
+  const nowMs = now()
+  if (isHeld(sql) && readDestination(sql).retryAtMs > nowMs) return
+  const events = countPending(sql)
+  if (events === 0) return
+  await commit(() => holdDestination(sql, nowMs))
+  log('warn', 'legiti.held', { principal, events })
+}
+
+function leaseDue({ sql, incarnation, now, principal }: DeliveryContext, settings: string): LeasedEvent[] {
+  const nowMs = now()
+  if (isHeld(sql)) renewTime(sql, nowMs)
+  openForSettings(sql, settings)
+  const buried = buryExpired(sql, nowMs)
+  if (buried > 0) log('error', 'legiti.gave_up', { principal, events: buried })
+  const destination = readDestination(sql)
+  if (destination.retryAtMs > nowMs) return []
+  // After a failure one event asks whether Legiti is back, so that a long outage costs few calls.
+  return lease(sql, incarnation, destination.failures > 0 ? 1 : CONCURRENCY, LEASE_MS, nowMs)
+}
+
+interface Sent {
+  readonly event: LeasedEvent
+  readonly answer: LegitiAnswer
+}
+
+async function send({ settings, now }: DeliveryContext, event: LeasedEvent): Promise<LegitiAnswer> {
+  const time = { occurredAtMs: event.occurredAtMs, sentAtMs: now() }
+  return askLegiti(
+    settings.target,
+    toWire(settings.profile, event.tool, event.args, time),
+    DELIVERY_TIMEOUT_MS,
+  )
+}
+
+/** Writes down how each event of a round fared. Returns whether to go on with the next round. */
+function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
+  const { sql, principal, now, random } = context
+  const nowMs = now()
+  let closed: Extract<Verdict, { kind: 'pause' | 'back_off' }> | null = null
+  let delivered = 0
+  for (const { event, answer } of sent) {
+    const judged = judge(answer, nowMs)
+    switch (judged.kind) {
+      case 'delivered':
+        markDelivered(sql, event.seq, nowMs)
+        delivered++
+        break
+      case 'dead':
+        bury(sql, event.seq, judged.reason, nowMs)
+        log('error', 'legiti.dead_letter', {
+          principal,
+          outbox_event: event.id,
+          tool: event.tool,
+          reason: judged.reason,
+        })
+        break
+      default:
+        release(sql, event.seq, judged.reason)
+        // A refused key outweighs a passing failure.
+        if (closed === null || judged.kind === 'pause') closed = judged
+    }
+  }
+  // What got through shows that Legiti is there: a failure beside it is the first in a row again.
+  if (delivered > 0 || closed === null) openDestination(sql)
+  if (closed === null) return true
+  const { failures, retryAtMs } = closeDestination(sql, closed, random(), nowMs)
+  const level = closed.kind === 'pause' ? 'error' : 'warn'
+  log(level, closed.kind === 'pause' ? 'legiti.paused' : 'legiti.backing_off', {
+    principal,
+    reason: closed.reason,
+    failures,
+    oldest_pending_seconds: oldestPendingSeconds(sql, nowMs),
+    retry_at: new Date(retryAtMs).toISOString(),
+  })
+  return false
+}
+
+/** How long the oldest event has been waiting: the figure to alert on. */
+function oldestPendingSeconds(sql: SqlStorage, nowMs: number): number {
+  const { oldestPendingAtMs } = outboxStatus(sql)
+  return oldestPendingAtMs === null ? 0 : Math.max(0, Math.floor((nowMs - oldestPendingAtMs) / 1_000))
+}
+
+function judge(answer: LegitiAnswer, nowMs: number): Verdict {
+  switch (answer.kind) {
+    case 'answered':
+      return verdict({ status: answer.status, retryAfter: answer.retryAfter }, nowMs)
+    case 'unsent':
+      return { kind: 'pause', reason: answer.why }
+    case 'failed':
+      return verdict({ failure: answer.failure === 'timeout' ? 'timeout' : 'network' }, nowMs)
+  }
+}

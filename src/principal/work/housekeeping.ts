@@ -1,0 +1,223 @@
+/**
+ * What a principal does by alarm: end sessions whose time is over, drop what is no longer needed, and know
+ * when it must wake up next.
+ */
+import { nextCarryMs } from '../../audit/carry.ts'
+import type { Grant } from '../../contract/grant.ts'
+import { KEEP_DEAD_MS } from '../../legiti/schedule.ts'
+import { eraseOverdueContents, nextContentEndMs } from '../tables/approval-contents.ts'
+import { principalLog, REFUNDABLE_MS } from '../tables/audit-log.ts'
+import { readDestination } from '../tables/destination.ts'
+import { endAll } from '../tables/ending.ts'
+import { nextLeaseMs } from '../tables/outbox.ts'
+import { overdueSessions } from '../tables/sessions.ts'
+import {
+  endOverdueTransports,
+  openTransportById,
+  TRANSPORT_TOUCH_MS,
+  touchTransport,
+} from '../tables/transports.ts'
+import { upstreamsOf } from '../tables/upstream-ending.ts'
+import {
+  endIdleUpstreams,
+  nextUpstreamEndMs,
+  noteHeard,
+  STATELESS_IDLE_MS,
+} from '../tables/upstream-sessions.ts'
+import { nextRevocationMs } from './sessions-revoking.ts'
+import type { PrincipalState } from './state.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+/** How long what is done with is kept, so that a person can look into it. */
+export const KEEP_MS = {
+  /** After the window's end; a clock that steps back a little still finds its counter. */
+  counter: DAY_MS,
+  endedSession: 30 * DAY_MS,
+  /** Command-line clients open one for every command. */
+  endedTransport: DAY_MS,
+  deliveredEvent: 7 * DAY_MS,
+  deadEvent: KEEP_DEAD_MS,
+  /** Where there is no audit database. */
+  audit: 30 * DAY_MS,
+  /** After its time was over. */
+  approval: 30 * DAY_MS,
+} as const
+
+/** Beyond it the oldest rows go early; a few hundred megabytes of the ten gigabytes that an object may hold. */
+const MOST_AUDIT_ROWS = 1_000_000
+/** The same for rows that the audit database has not taken yet: hours at full speed. What goes then leaves a gap that is seen. */
+const MOST_UNCARRIED_ROWS = 10_000_000
+
+/** Rows handled in one go, so that no transaction grows without bound. */
+const BATCH = 1_000
+
+/**
+ * A drain usually follows the answer at once; the alarm comes a little later, so that it finds nothing left
+ * to do unless that drain died.
+ */
+export const DRAIN_GRACE_MS = 1_000
+
+/** A run that carries audit rows and has not been heard of for so long is dead. */
+export const CARRY_LEASE_MS = 60_000
+
+/** Whether audit rows are on their way to the audit database, or whether there is none. */
+export type Carrying = 'nowhere' | 'idle' | 'running'
+
+/** Ends sessions and transports whose time is over, here and upstream, and erases what nobody decides about any more. True when there may be more. */
+export function endOverdue(principal: PrincipalState, nowMs: number): boolean {
+  const { sql, grant, hasStream } = principal
+  eraseOverdueContents(sql, nowMs)
+  const due = overdueSessions(sql, nowMs, BATCH)
+  endAll(principal, due, 'idle', nowMs)
+  const unused = endOverdueTransports(sql, hasStream, idleMsOf(grant), nowMs, BATCH)
+  const idle = endIdleUpstreams(sql, hasStream, upstreamIdleMs(grant), nowMs, BATCH)
+  return due.length === BATCH || unused === BATCH || idle === BATCH
+}
+
+/** Writes down that a transport was used until now, where that is worth a write. Part of a transaction. */
+export function noteUse({ sql, grant }: PrincipalState, id: string, nowMs: number): void {
+  const transport = openTransportById(sql, id)
+  if (transport === null || nowMs - transport.lastSeenAtMs < TRANSPORT_TOUCH_MS) return
+  touchTransport(sql, id, idleMsOf(grant), nowMs)
+  noteHeard(sql, id, nowMs)
+}
+
+/**
+ * How long a session with a server that no login keeps may be unused. Never shorter than a call may take: use is written down when a
+ * call begins, and what is under way must not be cut off.
+ */
+export function upstreamIdleMs(grant: Grant | null): number {
+  const longestMs = (grant === null ? [] : upstreamsOf(grant.config)).map(
+    ({ responseSeconds, callSeconds }) => (responseSeconds + callSeconds) * 1_000,
+  )
+  return Math.max(STATELESS_IDLE_MS, idleMsOf(grant), ...longestMs)
+}
+
+function idleMsOf(grant: Grant | null): number {
+  return (grant?.config.settings.sessions.idle_seconds ?? 0) * 1_000
+}
+
+/** Rows of a table that go away `keepMs` after the time in `column`. Fixed text, never a caller's. */
+interface Retention {
+  readonly table: string
+  readonly column: string
+  readonly rows: string
+  readonly keepMs: number
+}
+
+const everywhere: readonly Retention[] = [
+  { table: 'counters', column: 'window_end', rows: 'TRUE', keepMs: KEEP_MS.counter },
+  { table: 'sessions', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedSession },
+  { table: 'transports', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedTransport },
+  {
+    table: 'outbox',
+    column: 'settled_at',
+    rows: "state = 'delivered' AND settled_at IS NOT NULL",
+    keepMs: KEEP_MS.deliveredEvent,
+  },
+  {
+    table: 'outbox',
+    column: 'settled_at',
+    rows: "state = 'dead' AND settled_at IS NOT NULL",
+    keepMs: KEEP_MS.deadEvent,
+  },
+  { table: 'approvals', column: 'expires_at', rows: 'TRUE', keepMs: KEEP_MS.approval },
+]
+/** Rows stay while they are all that there is, and afterwards only as long as they may be needed for a refund. */
+const uncarried: Retention = { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit }
+const carried: Retention = {
+  table: 'audit',
+  column: 'at',
+  rows: 'seq <= (SELECT head_seq FROM audit_chain)',
+  keepMs: REFUNDABLE_MS,
+}
+
+function retentionsOf(carries: boolean): readonly Retention[] {
+  return [...everywhere, carries ? carried : uncarried]
+}
+
+/** Deletes what has been kept long enough. True when there may be more. `carries`: audit rows are carried elsewhere. */
+export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean {
+  const written = retentionsOf(carries).map(({ table, column, rows, keepMs }) => {
+    const old = `SELECT rowid FROM ${table} WHERE ${rows} AND ${column} <= ? LIMIT ${BATCH}`
+    return sql.exec(`DELETE FROM ${table} WHERE rowid IN (${old})`, nowMs - keepMs).rowsWritten
+  })
+  // A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count.
+  const most = carries ? MOST_UNCARRIED_ROWS : MOST_AUDIT_ROWS
+  const crowded = `SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${most} LIMIT ${BATCH}`
+  written.push(sql.exec(`DELETE FROM audit WHERE rowid IN (${crowded})`).rowsWritten)
+  // Index entries count as rows written, so this errs towards looking again.
+  return written.some((rows) => rows >= BATCH)
+}
+
+/**
+ * When this principal must wake up, in Unix milliseconds, or null for never: the next session's or transport's end, the next
+ * send that Legiti may get, the end of a lease, what upstream servers or stores have to be told, what the tenant has
+ * to be told (`tellMs`), audit rows that can be carried, the end of what waits for a person, the end of the grant, or the next full hour after which
+ * something can be deleted.
+ */
+export function nextWakeMs(
+  sql: SqlStorage,
+  incarnation: string,
+  grant: Grant | null,
+  nowMs: number,
+  carrying: Carrying,
+  tellMs: number | null,
+): number | null {
+  const grantEndMs = grant?.expiresAtMs ?? null
+  const wakes = [
+    scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
+    scalar(sql, 'SELECT min(ends_at) AS at FROM transports WHERE ended_at IS NULL'),
+    nextDeliveryMs(sql, incarnation, nowMs),
+    nextUpstreamEndMs(sql, upstreamIdleMs(grant), nowMs + DRAIN_GRACE_MS),
+    nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
+    nextPurgeMs(sql, carrying !== 'nowhere'),
+    nextContentEndMs(sql),
+    tellMs,
+    carrying === 'idle' ? nextCarryMs(sql, principalLog(sql), nowMs) : null,
+    carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
+    grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
+    grant?.olderSecret && grant.olderSecret.untilMs > nowMs ? grant.olderSecret.untilMs : null,
+  ].filter((at) => at !== null)
+  return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
+}
+
+/** When the next event may be sent, or null when none is pending. */
+export function nextDeliveryMs(sql: SqlStorage, incarnation: string, nowMs: number): number | null {
+  const leaseMs = nextLeaseMs(sql, incarnation)
+  return leaseMs === null ? null : Math.max(nowMs + DRAIN_GRACE_MS, leaseMs, readDestination(sql).retryAtMs)
+}
+
+function nextPurgeMs(sql: SqlStorage, carries: boolean): number | null {
+  const dues = retentionsOf(carries)
+    .map(({ table, column, rows, keepMs }) => {
+      const oldest = scalar(sql, `SELECT min(${column}) AS at FROM ${table} WHERE ${rows}`)
+      return oldest === null ? null : oldest + keepMs
+    })
+    .filter((due) => due !== null)
+  return dues.length === 0 ? null : Math.ceil(Math.min(...dues) / HOUR_MS) * HOUR_MS
+}
+
+/** How soon to look after rows written now, whatever kind they are. */
+export function soonestPurgeMs(nowMs: number): number {
+  return nowMs + HOUR_MS
+}
+
+/** When a call was last decided or a session last used; what is not written down of either is not known. */
+export function lastUsedMs(sql: SqlStorage): number | null {
+  const seen = scalar(
+    sql,
+    'SELECT max(at) AS at FROM (SELECT max(last_seen_at) AS at FROM sessions UNION ALL SELECT max(last_seen_at) FROM transports)',
+  )
+  const called = scalar(
+    sql,
+    "SELECT max(at) AS at FROM (SELECT at FROM audit WHERE decision <> 'end' ORDER BY seq DESC LIMIT 1)",
+  )
+  return seen === null ? called : Math.max(seen, called ?? 0)
+}
+
+function scalar(sql: SqlStorage, query: string): number | null {
+  return sql.exec<{ at: number | null }>(query).one().at
+}
