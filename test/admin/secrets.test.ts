@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/contract/env.ts'
-import { ORIGINS_FROM_SERVERS } from '../../src/tenant/schema.ts'
+import { ORIGINS_FROM_SERVERS } from '../../src/tenant/tables/schema.ts'
 import { admin, adminWith, makeGrant, makePerson, tenantObject, tenantRows } from '../support/admin.ts'
 import { envelope, fresh, principal, STATELESS } from '../support/gateway.ts'
 

@@ -1,8 +1,8 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
-import { recordChange } from '../../src/tenant/changes.ts'
-import { migrate } from '../../src/tenant/schema.ts'
+import { recordChange } from '../../src/tenant/tables/changes.ts'
+import { migrate } from '../../src/tenant/tables/schema.ts'
 
 const change = { atMs: 1, actor: 'root', action: 'policy.put', subject: 'policy/main', detail: {} }
 

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vites
 import type { Env } from '../../src/contract/env.ts'
 import { webhookEvents } from '../../src/contract/webhook-events.ts'
 import { type SecretKeys, secretKeys } from '../../src/secrets/seal.ts'
-import { commitReseal, leftToReseal, prepareReseal } from '../../src/tenant/resealing.ts'
-import { openSecret, sealSecret } from '../../src/tenant/webhook-secrets.ts'
-import { sealedSecret, signingSecrets } from '../../src/tenant/webhooks.ts'
+import { commitReseal, leftToReseal, prepareReseal } from '../../src/tenant/tables/resealing.ts'
+import { openSecret, sealSecret } from '../../src/tenant/tables/webhook-secrets.ts'
+import { sealedSecret, signingSecrets } from '../../src/tenant/tables/webhooks.ts'
 import { signedHeaders } from '../../src/webhooks/signature.ts'
 import { ASKS, decide, errorOf, told, track } from '../approvals/support.ts'
 import {

@@ -1,0 +1,103 @@
+/** Grants, changed: made, given another document or another secret, revoked. */
+import { isDemo } from '../../base/local-switches.ts'
+import { unknownNames } from '../../contract/documents/unknown-names.ts'
+import type { Env } from '../../contract/env.ts'
+import {
+  type By,
+  type Change,
+  type GrantDocument,
+  type GrantView,
+  Refusal,
+  type Removal,
+} from '../../contract/tenant.ts'
+import { DEMO_GRANT, DEMO_TENANT } from '../../demo/token.ts'
+import { nativeServerNames } from '../../names/native-servers.ts'
+import { refuseOwnGrant } from '../tables/four-eyes.ts'
+import * as grants from '../tables/grants.ts'
+import { peopleNames } from '../tables/people.ts'
+import { policyNames } from '../tables/policies.ts'
+import { present } from '../tables/present.ts'
+import { record, recordGone } from '../tables/recording.ts'
+import { serverNames } from '../tables/servers.ts'
+import { readTenant } from '../tables/settings.ts'
+import { demand } from '../tables/stamps.ts'
+import type { Tenancy } from '../work/tenancy.ts'
+
+/** Makes a grant or changes it. Only one that is made takes the secret's hash. */
+export async function putGrant(
+  tenancy: Tenancy,
+  tenant: string,
+  name: string,
+  document: GrantDocument,
+  secretHash: Uint8Array,
+  by: By,
+): Promise<Change<GrantView>> {
+  const { sql, env } = tenancy
+  return tenancy.change(tenant, by, (nowMs) => {
+    refuseBuiltIn(env, tenant, name)
+    const before = grants.readGrant(sql, name)
+    // Made by the same request, whose answer was lost: it is told the token again, and nothing is done twice.
+    if (before?.isDeleted === false && isSame(before.secretHash, secretHash))
+      return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
+    demand(sql, by.expected, `grant/${name}`, before?.isDeleted === false)
+    const known = [...nativeServerNames, ...serverNames(sql)]
+    const owners = peopleNames(sql)
+    // Whoever has left may stay the owner: nobody is called that any more.
+    if (before?.isDeleted === false && before.owner !== null) owners.push(before.owner)
+    const problems = unknownNames(document, policyNames(sql), known, owners)
+    if (problems.length > 0) throw new Refusal('invalid', problems)
+    const created = before?.isDeleted !== false
+    if (!created) refuseOwnGrant(by, before.owner, document.owner)
+    grants.writeGrant(sql, name, document, secretHash, 'tenant', isDemo(env), nowMs)
+    const { policy, owner, sessions, expiresAtMs } = document
+    const detail = { policy, owner, sessions, expires: expiresAtMs }
+    record(sql, by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
+    return { created, touched: [name], now: present(grants.viewGrant(sql, name)) }
+  })
+}
+
+/** Gives a grant another secret; the one before is good until `overlapMs` from now. Null: there is no such grant. */
+export async function rotateGrant(
+  tenancy: Tenancy,
+  name: string,
+  secretHash: Uint8Array,
+  overlapMs: number,
+  by: By,
+): Promise<Change<GrantView> | null> {
+  const { sql, env } = tenancy
+  if (!tenancy.isThere || grants.viewGrant(sql, name) === null) return null
+  return tenancy.change('', by, (nowMs) => {
+    refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
+    const before = grants.readGrant(sql, name)
+    // As in putGrant: what the same request has done already asks nothing of what is there now.
+    const isRepeated = before?.isDeleted === false && isSame(before.secretHash, secretHash)
+    if (!isRepeated) demand(sql, by.expected, `grant/${name}`, true)
+    const isNew = grants.rotateSecret(sql, name, secretHash, nowMs + overlapMs, nowMs)
+    if (isNew) record(sql, by, 'grant.rotate', `grant/${name}`, { overlap_ms: overlapMs }, nowMs)
+    return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
+  })
+}
+
+/** Revokes a grant and forgets it. */
+export async function deleteGrant(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+  const { sql, env } = tenancy
+  return tenancy.remove((nowMs) => {
+    if (grants.viewGrant(sql, name) === null) return null
+    demand(sql, by.expected, `grant/${name}`, true)
+    refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
+    grants.markDeleted(sql, name, nowMs)
+    recordGone(sql, by, 'grant.delete', `grant/${name}`, nowMs)
+    return [name]
+  })
+}
+
+function refuseBuiltIn(env: Env, tenant: string, grant: string): void {
+  if (!isDemo(env) || tenant !== DEMO_TENANT || grant !== DEMO_GRANT) return
+  throw new Refusal('conflict', [
+    `found the built-in grant ${DEMO_TENANT}/${DEMO_GRANT}, which is what src/demo/policy.json and src/demo/tenant.json say; allowed: a grant of another name`,
+  ])
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.toHex() === b.toHex()
+}

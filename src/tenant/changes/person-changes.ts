@@ -1,0 +1,103 @@
+/** People and their tokens, changed; and whom a token or an address stands for. */
+import type { By, Change, PersonDocument, PersonView, Removal } from '../../contract/tenant.ts'
+import { accountChanges, refuseOwnNames } from '../tables/four-eyes.ts'
+import * as people from '../tables/people.ts'
+import { present } from '../tables/present.ts'
+import { record, recordGone } from '../tables/recording.ts'
+import { readTenant } from '../tables/settings.ts'
+import { demand } from '../tables/stamps.ts'
+import type { Tenancy } from '../work/tenancy.ts'
+
+/** Whom `find` finds. Nobody, once the tenant is to go. */
+export function personWho(
+  tenancy: Tenancy,
+  find: (sql: SqlStorage, nowMs: number) => PersonView | null,
+): PersonView | null {
+  if (!tenancy.isThere || readTenant(tenancy.sql)?.deletion !== null) return null
+  return find(tenancy.sql, Date.now())
+}
+
+export async function putPerson(
+  tenancy: Tenancy,
+  tenant: string,
+  name: string,
+  document: PersonDocument,
+  by: By,
+): Promise<Change<PersonView>> {
+  const { sql } = tenancy
+  return tenancy.change(tenant, by, (nowMs) => {
+    const before = people.readPerson(sql, name, nowMs)
+    demand(sql, by.expected, `person/${name}`, before !== null)
+    refuseOwnNames(by, name, before, document)
+    people.writePerson(sql, name, document, nowMs)
+    const { added, removed } = accountChanges(before, document)
+    const detail = {
+      from: before?.role ?? null,
+      to: document.role,
+      accounts: document.accounts.length,
+      ...(added.length === 0 ? {} : { added: listed(added) }),
+      ...(removed.length === 0 ? {} : { removed: listed(removed) }),
+      ...(before === null || before.email === document.email ? {} : { email_changed: true }),
+    }
+    record(sql, by, 'person.put', `person/${name}`, detail, nowMs)
+    const now = present(people.readPerson(sql, name, nowMs))
+    return { created: before === null, touched: [], now }
+  })
+}
+
+/** Of a list of accounts on record, as JSON, and of one of them. */
+const MOST_LISTED = 400
+const MOST_ACCOUNT = 64
+
+/** As many as a change's detail has room for, separated by commas, and how many more there are. */
+function listed(accounts: readonly string[]): string {
+  let text = ''
+  for (const [index, account] of accounts.entries()) {
+    const short = account.length <= MOST_ACCOUNT ? account : `${account.slice(0, MOST_ACCOUNT)}…`
+    const next = index === 0 ? short : `${text}, ${short}`
+    // One alone always has room, whatever its characters are as JSON.
+    if (index > 0 && JSON.stringify(next).length > MOST_LISTED)
+      return `${text} (and ${accounts.length - index} more)`
+    text = next
+  }
+  return text
+}
+
+export async function deletePerson(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+  const { sql } = tenancy
+  return tenancy.remove((nowMs) => {
+    if (people.readPerson(sql, name, nowMs) === null) return null
+    demand(sql, by.expected, `person/${name}`, true)
+    people.deletePerson(sql, name)
+    recordGone(sql, by, 'person.delete', `person/${name}`, nowMs)
+    return []
+  })
+}
+
+/** Gives a person a token; the ones before it are good until `olderUntilMs`. Null: there is no such person. */
+export async function addPersonToken(
+  tenancy: Tenancy,
+  name: string,
+  secretHash: Uint8Array,
+  untilMs: number | null,
+  olderUntilMs: number,
+  by: By,
+): Promise<Change<PersonView> | null> {
+  const { sql } = tenancy
+  if (!tenancy.isThere || people.readPerson(sql, name, Date.now()) === null) return null
+  return tenancy.change('', by, (nowMs) => {
+    people.addToken(sql, name, secretHash, untilMs, olderUntilMs, nowMs)
+    record(sql, by, 'person.token', `person/${name}`, { until: untilMs }, nowMs)
+    return { created: true, touched: [], now: present(people.readPerson(sql, name, nowMs)) }
+  })
+}
+
+export async function revokePersonTokens(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+  const { sql } = tenancy
+  return tenancy.remove((nowMs) => {
+    if (people.readPerson(sql, name, nowMs) === null) return null
+    people.revokeTokens(sql, name)
+    record(sql, by, 'person.revoke', `person/${name}`, {}, nowMs)
+    return []
+  })
+}

@@ -1,0 +1,40 @@
+/** The signing secrets of webhooks, sealed and opened. */
+import { Refusal } from '../../contract/tenant.ts'
+import { openOrNull, type SecretKeys, seal, webhookContext } from '../../secrets/seal.ts'
+
+/**
+ * The sealed secret of a webhook: the stored one sealed anew, so that a rotated key comes into use, or else the one that
+ * is given. Throws a Refusal where nothing can be sealed, or the stored one does not open.
+ */
+export async function sealSecret(
+  keys: SecretKeys | null,
+  tenant: string,
+  name: string,
+  given: string,
+  stored: string | null,
+): Promise<string> {
+  if (keys === null) {
+    throw new Refusal('conflict', [
+      'found no ENCRYPTION_KEYS to seal the secret with; allowed: no webhook until that secret is set',
+    ])
+  }
+  const context = webhookContext(tenant, name)
+  if (stored === null) return seal(keys, given, context)
+  const secret = await openSecret(keys, tenant, name, stored)
+  if (secret === null) {
+    throw new Refusal('conflict', [
+      'found that none of ENCRYPTION_KEYS opens the stored secret; allowed: to delete the webhook and make it anew',
+    ])
+  }
+  return seal(keys, secret, context)
+}
+
+/** The secret, or null: it does not open. */
+export async function openSecret(
+  keys: SecretKeys | null,
+  tenant: string,
+  name: string,
+  sealed: string,
+): Promise<string | null> {
+  return keys === null ? null : openOrNull(keys, sealed, webhookContext(tenant, name))
+}

@@ -1,0 +1,71 @@
+/** Rounds of a tenant's deletion: one at a time, the next by alarm, until nothing is left (deletion.ts). */
+import type { By, DeletionView, RefusedChange } from '../../contract/tenant.ts'
+import { record } from '../tables/recording.ts'
+import { readTenant } from '../tables/settings.ts'
+import { demand } from '../tables/stamps.ts'
+import type { AuditKeeping } from './audit-keeping.ts'
+import { DELETION_ROUND_MS, goOnDeleting, planRound, startDeletion } from './deletion.ts'
+import { refusedBy, type Tenancy } from './tenancy.ts'
+
+export class DeletionRounds {
+  readonly #tenancy: Tenancy
+  readonly #keeping: AuditKeeping
+  #running: Promise<DeletionView> | null = null
+
+  constructor(tenancy: Tenancy, keeping: AuditKeeping) {
+    this.#tenancy = tenancy
+    this.#keeping = keeping
+  }
+
+  /**
+   * Begins to delete the tenant and goes as far as it can get at once; the rest is the alarm's.
+   *
+   * @param patienceMs how long events are waited for that Legiti does not take; afterwards they are lost
+   */
+  async start(patienceMs: number, by: By): Promise<DeletionView | RefusedChange> {
+    const { sql } = this.#tenancy
+    if (!this.#tenancy.isThere) return { kind: 'absent' }
+    try {
+      this.#tenancy.commit(() => {
+        const nowMs = Date.now()
+        demand(sql, by.expected, 'tenant', true)
+        record(sql, by, 'tenant.delete', 'tenant', {}, nowMs)
+        startDeletion(sql, nowMs, nowMs + patienceMs, by)
+      })
+    } catch (error) {
+      return refusedBy(error)
+    }
+    return this.goOn()
+  }
+
+  /** Goes as far as it gets; while something is left, the alarm goes on. Who comes during a round joins it. */
+  goOn(): Promise<DeletionView> {
+    this.#running ??= this.#round().finally(() => {
+      this.#running = null
+    })
+    return this.#running
+  }
+
+  async #round(): Promise<DeletionView> {
+    const { sql, env, wake, telling } = this.#tenancy
+    const sinceMs = readTenant(sql)?.deletion?.sinceMs ?? null
+    // A tenant that was made anew meanwhile is another one.
+    const isStill = () =>
+      this.#tenancy.isThere && sinceMs !== null && readTenant(sql)?.deletion?.sinceMs === sinceMs
+    if (!isStill()) return { kind: 'absent' }
+    // Should this object die on its way, the alarm goes on.
+    planRound(sql, Date.now() + DELETION_ROUND_MS)
+    await wake.rearm()
+    if (!isStill()) return { kind: 'absent' }
+    const quiet = (grant: string) => telling.quiet(grant)
+    const kept = () => this.#keeping.quiet()
+    const { view, isMore } = await goOnDeleting({ sql, env, isStill, quiet, kept }, Date.now())
+    if (!isStill()) return { kind: 'absent' }
+    if (view.kind === 'gone') await this.#tenancy.erase()
+    else {
+      planRound(sql, Date.now() + (isMore ? 0 : DELETION_ROUND_MS))
+      await wake.rearm()
+    }
+    return view
+  }
+}

@@ -1,0 +1,62 @@
+/** What a tenant does by alarm, and when it must wake up next. Whatever it has to wake up for is said here, and only here. */
+import { nextCarryMs } from '../../audit/carry.ts'
+import { nextRetentionMs } from '../../audit/retention.ts'
+import { nextApprovalPurgeMs, purgeApprovals } from '../tables/approvals.ts'
+import { changesLog } from '../tables/changes.ts'
+import { nextDueMs, RETRY_MS } from '../tables/grants-told.ts'
+import { nextTargetMs } from '../tables/logouts.ts'
+import { isListed, readTenant } from '../tables/settings.ts'
+import { nextOlderSecretMs, purgeOlderSecrets } from '../tables/webhooks.ts'
+import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** What is not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
+export interface Wakes {
+  /** A request tells principals right now; the alarm comes for the rest, or in its place should it die. */
+  readonly isTelling: boolean
+  /** When the listings of restless servers are compared anew. */
+  readonly compareMs: number | null
+  /** When messages to webhooks can be sent. */
+  readonly sendMs: number | null
+  /** 'nowhere': there is no audit database; a time: a run carries rows, and is dead if it has not ended by then. */
+  readonly carrying: 'nowhere' | 'idle' | number
+}
+
+/** When the tenant must wake up, in Unix milliseconds, or null for never: the soonest of all there is to wake up for. */
+export function nextWakeMs(
+  sql: SqlStorage,
+  { isTelling, compareMs, sendMs, carrying }: Wakes,
+  nowMs: number,
+): number | null {
+  const deletion = readTenant(sql)?.deletion ?? null
+  // As it was planned, however often it is asked for: it must come.
+  if (deletion !== null) return Math.max(deletion.nextRoundMs, nowMs)
+  const dueMs = nextDueMs(sql)
+  const wakes = [
+    dueMs !== null && isTelling ? Math.max(dueMs, nowMs + RETRY_MS) : dueMs,
+    compareMs,
+    sendMs,
+    nextTargetMs(sql),
+    nextPurgeMs(sql, nowMs),
+    isListed(sql) ? null : Math.ceil(nowMs / MINUTE_MS) * MINUTE_MS,
+    ...(carrying === 'idle' ? [nextCarryMs(sql, changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
+    typeof carrying === 'number' ? carrying : null,
+  ].filter((at) => at !== null)
+  return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
+}
+
+/** Deletes what has been kept long enough. */
+export function purge(sql: SqlStorage, nowMs: number): void {
+  purgeMessages(sql, nowMs)
+  purgeApprovals(sql, nowMs)
+  purgeOlderSecrets(sql, nowMs)
+}
+
+/** On the hour, so that what comes one after the other goes together. */
+function nextPurgeMs(sql: SqlStorage, nowMs: number): number | null {
+  const all = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql), nextOlderSecretMs(sql)]
+  const dues = all.filter((at) => at !== null)
+  return dues.length === 0 ? null : Math.ceil(Math.max(Math.min(...dues), nowMs) / HOUR_MS) * HOUR_MS
+}

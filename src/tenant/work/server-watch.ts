@@ -1,0 +1,111 @@
+/** What upstream servers turn out to list and to speak: compared, kept, announced, and told to whom it concerns. */
+import { log } from '../../base/log.ts'
+import type { ObservedListing, Verdict } from '../../contract/tenant.ts'
+import type { UpstreamReport } from '../../contract/upstream.ts'
+import { touchByServer } from '../tables/grants.ts'
+import { readListing, readTools } from '../tables/listings.ts'
+import { examine, heldServers, observeListing } from '../tables/observation.ts'
+import { Restless } from '../tables/restless.ts'
+import { announceBreaker, announceDrift, driftNow } from '../tables/server-news.ts'
+import { isOf, mergeReport, readServer, type StoredServer, upstreamConfig } from '../tables/servers.ts'
+import type { Tenancy } from './tenancy.ts'
+import { RESTLESS_MS } from './wake.ts'
+
+export class ServerWatch {
+  readonly #tenancy: Tenancy
+  readonly #restless = new Restless()
+  readonly #restlessEras = new Restless()
+
+  constructor(tenancy: Tenancy) {
+    this.#tenancy = tenancy
+  }
+
+  /**
+   * A complete listing of a server's tools that is not in its `seen`. Returns when every principal was told; of a server
+   * whose listing changes all the time they are told by alarm. Answers what may be shown of it, whoever was told; null
+   * where there is no such server, or no list.
+   */
+  async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
+    const { sql, telling } = this.#tenancy
+    if (this.#registered(server, listing.incarnation) === null) return null
+    const examined = await examine(listing.toolsJson)
+    if (examined === null) {
+      log('warn', 'tenant.listing_unreadable', { server })
+      return null
+    }
+    const { touched, verdict } = this.#tenancy.commit(() => {
+      // It may have been removed, and registered again, while the listing was read.
+      const registered = this.#registered(server, listing.incarnation)
+      if (registered === null) return { touched: [], verdict: null }
+      const { incarnation } = registered
+      const wasRestless = this.#restless.isRestless(incarnation, Date.now())
+      const before = upstreamConfig(sql, server)?.withheld ?? {}
+      const drifted = driftNow(sql, server)
+      const isNews = observeListing(sql, server, listing, examined, Date.now(), wasRestless)
+      const isRestless = isNews && this.#restless.count(incarnation, Date.now())
+      if (isNews && !isRestless)
+        announceDrift(sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
+      const after = upstreamConfig(sql, server)
+      const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
+      const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
+      if (!isNews) return { touched: [], verdict }
+      // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
+      const waits = isRestless && !isWorse
+      const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
+      return { touched: waits ? [] : touched, verdict }
+    })
+    this.#tenancy.sendSoon()
+    await telling.tell(touched)
+    return verdict
+  }
+
+  /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */
+  async report(server: string, report: UpstreamReport): Promise<void> {
+    const { sql, telling } = this.#tenancy
+    if (!this.#tenancy.isThere) return
+    const touched = this.#tenancy.commit(() => {
+      const registered = this.#registered(server, report.incarnation)
+      if (registered === null) return []
+      const isNews = mergeReport(sql, server, report)
+      announceBreaker(sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
+      if (!isNews) return []
+      const waits = this.#restlessEras.count(registered.incarnation, Date.now())
+      const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
+      return waits ? [] : touched
+    })
+    this.#tenancy.sendSoon()
+    await telling.tell(touched)
+  }
+
+  /** Compares the last listings of servers that were restless as if they had not been: what is as pinned is let go. */
+  async compareHeld(): Promise<void> {
+    this.#tenancy.wake.compareAtMs = null
+    for (const server of heldServers(this.#tenancy.sql)) await this.#compareAnew(server)
+  }
+
+  /** The server, if this registration of it is there. */
+  #registered(name: string, incarnation: string | undefined): StoredServer | null {
+    const server = this.#tenancy.read((sql) => readServer(sql, name), null)
+    return server !== null && isOf(server, incarnation) ? server : null
+  }
+
+  /** A registration that is gone. */
+  forget({ incarnation }: StoredServer): void {
+    this.#restless.forget(incarnation)
+    this.#restlessEras.forget(incarnation)
+  }
+
+  async #compareAnew(server: string): Promise<void> {
+    const { sql } = this.#tenancy
+    const toolsJson = readTools(sql, server)
+    const examined = toolsJson === null ? null : await examine(toolsJson)
+    if (toolsJson === null || examined === null) return
+    this.#tenancy.commit(() => {
+      const listing = readListing(sql, server)
+      // Another may have been listed while this one was read.
+      if (listing === null || readTools(sql, server) !== toolsJson) return
+      observeListing(sql, server, { digest: listing.digest, toolsJson }, examined, Date.now())
+      touchByServer(sql, server)
+    })
+  }
+}
