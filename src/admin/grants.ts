@@ -1,7 +1,7 @@
 /** The administration API's grants. A grant's token is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
-import { grantSchema, nativesOf, tidyServers } from '../contract/documents/grant.ts'
 import type { Env } from '../contract/env.ts'
+import { grantSchema, nativesOf, tidyServers } from '../contract/grant-document.ts'
 import { principalObject, type TenantStub } from '../contract/objects.ts'
 import { sessionModes } from '../contract/session-mode.ts'
 import type { GrantDocument, GrantView } from '../contract/tenant.ts'

@@ -1,7 +1,7 @@
 /** The administration API's check of an origin, for whoever plans changes and must know before the first is made. */
 import * as z from 'zod/v4'
-import { readServerDocument } from '../contract/documents/server.ts'
-import { webhookUrlProblem } from '../contract/documents/webhook.ts'
+import { readServerDocument } from '../contract/server-document.ts'
+import { webhookUrlProblem } from '../contract/webhook-document.ts'
 import { object } from '../policy/fragments.ts'
 import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
 import { ownAddressProblem } from './own-address.ts'

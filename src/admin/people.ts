@@ -1,6 +1,6 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
 import * as z from 'zod/v4'
-import { personSchema } from '../contract/documents/person.ts'
+import { personSchema } from '../contract/person-document.ts'
 import { personRoles } from '../contract/roles.ts'
 import type { PersonView } from '../contract/tenant.ts'
 import { object } from '../policy/fragments.ts'

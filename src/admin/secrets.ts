@@ -1,8 +1,8 @@
 /** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
 import * as z from 'zod/v4'
-import { MOST_ORIGINS, readOrigins } from '../contract/documents/origins.ts'
-import { headerValueProblem } from '../contract/documents/static-headers.ts'
 import type { TenantStub } from '../contract/objects.ts'
+import { MOST_ORIGINS, readOrigins } from '../contract/origins.ts'
+import { headerValueProblem } from '../contract/static-headers.ts'
 import type { By, SecretView } from '../contract/tenant.ts'
 import { object } from '../policy/fragments.ts'
 import { allowsPrivate } from '../upstream/resolve.ts'

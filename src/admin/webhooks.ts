@@ -1,7 +1,7 @@
 /** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
-import { webhookSchema, webhookUrlProblem } from '../contract/documents/webhook.ts'
+import { webhookSchema, webhookUrlProblem } from '../contract/webhook-document.ts'
 import { webhookEvents } from '../contract/webhook-events.ts'
 import { type MessageView, messageStates, type WebhookView } from '../contract/webhooks.ts'
 import { whyOff } from '../deployment/native-servers.ts'

@@ -2,8 +2,8 @@
 import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from './approvals.ts'
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from './audit-logs.ts'
 import type { AccessApplication } from './config.ts'
-import type { ServerDocument } from './documents/server.ts'
 import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
+import type { ServerDocument } from './server-document.ts'
 import type {
   By,
   Catalogue,

@@ -1,7 +1,7 @@
 /** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
 import type { LeftOut } from '../names/tools.ts'
-import type { SecretHeader, ServerDocument } from './documents/server.ts'
 import type { PersonRole } from './roles.ts'
+import type { SecretHeader, ServerDocument } from './server-document.ts'
 import type { SessionMode } from './session-mode.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from './upstream.ts'
 

@@ -4,9 +4,9 @@ import { errorName, log } from '../base/log.ts'
 import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from '../contract/approvals.ts'
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from '../contract/audit-logs.ts'
 import type { AccessApplication } from '../contract/config.ts'
-import type { ServerDocument } from '../contract/documents/server.ts'
 import type { Env } from '../contract/env.ts'
 import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
+import type { ServerDocument } from '../contract/server-document.ts'
 import type {
   By,
   Catalogue,

@@ -1,7 +1,7 @@
 /** Finds contradictions between a folder and a tenant that would stop an apply half-way. PURE. */
-import { MOST } from '../../contract/documents/capacity.ts'
-import { EVERY_UPSTREAM } from '../../contract/documents/grant.ts'
-import { KEPT } from '../../contract/documents/server.ts'
+import { MOST } from '../../contract/capacity.ts'
+import { EVERY_UPSTREAM } from '../../contract/grant-document.ts'
+import { KEPT } from '../../contract/server-document.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
 import { namesAfter, namesGone } from './after.ts'
 import { grantDifferences, instantMs } from './differences.ts'

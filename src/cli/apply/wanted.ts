@@ -1,9 +1,9 @@
 /** The tenant that a folder describes, once its files are read. PURE. */
 import type * as z from 'zod/v4'
-import type { personSchema } from '../../contract/documents/person.ts'
-import type { ServerDocument } from '../../contract/documents/server.ts'
-import type { webhookSchema } from '../../contract/documents/webhook.ts'
+import type { personSchema } from '../../contract/person-document.ts'
+import type { ServerDocument } from '../../contract/server-document.ts'
 import type { SessionMode } from '../../contract/session-mode.ts'
+import type { webhookSchema } from '../../contract/webhook-document.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
 import type { Json } from '../admin/api.ts'
 import type { LoadedPolicy } from '../source.ts'

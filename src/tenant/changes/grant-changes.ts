@@ -1,6 +1,5 @@
 /** Grants, changed: made, given another document or another secret, revoked. */
 import { isDemo } from '../../base/local-switches.ts'
-import { unknownNames } from '../../contract/documents/unknown-names.ts'
 import type { Env } from '../../contract/env.ts'
 import {
   type By,
@@ -10,6 +9,7 @@ import {
   Refusal,
   type Removal,
 } from '../../contract/tenant.ts'
+import { unknownNames } from '../../contract/unknown-names.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../../demo/token.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
 import { refuseOwnGrant } from '../tables/four-eyes.ts'

@@ -1,5 +1,5 @@
 /** Upstream servers, registered and removed, and tools of theirs taken as they are now. */
-import { KEPT, type ServerDocument } from '../../contract/documents/server.ts'
+import { KEPT, type ServerDocument } from '../../contract/server-document.ts'
 import {
   type By,
   type Change,

@@ -1,5 +1,5 @@
 /** Webhooks, changed: registered, removed, and a dead letter sent again. */
-import { MOST } from '../../contract/documents/capacity.ts'
+import { MOST } from '../../contract/capacity.ts'
 import { type By, type Change, Refusal, type Removal } from '../../contract/tenant.ts'
 import type { WebhookDocument, WebhookView } from '../../contract/webhooks.ts'
 import { recordChange } from '../tables/changes.ts'

@@ -2,7 +2,7 @@
  * The grants of a tenant, and which of their principals have yet to be told of a change: those whose `pushed` is
  * behind their `revision`. Whatever changes a grant's configuration touches it in the same transaction.
  */
-import { MOST } from '../../contract/documents/capacity.ts'
+import { MOST } from '../../contract/capacity.ts'
 import { type GrantDocument, type GrantView, Refusal } from '../../contract/tenant.ts'
 import { stampOf } from './stamps.ts'
 

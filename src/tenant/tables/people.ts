@@ -1,6 +1,6 @@
 /** The people who administer a tenant, and their tokens, of which only the SHA-256 is kept. */
 import { sameBytes } from '../../base/same-bytes.ts'
-import { MOST } from '../../contract/documents/capacity.ts'
+import { MOST } from '../../contract/capacity.ts'
 import type { PersonRole } from '../../contract/roles.ts'
 import { type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
 import { forgetRepeatsOf } from './repeats.ts'

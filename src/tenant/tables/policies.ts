@@ -1,5 +1,5 @@
 /** Policies: immutable numbered versions, and a pointer to the current one; a deleted policy has none, and its versions still. */
-import { MOST } from '../../contract/documents/capacity.ts'
+import { MOST } from '../../contract/capacity.ts'
 import { type By, type PolicySummary, type PolicyView, Refusal } from '../../contract/tenant.ts'
 import { stampOf } from './stamps.ts'
 

@@ -1,6 +1,6 @@
 /** A tenant's named secrets, sealed, and the headers of servers that are made of them. Values only ever go in. */
-import { MOST } from '../../contract/documents/capacity.ts'
-import type { HeaderValue, SecretHeader } from '../../contract/documents/server.ts'
+import { MOST } from '../../contract/capacity.ts'
+import type { HeaderValue, SecretHeader } from '../../contract/server-document.ts'
 import { Refusal, type SecretView } from '../../contract/tenant.ts'
 import { keyIdOf } from '../../secrets/seal.ts'
 import { stampOf } from './stamps.ts'

@@ -1,7 +1,7 @@
 /** The upstream servers of a tenant: what was registered, and what was found out about them. */
+import { MOST } from '../../contract/capacity.ts'
 import { type Declared, nothingDeclared } from '../../contract/declared.ts'
-import { MOST } from '../../contract/documents/capacity.ts'
-import type { ServerDocument } from '../../contract/documents/server.ts'
+import type { ServerDocument } from '../../contract/server-document.ts'
 import { Refusal, type ServerStatus, type ServerView } from '../../contract/tenant.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../../contract/upstream.ts'
 import { forgetListing, readListing } from './listings.ts'

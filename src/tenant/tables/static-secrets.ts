@@ -1,6 +1,6 @@
 /** Seals the headers of a server's document; those that are kept are sealed anew, so that a rotated key comes into use. */
-import { KEPT, type SecretHeader, type ServerDocument } from '../../contract/documents/server.ts'
-import { headerValueProblem } from '../../contract/documents/static-headers.ts'
+import { KEPT, type SecretHeader, type ServerDocument } from '../../contract/server-document.ts'
+import { headerValueProblem } from '../../contract/static-headers.ts'
 import { Refusal } from '../../contract/tenant.ts'
 import { headerContext, openOrNull, type SecretKeys, seal, secretContext } from '../../secrets/seal.ts'
 import type { StoredServer } from './servers.ts'

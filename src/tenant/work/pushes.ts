@@ -4,9 +4,9 @@
  */
 import { errorName, log } from '../../base/log.ts'
 import { type TenantDocument, versioned } from '../../contract/config.ts'
-import { nativesOf, reachesUpstream } from '../../contract/documents/grant.ts'
 import type { Env } from '../../contract/env.ts'
 import type { NewGrant } from '../../contract/grant.ts'
+import { nativesOf, reachesUpstream } from '../../contract/grant-document.ts'
 import { principalObject } from '../../contract/objects.ts'
 import type { UpstreamConfig } from '../../contract/upstream.ts'
 import { demoConfig } from '../../demo/demo.ts'

@@ -1,5 +1,5 @@
 /** Origins as an administrator writes them (RFC 6454): scheme, host, and port where it is not the scheme's own. PURE. */
-import { describeProblem } from '../../policy/problem.ts'
+import { describeProblem } from '../policy/problem.ts'
 
 export const MOST_ORIGINS = 16
 const LONGEST = 300

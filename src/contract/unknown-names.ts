@@ -1,8 +1,8 @@
 /** What a grant's document names and its tenant does not have. PURE. */
-import { describeProblem, describeValue } from '../../policy/problem.ts'
-import { nearest } from '../../policy/spelling.ts'
-import type { GrantDocument } from '../tenant.ts'
-import { EVERY_UPSTREAM } from './grant.ts'
+import { describeProblem, describeValue } from '../policy/problem.ts'
+import { nearest } from '../policy/spelling.ts'
+import { EVERY_UPSTREAM } from './grant-document.ts'
+import type { GrantDocument } from './tenant.ts'
 
 const MOST_NAMED = 50
 

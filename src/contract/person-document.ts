@@ -1,8 +1,8 @@
 /** The document of a person, as administrators write it. PURE. */
 import * as z from 'zod/v4'
-import { asciiLowerCase } from '../../base/ascii.ts'
-import { object } from '../../policy/fragments.ts'
-import { personRoles } from '../roles.ts'
+import { asciiLowerCase } from '../base/ascii.ts'
+import { object } from '../policy/fragments.ts'
+import { personRoles } from './roles.ts'
 
 const ACCOUNTS = 'a list of at most 20 accounts of 1 to 256 characters'
 const EMAIL = 'an e-mail address, or null'

@@ -1,6 +1,6 @@
 /** What an administrator may write about an upstream server, and what is said about the rest. */
 import { describe, expect, test } from 'vitest'
-import { readServerDocument } from '../../../src/contract/documents/server.ts'
+import { readServerDocument } from '../../src/contract/server-document.ts'
 
 const URL_ = 'https://crm.example.com/mcp'
 const problems = (value: unknown, allowPrivate = false) => {

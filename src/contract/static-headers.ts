@@ -1,5 +1,5 @@
 /** Which headers an administrator may have sent to an upstream with every request. PURE. */
-import { HOP_HEADER } from '../../base/hops.ts'
+import { HOP_HEADER } from '../base/hops.ts'
 
 export const MOST_HEADERS = 32
 /** All of them together, names and values. */

@@ -3,11 +3,10 @@
  * what a host name resolves to is looked up by whoever registers it.
  */
 import * as z from 'zod/v4'
-import { isObject, jsonType } from '../../base/json.ts'
-import { object } from '../../policy/fragments.ts'
-import { problemsOf } from '../../policy/issues.ts'
-import { describeProblem, describeValue, pointer } from '../../policy/problem.ts'
-import { type DriftAction, driftActions } from '../upstream.ts'
+import { isObject, jsonType } from '../base/json.ts'
+import { object } from '../policy/fragments.ts'
+import { problemsOf } from '../policy/issues.ts'
+import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 import {
   type HeaderProblem,
   headerNameProblem,
@@ -16,6 +15,7 @@ import {
   MOST_HEADER_BYTES,
   MOST_HEADERS,
 } from './static-headers.ts'
+import { type DriftAction, driftActions } from './upstream.ts'
 
 /** Given back in place of a header's value; given to us, it stands for the value that is stored. */
 export const KEPT = '(set)'

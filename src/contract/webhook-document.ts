@@ -1,7 +1,7 @@
 /** The document of a webhook, as administrators write it, and the check of its URL. PURE. */
 import * as z from 'zod/v4'
-import { object } from '../../policy/fragments.ts'
-import { webhookEvents } from '../webhook-events.ts'
+import { object } from '../policy/fragments.ts'
+import { webhookEvents } from './webhook-events.ts'
 
 const LONGEST_URL = 2_000
 

@@ -1,9 +1,9 @@
 /** What an administrator writes of a grant. PURE. */
 import * as z from 'zod/v4'
-import { type NativeServerName, nativeServerNames } from '../../names/native-servers.ts'
-import { object } from '../../policy/fragments.ts'
-import { sessionModes } from '../session-mode.ts'
-import type { GrantView } from '../tenant.ts'
+import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
+import { object } from '../policy/fragments.ts'
+import { sessionModes } from './session-mode.ts'
+import type { GrantView } from './tenant.ts'
 
 const MODES = sessionModes.join(', ')
 const NAMES = 'a list of at most 200 names of servers, or "*"'
