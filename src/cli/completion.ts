@@ -4,9 +4,9 @@
  */
 import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
-import type { Given, Option } from './arguments.ts'
-import type { Command } from './command.ts'
-import { fine, misuse, type Outcome } from './outcome.ts'
+import type { Given, Option } from './kit/arguments.ts'
+import type { Command } from './kit/command.ts'
+import { fine, misuse, type Outcome } from './kit/outcome.ts'
 
 /** Everything that a script completes. */
 export interface Completed {

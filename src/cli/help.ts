@@ -1,7 +1,7 @@
 /** Prints the help of the program, of a group and of a command. */
-import type { Option } from './arguments.ts'
-import type { Command, Shape } from './command.ts'
 import { commands, everywhere, nameOf } from './commands.ts'
+import type { Option } from './kit/arguments.ts'
+import type { Command, Shape } from './kit/command.ts'
 
 /** The help of the program, or of one group of its commands. */
 export function programHelp(group: string | null): string[] {

@@ -2,8 +2,8 @@
 /** The edge of the command line: the clock and the terminal; prints, and sets the exit code. */
 import { argv, env, stderr, stdin, stdout } from 'node:process'
 import { createInterface } from 'node:readline/promises'
-import { listFolder, readContent, sendRequest, writeFileWhole } from './edge.ts'
-import { MISUSE } from './outcome.ts'
+import { listFolder, readContent, sendRequest, writeFileWhole } from './kit/edge.ts'
+import { MISUSE } from './kit/outcome.ts'
 import { run } from './run.ts'
 
 // A reader of the output may stop reading: `gatehouse … | head` is no mistake.

@@ -2,10 +2,10 @@
 import { identity } from '../base/version.ts'
 import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
-import { type Operands, type Option, readArguments } from './arguments.ts'
 import { commands, everywhere, groups, nameOf } from './commands.ts'
 import { commandHelp, programHelp } from './help.ts'
-import { fine, type Late, type Misuse, misuse, type Outcome, visible, type World } from './outcome.ts'
+import { type Operands, type Option, readArguments } from './kit/arguments.ts'
+import { fine, type Late, type Misuse, misuse, type Outcome, visible, type World } from './kit/outcome.ts'
 
 /** The text of both streams, and the exit code. */
 export interface Printed {

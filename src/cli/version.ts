@@ -1,7 +1,7 @@
 /** `version`: the program's own. */
 import { identity } from '../base/version.ts'
-import type { Command } from './command.ts'
-import { fine } from './outcome.ts'
+import type { Command } from './kit/command.ts'
+import { fine } from './kit/outcome.ts'
 
 export const versionCommand: Command = {
   group: null,

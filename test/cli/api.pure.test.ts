@@ -1,6 +1,6 @@
 /** Answers that a gateway rarely gives. */
 import { describe, expect, test } from 'vitest'
-import type { HttpReply, HttpRequest } from '../../src/cli/outcome.ts'
+import type { HttpReply, HttpRequest } from '../../src/cli/kit/outcome.ts'
 import { run } from '../../src/cli/run.ts'
 import { gatehouse, worldOf } from '../support/node/cli.ts'
 

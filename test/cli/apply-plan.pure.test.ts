@@ -1,6 +1,5 @@
 /** The checks of a folder against a tenant, before the first change, on plain data. */
 import { describe, expect, test } from 'vitest'
-import type { Api, Json } from '../../src/cli/admin/api.ts'
 import { placeProblems } from '../../src/cli/apply/addresses.ts'
 import { planProblems } from '../../src/cli/apply/checks.ts'
 import { openJournal } from '../../src/cli/apply/journal.ts'
@@ -9,6 +8,7 @@ import { readWanted } from '../../src/cli/apply/read-wanted.ts'
 import { roleProblems } from '../../src/cli/apply/roles.ts'
 import type { Step } from '../../src/cli/apply/step.ts'
 import type { There, Things } from '../../src/cli/apply/there.ts'
+import type { Api, Json } from '../../src/cli/gateway/api.ts'
 import { type Files, worldOf } from '../support/node/cli.ts'
 
 const NOW_MS = Date.parse('2030-01-01T12:00:00Z')

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { commands, groups, nameOf } from '../../src/cli/commands.ts'
-import { visible } from '../../src/cli/outcome.ts'
+import { visible } from '../../src/cli/kit/outcome.ts'
 import { gatehouse } from '../support/node/cli.ts'
 
 const words = (line: string) => line.split(' ').filter((word) => word !== '')

@@ -1,7 +1,7 @@
 /** Commands that take something away for good ask first. */
 import { describe, expect, test } from 'vitest'
 import { commands, nameOf } from '../../src/cli/commands.ts'
-import type { HttpReply } from '../../src/cli/outcome.ts'
+import type { HttpReply } from '../../src/cli/kit/outcome.ts'
 import { gatehouse } from '../support/node/cli.ts'
 
 const variables = {

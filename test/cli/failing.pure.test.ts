@@ -1,8 +1,8 @@
 /** What a command prints with `--json` where it has no answer: one document that says why, and nothing else. */
 import { describe, expect, test } from 'vitest'
-import type { Command } from '../../src/cli/command.ts'
 import { commands, nameOf } from '../../src/cli/commands.ts'
-import type { HttpReply } from '../../src/cli/outcome.ts'
+import type { Command } from '../../src/cli/kit/command.ts'
+import type { HttpReply } from '../../src/cli/kit/outcome.ts'
 import { gatehouse } from '../support/node/cli.ts'
 
 const variables = {

@@ -1,7 +1,7 @@
 /** What a run of apply leaves beside the files, and what it takes away of runs that died. */
 import { expect, test } from 'vitest'
 import { openJournal } from '../../src/cli/apply/journal.ts'
-import type { World } from '../../src/cli/outcome.ts'
+import type { World } from '../../src/cli/kit/outcome.ts'
 
 const request = { kind: 'grant', name: 'bot', key: 'k1', body: {}, reason: null } as const
 

@@ -1,6 +1,6 @@
 /** What a policy says that whoever approves a call is not shown, in every dialect. */
 import { describe, expect, test } from 'vitest'
-import { memoryCounters } from '../../src/cli/memory.ts'
+import { memoryCounters } from '../../src/cli/kit/memory.ts'
 import { changesBetween } from '../../src/policy/changes.ts'
 import { concealedIn } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'

@@ -1,10 +1,10 @@
 /** `approval …`: calls that wait for a person. */
 import { visible } from '../../approvals/visible.ts'
 import { approvalStates } from '../../contract/approvals.ts'
-import type { Command } from '../command.ts'
-import { changed, type Json, part } from './api.ts'
-import { administer } from './command.ts'
-import { member, shownList, shownThing } from './shown.ts'
+import { changed, type Json, part } from '../gateway/api.ts'
+import { administer } from '../gateway/command.ts'
+import { member, shownList, shownThing } from '../gateway/shown.ts'
+import type { Command } from '../kit/command.ts'
 
 const PATH = '/approvals'
 const WHICH = { names: 'ID', least: 1, most: 1 }

@@ -1,12 +1,12 @@
 /** `audit …`: what was decided and changed. */
 import { decisions, rowKinds } from '../../contract/audit-row.ts'
 import { callOutcomeKinds } from '../../contract/principal.ts'
-import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { FINE, fine, type Outcome, PROBLEMS, type World } from '../outcome.ts'
-import { type Api, Ended, type Json, type Query } from './api.ts'
-import { administer, momentOf, wholeNumber } from './command.ts'
-import { type Column, member, shownList } from './shown.ts'
+import { type Api, Ended, type Json, type Query } from '../gateway/api.ts'
+import { administer, momentOf, wholeNumber } from '../gateway/command.ts'
+import { type Column, member, shownList } from '../gateway/shown.ts'
+import type { Given, Option } from '../kit/arguments.ts'
+import type { Command } from '../kit/command.ts'
+import { FINE, fine, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
 import { tail } from './tail.ts'
 
 const PATH = '/audit'

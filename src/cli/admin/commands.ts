@@ -1,5 +1,5 @@
 /** Every command that asks the administration API, but for those of policies. */
-import type { Command } from '../command.ts'
+import type { Command } from '../kit/command.ts'
 import { approvalCommands } from './approvals.ts'
 import { auditCommands } from './audit.ts'
 import { grantCommands } from './grants.ts'

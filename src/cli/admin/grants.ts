@@ -1,11 +1,11 @@
 /** `grant …`: what agents present, and what it reaches. */
 import { sessionModes } from '../../contract/session-mode.ts'
-import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import type { World } from '../outcome.ts'
-import { type Answer, type Api, changed, part } from './api.ts'
-import { administer, keyOf, listed, momentOf, ONE, secondsOf } from './command.ts'
-import { member, shownList, shownThing } from './shown.ts'
+import { type Answer, type Api, changed, part } from '../gateway/api.ts'
+import { administer, keyOf, listed, momentOf, ONE, secondsOf } from '../gateway/command.ts'
+import { member, shownList, shownThing } from '../gateway/shown.ts'
+import type { Given, Option } from '../kit/arguments.ts'
+import type { Command } from '../kit/command.ts'
+import type { World } from '../kit/outcome.ts'
 
 const PATH = '/grants'
 const of = (name: string) => `${PATH}/${part(name)}`

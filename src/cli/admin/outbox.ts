@@ -1,8 +1,8 @@
 /** `outbox …`: what is still to be told to Legiti, and what could not be. */
-import type { Command } from '../command.ts'
-import { changed, part } from './api.ts'
-import { administer } from './command.ts'
-import { member, shownList, shownThing } from './shown.ts'
+import { changed, part } from '../gateway/api.ts'
+import { administer } from '../gateway/command.ts'
+import { member, shownList, shownThing } from '../gateway/shown.ts'
+import type { Command } from '../kit/command.ts'
 
 const GRANT = { names: 'GRANT', least: 1, most: 1 }
 const of = (grant: string) => `/grants/${part(grant)}/outbox`

@@ -1,11 +1,11 @@
 /** `person …`: who may administer a tenant. */
 import { personRoles } from '../../contract/roles.ts'
-import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { changed, part } from './api.ts'
-import { administer, keyOf, listed, momentOf, ONE, secondsOf } from './command.ts'
+import { changed, part } from '../gateway/api.ts'
+import { administer, keyOf, listed, momentOf, ONE, secondsOf } from '../gateway/command.ts'
+import { member, shownList, shownThing } from '../gateway/shown.ts'
+import type { Given, Option } from '../kit/arguments.ts'
+import type { Command } from '../kit/command.ts'
 import { withToken } from './grants.ts'
-import { member, shownList, shownThing } from './shown.ts'
 
 const PATH = '/people'
 const of = (name: string) => `${PATH}/${part(name)}`

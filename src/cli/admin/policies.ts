@@ -1,17 +1,26 @@
 /** `policy push` and whatever else is done to policies that a gateway has. */
 import { changesBetween } from '../../policy/changes.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
-import { canonical } from '../apply/canonical.ts'
-import type { Given } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { changeLines } from '../diff.ts'
-import { FINE, fine, type Outcome, visible, type World } from '../outcome.ts'
-import { gatewayWords, type LoadedPolicy, policyIn, unsaid, warningLines } from '../source.ts'
-import { type Answer, type Api, changed, Ended, part } from './api.ts'
-import { administer, documentIn, keyOf, mistaken, ONE, unlessAgreed, warned, yes } from './command.ts'
-import { loaded } from './deployed.ts'
-import { knownTo } from './gateway-tools.ts'
-import { member, shownList } from './shown.ts'
+import { type Answer, type Api, changed, Ended, part } from '../gateway/api.ts'
+import {
+  administer,
+  documentIn,
+  keyOf,
+  mistaken,
+  ONE,
+  unlessAgreed,
+  warned,
+  yes,
+} from '../gateway/command.ts'
+import { loaded } from '../gateway/deployed.ts'
+import { knownTo } from '../gateway/gateway-tools.ts'
+import { member, shownList } from '../gateway/shown.ts'
+import type { Given } from '../kit/arguments.ts'
+import { canonical } from '../kit/canonical.ts'
+import type { Command } from '../kit/command.ts'
+import { FINE, fine, type Outcome, visible, type World } from '../kit/outcome.ts'
+import { gatewayWords, type LoadedPolicy, policyIn, unsaid, warningLines } from '../kit/source.ts'
+import { changeLines } from '../policy/diff.ts'
 
 const PATH = '/policies'
 const of = (name: string) => `${PATH}/${part(name)}`

@@ -1,10 +1,10 @@
 /** `secret …`: values that go in and never come out. */
-import type { Given } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { FINE, type Outcome, PROBLEMS, unreadable, type World } from '../outcome.ts'
-import { type Api, changed, Ended, type Json, part } from './api.ts'
-import { administer, keyOf, mistaken, ONE } from './command.ts'
-import { member, shownList } from './shown.ts'
+import { type Api, changed, Ended, type Json, part } from '../gateway/api.ts'
+import { administer, keyOf, mistaken, ONE } from '../gateway/command.ts'
+import { member, shownList } from '../gateway/shown.ts'
+import type { Given } from '../kit/arguments.ts'
+import type { Command } from '../kit/command.ts'
+import { FINE, type Outcome, PROBLEMS, unreadable, type World } from '../kit/outcome.ts'
 
 const PATH = '/secrets'
 const of = (name: string) => `${PATH}/${part(name)}`

@@ -1,11 +1,11 @@
 /** `server …`: upstream servers. */
 import { isObject } from '../../base/json.ts'
-import { withVariables } from '../apply/variables.ts'
-import type { Command } from '../command.ts'
-import { fine, PROBLEMS, type World } from '../outcome.ts'
-import { type Api, changed, Ended, type Json, part } from './api.ts'
-import { administer, file, keyOf, mistaken, ONE, objectIn } from './command.ts'
-import { member, shownList, shownThing, yamlLines } from './shown.ts'
+import { type Api, changed, Ended, type Json, part } from '../gateway/api.ts'
+import { administer, file, keyOf, mistaken, ONE, objectIn } from '../gateway/command.ts'
+import { member, shownList, shownThing, yamlLines } from '../gateway/shown.ts'
+import type { Command } from '../kit/command.ts'
+import { fine, PROBLEMS, type World } from '../kit/outcome.ts'
+import { withVariables } from '../kit/variables.ts'
 
 const PATH = '/servers'
 const of = (name: string) => `${PATH}/${part(name)}`

@@ -1,9 +1,9 @@
 /** `session …`: who is logged in where. */
-import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { type Answer, type Api, changed, part } from './api.ts'
-import { administer, mistaken } from './command.ts'
-import { member, shownList } from './shown.ts'
+import { type Answer, type Api, changed, part } from '../gateway/api.ts'
+import { administer, mistaken } from '../gateway/command.ts'
+import { member, shownList } from '../gateway/shown.ts'
+import type { Given, Option } from '../kit/arguments.ts'
+import type { Command } from '../kit/command.ts'
 
 const grantOption: Option = { name: 'grant', value: 'G', help: 'those of this grant' }
 const accountOption: Option = { name: 'account', value: 'A', help: 'those of this account' }

@@ -1,6 +1,6 @@
 /** `audit tail`: rows as they happen, over as many connections as it takes. */
-import { visible, type World } from '../outcome.ts'
-import { type Api, Ended, type Json, type Query, Refused } from './api.ts'
+import { type Api, Ended, type Json, type Query, Refused } from '../gateway/api.ts'
+import { visible, type World } from '../kit/outcome.ts'
 
 export interface Tailed {
   readonly path: string

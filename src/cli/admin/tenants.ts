@@ -1,10 +1,10 @@
 /** `tenant …`: the tenant itself. */
-import { mismatch, readTenantFile } from '../apply/tenant-file.ts'
-import type { Command } from '../command.ts'
-import { fine, PROBLEMS, type World } from '../outcome.ts'
-import { type Api, changed, Ended, type Json } from './api.ts'
-import { administer, file, keyOf, ONE, objectIn, secondsOf } from './command.ts'
-import { member, shownList, shownThing } from './shown.ts'
+import { type Api, changed, Ended, type Json } from '../gateway/api.ts'
+import { administer, file, keyOf, ONE, objectIn, secondsOf } from '../gateway/command.ts'
+import { member, shownList, shownThing } from '../gateway/shown.ts'
+import type { Command } from '../kit/command.ts'
+import { fine, PROBLEMS, type World } from '../kit/outcome.ts'
+import { mismatch, readTenantFile } from '../kit/tenant-file.ts'
 
 const OWN = { names: '[NAME]', least: 0, most: 1 }
 

@@ -1,9 +1,9 @@
 /** `webhook …`: who is told of what happens. */
-import type { Given, Option } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { type Api, changed, part } from './api.ts'
-import { administer, keyOf, listed, mistaken, ONE, secondsOf } from './command.ts'
-import { member, shownList, shownThing } from './shown.ts'
+import { type Api, changed, part } from '../gateway/api.ts'
+import { administer, keyOf, listed, mistaken, ONE, secondsOf } from '../gateway/command.ts'
+import { member, shownList, shownThing } from '../gateway/shown.ts'
+import type { Given, Option } from '../kit/arguments.ts'
+import type { Command } from '../kit/command.ts'
 
 const PATH = '/webhooks'
 const of = (name: string) => `${PATH}/${part(name)}`

@@ -1,7 +1,7 @@
 /** `whoami`: who the gateway takes the holder of the token for. */
-import type { Command } from '../command.ts'
-import { fine } from '../outcome.ts'
-import { administer } from './command.ts'
+import { administer } from '../gateway/command.ts'
+import type { Command } from '../kit/command.ts'
+import { fine } from '../kit/outcome.ts'
 
 export const whoamiCommand: Command = administer({
   group: null,

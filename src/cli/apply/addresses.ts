@@ -1,5 +1,5 @@
 /** Has the gateway check the addresses of new and changed things, before anything is done. */
-import type { Api, Json } from '../admin/api.ts'
+import type { Api, Json } from '../gateway/api.ts'
 import type { Step } from './step.ts'
 import type { Wanted } from './wanted.ts'
 

@@ -1,5 +1,5 @@
 /** The things that a tenant will have after an apply. PURE. */
-import type { Json } from '../admin/api.ts'
+import type { Json } from '../gateway/api.ts'
 import type { Things } from './there.ts'
 
 /** Names of everything that the folder wants, and of everything in the tenant that is not deleted. */

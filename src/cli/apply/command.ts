@@ -1,8 +1,8 @@
 /** `apply DIR`: makes a tenant what a folder says. */
-import type { Api } from '../admin/api.ts'
-import { administer, mistaken, unlessAgreed, warned, yes } from '../admin/command.ts'
-import type { Given } from '../arguments.ts'
-import { FINE, type Outcome, PROBLEMS, visible, type World } from '../outcome.ts'
+import type { Api } from '../gateway/api.ts'
+import { administer, mistaken, unlessAgreed, warned, yes } from '../gateway/command.ts'
+import type { Given } from '../kit/arguments.ts'
+import { FINE, type Outcome, PROBLEMS, visible, type World } from '../kit/outcome.ts'
 import { openJournal } from './journal.ts'
 import { type PlanData, perform } from './perform.ts'
 import { planOf } from './plan.ts'

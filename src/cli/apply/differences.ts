@@ -1,8 +1,8 @@
 /** Compares a wanted thing with the one that is there. Gives the names of the members that differ, for people to read. PURE. */
 import { isObject } from '../../base/json.ts'
 import { KEPT, type ServerDocument } from '../../contract/server-document.ts'
-import type { Json } from '../admin/api.ts'
-import { canonical } from './canonical.ts'
+import type { Json } from '../gateway/api.ts'
+import { canonical } from '../kit/canonical.ts'
 import type { WantedGrant, WantedPerson, WantedWebhook } from './wanted.ts'
 
 export function settingsDifferences(document: Json, there: Json): string[] {

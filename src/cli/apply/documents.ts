@@ -16,11 +16,11 @@ import { nothingKnown } from '../../policy/known-tools.ts'
 import { loadPolicyText } from '../../policy/load.ts'
 import { describeProblem, type Problem } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
-import type { World } from '../outcome.ts'
-import { problemLine } from '../source.ts'
+import type { World } from '../kit/outcome.ts'
+import { problemLine } from '../kit/source.ts'
+import { readTenantFile, type TenantFile } from '../kit/tenant-file.ts'
+import { withVariables } from '../kit/variables.ts'
 import type { Source } from './folder.ts'
-import { readTenantFile, type TenantFile } from './tenant-file.ts'
-import { withVariables } from './variables.ts'
 import type {
   WantedGrant,
   WantedPerson,

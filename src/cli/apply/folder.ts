@@ -3,7 +3,7 @@
  * is allowed, and the others count. Nothing is asked of the gateway.
  */
 import { nearest } from '../../policy/spelling.ts'
-import { describeUnreadable, type World } from '../outcome.ts'
+import { describeUnreadable, type World } from '../kit/outcome.ts'
 import { type Folder, folders } from './kinds.ts'
 
 /** A file and what is in it. */

@@ -5,8 +5,8 @@
  * forgets what the other is at.
  */
 import * as z from 'zod/v4'
-import { UNWRITTEN } from '../file-names.ts'
-import type { World } from '../outcome.ts'
+import { UNWRITTEN } from '../kit/file-names.ts'
+import type { World } from '../kit/outcome.ts'
 
 /** A request for something, exactly as it was sent. */
 export interface Unfinished {

@@ -1,5 +1,5 @@
 /** The kinds of things that a folder has a folder for. PURE. */
-import { part } from '../admin/api.ts'
+import { part } from '../gateway/api.ts'
 
 /** By the name of their folder, which is what the API calls them, too. */
 export const kinds = {

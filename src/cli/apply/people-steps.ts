@@ -2,7 +2,7 @@
  * The order in which people are changed. New admins come before anybody ceases to be one, so that a run that dies always leaves
  * an admin. An address that moves to another person is taken away first, since no two people may have it. PURE.
  */
-import type { Json } from '../admin/api.ts'
+import type { Json } from '../gateway/api.ts'
 import { personDifferences } from './differences.ts'
 import type { Things } from './there.ts'
 import type { WantedPerson } from './wanted.ts'

@@ -1,7 +1,7 @@
 /** Makes the changes of a plan, one after another, and prints tokens and secrets that are given only once. */
-import { type Api, Ended, type Json, pendingLine, Refused } from '../admin/api.ts'
-import { FINE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
-import { unsaid } from '../source.ts'
+import { type Api, Ended, type Json, pendingLine, Refused } from '../gateway/api.ts'
+import { FINE, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
+import { unsaid } from '../kit/source.ts'
 import { grantDifferences, webhookDifferences } from './differences.ts'
 import type { Journal, Unfinished } from './journal.ts'
 import type { Step } from './step.ts'

@@ -1,14 +1,14 @@
 /** Plans the changes that make a tenant what a folder says. Reads the gateway; changes nothing. */
 import { changesBetween } from '../../policy/changes.ts'
 import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
-import type { Api, Json } from '../admin/api.ts'
-import { loaded } from '../admin/deployed.ts'
-import { gatewayTools } from '../admin/gateway-tools.ts'
-import { changeLines } from '../diff.ts'
-import { gatewayWords, warningLines } from '../source.ts'
+import type { Api, Json } from '../gateway/api.ts'
+import { loaded } from '../gateway/deployed.ts'
+import { gatewayTools } from '../gateway/gateway-tools.ts'
+import { canonical } from '../kit/canonical.ts'
+import { gatewayWords, warningLines } from '../kit/source.ts'
+import { changeLines } from '../policy/diff.ts'
 import { placeProblems } from './addresses.ts'
 import { namesGone } from './after.ts'
-import { canonical } from './canonical.ts'
 import { planProblems } from './checks.ts'
 import {
   grantDifferences,

@@ -1,9 +1,9 @@
 /** Reads the folder that describes a tenant: the description, and everything that is wrong with it. */
-import type { World } from '../outcome.ts'
+import type { World } from '../kit/outcome.ts'
+import { mismatch } from '../kit/tenant-file.ts'
 import * as documents from './documents.ts'
 import { readSources } from './folder.ts'
 import type { Folder } from './kinds.ts'
-import { mismatch } from './tenant-file.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface Read {

@@ -1,5 +1,5 @@
 /** Reads the present state of a tenant, as far as a plan needs it. Changes nothing. */
-import type { Answer, Api, Json } from '../admin/api.ts'
+import type { Answer, Api, Json } from '../gateway/api.ts'
 import type { Folder } from './kinds.ts'
 import type { Wanted } from './wanted.ts'
 

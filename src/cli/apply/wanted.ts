@@ -5,8 +5,8 @@ import type { ServerDocument } from '../../contract/server-document.ts'
 import type { SessionMode } from '../../contract/session-mode.ts'
 import type { webhookSchema } from '../../contract/webhook-document.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
-import type { Json } from '../admin/api.ts'
-import type { LoadedPolicy } from '../source.ts'
+import type { Json } from '../gateway/api.ts'
+import type { LoadedPolicy } from '../kit/source.ts'
 import type { Sources } from './folder.ts'
 
 export interface WantedTenant {

@@ -1,6 +1,6 @@
 /** The command line against a gateway, and everything that it asks of it. */
-import { sendRequest } from '../../../src/cli/edge.ts'
-import type { HttpRequest } from '../../../src/cli/outcome.ts'
+import { sendRequest } from '../../../src/cli/kit/edge.ts'
+import type { HttpRequest } from '../../../src/cli/kit/outcome.ts'
 import type { Printed } from '../../../src/cli/run.ts'
 import { ROOT_TOKEN } from './admin-api.ts'
 import { type Files, gatehouse, type WorldOptions } from './cli.ts'

@@ -1,6 +1,6 @@
 /** The command line, run in this process on files that are not there, or against a gateway that is. */
-import { sendRequest } from '../../../src/cli/edge.ts'
-import type { HttpReply, HttpRequest, World } from '../../../src/cli/outcome.ts'
+import { sendRequest } from '../../../src/cli/kit/edge.ts'
+import type { HttpReply, HttpRequest, World } from '../../../src/cli/kit/outcome.ts'
 import { type Printed, run } from '../../../src/cli/run.ts'
 
 /** A Tuesday noon. */

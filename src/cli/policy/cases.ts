@@ -1,12 +1,12 @@
 /** Files of cases: what a policy is expected to decide. Read as strictly as policies are. */
 import * as z from 'zod/v4'
-import { notJson } from '../base/json.ts'
-import { name, object, refuse } from '../policy/fragments.ts'
-import { problemsOf } from '../policy/issues.ts'
-import { type Problem, pointer } from '../policy/problem.ts'
-import { readKey } from '../policy/reading.ts'
-import { readText } from '../policy/text.ts'
-import { moment } from './moment.ts'
+import { notJson } from '../../base/json.ts'
+import { name, object, refuse } from '../../policy/fragments.ts'
+import { problemsOf } from '../../policy/issues.ts'
+import { type Problem, pointer } from '../../policy/problem.ts'
+import { readKey } from '../../policy/reading.ts'
+import { readText } from '../../policy/text.ts'
+import { moment } from '../kit/moment.ts'
 import { verdicts } from './verdict.ts'
 
 const MOST_REPEATS = 100_000

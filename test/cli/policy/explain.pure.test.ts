@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { gatehouse } from '../support/node/cli.ts'
+import { gatehouse } from '../../support/node/cli.ts'
 
 const policy = `version: "1"
 default: deny

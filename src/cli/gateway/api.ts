@@ -1,6 +1,6 @@
 /** The administration API of one tenant, for commands: what is refused is thrown, as what the command comes to. */
 import { isObject } from '../../base/json.ts'
-import { fine, MISUSE, type Outcome, PROBLEMS, type World } from '../outcome.ts'
+import { fine, MISUSE, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
 import type { Link } from './link.ts'
 
 export type Json = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 /** `${NAME}` in header values: out of the environment, and nowhere else written. */
 import { describeProblem, pointer } from '../../policy/problem.ts'
-import type { World } from '../outcome.ts'
+import type { World } from './outcome.ts'
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
 

@@ -1,7 +1,7 @@
 /** Shows the API's answers to people, as tables and documents. */
 import { stringify } from 'yaml'
-import { fine, type Outcome } from '../outcome.ts'
-import { table } from '../table.ts'
+import { fine, type Outcome } from '../kit/outcome.ts'
+import { table } from '../kit/table.ts'
 import type { Json } from './api.ts'
 
 /** The head of a column, and what is in it. */

@@ -1,8 +1,8 @@
 /** Policies of the gateway, as `@NAME` and `@NAME:VERSION` name them. */
 import { loadPolicy } from '../../policy/load.ts'
-import type { Given } from '../arguments.ts'
-import { misuse, type Outcome, type World } from '../outcome.ts'
-import type { LoadedPolicy } from '../source.ts'
+import type { Given } from '../kit/arguments.ts'
+import { misuse, type Outcome, type World } from '../kit/outcome.ts'
+import type { LoadedPolicy } from '../kit/source.ts'
 import { type Answer, type Api, Ended, openApi, part } from './api.ts'
 import { readLink } from './link.ts'
 

@@ -1,13 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { sameJson } from '../../src/base/json.ts'
-import { changesBetween } from '../../src/policy/changes.ts'
-import { decide, isListed } from '../../src/policy/decide.ts'
-import { loadPolicy } from '../../src/policy/load.ts'
-import { describeProblem } from '../../src/policy/problem.ts'
-import { args, hostedDocument, hostedParts, ruleDocument, shortDocument, tools } from '../policy/arbitrary.ts'
-import { call, NOON } from '../policy/support.ts'
-import { gatehouse } from '../support/node/cli.ts'
+import { sameJson } from '../../../src/base/json.ts'
+import { changesBetween } from '../../../src/policy/changes.ts'
+import { decide, isListed } from '../../../src/policy/decide.ts'
+import { loadPolicy } from '../../../src/policy/load.ts'
+import { describeProblem } from '../../../src/policy/problem.ts'
+import {
+  args,
+  hostedDocument,
+  hostedParts,
+  ruleDocument,
+  shortDocument,
+  tools,
+} from '../../policy/arbitrary.ts'
+import { call, NOON } from '../../policy/support.ts'
+import { gatehouse } from '../../support/node/cli.ts'
 
 const documents = fc.oneof(
   ruleDocument as fc.Arbitrary<unknown>,

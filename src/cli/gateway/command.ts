@@ -2,9 +2,9 @@
 import { isObject } from '../../base/json.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
-import type { Given, Operands, Option } from '../arguments.ts'
-import type { Command, Shape } from '../command.ts'
-import { type Direction, DURATION, durationSeconds, momentAllowed, relativeMs } from '../moment.ts'
+import type { Given, Operands, Option } from '../kit/arguments.ts'
+import type { Command, Shape } from '../kit/command.ts'
+import { type Direction, DURATION, durationSeconds, momentAllowed, relativeMs } from '../kit/moment.ts'
 import {
   MISUSE,
   type Misuse,
@@ -14,8 +14,8 @@ import {
   unreadable,
   visible,
   type World,
-} from '../outcome.ts'
-import { broken } from '../source.ts'
+} from '../kit/outcome.ts'
+import { broken } from '../kit/source.ts'
 import { type Api, Ended, NO_TENANT, openApi } from './api.ts'
 import { connection, readLink } from './link.ts'
 import { untilTold, wait } from './waiting.ts'

@@ -1,7 +1,7 @@
 /** Reads a command line. Everything that is wrong with it is named at once, with what is allowed. */
 import { parseArgs } from 'node:util'
-import { describeValue } from '../policy/problem.ts'
-import { nearest } from '../policy/spelling.ts'
+import { describeValue } from '../../policy/problem.ts'
+import { nearest } from '../../policy/spelling.ts'
 import type { Misuse } from './outcome.ts'
 
 /** An option of a command. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { MISUSE } from '../../src/cli/outcome.ts'
-import { gatehouse } from '../support/node/cli.ts'
+import { MISUSE } from '../../../src/cli/kit/outcome.ts'
+import { gatehouse } from '../../support/node/cli.ts'
 
 const hosted = '{"version":"1","default":"allow"}'
 const rule = 'version: "1"\ntools: { t: { rules: [{ rate_limit: 1/minute }] } }\n'

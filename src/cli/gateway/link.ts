@@ -1,7 +1,7 @@
 /** A link names the gateway that a command asks, the tenant and the token. */
 import { isLoopback } from '../../base/loopback.ts'
-import type { Given, Option } from '../arguments.ts'
-import type { Misuse, World } from '../outcome.ts'
+import type { Given, Option } from '../kit/arguments.ts'
+import type { Misuse, World } from '../kit/outcome.ts'
 
 export interface Link {
   /** Such as `https://gate.example`. */

@@ -1,8 +1,8 @@
 /** Asks the gateway for the tools that a policy can name. */
 import * as z from 'zod/v4'
 import { type KnownTools, nothingKnown, type ServerTools, toolsOf } from '../../policy/known-tools.ts'
-import type { Given } from '../arguments.ts'
-import { misuse, type Outcome, PROBLEMS, type World } from '../outcome.ts'
+import type { Given } from '../kit/arguments.ts'
+import { misuse, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
 import { type Api, Ended, openApi } from './api.ts'
 import { readLink } from './link.ts'
 

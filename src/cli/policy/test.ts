@@ -1,12 +1,12 @@
 /** `policy test`: unit tests of policies. */
 import { dirname, join, resolve } from 'node:path'
-import { loadPolicyText } from '../policy/load.ts'
-import { describeValue } from '../policy/problem.ts'
-import type { Given } from './arguments.ts'
+import { loadPolicyText } from '../../policy/load.ts'
+import { describeValue } from '../../policy/problem.ts'
+import type { Given } from '../kit/arguments.ts'
+import { FINE, type Outcome, PROBLEMS, unreadable, type World } from '../kit/outcome.ts'
+import { broken } from '../kit/source.ts'
 import { readCases } from './cases.ts'
-import { FINE, type Outcome, PROBLEMS, unreadable, type World } from './outcome.ts'
 import { describePlayed, type Played, play } from './run-cases.ts'
-import { broken } from './source.ts'
 
 /** Plays every file of cases, whatever becomes of the others. */
 export async function test({ operands }: Given, world: World): Promise<Outcome> {

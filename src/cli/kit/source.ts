@@ -1,8 +1,8 @@
 /** Policies out of files, and what is wrong with them, one line each. */
-import type { KnownTools } from '../policy/known-tools.ts'
-import { type Loaded, loadPolicyText } from '../policy/load.ts'
-import { describeUnchecked } from '../policy/name-warnings.ts'
-import { describeProblem, type Problem } from '../policy/problem.ts'
+import type { KnownTools } from '../../policy/known-tools.ts'
+import { type Loaded, loadPolicyText } from '../../policy/load.ts'
+import { describeUnchecked } from '../../policy/name-warnings.ts'
+import { describeProblem, type Problem } from '../../policy/problem.ts'
 import { type Outcome, PROBLEMS, unreadable, type World } from './outcome.ts'
 
 export type LoadedPolicy = Extract<Loaded, { ok: true }>

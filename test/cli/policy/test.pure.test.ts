@@ -1,6 +1,6 @@
 /** `policy test`, tested. */
 import { describe, expect, test } from 'vitest'
-import { gatehouse } from '../support/node/cli.ts'
+import { gatehouse } from '../../support/node/cli.ts'
 
 const policy = `version: "1"
 default: deny

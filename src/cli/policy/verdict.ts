@@ -1,7 +1,7 @@
 /** Decides a call as the gateway would, limits included. */
-import { type CounterStore, reserve, type Subject } from '../policy/counting.ts'
-import { decide } from '../policy/decide.ts'
-import type { Call, Context, Policy } from '../policy/model.ts'
+import { type CounterStore, reserve, type Subject } from '../../policy/counting.ts'
+import { decide } from '../../policy/decide.ts'
+import type { Call, Context, Policy } from '../../policy/model.ts'
 
 /** `deny` is a rule's or the default's, `hidden` that of a tool that is not even listed. */
 export const verdicts = ['allow', 'deny', 'hidden', 'limit', 'approval'] as const

@@ -1,11 +1,11 @@
 /** Plays cases against a policy. */
-import { sameJson } from '../base/json.ts'
-import { completionCall } from '../policy/completion.ts'
-import type { Call, Policy } from '../policy/model.ts'
-import { readKey } from '../policy/reading.ts'
+import { sameJson } from '../../base/json.ts'
+import { completionCall } from '../../policy/completion.ts'
+import type { Call, Policy } from '../../policy/model.ts'
+import { readKey } from '../../policy/reading.ts'
+import { memoryCounters } from '../kit/memory.ts'
+import { momentMs } from '../kit/moment.ts'
 import type { Case, Expected } from './cases.ts'
-import { memoryCounters } from './memory.ts'
-import { momentMs } from './moment.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
 /** The time of calls that do not say theirs: a Tuesday, always the same, so that a case has one outcome. Unix milliseconds. */

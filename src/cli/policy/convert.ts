@@ -1,9 +1,9 @@
 /** `policy convert`: the same policy in the dialect that every other is translated to. */
-import { describeValue } from '../policy/problem.ts'
-import { nearest } from '../policy/spelling.ts'
-import type { Given } from './arguments.ts'
-import { fine, misuse, type Outcome, type World } from './outcome.ts'
-import { policyIn } from './source.ts'
+import { describeValue } from '../../policy/problem.ts'
+import { nearest } from '../../policy/spelling.ts'
+import type { Given } from '../kit/arguments.ts'
+import { fine, misuse, type Outcome, type World } from '../kit/outcome.ts'
+import { policyIn } from '../kit/source.ts'
 
 const targets = ['hosted'] as const
 

@@ -3,8 +3,8 @@
  * grants of the tenant that is not so, not of which: when there is none, this change is everywhere; while there are some,
  * they may be another change's.
  */
-import type { Option } from '../arguments.ts'
-import { FINE, type Late, type Outcome, PROBLEMS, type World } from '../outcome.ts'
+import type { Option } from '../kit/arguments.ts'
+import { FINE, type Late, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
 import { type Api, Ended, type Json } from './api.ts'
 
 export const wait: Option = {

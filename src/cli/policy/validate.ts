@@ -1,9 +1,8 @@
 /** `policy validate`: is this a policy, and if not, why. */
-import { type KnownTools, nothingKnown } from '../policy/known-tools.ts'
-import { loadPolicyText } from '../policy/load.ts'
-import { knownThere } from './admin/gateway-tools.ts'
-import type { Given } from './arguments.ts'
-import { knownToolsIn } from './known-tools.ts'
+import { type KnownTools, nothingKnown } from '../../policy/known-tools.ts'
+import { loadPolicyText } from '../../policy/load.ts'
+import { knownThere } from '../gateway/gateway-tools.ts'
+import type { Given } from '../kit/arguments.ts'
 import {
   type Content,
   describeUnreadable,
@@ -13,8 +12,9 @@ import {
   type Outcome,
   PROBLEMS,
   type World,
-} from './outcome.ts'
-import { problemData, problemLine, warningLines } from './source.ts'
+} from '../kit/outcome.ts'
+import { problemData, problemLine, warningLines } from '../kit/source.ts'
+import { knownToolsIn } from './known-tools.ts'
 
 const COMMAND = 'gatehouse policy validate'
 

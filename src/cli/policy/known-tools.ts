@@ -1,7 +1,7 @@
 /** The tools that a policy is checked against: the answer of a server to `tools/list`, kept in a file. */
 import * as z from 'zod/v4'
-import { type KnownTools, toolsListed } from '../policy/known-tools.ts'
-import { type Misuse, misuse, type Outcome, unreadable, type World } from './outcome.ts'
+import { type KnownTools, toolsListed } from '../../policy/known-tools.ts'
+import { type Misuse, misuse, type Outcome, unreadable, type World } from '../kit/outcome.ts'
 
 const listed = z.object({ tools: z.array(z.object({ name: z.string(), inputSchema: z.unknown() })) })
 const answer = z.union([listed, z.object({ result: listed }).transform(({ result }) => result)])

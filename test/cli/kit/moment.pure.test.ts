@@ -1,7 +1,7 @@
 /** Moments and lengths of time on the command line. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { durationSeconds, relativeMs } from '../../src/cli/moment.ts'
+import { durationSeconds, relativeMs } from '../../../src/cli/kit/moment.ts'
 
 const NOON_MS = Date.parse('2030-01-01T12:00:00Z')
 

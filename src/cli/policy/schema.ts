@@ -1,10 +1,10 @@
 /** `policy schema`: the JSON Schema of a dialect, for editors. */
-import { dialects } from '../policy/dialect.ts'
-import { describeValue } from '../policy/problem.ts'
-import { hostedSchema, ruleSchema, shortSchema } from '../policy/schema.ts'
-import { nearest } from '../policy/spelling.ts'
-import type { Given } from './arguments.ts'
-import { fine, misuse, type Outcome } from './outcome.ts'
+import { dialects } from '../../policy/dialect.ts'
+import { describeValue } from '../../policy/problem.ts'
+import { hostedSchema, ruleSchema, shortSchema } from '../../policy/schema.ts'
+import { nearest } from '../../policy/spelling.ts'
+import type { Given } from '../kit/arguments.ts'
+import { fine, misuse, type Outcome } from '../kit/outcome.ts'
 
 const schemas = new Map<string, () => object>(
   Object.entries({ hosted: hostedSchema, rule: ruleSchema, short: shortSchema }),

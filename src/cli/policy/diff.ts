@@ -1,10 +1,10 @@
 /** `policy diff`: which tools two policies treat differently. */
-import { type Change, changesBetween } from '../policy/changes.ts'
-import { deployedPolicy, isDeployed } from './admin/deployed.ts'
-import type { Given } from './arguments.ts'
-import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from './outcome.ts'
-import { policyIn } from './source.ts'
-import { table } from './table.ts'
+import { type Change, changesBetween } from '../../policy/changes.ts'
+import { deployedPolicy, isDeployed } from '../gateway/deployed.ts'
+import type { Given } from '../kit/arguments.ts'
+import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
+import { policyIn } from '../kit/source.ts'
+import { table } from '../kit/table.ts'
 
 const COMMAND = 'gatehouse policy diff'
 

@@ -1,5 +1,5 @@
 /** Counters in memory, for as long as a command runs. */
-import type { Counted, CounterStore } from '../policy/counting.ts'
+import type { Counted, CounterStore } from '../../policy/counting.ts'
 
 /** A new store in which nothing is counted yet. */
 export function memoryCounters(): CounterStore {
