@@ -10,7 +10,7 @@ export interface SpokenRequest {
 }
 
 /** Headers in which something comes that opens something. */
-const OPENING_HEADERS = ['cf-access-jwt-assertion', 'x-api-key'] as const
+const OPENING_HEADERS = ['cf-access-jwt-assertion', 'cf-access-client-secret', 'x-api-key'] as const
 
 /** Registers what a client says. */
 export function hearRequest(needles: Needles, { path, header, body }: SpokenRequest): void {
