@@ -122,7 +122,7 @@ function ended(): Found {
 
 function claimOf({ passage, client, link }: Conversation, replaces: ClaimRequest['replaces']): ClaimRequest {
   return {
-    secretHash: passage.claim.secretHash,
+    credential: passage.claim.credential,
     transport: passage.transport,
     owner: ownerOf(client),
     login: passage.login,
@@ -139,7 +139,7 @@ export function forget({ passage, client, link }: Conversation, id: string | nul
   const { claim, transport } = passage
   afterAnswer(passage, (principal) =>
     principal.forgetUpstream({
-      secretHash: claim.secretHash,
+      credential: claim.credential,
       transport,
       owner: ownerOf(client),
       server: link.config.name,

@@ -11,7 +11,7 @@ export async function remember(
 ): Promise<boolean> {
   const bound = await principalOf(passage)
     .bindUpstream({
-      secretHash: passage.claim.secretHash,
+      credential: passage.claim.credential,
       transport: passage.transport,
       owner: null,
       login: passage.login,

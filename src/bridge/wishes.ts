@@ -68,7 +68,7 @@ export function remember(passage: Passage, upstream: UpstreamConfig | null, wish
   if (transport === null) return
   afterAnswer(passage, (principal) =>
     principal.wishUpstream({
-      secretHash: claim.secretHash,
+      credential: claim.credential,
       transport,
       login,
       server: upstream?.name ?? null,
@@ -105,7 +105,7 @@ export async function tellWishes(
   log('warn', 'upstream.updates_lost', { tenant: link.tenant, server, resources: lost.length })
   // Before the answer, so that nobody relies on it.
   await principalOf(passage)
-    .loseUpdates({ secretHash: claim.secretHash, transport, server, uris: lost })
+    .loseUpdates({ credential: claim.credential, transport, server, uris: lost })
     .catch(() => {})
 }
 

@@ -7,8 +7,9 @@ import type { Limited, Standing } from '../policy/counting.ts'
 import type { Charge, Shadow } from '../policy/model.ts'
 import type { ApprovalAsked, ApprovalView } from './approvals.ts'
 import type { ClientName } from './client.ts'
+import type { Credential } from './credential.ts'
 
-/** Carries an AdmitRequest to the principal's `fetch`, where an event feed is asked for: hash as hex, rest as JSON. */
+/** Carries an AdmitRequest to the principal's `fetch`, where an event feed is asked for, as JSON. */
 export const FEED_HEADER = 'x-gatehouse-admit'
 
 /** Carries the Admitted, as JSON, on the answer that opens a feed. */
@@ -18,8 +19,7 @@ export const ADMITTED_HEADER = 'x-gatehouse-admitted'
 export interface AdmitRequest {
   readonly tenant: string
   readonly grant: string
-  /** SHA-256 of the token's secret part. The secret itself stays in the Worker. */
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
   /** Names this request in audit rows and reservations. */
   readonly requestId: string
   /** `Mcp-Session-Id` of the session era, or null. When given it must be of a live transport. */
@@ -96,7 +96,7 @@ export interface UpstreamSession {
 
 /** Remembers a session that the Worker has opened upstream: compare-and-set, so that of two only one is kept. */
 export interface BindRequest {
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
   /** As in AdmitRequest; the transport's own upstream session is bound where `owner` is null. */
   readonly transport: string | null
   readonly owner: string | null
@@ -150,7 +150,7 @@ export interface Wishes {
 
 /** Remembers a wish of a session-era client's that its server has granted. */
 export interface WishRequest {
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
   readonly transport: string
   /** Null: it holds for all servers that the connection reaches, now or later. */
   readonly server: string | null
@@ -164,14 +164,14 @@ export interface WishRequest {
 
 /** Tells the client of a connection that a server has taken up a new session, and does not send these updates in it. */
 export interface LossRequest {
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
   readonly transport: string
   readonly server: string
   readonly uris: readonly string[]
 }
 
 /** Forgets a session that its upstream has ended. */
-export interface ForgetRequest extends Pick<BindRequest, 'secretHash' | 'transport' | 'owner' | 'server'> {
+export interface ForgetRequest extends Pick<BindRequest, 'credential' | 'transport' | 'owner' | 'server'> {
   /** The upstream's own; another that has taken its place stays. */
   readonly id: string
 }
@@ -417,12 +417,12 @@ export interface TakenBack {
 
 /** Tells that a request was taken back. */
 export interface TakeBackRequest extends TakenBackKey, TakenBack {
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
 }
 
 /** Asks to be told when a request is taken back. */
 export interface TakingBackAwaited extends TakenBackKey {
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
   /** Of the client's HTTP request. */
   readonly requestId: string
   /** How long ago that began. */

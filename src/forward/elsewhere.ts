@@ -30,7 +30,7 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Heedin
   const heed = async () => {
     while (!isOver) {
       const asked = {
-        secretHash: passage.claim.secretHash,
+        credential: passage.claim.credential,
         transport,
         id: JSON.stringify(id),
         requestId: passage.requestId,
@@ -90,7 +90,7 @@ export function tellElsewhere(passage: Passage, params: Readonly<Record<string, 
   const { requestId, reason } = params
   if (!isRpcId(requestId) || isLong(requestId)) return
   const said = {
-    secretHash: claim.secretHash,
+    credential: claim.credential,
     transport,
     id: JSON.stringify(requestId),
     reason: typeof reason === 'string' ? reason.slice(0, LONGEST_REASON) : null,

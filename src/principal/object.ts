@@ -159,32 +159,32 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async wishUpstream(request: WishRequest): Promise<void> {
-    if (!opens(this.#grant, request.secretHash, Date.now())) return
+    if (!opens(this.#grant, request.credential, Date.now())) return
     await this.#write(() => wish(this.#state, request))
   }
 
-  async takeBack({ secretHash, reason, ...key }: TakeBackRequest): Promise<void> {
-    if (opens(this.#grant, secretHash, Date.now())) this.#takenBack.tell(key, { reason })
+  async takeBack({ credential, reason, ...key }: TakeBackRequest): Promise<void> {
+    if (opens(this.#grant, credential, Date.now())) this.#takenBack.tell(key, { reason })
   }
 
   async waitForTakingBack({
-    secretHash,
+    credential,
     requestId,
     ageMs,
     mostMs,
     ...key
   }: TakingBackAwaited): Promise<TakenBack | null> {
-    if (!opens(this.#grant, secretHash, Date.now())) throw new Error('unauthorized')
+    if (!opens(this.#grant, credential, Date.now())) throw new Error('unauthorized')
     return this.#takenBack.wait(key, requestId, ageMs, mostMs)
   }
 
-  async loseUpdates({ secretHash, transport, server, uris }: LossRequest): Promise<void> {
-    if (!opens(this.#grant, secretHash, Date.now())) return
+  async loseUpdates({ credential, transport, server, uris }: LossRequest): Promise<void> {
+    if (!opens(this.#grant, credential, Date.now())) return
     for (const uri of uris) announceOnce(this.ctx, transport, `${LOST}${server}:${uri}`)
   }
 
   async forgetUpstream(request: ForgetRequest): Promise<void> {
-    if (!opens(this.#grant, request.secretHash, Date.now())) return
+    if (!opens(this.#grant, request.credential, Date.now())) return
     await this.#write(() => forget(this.#state, request))
   }
 

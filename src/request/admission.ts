@@ -41,8 +41,8 @@ export function question(
   upstream: AdmitRequest['upstream'] = null,
 ): Question {
   const { claim, requestId, transport, handle, client } = passage
-  const { tenant, grant, secretHash } = claim
-  const asked = { tenant, grant, secretHash, requestId, transport, handle, configVersion, upstream, intent }
+  const { tenant, grant, credential } = claim
+  const asked = { tenant, grant, credential, requestId, transport, handle, configVersion, upstream, intent }
   return client !== null && isOnRecord(intent) ? { ...asked, client } : asked
 }
 

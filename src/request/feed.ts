@@ -1,16 +1,17 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
 import { errorName, log } from '../base/log.ts'
+import { writeCredential } from '../contract/credential.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
 import { type Admission, learn, question } from './admission.ts'
 import { type Passage, principalOf } from './passage.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
 export async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
-  const { secretHash, ...rest } = question(passage, { kind: 'check' }, null)
+  const { credential, ...rest } = question(passage, { kind: 'check' }, null)
   const headers = {
     upgrade: 'websocket',
     // How earlier calls ended would not fit into a header.
-    [FEED_HEADER]: JSON.stringify({ ...rest, settled: [], secretHash: secretHash.toHex() }),
+    [FEED_HEADER]: JSON.stringify({ ...rest, settled: [], credential: writeCredential(credential) }),
   }
   try {
     const response = await principalOf(passage).fetch('http://principal/feed', { headers })

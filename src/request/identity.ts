@@ -3,6 +3,7 @@
 import { isLocalDemo } from '../base/local-switches.ts'
 import { hostnameOf } from '../base/request-host.ts'
 import { sha256 } from '../base/sha256.ts'
+import { type Credential, credentialKey } from '../contract/credential.ts'
 import type { Env } from '../contract/env.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
 import { bearerToken, parseToken } from '../names/tokens.ts'
@@ -13,8 +14,7 @@ import { known } from './known.ts'
 export interface Claim {
   readonly tenant: string
   readonly grant: string
-  /** SHA-256 of the secret part. */
-  readonly secretHash: Uint8Array
+  readonly credential: Credential
   /** Names token and principal together; the key of what an isolate remembers about a token that was good. */
   readonly key: string
 }
@@ -41,8 +41,8 @@ async function claimOf(text: string): Promise<Claim | null> {
   const token = parseToken(text)
   if (token === null) return null
   const { tenant, grant, secret } = token
-  const secretHash = await sha256(secret)
-  const claim = { tenant, grant, secretHash, key: `${tenant}/${grant}/${secretHash.toHex()}` }
+  const credential: Credential = { kind: 'token', proof: await sha256(secret) }
+  const claim = { tenant, grant, credential, key: `${tenant}/${grant}/${credentialKey(credential)}` }
   // Only of tokens that were good: a guesser must not push them out.
   if (known(claim.key) !== undefined) rememberClaim(text, claim)
   return claim

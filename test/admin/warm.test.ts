@@ -1,7 +1,9 @@
 /** However many isolates know a grant already, a change holds for the next request of every one of them. */
+
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { admin, makeGrant } from '../support/admin.ts'
+import { shownByHash } from '../support/credential.ts'
 import { connect, fresh, post, request, type SessionClient } from '../support/gateway.ts'
 
 beforeEach(fresh)
@@ -77,7 +79,7 @@ describe('a hundred sessions of one grant', () => {
       principal.admit({
         tenant: 'acme',
         grant: 'bot',
-        secretHash: new Uint8Array(digest),
+        credential: shownByHash(digest),
         requestId: crypto.randomUUID(),
         transport: null,
         handle: null,

@@ -1,4 +1,5 @@
 /** One approval, one call: whatever its server answers, whoever comes back with what, and whatever dies in between. */
+
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ApprovalAsked, type GivenBack, MOST_REOPENINGS } from '../../src/contract/approvals.ts'
@@ -12,6 +13,7 @@ import {
   useApproval,
 } from '../../src/principal/tables/approvals.ts'
 import { admin, makeGrant, tenantRows } from '../support/admin.ts'
+import { shownByHash } from '../support/credential.ts'
 import { fresh, principal, rows } from '../support/gateway.ts'
 import { ASKS, told } from './support.ts'
 
@@ -386,7 +388,7 @@ describe('a call that the gateway holds at its server', () => {
       )
     const admit = async (more: Partial<AdmitRequest>): Promise<AdmitAnswer> => {
       const none = { transport: null, handle: null, configVersion: null, upstream: null, settled: [] }
-      const who = { tenant: 'acme', grant: 'bot', secretHash: await hash() }
+      const who = { tenant: 'acme', grant: 'bot', credential: shownByHash(await hash()) }
       const requestId = crypto.randomUUID()
       return principal(NAME).admit({ ...who, ...none, requestId, intent: { kind: 'check' }, ...more })
     }

@@ -1,4 +1,5 @@
 /** Rows name the client that called, in both eras, and the one that logged in; rows from before name none and verify. */
+
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AdmitRequest } from '../../src/contract/principal.ts'
@@ -6,6 +7,7 @@ import { migrate } from '../../src/principal/tables/schema.ts'
 import { WITHOUT_CLIENTS } from '../principal/earlier-schema.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { auditDb, carriedRows, makeAuditTables } from '../support/audit.ts'
+import { shownByHash } from '../support/credential.ts'
 import {
   connect,
   envelope,
@@ -275,7 +277,7 @@ describe('in the audit database', () => {
     const earlier: AdmitRequest = {
       tenant: 'acme',
       grant: 'bot',
-      secretHash: new Uint8Array(await crypto.subtle.digest('SHA-256', secret)),
+      credential: shownByHash(await crypto.subtle.digest('SHA-256', secret)),
       requestId: 'r',
       transport: null,
       handle: null,

@@ -1,10 +1,12 @@
 /** Who may call: tokens, tenants, and what a wrong one learns (nothing). */
+
 import { createExecutionContext, runInDurableObject, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
 import { countFailure, SLOW_DOWN_MS, slowDown, sourceOf } from '../../src/request/failures.ts'
 import { admin, makeGrant, makePerson } from '../support/admin.ts'
+import { shown } from '../support/credential.ts'
 import {
   BASE,
   connect,
@@ -195,16 +197,14 @@ describe('the demo’s token', () => {
 
   test('is refused by an object that seeded it, once DEMO is gone', async () => {
     await stateless('server/discover')
-    const secretHash = new Uint8Array(
-      await crypto.subtle.digest('SHA-256', new TextEncoder().encode('insecure-local-token')),
-    )
+    const credential = await shown('insecure-local-token')
     await runInDurableObject(principal(), async (object, state) => {
       const { PrincipalObject } = await import('../../src/principal/object.ts')
       const without = new PrincipalObject(state, { ...env, DEMO: 'false' } as typeof env)
       const ask = {
         tenant: 'demo',
         grant: 'agent',
-        secretHash,
+        credential,
         requestId: 'r',
         transport: null,
         handle: null,

@@ -1,10 +1,13 @@
 /** Open streams hear that their login is another, also where Legiti is not told of logins and nothing else follows from one. */
+
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { writeCredential } from '../../src/contract/credential.ts'
 import { LOGIN_CHANGED } from '../../src/contract/feed-messages.ts'
 import { type AdmitRequest, FEED_HEADER, type Intent } from '../../src/contract/principal.ts'
 import { PrincipalObject } from '../../src/principal/object.ts'
+import { shownByHash } from '../support/credential.ts'
 import { connect, fresh, installGrant, principal } from '../support/gateway.ts'
 
 const GRANT = 'acme/bot'
@@ -37,7 +40,7 @@ test.each(['true', 'false'])(
       const asked = (intent: Intent): AdmitRequest => ({
         tenant: 'acme',
         grant: 'bot',
-        secretHash: new Uint8Array(secretHash),
+        credential: shownByHash(secretHash),
         requestId: crypto.randomUUID(),
         transport,
         handle: null,
@@ -46,7 +49,7 @@ test.each(['true', 'false'])(
         settled: [],
         intent,
       })
-      const feed = { ...asked({ kind: 'check' }), secretHash: new Uint8Array(secretHash).toHex() }
+      const feed = { ...asked({ kind: 'check' }), credential: writeCredential(shownByHash(secretHash)) }
       const opened = await object.fetch(
         new Request('http://principal/feed', {
           headers: { upgrade: 'websocket', [FEED_HEADER]: JSON.stringify(feed) },

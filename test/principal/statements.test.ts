@@ -1,4 +1,5 @@
 /** What an admission asks of the database: it is the one thing that every call pays for, so it is counted here. */
+
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
 import type { TenantConfig } from '../../src/contract/config.ts'
@@ -8,6 +9,7 @@ import { admit } from '../../src/principal/admission/admit.ts'
 import { readGrant } from '../../src/principal/tables/grants.ts'
 import { RememberedRows } from '../../src/principal/tables/remembered.ts'
 import { bindUpstream } from '../../src/principal/tables/upstream-sessions.ts'
+import { shownByHash } from '../support/credential.ts'
 import { connect, fresh, installGrant, principal } from '../support/gateway.ts'
 
 const URL_ = 'https://crm.example.com/mcp'
@@ -81,7 +83,7 @@ async function statementsOf(change: Partial<AdmitRequest>) {
     const request: AdmitRequest = {
       tenant: 'acme',
       grant: 'bot',
-      secretHash: grant.secretHash,
+      credential: shownByHash(grant.secretHash),
       requestId: 'r',
       transport: change.transport === undefined ? session : change.transport,
       handle: null,

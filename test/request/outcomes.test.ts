@@ -1,4 +1,5 @@
 /** Outcomes on their way to their rows: who takes them there, and what becomes of them when that request does not arrive. */
+
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { AdmitAnswer, AdmitRequest, Settled } from '../../src/contract/principal.ts'
@@ -6,6 +7,7 @@ import { ask } from '../../src/request/admission.ts'
 import { openFeed } from '../../src/request/feed.ts'
 import { settleLater } from '../../src/request/outcomes.ts'
 import type { Passage } from '../../src/request/passage.ts'
+import { shownByHash } from '../support/credential.ts'
 
 beforeEach(() => vi.useFakeTimers({ now: 0, toFake: ['Date', 'setTimeout', 'clearTimeout'] }))
 afterEach(() => {
@@ -35,7 +37,7 @@ function world(grant: string) {
     ({
       env: { ...env, AUTH_FAILURES: undefined, PRINCIPAL: { getByName: () => principal } },
       http: new Request('https://mcp.example.com/mcp'),
-      claim: { tenant: 'acme', grant, secretHash: new Uint8Array(), key: grant },
+      claim: { tenant: 'acme', grant, credential: shownByHash(new Uint8Array()), key: grant },
       requestId,
       transport: null,
       execution: { waitUntil: (work: Promise<unknown>) => void behind.push(work) },

@@ -1,9 +1,11 @@
 /** What is removed and made again under its name is another, and inherits nothing of the one before. */
+
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TenantConfig } from '../../src/contract/config.ts'
 import { admin, makeGrant, makePerson, tenantObject, tenantRows } from '../support/admin.ts'
+import { shown } from '../support/credential.ts'
 import { connect, fresh, type Json, principal, rows, statelessCall } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
@@ -204,13 +206,11 @@ describe('a grant', () => {
     await register()
     const token = await makeGrant('acme', 'bot', undefined, { servers: '*' })
     const { incarnation } = (await configured()).crm
-    const secretHash = new Uint8Array(
-      await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token.slice('gh_acme_bot_'.length))),
-    )
+    const credential = await shown(token.slice('gh_acme_bot_'.length))
     const bind = (id: string, more: Json) =>
       principal('acme/bot').bindUpstream({
         ...{
-          secretHash,
+          credential,
           transport: null,
           login: null,
           owner: 'stateless:ab',

@@ -25,7 +25,8 @@ const AT_ONCE = 100
 
 function ask(intent: Intent, transport: string | null, configVersion: string | null): AdmitRequest {
   const requestId = crypto.randomUUID()
-  const who = { tenant: 'bench', grant: 'agent', secretHash, requestId, transport, handle: null }
+  const credential = { kind: 'token', proof: secretHash } as const
+  const who = { tenant: 'bench', grant: 'agent', credential, requestId, transport, handle: null }
   return { ...who, configVersion, upstream: null, settled: [], intent }
 }
 

@@ -50,7 +50,7 @@ function ask(
   return {
     tenant: 'bench',
     grant: `agent-${n}`,
-    secretHash,
+    credential: { kind: 'token', proof: secretHash },
     requestId,
     transport,
     handle: null,

@@ -1,4 +1,5 @@
 /** The principal's side of `admit` and an event feed in one call. */
+import { readCredential, type WrittenCredential } from '../../contract/credential.ts'
 import {
   ADMITTED_HEADER,
   type AdmitAnswer,
@@ -12,10 +13,10 @@ import { acceptFeed, asciiJson } from './feeds.ts'
 export function feedRequest(http: Request): AdmitRequest | null {
   const header = http.headers.get(FEED_HEADER)
   if (header === null || http.headers.get('upgrade') !== 'websocket') return null
-  const { secretHash, ...rest } = JSON.parse(header) as Omit<AdmitRequest, 'secretHash'> & {
-    secretHash: string
+  const { credential, ...rest } = JSON.parse(header) as Omit<AdmitRequest, 'credential'> & {
+    credential: WrittenCredential
   }
-  return { ...rest, secretHash: Uint8Array.fromHex(secretHash) }
+  return { ...rest, credential: readCredential(credential) }
 }
 
 /** The answer: a WebSocket where the request was admitted, otherwise the AdmitAnswer as JSON. */

@@ -1,5 +1,6 @@
 import { sameBytes } from '../../base/same-bytes.ts'
 import type { TenantConfig } from '../../contract/config.ts'
+import type { Credential } from '../../contract/credential.ts'
 import type { Grant } from '../../contract/grant.ts'
 
 interface GrantRow extends Record<string, SqlStorageValue> {
@@ -95,13 +96,13 @@ export function stillOpens(before: Grant, now: Grant | null): boolean {
 const NO_HASH = new Uint8Array(32)
 
 /**
- * Whether `secretHash` opens the grant now. The comparison takes the same time whatever it finds, and runs
+ * Whether a credential opens the grant now. The comparison takes the same time whatever it finds, and runs
  * even where there is no grant, so that neither the answer nor its time tells which check failed.
  */
-export function opens(grant: Grant | null, secretHash: Uint8Array, nowMs: number): grant is Grant {
+export function opens(grant: Grant | null, { proof }: Credential, nowMs: number): grant is Grant {
   const older = grant?.olderSecret ?? null
-  const isCurrent = sameBytes(secretHash, grant?.secretHash ?? NO_HASH)
-  const isOlder = sameBytes(secretHash, older?.hash ?? NO_HASH) && older !== null && nowMs < older.untilMs
+  const isCurrent = sameBytes(proof, grant?.secretHash ?? NO_HASH)
+  const isOlder = sameBytes(proof, older?.hash ?? NO_HASH) && older !== null && nowMs < older.untilMs
   const same = isCurrent || isOlder
   const valid =
     grant !== null && grant.revokedAtMs === null && (grant.expiresAtMs === null || nowMs < grant.expiresAtMs)

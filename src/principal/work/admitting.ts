@@ -30,7 +30,7 @@ export function admitAndArm(
   const { sql, grant, alarm, carries, incarnation, hasStream, rows, tellsLegiti } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
-  if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
+  if (!opens(grant, request.credential, nowMs)) return { kind: 'unauthorized' }
   const newId = () => crypto.randomUUID()
   const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, rows }
   const answer = admit(context, request)

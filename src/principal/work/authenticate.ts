@@ -17,7 +17,7 @@ export async function authenticate(
   const isDemoGrant = isDemo(principal.env) && request.tenant === DEMO_TENANT && request.grant === DEMO_GRANT
   if (principal.grant === null && isDemoGrant) await seedDemo(principal, request)
   const { grant } = principal
-  if (!opens(grant, request.secretHash, Date.now())) return null
+  if (!opens(grant, request.credential, Date.now())) return null
   if (grant.origin === 'tenant') return grant.config
   if (!isDemoGrant) return null
   const config = await currentDemo(grant.config)
@@ -54,7 +54,7 @@ async function seedDemo(principal: PrincipalState, request: AdmitRequest): Promi
     revokedAtMs: null,
     incarnation: '',
   }
-  if (!opens(grant, request.secretHash, Date.now())) return
+  if (!opens(grant, request.credential, Date.now())) return
   await principal.write(() => {
     if (principal.grant === null) principal.install(grant)
   })

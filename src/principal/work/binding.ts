@@ -1,3 +1,4 @@
+import { credentialKey } from '../../contract/credential.ts'
 import type { Grant } from '../../contract/grant.ts'
 import type {
   BindAnswer,
@@ -32,7 +33,7 @@ function whose(
       readonly session: string
       readonly incarnation: string
     } {
-  if (!opens(grant, request.secretHash, nowMs)) return { kind: 'unauthorized' }
+  if (!opens(grant, request.credential, nowMs)) return { kind: 'unauthorized' }
   const { transport, server } = request
   // A Worker of an earlier version, while this one is rolled out, does not say it.
   const login = request.login ?? null
@@ -46,7 +47,7 @@ function whose(
 
 /** Forgets a session with an upstream server that has ended there. Call inside a transaction. */
 export function forget({ sql, grant }: PrincipalState, request: ForgetRequest): void {
-  if (!opens(grant, request.secretHash, Date.now())) return
+  if (!opens(grant, request.credential, Date.now())) return
   const owner = request.owner ?? request.transport
   if (owner !== null) forgetUpstream(sql, owner, request.server, request.id)
 }
@@ -56,8 +57,15 @@ export function forget({ sql, grant }: PrincipalState, request: ForgetRequest): 
  * find it over.
  */
 export function openingKey(request: ClaimRequest): string {
-  const { secretHash, transport, login = null, server, url, incarnation = null } = request
-  return JSON.stringify([secretHash.toHex(), request.owner ?? transport, login, server, url, incarnation])
+  const { credential, transport, login = null, server, url, incarnation = null } = request
+  return JSON.stringify([
+    credentialKey(credential),
+    request.owner ?? transport,
+    login,
+    server,
+    url,
+    incarnation,
+  ])
 }
 
 /** The session that is there already, and is not the one that is to be replaced; or that there is none. */
@@ -80,7 +88,7 @@ export function openingOf(
 export function wish(state: PrincipalState, request: WishRequest): void {
   const { sql, grant } = state
   const nowMs = Date.now()
-  if (!opens(grant, request.secretHash, nowMs)) return
+  if (!opens(grant, request.credential, nowMs)) return
   const { transport, login = null } = request
   if (openTransportById(sql, transport) === null) return
   if (login !== null && liveById(sql, login, nowMs) === null) return

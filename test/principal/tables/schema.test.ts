@@ -1,8 +1,10 @@
 /** Objects that hold data of an earlier schema go on with it. */
+
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { beforeEach, expect, test } from 'vitest'
 import { migrate, schemaVersion } from '../../../src/principal/tables/schema.ts'
 import { admin, makeGrant } from '../../support/admin.ts'
+import { shownByHash } from '../../support/credential.ts'
 import { connect, fresh, principal, rows, settled } from '../../support/gateway.ts'
 import {
   WITH_LASTING_UPSTREAMS,
@@ -73,10 +75,10 @@ test('an object from before grants and servers had incarnations goes on as what 
   const transport = client.id
   const bot = principal('acme/bot')
   const secret = new TextEncoder().encode(token.slice('gh_acme_bot_'.length))
-  const secretHash = new Uint8Array(await crypto.subtle.digest('SHA-256', secret))
+  const credential = shownByHash(await crypto.subtle.digest('SHA-256', secret))
   const bind = (id: string) =>
     bot.bindUpstream({
-      ...{ secretHash, transport, login, owner: null, server: 'crm', url: URL_ },
+      ...{ credential, transport, login, owner: null, server: 'crm', url: URL_ },
       ...{ replaces: undefined, session: { id, protocolVersion: '2025-11-25' } },
     })
   await bind('one')

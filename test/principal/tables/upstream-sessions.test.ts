@@ -1,9 +1,11 @@
 /** Sessions upstream: whose they are, that of two only one counts, and that each is ended where it was opened. */
+
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { identity } from '../../../src/base/version.ts'
 import { tenantConfig } from '../../../src/contract/config.ts'
+import { writeCredential } from '../../../src/contract/credential.ts'
 import type {
   AdmitRequest,
   BindRequest,
@@ -17,6 +19,7 @@ import type { UpstreamConfig } from '../../../src/contract/upstream.ts'
 import { MOST_WATCHED } from '../../../src/principal/tables/upstream-wishes.ts'
 import { OPENING_MS } from '../../../src/principal/work/openings.ts'
 import { headerContext, seal, secretKeys } from '../../../src/secrets/seal.ts'
+import { shown } from '../../support/credential.ts'
 import { behave, fresh, principal, received, rows } from '../../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
@@ -85,7 +88,7 @@ async function install(
 }
 
 async function admit(more: Partial<AdmitRequest> = {}) {
-  const ask = { tenant: 'acme', grant: 'bot', secretHash: await hash('s'), requestId: crypto.randomUUID() }
+  const ask = { tenant: 'acme', grant: 'bot', credential: await shown('s'), requestId: crypto.randomUUID() }
   const none = { transport: null, handle: null, configVersion: null, upstream: null, settled: [] }
   const answer = await principal(NAME).admit({ ...ask, ...none, intent: { kind: 'check' }, ...more })
   return answer.kind === 'admitted' ? answer.admitted : answer.kind
@@ -100,7 +103,7 @@ async function openTransport(): Promise<string> {
 async function bind(more: Partial<BindRequest> & { id?: string | null }) {
   const { id = 'up-1', ...rest } = more
   return principal(NAME).bindUpstream({
-    secretHash: await hash('s'),
+    credential: await shown('s'),
     transport: null,
     owner: null,
     login: null,
@@ -139,7 +142,7 @@ const call = (requestId: string, work: object = { kind: 'none' }, more: Partial<
   })
 const claim = async (more: Partial<ClaimRequest>) =>
   principal(NAME).claimUpstream({
-    secretHash: await hash('s'),
+    credential: await shown('s'),
     transport: null,
     owner: null,
     login: null,
@@ -150,7 +153,7 @@ const claim = async (more: Partial<ClaimRequest>) =>
   })
 const wish = async (transport: string, it: Wish, more: Partial<WishRequest> = {}) =>
   principal(NAME).wishUpstream({
-    secretHash: await hash('s'),
+    credential: await shown('s'),
     transport,
     server: 'crm',
     incarnation: '',
@@ -244,7 +247,7 @@ describe('binding', () => {
   test('needs the secret, and a live session where it is for one', async () => {
     await install()
     const transport = await openTransport()
-    expect(await bind({ transport, secretHash: await hash('other') })).toEqual({ kind: 'unauthorized' })
+    expect(await bind({ transport, credential: await shown('other') })).toEqual({ kind: 'unauthorized' })
     expect(await bind({})).toEqual({ kind: 'dead_session' })
     expect(await bind({ transport: 'unknown' })).toEqual({ kind: 'dead_session' })
     await close(transport)
@@ -264,7 +267,7 @@ describe('binding', () => {
     const message = await runInDurableObject(stub, async (object) =>
       object
         .bindUpstream({
-          secretHash: await hash('s'),
+          credential: await shown('s'),
           transport: null,
           owner: 'o',
           login: null,
@@ -313,7 +316,7 @@ describe('what a client said of itself', () => {
           ...ask,
           settled: [],
           intent: { kind: 'check' },
-          secretHash: (await hash('s')).toHex(),
+          credential: writeCredential(await shown('s')),
         }),
       },
     })
@@ -624,7 +627,7 @@ describe('how calls ended', () => {
   test('with a wrong secret nothing is written', async () => {
     await install()
     await call('a')
-    expect(await admit({ secretHash: await hash('other'), settled: [ended('a')] })).toBe('unauthorized')
+    expect(await admit({ credential: await shown('other'), settled: [ended('a')] })).toBe('unauthorized')
     expect(await outcomes()).toMatchObject([{ outcome: null }])
   })
 })
@@ -640,8 +643,8 @@ describe('a session that no login keeps', () => {
       configVersion: null,
       upstream: null,
     }
-    const secretHash = (await hash('s')).toHex()
-    const asked = { ...ask, settled: [], intent: { kind: 'check' }, secretHash }
+    const credential = writeCredential(await shown('s'))
+    const asked = { ...ask, settled: [], intent: { kind: 'check' }, credential }
     const { webSocket } = await principal(NAME).fetch('http://principal/feed', {
       headers: { upgrade: 'websocket', 'x-gatehouse-admit': JSON.stringify(asked) },
     })
@@ -768,7 +771,7 @@ describe('the opening of a session', () => {
     await claim({ transport })
     const waiting = [claim({ transport }), claim({ transport })]
     await principal(NAME).giveUpUpstream({
-      secretHash: await hash('s'),
+      credential: await shown('s'),
       transport,
       owner: null,
       login: null,
@@ -798,10 +801,10 @@ describe('the opening of a session', () => {
       await bind({ transport, login })
       expect(await ofLogin).toEqual(over)
       await close(transport)
-      const secretHash = await hash('s')
+      const credential = await shown('s')
       const url = configured.get('crm') ?? server(200).url
       await principal(NAME).giveUpUpstream({
-        ...{ secretHash, transport, owner: null, login: null, server: 'crm', url, replaces: undefined },
+        ...{ credential, transport, owner: null, login: null, server: 'crm', url, replaces: undefined },
       })
       expect(await ofNobody).toEqual(over)
     },
@@ -811,7 +814,7 @@ describe('the opening of a session', () => {
   test('is nobody’s without the right secret or a live session', async () => {
     await install()
     const transport = await openTransport()
-    expect(await claim({ transport, secretHash: await hash('x') })).toEqual({ kind: 'unauthorized' })
+    expect(await claim({ transport, credential: await shown('x') })).toEqual({ kind: 'unauthorized' })
     await close(transport)
     expect(await claim({ transport })).toEqual({ kind: 'dead_session' })
   })
@@ -820,10 +823,10 @@ describe('the opening of a session', () => {
     await install()
     const transport = await openTransport()
     await bind({ transport })
-    const secretHash = await hash('s')
-    const which = { secretHash, transport, owner: null, server: 'crm' }
+    const credential = await shown('s')
+    const which = { credential, transport, owner: null, server: 'crm' }
     await principal(NAME).forgetUpstream({ ...which, id: 'another' })
-    await principal(NAME).forgetUpstream({ ...which, secretHash: await hash('x'), id: 'up-1' })
+    await principal(NAME).forgetUpstream({ ...which, credential: await shown('x'), id: 'up-1' })
     expect(await upstreamOf({ transport })).toMatchObject({ id: 'up-1' })
     await principal(NAME).forgetUpstream({ ...which, id: 'up-1' })
     expect(await upstreamOf({ transport })).toBeNull()
@@ -897,7 +900,7 @@ describe('a message about what a server has asked', () => {
     expect(second).not.toBe(first)
     expect(await about(transport, first)).toEqual([null, null])
     expect(await about(transport, second)).toEqual([null, 'b'])
-    const which = { secretHash: await hash('s'), transport, owner: null, server: 'crm', id: 'b' }
+    const which = { credential: await shown('s'), transport, owner: null, server: 'crm', id: 'b' }
     await principal(NAME).forgetUpstream(which)
     expect(await about(transport, second)).toEqual([null, null])
     const third = await opened(transport, null, 'c')
@@ -956,7 +959,7 @@ describe('what a client has asked of a server', () => {
     for (const uri of ['a:1', 'a:2', 'a:2']) await wish(transport, { kind: 'resource', uri, isWatched: true })
     await wish(transport, { kind: 'resource', uri: 'a:1', isWatched: false })
     await wish(transport, { kind: 'resource', uri: 'b:1', isWatched: true }, { server: 'erp' })
-    await wish(transport, { kind: 'resource', uri: 'c:1', isWatched: true }, { secretHash: await hash('x') })
+    await wish(transport, { kind: 'resource', uri: 'c:1', isWatched: true }, { credential: await shown('x') })
     expect(await wished(transport, 'up-2', { replaces: 'up-1' })).toEqual({ level: 'error', uris: ['a:2'] })
     // One that came second is told nothing, for it does not count.
     expect(await wished(transport, 'up-3', { replaces: 'up-1' })).toBeUndefined()
