@@ -1,6 +1,6 @@
 /** Files and the network, as commands see them: nothing here rejects. */
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { stdin } from 'node:process'
 import type { Readable } from 'node:stream'
@@ -37,19 +37,39 @@ export async function listFolder(folder: string): Promise<readonly string[] | nu
   }
 }
 
-/** Writes beside it first, so that the file is there whole or not at all; null takes it away. */
+/** A folder is made again so often if another run has just removed it because it was empty. */
+const MOST_FOLDERS = 10
+
+/**
+ * Writes beside it first, so that the file is there whole or not at all; null takes it away, and with it the folder that it is
+ * in, if nothing else is in there.
+ */
 export async function writeFileWhole(file: string, text: string | null): Promise<string | null> {
+  const folder = dirname(file)
   try {
     if (text === null) {
       await rm(file, { force: true })
+      // Another run may use it, or have taken it away.
+      await rmdir(folder).catch(() => {})
       return null
     }
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}${UNWRITTEN}`, text, { mode: 0o600, flush: true })
+    await writeIn(folder, `${file}${UNWRITTEN}`, text)
     await rename(`${file}${UNWRITTEN}`, file)
     return null
   } catch (error) {
     return reasonOf(error)
+  }
+}
+
+async function writeIn(folder: string, file: string, text: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await mkdir(folder, { recursive: true })
+      await writeFile(file, text, { mode: 0o600, flush: true })
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries >= MOST_FOLDERS) throw error
+    }
   }
 }
 

@@ -37,7 +37,7 @@ export interface World {
   readonly read: (file: string) => Promise<Content>
   /** The names of what is in a folder; null where there is no such folder. Never rejects. */
   readonly list: (folder: string) => Promise<readonly string[] | null>
-  /** Puts a file there, with the folder that it is in, or takes it away; why it could not, or null. */
+  /** Puts a file there, with the folder that it is in, or takes it away, with the folder if that is then empty; why it could not, or null. */
   readonly write: (file: string, text: string | null) => Promise<string | null>
   /** An environment variable; undefined where it is not set, or empty. */
   readonly variable: (name: string) => string | undefined
