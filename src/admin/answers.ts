@@ -3,6 +3,7 @@
 import { problem } from '../base/errors.ts'
 import { isDemo } from '../base/local-switches.ts'
 import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
+import { madeTenantWarning, suspendedWarning } from '../contract/warnings.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { isName } from '../names/tokens.ts'
 import type { Call } from './route.ts'
@@ -50,11 +51,11 @@ export function toldOf({ told, pending }: Told): Told {
   return { told, pending }
 }
 
-/** The answer to a DELETE. */
-export function removal(removed: Removal, what: string): Response {
+/** The answer to a DELETE, with what else came of it. */
+export function removal(removed: Removal, what: string, warnings: readonly string[] = []): Response {
   if (removed.kind === 'absent') return notFound(what)
   if (removed.kind !== 'removed') return refusal(removed)
-  return Response.json({ deleted: true, ...toldOf(removed) })
+  return Response.json({ deleted: true, warnings, ...toldOf(removed) })
 }
 
 /** Says why something cannot have this name; null where it can. */
@@ -73,9 +74,22 @@ export function demoKeeps(
   return [`The built-in grant ${DEMO_TENANT}/${DEMO_GRANT} keeps the ${what} of src/demo/${file}.`]
 }
 
-/** That the change made its tenant, for whoever meant another one. */
-export function newTenant({ madeTenant }: { readonly madeTenant: boolean }, tenant: string): string[] {
-  return madeTenant ? [`The tenant ${tenant} was made: there was none of that name.`] : []
+/** The state of the tenant that a change was made in. */
+interface Tenanted {
+  readonly madeTenant: boolean
+  /** Absent while an object of an earlier version answers. */
+  readonly isSuspended?: boolean
+}
+
+/**
+ * Warns of the tenant that a change was made in: for `warnings` of every answer to a change, because any may make a
+ * tenant, or be of one whose agents are refused.
+ */
+export function tenantWarnings({ madeTenant, isSuspended = false }: Tenanted, tenant: string): string[] {
+  return [
+    ...(madeTenant ? [madeTenantWarning(tenant)] : []),
+    ...(isSuspended ? [suspendedWarning(tenant)] : []),
+  ]
 }
 
 /** Unix milliseconds as ISO 8601. */

@@ -1,17 +1,29 @@
 /** The administration API's grants. A grant's token is in the answer that made it, and nowhere else ever. */
+
 import * as z from 'zod/v4'
 import type { Env } from '../contract/env.ts'
 import { grantSchema, nativesOf, tidyServers } from '../contract/grant-document.ts'
 import { principalObject, type TenantStub } from '../contract/objects.ts'
 import { sessionModes } from '../contract/session-mode.ts'
-import type { GrantDocument, GrantView } from '../contract/tenant.ts'
+import type { ApprovalsLeft, GrantDocument, GrantView } from '../contract/tenant.ts'
 import { nativeStates, whyOff } from '../deployment/native-servers.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { loadPolicy } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
-import { missedWarnings } from '../servers/named-tools.ts'
-import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
+import { refusedNatives } from '../policy/refused-natives.ts'
+import { deployedTools, missedWarnings } from '../servers/named-tools.ts'
+import {
+  at,
+  invalid,
+  nameProblem,
+  notFound,
+  page,
+  refusal,
+  removal,
+  tagged,
+  tenantWarnings,
+} from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { tokenOf } from './token-of.ts'
 
@@ -95,7 +107,7 @@ export const grantRoutes: readonly Route[] = [
       const { token, hash } = await tokenOf(`gh_${tenant}_${name}_`, seed)
       const put = await object.putGrant(tenant, name, document, hash, by)
       if (put.kind !== 'done') return refusal(put)
-      const warnings = [...newTenant(put, tenant), ...(await warningsOf(env, object, put.now))]
+      const warnings = [...tenantWarnings(put, tenant), ...(await warningsOf(env, object, put.now))]
       const now = { ...shown(env, put.now), warnings, pending: put.pending }
       if (!put.created) return tagged(now, put.now.tag)
       return tagged({ ...now, token }, put.now.tag, 201)
@@ -110,7 +122,15 @@ export const grantRoutes: readonly Route[] = [
       versioned: true,
       answers: removed,
     },
-    async ({ object, params, by }) => removal(await object.deleteGrant(params.name, by), 'grant'),
+    async ({ object, params, by }) => {
+      const gone = await object.deleteGrant(params.name, by)
+      const { approvals = null } = gone.kind === 'removed' ? gone : {}
+      return removal(
+        gone,
+        'grant',
+        approvals === null ? [] : closedWarnings(approvals, 'the grant is revoked'),
+      )
+    },
   ),
   route(
     {
@@ -119,7 +139,9 @@ export const grantRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Gives a grant another token',
       description:
-        'The token before it is good for `overlap_seconds` more, and one before that no longer. Sessions go on.',
+        'The token before it is good for `overlap_seconds` more, and one before that no longer. Sessions go on. Without an ' +
+        'overlap the calls that wait for approval are closed, and those that were approved; with one they stay, also for the ' +
+        'new token, until their own time is over. `warnings` says how many.',
       body: jsonBody(
         object({ overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(0) }),
       ),
@@ -132,12 +154,37 @@ export const grantRoutes: readonly Route[] = [
       const put = await object.rotateGrant(name, hash, body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('grant')
       if (put.kind !== 'done') return refusal(put)
-      const warnings = await warningsOf(env, object, put.now)
+      const warnings = [
+        ...tenantWarnings(put, tenant),
+        ...(put.approvals === undefined
+          ? []
+          : rotatedWarnings(put.approvals, put.pending === 0, body.overlap_seconds)),
+        ...(await warningsOf(env, object, put.now)),
+      ]
       const now = { ...shown(env, put.now), warnings, pending: put.pending }
       return tagged({ ...now, token }, put.now.tag, 201)
     },
   ),
 ]
+
+const APPROVALS = 'calls that waited for a person, or were approved and not made yet'
+
+/** Says how many approvals were closed with a change of their grant. */
+function closedWarnings({ closed }: ApprovalsLeft, because: string): string[] {
+  return closed === 0 ? [] : [`Approvals that are closed (${APPROVALS}): ${closed}, because ${because}.`]
+}
+
+/** Says what a new token did to approvals that were asked for with the token before it. */
+function rotatedWarnings(left: ApprovalsLeft, isTold: boolean, overlapSeconds: number): string[] {
+  const because = 'the token that asked for them was replaced; the agent has to ask again'
+  if (left.open === 0) return closedWarnings(left, because)
+  if (!isTold && overlapSeconds === 0)
+    return [
+      `Approvals that are closed as soon as the grant's object can be told (${APPROVALS}): ${left.open}. Until then the token before this one is good.`,
+    ]
+  const stay = `Approvals that stay (${APPROVALS}): ${left.open}, also for the new token, each until its own time is over.`
+  return [...closedWarnings(left, because), stay]
+}
 
 /** Shows a grant with the time of its last use, which the principal alone knows. */
 async function used(env: Env, tenant: string, grant: GrantView) {
@@ -180,7 +227,10 @@ async function warningsOf(env: Env, object: TenantStub, grant: GrantView): Promi
   }
   const stored = name === null ? null : await object.policy(name, null)
   const loaded = stored === null ? null : loadPolicy(JSON.parse(stored.documentJson))
-  if (name !== null && loaded?.ok) warnings.push(...missedWarnings(env, name, loaded.policy, natives))
+  if (name !== null && loaded?.ok) {
+    warnings.push(...missedWarnings(env, name, loaded.policy, natives))
+    warnings.push(...refusedNatives(name, loaded, deployedTools(env, natives)))
+  }
   return warnings
 }
 

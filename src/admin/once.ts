@@ -22,7 +22,8 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
     return problem(400, 'Invalid Idempotency-Key', 'It takes 1 to 200 visible ASCII characters.')
   const keys = secretKeys(call.env)
   if (keys === null) {
-    const found = 'found no ENCRYPTION_KEYS to keep an answer with; allowed: to send no Idempotency-Key'
+    const found =
+      'found no ENCRYPTION_KEYS to keep an answer with; allowed: to send no Idempotency-Key (gatehouse: --key none)'
     return problem(409, 'Conflict', found, {}, { problems: [found] })
   }
   const { object, actor, tenant } = call

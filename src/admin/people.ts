@@ -1,14 +1,28 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
+
 import * as z from 'zod/v4'
 import { personSchema } from '../contract/person-document.ts'
 import { personRoles } from '../contract/roles.ts'
-import type { PersonView } from '../contract/tenant.ts'
+import type { LeftAdmins, PersonView } from '../contract/tenant.ts'
+import { noAdminTokenWarning, noAdminWarning } from '../contract/warnings.ts'
 import { object } from '../policy/fragments.ts'
-import { at, invalid, nameProblem, notFound, page, refusal, removal, tagged } from './answers.ts'
+import {
+  at,
+  invalid,
+  nameProblem,
+  notFound,
+  page,
+  refusal,
+  removal,
+  tagged,
+  tenantWarnings,
+} from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { tokenOf } from './token-of.ts'
 
 const PATH = '/api/v1/tenants/:tenant/people'
+const LAST_ADMIN =
+  'The last admin stays one, unless the root token asks: 409. Then `warnings` says that nobody is left.'
 const MOST_OVERLAP = 7 * 24 * 3_600
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 
@@ -21,6 +35,8 @@ const shownSchema = z.object({
   created_at: z.string(),
   updated_at: z.string(),
 })
+
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 
 export const peopleRoutes: readonly Route[] = [
   route(
@@ -57,10 +73,11 @@ export const peopleRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Adds a person, or changes their role, address and accounts',
+      description: LAST_ADMIN,
       body: jsonBody(personSchema),
       answers: {
-        200: answer('The person as they are now', shownSchema),
-        201: answer('The person was added', shownSchema),
+        200: answer('The person as they are now', changedSchema),
+        201: answer('The person was added', changedSchema),
       },
       creates: true,
       versioned: true,
@@ -70,7 +87,8 @@ export const peopleRoutes: readonly Route[] = [
       if (wrong !== null) return invalid([wrong])
       const put = await object.putPerson(tenant, name, body, by)
       if (put.kind !== 'done') return refusal(put)
-      return tagged(shown(put.now), put.now.tag, put.created ? 201 : 200)
+      const warnings = [...tenantWarnings(put, tenant), ...adminWarnings(put, tenant)]
+      return tagged({ ...shown(put.now), warnings }, put.now.tag, put.created ? 201 : 200)
     },
   ),
   route(
@@ -79,10 +97,14 @@ export const peopleRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Removes a person, and with them their tokens',
+      description: LAST_ADMIN,
       versioned: true,
       answers: removed,
     },
-    async ({ object, params, by }) => removal(await object.deletePerson(params.name, by), 'person'),
+    async ({ object, tenant, params, by }) => {
+      const removed = await object.deletePerson(params.name, by)
+      return removal(removed, 'person', adminWarnings(removed, tenant))
+    },
   ),
   route(
     {
@@ -104,7 +126,7 @@ export const peopleRoutes: readonly Route[] = [
       answers: {
         201: answer(
           'The person and the token',
-          shownSchema.extend({ token: z.string(), expires_at: z.string().nullable() }),
+          changedSchema.extend({ token: z.string(), expires_at: z.string().nullable() }),
         ),
       },
       creates: true,
@@ -118,7 +140,8 @@ export const peopleRoutes: readonly Route[] = [
       const put = await object.addPersonToken(name, hash, untilMs, nowMs + body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('person')
       if (put.kind !== 'done') return refusal(put)
-      return tagged({ ...shown(put.now), token, expires_at: at(untilMs) }, put.now.tag, 201)
+      const now = { ...shown(put.now), warnings: tenantWarnings(put, tenant) }
+      return tagged({ ...now, token, expires_at: at(untilMs) }, put.now.tag, 201)
     },
   ),
   route(
@@ -129,9 +152,19 @@ export const peopleRoutes: readonly Route[] = [
       summary: "Revokes a person's tokens",
       answers: removed,
     },
-    async ({ object, params, by }) => removal(await object.revokePersonTokens(params.name, by), 'person'),
+    async ({ object, tenant, params, by }) => {
+      const removed = await object.revokePersonTokens(params.name, by)
+      return removal(removed, 'person', adminWarnings(removed, tenant))
+    },
   ),
 ]
+
+function adminWarnings({ leavesNoAdmin, leavesNoAdminToken }: LeftAdmins, tenant: string): string[] {
+  return [
+    ...(leavesNoAdmin === true ? [noAdminWarning(tenant)] : []),
+    ...(leavesNoAdminToken === true ? [noAdminTokenWarning] : []),
+  ]
+}
 
 function shown({ name, role, email, accounts, tokens, createdAtMs, updatedAtMs }: PersonView) {
   const times = { created_at: at(createdAtMs), updated_at: at(updatedAtMs) }

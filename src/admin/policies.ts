@@ -1,30 +1,34 @@
 /** The administration API's policies: immutable numbered versions, of which one is current. */
+
 import * as z from 'zod/v4'
 import type { PolicySummary, PolicyView } from '../contract/tenant.ts'
+import { nativeServerNames } from '../names/native-servers.ts'
 import { changesBetween } from '../policy/changes.ts'
 import { object } from '../policy/fragments.ts'
 import type { KnownTools } from '../policy/known-tools.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import type { Source } from '../policy/meaning.ts'
-import { describeUnchecked } from '../policy/name-warnings.ts'
+import { describeOff, describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem } from '../policy/problem.ts'
+import { refusedUnder, whyRefused } from '../policy/refused-natives.ts'
 import { readText } from '../policy/text.ts'
-import { offWarnings } from '../servers/named-tools.ts'
+import { deployedTools } from '../servers/named-tools.ts'
 import {
   at,
   demoKeeps,
   invalid,
   nameProblem,
-  newTenant,
   notFound,
   page,
   refusal,
   removal,
   tagged,
+  tenantWarnings,
   toldOf,
 } from './answers.ts'
 import {
   answer,
+  type Call,
   jsonBody,
   limitQuery,
   pageOf,
@@ -127,16 +131,17 @@ export const policyRoutes: readonly Route[] = [
       const { object, params, body, tenant, by } = call
       const wrong = nameProblem('policy', params.name)
       if (wrong !== null) return invalid([wrong])
-      const loaded = loadPolicyText(body, knownTools(await object.toolSchemas()))
+      const loaded = loadPolicyText(body, knownTools(await object.toolSchemas(), call.env))
       if (!loaded.ok) return invalid(loaded.problems.map(describeProblem))
       const documentJson = JSON.stringify(readText(body).value)
       const put = await object.putPolicy(tenant, params.name, documentJson, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = [
-        ...newTenant(put, tenant),
+        ...tenantWarnings(put, tenant),
         ...loaded.warnings.map(describeProblem),
         ...loaded.unchecked.map(describeUnchecked),
-        ...offWarnings(call.env, loaded.policy),
+        ...loaded.off.map(describeOff),
+        ...(await refusedGrants(call, params.name, loaded)),
         ...demoKeeps(call, 'policy'),
       ]
       const now = { ...shown(put.now), warnings, ...toldOf(put) }
@@ -211,15 +216,17 @@ export const policyRoutes: readonly Route[] = [
       answers: { 200: answer('The policy as it is now', changedSchema) },
     },
     async (call) => {
-      const { object, params, body, by } = call
+      const { object, params, body, tenant, by } = call
       const put = await object.rollBackPolicy(params.name, body.version, by)
       if (put === null) return notFound('policy, or no such version of it,')
       if (put.kind !== 'done') return refusal(put)
-      const loaded = compiledOf(put.now, knownTools(await object.toolSchemas()))
+      const loaded = compiledOf(put.now, knownTools(await object.toolSchemas(), call.env))
       const warnings = [
+        ...tenantWarnings(put, tenant),
         ...loaded.warnings.map(describeProblem),
         ...loaded.unchecked.map(describeUnchecked),
-        ...offWarnings(call.env, loaded.policy),
+        ...loaded.off.map(describeOff),
+        ...(await refusedGrants(call, params.name, loaded)),
         ...demoKeeps(call, 'policy'),
       ]
       const now = { ...shown(put.now), warnings, ...toldOf(put) }
@@ -227,6 +234,13 @@ export const policyRoutes: readonly Route[] = [
     },
   ),
 ]
+
+/** Warns of grants under the policy whose native servers it makes useless. */
+async function refusedGrants({ env, object }: Pick<Call, 'env' | 'object'>, policy: string, source: Source) {
+  const natives = deployedTools(env, nativeServerNames)
+  if (natives.every((native) => whyRefused(source, native) === null)) return []
+  return refusedUnder(source, natives, await object.grantsUnder(policy))
+}
 
 function summary({ name, version, isCurrent, createdAtMs, createdBy, reason, deletion }: PolicySummary) {
   return {

@@ -161,5 +161,8 @@ export const toldMembers = {
 
 /** The answers of a DELETE. */
 export const removed = {
-  200: answer('It is gone', z.object({ deleted: z.literal(true), ...toldMembers })),
+  200: answer(
+    'It is gone',
+    z.object({ deleted: z.literal(true), warnings: z.array(z.string()), ...toldMembers }),
+  ),
 } as const

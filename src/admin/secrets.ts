@@ -1,4 +1,5 @@
 /** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
+
 import * as z from 'zod/v4'
 import type { TenantStub } from '../contract/objects.ts'
 import { MOST_ORIGINS, readOrigins } from '../contract/origins.ts'
@@ -6,7 +7,17 @@ import { headerValueProblem } from '../contract/static-headers.ts'
 import type { By, SecretView } from '../contract/tenant.ts'
 import { object } from '../policy/fragments.ts'
 import { allowsPrivate } from '../upstream/resolve.ts'
-import { at, invalid, nameProblem, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import {
+  at,
+  invalid,
+  nameProblem,
+  page,
+  refusal,
+  removal,
+  tagged,
+  tenantWarnings,
+  toldOf,
+} from './answers.ts'
 import { answer, pageOf, pageQuery, type Route, removed, route, toldMembers, uncheckedBody } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/secrets'
@@ -25,6 +36,8 @@ const shownSchema = z.object({
   created_at: z.string(),
   updated_at: z.string(),
 })
+
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...toldMembers })
 
 export const secretRoutes: readonly Route[] = [
   route(
@@ -63,8 +76,8 @@ export const secretRoutes: readonly Route[] = [
         }),
       ),
       answers: {
-        200: answer('It was replaced', shownSchema.extend(toldMembers)),
-        201: answer('It is stored', shownSchema.extend(toldMembers)),
+        200: answer('It was replaced', changedSchema),
+        201: answer('It is stored', changedSchema),
       },
       creates: true,
       versioned: true,
@@ -85,7 +98,8 @@ export const secretRoutes: readonly Route[] = [
       if (origins?.ok === false) return invalid([origins.problem])
       const put = await object.putSecret(tenant, name, String(value), by, origins?.origins ?? null)
       if (put.kind !== 'done') return refusal(put)
-      return tagged({ ...shown(put.now), ...toldOf(put) }, put.now.tag, put.created ? 201 : 200)
+      const now = { ...shown(put.now), warnings: tenantWarnings(put, tenant), ...toldOf(put) }
+      return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
   route(

@@ -1,4 +1,5 @@
 /** The administration API's upstream servers: what is registered, how they stand, and drift accepted. */
+
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
 import { parseExact } from '../base/exact-json.ts'
@@ -6,13 +7,14 @@ import { hopsOnward } from '../base/hops.ts'
 import { isObject } from '../base/json.ts'
 import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../contract/server-document.ts'
 import type { Catalogue, ServerStatus, ServerView } from '../contract/tenant.ts'
+import { removedServerWarnings } from '../contract/warnings.ts'
 import { type Scanned, scanServer } from '../forward/scan.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { exposedName, isServerName } from '../names/tools.ts'
 import { object } from '../policy/fragments.ts'
 import { annotationClass, annotationClasses } from '../upstream/annotation-class.ts'
 import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
-import { at, invalid, newTenant, notFound, page, refusal, removal, tagged, toldOf } from './answers.ts'
+import { at, invalid, notFound, page, refusal, removal, tagged, tenantWarnings, toldOf } from './answers.ts'
 import type { Who } from './context.ts'
 import { ownAddressProblem } from './own-address.ts'
 import {
@@ -36,7 +38,15 @@ const shownSchema = serverSchema.extend({
   created_at: z.string(),
   updated_at: z.string(),
 })
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...toldMembers })
+const changedSchema = shownSchema.extend({
+  scans: z
+    .boolean()
+    .describe(
+      'It is being asked for its tools, which are not known: `last_scan` of its status says how that ended',
+    ),
+  warnings: z.array(z.string()),
+  ...toldMembers,
+})
 const time = z.string().nullable()
 const statusSchema = z.object({
   name: z.string(),
@@ -49,6 +59,12 @@ const statusSchema = z.object({
   successes: z.int(),
   failures: z.int(),
   last_failure: z.object({ at: z.string(), kind: z.string(), message: z.string() }).nullable(),
+  last_scan: z
+    .object({ at: z.string(), ok: z.boolean(), problem: z.string().nullable() })
+    .nullable()
+    .describe(
+      'null: none has ended since the server was registered, moved, or replaced while its tools were not known',
+    ),
   breaker: z.enum(['closed', 'open', 'half_open']),
   tools: z.int(),
   catalogue_at: time,
@@ -80,6 +96,20 @@ const toolSchema = z.object({
   title: z.string().nullable(),
   annotations: z.record(z.string(), z.unknown()),
   drifted: z.boolean().describe('It is something else than what is pinned'),
+})
+const usesSchema = z.object({
+  grants: z.array(z.string()).readonly().describe('Grants that name it in `servers`'),
+  every: z.array(z.string()).readonly().describe('Grants that reach every server, and so this one'),
+  policies: z
+    .array(
+      z.object({
+        name: z.string(),
+        tools: z.array(z.string()).readonly(),
+        reads: z.array(z.string()).readonly().describe('Keys of resources and prompts'),
+      }),
+    )
+    .readonly()
+    .describe('Policies in force that name it'),
 })
 const acceptedSchema = z.object({ accepted: z.array(z.string()), ...toldMembers })
 
@@ -133,6 +163,19 @@ export const serverRoutes: readonly Route[] = [
   route(
     {
       method: 'GET',
+      path: `${PATH}/:name/uses`,
+      role: 'viewer',
+      summary: 'What names an upstream server, and so changes with its removal',
+      answers: { 200: answer('Grants and policies', usesSchema) },
+    },
+    async ({ object, params }) => {
+      const uses = await object.serverUses(params.name)
+      return uses === null ? notFound('server') : Response.json(uses satisfies z.output<typeof usesSchema>)
+    },
+  ),
+  route(
+    {
+      method: 'GET',
       path: `${PATH}/:name/tools`,
       role: 'viewer',
       summary: 'The tools of an upstream server, as they were last listed; asks the server nothing',
@@ -164,7 +207,12 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Registers an upstream server or replaces it',
-      query: object({ scan: z.enum(['true', 'false']).default('true') }),
+      query: object({
+        scan: z
+          .enum(['true', 'false'])
+          .default('true')
+          .describe('false: it is not asked for its tools, though they are not known'),
+      }),
       body: uncheckedBody(serverSchema),
       creates: true,
       versioned: true,
@@ -191,10 +239,11 @@ export const serverRoutes: readonly Route[] = [
       const put = await object.putServer(tenant, name, checked.document, by)
       if (put.kind !== 'done') return refusal(put)
       // Behind the answer, so that tools are pinned as they are now and not as an agent first finds them.
-      if (put.created && checked.document.enabled && query.scan !== 'false')
-        call.c.executionCtx.waitUntil(scan(call, name))
-      const warnings = [...newTenant(put, tenant), ...warningsOf(checked.document)]
-      const now = { ...shown(put.now), warnings, ...toldOf(put) }
+      const isUnknown = put.now.status.catalogueAtMs === null
+      const scans = isUnknown && checked.document.enabled && query.scan !== 'false'
+      if (scans) call.c.executionCtx.waitUntil(scan(call, name))
+      const warnings = [...tenantWarnings(put, tenant), ...warningsOf(checked.document)]
+      const now = { ...shown(put.now), scans, warnings, ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -204,10 +253,16 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'Forgets an upstream server, its pins included',
+      description:
+        'It is taken from the grants that name it; policies go on naming it. `warnings` says which (before: `/uses`).',
       versioned: true,
       answers: removed,
     },
-    async ({ object, params, by }) => removal(await object.deleteServer(params.name, by), 'server'),
+    async ({ object, params, by }) => {
+      const removed = await object.deleteServer(params.name, by)
+      const uses = removed.uses ?? null
+      return removal(removed, 'server', uses === null ? [] : removedServerWarnings(uses))
+    },
   ),
   route(
     {
@@ -334,6 +389,7 @@ function standing({ name, document, status }: ServerView) {
     successes: status.successes,
     failures: status.failures,
     last_failure: lastFailure(status),
+    last_scan: lastScan(status),
     breaker: status.breaker,
     tools: status.tools,
     catalogue_at: at(status.catalogueAtMs),
@@ -347,6 +403,12 @@ function standing({ name, document, status }: ServerView) {
     flags: status.flags,
     names: { renamed: status.renamed, left_out: status.leftOut },
   }
+}
+
+function lastScan({ lastScan }: ServerStatus) {
+  if (lastScan === null) return null
+  const { atMs, problem } = lastScan
+  return { at: at(atMs), ok: problem === null, problem }
 }
 
 function lastFailure({ lastFailure }: ServerStatus) {

@@ -1,16 +1,18 @@
 /** The administration API of a tenant itself: its settings. */
+
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
 import { isDemo } from '../base/local-switches.ts'
 import { type TenantDocument, tenantDocument } from '../contract/config.ts'
 import type { DeletionView, TenantView } from '../contract/tenant.ts'
+import { withoutEffect } from '../contract/without-effect.ts'
 import { demoDocument } from '../demo/demo.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../servers/session/addresses.ts'
-import { at, demoKeeps, invalid, refusal, tagged, toldOf } from './answers.ts'
+import { at, demoKeeps, invalid, refusal, tagged, tenantWarnings, toldOf } from './answers.ts'
+import { deploymentOf } from './deployment.ts'
 import { answer, type Call, jsonBody, type Route, route, toldMembers } from './route.ts'
-import { withoutEffect } from './without-effect.ts'
 
 const PATH = '/api/v1/tenants/:tenant'
 /** As long as the outbox itself would try. */
@@ -72,14 +74,15 @@ export const tenantRoutes: readonly Route[] = [
     async (call) => {
       const { env, object, tenant, by } = call
       const { document, isSaid } = writtenOf(call)
-      const inVain = withoutEffect(env, document)
+      const inVain = withoutEffect(deploymentOf(env), document)
       if (inVain.length > 0) return invalid(inVain)
       const addresses = await checkIdentityAddresses(document, env)
       if (addresses.kind === 'unknown') return problem(503, 'Resolver unavailable', addresses.problem)
       if (addresses.kind === 'refused') return invalid([addresses.problem])
       const put = await object.putTenant(tenant, JSON.stringify(document), by, isSaid)
       if (put.kind !== 'done') return refusal(put)
-      const warnings = isSaid ? [DEMO_GOES_BY] : demoKeeps(call, 'settings')
+      const demo = isSaid ? [DEMO_GOES_BY] : demoKeeps(call, 'settings')
+      const warnings = [...tenantWarnings(put, tenant), ...demo]
       const now = { ...shown(tenant, put.now), warnings, ...toldOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },

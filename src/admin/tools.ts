@@ -1,7 +1,9 @@
 /** The administration API's tools: everything that a policy of the tenant can name, as far as it is known. */
+
 import * as z from 'zod/v4'
+import type { Env } from '../contract/env.ts'
 import type { ToolSchemas } from '../contract/tenant.ts'
-import { isDeployedName } from '../deployment/native-servers.ts'
+import { whyOff } from '../deployment/native-servers.ts'
 import { aliasOf } from '../forward/alias.ts'
 import { exposedName } from '../names/tools.ts'
 import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
@@ -10,6 +12,12 @@ import { answer, type Route, route } from './route.ts'
 
 const serverSchema = z.object({
   name: z.string(),
+  off: z
+    .string()
+    .nullable()
+    .describe(
+      'Why the deployment does not have this native server, whose names are reserved all the same; null: it has',
+    ),
   native: z.boolean().describe('It is the gateway’s own: policies name its tools by their names alone'),
   tools: z
     .array(
@@ -38,11 +46,11 @@ export const toolRoutes: readonly Route[] = [
       },
     },
     async ({ object, env }) => {
-      const all = serverTools(await object.toolSchemas())
-      const there = all.filter(({ name, isNative }) => !isNative || isDeployedName(env, name))
-      const servers = there.map(({ name, isNative, tools }) => ({
+      const all = serverTools(await object.toolSchemas(), env)
+      const servers = all.map(({ name, isNative, off = null, tools }) => ({
         name,
         native: isNative,
+        off,
         tools:
           tools?.map(({ names, shownAs, schema }) => ({
             names: [...names],
@@ -56,11 +64,11 @@ export const toolRoutes: readonly Route[] = [
 ]
 
 /** The tools that a policy of the tenant can name: native tools, and upstream ones under both of their names. */
-export function knownTools(schemas: ToolSchemas) {
-  return toolsOf(serverTools(schemas))
+export function knownTools(schemas: ToolSchemas, env: Env) {
+  return toolsOf(serverTools(schemas, env))
 }
 
-function serverTools({ toolsJson, servers }: ToolSchemas): ServerTools[] {
+function serverTools({ toolsJson, servers }: ToolSchemas, env: Env): ServerTools[] {
   const tools = new Map<string, KnownTool[]>(servers.map(({ name }) => [name, []]))
   const renamed = new Map(servers.map((it) => [it.name, it.renamed]))
   for (const [server, tool, schema] of JSON.parse(toolsJson) as [string, string, unknown][]) {
@@ -77,6 +85,7 @@ function serverTools({ toolsJson, servers }: ToolSchemas): ServerTools[] {
     ...nativeTools().map(({ server, tools: own }) => ({
       name: server,
       isNative: true,
+      off: whyOff(env, server),
       tools: own.map(({ name, inputSchema }) => ({ names: [name], shownAs: null, schema: inputSchema })),
     })),
     ...servers.map(({ name, isListed }) => ({

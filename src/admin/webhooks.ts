@@ -8,7 +8,17 @@ import { whyOff } from '../deployment/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
 import { webhookSecret } from '../webhooks/signature.ts'
-import { at, invalid, nameProblem, newTenant, notFound, page, refusal, removal, tagged } from './answers.ts'
+import {
+  at,
+  invalid,
+  nameProblem,
+  notFound,
+  page,
+  refusal,
+  removal,
+  tagged,
+  tenantWarnings,
+} from './answers.ts'
 import type { Who } from './context.ts'
 import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { may } from './who.ts'
@@ -113,7 +123,7 @@ export const webhookRoutes: readonly Route[] = [
       const document = { url: url.href, events: [...new Set(body.events)].sort(), enabled: body.enabled }
       const put = await object.putWebhook(tenant, name, document, secret, by)
       if (put.kind !== 'done') return refusal(put)
-      const warnings = newTenant(put, tenant)
+      const warnings = tenantWarnings(put, tenant)
       if (url.protocol === 'http:') warnings.push('Messages are sent to this webhook unencrypted.')
       const off = whyOff(env, 'legiti')
       // A webhook for every event asks for those that there are.
@@ -139,7 +149,9 @@ export const webhookRoutes: readonly Route[] = [
           overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(OVERLAP),
         }),
       ),
-      answers: { 201: answer('The webhook with its new secret', shownSchema.extend({ secret: z.string() })) },
+      answers: {
+        201: answer('The webhook with its new secret', changedSchema.extend({ secret: z.string() })),
+      },
       creates: true,
       versioned: true,
     },
@@ -148,7 +160,8 @@ export const webhookRoutes: readonly Route[] = [
       const put = await object.rotateWebhook(tenant, name, secret, body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('webhook')
       if (put.kind !== 'done') return refusal(put)
-      return tagged({ ...shown(put.now, who), secret }, put.now.tag, 201)
+      const now = { ...shown(put.now, who), warnings: tenantWarnings(put, tenant) }
+      return tagged({ ...now, secret }, put.now.tag, 201)
     },
   ),
   route(

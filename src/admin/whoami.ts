@@ -1,7 +1,9 @@
 /** The administration API's answer to whoever holds a token: who the gateway takes them for. */
+
 import * as z from 'zod/v4'
 import { identity } from '../base/version.ts'
 import { roles } from '../contract/roles.ts'
+import { deploymentOf } from './deployment.ts'
 import { answer, type Route, route } from './route.ts'
 
 const whoamiSchema = z.object({
@@ -11,6 +13,16 @@ const whoamiSchema = z.object({
   email: z.string().nullable().describe('The address by which Cloudflare Access knows the person, if any'),
   tenant: z.string(),
   version: z.string().describe('The gateway’s version'),
+  deployment: z
+    .object({
+      encryption_keys: z
+        .boolean()
+        .describe(
+          'Without ENCRYPTION_KEYS there is no Idempotency-Key, webhook, secret or header of a server',
+        ),
+      audit_database: z.boolean().describe('Without AUDIT_DB rows stay for 30 days'),
+    })
+    .describe('What this deployment is set up with, for whoever plans a change'),
 })
 
 export const whoamiRoutes: readonly Route[] = [
@@ -22,7 +34,7 @@ export const whoamiRoutes: readonly Route[] = [
       summary: 'The owner of the token, and what they may do here',
       answers: { 200: answer('The caller', whoamiSchema) },
     },
-    ({ who, tenant }) => {
+    ({ who, tenant, env }) => {
       const person = who.kind === 'root' ? null : who
       const said: z.output<typeof whoamiSchema> = {
         kind: who.kind,
@@ -31,6 +43,7 @@ export const whoamiRoutes: readonly Route[] = [
         email: person?.email ?? null,
         tenant,
         version: identity.version,
+        deployment: deploymentOf(env),
       }
       return Response.json(said)
     },

@@ -5,12 +5,14 @@ import type { AccessApplication } from './config.ts'
 import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
 import type { ServerDocument } from './server-document.ts'
 import type {
+  ApprovalsLeft,
   By,
   Catalogue,
   Change,
   DeletionView,
   GrantDocument,
   GrantView,
+  LeftAdmins,
   ObservedListing,
   Page,
   PersonDocument,
@@ -23,6 +25,7 @@ import type {
   Repeat,
   Resealed,
   SecretView,
+  ServerUses,
   ServerView,
   TenantView,
   Told,
@@ -59,9 +62,14 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** Who has this e-mail address, in lower case. */
   personByEmail(email: string): Promise<PersonView | null>
 
-  putPerson(tenant: string, name: string, document: PersonDocument, by: By): Promise<Change<PersonView>>
+  putPerson(
+    tenant: string,
+    name: string,
+    document: PersonDocument,
+    by: By,
+  ): Promise<Change<PersonView> & LeftAdmins>
 
-  deletePerson(name: string, by: By): Promise<Removal>
+  deletePerson(name: string, by: By): Promise<Removal & LeftAdmins>
 
   addPersonToken(
     name: string,
@@ -71,7 +79,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     by: By,
   ): Promise<Change<PersonView> | null>
 
-  revokePersonTokens(name: string, by: By): Promise<Removal>
+  revokePersonTokens(name: string, by: By): Promise<Removal & LeftAdmins>
 
   secrets(page: Page): Promise<readonly SecretView[]>
 
@@ -115,7 +123,11 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
 
   putServer(tenant: string, name: string, document: ServerDocument, by: By): Promise<Change<ServerView>>
 
-  deleteServer(name: string, by: By): Promise<Removal>
+  /** The grants and policies that name a server; null: there is no such server. */
+  serverUses(name: string): Promise<ServerUses | null>
+
+  /** `uses`: what named it until then. */
+  deleteServer(name: string, by: By): Promise<Removal & { readonly uses?: ServerUses | null }>
 
   accept(
     server: string,
@@ -147,6 +159,11 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
 
   grant(name: string): Promise<GrantView | null>
 
+  /** The grants that are under a policy, each with the native servers that it has. */
+  grantsUnder(
+    policy: string,
+  ): Promise<readonly { readonly name: string; readonly natives: readonly string[] }[]>
+
   /** Names of grants from `from` on, in order. */
   grantNames(from: string, most: number): Promise<readonly string[]>
 
@@ -163,9 +180,9 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     secretHash: Uint8Array,
     overlapMs: number,
     by: By,
-  ): Promise<Change<GrantView> | null>
+  ): Promise<(Change<GrantView> & { readonly approvals?: ApprovalsLeft }) | null>
 
-  deleteGrant(name: string, by: By): Promise<Removal>
+  deleteGrant(name: string, by: By): Promise<Removal & { readonly approvals?: ApprovalsLeft }>
 
   /** A round of telling: those that are due, as many as one invocation may. Answers whether more are. */
   tellDue(untilMs: number): Promise<boolean>

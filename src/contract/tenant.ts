@@ -41,6 +41,8 @@ export type Change<T> =
       readonly created: boolean
       /** The tenant was made first, which nobody has asked for by name. */
       readonly madeTenant: boolean
+      /** The tenant's agents are refused, whatever was changed. */
+      readonly isSuspended: boolean
       /** What is there now. */
       readonly now: T
     } & Told)
@@ -56,6 +58,36 @@ export interface RefusedChange {
 }
 
 export type Removal = ({ readonly kind: 'removed' } & Told) | { readonly kind: 'absent' } | RefusedChange
+
+/** The administrators that a change of people leaves. */
+export interface LeftAdmins {
+  /** Nobody is admin any more. Absent while an object of an earlier version answers. */
+  readonly leavesNoAdmin?: boolean
+  /** No admin has a token any more. */
+  readonly leavesNoAdminToken?: boolean
+}
+
+/** The grants and policies that name a server. */
+export interface ServerUses {
+  /** Grants that name it in their servers. */
+  readonly grants: readonly string[]
+  /** Grants that reach every server, and so this one. */
+  readonly every: readonly string[]
+  /** Policies in force that name it, each with the tools, and with the keys of resources and prompts. */
+  readonly policies: readonly {
+    readonly name: string
+    readonly tools: readonly string[]
+    readonly reads: readonly string[]
+  }[]
+}
+
+/** The approvals of a grant after a change of it, as far as its principal has told. */
+export interface ApprovalsLeft {
+  /** Calls that waited for a person, or were approved and not made, and that nobody can approve or make any more. */
+  readonly closed: number
+  /** Calls that wait still, or are approved still. */
+  readonly open: number
+}
 
 export interface TenantView {
   readonly tag: string
@@ -133,6 +165,8 @@ export interface ServerStatus {
     readonly kind: UpstreamFailure
     readonly message: string
   } | null
+  /** Null: none has ended since the server was registered, moved, or replaced while its tools were not known. */
+  readonly lastScan: { readonly atMs: number; readonly problem: string | null } | null
   readonly breaker: 'closed' | 'open' | 'half_open'
   readonly tools: number
   readonly catalogueAtMs: number | null

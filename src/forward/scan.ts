@@ -1,6 +1,8 @@
 /** Lists a server's tools when no client asks: its eras are found out, and its tools pinned, before an agent is there. */
+
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
+import { errorName, log } from '../base/log.ts'
 import { envelopeOf, STATELESS_VERSION } from '../base/revisions.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { tenantObject } from '../contract/objects.ts'
@@ -12,9 +14,10 @@ import { declaredOf, erasOf, learnEras, report } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
-import { describe, problemOf } from '../upstream/problem.ts'
+import { problemOf } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
+import { failedScan } from '../upstream/scan-words.ts'
 import { announce, closeSession, gatewayProfile, openSession } from '../upstream/session.ts'
 import { learnOtherEra, verdictOf } from '../upstream/session-era.ts'
 import { compareWithPins } from './pinning.ts'
@@ -47,15 +50,24 @@ export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Prom
   const link = await linkTo(env, tenant, config, waitUntil, hops)
   const problem = 'failure' in link ? link : await scan(link)
   await Promise.all(told)
-  return typeof problem === 'number'
-    ? { ok: true, tools: problem }
-    : { ok: false, problem: inWords(config.name, problem) }
+  const scanned: Scanned =
+    typeof problem === 'number'
+      ? { ok: true, tools: problem }
+      : { ok: false, problem: failedScan(config.name, problem) }
+  await keep(given, scanned)
+  return scanned
 }
 
-/** For the administrator, who is told the server's own words, too. */
-function inWords(server: string, problem: UpstreamProblem): string {
-  const text = describe(server, problem, 'The listing')
-  return problem.detail === undefined ? text : `${text} It says: ${problem.detail}`
+/** In the server's status, for whoever looks later: a scan goes on behind an answer, too. */
+async function keep({ env, tenant, config }: Omit<UpstreamLink, 'credentials'>, scanned: Scanned) {
+  const { incarnation, url, name } = config
+  const atMs = Date.now()
+  const scan = { atMs, url, problem: scanned.ok ? null : scanned.problem }
+  try {
+    await tenantObject(env, tenant).report(name, { atMs, incarnation, scan })
+  } catch (error) {
+    log('warn', 'upstream.scan_not_kept', { tenant, server: name, error: errorName(error) })
+  }
 }
 
 /** How many tools there are, or what went wrong. */

@@ -12,6 +12,8 @@ export interface ServerTools {
   readonly isNative: boolean
   /** Null: they are not known. */
   readonly tools: readonly KnownTool[] | null
+  /** The reason why the deployment does not have it, though its names are reserved; null or absent: it has. */
+  readonly off?: string | null
 }
 
 /** One tool. */
@@ -31,6 +33,8 @@ export interface KnownTools {
   readonly shown: ReadonlyMap<string, string>
   /** Upstream servers, and whether their tools are known. Null: it is a list of tools, and no server is known. */
   readonly servers: ReadonlyMap<string, boolean> | null
+  /** By tool: the server that has it and that the deployment does not have, and why. */
+  readonly off?: ReadonlyMap<string, { readonly server: string; readonly why: string }>
 }
 
 /** Nothing is known, so no name is warned of. */
@@ -51,7 +55,13 @@ export function toolsOf(servers: readonly ServerTools[]): KnownTools {
     if (shownAs !== null) shown.set(shownAs, names[0] ?? shownAs)
   }
   const upstream = servers.filter(({ isNative }) => !isNative)
-  return { schemas, shown, servers: new Map(upstream.map(({ name, tools }) => [name, tools !== null])) }
+  const off = servers.flatMap(({ name: server, off: why = null, tools }) =>
+    why === null
+      ? []
+      : (tools ?? []).flatMap(({ names }) => names.map((it) => [it, { server, why }] as const)),
+  )
+  const known = new Map(upstream.map(({ name, tools }) => [name, tools !== null]))
+  return { schemas, shown, servers: known, off: new Map(off) }
 }
 
 /** The result of checking a name. */

@@ -11,7 +11,7 @@ import { type HostedDocument, hostedDocument, hostedTool } from './hosted.ts'
 import { problemsOf } from './issues.ts'
 import { type KnownTools, nothingKnown } from './known-tools.ts'
 import type { Policy } from './model.ts'
-import { type Unchecked, uncheckedOf } from './name-warnings.ts'
+import { type OffNames, offNamesOf, type Unchecked, uncheckedOf } from './name-warnings.ts'
 import { describeValue, type Problem, pointer } from './problem.ts'
 import { type RuleDocument, ruleDocument, ruleTool } from './rules.ts'
 import { type ShortDocument, shortDocument, shortTool, translateShort } from './short.ts'
@@ -31,6 +31,8 @@ export type Loaded =
       readonly warnings: readonly Problem[]
       /** Names that nobody could check, since the tools of a server are not known. */
       readonly unchecked: readonly Unchecked[]
+      /** Names of tools that the deployment does not have. */
+      readonly off: readonly OffNames[]
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
@@ -60,7 +62,7 @@ export function loadPolicy(document: unknown, known: KnownTools = nothingKnown):
   if (all.length > 0) return { ok: false, problems: all }
   const { hosted } = translation
   const said = { warnings: warningsOf(translation, known), unchecked: uncheckedOf(hosted, known) }
-  return { ok: true, policy, dialect, hosted, ...said }
+  return { ok: true, policy, dialect, hosted, ...said, off: offNamesOf(hosted, known) }
 }
 
 /** Loads text, or UTF-8 bytes: JSON or YAML 1.2. Problems and warnings say line and column. Never throws. */

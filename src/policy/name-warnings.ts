@@ -13,6 +13,13 @@ export interface Unchecked {
   readonly names: readonly string[]
 }
 
+/** Names of tools whose server the deployment does not have: they are right, and come to nothing. */
+export interface OffNames {
+  readonly server: string
+  readonly why: string
+  readonly names: readonly string[]
+}
+
 /** The warning about a tool's name; null if the name is right, or could not be checked. */
 export function nameWarning(known: KnownTools, name: string, place: string): Problem | null {
   const standing = standingOf(known, name)
@@ -80,6 +87,20 @@ export function uncheckedOf(hosted: HostedDocument, known: KnownTools): Unchecke
   return [...found.values()].map(({ servers, names }) => ({ servers, names: [...names] }))
 }
 
+/** The names of tools that the deployment does not have, by their server. */
+export function offNamesOf(hosted: HostedDocument, { off }: KnownTools): OffNames[] {
+  const named = new Set([...Object.keys(hosted.tools ?? {}), ...(hosted.hide ?? [])])
+  const found = new Map<string, { server: string; why: string; names: string[] }>()
+  for (const name of named) {
+    const it = off?.get(name)
+    if (it === undefined) continue
+    const before = found.get(it.server) ?? { ...it, names: [] }
+    found.set(it.server, before)
+    before.names.push(name)
+  }
+  return [...found.values()]
+}
+
 /** Everything, a pattern or a URI: of these something else is said. */
 export function isNoName(name: string): boolean {
   return name.includes('*') || name.includes('://')
@@ -92,4 +113,12 @@ export function describeUnchecked({ servers, names }: Unchecked): string {
   const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : ''
   const these = names.slice(0, MOST_NAMED).join(', ')
   return `The tools of ${servers.join(', ')} are not known yet, so these names were not checked: ${these}${more}.`
+}
+
+/** One line for people. */
+export function describeOff({ server, why, names }: OffNames): string {
+  return (
+    `The policy names tools of the native server "${server}", which this deployment does not have (${why}): ${names.join(', ')}. ` +
+    'What it says of them has no effect.'
+  )
 }

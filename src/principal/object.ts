@@ -253,6 +253,8 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       this.#alarm.by(nowMs + DRAIN_GRACE_MS)
     })
     if (before === null) return
+    // The tenant's list must show the approvals as closed when the person who replaced the token gets the answer.
+    await this.#errands.tellTenant()
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
     // Whose their requests are depends on it.
@@ -261,8 +263,10 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
 
   async revoke(): Promise<boolean> {
     const revoked = await revokeGrant(this.#state)
-    if (revoked) closeAllFeeds(this.ctx)
-    return revoked
+    if (!revoked) return false
+    closeAllFeeds(this.ctx)
+    await this.#errands.tellTenant()
+    return true
   }
 
   async sessions(account: string | null, after: number, most: number): Promise<SessionPage | null> {

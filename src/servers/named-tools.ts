@@ -1,22 +1,10 @@
 /** Native tools that a policy names in vain. */
+
 import type { Env } from '../contract/env.ts'
 import { whyOff } from '../deployment/native-servers.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import type { Policy } from '../policy/model.ts'
-import { findTool } from './catalogue.ts'
-
-/** A warning for each native server that the deployment does not have and the policy names tools of. */
-export function offWarnings(env: Env, policy: Policy): string[] {
-  return nativeServerNames.flatMap((server) => {
-    const why = whyOff(env, server)
-    const named = why === null ? [] : namedToolsOf(server, policy)
-    if (named.length === 0) return []
-    return [
-      `The policy names tools of the native server "${server}", which this deployment does not have (${why}): ${named.join(', ')}. ` +
-        'What it says of them has no effect.',
-    ]
-  })
-}
+import { findTool, nativeTools } from './catalogue.ts'
 
 /** A warning for each native server that the policy names tools of and its grant does not have, though the deployment has. */
 export function missedWarnings(
@@ -38,4 +26,11 @@ export function missedWarnings(
 function namedToolsOf(server: NativeServerName, { tools, hidden }: Policy): string[] {
   const reach = new Set([server])
   return [...new Set([...tools.keys(), ...hidden])].filter((name) => findTool(name, reach) !== null)
+}
+
+/** The names of all tools of these native servers, of those that the deployment has. */
+export function deployedTools(env: Env, natives: readonly NativeServerName[]) {
+  return nativeTools()
+    .filter(({ server }) => natives.includes(server) && whyOff(env, server) === null)
+    .map(({ server, tools }) => ({ name: server, tools: tools.map(({ name }) => name) }))
 }

@@ -5,6 +5,7 @@ import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from '
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from '../contract/audit-logs.ts'
 import type { AccessApplication } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
+import { nativesOf } from '../contract/grant-document.ts'
 import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
 import type { ServerDocument } from '../contract/server-document.ts'
 import type {
@@ -21,6 +22,7 @@ import type {
   PolicyView,
   Repeat,
   SecretView,
+  ServerUses,
   ServerView,
   TenantView,
   ToolSchemas,
@@ -48,6 +50,7 @@ import { pinnedOfDrifted } from './tables/pins.ts'
 import * as policies from './tables/policies.ts'
 import { answerRepeat, claimRepeat, forgetRepeat } from './tables/repeats.ts'
 import * as secrets from './tables/secrets.ts'
+import { usesOfServer } from './tables/server-uses.ts'
 import * as servers from './tables/servers.ts'
 import { readTenant } from './tables/settings.ts'
 import { toolSchemas } from './tables/tool-schemas.ts'
@@ -210,6 +213,13 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => servers.viewServer(sql, name), null)
   }
 
+  async serverUses(name: string): Promise<ServerUses | null> {
+    return this.#tenancy.read(
+      (sql) => (servers.readServer(sql, name) === null ? null : usesOfServer(sql, name)),
+      null,
+    )
+  }
+
   async putServer(tenant: string, name: string, document: ServerDocument, by: By) {
     return serverChanges.putServer(this.#tenancy, tenant, name, document, by)
   }
@@ -256,6 +266,19 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
 
   async grant(name: string): Promise<GrantView | null> {
     return this.#tenancy.read((sql) => grants.viewGrant(sql, name), null)
+  }
+
+  async grantsUnder(
+    policy: string,
+  ): Promise<readonly { readonly name: string; readonly natives: readonly string[] }[]> {
+    return this.#tenancy.read(
+      (sql) =>
+        grants.grantsUnderPolicy(sql, policy).flatMap((name) => {
+          const grant = grants.viewGrant(sql, name)
+          return grant === null ? [] : [{ name, natives: nativesOf(grant) }]
+        }),
+      [],
+    )
   }
 
   async grantNames(from: string, most: number): Promise<readonly string[]> {

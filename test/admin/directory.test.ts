@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { api } from '../../src/admin/api.ts'
 import { TenantDirectory } from '../../src/tenant/directory-object.ts'
 import { admin, makeGrant, ROOT, remains, tenantObject, tenantRows } from '../support/admin.ts'
 import { behave, connect, fresh, send } from '../support/gateway.ts'
@@ -41,15 +42,24 @@ describe('the list of tenants', () => {
   })
 
   const server = { url: 'https://crm.example.com/mcp' }
-  test.each([
+  const makers: [string, object][] = [
     ['policies/main', { version: '1', default: 'deny' }],
     ['servers/crm', server],
     ['grants/bot', {}],
     ['webhooks/ops', { url: 'https://ops.example.com/', events: ['tool.drift'] }],
     ['people/ana', { role: 'admin' }],
     ['secrets/crm', { value: 'k-123', origins: ['https://crm.example.com'] }],
-  ])(
-    'has a tenant that a PUT of %s made: it is on record, and said where there are warnings',
+  ]
+
+  test('is made by a PUT of each kind of thing, and all of them are tried here', () => {
+    const kinds = api.flatMap(({ method, path }) =>
+      method === 'PUT' ? (/:tenant\/([a-z]+)\/:\w+$/.exec(path)?.[1] ?? []) : [],
+    )
+    expect(makers.map(([path]) => path.split('/')[0]).toSorted()).toEqual(kinds.toSorted())
+  })
+
+  test.each(makers)(
+    'has a tenant that a PUT of %s made: it is on record, and the answer says so',
     async (path, body) => {
       const records = () =>
         tenantRows<{ actor: string; action: string; detail: string }>(
@@ -65,12 +75,11 @@ describe('the list of tenants', () => {
         detail: '{"changed":"","reason":"why"}',
       })
       expect(others).toHaveLength(1)
-      const warnings = (made.body?.warnings ?? null) as string[] | null
       const says = 'The tenant typo was made: there was none of that name.'
-      if (!/people|secrets/.test(path)) expect(warnings).toContain(says)
+      expect(made.body?.warnings).toContain(says)
       const again = await admin('PUT', `typo/${path}`, body)
       expect(again.status).toBe(200)
-      expect(again.body?.warnings ?? []).not.toContain(says)
+      expect(again.body?.warnings).not.toContain(says)
       expect((await records()).filter(({ action }) => action === 'tenant.create')).toHaveLength(1)
       expect((await admin('PUT', 'typo', {})).body?.warnings).toEqual([])
     },

@@ -139,7 +139,12 @@ describe('a grant', () => {
   test('is revoked by DELETE; made again it has another token', async () => {
     const token = await makeGrant('acme', 'bot')
     expect(await opens(token)).toBe(true)
-    expect((await admin('DELETE', 'acme/grants/bot')).body).toEqual({ deleted: true, told: 1, pending: 0 })
+    expect((await admin('DELETE', 'acme/grants/bot')).body).toEqual({
+      deleted: true,
+      warnings: [],
+      told: 1,
+      pending: 0,
+    })
     expect(await opens(token)).toBe(false)
     expect((await admin('GET', 'acme/grants/bot')).status).toBe(404)
     expect((await admin('DELETE', 'acme/grants/bot')).status).toBe(404)
@@ -336,7 +341,12 @@ describe('a principal that cannot be told', () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const token = await makeGrant('acme', 'bot')
     await cutOff(true)
-    expect((await admin('DELETE', 'acme/grants/bot')).body).toEqual({ deleted: true, told: 0, pending: 1 })
+    expect((await admin('DELETE', 'acme/grants/bot')).body).toEqual({
+      deleted: true,
+      warnings: [],
+      told: 0,
+      pending: 1,
+    })
     expect((await admin('GET', 'acme/grants/bot')).status).toBe(404)
     expect(await opens(token)).toBe(true)
     await cutOff(false)

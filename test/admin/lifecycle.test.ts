@@ -67,6 +67,27 @@ describe('suspension', () => {
     expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('is suspended')])
   })
 
+  test.each([
+    ['PUT', 'acme', {}],
+    ['PUT', 'acme/people/ana', { role: 'admin' }],
+    ['POST', 'acme/people/ana/token', {}],
+    ['PUT', 'acme/secrets/crm', { value: 'k-123', origins: ['https://crm.example.com'] }],
+    ['PUT', 'acme/servers/crm', { url: 'https://crm.example.com/mcp' }],
+    ['PUT', 'acme/policies/bot', { version: '1', default: 'deny' }],
+    ['POST', 'acme/policies/bot/rollback', { version: 1 }],
+    ['PUT', 'acme/grants/bot', { policy: 'bot' }],
+    ['POST', 'acme/grants/bot/rotate', {}],
+    ['PUT', 'acme/webhooks/ops', { url: 'https://ops.example.com/', events: ['tool.drift'] }],
+  ])('is said by %s %s, which helps no agent meanwhile', async (method, path, body) => {
+    await makeGrant('acme', 'bot')
+    await admin('PUT', 'acme/people/ana', { role: 'admin' })
+    const says = expect.stringContaining('The tenant acme is suspended: its agents are refused until')
+    await admin('POST', 'acme/suspend')
+    expect((await admin(method, path, body)).body?.warnings).toContainEqual(says)
+    await admin('POST', 'acme/resume')
+    expect((await admin(method, path, body)).body?.warnings).not.toContainEqual(says)
+  })
+
   test('of a tenant that is not there is none', async () => {
     expect((await admin('POST', 'ghost/suspend')).status).toBe(404)
     expect(await remains(tenantObject('ghost'))).toEqual(NOTHING)

@@ -16,6 +16,59 @@ afterEach(() => {
 
 const ALLOW = { version: '1', default: 'allow' }
 
+describe('the last admin', () => {
+  const NOBODY = 'Nobody is admin of the tenant acme any more: the root token alone administers it.'
+  const refusal = expect.stringContaining(
+    'found ana, the last admin of the tenant; allowed: to make somebody else',
+  )
+  const ask = (method: string, path: string, body: unknown, token?: string) =>
+    admin(method, `acme/people/${path}`, body, token)
+
+  test('cannot be taken from a team by the team, by removal or by another role', async () => {
+    const ana = await makePerson('acme', 'ana', 'admin')
+    await ask('PUT', 'bea', { role: 'policy_manager' })
+    for (const answer of [
+      await ask('DELETE', 'ana', undefined, ana),
+      await ask('PUT', 'ana', { role: 'viewer' }, ana),
+    ])
+      expect([answer.status, answer.body?.problems]).toEqual([409, [refusal]])
+    expect((await ask('GET', 'ana', undefined, ana)).body).toMatchObject({ role: 'admin' })
+    // Whatever else is changed of them is no matter.
+    expect((await ask('PUT', 'ana', { role: 'admin' }, ana)).status).toBe(200)
+    expect((await ask('PUT', 'bea', { role: 'admin' }, ana)).body?.warnings).toEqual([])
+    expect((await ask('PUT', 'ana', { role: 'viewer' }, ana)).body?.warnings).toEqual([])
+  })
+
+  test.each([2, 3])('is left of %i who remove one another at once', async (count) => {
+    const names = ['ana', 'bea', 'cleo'].slice(0, count)
+    const tokens = await Promise.all(names.map((name) => makePerson('acme', name, 'admin')))
+    const answers = await Promise.all(
+      names.map((_, i) => ask('DELETE', names[(i + 1) % count] ?? '', undefined, tokens[i])),
+    )
+    expect(answers.filter(({ status }) => status === 200).length).toBeLessThan(count)
+    const { body } = await admin('GET', 'acme/people')
+    const { items } = body as { items: { role: string }[] }
+    expect(items.some(({ role }) => role === 'admin')).toBe(true)
+  })
+
+  test('is taken by the root token, which remains, and is told what that leaves', async () => {
+    await ask('PUT', 'ana', { role: 'admin' })
+    expect((await ask('PUT', 'ana', { role: 'viewer' })).body?.warnings).toEqual([NOBODY])
+    await ask('PUT', 'ana', { role: 'admin' })
+    expect((await ask('DELETE', 'ana', undefined)).body).toMatchObject({ deleted: true, warnings: [NOBODY] })
+  })
+
+  test('loses their token all the same, and the answer says where nobody has one', async () => {
+    const ana = await makePerson('acme', 'ana', 'admin')
+    const bea = await makePerson('acme', 'bea', 'admin')
+    expect((await ask('DELETE', 'ana/token', undefined, bea)).body?.warnings).toEqual([])
+    expect((await ask('GET', 'ana', undefined, ana)).status).toBe(401)
+    expect((await ask('DELETE', 'bea/token', undefined, bea)).body?.warnings).toEqual([
+      expect.stringContaining('No admin of the tenant has a token any more'),
+    ])
+  })
+})
+
 describe('a person', () => {
   test('is added, read, changed, listed and removed', async () => {
     const created = await admin('PUT', 'acme/people/ana', { role: 'admin', email: 'Ana@Example.com' })
@@ -29,6 +82,7 @@ describe('a person', () => {
         tokens: 0,
         created_at: expect.any(String),
         updated_at: expect.any(String),
+        warnings: [expect.stringContaining('The tenant acme was made')],
       },
     ])
     const known = { role: 'viewer', accounts: ['ana-7', ' ANA@idp '] }

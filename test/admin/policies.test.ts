@@ -117,6 +117,7 @@ describe('a policy', () => {
       {
         name: 'crm',
         native: false,
+        off: null,
         tools: [
           { names: ['crm__find', 'find'], shown_as: null, input_schema: schema },
           {
@@ -126,7 +127,7 @@ describe('a policy', () => {
           },
         ],
       },
-      { name: 'dead', native: false, tools: null },
+      { name: 'dead', native: false, off: null, tools: null },
     ])
     const [, { shown_as: shownAs } = {}] = (crm?.tools ?? []) as { shown_as?: string }[]
     const answer = await put({
@@ -190,7 +191,12 @@ describe('a policy', () => {
       'found 1 grants under this policy (bot); allowed: to delete a policy that no grant is under',
     ])
     await admin('DELETE', 'acme/grants/bot')
-    expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({ deleted: true, told: 0, pending: 0 })
+    expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({
+      deleted: true,
+      warnings: [],
+      told: 0,
+      pending: 0,
+    })
     expect((await admin('GET', 'acme/policies/bot')).status).toBe(404)
   })
 

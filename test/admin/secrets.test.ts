@@ -217,6 +217,7 @@ describe('a secret', () => {
         servers: [],
         created_at: expect.any(String),
         updated_at: expect.any(String),
+        warnings: [expect.stringContaining('The tenant acme was made')],
         told: 0,
         pending: 0,
       },

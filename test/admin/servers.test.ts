@@ -136,12 +136,13 @@ describe('a server', () => {
         enabled: true,
         created_at: expect.any(String),
         updated_at: expect.any(String),
+        scans: false,
         warnings: [],
         told: 0,
         pending: 0,
       },
     ])
-    const { warnings: _, pending: __, told: ___, ...document } = created.body as Json
+    const { scans: _____, warnings: _, pending: __, told: ___, ...document } = created.body as Json
     expect((await admin('GET', 'acme/servers/crm')).body).toEqual(document)
     const replaced = await put({ url: URL_, enabled: false })
     expect([replaced.status, replaced.body?.on_drift, replaced.body?.warnings]).toEqual([
@@ -153,9 +154,59 @@ describe('a server', () => {
     expect(items).toEqual([
       expect.objectContaining({ name: 'crm', enabled: false, status: expect.anything() }),
     ])
-    expect((await admin('DELETE', 'acme/servers/crm')).body).toEqual({ deleted: true, told: 0, pending: 0 })
+    expect((await admin('DELETE', 'acme/servers/crm')).body).toEqual({
+      deleted: true,
+      warnings: [],
+      told: 0,
+      pending: 0,
+    })
     expect((await admin('DELETE', 'acme/servers/crm')).status).toBe(404)
     expect((await admin('GET', 'acme/servers/crm')).status).toBe(404)
+  })
+
+  test('says what names it, before it is removed and when it is', async () => {
+    await put({ url: URL_ })
+    await put({ url: URL_ }, 'crm-2')
+    const policy = (more: object) => ({ version: '1', default: 'deny', ...more })
+    await admin(
+      'PUT',
+      'acme/policies/readers',
+      policy({ tools: { crm__find: {}, find: {} }, hide: ['crm__drop'] }),
+    )
+    await admin(
+      'PUT',
+      'acme/policies/files',
+      policy({ resources: { 'crm+file:///*': {} }, prompts: { crm__draft: {} } }),
+    )
+    await admin('PUT', 'acme/policies/other', policy({ tools: { 'crm-2__find': {}, xcrm__find: {} } }))
+    await admin('PUT', 'acme/policies/past', policy({ tools: { crm__find: {} } }))
+    await admin('PUT', 'acme/policies/past', policy({}))
+    for (const [name, servers] of Object.entries({
+      bot: ['crm', 'crm-2'],
+      other: ['crm-2'],
+      all: '*',
+      both: ['*', 'session'],
+      gone: ['crm'],
+    }))
+      await admin('PUT', `acme/grants/${name}`, { servers })
+    await admin('DELETE', 'acme/grants/gone')
+    const uses = await admin('GET', 'acme/servers/crm/uses')
+    expect(uses.body).toEqual({
+      grants: ['bot'],
+      every: ['all', 'both'],
+      policies: [
+        { name: 'files', tools: [], reads: ['crm+file:///*', 'crm__draft'] },
+        { name: 'readers', tools: ['crm__find', 'crm__drop'], reads: [] },
+      ],
+    })
+    expect((await admin('GET', 'acme/servers/ghost/uses')).status).toBe(404)
+    expect((await admin('DELETE', 'acme/servers/crm')).body?.warnings).toEqual([
+      'Grants that name it, from which it is taken: bot.',
+      'Grants that reach every server, and no longer this one: all, both.',
+      'Policies that name it, and go on naming it: files (crm+file:///*, crm__draft), readers (crm__find, crm__drop).',
+    ])
+    expect((await admin('GET', 'acme/grants/bot')).body?.servers).toEqual(['crm-2'])
+    expect((await admin('DELETE', 'acme/servers/ghost')).status).toBe(404)
   })
 
   test('has a status before anything is known of it', async () => {
@@ -171,6 +222,7 @@ describe('a server', () => {
       successes: 0,
       failures: 0,
       last_failure: null,
+      last_scan: null,
       breaker: 'closed',
       tools: 0,
       catalogue_at: null,

@@ -1,6 +1,7 @@
 /** Approvals of an agent whose grant is revoked, or opens with another token alone: whoever comes after it has none of them. */
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { admin, makeGrant, tenantRows } from '../support/admin.ts'
+import { admin, makeGrant, tenantObject, tenantRows } from '../support/admin.ts'
 import { fresh, principal, rows } from '../support/gateway.ts'
 import { decide, errorOf, told, track } from './support.ts'
 
@@ -118,6 +119,79 @@ describe('a grant that is revoked', () => {
     await principal(NAME).refund(request)
     await principal(NAME).reopenApproval(request, 'state')
     expect([(await shown(used))?.state, (await shown(asking))?.state]).toEqual(['used', 'used'])
+  })
+})
+
+describe('whoever takes a token or a grant away', () => {
+  const states = async () => {
+    const { body } = await admin('GET', 'acme/approvals')
+    const items = (body?.items ?? []) as { id: string; state: string }[]
+    return Object.fromEntries(items.map(({ id, state }) => [id, state]))
+  }
+  const warnings = (answer: { body: unknown }) => (answer.body as { warnings: string[] }).warnings
+
+  test.each([
+    ['POST', 'acme/grants/bot/rotate', 'because the token that asked for them was replaced'],
+    ['DELETE', 'acme/grants/bot', 'because the grant is revoked'],
+  ])('with %s %s is told how many approvals that closes, and the list says so at once', async (...of) => {
+    const [method, path, because] = of
+    const { pending, approved, asking, used, denied } = await oneOfEach()
+    const answer = await admin(method, path, method === 'POST' ? {} : undefined)
+    expect(warnings(answer)).toEqual([
+      expect.stringMatching(`^Approvals that are closed \\(.*: 3, ${because}`),
+    ])
+    expect(await states()).toEqual({
+      ...{
+        [pending]: 'expired',
+        [approved]: 'expired',
+        [asking]: 'used',
+        [used]: 'used',
+        [denied]: 'denied',
+      },
+    })
+  })
+
+  test('is told also of those that the list did not have yet, and of none where there are none', async () => {
+    await told()
+    expect(warnings(await admin('POST', 'acme/grants/bot/rotate', {}))).toEqual([])
+    token = String((await admin('POST', 'acme/grants/bot/rotate', {})).body?.token)
+    await ask('late')
+    expect(warnings(await admin('POST', 'acme/grants/bot/rotate', {}))).toEqual([
+      expect.stringContaining('yet): 1, because'),
+    ])
+    expect(Object.values(await states())).toEqual(['expired'])
+  })
+
+  test('leaves them with an overlap, and is told so', async () => {
+    const { pending, approved, asking } = await oneOfEach()
+    const answer = await admin('POST', 'acme/grants/bot/rotate', { overlap_seconds: 60 })
+    expect(warnings(answer)).toEqual([
+      expect.stringMatching(
+        /^Approvals that stay \(.*: 3, also for the new token, each until its own time is over\.$/,
+      ),
+    ])
+    expect(await states()).toMatchObject({ [pending]: 'pending', [approved]: 'approved', [asking]: 'asking' })
+  })
+
+  test('is told where the grant could not be told yet, so that they are open still', async () => {
+    const pending = await ask('pending')
+    await told()
+    const restored = await runInDurableObject(tenantObject('acme'), (instance) => {
+      const { env: real } = instance as unknown as { env: unknown }
+      const dead = { installGrant: () => Promise.reject(new Error('away')) }
+      Object.assign(instance, { env: { ...(real as object), PRINCIPAL: { getByName: () => dead } } })
+      return real !== undefined
+    })
+    expect(restored).toBe(true)
+    const answer = await admin('POST', 'acme/grants/bot/rotate', {})
+    expect(answer.body).toMatchObject({ pending: 1 })
+    expect(warnings(answer)).toEqual([
+      expect.stringMatching(
+        /^Approvals that are closed as soon as .*: 1\. Until then the token before this one is good\.$/,
+      ),
+    ])
+    expect(await states()).toMatchObject({ [pending]: 'pending' })
+    await evictDurableObject(tenantObject('acme'))
   })
 })
 

@@ -64,7 +64,9 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     const replaced = await cli('server add crm --at http://127.0.0.1:9/other --replace')
     expect(replaced).toMatchObject({ code: 0, out: 'server crm replaced\n' })
     const list = await cli('server list')
-    expect(list.out.split('\n')[1]).toMatch(/^crm +http:\/\/127\.0\.0\.1:9\/other +yes +closed +0 +0 +—$/)
+    expect(list.out.split('\n')[1]).toMatch(
+      /^crm +http:\/\/127\.0\.0\.1:9\/other +yes +closed +failed +— +0 +—$/,
+    )
     expect((await cli('server show crm')).out).toContain('url: http://127.0.0.1:9/other\n')
     expect((await cli('server status crm')).out).toContain('breaker: closed\n')
     expect((await cli('server accept crm')).out).toBe('nothing had changed\n')

@@ -57,7 +57,7 @@ const lines: readonly string[] = [
   'grant show bot',
   'grant rotate bot --overlap 0 --key k5 --reason r --wait',
   'person add ana --role viewer --email a@acme.example --accounts a --key k6 --reason r',
-  'person set ana --role viewer --email a@acme.example --accounts a --reason r',
+  'person set ana --role viewer --email a@acme.example --accounts a --yes --reason r',
   'person list',
   'person show ana',
   'person token ana --expires 2099-01-01T00:00:00Z --overlap 0 --key k7 --reason r',
@@ -125,6 +125,8 @@ const local: Readonly<Record<string, string>> = {
 const exceptions: Readonly<Record<string, string>> = {
   get_openapi_json_all: 'the description of the API, which is for programs',
   get_docs_all: 'the same as a page, which is for browsers',
+  get_tenants_tenant_servers_name_uses_all:
+    'asked before the question of server remove, which --json does not ask',
 }
 
 /** Parameters that no option gives: commands read lists to their end, and set conditions by themselves. */

@@ -257,8 +257,8 @@ describe('a policy that names tools in vain', () => {
       version: 1,
     })
     expect(back.body?.warnings).toEqual([
-      expect.stringContaining('"session"'),
       expect.stringContaining('"legiti"'),
+      expect.stringContaining('"session"'),
     ])
   })
 
@@ -270,6 +270,88 @@ describe('a policy that names tools in vain', () => {
     ])
     const both = await admin('PUT', 'acme/grants/bot', { policy: 'main', servers: ['session', 'legiti'] })
     expect(both.body?.warnings).toEqual([])
+  })
+})
+
+describe('a native server that the policy refuses', () => {
+  const SESSION = ['auth_login', 'auth_logout', 'auth_whoami']
+  const policies: [string, object, RegExp | null][] = [
+    [
+      'denied by default',
+      { default: 'deny' },
+      /policy main refuses auth_login \(denied by default\), auth_logout .* so that nobody can log in: allow/,
+    ],
+    [
+      'hidden',
+      { default: 'allow', hide: ['auth_login'] },
+      /refuses auth_login \(hidden\), so that nobody can log in/,
+    ],
+    ['all hidden', { default: 'allow', hide: ['*'] }, /auth_login \(hidden\)/],
+    [
+      'denied by a rule',
+      { default: 'allow', tools: { auth_login: { deny_if: [{ conditions: [] }] } } },
+      /auth_login \(denied\)/,
+    ],
+    [
+      'without a way out',
+      { default: 'deny', tools: { auth_login: {} } },
+      /refuses auth_logout \(denied by default\), so that nobody who logs in can log out/,
+    ],
+    ['allowed by name', { default: 'deny', tools: { auth_login: {}, auth_logout: {} } }, null],
+    ['allowed by default', { default: 'allow' }, null],
+    [
+      'denied under a condition',
+      {
+        default: 'allow',
+        tools: {
+          auth_login: { deny_if: [{ conditions: [{ path: 'args.account', op: 'eq', value: 'x' }] }] },
+        },
+      },
+      null,
+    ],
+    ['watched', { default: 'deny', mode: 'shadow' }, null],
+  ]
+
+  test.each(policies)('is warned of with the grant, and with the policy: %s', async (_, policy, says) => {
+    await admin('PUT', 'acme/policies/main', { version: '1', ...policy })
+    const expected = says === null ? [] : [expect.stringMatching(says)]
+    const grant = async (name: string, servers: unknown) =>
+      (await admin('PUT', `acme/grants/${name}`, { policy: 'main', servers })).body?.warnings
+    expect(await grant('bot', ['session'])).toEqual(expected)
+    expect(await grant('none', ['*'])).toEqual(
+      Object.keys(policy).includes('tools')
+        ? [expect.stringContaining('does not name in servers')]
+        : expect.any(Array),
+    )
+    const again = await admin('PUT', 'acme/policies/main', { version: '1', description: 'again', ...policy })
+    const { warnings } = again.body as { warnings: string[] }
+    const under = warnings.filter((it) => it.includes('are under this policy'))
+    expect(under).toEqual(
+      says === null
+        ? []
+        : [
+            expect.stringMatching(
+              /^Grants that have the native server "session" are under this policy \(bot\), which refuses auth_/,
+            ),
+          ],
+    )
+  })
+
+  test('is none where the deployment does not have it, and legiti is one where all of it is refused', async () => {
+    await admin('PUT', 'acme/policies/main', {
+      version: '1',
+      default: 'deny',
+      tools: Object.fromEntries(SESSION.map((it) => [it, {}])),
+    })
+    const document = { policy: 'main', servers: ['session', 'legiti'] }
+    const { body } = await admin('PUT', 'acme/grants/bot', document)
+    expect(body?.warnings).toEqual([
+      expect.stringMatching(
+        /"legiti", and its policy main refuses all of its tools, so that none can be called/,
+      ),
+    ])
+    const off = await adminWith({ NATIVE_SERVERS: 'none' }, 'PUT', 'acme/grants/bot', document)
+    expect(JSON.stringify(off.body?.warnings)).not.toContain('refuses')
   })
 })
 
@@ -309,7 +391,8 @@ describe('the native servers of a grant', () => {
     const token = String((await put('*')).body?.token)
     await runInDurableObject(tenantObject('acme'), (_, { storage: { sql } }) => {
       sql.exec('ALTER TABLE grants DROP COLUMN every_native; ALTER TABLE tenant DROP COLUMN is_said')
-      sql.exec('UPDATE schema_version SET version = version - 2')
+      sql.exec('ALTER TABLE servers DROP COLUMN last_scan')
+      sql.exec('UPDATE schema_version SET version = version - 3')
     })
     await evictDurableObject(tenantObject('acme'))
     await noDemo()
@@ -382,15 +465,25 @@ describe('what is off', () => {
     expect(await (await get('/api/v1/openapi.json', {})).text()).not.toContain('x-gatehouse-native-servers')
   })
 
-  test('is not among the tools that policies are checked against', async () => {
+  test('is among the tools that policies are checked against, for its names are reserved, and said to be off', async () => {
     await admin('PUT', 'acme', {})
     const servers = async (bindings: Partial<Env>) => {
       const { body } = await adminWith(bindings, 'GET', 'acme/tools')
-      const { servers: listed = [] } = (body ?? {}) as { servers?: { name: string }[] }
-      return listed.map(({ name }) => name)
+      const { servers: listed = [] } = (body ?? {}) as { servers?: { name: string; off: string | null }[] }
+      return listed.map(({ name, off }) => [name, off])
     }
-    expect(await servers({})).toEqual(['session', 'legiti'])
-    expect(await servers({ NATIVE_SERVERS: 'session' })).toEqual(['session'])
-    expect(await servers({ NATIVE_SERVERS: 'none' })).toEqual([])
+    const off = 'NATIVE_SERVERS does not name it'
+    expect(await servers({})).toEqual([
+      ['session', null],
+      ['legiti', null],
+    ])
+    expect(await servers({ NATIVE_SERVERS: 'session' })).toEqual([
+      ['session', null],
+      ['legiti', off],
+    ])
+    expect(await servers({ NATIVE_SERVERS: 'none' })).toEqual([
+      ['session', off],
+      ['legiti', off],
+    ])
   })
 })

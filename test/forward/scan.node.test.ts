@@ -57,6 +57,36 @@ describe.skipIf(bareWorkerdMissing !== null)(`a scan${missing}`, () => {
     else server.behave(behaviour.kind === 'rpc_error' ? { 'tools/list': behaviour } : () => behaviour)
     const { scan } = await world.admin.scan(name)
     expect(scan).toMatchObject({ ok: false, problem: expect.stringMatching(says) })
+    expect(scan.problem).toMatch(
+      /so its tools were not listed\..* then scan it again: gatehouse server scan /,
+    )
+    // Whoever looks later reads the same.
+    expect((await world.admin.status(name)).last_scan).toMatchObject({ ok: false, problem: scan.problem })
+  })
+
+  test('that is over is in the status, until the server moves or is replaced unseen', async () => {
+    const { name, server } = await world.add('remembered')
+    const lastScan = async () => (await world.admin.status(name)).last_scan
+    expect(await lastScan()).toBeNull()
+    await server.down()
+    await world.admin.scan(name)
+    expect(await lastScan()).toMatchObject({ ok: false })
+    // Replaced while nothing is known of it: it is asked again, behind the answer.
+    await world.admin.putServer(name, { url: server.url, on_drift: 'block' }, { scan: true })
+    await until('the scan is over', async () => (await lastScan()) !== null, BOUND_MS)
+    expect(await lastScan()).toMatchObject({ ok: false })
+    const next = await startMisbehaving({ eras: { session: true, stateless: false } })
+    try {
+      await world.admin.putServer(name, { url: next.url }, { scan: true })
+      await until('where it is now is asked', async () => (await lastScan())?.ok === true, BOUND_MS)
+      const asked = next.received('initialize').length
+      // Its tools are known, so that it need not be asked again.
+      await world.admin.putServer(name, { url: next.url, on_drift: 'hide' }, { scan: true })
+      expect(await lastScan()).toMatchObject({ ok: true, problem: null })
+      expect(next.received('initialize')).toHaveLength(asked)
+    } finally {
+      await next.stop()
+    }
   })
 
   test('of a server that forbids says what it says, to the administrator and nobody else', async () => {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { nothingKnown, type ServerTools, standingOf, toolsOf } from '../../src/policy/known-tools.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
-import { describeUnchecked } from '../../src/policy/name-warnings.ts'
+import { describeOff, describeUnchecked } from '../../src/policy/name-warnings.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 
 const schema = (...names: string[]) => ({
@@ -55,6 +55,26 @@ describe('a name', () => {
     ['crm__', [crm], 'absent'],
   ])('%s', (name, servers, kind) => {
     expect(standingOf(toolsOf(servers), name).kind).toBe(kind)
+  })
+
+  test('of a tool that the deployment does not have is right, and said to come to nothing, once', () => {
+    const legiti: ServerTools = {
+      name: 'legiti',
+      isNative: true,
+      off: 'why it is off',
+      tools: ['track_logout', 'evaluate_sale'].map((name) => ({ names: [name], shownAs: null, schema: {} })),
+    }
+    const document = { version: '1', default: 'allow', hide: ['track_logout', 'auth_login', 'unknown'] }
+    const loaded = loadPolicy(document, toolsOf([native, legiti, dead]))
+    if (!loaded.ok) throw new Error('does not load')
+    expect(loaded.off).toEqual([{ server: 'legiti', why: 'why it is off', names: ['track_logout'] }])
+    expect(loaded.unchecked).toEqual([{ servers: ['dead'], names: ['unknown'] }])
+    expect(loaded.warnings).toEqual([])
+    expect(loaded.off.map(describeOff)).toEqual([
+      expect.stringMatching(
+        /"legiti", which this deployment does not have \(why it is off\): track_logout\. What it says/,
+      ),
+    ])
   })
 
   test('of which nothing is known is not spoken of', () => {

@@ -4,7 +4,7 @@ import { decide } from '../../src/policy/decide.ts'
 import { type KnownTools, nothingKnown, toolsListed, toolsOf } from '../../src/policy/known-tools.ts'
 import { type Loaded, loadPolicy } from '../../src/policy/load.ts'
 import type { Call } from '../../src/policy/model.ts'
-import { describeUnchecked } from '../../src/policy/name-warnings.ts'
+import { describeOff, describeUnchecked } from '../../src/policy/name-warnings.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 import { type Block, Calls, load, unfold } from './page.ts'
 import { call, NOON, policyOf } from './support.ts'
@@ -80,17 +80,16 @@ function tools(block: Block, state: State): readonly string[] {
   return block.text.split('\n')
 }
 
-/** The servers of a tenant: argument schemas by tool, or null where its tools are not known. */
+/** The servers of a tenant: argument schemas by tool, or null where its tools are not known. `legiti (off: why)` is a native one. */
 function servers(block: Block, state: State): readonly string[] {
   const all = Object.entries(JSON.parse(block.text) as Record<string, Record<string, unknown> | null>)
   state.tools = toolsOf(
-    all.map(([name, listed]) => ({
-      name,
-      isNative: false,
+    all.map(([head, listed]) => ({
+      ...headOf(head),
       tools:
         listed &&
         Object.entries(listed).map(([own, schema]) => ({
-          names: [`${name}__${own}`, own],
+          names: headOf(head).isNative ? [own] : [`${head}__${own}`, own],
           shownAs: null,
           schema,
         })),
@@ -99,9 +98,18 @@ function servers(block: Block, state: State): readonly string[] {
   return block.text.split('\n')
 }
 
+function headOf(head: string): { name: string; isNative: boolean; off: string | null } {
+  const [, name = head, off = null] = /^(\S+) \(off: (.+)\)$/.exec(head) ?? []
+  return { name, isNative: off !== null, off }
+}
+
 function warnings(_: Block, { loaded }: State): readonly string[] {
   if (loaded?.ok !== true) return []
-  return [...loaded.warnings.map(describeProblem), ...loaded.unchecked.map(describeUnchecked)]
+  return [
+    ...loaded.warnings.map(describeProblem),
+    ...loaded.unchecked.map(describeUnchecked),
+    ...loaded.off.map(describeOff),
+  ]
 }
 
 /** `lt 5 given 4 -> holds`. */

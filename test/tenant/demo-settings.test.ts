@@ -112,7 +112,8 @@ test('a file that was edited since the grant was stored holds for all that the g
 test('a tenant from before settings could be said keeps the file', async () => {
   await put({})
   await runInDurableObject(tenantObject('demo'), (_, { storage: { sql } }) => {
-    sql.exec('ALTER TABLE tenant DROP COLUMN is_said; UPDATE schema_version SET version = version - 1')
+    sql.exec('ALTER TABLE tenant DROP COLUMN is_said; ALTER TABLE servers DROP COLUMN last_scan')
+    sql.exec('UPDATE schema_version SET version = version - 2')
   })
   await evictDurableObject(tenantObject('demo'))
   await admin('PUT', 'demo/servers/crm', { url: 'https://crm.example.com/mcp' })

@@ -102,13 +102,14 @@ export const grantCommands: readonly Command[] = [
   administer({
     group: 'grant',
     name: 'rotate',
-    summary: 'Give a grant another token; it is printed, this once',
+    summary:
+      'Give a grant another token; it is printed, this once, and calls that wait for approval are closed',
     operands: ONE,
     options: [
       {
         name: 'overlap',
         value: 'DURATION',
-        help: 'how long the token before it stays good, such as 1h; 0 if absent',
+        help: 'how long the token before it stays good, such as 1h, and then approvals stay; 0 if absent',
       },
     ],
     changes: true,
@@ -133,7 +134,7 @@ export const grantCommands: readonly Command[] = [
     changes: true,
     tells: true,
     destroys: (_api, { operands: [name = ''] }) => ({
-      question: `Revoke the grant ${name} for good? Its sessions end and its token never works again.`,
+      question: `Revoke the grant ${name} for good? Its sessions end, its calls that wait for approval are closed, and its token never works again.`,
     }),
     examples: ['gatehouse grant revoke bot --reason "laptop lost"'],
     run: async (api, { operands: [name = ''] }) =>

@@ -1,7 +1,9 @@
 /** `person …`: who may administer a tenant. */
+
 import { personRoles } from '../../contract/roles.ts'
+import type { Api } from '../gateway/api.ts'
 import { changed, part } from '../gateway/api.ts'
-import { administer, keyOf, listed, momentOf, ONE, secondsOf } from '../gateway/command.ts'
+import { administer, keyOf, listed, momentOf, ONE, secondsOf, unlessAgreed, yes } from '../gateway/command.ts'
 import { member, shownList, shownThing } from '../gateway/shown.ts'
 import type { Given, Option } from '../kit/arguments.ts'
 import type { Command } from '../kit/command.ts'
@@ -56,14 +58,27 @@ export const personCommands: readonly Command[] = [
       role,
       { ...email, help: 'who Cloudflare Access says they are; "" for nobody' },
       { ...accounts, help: `${accounts.help}; "" for none` },
+      { ...yes, help: 'do it without asking, also where nobody is admin then' },
     ],
     changes: true,
     examples: ['gatehouse person set ana --role viewer'],
-    run: async (api, { operands: [name = ''], values }) => {
+    run: async (api, given, world) => {
+      const {
+        operands: [name = ''],
+        values,
+      } = given
       const before = await api.get(of(name))
       const address = values.get('email')
+      const next = values.get('role') ?? before.body.role
+      if (before.body.role === 'admin' && next !== 'admin' && (await isLastAdmin(api, name))) {
+        const question = `Make ${name} ${next}?`
+        const refused = await unlessAgreed(api, given, world, [noAdminLeft(api, name)], question, {
+          done: false,
+        })
+        if (refused !== null) return refused
+      }
       const body = {
-        role: values.get('role') ?? before.body.role,
+        role: next,
         email: address === undefined ? before.body.email : address === '' ? null : address,
         accounts: accountsOf(values) ?? before.body.accounts,
       }
@@ -138,14 +153,31 @@ export const personCommands: readonly Command[] = [
     summary: 'Remove a person, and with them their tokens',
     operands: ONE,
     changes: true,
-    destroys: (_api, { operands: [name = ''] }) => ({
+    destroys: (api, { operands: [name = ''] }) => ({
       question: `Remove the person ${name} and all of their tokens?`,
+      consequences: async () => {
+        const owned = (await api.all('/grants')).filter(({ owner }) => owner === name).map((it) => it.name)
+        return [
+          ...((await isLastAdmin(api, name)) ? [noAdminLeft(api, name)] : []),
+          ...(owned.length === 0 ? [] : [`Grants that keep ${name} as their owner: ${owned.join(', ')}.`]),
+        ]
+      },
     }),
     examples: ['gatehouse person remove ana'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`person ${name} removed`, await api.delete(of(name))),
   }),
 ]
+
+/** True if this person is the only admin. */
+async function isLastAdmin(api: Api, name: string): Promise<boolean> {
+  const admins = (await api.all(PATH)).filter(({ role }) => role === 'admin')
+  return admins.length === 1 && admins[0]?.name === name
+}
+
+function noAdminLeft({ tenant }: Api, name: string): string {
+  return `${name} is the last admin of the tenant ${tenant}: without one, the root token alone administers it. Only the root token can do this.`
+}
 
 /** Reads the option; undefined where it was not given. */
 function accountsOf(values: Given['values']): string[] | undefined {

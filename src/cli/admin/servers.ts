@@ -1,9 +1,15 @@
 /** `server …`: upstream servers. */
+
 import { isObject } from '../../base/json.ts'
+import type { ServerUses } from '../../contract/tenant.ts'
+import { removedServerWarnings } from '../../contract/warnings.ts'
+import type { Answer } from '../gateway/api.ts'
 import { type Api, changed, Ended, type Json, part } from '../gateway/api.ts'
 import { administer, file, keyOf, mistaken, ONE, objectIn } from '../gateway/command.ts'
+import { failedScanOf, namedInVain, scanProblems, scansNow } from '../gateway/scans.ts'
 import { member, shownList, shownThing, yamlLines } from '../gateway/shown.ts'
 import type { Command } from '../kit/command.ts'
+import type { Outcome } from '../kit/outcome.ts'
 import { fine, PROBLEMS, type World } from '../kit/outcome.ts'
 import { withVariables } from '../kit/variables.ts'
 
@@ -39,10 +45,12 @@ export const serverCommands: readonly Command[] = [
       const query = switches.has('no-scan') ? { scan: 'false' } : {}
       if (switches.has('replace')) {
         const { tag } = await api.get(of(name))
-        return changed(`server ${name} replaced`, await api.put(of(name), { body, query, match: tag }))
+        const put = await api.put(of(name), { body, query, match: tag })
+        return scanned(api, name, put, changed(`server ${name} replaced`, put), world)
       }
       const made = { body, query, absent: true, ...keyOf(given) }
-      return changed(`server ${name} added`, await api.put(of(name), made))
+      const put = await api.put(of(name), made)
+      return scanned(api, name, put, changed(`server ${name} added`, put), world)
     },
   }),
   administer({
@@ -51,16 +59,20 @@ export const serverCommands: readonly Command[] = [
     summary: 'List the upstream servers and how they stand',
     json: 'items',
     examples: ['gatehouse server list'],
-    run: async (api) =>
-      shownList(await api.all(PATH), [
+    run: async (api) => {
+      const servers = await api.all(PATH)
+      const shown = shownList(servers, [
         ['name', (it) => it.name],
         ['url', (it) => it.url],
         ['enabled', (it) => it.enabled],
         ['breaker', (it) => standing(it).breaker],
-        ['tools', (it) => standing(it).tools],
+        ['scan', (it) => scanCell(standing(it))],
+        ['tools', (it) => (standing(it).catalogue_at === null ? null : standing(it).tools)],
         ['drift', (it) => standing(it).drift_total],
         ['last success', (it) => standing(it).last_success_at],
-      ]),
+      ])
+      return { ...shown, errors: servers.flatMap((it) => failedScanOf(standing(it)) ?? []) }
+    },
   }),
   administer({
     group: 'server',
@@ -143,14 +155,44 @@ export const serverCommands: readonly Command[] = [
     operands: ONE,
     changes: true,
     tells: true,
-    destroys: (_api, { operands: [name = ''] }) => ({
+    destroys: (api, { operands: [name = ''] }) => ({
       question: `Remove the server ${name}, its pins included?`,
+      // An older gateway does not say, and neither does one without such a server.
+      consequences: async () => {
+        const uses = await api.find(`${of(name)}/uses`)
+        return uses === null ? [] : removedServerWarnings(uses.body as unknown as ServerUses)
+      },
     }),
     examples: ['gatehouse server remove crm'],
     run: async (api, { operands: [name = ''] }) =>
       changed(`server ${name} removed`, await api.delete(of(name))),
   }),
 ]
+
+/** The result of the last scan, in a word; null if there was none, or if the gateway is too old to tell. */
+function scanCell(status: Json): string | null {
+  if ((status.last_scan ?? null) === null) return null
+  return failedScanOf(status) === null ? 'ok' : 'failed'
+}
+
+/** The outcome with what the first scan found, which goes on behind the answer; what it says comes in time for `--wait`, too. */
+async function scanned(
+  api: Api,
+  name: string,
+  { body }: Answer,
+  outcome: Outcome,
+  world: World,
+): Promise<Outcome> {
+  if (!scansNow(body)) return outcome
+  const failed = await scanProblems(api, [name], world)
+  const found = failed.length > 0 ? failed : await namedInVain(api, name)
+  const warnings = [...((body.warnings ?? []) as string[]), ...found]
+  return {
+    ...outcome,
+    errors: [...outcome.errors, ...found.map((it) => `warning: ${it}`)],
+    data: { ...body, warnings },
+  }
+}
 
 function standing(server: Json): Json {
   return (server.status ?? {}) as Json

@@ -7,7 +7,7 @@ export const whoamiCommand: Command = administer({
   group: null,
   name: 'whoami',
   summary: 'Say which gateway answers, and who it takes you for',
-  json: ['kind', 'name', 'role', 'email', 'tenant', 'version', 'url'],
+  json: ['kind', 'name', 'role', 'email', 'tenant', 'version', 'deployment', 'url'],
   examples: ['gatehouse whoami'],
   run: async (api) => {
     const { body } = await api.get('/whoami')

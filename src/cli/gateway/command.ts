@@ -41,8 +41,8 @@ export interface AdminCommand {
   /** It makes something with an `Idempotency-Key`. */
   readonly creates?: boolean
   /**
-   * It takes something away that cannot be had back: it asks first and takes `--yes`. The question, and lines that a
-   * person should read before answering. Throws `Ended` where the operands cannot be meant.
+   * It takes something away that cannot be had back: it asks first and takes `--yes`. Throws `Ended` where the operands
+   * cannot be meant.
    */
   readonly destroys?: (api: Api, given: Given) => Destruction
   /** The exit code where there is no answer; 2 where absent. */
@@ -55,8 +55,10 @@ export interface AdminCommand {
 /** The question that a destroying command asks. */
 export interface Destruction {
   readonly question: string
-  /** Consequences that the question has no room for. */
+  /** Consequences that the question has no room for, for a person to read before answering. */
   readonly lines?: readonly string[]
+  /** Consequences that the gateway is asked for. */
+  readonly consequences?: () => Promise<readonly string[]>
 }
 
 /** One operand: the name of the thing that is meant. */
@@ -106,15 +108,18 @@ export function administer(spec: AdminCommand): Command {
       const behind = (await spec.tenantBehind?.(given, world)) ?? null
       const link = readLink(given, world, tenant, behind)
       if (!('origin' in link)) return failed(spec, misuse(called, link))
+      let read: readonly string[] = []
       try {
         const reason = changes ? (given.values.get('reason') ?? null) : null
         const api = openApi(called, link, world, { reason })
         if (spec.destroys !== undefined) {
-          const { question, lines = [] } = spec.destroys(api, given)
+          const { question, ...known } = spec.destroys(api, given)
+          const lines = await consequencesOf(known, given)
           const refused = await unlessAgreed(api, given, world, lines, question, { done: false })
           if (refused !== null) return refused
+          read = lines
         }
-        const outcome = await spec.run(api, given, world)
+        const outcome = withoutRead(await spec.run(api, given, world), read)
         const waits = spec.tells === true && given.switches.has('wait')
         return waits ? untilTold(api, outcome, world) : outcome
       } catch (error) {
@@ -122,6 +127,28 @@ export function administer(spec: AdminCommand): Command {
         throw error
       }
     },
+  }
+}
+
+/** The lines to read before answering. With `--yes` nobody reads them, and what is done says them; `--json` asks nobody. */
+async function consequencesOf(
+  { lines = [], consequences }: Omit<Destruction, 'question'>,
+  { switches }: Given,
+): Promise<readonly string[]> {
+  if (consequences === undefined || switches.has('yes') || switches.has('json')) return lines
+  try {
+    return [...lines, ...(await consequences())]
+  } catch (error) {
+    if (!(error instanceof Ended)) throw error
+    return [...lines, `What it changes beside that could not be asked: ${error.outcome.errors[0] ?? ''}`]
+  }
+}
+
+/** The same without warnings of what was read before it was agreed to. */
+function withoutRead(outcome: Outcome, read: readonly string[]): Outcome {
+  return {
+    ...outcome,
+    errors: outcome.errors.filter((it) => !read.some((line) => it === `warning: ${line}`)),
   }
 }
 

@@ -11,6 +11,8 @@ const answer = z.object({
     z.object({
       name: z.string(),
       native: z.boolean(),
+      // An older gateway leaves out the native servers that its deployment does not have.
+      off: z.string().nullable().default(null),
       tools: z
         .array(
           z.object({
@@ -29,9 +31,10 @@ export async function gatewayTools(api: Pick<Api, 'find'>): Promise<readonly Ser
   const found = await api.find('/tools')
   const read = answer.safeParse(found?.body)
   if (!read.success) return null
-  return read.data.servers.map(({ name, native, tools }) => ({
+  return read.data.servers.map(({ name, native, off, tools }) => ({
     name,
     isNative: native,
+    off,
     tools:
       tools?.map(({ names, shown_as, input_schema }) => ({
         names,

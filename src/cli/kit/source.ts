@@ -1,7 +1,8 @@
 /** Policies out of files, and what is wrong with them, one line each. */
+
 import type { KnownTools } from '../../policy/known-tools.ts'
 import { type Loaded, loadPolicyText } from '../../policy/load.ts'
-import { describeUnchecked } from '../../policy/name-warnings.ts'
+import { describeOff, describeUnchecked } from '../../policy/name-warnings.ts'
 import { describeProblem, type Problem } from '../../policy/problem.ts'
 import { type Outcome, PROBLEMS, unreadable, type World } from './outcome.ts'
 
@@ -40,18 +41,20 @@ export async function policyIn(
 }
 
 /** The warnings for a policy's author, one a line. */
-export function warningLines(file: string, { warnings, unchecked }: LoadedPolicy): string[] {
+export function warningLines(file: string, { warnings, unchecked, off }: LoadedPolicy): string[] {
   return [
     ...warnings.map((warning) => problemLine(file, warning, 'warning: ')),
     ...unchecked.map((it) => `${file}: warning: ${describeUnchecked(it)}`),
+    ...off.map((it) => `${file}: warning: ${describeOff(it)}`),
   ]
 }
 
 /** The same in the gateway's words, without line and column, which differ there. */
-export function gatewayWords({ warnings, unchecked }: LoadedPolicy): string[] {
+export function gatewayWords({ warnings, unchecked, off }: LoadedPolicy): string[] {
   return [
     ...warnings.map(({ line: _, column: __, ...warning }) => describeProblem(warning)),
     ...unchecked.map(describeUnchecked),
+    ...off.map(describeOff),
   ]
 }
 

@@ -62,12 +62,16 @@ export function validateContent(file: string, content: Content, known: KnownTool
       data: { file, ok: false, problems: loaded.problems.map(problemData) },
     }
   }
-  const { dialect, warnings, unchecked } = loaded
+  const { dialect, warnings, unchecked, off } = loaded
   const data = { file, ok: true, dialect, warnings: warnings.map(problemData) }
   return {
     code: FINE,
     lines: [`${file}: OK, ${dialect} dialect`, ...warningLines(file, loaded)],
     errors: [],
-    data: unchecked.length === 0 ? data : { ...data, unchecked },
+    data: {
+      ...data,
+      ...(unchecked.length === 0 ? {} : { unchecked }),
+      ...(off.length === 0 ? {} : { off }),
+    },
   }
 }

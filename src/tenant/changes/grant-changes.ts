@@ -1,7 +1,9 @@
 /** Grants, changed: made, given another document or another secret, revoked. */
+
 import { isDemo } from '../../base/local-switches.ts'
 import type { Env } from '../../contract/env.ts'
 import {
+  type ApprovalsLeft,
   type By,
   type Change,
   type GrantDocument,
@@ -12,6 +14,8 @@ import {
 import { unknownNames } from '../../contract/unknown-names.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../../demo/token.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
+import type { ApprovalsBefore } from '../tables/approvals.ts'
+import { approvalsBefore, approvalsLeft } from '../tables/approvals.ts'
 import { refuseOwnGrant } from '../tables/four-eyes.ts'
 import * as grants from '../tables/grants.ts'
 import { peopleNames } from '../tables/people.ts'
@@ -63,10 +67,11 @@ export async function rotateGrant(
   secretHash: Uint8Array,
   overlapMs: number,
   by: By,
-): Promise<Change<GrantView> | null> {
+): Promise<(Change<GrantView> & { readonly approvals?: ApprovalsLeft }) | null> {
   const { sql, env } = tenancy
   if (!tenancy.isThere || grants.viewGrant(sql, name) === null) return null
-  return tenancy.change('', by, (nowMs) => {
+  const before = approvalsBefore(sql, name, Date.now())
+  const change = await tenancy.change('', by, (nowMs) => {
     refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
     const before = grants.readGrant(sql, name)
     // As in putGrant: what the same request has done already asks nothing of what is there now.
@@ -76,12 +81,18 @@ export async function rotateGrant(
     if (isNew) record(sql, by, 'grant.rotate', `grant/${name}`, { overlap_ms: overlapMs }, nowMs)
     return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
   })
+  return change.kind === 'done' ? { ...change, approvals: leftOf(tenancy, name, before) } : change
 }
 
 /** Revokes a grant and forgets it. */
-export async function deleteGrant(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+export async function deleteGrant(
+  tenancy: Tenancy,
+  name: string,
+  by: By,
+): Promise<Removal & { readonly approvals?: ApprovalsLeft }> {
   const { sql, env } = tenancy
-  return tenancy.remove((nowMs) => {
+  const before = tenancy.read((it) => approvalsBefore(it, name, Date.now()), NO_APPROVALS)
+  const removed = await tenancy.remove((nowMs) => {
     if (grants.viewGrant(sql, name) === null) return null
     demand(sql, by.expected, `grant/${name}`, true)
     refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
@@ -89,6 +100,14 @@ export async function deleteGrant(tenancy: Tenancy, name: string, by: By): Promi
     recordGone(sql, by, 'grant.delete', `grant/${name}`, nowMs)
     return [name]
   })
+  return removed.kind === 'removed' ? { ...removed, approvals: leftOf(tenancy, name, before) } : removed
+}
+
+const NO_APPROVALS: ApprovalsBefore = { open: new Map(), lastRow: 0 }
+
+/** The tenant may have gone while its principals were told. */
+function leftOf(tenancy: Tenancy, grant: string, before: ApprovalsBefore): ApprovalsLeft {
+  return tenancy.read((sql) => approvalsLeft(sql, grant, before, Date.now()), { closed: 0, open: 0 })
 }
 
 function refuseBuiltIn(env: Env, tenant: string, grant: string): void {

@@ -1,6 +1,8 @@
 /** People and their tokens, changed; and whom a token or an address stands for. */
-import type { By, Change, PersonDocument, PersonView, Removal } from '../../contract/tenant.ts'
+
+import type { By, Change, LeftAdmins, PersonDocument, PersonView, Removal } from '../../contract/tenant.ts'
 import { accountChanges, refuseOwnNames } from '../tables/four-eyes.ts'
+import { hasNoAdminToken, takesLastAdmin } from '../tables/last-admin.ts'
 import * as people from '../tables/people.ts'
 import { present } from '../tables/present.ts'
 import { record, recordGone } from '../tables/recording.ts'
@@ -23,12 +25,15 @@ export async function putPerson(
   name: string,
   document: PersonDocument,
   by: By,
-): Promise<Change<PersonView>> {
+): Promise<Change<PersonView> & LeftAdmins> {
   const { sql } = tenancy
-  return tenancy.change(tenant, by, (nowMs) => {
+  let leavesNoAdmin = false
+  const change = await tenancy.change(tenant, by, (nowMs) => {
     const before = people.readPerson(sql, name, nowMs)
     demand(sql, by.expected, `person/${name}`, before !== null)
     refuseOwnNames(by, name, before, document)
+    leavesNoAdmin =
+      before?.role === 'admin' && document.role !== 'admin' ? takesLastAdmin(sql, by, name) : false
     people.writePerson(sql, name, document, nowMs)
     const { added, removed } = accountChanges(before, document)
     const detail = {
@@ -43,6 +48,7 @@ export async function putPerson(
     const now = present(people.readPerson(sql, name, nowMs))
     return { created: before === null, touched: [], now }
   })
+  return { ...change, leavesNoAdmin }
 }
 
 /** Of a list of accounts on record, as JSON, and of one of them. */
@@ -63,15 +69,19 @@ function listed(accounts: readonly string[]): string {
   return text
 }
 
-export async function deletePerson(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+export async function deletePerson(tenancy: Tenancy, name: string, by: By): Promise<Removal & LeftAdmins> {
   const { sql } = tenancy
-  return tenancy.remove((nowMs) => {
-    if (people.readPerson(sql, name, nowMs) === null) return null
+  let leavesNoAdmin = false
+  const removed = await tenancy.remove((nowMs) => {
+    const before = people.readPerson(sql, name, nowMs)
+    if (before === null) return null
     demand(sql, by.expected, `person/${name}`, true)
+    leavesNoAdmin = before.role === 'admin' && takesLastAdmin(sql, by, name)
     people.deletePerson(sql, name)
     recordGone(sql, by, 'person.delete', `person/${name}`, nowMs)
     return []
   })
+  return { ...removed, leavesNoAdmin }
 }
 
 /** Gives a person a token; the ones before it are good until `olderUntilMs`. Null: there is no such person. */
@@ -92,12 +102,21 @@ export async function addPersonToken(
   })
 }
 
-export async function revokePersonTokens(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+/** Never refused: it is what a lost token asks for. */
+export async function revokePersonTokens(
+  tenancy: Tenancy,
+  name: string,
+  by: By,
+): Promise<Removal & LeftAdmins> {
   const { sql } = tenancy
-  return tenancy.remove((nowMs) => {
-    if (people.readPerson(sql, name, nowMs) === null) return null
+  let leavesNoAdminToken = false
+  const removed = await tenancy.remove((nowMs) => {
+    const before = people.readPerson(sql, name, nowMs)
+    if (before === null) return null
     people.revokeTokens(sql, name)
+    leavesNoAdminToken = before.role === 'admin' && hasNoAdminToken(sql, nowMs)
     record(sql, by, 'person.revoke', `person/${name}`, {}, nowMs)
     return []
   })
+  return { ...removed, leavesNoAdminToken }
 }

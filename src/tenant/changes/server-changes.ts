@@ -5,6 +5,7 @@ import {
   type Change,
   Refusal,
   type Removal,
+  type ServerUses,
   type ServerView,
   type Told,
 } from '../../contract/tenant.ts'
@@ -18,6 +19,7 @@ import { record, recordGone } from '../tables/recording.ts'
 import { refuseElsewhere } from '../tables/secret-origins.ts'
 import * as secrets from '../tables/secrets.ts'
 import { addSeen, clearSeen } from '../tables/seen.ts'
+import { usesOfServer } from '../tables/server-uses.ts'
 import * as servers from '../tables/servers.ts'
 import { demand } from '../tables/stamps.ts'
 import { sealHeaders } from '../tables/static-secrets.ts'
@@ -67,12 +69,14 @@ export async function deleteServer(
   watch: ServerWatch,
   name: string,
   by: By,
-): Promise<Removal> {
+): Promise<Removal & { readonly uses?: ServerUses | null }> {
   const { sql } = tenancy
-  return tenancy.remove((nowMs) => {
+  let uses: ServerUses | null = null
+  const removed = await tenancy.remove((nowMs) => {
     const registered = servers.readServer(sql, name)
     if (registered === null) return null
     demand(sql, by.expected, `server/${name}`, true)
+    uses = usesOfServer(sql, name)
     recordGone(sql, by, 'server.delete', `server/${name}`, nowMs)
     const touched = grants.touchByServer(sql, name)
     grants.dropServer(sql, name)
@@ -80,6 +84,7 @@ export async function deleteServer(
     watch.forget(registered)
     return touched
   })
+  return { ...removed, uses }
 }
 
 /** Takes what drifted tools are now as what they should be; all of them when `tool` is null. Null: no such server. */

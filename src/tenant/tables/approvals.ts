@@ -2,6 +2,7 @@
  * The tenant's list of calls that wait for a person, as its principals tell it. A copy: who decides asks the principal
  * that holds the call, and what is here follows.
  */
+
 import {
   type Announcement,
   type ApprovalCursor,
@@ -9,6 +10,7 @@ import {
   type ApprovalView,
   stateAt,
 } from '../../contract/approvals.ts'
+import type { ApprovalsLeft } from '../../contract/tenant.ts'
 import { announce, type WebhookAnnouncement } from './announcements.ts'
 import { recordChange } from './changes.ts'
 
@@ -150,6 +152,53 @@ export function listApprovals(
 /** As it is now: time goes by without a word. */
 function current(approval: ApprovalView, nowMs: number): ApprovalView {
   return { ...approval, state: stateAt(approval, nowMs) }
+}
+
+/** The open approvals of a grant before a change of it, and where the list ended. */
+export interface ApprovalsBefore {
+  readonly open: ReadonlyMap<string, ApprovalState>
+  readonly lastRow: number
+}
+
+/** By the beginning of its id (approvals/id.ts), which the index finds; a name holds neither `_` nor the character behind it. */
+const OF_GRANT = "id > 'apr_' || ?1 || '_' AND id < 'apr_' || ?1 || '`'"
+
+type OpenRow = { rowid: number; id: string; view: string }
+
+export function approvalsBefore(sql: SqlStorage, grant: string, nowMs: number): ApprovalsBefore {
+  const { last } = sql.exec<{ last: number | null }>('SELECT max(rowid) AS last FROM approvals').one()
+  return { open: openOf(sql, grant, nowMs), lastRow: last ?? 0 }
+}
+
+/** Counts those that were closed since, also those that the list did not have before, and those that are open. */
+export function approvalsLeft(
+  sql: SqlStorage,
+  grant: string,
+  { open: before, lastRow }: ApprovalsBefore,
+  nowMs: number,
+): ApprovalsLeft {
+  const stateOf = ({ view }: Pick<OpenRow, 'view'>) => current(JSON.parse(view) as ApprovalView, nowMs).state
+  const isClosed = (was: ApprovalState, is: ApprovalState) =>
+    is === 'expired' || (was === 'asking' && is === 'used')
+  const known = [...before].filter(([id, was]) => {
+    const [row] = sql.exec<OpenRow>('SELECT rowid, id, view FROM approvals WHERE id = ?', id).toArray()
+    return row !== undefined && isClosed(was, stateOf(row))
+  })
+  const unknown = sql
+    .exec<OpenRow>(`SELECT rowid, id, view FROM approvals WHERE ${OF_GRANT} AND rowid > ?2`, grant, lastRow)
+    .toArray()
+    .filter((row) => stateOf(row) === 'expired')
+  return { closed: known.length + unknown.length, open: openOf(sql, grant, nowMs).size }
+}
+
+function openOf(sql: SqlStorage, grant: string, nowMs: number): ReadonlyMap<string, ApprovalState> {
+  const rows = sql.exec<{ id: string; state: ApprovalState }>(
+    `SELECT id, state FROM approvals
+     WHERE ${OF_GRANT} AND state IN ('pending', 'approved', 'asking') AND expires_at > ?2`,
+    grant,
+    nowMs,
+  )
+  return new Map(rows.toArray().map(({ id, state }) => [id, state]))
 }
 
 /** Deletes what has been kept long enough. */

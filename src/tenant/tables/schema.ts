@@ -460,6 +460,11 @@ const migrations: readonly string[] = [
   -- its file.
   ALTER TABLE tenant ADD COLUMN is_said INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- How the last scan of a server ended: JSON of its time and of the problem, or null. NULL: none has ended since the server was
+  -- registered, moved, or replaced while its tools were not known.
+  ALTER TABLE servers ADD COLUMN last_scan TEXT;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

@@ -54,6 +54,7 @@ interface ServerRow extends Record<string, SqlStorageValue> {
   breaker_at: number
   left_out: string
   declared: string
+  last_scan: string | null
 }
 
 export function serverNames(sql: SqlStorage): string[] {
@@ -91,10 +92,14 @@ export function writeServer(
     nowMs,
     nowMs,
   )
-  if (before === null || before.document.url === document.url) return
+  if (before === null) return
+  if (before.document.url === document.url) {
+    if (readListing(sql, name) === null) sql.exec('UPDATE servers SET last_scan = NULL WHERE name = ?', name)
+    return
+  }
   sql.exec(
     `UPDATE servers SET session_era = NULL, stateless_era = NULL, protocol_version = NULL, server_info = NULL, left_out = '{}', declared = '{}',
-       left_out = '{}',
+       left_out = '{}', last_scan = NULL,
        breaker = 'closed' WHERE name = ?`,
     name,
   )
@@ -134,6 +139,7 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     lastFailure,
     breaker,
     atMs,
+    scan,
   } = report
   // Null is something that was found out: that what was known is not so.
   const { session = flag(before.session_era), stateless = flag(before.stateless_era) } = eras ?? {}
@@ -153,7 +159,8 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     `UPDATE servers SET session_era = ?, stateless_era = ?, protocol_version = coalesce(?, protocol_version),
        server_info = coalesce(?, server_info), last_success_at = ?,
        successes = successes + ?, failures = failures + ?, last_failure = coalesce(?, last_failure),
-       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at), left_out = ?, declared = ?
+       breaker = coalesce(?, breaker), breaker_at = coalesce(?, breaker_at), left_out = ?, declared = ?,
+       last_scan = coalesce(?, last_scan)
      WHERE name = ?`,
     number(session),
     number(stateless),
@@ -167,6 +174,7 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     isNewerBreaker ? atMs : null,
     leftOut,
     declared,
+    scanKept(before, scan),
     name,
   )
   return (
@@ -174,6 +182,15 @@ export function mergeReport(sql: SqlStorage, name: string, report: UpstreamRepor
     number(stateless) !== before.stateless_era ||
     declared !== before.declared
   )
+}
+
+/** JSON of how a scan ended; null where it was of where the server was before, or another has ended since. */
+function scanKept(before: ServerRow, scan: UpstreamReport['scan']): string | null {
+  if (scan === undefined || scan.url !== (JSON.parse(before.document) as PlainDocument).url) return null
+  const last = parsed<{ atMs: number }>(before.last_scan)
+  if (last !== null && last.atMs > scan.atMs) return null
+  const { atMs, problem } = scan
+  return JSON.stringify({ atMs, problem: problem?.slice(0, LONGEST_MESSAGE) ?? null })
 }
 
 /** JSON of what is left out of each kind, once a report has come. */
@@ -257,6 +274,7 @@ export function viewServer(sql: SqlStorage, name: string): ServerView | null {
       successes: row.successes,
       failures: row.failures,
       lastFailure: parsed(row.last_failure),
+      lastScan: parsed(row.last_scan),
       breaker: row.breaker,
       tools: listing?.tools ?? 0,
       catalogueAtMs: listing?.listedAtMs ?? null,

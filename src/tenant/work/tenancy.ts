@@ -118,7 +118,8 @@ export class Tenancy {
     }
     this.isThere = true
     const { created, now, touched } = done
-    return { kind: 'done', created, madeTenant, now, ...(await this.telling.tell(touched)) }
+    const isSuspended = readTenant(this.sql)?.isSuspended === true
+    return { kind: 'done', created, madeTenant, isSuspended, now, ...(await this.telling.tell(touched)) }
   }
 
   /** Runs `work` as one transaction; it answers which grants it touched, or null where there is nothing to remove. */

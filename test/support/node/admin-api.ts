@@ -42,6 +42,7 @@ export interface ServerStanding {
   readonly successes: number
   readonly failures: number
   readonly last_failure: { readonly at: string; readonly kind: string; readonly message: string } | null
+  readonly last_scan: { readonly at: string; readonly ok: boolean; readonly problem: string | null } | null
   readonly breaker: 'closed' | 'open' | 'half_open'
   readonly drift: readonly { readonly tool: string; readonly diff: unknown }[]
   readonly tools: number
