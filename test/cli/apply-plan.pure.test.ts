@@ -31,6 +31,7 @@ function there(more: Partial<There> = {}): There {
   const none = new Map()
   return {
     asker: { name: null, role: 'root' },
+    deployment: { encryption_keys: true, audit_database: true },
     tenant: { tag: null, body: { deletion: null } },
     ...{ people: none, secrets: none, servers: none, policies: none, grants: none, webhooks: none },
     ...more,

@@ -217,6 +217,29 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
     )
   })
 
+  test('a tenant that is suspended is said to be, also where there is nothing to do', async () => {
+    const cli = cliAt(gateway.url, 'paused')
+    const there = { 't/policies/nobody.yaml': 'version: "1"\n' }
+    await cli('apply t --yes', there)
+    await cli('tenant suspend paused')
+    const says =
+      /^warning: The tenant paused is suspended: its agents are refused until .* Since 20\S+; gatehouse tenant resume paused ends it\.\n$/
+    const nothing = await cli('apply t', there)
+    expect([nothing.code, nothing.out, nothing.err]).toEqual([
+      0,
+      'nothing to do\n',
+      expect.stringMatching(says),
+    ])
+    const more = { ...there, 't/grants/bot.yaml': 'policy: nobody\nservers: []\n' }
+    const { data } = await cli.json('apply t --yes', more)
+    expect(data.warnings).toEqual([
+      expect.stringContaining('is suspended'),
+      'warning: grant bot: The grant reaches no server.',
+    ])
+    await cli('tenant resume paused')
+    expect((await cli('apply t', more)).err).toBe('')
+  })
+
   test('a change by somebody else stops it, and the next run goes on', async () => {
     const cli = cliAt(gateway.url, 'fourth')
     const there: Record<string, string> = { ...files }

@@ -84,7 +84,8 @@ async function apply(api: Api, given: Given, world: World): Promise<Outcome> {
 
 function stepLines({ action, kind, name, details }: Step): string[] {
   const head = `  ${action} ${kind} ${name}`
-  if (kind !== 'policy' && details.length > 0) return [`${head}: ${details.join(', ')}`]
+  const areLines = kind === 'policy' || action === 'delete'
+  if (!areLines && details.length > 0) return [`${head}: ${details.join(', ')}`]
   return [head, ...details.map((line) => `      ${line}`.trimEnd())]
 }
 

@@ -76,6 +76,6 @@ function lastAdmin(
   if (before.length === 0 || isLeft) return []
   const which = before.slice(0, 10).join(', ')
   return [
-    `${folder}/people: found nobody who would be admin then, as ${which} ${before.length === 1 ? 'is' : 'are'} now; allowed: at least one (gatehouse person set and remove do it all the same)`,
+    `${folder}/people: found nobody who would be admin then, as ${which} ${before.length === 1 ? 'is' : 'are'} now; allowed: at least one (with the root token, gatehouse person set and remove do it all the same)`,
   ]
 }

@@ -1,7 +1,13 @@
 /** Makes the changes of a plan, one after another, and prints tokens and secrets that are given only once. */
+
+import { suspendedWarning } from '../../contract/warnings.ts'
+import { describeProblem } from '../../policy/problem.ts'
 import { type Api, Ended, type Json, pendingLine, Refused } from '../gateway/api.ts'
+import { knownTo } from '../gateway/gateway-tools.ts'
+import { scanProblems, scansNow } from '../gateway/scans.ts'
 import { FINE, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
-import { unsaid } from '../kit/source.ts'
+import type { LoadedPolicy } from '../kit/source.ts'
+import { unsaid, warningLines } from '../kit/source.ts'
 import { grantDifferences, webhookDifferences } from './differences.ts'
 import type { Journal, Unfinished } from './journal.ts'
 import type { Step } from './step.ts'
@@ -48,9 +54,12 @@ export async function perform(run: Run): Promise<Outcome> {
   // The plan's own warnings have been printed already.
   const warnings: string[] = [...run.data.warnings]
   const told = warnings.length
+  // It is about the tenant, so it is in every answer.
+  const ofTenant = [suspendedWarning(run.api.tenant)]
   let done = 0
   // A grant that two changes have not come to counts twice.
   let pending = 0
+  const scanned: string[] = []
   const data = () => ({ ...run.data, done, tokens, secrets, warnings, pending })
   try {
     for (const step of steps) {
@@ -69,7 +78,9 @@ export async function perform(run: Run): Promise<Outcome> {
         journal.settle(kind, name)
       }
       warnings.push(
-        ...unsaid(body.warnings, step.said ?? new Set()).map((it) => `warning: ${kind} ${name}: ${it}`),
+        ...unsaid(body.warnings, new Set([...ofTenant, ...(step.said ?? [])])).map(
+          (it) => `warning: ${kind} ${name}: ${it}`,
+        ),
       )
       if (kind === 'person' && step.action === 'create')
         warnings.push(
@@ -78,16 +89,49 @@ export async function perform(run: Run): Promise<Outcome> {
       const untold = pendingLine(body, `${kind} ${name}: `)
       if (untold !== null) warnings.push(untold)
       pending += Number(body.pending ?? 0)
+      if (kind === 'server' && scansNow(body)) scanned.push(name)
     }
   } catch (error) {
     if (!(error instanceof Ended)) throw error
     const { outcome } = error
     const rest = `${done} of ${steps.length} changes were made; the same command again makes the others`
+    warnings.push(...(await afterScans(run, scanned)))
     const errors = [...warnings.slice(told), ...outcome.errors, rest]
     const all = { ...data(), ...(outcome.data as Json) }
     return { code: PROBLEMS, lines: [], errors, data: all, after: journal.end }
   }
+  warnings.push(...(await afterScans(run, scanned)))
   return { code: FINE, lines: [], errors: warnings.slice(told), data: data(), after: journal.end }
+}
+
+/** Warns of first scans that failed, and of names in policies that the plan could not check before them. */
+async function afterScans({ api, wanted, steps, world }: Run, servers: readonly string[]): Promise<string[]> {
+  if (servers.length === 0) return []
+  const failed = (await scanProblems(api, servers, world)).map((it) => `warning: ${it}`)
+  const tools = await knownTo(api).catch((error: unknown) => {
+    if (error instanceof Ended) return null
+    throw error
+  })
+  if (tools === null) return failed
+  const said = new Map(steps.filter(({ kind }) => kind === 'policy').map((step) => [step.name, step.said]))
+  const names = [...(wanted.policies ?? [])].flatMap(([name, policy]) => {
+    const { warnings, ...rest } = policy.checked(tools)
+    // Names that nobody could check are explained by the scans that failed.
+    return warningLines(policy.file, {
+      ...rest,
+      warnings: unsaidOf(warnings, said.get(name)),
+      unchecked: [],
+      off: [],
+    })
+  })
+  return [...failed, ...names]
+}
+
+function unsaidOf(
+  warnings: LoadedPolicy['warnings'],
+  said: ReadonlySet<string> = new Set(),
+): LoadedPolicy['warnings'] {
+  return warnings.filter(({ line: _, column: __, ...warning }) => !said.has(describeProblem(warning)))
 }
 
 function isMadeOnce(kind: Step['kind']): kind is keyof typeof toldOnce {

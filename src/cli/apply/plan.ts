@@ -1,4 +1,7 @@
 /** Plans the changes that make a tenant what a folder says. Reads the gateway; changes nothing. */
+
+import type { ServerUses } from '../../contract/tenant.ts'
+import { removedServerWarnings, suspendedWarning } from '../../contract/warnings.ts'
 import { changesBetween } from '../../policy/changes.ts'
 import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
 import type { Api, Json } from '../gateway/api.ts'
@@ -10,6 +13,7 @@ import { changeLines } from '../policy/diff.ts'
 import { placeProblems } from './addresses.ts'
 import { namesGone } from './after.ts'
 import { planProblems } from './checks.ts'
+import { deploymentProblems } from './deployment-checks.ts'
 import {
   grantDifferences,
   serverDifferences,
@@ -18,6 +22,7 @@ import {
 } from './differences.ts'
 import type { Unfinished } from './journal.ts'
 import { type Folder, kinds, pathOf } from './kinds.ts'
+import { nativeWarnings } from './native-warnings.ts'
 import { peopleSteps } from './people-steps.ts'
 import { roleProblems } from './roles.ts'
 import type { Step } from './step.ts'
@@ -48,12 +53,14 @@ export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Pr
   const { prune } = options
   const there = await readThere(api, wanted, prune)
   const found = planProblems(wanted, there, prune, options.nowMs)
+  const policies = await policySteps(api, wanted, there)
+  const written = new Set(policies.map(({ name }) => name))
   // All that is wrong is said at once, also what only the steps show.
   const steps = [
     ...tenantSteps(wanted, there, api.tenant),
     ...(await personSteps(api, wanted, there)),
     ...(await serverSteps(api, wanted, there, options.headers)),
-    ...(await policySteps(api, wanted, there)),
+    ...policies,
     ...(await madeOnce(api, 'grants', wanted.grants, there.grants, grantDifferences, options.unfinished)),
     ...(await madeOnce(
       api,
@@ -63,7 +70,7 @@ export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Pr
       webhookDifferences,
       options.unfinished,
     )),
-    ...(await deletions(api, wanted, there, prune)),
+    ...(await deletions(api, wanted, there, prune, written)),
   ]
   const places = mayAdminister(there.asker)
     ? await placeProblems(api, wanted, steps)
@@ -71,9 +78,17 @@ export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Pr
   const names = await nameWarnings(api, wanted, there, prune, steps)
   // Somebody who may not see the things that are there would seem to make them all.
   const beyond = found.length > 0 ? [] : roleProblems(steps, there.asker)
-  const problems = [...found, ...beyond, ...places.problems]
-  const warnings = [...places.warnings, ...names.warnings]
+  const vain = deploymentProblems(wanted, there.deployment, steps)
+  const problems = [...found, ...beyond, ...vain, ...places.problems]
+  const warnings = [...suspension(there, api.tenant), ...places.warnings, ...names.warnings]
   return { steps: problems.length > 0 ? [] : names.steps, problems, warnings }
+}
+
+/** A tenant whose agents are refused, of which nobody would learn here otherwise. */
+function suspension({ tenant }: There, name: string): string[] {
+  const since = tenant?.body.suspended_at ?? null
+  if (since === null) return []
+  return [`warning: ${suspendedWarning(name)} Since ${since}; gatehouse tenant resume ${name} ends it.`]
 }
 
 function tenantSteps({ tenant: wanted }: Wanted, { tenant: there }: There, name: string): Step[] {
@@ -166,7 +181,14 @@ async function policySteps(api: Api, { policies }: Wanted, { policies: there }: 
 /** The order of deletions: a thing goes after the things that use it, and people, who own grants, go at the very end. */
 const deleted: readonly Folder[] = ['webhooks', 'grants', 'policies', 'servers', 'secrets', 'people']
 
-async function deletions(api: Api, wanted: Wanted, there: There, prune: boolean): Promise<Step[]> {
+/** @param written policies that are made or changed: of the names in those is said something of its own */
+async function deletions(
+  api: Api,
+  wanted: Wanted,
+  there: There,
+  prune: boolean,
+  written: ReadonlySet<string>,
+): Promise<Step[]> {
   const steps: Step[] = []
   for (const folder of deleted) {
     for (const name of namesGone(wanted[folder], there[folder], prune)) {
@@ -176,11 +198,38 @@ async function deletions(api: Api, wanted: Wanted, there: There, prune: boolean)
       if (folder === 'secrets') steps.push({ ...step, tag: null })
       else {
         const now = await api.find(path)
-        if (now !== null) steps.push({ ...step, tag: now.tag })
+        if (now === null) continue
+        const left = folder === 'servers' ? await usesLeft(api, wanted, there, prune, written, path) : null
+        steps.push({ ...step, tag: now.tag, ...left })
       }
     }
   }
   return steps
+}
+
+/** Says which grants and policies stay and name a server that is deleted. The folder's own grants that do have been refused. */
+async function usesLeft(
+  api: Api,
+  wanted: Wanted,
+  there: There,
+  prune: boolean,
+  written: ReadonlySet<string>,
+  path: string,
+): Promise<Pick<Step, 'details' | 'said'>> {
+  const uses = (await api.find(`${path}/uses`))?.body as ServerUses | undefined
+  // An older gateway does not say.
+  if (uses === undefined) return { details: [] }
+  const gone = {
+    grants: namesGone(wanted.grants, there.grants, prune),
+    policies: namesGone(wanted.policies, there.policies, prune),
+  }
+  const staying = (name: string) => !gone.grants.includes(name) && !wanted.grants?.has(name)
+  const details = removedServerWarnings({
+    grants: uses.grants.filter(staying),
+    every: uses.every.filter((name) => !gone.grants.includes(name)),
+    policies: uses.policies.filter(({ name }) => !gone.policies.includes(name) && !written.has(name)),
+  })
+  return { details, said: new Set(details) }
 }
 
 /** The same steps, and what there is to say of the names in the policies that they write. */
@@ -193,16 +242,21 @@ async function nameWarnings(
 ): Promise<{ readonly steps: readonly Step[]; readonly warnings: readonly string[] }> {
   const written = (step: Step): WantedPolicy | undefined =>
     step.kind === 'policy' && step.action !== 'delete' ? wanted.policies?.get(step.name) : undefined
-  const tools = steps.some((step) => written(step) !== undefined) ? await gatewayTools(api) : null
+  const isAbout = (step: Step) =>
+    written(step) !== undefined || (step.kind === 'grant' && step.action !== 'delete')
+  const tools = steps.some(isAbout) ? await gatewayTools(api) : null
   if (tools === null) return { steps, warnings: [] }
   const known = toolsOf(toolsAfter(tools, wanted, there, prune))
   const warnings: string[] = []
+  const natives = await nativeWarnings(api, { wanted, there, prune, steps }, tools)
   const told = steps.map((step) => {
+    const native = natives.find((it) => it.step === step)
     const policy = written(step)
-    if (policy === undefined) return step
-    const checked = policy.checked(known)
-    warnings.push(...warningLines(policy.file, checked))
-    return { ...step, said: new Set(gatewayWords(checked)) }
+    const checked = policy?.checked(known)
+    if (policy !== undefined && checked !== undefined) warnings.push(...warningLines(policy.file, checked))
+    warnings.push(...(native?.lines ?? []))
+    const words = checked === undefined ? [] : gatewayWords(checked)
+    return { ...step, said: new Set([...(step.said ?? []), ...words, ...(native?.said ?? [])]) }
   })
   return { steps: told, warnings }
 }

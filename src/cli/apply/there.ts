@@ -1,4 +1,5 @@
 /** Reads the present state of a tenant, as far as a plan needs it. Changes nothing. */
+import type { Deployment } from '../../contract/without-effect.ts'
 import type { Answer, Api, Json } from '../gateway/api.ts'
 import type { Folder } from './kinds.ts'
 import type { Wanted } from './wanted.ts'
@@ -14,6 +15,8 @@ export interface Asker {
 
 export interface There {
   readonly asker: Asker
+  /** The optional parts that the deployment has. */
+  readonly deployment: Deployment
   /** Null: there is no such tenant. */
   readonly tenant: Pick<Answer, 'body' | 'tag'> | null
   /** Null: not asked for, since nothing depends on it or the asker may not know. */
@@ -28,7 +31,7 @@ export interface There {
 /** Asks for all that the folder, or what is deleted, depends on. */
 export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promise<There> {
   const tenant = await api.find('')
-  const asker = await readAsker(api)
+  const { asker, deployment } = await readAsker(api)
   const list = async (folder: Folder): Promise<Things> =>
     new Map(
       tenant === null ? [] : (await api.all(`/${folder}`)).map((item) => [String(item.name), item] as const),
@@ -43,6 +46,7 @@ export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promi
   const isTrusted = mayAdminister(asker)
   return {
     asker,
+    deployment,
     tenant,
     servers: await list('servers'),
     policies: await list('policies'),
@@ -58,9 +62,16 @@ export function mayAdminister({ role }: Asker): boolean {
   return role === 'root' || role === 'admin'
 }
 
-async function readAsker(api: Api): Promise<Asker> {
+async function readAsker(api: Api): Promise<Pick<There, 'asker' | 'deployment'>> {
   const said = (await api.find('/whoami'))?.body ?? {}
   const name = typeof said.name === 'string' ? said.name : null
+  const has = (said.deployment ?? {}) as Partial<Deployment>
   // A gateway that does not say refuses what may not be, as it always does.
-  return { name, role: typeof said.role === 'string' ? said.role : 'root' }
+  return {
+    asker: { name, role: typeof said.role === 'string' ? said.role : 'root' },
+    deployment: {
+      encryption_keys: has.encryption_keys ?? true,
+      audit_database: has.audit_database ?? true,
+    },
+  }
 }
