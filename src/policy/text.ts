@@ -24,8 +24,8 @@ export const LONGEST_TEXT = 1024 * 1024
 /** Nodes that aliases may repeat in all: "billion laughs" ends here. */
 const MOST_REPEATED = 10_000
 
-/** One mistake in the syntax often looks like many. */
-const MOST_ERRORS = 10
+/** Of tags that mean nothing here; each is a mistake of its own. */
+const MOST_WARNINGS = 10
 
 export interface ReadText {
   /** What the text says; of no use when there are problems. */
@@ -100,7 +100,9 @@ class Reader {
     // The parser recurses: text that is nested too deeply it leaves half read, with an error for every level.
     const isTooDeep = errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')
     if (isTooDeep) this.#refuse([], null, 'text nested without end', `at most ${DEEPEST} levels`)
-    for (const { message, pos } of isTooDeep ? [] : [...errors, ...warnings].slice(0, MOST_ERRORS)) {
+    // What the parser says behind its first error is mostly about what that one has left it with: the same mistake again.
+    const said = errors.length > 0 ? errors.slice(0, 1) : warnings.slice(0, MOST_WARNINGS)
+    for (const { message, pos } of isTooDeep ? [] : said) {
       this.#problems.push({
         pointer: '',
         found: message,

@@ -102,6 +102,40 @@ describe('text that is refused', () => {
     expect(read('[0x1f, 0.1, 1.50, 1e3, -0, 9007199254740991, 0o17]').problems).toEqual([])
   })
 
+  test.each<[string, string, string]>([
+    [
+      'a list that is indented less than its name',
+      'tools:\n  pay:\n    require:\n   - { path: a }\n  ask: {}\n',
+      'line 3, column 13: (document): found A block sequence may not be used as an implicit map key; allowed: JSON or YAML 1.2',
+    ],
+    [
+      'a missing comma',
+      '{"version": "1" "default": "allow"}',
+      'line 1, column 17: (document): found Unexpected double-quoted-scalar token; allowed: JSON or YAML 1.2',
+    ],
+    [
+      'a star without quotes',
+      'tools:\n  *: {}\n',
+      'line 2, column 6: (document): found Unexpected flow-map-start at node end; allowed: JSON or YAML 1.2',
+    ],
+    [
+      'a value with colons',
+      'message: a: b: c\ntools: {}\n',
+      'line 1, column 10: (document): found Nested mappings are not allowed in compact mappings; allowed: JSON or YAML 1.2',
+    ],
+    [
+      'brackets that do not match',
+      '{"a": [1, 2}',
+      'line 1, column 12: (document): found Flow sequence in block collection must be sufficiently indented and end with a ]; allowed: JSON or YAML 1.2',
+    ],
+  ])('%s is one mistake, and one problem: the first', (_, text, problem) => {
+    expect(problemsOf(text)).toEqual([problem])
+  })
+
+  test('tags that mean nothing here are a problem each', () => {
+    expect(problemsOf('a: !x 1\nb: !y 2')).toHaveLength(2)
+  })
+
   test('two documents in one', () => {
     expect(read('a: 1\n---\nb: 2').problems).toHaveLength(1)
   })
