@@ -206,18 +206,20 @@ async function connect(given: Given, world: World): Promise<Outcome> {
   const { operands, values, switches } = given
   const [called = ''] = operands
   const client = Object.hasOwn(clients, called) ? clients[called] : undefined
-  const problems: Misuse[] = []
+  // Nothing else that is typed means anything without it.
   if (client === undefined) {
     const names = Object.keys(clients)
-    problems.push({
-      found: `the unknown client ${JSON.stringify(called)}`,
-      allowed: names.join(', '),
-      nearest: nearest(called, names),
-    })
+    const found = `the unknown client ${JSON.stringify(called)}`
+    return misuse(COMMAND, [{ found, allowed: names.join(', '), nearest: nearest(called, names) }])
   }
-  const url = endpoint(values.get('url') ?? world.variable('GATEHOUSE_URL') ?? '', values.get('server'))
+  const problems: Misuse[] = []
+  const address = values.get('url') ?? world.variable('GATEHOUSE_URL')
+  const url = endpoint(address ?? '', values.get('server'))
   if (url === null)
-    problems.push({ found: 'no URL, or another', allowed: '--url https://HOST, or https://HOST/t/TENANT' })
+    problems.push({
+      found: address === undefined ? 'no URL' : 'another URL',
+      allowed: '--url https://HOST, or https://HOST/t/TENANT, or GATEHOUSE_URL',
+    })
   const offered = values.get('grant-token') ?? world.variable(VARIABLE) ?? null
   const token = switches.has('no-token') ? null : offered
   if (token === null && !switches.has('no-token'))
@@ -230,7 +232,7 @@ async function connect(given: Given, world: World): Promise<Outcome> {
       found: `--name ${JSON.stringify(name)}`,
       allowed: 'a letter and at most 63 of A-Z a-z 0-9 _ -',
     })
-  if (problems.length > 0 || client === undefined || url === null) return misuse(COMMAND, problems)
+  if (problems.length > 0 || url === null) return misuse(COMMAND, problems)
   const { hints: ofClient, config } = client({ name, url, token })
   const hints = [...ofClient, ...nativeHints(values.get('server'))]
   const lines = Array.isArray(config) ? (config as string[]) : JSON.stringify(config, null, 2).split('\n')

@@ -110,11 +110,25 @@ test.each([
     'cursor --grant-token gha_acme_ana_0123456789abcdef',
     'found a token that is not of a grant; allowed: gh_',
   ],
-  ['cursor --no-token --url http://gate.example', 'found no URL, or another; allowed: --url https://HOST'],
-  ['cursor --no-token --url https://gate.example/mcp', 'found no URL, or another'],
+  ['cursor --no-token --url http://gate.example', 'found another URL; allowed: --url https://HOST'],
+  ['cursor --no-token --url https://gate.example/mcp', 'found another URL'],
   ['cursor --no-token --name a.b', 'found --name "a.b"; allowed: a letter and'],
 ])('%s', async (line, said) => {
   const { code, out, err } = await connect(line)
   expect({ code, out }).toEqual({ code: 2, out: '' })
   expect(err).toContain(said)
+})
+
+test('no URL is told from one that cannot be', async () => {
+  expect((await gatehouse(['connect', 'cursor', '--no-token'])).err).toContain(
+    'found no URL; allowed: --url https://HOST, or https://HOST/t/TENANT, or GATEHOUSE_URL',
+  )
+})
+
+test('of an unknown client one thing is said, whatever else is missing', async () => {
+  const { code, err } = await gatehouse(['connect', 'foo'])
+  expect(code).toBe(2)
+  expect(err).toMatch(
+    /^gatehouse connect: found the unknown client "foo"; allowed: .*\nTry: gatehouse connect --help\n$/,
+  )
 })
