@@ -51,7 +51,12 @@ const shownSchema = z.object({
   updated_at: z.string(),
 })
 const withUse = shownSchema.extend({
-  last_used_at: z.string().nullable().describe('null: never, not for 30 days, or it could not be asked'),
+  last_used_at: z
+    .string()
+    .nullable()
+    .describe(
+      'When a call or a read of it was last decided, also where it was denied, or a session of it last used; null: never, not for 30 days where there is no audit database, or it could not be asked',
+    ),
 })
 const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 

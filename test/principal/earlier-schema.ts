@@ -1,7 +1,14 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Nothing is kept of when requests were decided but their rows. */
+export const WITHOUT_DECIDED = `
+  ALTER TABLE grants DROP COLUMN decided_at;
+  UPDATE schema_version SET version = 21;
+`
+
 /** A connection's sessions with servers last as long as it does. */
 export const WITH_LASTING_UPSTREAMS = `
+  ${WITHOUT_DECIDED}
   DROP INDEX upstream_sessions_idle;
   CREATE INDEX upstream_sessions_idle ON upstream_sessions (last_used_at) WHERE ended_at IS NULL AND stateless = 1;
   UPDATE schema_version SET version = 20;

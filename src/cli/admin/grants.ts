@@ -77,6 +77,9 @@ export const grantCommands: readonly Command[] = [
     group: 'grant',
     name: 'list',
     summary: 'List the grants',
+    notes: [
+      '“last used” is when a call or a read was last decided, also where it was denied, or a session last used.',
+    ],
     json: 'items',
     examples: ['gatehouse grant list'],
     run: async (api) =>

@@ -24,6 +24,8 @@ export interface AdminCommand {
   readonly group: string | null
   readonly name: string
   readonly summary: string
+  /** Lines of help that do not fit into the summary. */
+  readonly notes?: readonly string[]
   readonly operands?: Operands
   readonly options?: readonly Option[]
   readonly examples: readonly string[]
@@ -89,6 +91,7 @@ export function administer(spec: AdminCommand): Command {
     group,
     name,
     summary,
+    ...(spec.notes === undefined ? {} : { notes: spec.notes }),
     operands,
     examples,
     ...(spec.failure === undefined ? {} : { failure: spec.failure }),

@@ -58,6 +58,11 @@ export function principalLog(sql: SqlStorage): Source {
     },
     forget: (seq, nowMs) => {
       sql.exec(
+        `UPDATE grants SET decided_at = coalesce((SELECT at FROM audit
+           WHERE seq <= ? AND seq > predecessor_seq AND decision <> 'end' ORDER BY seq DESC LIMIT 1), decided_at)`,
+        seq,
+      )
+      sql.exec(
         `DELETE FROM audit WHERE seq <= ?1 AND (decision <> 'allow' OR charged = '[]' OR refunded_at IS NOT NULL
            OR at <= CASE WHEN outcome = 'unknown' THEN ?2 ELSE ?3 END)`,
         seq,

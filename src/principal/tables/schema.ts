@@ -407,6 +407,11 @@ const migrations: readonly string[] = [
   UPDATE upstream_sessions SET last_used_at = max(last_used_at, 1000 * unixepoch())
     WHERE ended_at IS NULL AND stateless = 0 AND session = '';
   `,
+  `
+  -- When the last request was decided of those whose rows have been carried and are gone here, whatever the decision was;
+  -- NULL: of none, since this is kept.
+  ALTER TABLE grants ADD COLUMN decided_at INTEGER;
+  `,
 ]
 
 /** Brings the tables up to date. Call inside a transaction. */

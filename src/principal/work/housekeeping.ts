@@ -205,17 +205,22 @@ export function soonestPurgeMs(nowMs: number): number {
   return nowMs + HOUR_MS
 }
 
-/** When a call was last decided or a session last used; what is not written down of either is not known. */
+/**
+ * When a call or a read of the grant was last decided, however that came out, or a session last used; null: neither has been, as
+ * far as is written down.
+ */
 export function lastUsedMs(sql: SqlStorage): number | null {
   const seen = scalar(
     sql,
     'SELECT max(at) AS at FROM (SELECT max(last_seen_at) AS at FROM sessions UNION ALL SELECT max(last_seen_at) FROM transports)',
   )
-  const called = scalar(
+  const decided = scalar(
     sql,
-    "SELECT max(at) AS at FROM (SELECT at FROM audit WHERE decision <> 'end' ORDER BY seq DESC LIMIT 1)",
+    `SELECT max(at) AS at FROM (SELECT decided_at AS at FROM grants UNION ALL
+       SELECT * FROM (SELECT at FROM audit WHERE decision <> 'end' AND seq > (SELECT predecessor_seq FROM grants)
+         ORDER BY seq DESC LIMIT 1))`,
   )
-  return seen === null ? called : Math.max(seen, called ?? 0)
+  return seen === null ? decided : Math.max(seen, decided ?? 0)
 }
 
 function scalar(sql: SqlStorage, query: string): number | null {

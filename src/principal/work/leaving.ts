@@ -33,7 +33,7 @@ export function replacePredecessor(context: EndingContext, grant: string, nowMs:
   const { sql } = context
   endEverything(context, grant, nowMs)
   sql.exec('DELETE FROM counters')
-  sql.exec('UPDATE grants SET predecessor_seq = (SELECT coalesce(max(seq), 0) FROM audit)')
+  sql.exec('UPDATE grants SET decided_at = NULL, predecessor_seq = (SELECT coalesce(max(seq), 0) FROM audit)')
 }
 
 /** Ends every session and transport, here and upstream, and closes what waits for a person. */
