@@ -41,6 +41,11 @@ export function notFound(what: string): Response {
   return problem(404, 'Not found', `This tenant has no ${what} of that name.`)
 }
 
+/** 404: there is no tenant of this name. Only root is ever told. */
+export function noSuchTenant(tenant: string): Response {
+  return problem(404, 'Not found', `There is no tenant ${tenant}.`)
+}
+
 /** JSON with the ETag of the state that it shows. */
 export function tagged(value: object, tag: string, status = 200): Response {
   return Response.json(value, { status, headers: { etag: `"${tag}"` } })

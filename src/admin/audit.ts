@@ -11,7 +11,7 @@ import { problem } from '../base/errors.ts'
 import { rowKinds } from '../contract/audit-row.ts'
 import type { Env } from '../contract/env.ts'
 import { object } from '../policy/fragments.ts'
-import { at } from './answers.ts'
+import { at, noSuchTenant } from './answers.ts'
 import { answer, jsonBody, pageOf, pageQuery, type Route, route } from './route.ts'
 import { authenticate, may } from './who.ts'
 
@@ -189,7 +189,7 @@ export const auditRoutes: readonly Route[] = [
       const found = await verify(env, db, tenant, after)
       if (found === null)
         return after === null
-          ? problem(404, 'Not found', 'There is no tenant of that name.')
+          ? noSuchTenant(tenant)
           : problem(400, 'Invalid request', 'after is not the next of an earlier answer')
       return Response.json({ intact: found.findings.length === 0, ...found })
     },

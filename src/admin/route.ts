@@ -83,6 +83,8 @@ export interface RouteSpec<P extends string, Q extends z.ZodType, B> {
   readonly answers: Readonly<Record<number, AnswerSpec>>
   /** A creation: `Idempotency-Key` gives the same answer to the same request for a day. */
   readonly creates?: boolean
+  /** True where the answer is not of the tenant, so that it may be asked for before there is one. */
+  readonly beforeTenant?: boolean
   /** True where the thing that it changes has a version, so that `If-Match` and `If-None-Match: *` mean something. */
   readonly versioned?: boolean
 }

@@ -9,9 +9,10 @@ import type { WorkerContext } from '../contract/env.ts'
 import { tenantObject } from '../contract/objects.ts'
 import type { Expected } from '../contract/tenant.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
+import { bearerToken, isGrantToken } from '../names/tokens.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem } from '../policy/problem.ts'
-import { invalid, nameProblem } from './answers.ts'
+import { invalid, nameProblem, noSuchTenant } from './answers.ts'
 import type { AdminContext, Who } from './context.ts'
 import { type ReadDocument, readJson, readJsonOrYaml } from './document.ts'
 import { once } from './once.ts'
@@ -25,7 +26,7 @@ const SEED_BYTES = 32
 export function mount(app: Hono<WorkerContext>, routes: readonly Route[]): void {
   for (const route of routes) app.on(route.method, route.path, (c) => serve(route, c))
   for (const path of ['/api/v1/tenants/:tenant/*', '/api/v1/*']) {
-    app.all(path, async (c) => ((await authenticate(c)) === null ? unauthorized() : nothingHere()))
+    app.all(path, async (c) => ((await authenticate(c)) === null ? unauthorized(c) : nothingHere()))
   }
 }
 
@@ -35,10 +36,12 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
   let who: Who | null = null
   if (route.role !== 'public') {
     who = await authenticate(c)
-    if (who === null) return unauthorized()
+    if (who === null) return unauthorized(c)
     if (!may(who, route.role)) return forbidden(route.role)
     const refusal = 'tenant' in params ? tenantRefusal(c, tenant) : null
     if (refusal !== null) return refusal
+    if ('tenant' in params && needsTenant(route, who) && !(await isThere(c, tenant)))
+      return noSuchTenant(tenant)
   }
   const { reason: asked, ...given } = c.req.query()
   const reason = asked ?? c.req.header('x-gatehouse-reason') ?? null
@@ -86,10 +89,18 @@ function notModified(c: AdminContext, response: Response): boolean {
   return known.includes(tag) || known.includes('*')
 }
 
-function unauthorized(): Response {
+/** Says of a token how it begins, and nothing else: neither whether it is any good nor whether a tenant exists. */
+function unauthorized(c: AdminContext): Response {
   const challenge = { 'www-authenticate': 'Bearer realm="gatehouse-admin"' }
-  return problem(401, 'Unauthorized', 'The administration API needs a token that opens it.', challenge)
+  const token = bearerToken(c.req.header('authorization') ?? null) ?? ''
+  const detail = isGrantToken(token)
+    ? `This is the token of a grant, which an agent presents at /mcp. ${NEEDED}`
+    : NEEDED
+  return problem(401, 'Unauthorized', detail, challenge)
 }
+
+const NEEDED =
+  'The administration API takes the root token, or a token of a person of the tenant (gha_<tenant>_<person>_…).'
 
 function nothingHere(): Response {
   return problem(404, 'Not found', 'There is nothing here.')
@@ -106,6 +117,20 @@ function tenantRefusal(c: AdminContext, tenant: string): Response | null {
   if (c.req.method === 'PUT' && tenant === DEMO_TENANT && !isLocalDemo(c.env, c.req.raw))
     return problem(409, 'Conflict', `The tenant ${DEMO_TENANT} is for the local demo; choose another name.`)
   return null
+}
+
+/**
+ * Whether it has to be asked for first if there is a tenant: everything but a PUT is about one that is there. A person's token or
+ * address has just been looked up in their tenant, so only root can name one that does not exist.
+ */
+function needsTenant(route: Route, who: Who): boolean {
+  return who.kind === 'root' && route.method !== 'PUT' && route.beforeTenant !== true
+}
+
+/** Whether there is a tenant of this name; the demo's needs nothing that is stored. Nothing is made by asking. */
+async function isThere(c: AdminContext, tenant: string): Promise<boolean> {
+  if (tenant === DEMO_TENANT && isLocalDemo(c.env, c.req.raw)) return true
+  return tenantObject(c.env, tenant).exists()
 }
 
 async function readBody({ body }: Route, c: AdminContext): Promise<ReadDocument<unknown>> {

@@ -10,7 +10,7 @@ import { demoDocument } from '../demo/demo.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../servers/session/addresses.ts'
-import { at, demoKeeps, invalid, refusal, tagged, tenantWarnings, toldOf } from './answers.ts'
+import { at, demoKeeps, invalid, noSuchTenant, refusal, tagged, tenantWarnings, toldOf } from './answers.ts'
 import { deploymentOf } from './deployment.ts'
 import { answer, type Call, jsonBody, type Route, route, toldMembers } from './route.ts'
 
@@ -52,7 +52,7 @@ export const tenantRoutes: readonly Route[] = [
     },
     async ({ object, tenant }) => {
       const view = await object.tenant()
-      if (view === null) return noSuchTenant()
+      if (view === null) return noSuchTenant(tenant)
       const [deletion, pending] = await Promise.all([object.deletion(), object.pending()])
       return tagged({ ...shown(tenant, view), deletion: deletionShown(deletion), pending }, view.tag)
     },
@@ -140,9 +140,9 @@ export const tenantRoutes: readonly Route[] = [
         ),
       },
     },
-    async ({ object, query, by }) => {
+    async ({ object, tenant, query, by }) => {
       const went = await object.deleteTenant(query.wait_seconds * 1_000, by)
-      if (went.kind === 'absent') return noSuchTenant()
+      if (went.kind === 'absent') return noSuchTenant(tenant)
       if (went.kind === 'gone') return Response.json({ deleted: true, events_lost: went.lost })
       if (went.kind === 'going')
         return Response.json({ deleted: false, deletion: deletionShown(went) }, { status: 202 })
@@ -164,7 +164,7 @@ function writtenOf({ env, tenant, body, text }: Call<string, unknown, TenantDocu
 
 async function suspension({ object, tenant, by }: Call, isSuspended: boolean): Promise<Response> {
   const put = await object.suspend(isSuspended, by)
-  if (put === null) return noSuchTenant()
+  if (put === null) return noSuchTenant(tenant)
   if (put.kind !== 'done') return refusal(put)
   return tagged({ ...shown(tenant, put.now), warnings: [], ...toldOf(put) }, put.now.tag)
 }
@@ -172,10 +172,6 @@ async function suspension({ object, tenant, by }: Call, isSuspended: boolean): P
 function deletionShown(view: DeletionView | null) {
   if (view?.kind !== 'going') return null
   return { state: 'deleting', since: at(view.sinceMs), by: at(view.byMs), principals: view.principals }
-}
-
-function noSuchTenant(): Response {
-  return problem(404, 'Not found', 'There is no tenant of that name.')
 }
 
 function shown(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {

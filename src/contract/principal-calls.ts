@@ -125,7 +125,7 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
    */
   reseal(key: string): Promise<ResealAnswer>
 
-  /** When the grant was last used, as far as rows tell; null: never, or nothing of it is kept. */
+  /** When the grant was last used, by whatever was decided; null: never, or nothing of it is kept. */
   lastUsed(): Promise<number | null>
 
   /** How the outbox and its destination stand; null for an object without a grant. */

@@ -39,6 +39,9 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** The tenant, or null where nothing was ever set up. */
   tenant(): Promise<TenantView | null>
 
+  /** Whether there is a tenant. */
+  exists(): Promise<boolean>
+
   /** @param isSaid of the demo's tenant: its built-in grant is to go by these settings */
   putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean): Promise<Change<TenantView>>
 

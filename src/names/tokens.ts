@@ -26,6 +26,13 @@ export function parseToken(text: string): Token | null {
     : { tenant, grant, secret }
 }
 
+const grantStart = new RegExp(`^gh_${NAME}_${NAME}_`)
+
+/** Whether a text begins as a grant's token does; it may be none that is any good. */
+export function isGrantToken(text: string): boolean {
+  return grantStart.test(text)
+}
+
 /** 32 random bytes in base64url, and the check digits behind them. */
 const RANDOM_CHARACTERS = 43
 const CHECK_CHARACTERS = 8

@@ -95,6 +95,10 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => readTenant(sql)?.view ?? null, null)
   }
 
+  async exists(): Promise<boolean> {
+    return this.#tenancy.read((sql) => readTenant(sql) !== null, false)
+  }
+
   async putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean) {
     return tenantChanges.putTenant(this.#tenancy, tenant, settingsJson, isSaid === true, by)
   }

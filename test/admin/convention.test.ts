@@ -31,6 +31,7 @@ describe('a list', () => {
   })
 
   test.each(['limit=0', 'limit=101', 'limit=x', 'limit=1.5', 'before=a'])('?%s is refused', async (query) => {
+    await admin('PUT', 'acme', {})
     expect((await admin('GET', `acme/policies?${query}`)).status).toBe(400)
   })
 })

@@ -89,18 +89,25 @@ describe.each(closed)('%s', (_, { method, path, operation }) => {
     const strangers = path.includes('{tenant}')
       ? [globex.admin, globex.viewer, globex.agent]
       : [globex.viewer, acme.viewer, acme.agent]
+    const isAgent = (token: string | null) => token === acme.agent || token === globex.agent
     const tried = [null, 'nonsense', acme.agent, `${acme.admin}x`, GHOST, ...strangers]
-    const answers = await Promise.all(
-      tried.flatMap((token) => [
+    const everywhere = (some: readonly (string | null)[]) =>
+      some.flatMap((token) => [
         at('acme', true, token),
         at('acme', false, token),
         // A tenant that is not there.
         at('ghost', true, token),
         at('ghost', false, token),
-      ]),
-    )
-    expect(answers[0]?.status).toBe(401)
-    expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1)
+      ])
+    // How an agent's token begins is said; how it begins shows nothing of what there is.
+    const answers = await Promise.all(everywhere(tried.filter((token) => !isAgent(token))))
+    const agents = await Promise.all(everywhere(tried.filter(isAgent)))
+    for (const alike of [answers, agents]) {
+      expect(alike[0]?.status).toBe(401)
+      expect(new Set(alike.map((one) => JSON.stringify(one))).size).toBe(1)
+    }
+    expect(agents[0]?.headers).toBe(answers[0]?.headers)
+    expect(agents[0]?.body).toContain('This is the token of a grant')
     expect(await remains(tenantObject('ghost'))).toEqual({ tables: [], alarm: null })
   })
 
@@ -112,6 +119,39 @@ describe.each(closed)('%s', (_, { method, path, operation }) => {
     const [there, notThere] = [await at('acme', true, token), await at('acme', false, token)]
     expect(there.status).toBe(403)
     expect(there).toEqual(notThere)
+  })
+})
+
+describe('a tenant that is not there', () => {
+  const of = closed.filter(([, { path }]) => path.includes('{tenant}'))
+  const makes = of.filter(([, { method }]) => method === 'PUT')
+  // An origin is looked up before there is a tenant that has something there.
+  const before = of.filter(([, { path }]) => path.endsWith('/origins'))
+  const asks = of.filter((one) => !makes.includes(one) && !before.includes(one))
+
+  test.each(asks)('is said to be none to root who asks %s, and is not made', async (_, one) => {
+    for (const isThere of [true, false]) {
+      const said = await ask(one.method, fill(one.path, 'ghost', isThere), ROOT, bodyOf(one.operation))
+      expect(said.status).toBe(404)
+      expect(JSON.parse(said.body)).toMatchObject({ detail: 'There is no tenant ghost.' })
+    }
+    expect(await remains(tenantObject('ghost'))).toEqual({ tables: [], alarm: null })
+  })
+
+  test('is in no list afterwards, and what root asks of one that is there is no 404 of the tenant', async () => {
+    const { body } = await ask('GET', '/api/v1/tenants', ROOT, undefined)
+    expect((JSON.parse(body) as { items: { name: string }[] }).items.map(({ name }) => name)).toEqual([
+      'acme',
+      'globex',
+    ])
+    expect(before).toHaveLength(1)
+    const ending = asks.filter(([, { method, path }]) => method === 'GET' && !path.endsWith('/tail'))
+    for (const [, one] of ending)
+      expect((await ask('GET', fill(one.path, 'acme', false), ROOT, undefined)).body).not.toContain(
+        'no tenant',
+      )
+    const origin = '/api/v1/tenants/ghost/origins?origin=https://192.0.2.1'
+    expect((await ask('GET', origin, ROOT, undefined)).status).toBe(200)
   })
 })
 

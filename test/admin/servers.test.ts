@@ -83,21 +83,25 @@ describe('names', () => {
 })
 
 describe('a tenant that nobody has set up', () => {
-  test('has nothing, and asking stores nothing', async () => {
+  test('is said to be none, and asking stores nothing', async () => {
     for (const path of [
       'ghost',
+      'ghost/servers',
+      'ghost/policies',
+      'ghost/grants',
       'ghost/servers/crm',
       'ghost/servers/crm/status',
       'ghost/policies/p',
       'ghost/grants/g',
     ]) {
-      expect((await admin('GET', path)).status).toBe(404)
-      if (path !== 'ghost' && !path.endsWith('status')) expect((await admin('DELETE', path)).status).toBe(404)
+      expect((await admin('GET', path)).body).toMatchObject({
+        status: 404,
+        detail: 'There is no tenant ghost.',
+      })
+      if (/\/.*\/[a-z]+$/.test(path) && !path.endsWith('status'))
+        expect((await admin('DELETE', path)).status).toBe(404)
     }
     expect((await admin('POST', 'ghost/servers/crm/accept')).status).toBe(404)
-    expect((await admin('GET', 'ghost/servers')).body).toEqual({ items: [], next: null })
-    expect((await admin('GET', 'ghost/policies')).body).toEqual({ items: [], next: null })
-    expect((await admin('GET', 'ghost/grants')).body).toEqual({ items: [], next: null })
     expect((await admin('PUT', 'ghost/servers/crm', {})).status).toBe(422)
     expect((await admin('PUT', 'ghost/grants/bot', { policy: 'p' })).status).toBe(422)
     await tenantObject('ghost').observe('crm', { digest: 'd', toolsJson: '[]' })

@@ -118,8 +118,11 @@ describe('the list', () => {
     expect((await admin('GET', path)).status).toBe(status)
   })
 
-  test('of a tenant that is not there is empty', async () => {
-    expect(await list('nobody/sessions')).toEqual({ items: [], next: null })
+  test('of a tenant that is not there is refused, and stores nothing', async () => {
+    expect(await admin('GET', 'nobody/sessions')).toMatchObject({
+      status: 404,
+      body: { detail: 'There is no tenant nobody.' },
+    })
     expect(await tenantRows('nobody', 'SELECT name FROM sqlite_master')).toEqual([])
   })
 })

@@ -106,6 +106,7 @@ describe('a query', () => {
   })
 
   test('without a database is answered 503', async () => {
+    await makeGrant('acme', 'bot')
     const answer = await adminWith({ AUDIT_DB: undefined } as never, 'GET', 'acme/audit')
     expect(answer.status).toBe(503)
   })

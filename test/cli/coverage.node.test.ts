@@ -227,6 +227,7 @@ describe.skipIf(bareWorkerdMissing !== null)(
         expect([0, 1, 2], line).toContain(code)
         expect(out, line).not.toMatch(/"found": .*\n +"allowed": /)
       }
+      await cli('whoami --json', {}, { variables: { GATEHOUSE_TENANT: '' } })
       asked = cli.requests
     })
     afterAll(() => gateway?.stop())

@@ -54,7 +54,11 @@ export const tenantCommands: readonly Command[] = [
     json: 'items',
     examples: ['gatehouse tenant list'],
     run: async (api) =>
-      shownList(await api.all(''), [member('name'), member('state'), member('created_at', 'created')]),
+      shownList(await api.all('/tenants'), [
+        member('name'),
+        member('state'),
+        member('created_at', 'created'),
+      ]),
   }),
   administer({
     group: 'tenant',

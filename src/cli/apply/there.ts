@@ -63,7 +63,9 @@ export function mayAdminister({ role }: Asker): boolean {
 }
 
 async function readAsker(api: Api): Promise<Pick<There, 'asker' | 'deployment'>> {
-  const said = (await api.find('/whoami'))?.body ?? {}
+  // Where there is no tenant yet, the deployment says it: only its owner is told that there is none.
+  const answer = (await api.find('/whoami')) ?? (await api.ofDeployment().find('/whoami'))
+  const said = answer?.body ?? {}
   const name = typeof said.name === 'string' ? said.name : null
   const has = (said.deployment ?? {}) as Partial<Deployment>
   // A gateway that does not say refuses what may not be, as it always does.

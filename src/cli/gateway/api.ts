@@ -63,6 +63,8 @@ export interface Api {
   get(path: string, query?: Query, timeoutMs?: number): Promise<Answer>
   /** Null where there is no such thing. */
   find(path: string, query?: Query): Promise<Answer | null>
+  /** The same gateway, asked of no tenant. */
+  ofDeployment(): Api
   /** All items of a list, page by page; at most so many. */
   all(path: string, query?: Query, most?: number): Promise<Json[]>
   /** The same, with what the first page says beside them. */
@@ -83,7 +85,7 @@ const LONGEST_PAGE = 100
 /** In place of a tenant's name: what is asked is of the deployment. */
 export const NO_TENANT = ''
 
-/** The API behind a link. Paths are those of the tenant: '' is the tenant itself, or the list of all where none is named. */
+/** The API behind a link. Paths are those of the tenant, whose own is ''; where none is named, of the deployment: /tenants. */
 export function openApi(command: string, link: Link, world: World, { reason }: Recorded): Api {
   const { origin, token, tenant, access } = link
 
@@ -93,8 +95,8 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     { body, query = {}, match = null, absent = false, key, timeoutMs }: Change & Patience,
     more: Readonly<Record<string, string>> = {},
   ) => {
-    const base = tenant === NO_TENANT ? '' : `/${encodeURIComponent(tenant)}`
-    const url = new URL(`${origin}/api/v1/tenants${base}${path}`)
+    const base = tenant === NO_TENANT ? '' : `/tenants/${encodeURIComponent(tenant)}`
+    const url = new URL(`${origin}/api/v1${base}${path}`)
     // One that is given with the change is part of what its key stands for.
     const said: Query = method === 'GET' ? query : { reason, ...query }
     for (const [name, value] of Object.entries(said))
@@ -155,6 +157,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     tenant,
     origin,
     command,
+    ofDeployment: () => openApi(command, { ...link, tenant: NO_TENANT }, world, { reason }),
     get,
     find: async (path, query) => {
       try {

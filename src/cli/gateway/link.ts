@@ -1,5 +1,6 @@
 /** A link names the gateway that a command asks, the tenant and the token. */
 import { isLoopback } from '../../base/loopback.ts'
+import { isGrantToken } from '../../names/tokens.ts'
 import type { Given, Option } from '../kit/arguments.ts'
 import type { Misuse, World } from '../kit/outcome.ts'
 
@@ -38,7 +39,8 @@ export function readLink(
   behind: string | null = null,
 ): Link | readonly Misuse[] {
   const problems: Misuse[] = []
-  const of = (option: string, variable: string) => given.values.get(option) ?? world.variable(variable)
+  // An empty one is none, as an empty variable is.
+  const of = (option: string, variable: string) => given.values.get(option) || world.variable(variable)
   const url = of('url', 'GATEHOUSE_URL')
   const origin = url === undefined ? null : originOf(url)
   if (url === undefined) problems.push({ found: 'no URL', allowed: '--url URL, or GATEHOUSE_URL' })
@@ -53,9 +55,16 @@ export function readLink(
     problems.push({ found: 'a token with other characters', allowed: 'visible ASCII characters' })
   const access = accessHeaders(world, problems)
   const name = tenant ?? of('tenant', 'GATEHOUSE_TENANT') ?? tenantOf(token) ?? behind
-  if (name === null) problems.push({ found: 'no tenant', allowed: '--tenant T, or GATEHOUSE_TENANT' })
+  // With a tenant the gateway says what such a token is not for: a root token may look like anything.
+  if (name === null && isGrantToken(token ?? '')) problems.push(GRANT_TOKEN)
+  else if (name === null) problems.push({ found: 'no tenant', allowed: '--tenant T, or GATEHOUSE_TENANT' })
   if (problems.length > 0 || origin === null || token === undefined || name === null) return problems
   return { origin, token, tenant: name, access }
+}
+
+const GRANT_TOKEN: Misuse = {
+  found: 'the token of a grant (gh_…), which an agent presents at /mcp',
+  allowed: 'an administration token: the root token, or a person’s (gha_<tenant>_<person>_…)',
 }
 
 const ACCESS_ID = 'CF_ACCESS_CLIENT_ID'
