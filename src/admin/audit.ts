@@ -2,6 +2,7 @@
 import * as z from 'zod/v4'
 import { completeUntil } from '../audit/complete.ts'
 import { exportRows } from '../audit/export.ts'
+import { withOwnNames } from '../audit/exposed.ts'
 import { filterQuery } from '../audit/filter.ts'
 import { readPage } from '../audit/query.ts'
 import { shownRow } from '../audit/shown.ts'
@@ -107,7 +108,7 @@ export const auditRoutes: readonly Route[] = [
       if (db === undefined) return noDatabase()
       // Before the page is read: what comes while it is read is not promised.
       const completeMs = after === null ? await completeAt(env, tenant, filter.grant) : undefined
-      const page = await readPage(db, tenant, filter, { order, after, limit })
+      const page = await readPage(db, tenant, await withOwnNames(db, tenant, filter), { order, after, limit })
       if (page === null) return problem(400, 'Invalid query', 'after is not a cursor of this list')
       return Response.json({
         items: page.rows.map(shownRow),
@@ -131,7 +132,8 @@ export const auditRoutes: readonly Route[] = [
     async ({ env, tenant, query: { after = '0', ...filter } }) => {
       const { AUDIT_DB: db } = env
       if (db === undefined) return noDatabase()
-      return new Response(exportRows(db, tenant, filter, Number(after)), {
+      const named = await withOwnNames(db, tenant, filter)
+      return new Response(exportRows(db, tenant, named, Number(after)), {
         headers: {
           'content-type': 'application/x-ndjson',
           'cache-control': 'no-store',

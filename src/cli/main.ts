@@ -22,6 +22,7 @@ try {
     write: writeFileWhole,
     variable: (name) => env[name] || undefined,
     send: sendRequest,
+    width: () => (stdout.isTTY && stdout.columns > 0 ? stdout.columns : null),
     print: (text) => stdout.write(text),
     warn: (text) => stderr.write(text),
     ask,

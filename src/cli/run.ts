@@ -40,7 +40,9 @@ export async function run(words: readonly string[], world: World): Promise<Print
       ? { code, out: '', err: text([json(data)]), ...rest }
       : { code, out: text([json(data)]), err: '', ...rest }
   }
-  return { code, out: text(lines.map(visible)), err: text(errors.map(visible)), ...rest }
+  const width = world.width()
+  const shown = width === null ? lines : (outcome.fitted?.(width) ?? lines)
+  return { code, out: text(shown.map(visible)), err: text(errors.map(visible)), ...rest }
 }
 
 async function outcomeOf(words: readonly string[], world: World): Promise<Outcome> {

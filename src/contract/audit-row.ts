@@ -5,6 +5,9 @@ export const TENANT_LOG = '(tenant)'
 
 export const rowKinds = ['decision', 'session', 'change'] as const
 
+/** Kinds that rows are asked for by: those of rows, and the two sorts of decision. */
+export const kindFilters = [...rowKinds, 'call', 'read'] as const
+
 /** Decisions of a row; `end` is that of a session that ended. */
 export const decisions = ['allow', 'deny', 'approval', 'limit', 'refuse', 'end'] as const
 

@@ -1,59 +1,58 @@
 /** `audit …`: what was decided and changed. */
-import { decisions, rowKinds } from '../../contract/audit-row.ts'
+import { decisions, kindFilters, rowKinds } from '../../contract/audit-row.ts'
 import { callOutcomeKinds } from '../../contract/principal.ts'
 import { type Api, Ended, type Json, type Query } from '../gateway/api.ts'
 import { administer, momentOf, wholeNumber } from '../gateway/command.ts'
-import { type Column, member, shownList } from '../gateway/shown.ts'
+import { type Column, cellsOf, member, shownList } from '../gateway/shown.ts'
 import type { Given, Option } from '../kit/arguments.ts'
 import type { Command } from '../kit/command.ts'
 import { FINE, fine, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
+import { fittedTable, table } from '../kit/table.ts'
 import { tail } from './tail.ts'
 
 const PATH = '/audit'
 
-/** Fields that rows are asked for by; each matches exactly. */
-const fields = [
-  ...['kind', 'grant', 'request-id', 'session', 'account', 'client', 'client-version', 'server', 'method'],
-  ...[
-    'tool',
-    'decision',
-    'rule',
-    'config-version',
-    'argument',
-    'arguments-hmac',
-    'outcome',
-    'upstream-status',
-    'actor',
-    'action',
-    'subject',
+/**
+ * What rows are asked for by. Every column of the table but `at` has an option of its name, which takes what stands in it; all
+ * match exactly.
+ */
+const described: readonly (readonly [name: string, help: string, values?: readonly string[]])[] = [
+  ['grant', 'only rows of this grant; "(tenant)" has the administrative changes'],
+  ['client', 'only rows of this client: its name, or its name and version as the table shows them'],
+  ['who', 'only rows of this account, or of this actor: root, gateway or person:NAME'],
+  ['what', 'only rows of this tool, method or action, as the table shows it'],
+  ['server', 'only rows of this server, upstream or native'],
+  ['decision', `only rows with this decision: ${decisions.join(', ')}`, decisions],
+  ['rule', 'only rows that this rule decided: a place in the policy, or words in parentheses'],
+  ['outcome', 'only calls that came out so, such as result, tool_error or timeout', callOutcomeKinds],
+  [
+    'kind',
+    `only rows of this kind: ${rowKinds.join(', ')}; or of a sort of decision: call, read`,
+    kindFilters,
   ],
+  ['tool', 'only calls of this tool: its own name, or that by which agents call it: SERVER__NAME'],
+  ['method', 'only requests of this method, such as tools/call or resources/read'],
+  ['account', 'only rows of callers who are logged in to this account'],
+  ['session', 'only rows of this session'],
+  ['request-id', 'only rows of this request, by the x-request-id of its answer'],
+  ['client-version', 'only rows of clients of this version'],
+  ['argument', 'only calls that have an argument of this name'],
+  ['arguments-hmac', 'only calls whose arguments have this HMAC: the same for the same arguments'],
+  ['config-version', 'only rows that were decided with this policy and these settings'],
+  ['upstream-status', 'only calls whose server answered with this HTTP status'],
+  ['actor', 'only changes by root, gateway or person:NAME'],
+  ['action', 'only changes of this sort, such as policy.put or grant.rotate'],
+  ['subject', 'only rows about this, such as policy/main or approval/ID'],
 ]
+const fields: readonly Option[] = described.map(([name, help, values]) => ({
+  ...{ name, value: 'X', help },
+  ...(values === undefined ? {} : { values }),
+}))
 const times: readonly Option[] = [
   { name: 'from', value: 'TIME', help: 'from then on: 2030-01-31T12:00:00Z, or 1h for an hour ago' },
   { name: 'to', value: 'TIME', help: 'before then, said in the same way' },
 ]
-const filters: readonly Option[] = [
-  ...fields.map((name) => ({ name, value: 'X', help: helpOf(name), ...fewOf(name) })),
-  ...times,
-]
-
-/** The values of a field that has few. */
-function fewOf(name: string): { readonly values?: readonly string[] } {
-  const few: Readonly<Record<string, readonly string[]>> = {
-    kind: rowKinds,
-    decision: decisions,
-    outcome: callOutcomeKinds,
-  }
-  const values = few[name]
-  return values === undefined ? {} : { values }
-}
-
-/** Names them; those of `outcome` would not fit on a line. */
-function helpOf(name: string): string {
-  const values = name === 'outcome' ? undefined : fewOf(name).values
-  const of = values === undefined ? '' : `: ${values.join(', ')}`
-  return `only rows of this ${name.replaceAll('-', ' ')}${of}`
-}
+const filters: readonly Option[] = [...fields, ...times]
 
 /** One line a row, with what tells most. */
 const columns: readonly Column[] = [
@@ -64,18 +63,29 @@ const columns: readonly Column[] = [
     ({ client, client_version }) => (client == null ? null : [client, client_version ?? []].flat().join(' ')),
   ],
   ['who', ({ account, actor }) => account ?? actor],
-  ['what', ({ tool, action, method, kind }) => tool ?? action ?? method ?? kind],
-  ['server', ({ server, subject }) => server ?? subject],
+  ['what', whatOf],
+  member('server'),
   member('decision'),
   member('rule'),
   member('outcome'),
 ]
+
+/** The tool of a call; of all else what was done, and to what. */
+function whatOf({ tool, action, method, subject, kind }: Json): unknown {
+  if (tool != null) return tool
+  const done = action ?? method
+  return done == null ? kind : [done, subject ?? []].flat().join(' ')
+}
 
 export const auditCommands: readonly Command[] = [
   administer({
     group: 'audit',
     name: 'query',
     summary: 'Show rows of the audit trail, the youngest first',
+    notes: [
+      'Each column but “at” has an option of its name, which takes what stands there; all match exactly. At a terminal',
+      'rows are cut to its width, with “…”: --json, or a pipe, has them whole.',
+    ],
     options: [
       ...filters,
       { name: 'limit', value: 'N', help: 'at most so many; 100 where absent' },
@@ -84,7 +94,8 @@ export const auditCommands: readonly Command[] = [
     json: ['items', 'complete_until'],
     examples: [
       'gatehouse audit query --decision deny --from 24h',
-      'gatehouse audit query --tool pay --from 2030-01-31T00:00:00Z',
+      'gatehouse audit query --tool pay__transfer --from 2030-01-31T00:00:00Z',
+      'gatehouse audit query --who ana --kind call',
       'gatehouse audit query --client claude-code --client-version 2.1.0',
     ],
     run: async (api, given, world) => {
@@ -105,7 +116,7 @@ export const auditCommands: readonly Command[] = [
     examples: ['gatehouse audit tail --decision deny'],
     exitCodes: '1 the gateway will not; 2 not understood, no answer, or it may not see it any more',
     run: (api, given, world) => {
-      const line = given.switches.has('json') ? null : tailLine
+      const line = given.switches.has('json') ? null : (row: Json) => tailLine(row, world.width())
       return tail(api, { path: PATH, query: filterOf(api, given, world), line }, world)
     },
   }),
@@ -138,7 +149,7 @@ export const auditCommands: readonly Command[] = [
 
 function filterOf(api: Api, given: Given, world: World): Query {
   return {
-    ...Object.fromEntries(fields.map((name) => [name.replaceAll('-', '_'), given.values.get(name)])),
+    ...Object.fromEntries(fields.map(({ name }) => [name.replaceAll('-', '_'), given.values.get(name)])),
     ...Object.fromEntries(times.map(({ name }) => [name, momentOf(api, given, name, 'ago', world)])),
   }
 }
@@ -149,8 +160,10 @@ function completeLine(until: unknown): string {
   return 'up to when this is complete, the gateway cannot say; of one grant (--grant) it can'
 }
 
-function tailLine(row: Json): string {
-  return columns.map(([, of]) => String(of(row) ?? '—')).join('  ')
+function tailLine(row: Json, width: number | null): string {
+  const rows = [cellsOf(row, columns)]
+  const [line = ''] = width === null ? table(rows) : fittedTable(rows, width, false)
+  return line.trimEnd()
 }
 
 /** The last line says that it is whole, or where to go on; so does what is printed. */

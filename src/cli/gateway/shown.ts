@@ -1,7 +1,7 @@
 /** Shows the API's answers to people, as tables and documents. */
 import { stringify } from 'yaml'
 import { fine, type Outcome } from '../kit/outcome.ts'
-import { table } from '../kit/table.ts'
+import { fittedTable, NOTHING, table } from '../kit/table.ts'
 import type { Json } from './api.ts'
 
 /** The head of a column, and what is in it. */
@@ -14,12 +14,18 @@ export function member(name: string, head: string = name.replaceAll('_', ' ')): 
 
 /** A list: for people a table, for programs the items. */
 export function shownList(items: readonly Json[], columns: readonly Column[]): Outcome {
-  const rows = items.map((item) => columns.map(([, of]) => cell(of(item))))
-  const lines = items.length === 0 ? ['none'] : table([columns.map(([head]) => head), ...rows])
-  return fine(
-    lines.map((line) => line.trimEnd()),
-    { items },
-  )
+  if (items.length === 0) return fine(['none'], { items })
+  const rows = [columns.map(([head]) => head), ...items.map((item) => cellsOf(item, columns))]
+  const trimmed = (lines: readonly string[]) => lines.map((line) => line.trimEnd())
+  return {
+    ...fine(trimmed(table(rows)), { items }),
+    fitted: (width) => trimmed(fittedTable(rows, width)),
+  }
+}
+
+/** What a row shows in each column. */
+export function cellsOf(item: Json, columns: readonly Column[]): string[] {
+  return columns.map(([, of]) => cell(of(item)))
 }
 
 /** One thing, as YAML. */
@@ -32,8 +38,8 @@ export function yamlLines(value: unknown): string[] {
 }
 
 function cell(value: unknown): string {
-  if (value === null || value === undefined) return '—'
-  if (Array.isArray(value)) return value.map(String).join(',') || '—'
+  if (value === null || value === undefined) return NOTHING
+  if (Array.isArray(value)) return value.map(String).join(',') || NOTHING
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

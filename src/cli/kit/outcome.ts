@@ -11,6 +11,8 @@ export interface Outcome {
   readonly code: typeof FINE | typeof PROBLEMS | typeof MISUSE
   /** For standard output. */
   readonly lines: readonly string[]
+  /** The same for a terminal of so many characters, where that is another. */
+  readonly fitted?: (width: number) => readonly string[]
   /** For standard error. */
   readonly errors: readonly string[]
   /** With `--json`, the one thing that is printed; undefined where all has been printed already. */
@@ -43,6 +45,8 @@ export interface World {
   readonly variable: (name: string) => string | undefined
   /** One HTTP request; no redirect is followed. Never rejects. */
   readonly send: (request: HttpRequest) => Promise<HttpReply>
+  /** How many characters the lines of the terminal have that standard output goes to; null where it goes elsewhere. */
+  readonly width: () => number | null
   /** Puts text on standard output now. */
   readonly print: (text: string) => void
   /** Puts text on standard error now. */

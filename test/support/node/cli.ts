@@ -15,6 +15,8 @@ export interface WorldOptions {
   readonly send?: (request: HttpRequest) => Promise<HttpReply>
   readonly print?: (text: string) => void
   readonly warn?: (text: string) => void
+  /** Of the terminal; null, which is no terminal, where absent. */
+  readonly width?: number | null
   /** No wait takes any time where absent. */
   readonly wait?: (ms: number) => Promise<void>
 }
@@ -30,6 +32,7 @@ export function worldOf(files: Files, options: WorldOptions = {}): World {
     send = sendRequest,
     print = () => {},
     warn = () => {},
+    width = null,
     wait = async () => {},
   } = options
   return {
@@ -52,6 +55,7 @@ export function worldOf(files: Files, options: WorldOptions = {}): World {
     },
     variable: (name) => variables[name] || undefined,
     send,
+    width: () => width,
     print,
     warn,
     ask: async (question) => {
