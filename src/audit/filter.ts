@@ -2,8 +2,8 @@
 import * as z from 'zod/v4'
 import { decisions, kindFilters } from '../contract/audit-row.ts'
 import { callOutcomeKinds } from '../contract/principal.ts'
+import { expose } from '../names/tools.ts'
 import { object } from '../policy/fragments.ts'
-import { expose } from '../upstream/names.ts'
 
 /** Fields that a query may name; each matches exactly. */
 export const filterFields = [

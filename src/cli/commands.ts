@@ -30,7 +30,8 @@ const UNUSABLE = '2 not understood, or a file cannot be read'
 const localCommands: readonly Omit<Command, 'group'>[] = [
   {
     name: 'validate',
-    summary: 'Say whether files hold policies, and everything that is wrong with them',
+    summary:
+      'Say whether files hold policies, and everything that is wrong with them; @NAME is the gateway’s',
     operands: FILES,
     options: [
       { name: 'tools', value: 'FILE', help: 'warn of tools and arguments that this tools/list answer lacks' },
@@ -42,13 +43,14 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       'gatehouse policy validate policies/*.yaml',
       'gatehouse policy convert old.yaml --to hosted | gatehouse policy validate -',
       'gatehouse policy validate policies/*.yaml --gateway',
+      'gatehouse policy validate @readers --gateway',
     ],
     json: ['ok', 'files'],
     run: validate,
   },
   {
     name: 'explain',
-    summary: 'Say how one call would be decided, and why',
+    summary: 'Say how one call would be decided, and why; @NAME and @NAME:VERSION are the gateway’s policies',
     operands: ONE_FILE,
     options: [
       {
@@ -71,14 +73,21 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       { name: 'annotations', value: 'JSON', help: 'what the tool says of itself, an object' },
       { name: 'at', value: 'TIME', help: 'when, such as 2030-01-01T12:00:00Z; now where absent' },
       { name: 'counters', value: 'JSON', help: 'what was used so far: {"/tools/pay/limits/0": 3}' },
+      {
+        name: 'gateway',
+        value: null,
+        help: 'take the tool’s names and annotations as the gateway lists them',
+      },
+      ...connection,
     ],
-    exitCodes: `0 explained, whatever the decision; 1 problems in the policy; ${UNUSABLE}`,
+    exitCodes: `0 explained, whatever the decision; 1 problems in the policy, or no such policy; ${UNUSABLE}, or no answer`,
     examples: [
       `gatehouse policy explain policy.yaml --tool pay --args '{"amount": 120}' --account ana`,
       `gatehouse policy explain policy.yaml --tool pay --counters '{"/tools/pay/limits/0": 30}'`,
       'gatehouse policy explain policy.yaml --resource files+file:///docs/a.md',
+      'gatehouse policy explain @readers --tool crm__find --gateway',
     ],
-    json: ['tool', 'action', 'code', 'rule', 'message', 'conditions', 'limits', 'shadow'],
+    json: ['tool', 'action', 'code', 'rule', 'message', 'conditions', 'concealed', 'limits', 'shadow'],
     run: explain,
   },
   {
@@ -111,12 +120,13 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
   },
   {
     name: 'convert',
-    summary: 'Print a policy in the hosted dialect, as JSON',
+    summary: 'Print a policy in the hosted dialect, as JSON; @NAME and @NAME:VERSION are the gateway’s',
     operands: ONE_FILE,
     options: [
       { name: 'to', value: 'hosted', values: ['hosted'], help: 'the dialect to print', required: true },
+      ...connection,
     ],
-    exitCodes: `0 converted; 1 problems in the policy; ${UNUSABLE}`,
+    exitCodes: `0 converted; 1 problems in the policy, or no such policy; ${UNUSABLE}, or no answer`,
     examples: ['gatehouse policy convert policy.yaml --to hosted > policy.json'],
     json: 'document',
     run: convert,

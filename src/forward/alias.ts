@@ -1,6 +1,6 @@
 /** The bare name under which a policy may speak of an upstream server's tool. */
 import { split } from '../names/tools.ts'
-import { isNativeName } from '../servers/catalogue.ts'
+import { isNativeName } from '../servers/kit/tool-names.ts'
 
 /**
  * A tool's own name, as policies may call it without its server's; undefined where that name means another tool: a

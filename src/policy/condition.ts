@@ -81,7 +81,7 @@ export function compileCondition(document: ConditionDocument, at: string): Test 
   const parsed = parsePath(path)
   if (!parsed.ok) throw new Error(`not validated: ${at}`)
   return comparison(
-    { condition: at, path, op },
+    { condition: at, path, op, value },
     lookFor(parsed.path),
     valueTest(op, value),
     valuesOf(op, value),
@@ -99,8 +99,16 @@ function valuesOf(op: Operator, wanted: unknown): number {
   return (op === 'in' || op === 'not_in') && Array.isArray(wanted) ? Math.max(1, wanted.length) : 1
 }
 
+interface Comparison {
+  /** Where it stands, as a JSON Pointer. */
+  readonly condition: string
+  readonly path: string
+  readonly op: Operator
+  readonly value: unknown
+}
+
 function comparison(
-  { condition, path, op }: { readonly condition: string; readonly path: string; readonly op: Operator },
+  { condition, path, op, value: wanted }: Comparison,
   look: Look,
   test: ValueTest,
   values: number,
@@ -109,7 +117,7 @@ function comparison(
     const value = look(call, context)
     const isTooMuch = value instanceof Each && isBeyond(value, op, values)
     const outcome = isTooMuch ? 'unknown' : value instanceof Each ? every(value, test) : test(value)
-    trace.push({ condition, path, op, saw: nameOf(value), outcome })
+    trace.push({ condition, path, op, value: wanted, saw: nameOf(value), outcome })
     return outcome
   }
 }

@@ -5,8 +5,8 @@ import type { Call, Context, Decision, Policy, Sight } from './model.ts'
 import { formatPath } from './path.ts'
 
 /**
- * Decides a call and says how it came to that: the rule, every condition that was looked at and the type of what
- * it saw (never the value), and how each limit stands. Nothing is charged.
+ * Decides a call and says how it came to that: the rule, every condition that was looked at with the constant of the policy and
+ * the type of what it saw (never an argument's value), and how each limit stands. Nothing is charged.
  *
  * @param counters what was counted so far, for `subject`
  */
@@ -55,9 +55,14 @@ function verb(action: Decision['action']): string {
   return action === 'deny' ? 'deny' : 'require approval'
 }
 
-function describeSight({ condition, path, op, saw, outcome }: Sight): string {
+/** In characters; a list of names may have thousands. */
+const LONGEST_CONSTANT = 80
+
+function describeSight({ condition, path, op, value, saw, outcome }: Sight): string {
   const result = outcome === 'unknown' ? 'cannot be evaluated' : outcome
-  return `  ${condition}: ${path} ${op} …, saw ${saw}: ${result}`
+  const constant = JSON.stringify(value)
+  const shown = constant.length <= LONGEST_CONSTANT ? constant : `${constant.slice(0, LONGEST_CONSTANT - 1)}…`
+  return `  ${condition}: ${path} ${op} ${shown}, saw ${saw}: ${result}`
 }
 
 function describeProspect(prospect: Prospect): string {

@@ -151,12 +151,14 @@ export interface ReadingEntry {
 /** Why a call is refused before anything is counted. */
 export type DenialCode = 'no_policy' | 'hidden' | 'default_deny' | 'denied' | 'ambiguous'
 
-/** One condition that was looked at: for administrators. Types only, never an argument's value. */
+/** One condition that was looked at: for administrators. Of what was there the type alone, never an argument's value. */
 export interface Sight {
   /** Where the condition stands, as a JSON Pointer. */
   readonly condition: string
   readonly path: string
   readonly op: string
+  /** What the policy compares with: a constant of its own. */
+  readonly value: unknown
   /** The JSON type of what was there, `nothing`, or what was in the way; of `[*]`, of each element. */
   readonly saw: string
   readonly outcome: Truth

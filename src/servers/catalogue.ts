@@ -41,11 +41,6 @@ export function findTool(name: string, reach: Reach): NativeTool | null {
   return tool !== undefined && reach.has(tool.server) ? tool : null
 }
 
-/** Whether a native tool has this name, whoever reaches it. */
-export function isNativeName(name: string): boolean {
-  return byName.has(name)
-}
-
 /** The argument schemas of all native tools, for checking a policy against them. */
 export function nativeSchemas(): ReadonlyMap<string, unknown> {
   return new Map(tools.map(({ definition }) => [definition.name, definition.inputSchema]))

@@ -9,8 +9,8 @@ import { type Filter, filterQuery, matches } from '../../src/audit/filter.ts'
 import { readPage } from '../../src/audit/query.ts'
 import { putRows } from '../../src/audit/store.ts'
 import type { AuditRow } from '../../src/contract/audit-row.ts'
+import { expose } from '../../src/names/tools.ts'
 import { object } from '../../src/policy/fragments.ts'
-import { expose } from '../../src/upstream/names.ts'
 import { auditDb, makeAuditTables } from '../support/audit.ts'
 
 const EMPTY: AuditRow = {

@@ -46,6 +46,11 @@ const lines: readonly string[] = [
   'policy push readers p.json --yes --key k3 --reason r',
   'policy push readers q.json --yes --reason r --wait',
   'policy diff @readers:1 @readers --tools t',
+  'policy validate @readers --gateway',
+  "policy explain @readers --tool auth_login --gateway --args '{}' --account a --label l --annotations '{}' --at 2030-01-01T00:00:00Z --counters '{}'",
+  `policy explain @readers:1 --resource crm+x:{id} --completion '{"argument":{"name":"id","value":"b"}}'`,
+  'policy explain @readers --prompt crm__p',
+  'policy convert @readers --to hosted',
   'policy rollback readers 1 --yes --reason r --wait',
   'policy list',
   'policy list --deleted',
@@ -112,9 +117,7 @@ const valid: Readonly<Record<string, string>> = {
 
 /** Commands that ask the gateway nothing, and why that is right. */
 const local: Readonly<Record<string, string>> = {
-  'gatehouse policy explain': 'reads files',
   'gatehouse policy test': 'reads files',
-  'gatehouse policy convert': 'reads files',
   'gatehouse policy schema': 'prints what is built in',
   'gatehouse connect': 'prints what an agent’s side is to be told',
   'gatehouse version': 'prints what is built in',

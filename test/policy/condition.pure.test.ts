@@ -208,7 +208,14 @@ describe('the trace', () => {
 
   test('says where each condition stands and what type it saw', () => {
     expect(seen('args.a', { a: 'secret' })).toEqual([
-      { condition: '/rule/not/any_of/0', path: 'args.a', op: 'eq', saw: 'string', outcome: 'fails' },
+      {
+        condition: '/rule/not/any_of/0',
+        path: 'args.a',
+        op: 'eq',
+        value: 1,
+        saw: 'string',
+        outcome: 'fails',
+      },
     ])
   })
 

@@ -35,9 +35,9 @@ describe('an explanation', () => {
     expect(say('pay', { amount: 60, currency: 'usd', to: [1] })).toBe(
       [
         'pay: allowed by /tools/pay',
-        '  /tools/pay/deny_if/0/conditions/0: args.amount gt …, saw number: fails',
-        '  /tools/pay/require/0: args.currency in …, saw string: holds',
-        '  /tools/pay/require_approval/0/conditions/0: args.to neq …, saw array: holds',
+        '  /tools/pay/deny_if/0/conditions/0: args.amount gt 100, saw number: fails',
+        '  /tools/pay/require/0: args.currency in ["usd"], saw string: holds',
+        '  /tools/pay/require_approval/0/conditions/0: args.to neq "known", saw array: holds',
         '  /tools/pay/limits/0: 1 of 1 left in minute of this grant, adds 1 call: has room, resets in 60 s',
         '  /tools/pay/limits/1 (shadow): 50 of 50 left in any 90 seconds of this grant, adds 60: no room, resets in 92 s',
         '  shadow: would require approval by /tools/pay/require_approval/0: A person must approve this call of "pay".',
@@ -57,7 +57,7 @@ describe('an explanation', () => {
     expect(say('pay', { amount: 'k4n4ry' })).toBe(
       [
         'pay: denied (denied) by /tools/pay/deny_if/0: Too much.',
-        '  /tools/pay/deny_if/0/conditions/0: args.amount gt …, saw string: cannot be evaluated',
+        '  /tools/pay/deny_if/0/conditions/0: args.amount gt 100, saw string: cannot be evaluated',
       ].join('\n'),
     )
     expect(say('gone', {})).toBe('gone: denied (hidden) by (hidden): The tool "gone" is not available.')

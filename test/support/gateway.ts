@@ -4,7 +4,7 @@ import { env, exports } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import { tenantConfig } from '../../src/contract/config.ts'
 import type { PrincipalCalls } from '../../src/contract/principal-calls.ts'
-import { isNativeName } from '../../src/servers/catalogue.ts'
+import { isNativeName } from '../../src/servers/kit/tool-names.ts'
 import { makeAuditTables } from './audit.ts'
 import { type SaidTwice, saidOnce } from './says-everything.ts'
 

@@ -1,8 +1,9 @@
 /** Policies of the gateway, as `@NAME` and `@NAME:VERSION` name them. */
+import { isName } from '../../names/tokens.ts'
 import { loadPolicy } from '../../policy/load.ts'
 import type { Given } from '../kit/arguments.ts'
-import { misuse, type Outcome, type World } from '../kit/outcome.ts'
-import type { LoadedPolicy } from '../kit/source.ts'
+import { MISUSE, misuse, type Outcome, type World } from '../kit/outcome.ts'
+import { type LoadedPolicy, policyIn } from '../kit/source.ts'
 import { type Answer, type Api, Ended, openApi, part } from './api.ts'
 import { readLink } from './link.ts'
 
@@ -18,6 +19,26 @@ export async function deployedPolicy(
   given: Given,
   world: World,
 ): Promise<LoadedPolicy | { readonly failed: Outcome }> {
+  return asked(command, word, given, world, (api, answer) => loaded(api, answer))
+}
+
+/** The same as text, as `policy show` prints it. */
+export async function deployedText(
+  command: string,
+  word: string,
+  given: Given,
+  world: World,
+): Promise<{ readonly text: string } | { readonly failed: Outcome }> {
+  return asked(command, word, given, world, (_, { body }) => ({ text: JSON.stringify(body.policy, null, 2) }))
+}
+
+async function asked<T>(
+  command: string,
+  word: string,
+  given: Given,
+  world: World,
+  read: (api: Api, answer: Answer) => T,
+): Promise<T | { readonly failed: Outcome }> {
   const [, name = '', version] = /^@([^:]*)(?::([1-9]\d{0,8}))?$/.exec(word) ?? []
   if (name === '')
     return { failed: misuse(command, [{ found: JSON.stringify(word), allowed: '@NAME, or @NAME:VERSION' }]) }
@@ -25,10 +46,31 @@ export async function deployedPolicy(
   if (!('origin' in link)) return { failed: misuse(command, link) }
   try {
     const api = openApi(command, link, world, { reason: null })
-    return loaded(api, await api.get(`/policies/${part(name)}`, { version }))
+    return read(api, await api.get(`/policies/${part(name)}`, { version }))
   } catch (error) {
     if (error instanceof Ended) return { failed: error.outcome }
     throw error
+  }
+}
+
+/** Reads the policy that a word names: the gateway's where the word begins with `@`, otherwise that of a file. */
+export async function policyOf(
+  command: string,
+  word: string,
+  given: Given,
+  world: World,
+): Promise<LoadedPolicy | { readonly failed: Outcome }> {
+  if (isDeployed(word)) return deployedPolicy(command, word, given, world)
+  const policy = await policyIn(word, world)
+  return 'failed' in policy ? { failed: perhapsDeployed(word, policy.failed) } : policy
+}
+
+/** Says how the gateway's policy is named to whoever typed its name, and has no such file. */
+export function perhapsDeployed(word: string, outcome: Outcome): Outcome {
+  if (outcome.code !== MISUSE || !isName(word)) return outcome
+  return {
+    ...outcome,
+    errors: outcome.errors.map((it) => `${it}; the gateway’s policy of that name is @${word}`),
   }
 }
 

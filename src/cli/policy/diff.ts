@@ -1,9 +1,8 @@
 /** `policy diff`: which tools two policies treat differently. */
 import { type Change, changesBetween } from '../../policy/changes.ts'
-import { deployedPolicy, isDeployed } from '../gateway/deployed.ts'
+import { policyOf } from '../gateway/deployed.ts'
 import type { Given } from '../kit/arguments.ts'
 import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'
-import { policyIn } from '../kit/source.ts'
 import { table } from '../kit/table.ts'
 
 const COMMAND = 'gatehouse policy diff'
@@ -18,10 +17,8 @@ export async function diff(given: Given, world: World): Promise<Outcome> {
   if (only?.includes('')) {
     return misuse(COMMAND, [{ found: '--tools with an empty name', allowed: '--tools t1,t2' }])
   }
-  const policy = (file: string) =>
-    isDeployed(file) ? deployedPolicy(COMMAND, file, given, world) : policyIn(file, world)
-  const a = await policy(fileA)
-  const b = await policy(fileB)
+  const a = await policyOf(COMMAND, fileA, given, world)
+  const b = await policyOf(COMMAND, fileB, given, world)
   const failures = [a, b].flatMap((one) => ('failed' in one ? [one.failed] : []))
   if ('failed' in a || 'failed' in b) {
     return {

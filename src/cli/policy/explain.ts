@@ -10,17 +10,26 @@ import { formatPath } from '../../policy/path.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readKey } from '../../policy/reading.ts'
 import { nearest } from '../../policy/spelling.ts'
+import { Ended, openApi } from '../gateway/api.ts'
+import { policyOf } from '../gateway/deployed.ts'
+import { calledThere } from '../gateway/gateway-call.ts'
+import { readLink } from '../gateway/link.ts'
 import type { Given } from '../kit/arguments.ts'
+import { calledAs } from '../kit/called.ts'
 import { memoryCounters } from '../kit/memory.ts'
 import { MOMENT, momentMs } from '../kit/moment.ts'
 import { fine, type Misuse, misuse, type Outcome, type World } from '../kit/outcome.ts'
-import { policyIn } from '../kit/source.ts'
 import { typed } from './cases.ts'
 
 const COMMAND = 'gatehouse policy explain'
 
 /** Explains one call. A denial is no failure: the exit code says only whether the decision could be told. */
-export async function explain({ operands: [file = '-'], values }: Given, world: World): Promise<Outcome> {
+export async function explain(given: Given, world: World): Promise<Outcome> {
+  const {
+    operands: [file = '-'],
+    values,
+    switches,
+  } = given
   const problems: Misuse[] = []
   const objectOf = (option: string): Record<string, unknown> => {
     const read = readObject(values.get(option) ?? '{}')
@@ -32,7 +41,9 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
   if ('found' in asked) problems.push(asked)
   const typedOf = completionIn(values, asked)
   if (typedOf !== null && 'found' in typedOf) problems.push(typedOf)
-  const call: Call = {
+  if (switches.has('gateway') && !values.has('tool'))
+    problems.push({ found: '--gateway without --tool', allowed: '--gateway beside --tool' })
+  const written: Call = {
     ...('found' in asked ? { tool: '' } : asked),
     args: { ...uriOf(asked), ...objectOf('args') },
     ...(typedOf === null || 'found' in typedOf ? {} : typedOf),
@@ -44,8 +55,11 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
   if (nowMs === null) problems.push({ found: `--at ${describeValue(at)}`, allowed: MOMENT })
   if (problems.length > 0 || nowMs === null) return misuse(COMMAND, problems)
 
-  const loaded = await policyIn(file, world)
+  const loaded = await policyOf(COMMAND, file, given, world)
   if ('failed' in loaded) return loaded.failed
+  const listed = switches.has('gateway') ? await listedThere(written.tool, given, world) : written
+  if ('failed' in listed) return listed.failed
+  const call: Call = { ...written, ...listed, ...annotationsIn(written) }
   const account = values.get('account') ?? null
   const context: Context = { nowMs, account, label: values.get('label') ?? '' }
   const subject: Subject = { session: null, account }
@@ -56,15 +70,36 @@ export async function explain({ operands: [file = '-'], values }: Given, world: 
   return fine(text.split('\n'), explanation(loaded.policy, call, context, store, subject))
 }
 
+/** Asks for the tool as the gateway's servers list it. */
+async function listedThere(
+  tool: string,
+  given: Given,
+  world: World,
+): Promise<Pick<Call, 'tool' | 'alias' | 'annotations'> | { readonly failed: Outcome }> {
+  const link = readLink(given, world)
+  if (!('origin' in link)) return { failed: misuse(COMMAND, link) }
+  try {
+    return await calledThere(openApi(COMMAND, link, world, { reason: null }), tool)
+  } catch (error) {
+    if (error instanceof Ended) return { failed: error.outcome }
+    throw error
+  }
+}
+
+/** Annotations that were typed come before those that are listed. */
+function annotationsIn({ annotations }: Call): Pick<Call, 'annotations'> {
+  return annotations === undefined ? {} : { annotations }
+}
+
 /** Reads from the options which call of a tool, or which read, is explained. */
-function askedIn(values: Given['values']): Pick<Call, 'kind' | 'tool'> | Misuse {
+function askedIn(values: Given['values']): Pick<Call, 'kind' | 'tool' | 'alias'> | Misuse {
   const given = (['tool', 'resource', 'prompt'] as const).filter((option) => values.has(option))
   const [kind = 'tool', other] = given
   if (other !== undefined) {
     return { found: `--${other} beside --${kind}`, allowed: 'one of --tool, --resource, --prompt' }
   }
   const tool = values.get(kind) ?? ''
-  if (kind === 'tool') return { tool }
+  if (kind === 'tool') return calledAs(tool)
   if (readKey(kind, tool) !== null) return { kind, tool }
   const allowed = kind === 'resource' ? '--resource SERVER+URI' : '--prompt SERVER__NAME'
   return { found: `--${kind} ${describeValue(tool)}`, allowed }

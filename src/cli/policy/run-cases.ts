@@ -3,6 +3,7 @@ import { sameJson } from '../../base/json.ts'
 import { completionCall } from '../../policy/completion.ts'
 import type { Call, Policy } from '../../policy/model.ts'
 import { readKey } from '../../policy/reading.ts'
+import { calledAs } from '../kit/called.ts'
 import { memoryCounters } from '../kit/memory.ts'
 import { momentMs } from '../kit/moment.ts'
 import type { Case, Expected } from './cases.ts'
@@ -56,7 +57,7 @@ function callOf({ tool = '', resource, prompt, args = {}, completion, annotation
     return { kind: 'resource', tool: resource, args: { uri, ...args }, annotations }
   }
   return prompt === undefined
-    ? { tool, args, annotations }
+    ? { ...calledAs(tool), args, annotations }
     : { kind: 'prompt', tool: prompt, args, annotations }
 }
 

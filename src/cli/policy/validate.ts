@@ -1,6 +1,7 @@
 /** `policy validate`: is this a policy, and if not, why. */
 import { type KnownTools, nothingKnown } from '../../policy/known-tools.ts'
 import { loadPolicyText } from '../../policy/load.ts'
+import { deployedText, isDeployed, perhapsDeployed } from '../gateway/deployed.ts'
 import { knownThere } from '../gateway/gateway-tools.ts'
 import type { Given } from '../kit/arguments.ts'
 import {
@@ -24,7 +25,7 @@ export async function validate(given: Given, world: World): Promise<Outcome> {
   const known = await knownTools(given, world)
   if ('failed' in known) return known.failed
   const outcomes: Outcome[] = []
-  for (const file of operands) outcomes.push(validateContent(file, await world.read(file), known.tools))
+  for (const file of operands) outcomes.push(await validateOne(file, known.tools, given, world))
   const code = outcomes.reduce<Outcome['code']>((most, one) => (one.code > most ? one.code : most), FINE)
   return {
     code,
@@ -32,6 +33,14 @@ export async function validate(given: Given, world: World): Promise<Outcome> {
     errors: outcomes.flatMap(({ errors }) => errors),
     data: { ok: code === FINE, files: outcomes.map(({ data }) => data) },
   }
+}
+
+/** Checks a file, or a policy of the gateway, whose lines are those that `policy show` prints. */
+async function validateOne(file: string, known: KnownTools, given: Given, world: World): Promise<Outcome> {
+  if (!isDeployed(file)) return perhapsDeployed(file, validateContent(file, await world.read(file), known))
+  const got = await deployedText(COMMAND, file, given, world)
+  if ('failed' in got) return { ...got.failed, data: { file, ok: false, ...(got.failed.data as object) } }
+  return validateContent(file, { ok: true, bytes: new TextEncoder().encode(got.text) }, known)
 }
 
 /** Collects the tools that the policies are checked against. */

@@ -319,7 +319,7 @@ describe('the command', () => {
     const { code, out, err } = await gatehouse(['policy', 'diff', 'a', 'gone'], { a: '[]' })
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toBe(
-      'a:1:1 (document): found an array; allowed: object\ngone: cannot be read: no such file or directory\n',
+      'a:1:1 (document): found an array; allowed: object\ngone: cannot be read: no such file or directory; the gateway’s policy of that name is @gone\n',
     )
     expect((await gatehouse(['policy', 'diff', 'b', 'a'], { a: '[]', b })).code).toBe(2)
     const json = await gatehouse(['policy', 'diff', 'a', 'gone', '--json'], { a: '[]' })

@@ -49,7 +49,10 @@ test('a file that cannot be read counts for more than a problem, and keeps no ot
     a: hosted,
     d: wrong,
   })
-  expect({ code, err }).toEqual({ code: MISUSE, err: 'gone: cannot be read: no such file or directory\n' })
+  expect({ code, err }).toEqual({
+    code: MISUSE,
+    err: 'gone: cannot be read: no such file or directory; the gateway’s policy of that name is @gone\n',
+  })
   expect(out.trim().split('\n')).toHaveLength(3)
 })
 
