@@ -164,7 +164,11 @@ export const approvalRoutes: readonly Route[] = [
         case 'nobody':
           return problem(403, 'Forbidden', 'You are nobody of this tenant any more.')
         case 'stale':
-          return problem(409, 'Conflict', 'It has changed since you saw it.')
+          return problem(
+            409,
+            'Conflict',
+            'It has changed since you saw it. Look at it again, and decide that.',
+          )
         case 'conflict':
           return problem(409, 'Conflict', decided.problem)
         case 'own':

@@ -23,7 +23,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   const keys = secretKeys(call.env)
   if (keys === null) {
     const found =
-      'found no ENCRYPTION_KEYS to keep an answer with; allowed: to send no Idempotency-Key (gatehouse: --key none)'
+      'This deployment has no ENCRYPTION_KEYS to keep an answer with. Send no Idempotency-Key (gatehouse: --key none).'
     return problem(409, 'Conflict', found, {}, { problems: [found] })
   }
   const { object, actor, tenant } = call

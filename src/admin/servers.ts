@@ -281,7 +281,11 @@ export const serverRoutes: readonly Route[] = [
       const scanned = await scan(call, params.name)
       const server = await object.server(params.name)
       if (scanned === null || server === null)
-        return problem(409, 'Conflict', 'The server is not enabled, so it is not asked for its tools.')
+        return problem(
+          409,
+          'Conflict',
+          'The server is not enabled, so it is not asked for its tools. Enable it first.',
+        )
       return Response.json({ ...standing(server), scan: scanned })
     },
   ),

@@ -405,7 +405,7 @@ describe('the demo tenant', () => {
       const refused = await admin(method, 'demo/grants/agent', method === 'PUT' ? {} : undefined)
       expect([refused.status, refused.body?.detail]).toEqual([
         409,
-        'found the built-in grant demo/agent, which is what src/demo/policy.json and src/demo/tenant.json say; allowed: a grant of another name',
+        'demo/agent is the built-in grant, and is what src/demo/policy.json and src/demo/tenant.json say. Edit those, or take a grant of another name.',
       ])
     }
     const policy = await admin('PUT', 'demo/policies/main', { version: '1', default: 'allow' })

@@ -188,7 +188,7 @@ describe('a policy', () => {
     const refused = await admin('DELETE', 'acme/policies/bot')
     expect([refused.status, refused.body?.detail]).toEqual([
       409,
-      'found 1 grants under this policy (bot); allowed: to delete a policy that no grant is under',
+      'Grants are under this policy: bot. Put them under another one, or revoke them; then delete it.',
     ])
     await admin('DELETE', 'acme/grants/bot')
     expect((await admin('DELETE', 'acme/policies/bot')).body).toEqual({

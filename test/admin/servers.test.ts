@@ -350,7 +350,7 @@ describe('header values', () => {
     const refused = await put({ url: URL_, headers: { authorization: SECRET } })
     expect([refused.status, refused.body?.detail]).toEqual([
       409,
-      '/headers: found headers, and no ENCRYPTION_KEYS to seal them with; allowed: none until that secret is set',
+      '/headers: this deployment has no ENCRYPTION_KEYS to seal them with. Set that secret of the deployment first, or leave them out.',
     ])
     expect((await put({ url: URL_ })).status).toBe(201)
   })

@@ -183,7 +183,7 @@ describe('references', () => {
     const all = { ...ok, grants: things({ bot: grant({ policy: 'p' }), built: grant({ built_in: true }) }) }
     expect(await problems(files, all)).toEqual([])
     expect(await problems(files, all, true)).toEqual([
-      't/policies: found no p, which --prune deletes, and grants under it (bot); allowed: to delete a policy that no grant is under',
+      't/policies: --prune would delete p, and grants are under it (bot). Put them under another policy, or keep its file.',
     ])
     expect(await problems({ ...files, 't/grants/bot.yaml': 'policy: q' }, all, true)).toEqual([])
   })
@@ -288,7 +288,7 @@ describe('secrets', () => {
       other: { origins: [], servers: [] },
     })
     const servers = things({ crm: { url: 'https://crm.example/mcp', headers: {} } })
-    const words = 'servers with a header of it (crm)'
+    const words = 'headers of servers are made of it (crm)'
     expect(await problems({ ...other, ...crm }, { secrets }, true)).toEqual([expect.stringContaining(words)])
     expect(await problems(other, { secrets, servers }, true)).toEqual([expect.stringContaining(words)])
     // The server goes as well, or has another header by then.

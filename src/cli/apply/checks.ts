@@ -88,7 +88,7 @@ function policiesInUse({ folder, policies, grants }: Wanted, there: There, prune
     // For a grant in the folder, the missing policy is a problem of its own already.
     if (names.length === 0 || names.some((name) => grants?.has(name))) return []
     return [
-      `${folder}/policies: found no ${policy}, which --prune deletes, and grants under it (${names.slice(0, 10).join(', ')}); allowed: to delete a policy that no grant is under`,
+      `${folder}/policies: --prune would delete ${policy}, and grants are under it (${names.slice(0, 10).join(', ')}). Put them under another policy, or keep its file.`,
     ]
   })
 }

@@ -97,7 +97,7 @@ function secretsInUse(wanted: Wanted, there: Things, serversThere: Things, prune
     if (users.length === 0) return []
     const which = [...new Set(users)].slice(0, 10).join(', ')
     return [
-      `${wanted.folder}/secrets: found no ${secret}, which --prune deletes, and servers with a header of it (${which}); allowed: to delete a secret that no header is made of`,
+      `${wanted.folder}/secrets: --prune would delete ${secret}, and headers of servers are made of it (${which}). Give them other values, or keep its file.`,
     ]
   })
 }

@@ -44,8 +44,8 @@ function isOpen(
 }
 
 function tooLate({ state }: ApprovalView): string {
-  const allowed = state === 'expired' ? 'nothing any more: the call has to be asked for again' : 'nothing'
-  return `found that it is ${state} already; allowed: ${allowed}`
+  const next = state === 'expired' ? 'The call has to be asked for again.' : 'Nothing is left to decide.'
+  return `It is ${state} already. ${next}`
 }
 
 /** Four eyes: neither whose agent it is nor whoever is known to be behind the session can be the one who approves. */

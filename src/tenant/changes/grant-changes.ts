@@ -113,7 +113,7 @@ function leftOf(tenancy: Tenancy, grant: string, before: ApprovalsBefore): Appro
 function refuseBuiltIn(env: Env, tenant: string, grant: string): void {
   if (!isDemo(env) || tenant !== DEMO_TENANT || grant !== DEMO_GRANT) return
   throw new Refusal('conflict', [
-    `found the built-in grant ${DEMO_TENANT}/${DEMO_GRANT}, which is what src/demo/policy.json and src/demo/tenant.json say; allowed: a grant of another name`,
+    `${DEMO_TENANT}/${DEMO_GRANT} is the built-in grant, and is what src/demo/policy.json and src/demo/tenant.json say. Edit those, or take a grant of another name.`,
   ])
 }
 

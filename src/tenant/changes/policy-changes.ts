@@ -6,6 +6,7 @@ import { present } from '../tables/present.ts'
 import { record, recordGone } from '../tables/recording.ts'
 import { demand } from '../tables/stamps.ts'
 import type { Tenancy } from '../work/tenancy.ts'
+import { fewOf } from './few.ts'
 
 /** Makes a policy, which has been found to load, the current version; the same content makes none. */
 export async function putPolicy(
@@ -62,12 +63,10 @@ export async function deletePolicy(tenancy: Tenancy, name: string, by: By): Prom
     if (policies.readPolicy(sql, name) === null) return null
     demand(sql, by.expected, `policy/${name}`, true)
     const under = grantsUnderPolicy(sql, name)
-    if (under.length > 0) {
-      const which = under.slice(0, 10).join(', ')
+    if (under.length > 0)
       throw new Refusal('conflict', [
-        `found ${under.length} grants under this policy (${which}); allowed: to delete a policy that no grant is under`,
+        `Grants are under this policy: ${fewOf(under)}. Put them under another one, or revoke them; then delete it.`,
       ])
-    }
     policies.deletePolicy(sql, name, by, nowMs)
     recordGone(sql, by, 'policy.delete', `policy/${name}`, nowMs)
     return []

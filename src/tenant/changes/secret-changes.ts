@@ -21,6 +21,7 @@ import { readTenant } from '../tables/settings.ts'
 import { demand } from '../tables/stamps.ts'
 import { noPrincipals, resealPrincipals } from '../work/resealing-principals.ts'
 import { refusedBy, type Tenancy } from '../work/tenancy.ts'
+import { fewOf } from './few.ts'
 
 const NO_ORIGINS =
   '/origins: found none; allowed: the origins of the servers that it may be sent to, such as ["https://crm.example.com"]'
@@ -73,12 +74,10 @@ export async function deleteSecret(tenancy: Tenancy, name: string, by: By): Prom
     const secret = secrets.viewSecret(sql, name)
     if (secret === null) return null
     demand(sql, by.expected, `secret/${name}`, true)
-    if (secret.servers.length > 0) {
-      const which = secret.servers.slice(0, 10).join(', ')
+    if (secret.servers.length > 0)
       throw new Refusal('conflict', [
-        `found headers of ${secret.servers.length} servers that are made of it (${which}); allowed: to delete a secret that no header is made of`,
+        `Headers of servers are made of this secret: ${fewOf(secret.servers)}. Give them other values, or remove the servers; then delete it.`,
       ])
-    }
     secrets.deleteSecret(sql, name)
     recordGone(sql, by, 'secret.delete', `secret/${name}`, nowMs)
     return []

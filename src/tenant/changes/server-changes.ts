@@ -50,7 +50,7 @@ export async function putServer(
     demand(sql, by.expected, `server/${name}`, before !== null)
     const isOther = [...secrets.sealedSecrets(sql)].join() !== [...sealed].join()
     if (JSON.stringify(before?.headers) !== JSON.stringify(stored?.headers) || isOther) {
-      throw new Refusal('conflict', ['found the server changed by another request; allowed: to try again'])
+      throw new Refusal('conflict', ['Another request has changed the server meanwhile. Try again.'])
     }
     servers.writeServer(sql, name, plain, headers, nowMs)
     secrets.writeSecretHeaders(sql, name, given, KEPT)

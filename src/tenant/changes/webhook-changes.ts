@@ -34,12 +34,14 @@ export async function putWebhook(
   const put = await tenancy.change(tenant, by, (nowMs) => {
     const before = webhooks.sealedSecret(sql, name)
     if (before !== stored)
-      throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+      throw new Refusal('conflict', ['Another request has changed the webhook meanwhile. Try again.'])
     // As in putGrant: made by the same request, whose answer was lost.
     if (isRepeated) return { created: true, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
     demand(sql, by.expected, `webhook/${name}`, before !== null)
     if (before === null && webhooks.webhookNames(sql).length >= MOST.webhooks)
-      throw new Refusal('conflict', [`found ${MOST.webhooks} webhooks; allowed: as many of a tenant`])
+      throw new Refusal('conflict', [
+        `found ${MOST.webhooks} webhooks already; allowed: at most ${MOST.webhooks}`,
+      ])
     webhooks.writeWebhook(sql, name, document, sealed, nowMs)
     const detail = { events: document.events.join(' '), enabled: document.enabled }
     record(sql, by, 'webhook.put', `webhook/${name}`, detail, nowMs)
@@ -75,7 +77,7 @@ export async function rotateWebhook(
   }
   return tenancy.change('', by, (nowMs) => {
     if (webhooks.sealedSecret(sql, name) !== stored)
-      throw new Refusal('conflict', ['found the webhook changed by another request; allowed: to try again'])
+      throw new Refusal('conflict', ['Another request has changed the webhook meanwhile. Try again.'])
     // As in rotateGrant: what the same request has done already asks nothing of what is there now.
     if (opened !== secret) {
       demand(sql, by.expected, `webhook/${name}`, true)

@@ -8,7 +8,7 @@ import { type By, type PersonDocument, type PersonView, Refusal } from '../../co
 export function refuseOwnNames(by: By, name: string, before: PersonView | null, after: PersonDocument): void {
   if (!isBy(by, name)) return
   // Removed a moment ago: nobody adds themselves.
-  if (before === null) throw forbidden('found that you are nobody of this tenant any more; allowed: nothing')
+  if (before === null) throw forbidden('You are nobody of this tenant any more.')
   if (before.email !== after.email)
     throw forbidden('/email: found another than yours; allowed: yours, until somebody else changes it')
   const { added, removed } = accountChanges(before, after)

@@ -53,11 +53,11 @@ export async function makeSecret(
 /** Puts a secret's headers in their places. Throws a Refusal when they have changed. Answers the servers. */
 export function putHeaders(sql: SqlStorage, name: string, { headers, uses }: MadeSecret): string[] {
   if (JSON.stringify(usesOf(sql, name)) !== JSON.stringify(uses))
-    throw new Refusal('conflict', ['found a server changed by another request; allowed: to try again'])
+    throw new Refusal('conflict', ['Another request has changed a server meanwhile. Try again.'])
   for (const { server, header, before, sealed } of headers) {
     const stored = readServer(sql, server)?.headers ?? {}
     if (stored[header] !== before)
-      throw new Refusal('conflict', ['found a server changed by another request; allowed: to try again'])
+      throw new Refusal('conflict', ['Another request has changed a server meanwhile. Try again.'])
     writeHeaders(sql, server, { ...stored, [header]: sealed })
   }
   return [...new Set(headers.map(({ server }) => server))]
@@ -120,6 +120,6 @@ export function leftToReseal(
 export function needed(keys: SecretKeys | null): SecretKeys {
   if (keys !== null) return keys
   throw new Refusal('conflict', [
-    'found no ENCRYPTION_KEYS to seal a secret with; allowed: to set that secret of the deployment first',
+    'This deployment has no ENCRYPTION_KEYS to seal a secret with. Set that secret of the deployment first.',
   ])
 }

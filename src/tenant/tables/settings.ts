@@ -137,5 +137,5 @@ export function sizeProblem(sql: SqlStorage): string | null {
     .one().bytes
   const bytes = servers + policyAndSettingsBytes(sql)
   if (bytes <= MOST_CONFIG_BYTES) return null
-  return `found ${bytes} bytes of servers, settings and the largest policy together; allowed: ${MOST_CONFIG_BYTES}`
+  return `found ${bytes} bytes of servers, settings and the largest policy together; allowed: at most ${MOST_CONFIG_BYTES}`
 }

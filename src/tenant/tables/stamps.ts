@@ -21,11 +21,22 @@ export function dropStamp(sql: SqlStorage, thing: string): void {
 
 /** Throws a Refusal when what is there is not what the caller expected. Call it in the transaction of the change. */
 export function demand(sql: SqlStorage, { tags, absent }: Expected, thing: string, isThere: boolean): void {
-  if (absent && isThere) throw new Refusal('stale', [`found that ${thing} is there; allowed: If-None-Match`])
+  if (absent && isThere)
+    throw new Refusal('stale', [
+      `${named(thing)} is there already, and was to be made only where it is not (If-None-Match: *). Change what is there, or take another name.`,
+    ])
   if (tags === null) return
-  if (!isThere) throw new Refusal('stale', [`found that ${thing} is not there; allowed: If-Match`])
+  if (!isThere)
+    throw new Refusal('stale', [
+      `${named(thing)} is not there, and was to be changed only where it is (If-Match). Make it first.`,
+    ])
   if (tags === '*' || tags.includes(stampOf(sql, thing))) return
   throw new Refusal('stale', [
-    `found that ${thing} has changed: its ETag is "${stampOf(sql, thing)}"; allowed: the If-Match of the state that is there`,
+    `${named(thing)} has changed since it was read: its ETag is "${stampOf(sql, thing)}" now. Read it again, and change that.`,
   ])
+}
+
+/** A thing as people know it: `tenant` is the only one without a name behind it. */
+function named(thing: string): string {
+  return thing.includes('/') ? thing : `The ${thing}`
 }

@@ -24,7 +24,7 @@ export async function sealHeaders(
   if (entries.length === 0) return {}
   if (keys === null) {
     throw new Refusal('conflict', [
-      '/headers: found headers, and no ENCRYPTION_KEYS to seal them with; allowed: none until that secret is set',
+      '/headers: this deployment has no ENCRYPTION_KEYS to seal them with. Set that secret of the deployment first, or leave them out.',
     ])
   }
   const isElsewhere = stored !== null && new URL(stored.document.url).origin !== new URL(url).origin

@@ -15,7 +15,7 @@ export async function sealSecret(
 ): Promise<string> {
   if (keys === null) {
     throw new Refusal('conflict', [
-      'found no ENCRYPTION_KEYS to seal the secret with; allowed: no webhook until that secret is set',
+      'This deployment has no ENCRYPTION_KEYS to seal the webhook’s secret with. Set that secret of the deployment first.',
     ])
   }
   const context = webhookContext(tenant, name)
@@ -23,7 +23,7 @@ export async function sealSecret(
   const secret = await openSecret(keys, tenant, name, stored)
   if (secret === null) {
     throw new Refusal('conflict', [
-      'found that none of ENCRYPTION_KEYS opens the stored secret; allowed: to delete the webhook and make it anew',
+      'None of ENCRYPTION_KEYS opens the stored secret. Delete the webhook and make it anew, or put the key back.',
     ])
   }
   return seal(keys, secret, context)

@@ -157,9 +157,7 @@ export class Tenancy {
 
   #refuseLeaving(): void {
     if (readTenant(this.sql)?.deletion)
-      throw new Refusal('conflict', [
-        'found that the tenant is being deleted; allowed: to wait until it is gone',
-      ])
+      throw new Refusal('conflict', ['The tenant is being deleted. Wait until it is gone.'])
   }
 
   #webhookContext() {
@@ -180,7 +178,7 @@ export class Tenancy {
 
 const noTenant: RefusedChange = {
   kind: 'conflict',
-  problems: ['found no tenant of this name any more; allowed: with the root token, to make one'],
+  problems: ['There is no tenant of this name any more. With the root token, make one.'],
 }
 
 /** A Refusal as an answer; any other error stays one. */
