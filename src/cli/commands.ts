@@ -80,7 +80,8 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       },
       ...connection,
     ],
-    exitCodes: `0 explained, whatever the decision; 1 problems in the policy, or no such policy; ${UNUSABLE}, or no answer`,
+    exitCodes:
+      '0 explained, whatever the decision; 1 problems, or no such policy; 2 not understood, no file, or no answer',
     examples: [
       `gatehouse policy explain policy.yaml --tool pay --args '{"amount": 120}' --account ana`,
       `gatehouse policy explain policy.yaml --tool pay --counters '{"/tools/pay/limits/0": 30}'`,
@@ -126,7 +127,7 @@ const localCommands: readonly Omit<Command, 'group'>[] = [
       { name: 'to', value: 'hosted', values: ['hosted'], help: 'the dialect to print', required: true },
       ...connection,
     ],
-    exitCodes: `0 converted; 1 problems in the policy, or no such policy; ${UNUSABLE}, or no answer`,
+    exitCodes: '0 converted; 1 problems, or no such policy; 2 not understood, no file, or no answer',
     examples: ['gatehouse policy convert policy.yaml --to hosted > policy.json'],
     json: 'document',
     run: convert,

@@ -13,6 +13,8 @@ const variables = {
 const asking = commands.filter(({ options }) => options.some(({ name }) => name === 'token'))
 /** Of those the gateway is asked only by some options. */
 const local = new Set(['gatehouse policy validate', 'gatehouse policy diff'])
+/** Of those the gateway is asked where its policy is named. */
+const ofGateway = new Set(['gatehouse policy explain', 'gatehouse policy convert'])
 const POLICY = '{"version":"1","default":"allow"}'
 const files = () => ({
   'f.json': POLICY,
@@ -34,12 +36,15 @@ function wordsOf(command: Command): string[] {
   const given = Array.from({ length: operands.least }, (_, i) =>
     names[i] === 'VERSION' ? '1' : operand(names[i] ?? names.at(-1) ?? ''),
   )
-  const needed = options.flatMap(({ name, required }) => (required === true ? [`--${name}`, 'f.json'] : []))
+  const needed = options.flatMap(({ name, required, values = ['f.json'] }) =>
+    required === true ? [`--${name}`, values[0] ?? ''] : [],
+  )
   const more = [
     ...(extra[nameOf(command)] ?? []),
     ...(options.some(({ name }) => name === 'yes') ? ['--yes'] : []),
   ]
-  return [...nameOf(command).split(' ').slice(1), ...given, ...needed, ...more, '--json']
+  const meant = ofGateway.has(nameOf(command)) ? ['@p'] : given
+  return [...nameOf(command).split(' ').slice(1), ...meant, ...needed, ...more, '--json']
 }
 
 const reply = (status: number, body: string): HttpReply => ({
