@@ -135,10 +135,12 @@ export const serverCommands: readonly Command[] = [
     name: 'accept',
     summary: 'Take tools that have changed as what they are now',
     operands: ONE,
-    options: [{ name: 'tool', value: 'TOOL', help: 'this one; all where absent' }],
+    options: [
+      { name: 'tool', value: 'TOOL', help: 'this one, by its own name or as SERVER__TOOL; all where absent' },
+    ],
     changes: true,
     tells: true,
-    examples: ['gatehouse server accept crm --tool lookup', 'gatehouse server accept crm'],
+    examples: ['gatehouse server accept crm --tool crm__lookup', 'gatehouse server accept crm'],
     run: async (api, { operands: [name = ''], values }) => {
       const tool = values.get('tool')
       const path = tool === undefined ? of(name) : `${of(name)}/tools/${part(tool)}`

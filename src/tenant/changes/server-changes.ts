@@ -100,7 +100,7 @@ export async function accept(
     const atMs = Date.now()
     const accepted = acceptDrift(sql, server, tool, atMs)
     if (accepted.length === 0) return { accepted, touched: [] }
-    const detail = { tool, tools: accepted.length, reason }
+    const detail = { tool: tool === null ? null : (accepted[0] ?? tool), tools: accepted.length, reason }
     recordChange(sql, { atMs, actor, action: 'server.accept', subject: `server/${server}`, detail })
     const listing = readListing(sql, server)
     clearSeen(sql, server)

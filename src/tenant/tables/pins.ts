@@ -4,6 +4,7 @@
  */
 import { parseExact } from '../../base/exact-json.ts'
 import type { DriftView } from '../../contract/tenant.ts'
+import { expose } from '../../names/tools.ts'
 import { diffTools } from '../../upstream/pins.ts'
 
 /** Of one server. A server that invents ever new names fills no disk: old ones that it no longer lists go. */
@@ -141,9 +142,15 @@ export function pinnedOfDrifted(sql: SqlStorage, server: string): Record<string,
   )
 }
 
-/** Pins what a drifted tool is now; all of them when `tool` is null. Answers which. */
+/**
+ * Pins what a drifted tool is now; all of them when `tool` is null. Answers which, by their own names.
+ *
+ * @param tool its own name, or a name by which agents and policies know it, where no other tool's own is that
+ */
 export function acceptDrift(sql: SqlStorage, server: string, tool: string | null, nowMs: number): string[] {
-  const accepted = driftedTools(sql, server).filter((name) => tool === null || name === tool)
+  const drifted = driftedTools(sql, server)
+  const isCalled = (name: string) => tool === `${server}__${name}` || tool === expose(server, name)
+  const accepted = tool === null ? drifted : drifted.includes(tool) ? [tool] : drifted.filter(isCalled)
   for (const name of accepted) {
     sql.exec(
       `INSERT OR REPLACE INTO pins (server, tool, fingerprint, definition, pinned_at, is_exact)

@@ -3,6 +3,7 @@ import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TenantConfig } from '../../../src/contract/config.ts'
 import type { Verdict } from '../../../src/contract/tenant.ts'
+import { expose } from '../../../src/names/tools.ts'
 import { admin, makeGrant, tenantObject, tenantRows } from '../../support/admin.ts'
 import { fresh, type Json, rows } from '../../support/gateway.ts'
 
@@ -393,6 +394,32 @@ describe('accepting', () => {
     await observe([tool('a', 'x'), tool('b', 'y')])
     await admin('POST', 'acme/servers/crm/tools/a/accept')
     expect([await drifted(), (await upstream()).withheld]).toEqual([['b'], { b: 'blocked' }])
+  })
+
+  test.each(['crm__a', 'crm__long name', expose('crm', 'long name')])(
+    'a tool is also named as agents and policies do: %s',
+    async (name) => {
+      const own = name === 'crm__a' ? 'a' : 'long name'
+      await register({ on_drift: 'block' })
+      await observe([tool('a'), tool('b'), tool('long name')])
+      await observe([tool('a', 'x'), tool('b', 'y'), tool('long name', 'z')])
+      const { body } = await admin('POST', `acme/servers/crm/tools/${encodeURIComponent(name)}/accept`)
+      expect(body).toMatchObject({ accepted: [own] })
+      expect(await drifted()).toEqual(['a', 'b', 'long name'].filter((it) => it !== own))
+      const [change] = await tenantRows<{ detail: string }>(
+        'acme',
+        "SELECT detail FROM changes WHERE action = 'server.accept'",
+      )
+      expect(JSON.parse(change?.detail ?? '{}')).toMatchObject({ tool: own })
+    },
+  )
+
+  test("a name that is another tool's own is that tool's alone", async () => {
+    await register({ on_drift: 'block' })
+    await observe([tool('a'), tool('crm__a')])
+    await observe([tool('a', 'x'), tool('crm__a', 'y')])
+    await admin('POST', 'acme/servers/crm/tools/crm__a/accept')
+    expect(await drifted()).toEqual(['a'])
   })
 
   test('what has not drifted, or is not there, is 404', async () => {

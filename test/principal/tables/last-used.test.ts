@@ -1,10 +1,10 @@
 /** When a grant was last used: whatever was decided of a request counts, whether its row is here or has been carried. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { schemaVersion } from '../../src/principal/schema.ts'
-import { admin, makeGrant } from '../support/admin.ts'
-import { fresh, principal, rows, settled, statelessCall } from '../support/gateway.ts'
-import { WITHOUT_DECIDED } from './earlier-schema.ts'
+import { schemaVersion } from '../../../src/principal/tables/schema.ts'
+import { admin, makeGrant } from '../../support/admin.ts'
+import { fresh, principal, rows, settled, statelessCall } from '../../support/gateway.ts'
+import { WITHOUT_DECIDED } from '../earlier-schema.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
 const BOT = 'acme/bot'
