@@ -35,6 +35,8 @@ describe('a case passes', () => {
     'tool: pay, expect: allow, rule: /tools/pay',
     'tool: pay, args: { amount: 101 }, expect: deny, rule: /tools/pay/deny_if/0, message: Too much.',
     'tool: gone, expect: hidden, rule: (hidden)',
+    'tool: bank__pay, args: { amount: 101 }, expect: deny, rule: /tools/pay/deny_if/0',
+    'tool: bank__gone, expect: hidden, rule: (hidden)',
     'tool: other, expect: deny, rule: (default deny)',
     'tool: ask, expect: approval, repeat: 3',
     'tool: pay, repeat: 2, expect: allow',
