@@ -1,6 +1,6 @@
 /** Who holds which token: the owner of the deployment without a tenant, and an agent by mistake. */
 import { describe, expect, test } from 'vitest'
-import type { HttpRequest } from '../../src/cli/outcome.ts'
+import type { HttpRequest } from '../../src/cli/kit/outcome.ts'
 import { gatehouse } from '../support/node/cli.ts'
 
 const GRANT = 'gh_acme_bot_0123456789abcdef'

@@ -1,7 +1,7 @@
 /** Policies of the gateway as commands take them, `@NAME`, and a tool as its servers list it. */
 import { describe, expect, test } from 'vitest'
-import type { HttpReply, HttpRequest } from '../../src/cli/outcome.ts'
-import { gatehouse } from '../support/node/cli.ts'
+import type { HttpReply, HttpRequest } from '../../../src/cli/kit/outcome.ts'
+import { gatehouse } from '../../support/node/cli.ts'
 
 const variables = {
   GATEHOUSE_URL: 'https://gate.example',

@@ -1,7 +1,7 @@
 /** Tables at a terminal: what is cut, what is left out, and what never is. */
 import { describe, expect, test } from 'vitest'
-import { fittedTable, table } from '../../src/cli/table.ts'
-import { gatehouse } from '../support/node/cli.ts'
+import { fittedTable, table } from '../../../src/cli/kit/table.ts'
+import { gatehouse } from '../../support/node/cli.ts'
 
 const ROWS = [
   ['name', 'label', 'policy', 'note'],
