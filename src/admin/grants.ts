@@ -11,7 +11,7 @@ import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { loadPolicy } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
-import { refusedNatives } from '../policy/refused-natives.ts'
+import { refusedNatives } from '../policy-meaning/refused-natives.ts'
 import { deployedTools, missedWarnings } from '../servers/named-tools.ts'
 import {
   at,

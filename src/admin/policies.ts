@@ -3,15 +3,15 @@
 import * as z from 'zod/v4'
 import type { PolicySummary, PolicyView } from '../contract/tenant.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
-import { changesBetween } from '../policy/changes.ts'
 import { object } from '../policy/fragments.ts'
 import type { KnownTools } from '../policy/known-tools.ts'
 import { loadPolicy, loadPolicyText } from '../policy/load.ts'
-import type { Source } from '../policy/meaning.ts'
 import { describeOff, describeUnchecked } from '../policy/name-warnings.ts'
 import { describeProblem } from '../policy/problem.ts'
-import { refusedUnder, whyRefused } from '../policy/refused-natives.ts'
 import { readText } from '../policy/text.ts'
+import { changesBetween } from '../policy-meaning/changes.ts'
+import type { Source } from '../policy-meaning/meaning.ts'
+import { refusedUnder, whyRefused } from '../policy-meaning/refused-natives.ts'
 import { deployedTools } from '../servers/named-tools.ts'
 import {
   at,

@@ -1,4 +1,4 @@
-/** A row as the administration API shows it. Pure. */
+/** A row as the administration API shows it. PURE. */
 import type { AuditRow } from '../contract/audit-row.ts'
 
 /** What is shown of every row, whether it has been carried yet or not. */

@@ -1,4 +1,4 @@
-/** JSON that is the same text for the same content. Pure. */
+/** JSON that is the same text for the same content. PURE. */
 import { isObject } from './json.ts'
 
 /**

@@ -13,16 +13,16 @@ import {
   requestForSession,
   statelessMethods,
 } from '../eras/for-session.ts'
-import { MessageReader } from '../eras/message-reader.ts'
-import { respond, stepsOf } from '../eras/steps.ts'
 import { problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { isForgotten } from '../upstream/forgetting.ts'
 import { send } from '../upstream/http.ts'
+import { MessageReader } from '../upstream/message-reader.ts'
 import { paramHeaderProblem } from '../upstream/param-headers.ts'
 import type { Delivery } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'
+import { respond, stepsOf } from '../upstream/steps.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { continueExchange, exchange } from './exchange-call.ts'
 import { lastKnownTools } from './last-known.ts'

@@ -1,7 +1,7 @@
 /** Sessions that their servers have forgotten, for requests of the stateless era. */
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { abortWith } from '../eras/steps.ts'
 import { problemOf } from '../upstream/problem.ts'
+import { abortWith } from '../upstream/steps.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { openFor } from './partner.ts'
 

@@ -1,12 +1,12 @@
 /** Event streams between the eras. */
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { acknowledged, changeForStateless, honoured, type Wishes, wishesOf } from '../eras/for-session.ts'
-import { MessageReader } from '../eras/message-reader.ts'
 import { profileOf } from '../request/client.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { decline, decliningIn } from '../upstream/declining.ts'
 import { discard, isEventStream, rejection, send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { MessageReader } from '../upstream/message-reader.ts'
 import { sessionRefused } from '../upstream/opening.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { messageEvent } from '../upstream/reception.ts'

@@ -1,6 +1,6 @@
 /**
  * `completion SHELL`: a script by which a shell completes commands and options. It is made of the list of commands, so
- * it knows each that the program knows; it asks neither the program nor the gateway. PURE.
+ * it knows each that the program knows; it asks neither the program nor the gateway.
  */
 import { describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'

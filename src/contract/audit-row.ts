@@ -1,4 +1,4 @@
-/** What a row of the audit trail is, and the text that its hash is made of. Pure. */
+/** What a row of the audit trail is, and the text that its hash is made of. PURE. */
 
 /** Stands for the tenant's administrative changes where a grant's name would be; no grant can be called that. */
 export const TENANT_LOG = '(tenant)'

@@ -6,11 +6,11 @@
 import { isAnswer, isRequest, type RpcMessage } from '../base/rpc.ts'
 import type { AttendLine } from '../contract/exchange.ts'
 import type { SessionNames } from '../contract/upstream.ts'
-import { LineWriter } from '../eras/lines.ts'
-import { MessageReader } from '../eras/message-reader.ts'
 import { decline } from '../upstream/declining.ts'
 import { isEventStream, send } from '../upstream/http.ts'
+import { LineWriter } from '../upstream/lines.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { MessageReader } from '../upstream/message-reader.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 
 /** Said by servers that have no such stream. */

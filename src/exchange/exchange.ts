@@ -27,14 +27,14 @@ import {
   questionForStateless,
   requestForSession,
 } from '../eras/for-session.ts'
-import { LineReader, LineWriter } from '../eras/lines.ts'
-import { MessageReader } from '../eras/message-reader.ts'
 import { requestStateOf } from '../eras/names.ts'
 import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { isForgotten } from '../upstream/forgetting.ts'
 import { type Hold, send } from '../upstream/http.ts'
+import { LineReader, LineWriter } from '../upstream/lines.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
+import { MessageReader } from '../upstream/message-reader.ts'
 import { notify } from '../upstream/notify.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'

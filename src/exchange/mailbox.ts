@@ -1,7 +1,7 @@
 /** Where the answers of a session-era client arrive, for the request that waits for them in another isolate. */
 import type { Answer, Ask, AskLine } from '../contract/exchange.ts'
 import { ANSWER_MS } from '../contract/exchange.ts'
-import { LineWriter } from '../eras/lines.ts'
+import { LineWriter } from '../upstream/lines.ts'
 import { newSecret } from './secret.ts'
 
 export class Mailbox {

@@ -2,7 +2,7 @@
  * When an event is delivered, retried, set aside or given up. The rules are those of legiti.md, "Delivery that
  * loses nothing"; the outbox obeys them and holds the state.
  *
- * Pure: no I/O, no clock, no randomness: `nowMs` and `random` are arguments.
+ * PURE: no I/O, no clock, no randomness: `nowMs` and `random` are arguments.
  */
 import { unixSecondsOf } from './tools/calendar.ts'
 

@@ -3,7 +3,7 @@
  * this file, because none of it is certain (legiti.md): another contract is another profile here, and nothing
  * elsewhere.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import { findLegitiTool, type LegitiToolName } from './tools/all.ts'
 import { unixSecondsOfIso } from './tools/calendar.ts'

@@ -1,13 +1,13 @@
 /** What a policy says that whoever approves a call is not shown, in every dialect. */
 import { describe, expect, test } from 'vitest'
 import { memoryCounters } from '../../src/cli/kit/memory.ts'
-import { changesBetween } from '../../src/policy/changes.ts'
 import { concealedIn } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'
 import { loadPolicy, loadPolicyText } from '../../src/policy/load.ts'
 import { formatPath } from '../../src/policy/path.ts'
 import { describeProblem } from '../../src/policy/problem.ts'
 import { hostedSchema, ruleSchema, shortSchema } from '../../src/policy/schema.ts'
+import { changesBetween } from '../../src/policy-meaning/changes.ts'
 
 const loaded = (document: unknown) => {
   const it = loadPolicy(document)

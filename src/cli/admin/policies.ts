@@ -1,6 +1,6 @@
 /** `policy push` and whatever else is done to policies that a gateway has. */
-import { changesBetween } from '../../policy/changes.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
+import { changesBetween } from '../../policy-meaning/changes.ts'
 import { type Answer, type Api, changed, Ended, part } from '../gateway/api.ts'
 import {
   administer,

@@ -1,8 +1,8 @@
 /** Says which grants have native servers that their policy makes useless, once the plan is made. */
 
 import type { ServerTools } from '../../policy/known-tools.ts'
-import type { Source } from '../../policy/meaning.ts'
-import { type NativeTools, refusedNatives, refusedUnder } from '../../policy/refused-natives.ts'
+import type { Source } from '../../policy-meaning/meaning.ts'
+import { type NativeTools, refusedNatives, refusedUnder } from '../../policy-meaning/refused-natives.ts'
 import type { Api } from '../gateway/api.ts'
 import { loaded } from '../gateway/deployed.ts'
 import { namesGone } from './after.ts'

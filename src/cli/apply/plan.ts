@@ -2,8 +2,8 @@
 
 import type { ServerUses } from '../../contract/tenant.ts'
 import { removedServerWarnings, suspendedWarning } from '../../contract/warnings.ts'
-import { changesBetween } from '../../policy/changes.ts'
 import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
+import { changesBetween } from '../../policy-meaning/changes.ts'
 import type { Api, Json } from '../gateway/api.ts'
 import { loaded } from '../gateway/deployed.ts'
 import { gatewayTools } from '../gateway/gateway-tools.ts'

@@ -1,5 +1,5 @@
 /** `policy diff`: which tools two policies treat differently. */
-import { type Change, changesBetween } from '../../policy/changes.ts'
+import { type Change, changesBetween } from '../../policy-meaning/changes.ts'
 import { policyOf } from '../gateway/deployed.ts'
 import type { Given } from '../kit/arguments.ts'
 import { FINE, MISUSE, misuse, type Outcome, PROBLEMS, type World } from '../kit/outcome.ts'

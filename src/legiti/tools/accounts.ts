@@ -1,7 +1,7 @@
 /**
  * Tools that tell Legiti about the life of an account.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
 import { accountId, address, cpf, email, ip, phone, text, timestamp, userAgent } from './fields.ts'

@@ -1,7 +1,7 @@
 /**
  * The eighteen Legiti tools as the `legiti` server offers them, in the order of the table in legiti.md.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import { trackAccount, trackAccountUpdate, trackSignup } from './accounts.ts'
 import { trackAuth, trackLogin, trackLogout, trackPasswordRecovery } from './auth.ts'

@@ -2,7 +2,7 @@
  * Tools that tell Legiti about logins, logouts and password recovery, which feed its models of account
  * takeover.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
 import { accountId, ip, timestamp, userAgent } from './fields.ts'

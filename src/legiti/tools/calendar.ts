@@ -2,7 +2,7 @@
  * Calendar arithmetic on plain numbers, for the pure files, which may not touch `Date`
  * (biome.json): the same constructor that parses a date also reads the clock.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 
 const SECONDS_A_DAY = 86_400

@@ -8,7 +8,7 @@
  *
  * Known price: one in ten of the order numbers that happen to have such a prefix and length is refused too.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 
 const SHORTEST = 13

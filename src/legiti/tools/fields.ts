@@ -5,7 +5,7 @@
  * wrong unit. Every object is strict: an unknown key is refused, since a key that nobody expects is how
  * data leaves unseen.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
 import { unixSecondsOfIso } from './calendar.ts'

@@ -2,7 +2,7 @@
  * Tools about the verdict on an order: ask for it, read it, overrule it, report what became of it.
  * All are decisions: the caller waits for Legiti's answer.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
 import {

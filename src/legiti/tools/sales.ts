@@ -1,7 +1,7 @@
 /**
  * Tools that tell Legiti about events, visits to them, sales and payments.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
 import {

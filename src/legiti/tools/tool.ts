@@ -1,7 +1,7 @@
 /**
  * What a Legiti tool is, and the names of all eighteen in the order of the table in legiti.md.
  *
- * Pure: no I/O, no clock, no randomness.
+ * PURE: no I/O, no clock, no randomness.
  */
 
 import type * as z from 'zod/v4'

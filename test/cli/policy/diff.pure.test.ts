@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sameJson } from '../../../src/base/json.ts'
-import { changesBetween } from '../../../src/policy/changes.ts'
 import { decide, isListed } from '../../../src/policy/decide.ts'
 import { loadPolicy } from '../../../src/policy/load.ts'
 import { describeProblem } from '../../../src/policy/problem.ts'
+import { changesBetween } from '../../../src/policy-meaning/changes.ts'
 import {
   args,
   hostedDocument,

@@ -1,12 +1,12 @@
 /** The messages of an upstream's answer, whether it comes as JSON or as an event stream, even one in pieces. */
 import { type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { BodyProblem, endedEarly, notRpc, tooLarge } from '../upstream/answer-problems.ts'
-import { BodyReader, readUpTo } from '../upstream/body.ts'
-import { discard, type Hold, isJson, problemIn, type Sent } from '../upstream/http.ts'
-import { inOwnWords } from '../upstream/own-words.ts'
-import { errorUnder } from '../upstream/refusal.ts'
-import { EventParser, EventTooLargeError, isMessageType } from '../upstream/sse.ts'
+import { BodyProblem, endedEarly, notRpc, tooLarge } from './answer-problems.ts'
+import { BodyReader, readUpTo } from './body.ts'
+import { discard, type Hold, isJson, problemIn, type Sent } from './http.ts'
+import { inOwnWords } from './own-words.ts'
+import { errorUnder } from './refusal.ts'
+import { EventParser, EventTooLargeError, isMessageType } from './sse.ts'
 
 /** What is changed on its way must be held. */
 export const MOST_MESSAGE_BYTES = 8 * 1024 * 1024

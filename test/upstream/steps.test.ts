@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { RpcMessage } from '../../src/base/rpc.ts'
 import type { Step } from '../../src/contract/exchange.ts'
-import { abortWith, respond, type Steps, stepsOf } from '../../src/eras/steps.ts'
 import type { Delivery, Ending } from '../../src/upstream/reception.ts'
+import { abortWith, respond, type Steps, stepsOf } from '../../src/upstream/steps.ts'
 
 /** Thrown by a member that cannot be written, as JSON that nests too deeply is. */
 const unwritable = {

@@ -1,8 +1,8 @@
 /** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
 import type { RpcMessage } from '../base/rpc.ts'
 import type { Step } from '../contract/exchange.ts'
-import { abandonment, endedEarly, hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
-import { type Delivery, type Ending, eventHeaders, eventOf } from '../upstream/reception.ts'
+import { abandonment, endedEarly, hungUp, notRpc, problemFrom } from './answer-problems.ts'
+import { type Delivery, type Ending, eventHeaders, eventOf } from './reception.ts'
 
 /** A client that has heard nothing for so long gets the beginning of a stream, so that nothing between us gives up. */
 const PATIENCE_MS = 5_000

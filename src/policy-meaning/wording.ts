@@ -3,12 +3,12 @@
  * what `diff` compares.
  */
 import { isObject } from '../base/json.ts'
-import type { ConditionDocument } from './condition.ts'
-import { formatDecimal, parseDecimal } from './decimal.ts'
-import type { HostedCount, HostedLimit, HostedTool } from './hosted.ts'
-import type { WindowName } from './model.ts'
-import { parsePath, type Step } from './path.ts'
-import { describeWindow, windowOf } from './window.ts'
+import type { ConditionDocument } from '../policy/condition.ts'
+import { formatDecimal, parseDecimal } from '../policy/decimal.ts'
+import type { HostedCount, HostedLimit, HostedTool } from '../policy/hosted.ts'
+import type { WindowName } from '../policy/model.ts'
+import { parsePath, type Step } from '../policy/path.ts'
+import { describeWindow, windowOf } from '../policy/window.ts'
 
 type Requirement = NonNullable<HostedTool['require']>[number]
 type When = NonNullable<HostedTool['deny_if']>[number]

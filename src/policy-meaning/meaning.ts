@@ -1,9 +1,9 @@
 /** Says in words what a policy means for one tool, or for one resource or prompt. */
-import { sections } from './compile.ts'
-import { isListed, isReadable } from './decide.ts'
-import type { HostedDocument, HostedReadingEntry, HostedTool } from './hosted.ts'
-import type { Policy, ReadKind } from './model.ts'
-import { entryFor } from './reading.ts'
+import { sections } from '../policy/compile.ts'
+import { isListed, isReadable } from '../policy/decide.ts'
+import type { HostedDocument, HostedReadingEntry, HostedTool } from '../policy/hosted.ts'
+import type { Policy, ReadKind } from '../policy/model.ts'
+import { entryFor } from '../policy/reading.ts'
 import { type LimitWords, limitWords, ownerWords, requirementWords, whenWords } from './wording.ts'
 
 export interface Meaning {

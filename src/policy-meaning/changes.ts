@@ -1,5 +1,5 @@
+import { readKinds } from '../policy/model.ts'
 import { type Meaning, meaningOf, meaningOfReading, namedReads, namedTools, type Source } from './meaning.ts'
-import { readKinds } from './model.ts'
 
 /** One difference; null where one of the two has nothing to say. */
 export interface Change {
