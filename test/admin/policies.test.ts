@@ -344,7 +344,7 @@ describe('a policy', () => {
     expect([last.status, last.body?.detail]).toEqual([
       409,
       expect.stringMatching(
-        /^found \d+ bytes of servers, settings and the largest policy together; allowed: 1500000$/,
+        /^found \d+ bytes of servers, settings and the largest policy together; allowed: at most 1500000$/,
       ),
     ])
     expect((await admin('GET', `acme/servers/s${servers - 1}`)).status).toBe(404)

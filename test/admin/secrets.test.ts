@@ -268,7 +268,7 @@ describe('a secret', () => {
     await admin('PUT', 'acme/secrets/crm', { value: 'one', origins: ['https://crm.example.com'] })
     await admin('PUT', 'acme/servers/crm', { url: URL_, headers: { 'x-key': { secret: 'crm' } } })
     expect((await admin('DELETE', 'acme/secrets/crm')).body?.problems).toEqual([
-      expect.stringContaining('found headers of 1 servers that are made of it (crm)'),
+      expect.stringContaining('Headers of servers are made of this secret: crm. '),
     ])
     await admin('PUT', 'acme/servers/crm', { url: URL_ })
     expect((await admin('DELETE', 'acme/secrets/crm')).status).toBe(200)

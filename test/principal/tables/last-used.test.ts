@@ -57,7 +57,7 @@ test('the end of a session is no use of the grant', async () => {
   const token = await makeGrant('acme', 'bot')
   await admin('PUT', 'acme', { identity: { trusted: true } })
   vi.setSystemTime(START + 1_000)
-  await statelessCall('auth_login', { account: 'ana' }, { token })
+  await statelessCall('auth_login', { provider: 'trusted', account_id: 'ana' }, { token })
   await settled(BOT)
   vi.setSystemTime(START + 5_000)
   await admin('POST', 'acme/grants/bot/sessions/end', {})
