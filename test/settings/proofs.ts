@@ -20,37 +20,37 @@ export const notes = /^policy \w+ (description|\$schema)$/
 const TENANT: readonly Proof[] = [
   proof(
     /^tenant identity\.trusted$/,
-    'session/login.test.ts',
+    'servers/session/login.test.ts',
     'is refused where the tenant does not trust its grants',
   ),
   proof(
     /^tenant identity\.jwt\[\]\.(issuer|audience\[\]|jwks_uri)$/,
-    'session/login.test.ts',
+    'servers/session/login.test.ts',
     'the account is the sub of a token that is right in every part',
   ),
   proof(
     /^tenant identity\.jwt\[\]\.jwks\.keys\[\]$/,
-    'session/login.test.ts',
+    'servers/session/login.test.ts',
     'keys may also be part of the configuration',
   ),
   proof(
     /^tenant identity\.magento\[\]\.(base_url|customer)$/,
-    'session/magento.test.ts',
+    'servers/session/magento.test.ts',
     'logs in with name and password, and is the id that the store has for them',
   ),
   proof(
     /^tenant identity\.magento\[\]\.(name|account_prefix)$/,
-    'session/magento.test.ts',
+    'servers/session/magento.test.ts',
     'of one of several stores is told apart by its prefix',
   ),
   proof(
     /^tenant identity\.magento\[\]\.admin$/,
-    'session/magento.test.ts',
+    'servers/session/magento.test.ts',
     'is the user name, in one spelling',
   ),
   proof(
     /^tenant sessions\.(idle|absolute)_seconds$/,
-    'principal/sessions.test.ts',
+    'principal/tables/sessions.test.ts',
     'both times are the tenant’s to set',
   ),
   proof(
@@ -83,7 +83,7 @@ const TENANT: readonly Proof[] = [
 const THINGS: readonly Proof[] = [
   proof(/^grant label$/, 'principal/policy.test.ts', 'on the label of the grant'),
   proof(/^grant policy$/, 'admin/grants.test.ts', 'without a policy is denied everything'),
-  proof(/^grant servers(\[\])?$/, 'native/deployed.test.ts', 'those that it names beside "*"'),
+  proof(/^grant servers(\[\])?$/, 'deployment/native-servers.test.ts', 'those that it names beside "*"'),
   proof(/^grant servers(\[\])?$/, 'admin/grants.test.ts', 'are all of them, or those that it names'),
   proof(
     /^grant owner$/,
@@ -92,7 +92,7 @@ const THINGS: readonly Proof[] = [
   ),
   proof(
     /^grant sessions$/,
-    'session/whose.test.ts',
+    'servers/session/whose.test.ts',
     'holds from the next request, and no call becomes another account’s by it',
   ),
   proof(/^grant expires_at$/, 'admin/grants.test.ts', 'ends when its time is over'),
@@ -302,12 +302,12 @@ const POLICY: readonly Proof[] = [
 const DEPLOYMENT: readonly Proof[] = [
   proof(
     /^env (PRINCIPAL|TENANT|DIRECTORY|TENANT_COUNTERS|EXCHANGE|LEGITI_STAND_IN)$/,
-    'gateway/one-hop.test.ts',
+    'mcp/one-hop.test.ts',
     'a notification for Legiti',
   ),
   proof(/^env AUDIT_DB$/, 'app.test.ts', 'is not ready without the tables of the audit trail'),
-  proof(/^env AUTH_FAILURES$/, 'gateway/auth.test.ts', 'an address that fails too often waits a second'),
-  proof(/^env DEMO$/, 'gateway/auth.test.ts', 'does not exist without DEMO, nor for any other value of it'),
+  proof(/^env AUTH_FAILURES$/, 'mcp/auth.test.ts', 'an address that fails too often waits a second'),
+  proof(/^env DEMO$/, 'mcp/auth.test.ts', 'does not exist without DEMO, nor for any other value of it'),
   proof(
     /^env (DEMO|IGNORE_JURISDICTION|ALLOWED_ORIGINS)$/,
     'settings/refused.test.ts',
@@ -315,27 +315,31 @@ const DEPLOYMENT: readonly Proof[] = [
   ),
   proof(/^env ALLOW_PRIVATE_UPSTREAMS$/, 'app.test.ts', 'names a variable that cannot be meant'),
   proof(/^env IGNORE_JURISDICTION$/, 'admin/lifecycle.test.ts', 'is never ignored but where that is said'),
-  proof(/^env RESOLVER_URL$/, 'session/login.test.ts', 'a name counts for what it resolves to'),
+  proof(/^env RESOLVER_URL$/, 'servers/session/login.test.ts', 'a name counts for what it resolves to'),
   proof(/^env ALLOWED_ORIGINS$/, 'app.test.ts', 'is let through when it is on the list, exactly'),
   proof(/^env PUBLIC_URL$/, 'approvals/naming.pure.test.ts', 'with PUBLIC_URL'),
   proof(/^env MAX_BODY_BYTES$/, 'app.test.ts', 'names a variable that cannot be meant'),
-  proof(/^env NATIVE_SERVERS$/, 'native/deployed.test.ts', 'a deployment can have no native server at all'),
+  proof(
+    /^env NATIVE_SERVERS$/,
+    'deployment/native-servers.test.ts',
+    'a deployment can have no native server at all',
+  ),
   proof(
     /^env LEGITI_BASE_URL$/,
-    'native/deployments.node.test.ts',
+    'servers/deployments.node.test.ts',
     'with Legiti, a grant has the tools that it names',
   ),
-  proof(/^env LEGITI_API_KEY$/, 'legiti/server.test.ts', 'are asked for with our key, in a header'),
+  proof(/^env LEGITI_API_KEY$/, 'servers/legiti.test.ts', 'are asked for with our key, in a header'),
   proof(/^env LEGITI_PROFILE$/, 'legiti/wire.pure.test.ts', 'the ticketing-v1 profile'),
   proof(
     /^env LEGITI_REPORT_LOGINS$/,
-    'native/deployments.node.test.ts',
+    'servers/deployments.node.test.ts',
     'events that wait when Legiti is taken away are kept',
   ),
   proof(/^env ENCRYPTION_KEYS$/, 'admin/secrets.test.ts', 'cannot be stored without keys'),
   proof(
     /^env (TENANT_DOMAIN|CUSTOM_HOSTNAMES)$/,
-    'gateway/hosts.test.ts',
+    'request/hosts.test.ts',
     'an agent’s token is good at its tenant’s names',
   ),
   proof(
