@@ -2,6 +2,7 @@
  * The deployment's encryption key is replaced while everything that is sealed is in use: headers of servers, store tokens of
  * sessions, secrets of webhooks, answers that are kept for whoever repeats a request.
  */
+
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest'
 import { signedHeaders } from '../../src/webhooks/signature.ts'
 import { ASKS } from '../approvals/support.ts'
@@ -18,6 +19,7 @@ import {
   objectsHave,
   principalHas,
 } from '../support/keys.ts'
+import { PATIENT } from '../support/patient.ts'
 
 let world = ''
 beforeEach(async () => {
@@ -29,7 +31,6 @@ afterEach(() => vi.restoreAllMocks())
 const CRM = 'https://crm.example.com/mcp'
 const REVOKE = '/integration/customer/revoke-customer-token'
 /** So long a step may take on a busy machine. */
-const PATIENT = { timeout: 20_000 }
 const otherSide = () => inject('otherSide')
 
 /** What the server was sent as authorization; everything else is asked for real. */

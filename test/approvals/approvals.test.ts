@@ -1,4 +1,5 @@
 /** Calls that a person must approve: held, decided, made once. */
+
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -6,6 +7,7 @@ import { MOST_PENDING_APPROVALS } from '../../src/contract/approvals.ts'
 import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import { makeAuditTables } from '../support/audit.ts'
 import { connect, fresh, principal, received, rows } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 import { ASKS, decide, errorOf, RULE, told, track } from './support.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
@@ -599,7 +601,7 @@ describe('administrators', () => {
       const { body } = await admin('GET', `acme/audit?subject=approval/${id}&limit=100`)
       return (body as { items: Record<string, unknown>[] }).items.reverse()
     }
-    await vi.waitFor(async () => expect(await story()).toHaveLength(5), 5_000)
+    await vi.waitFor(async () => expect(await story()).toHaveLength(5), PATIENT)
     const rows = await story()
     expect(rows.map(({ decision, action }) => decision ?? action).sort()).toEqual([
       'allow',

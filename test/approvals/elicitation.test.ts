@@ -1,4 +1,5 @@
 /** How a client that can open links is sent to one: in the stateless era by its result, in the session era by an error. */
+
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { approvalsFullResult } from '../../src/call/approval-answer.ts'
@@ -6,6 +7,7 @@ import { TenantObject } from '../../src/tenant/object.ts'
 import { admin, makeGrant } from '../support/admin.ts'
 import { listen } from '../support/events.ts'
 import { fresh, type Json, open, post, principal, request, rows, SessionClient } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 import { ASKS, backFrom, callWithLinks, decide, errorOf, told, track } from './support.ts'
 
 const NAME = 'acme/bot'
@@ -75,7 +77,7 @@ describe('in the stateless era', () => {
     const { id } = await first()
     const retry = callWithLinks(token, undefined, backFrom(id))
     // Until it has asked, and been told to wait.
-    await vi.waitUntil(async () => (await rows('SELECT 1 FROM audit', NAME)).length === 2)
+    await vi.waitUntil(async () => (await rows('SELECT 1 FROM audit', NAME)).length === 2, PATIENT)
     await decide(id, 'approve')
     expect(resultOf(await retry)).toMatchObject({ resultType: 'complete' })
     expect(await made()).toBe(1)
@@ -84,7 +86,7 @@ describe('in the stateless era', () => {
   test('two retries that wait make one call', async () => {
     const { id } = await first()
     const retries = [1, 2].map(() => callWithLinks(token, undefined, backFrom(id)))
-    await vi.waitUntil(async () => (await rows('SELECT 1 FROM audit', NAME)).length === 3)
+    await vi.waitUntil(async () => (await rows('SELECT 1 FROM audit', NAME)).length === 3, PATIENT)
     await decide(id, 'approve')
     const results = (await Promise.all(retries)).map(resultOf)
     expect(results.filter(({ structuredContent }) => structuredContent !== undefined)).toHaveLength(1)

@@ -1,4 +1,5 @@
 /** A row for every decision about a call, and every field of it right, at each URL and in both eras. */
+
 import { evictDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { MOST_MESSAGES } from '../../src/mcp/batch.ts'
@@ -18,6 +19,7 @@ import {
   STATELESS,
   send,
 } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const GRANT = 'acme/bot'
 const bindings = { ALLOW_PRIVATE_UPSTREAMS: 'true' }
@@ -105,7 +107,7 @@ describe.each([
       const last = await lastRow()
       expect(last?.outcome).not.toBeNull()
       return last
-    }, 4_000)
+    }, PATIENT)
     expect(row).toMatchObject({
       server,
       tool,

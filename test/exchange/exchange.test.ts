@@ -1,10 +1,12 @@
 /** The object in which a call waits for its client: how long, for whom, and what is left of it. */
+
 import { reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Answer, Ask, Begin, Continue } from '../../src/contract/exchange.ts'
 import type { UpstreamConfig } from '../../src/contract/upstream.ts'
 import { readRequestState } from '../../src/eras/names.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const MINUTE = 60_000
 const BEGUN_BY = '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d'
@@ -136,7 +138,7 @@ describe('a call that waits', () => {
     await pass(stub, 5 * MINUTE - 1_000)
     expect((await heard()).messages).toHaveLength(1)
     await pass(stub, 1_000)
-    await vi.waitFor(async () => expect((await heard()).messages).toHaveLength(3))
+    await vi.waitFor(async () => expect((await heard()).messages).toHaveLength(3), PATIENT)
     const { messages } = await heard()
     expect(messages).toEqual(
       expect.arrayContaining([

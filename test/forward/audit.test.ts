@@ -1,4 +1,5 @@
 /** What is written down of calls that are passed on: what was decided, how it ended, what was given back. */
+
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { adminWith } from '../support/admin.ts'
 import {
@@ -11,6 +12,7 @@ import {
   type SessionClient,
   stateless,
 } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const bindings = { ALLOW_PRIVATE_UPSTREAMS: 'true' }
 const GRANT = 'acme/bot'
@@ -56,7 +58,7 @@ async function settledAudit(): Promise<Row[]> {
     const all = await audit()
     expect(all.map(({ outcome }) => outcome)).not.toContain(null)
     return all
-  }, 5_000)
+  }, PATIENT)
 }
 
 /** Calls, and reads the answer to its end. */
@@ -118,7 +120,7 @@ describe('how a call ended', () => {
       const headers = { ...client.headers, 'content-type': 'application/json' }
       const message = request('tools/call', { name: 'crm__echo', arguments: { behave: { kind } } })
       const called = open('POST', client.path, token, headers, message)
-      await vi.waitFor(async () => expect(await audit()).toHaveLength(1))
+      await vi.waitFor(async () => expect(await audit()).toHaveLength(1), PATIENT)
       // Until it has been sent.
       await new Promise((resolve) => setTimeout(resolve, 100))
       const params = { requestId: message.id }

@@ -1,4 +1,5 @@
 /** Reading is decided, counted and written down as calls are; what a URI says is not kept. */
+
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
@@ -6,6 +7,7 @@ import { app } from '../../src/app.ts'
 import type { Env } from '../../src/contract/env.ts'
 import { adminWith } from '../support/admin.ts'
 import { type Answer, connect, fresh, type Json, rows, SessionClient, stateless } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const bindings = { ALLOW_PRIVATE_UPSTREAMS: 'true' }
 const GRANT = 'acme/bot'
@@ -60,7 +62,7 @@ async function settledAudit(): Promise<Row[]> {
       null,
     )
     return all
-  }, 5_000)
+  }, PATIENT)
 }
 
 beforeEach(fresh)

@@ -9,6 +9,7 @@ import { type AdmitRequest, FEED_HEADER, type Intent } from '../../src/contract/
 import { PrincipalObject } from '../../src/principal/object.ts'
 import { shownByHash } from '../support/credential.ts'
 import { connect, fresh, installGrant, principal } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const GRANT = 'acme/bot'
 beforeEach(fresh)
@@ -64,7 +65,7 @@ test.each(['true', 'false'])(
       // As the Worker does behind the answer, where it is told to.
       if (first.kind === 'admitted' && first.admitted.drain) await object.drain()
       const again = await object.admit(asked({ kind: 'check' }))
-      await vi.waitFor(() => expect(said).not.toEqual([]), 10_000)
+      await vi.waitFor(() => expect(said).not.toEqual([]), PATIENT)
       socket.close()
       return { kinds: [first.kind, again.kind], said }
     })

@@ -1,4 +1,5 @@
 /** Limits with scope `tenant`: all of a tenant's grants count together, exactly. */
+
 import {
   createExecutionContext,
   evictDurableObject,
@@ -20,6 +21,7 @@ import {
   STATELESS,
   statelessCall,
 } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
 
@@ -127,7 +129,7 @@ describe('a limit of a tenant', () => {
     expect((await track(token, { session: 'ses_dead' })).code).toBe('session_ended')
     await principal('acme/bot').revoke()
     expect((await track(token)).status).toBe(401)
-    await vi.waitFor(async () => expect(await used('acme')).toEqual(['1']))
+    await vi.waitFor(async () => expect(await used('acme')).toEqual(['1']), PATIENT)
   })
 
   test('is not charged for arguments that are wrong, nor by a token that was never good', async () => {

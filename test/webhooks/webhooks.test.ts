@@ -1,4 +1,5 @@
 /** Webhooks: what is set up, what arrives, and what becomes of it where nobody takes it. */
+
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Env } from '../../src/contract/env.ts'
@@ -19,6 +20,7 @@ import {
   tenantRows,
 } from '../support/admin.ts'
 import { behave, fresh, type Json, principal } from '../support/gateway.ts'
+import { PATIENT } from '../support/patient.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
 const NAME = 'acme/bot'
@@ -476,9 +478,9 @@ describe('a receiver', () => {
     await put({ url: receiver(200) })
     const { approval } = errorOf(await track(token))
     await told()
-    await vi.waitUntil(async () => (await get())?.pending === 0, { timeout: 3_000 })
+    await vi.waitUntil(async () => (await get())?.pending === 0, PATIENT)
     await decide(approval, 'deny')
-    await vi.waitUntil(async () => (await heard()).length === 3, { timeout: 3_000 })
+    await vi.waitUntil(async () => (await heard()).length === 3, PATIENT)
     await drain()
     expect(await get('slow')).toMatchObject({ last_error: 'timeout', pending: 2 })
   }, 20_000)
@@ -493,7 +495,7 @@ describe('a receiver', () => {
     )
     await runDurableObjectAlarm(tenantObject('acme'))
     const sent = async () => (await heard()).length
-    await vi.waitUntil(async () => (await sent()) >= 200, { timeout: 10_000 })
+    await vi.waitUntil(async () => (await sent()) >= 200, PATIENT)
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect([await sent(), await get()]).toMatchObject([200, { pending: 50, failures: 0 }])
     const { alarm } = await remains(tenantObject('acme'))
@@ -521,15 +523,12 @@ test('a tenant that is deleted leaves nothing, whatever is on its way', async ()
   await put({ url: receiver('hang') })
   await track(token)
   await told()
-  await vi.waitUntil(async () => (await heard()).length === 1)
+  await vi.waitUntil(async () => (await heard()).length === 1, PATIENT)
   await admin('DELETE', 'acme')
-  await vi.waitUntil(
-    async () => {
-      await runDurableObjectAlarm(tenantObject('acme'))
-      return (await admin('GET', 'acme')).status === 404
-    },
-    { timeout: 10_000 },
-  )
+  await vi.waitUntil(async () => {
+    await runDurableObjectAlarm(tenantObject('acme'))
+    return (await admin('GET', 'acme')).status === 404
+  }, PATIENT)
   await drain()
   expect(await remains(tenantObject('acme'))).toEqual({ tables: [], alarm: null })
   expect(await remains(principal(NAME))).toEqual({ tables: [], alarm: null })

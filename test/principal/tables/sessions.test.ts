@@ -1,4 +1,5 @@
 /** The life of a session: how it starts, rotates and ends, exactly once, whatever happens meanwhile. */
+
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { carriedRows } from '../../support/audit.ts'
@@ -14,6 +15,7 @@ import {
   settled,
   statelessCall,
 } from '../../support/gateway.ts'
+import { PATIENT } from '../../support/patient.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
 const MINUTE = 60_000
@@ -480,7 +482,7 @@ describe('the life of a transport', () => {
     // Waiting moves the clock on by some milliseconds.
     const seen = async () =>
       (await rows<{ at: number }>('SELECT last_seen_at AS at FROM transports'))[0]?.at ?? 0
-    await vi.waitFor(async () => expect(await seen()).toBeGreaterThanOrEqual(START + 80 * HOUR))
+    await vi.waitFor(async () => expect(await seen()).toBeGreaterThanOrEqual(START + 80 * HOUR), PATIENT)
     const end = (await seen()) + 24 * HOUR
     vi.setSystemTime(end - 1)
     await ring()

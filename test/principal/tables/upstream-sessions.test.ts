@@ -21,6 +21,7 @@ import { OPENING_MS } from '../../../src/principal/work/openings.ts'
 import { headerContext, seal, secretKeys } from '../../../src/secrets/seal.ts'
 import { shown } from '../../support/credential.ts'
 import { behave, fresh, principal, received, rows } from '../../support/gateway.ts'
+import { PATIENT } from '../../support/patient.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
 const SECOND = 1_000
@@ -167,7 +168,7 @@ const heard = async (kind = 'p') => {
   const response = await fetch(`${inject('otherSide')}/heard/${kind}${place}`)
   return (await response.json()) as { method: string; url: string; headers: Record<string, string> }[]
 }
-const gone = () => vi.waitUntil(async () => (await stored()).length === 0, { timeout: 4_000 })
+const gone = () => vi.waitUntil(async () => (await stored()).length === 0, PATIENT)
 const drain = () => principal(NAME).drain()
 /** Rings the alarm and waits for what it left running. */
 const ring = async () => {
@@ -565,9 +566,7 @@ describe('ending', () => {
     await close(transport)
     const from = performance.now()
     const drained = drain()
-    await vi.waitUntil(async () => (await received()).some(({ body }) => body.action === 'logout'), {
-      timeout: 4_000,
-    })
+    await vi.waitUntil(async () => (await received()).some(({ body }) => body.action === 'logout'), PATIENT)
     expect(performance.now() - from).toBeLessThan(4_000)
     expect(await stored()).toHaveLength(1)
     await drained
@@ -688,7 +687,7 @@ describe('a session that no login keeps', () => {
     }
     at(31 * MINUTE)
     await ring()
-    await vi.waitUntil(async () => (await stored()).length === 1, { timeout: 4_000 })
+    await vi.waitUntil(async () => (await stored()).length === 1, PATIENT)
     expect(await stored()).toMatchObject([{ upstream_id: 'of-login', ended_at: null }])
   })
 
@@ -707,7 +706,7 @@ describe('a session that no login keeps', () => {
     // Waiting moves the clock on by some milliseconds.
     const used = async () =>
       Number((await rows('SELECT last_used_at AS at FROM upstream_sessions', NAME))[0]?.at)
-    await vi.waitFor(async () => expect(await used()).toBeGreaterThanOrEqual(START + 100 * MINUTE))
+    await vi.waitFor(async () => expect(await used()).toBeGreaterThanOrEqual(START + 100 * MINUTE), PATIENT)
     const end = (await used()) + 30 * MINUTE
     vi.setSystemTime(end - 1)
     await ring()

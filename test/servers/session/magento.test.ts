@@ -1,4 +1,5 @@
 /** Accounts of Magento 2 stores: who may log in, what becomes of the store's token, and stores that are not well. */
+
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { PrincipalObject } from '../../../src/principal/object.ts'
@@ -16,6 +17,7 @@ import {
   settled,
   statelessCall,
 } from '../../support/gateway.ts'
+import { PATIENT } from '../../support/patient.ts'
 
 /** One request as the store got it. */
 interface MagentoHeard {
@@ -207,7 +209,7 @@ describe('a store that is not well', () => {
     const token = await withStores(store('hang'))
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const pending = login(token, ana)
-    await vi.waitFor(async () => expect(await paths()).toHaveLength(1))
+    await vi.waitFor(async () => expect(await paths()).toHaveLength(1), PATIENT)
     await vi.advanceTimersByTimeAsync(MAGENTO_TIMEOUT_MS)
     expect((await pending).text).toContain('try again later')
   })
@@ -232,7 +234,7 @@ describe('a store that is not well', () => {
     await vi.waitFor(async () => {
       const bodies = (await received()).map(({ body }) => body)
       expect(bodies).toContainEqual({ account_id: '42', action: 'logout' })
-    })
+    }, PATIENT)
     expect(await rows('SELECT tries FROM revocations', PRINCIPAL)).toEqual([{ tries: 1 }])
     await fetch(baseUrl('release'))
     await settled(PRINCIPAL)
@@ -269,8 +271,10 @@ describe('what is kept', () => {
     vi.restoreAllMocks()
     await evictDurableObject(principal(PRINCIPAL))
     await runDurableObjectAlarm(principal(PRINCIPAL))
-    await vi.waitFor(async () =>
-      expect((await paths()).filter((path) => path.endsWith('revoke-customer-token'))).toHaveLength(1),
+    await vi.waitFor(
+      async () =>
+        expect((await paths()).filter((path) => path.endsWith('revoke-customer-token'))).toHaveLength(1),
+      PATIENT,
     )
   })
 

@@ -2,6 +2,7 @@
  * Whose a call is, in every era, under every setting of the grant, named or not, with two clients at once: what the agent is
  * told, what the audit says, and what Legiti hears must be the same.
  */
+
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { adminWith } from '../../support/admin.ts'
@@ -22,6 +23,7 @@ import {
   statelessCall,
   type ToolAnswer,
 } from '../../support/gateway.ts'
+import { PATIENT } from '../../support/patient.ts'
 
 const bindings = { ALLOW_PRIVATE_UPSTREAMS: 'true' }
 const GRANT = 'acme/bot'
@@ -139,7 +141,7 @@ describe('what is passed on to servers', () => {
       const [found] = await rows("SELECT account, outcome FROM audit WHERE server = 'crm'", GRANT)
       expect(found).toBeDefined()
       return found
-    })
+    }, PATIENT)
     expect(row).toMatchObject({ account })
   })
 })
@@ -227,9 +229,9 @@ describe('open streams', () => {
     const events = await listen(client)
     expect(await loginsOfStreams()).toEqual([session])
     await set('many')
-    await vi.waitFor(async () => expect(await loginsOfStreams()).toEqual([null]))
+    await vi.waitFor(async () => expect(await loginsOfStreams()).toEqual([null]), PATIENT)
     await set('auto')
-    await vi.waitFor(async () => expect(await loginsOfStreams()).toEqual([session]))
+    await vi.waitFor(async () => expect(await loginsOfStreams()).toEqual([session]), PATIENT)
     await events.close()
   })
 })
