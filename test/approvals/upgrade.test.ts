@@ -27,7 +27,8 @@ const EARLIER = `
   ALTER TABLE servers DROP COLUMN declared;
   ALTER TABLE grants DROP COLUMN every_native;
   ALTER TABLE tenant DROP COLUMN is_said;
-  UPDATE schema_version SET version = version - 12;
+  ALTER TABLE servers DROP COLUMN last_scan;
+  UPDATE schema_version SET version = version - 13;
 `
 
 test('goes on with it, and shows no such digest', async () => {
@@ -39,7 +40,7 @@ test('goes on with it, and shows no such digest', async () => {
   await runInDurableObject(tenantObject('acme'), (_, { storage }) => {
     const before = schemaVersion(storage.sql)
     storage.sql.exec(EARLIER)
-    expect(schemaVersion(storage.sql)).toBe(before - 12)
+    expect(schemaVersion(storage.sql)).toBe(before - 13)
   })
   await evictDurableObject(tenantObject('acme'))
   const list = await admin('GET', 'acme/approvals')
