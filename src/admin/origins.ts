@@ -22,7 +22,7 @@ export const originRoutes: readonly Route[] = [
       method: 'GET',
       path: '/api/v1/tenants/:tenant/origins',
       role: 'admin',
-      beforeTenant: true,
+      beforeTenant: () => true,
       summary: 'Says whether servers and webhooks may be at an origin; nothing is sent there',
       description: 'The reasons are those for which a PUT of one would be refused. The name is looked up.',
       query: object({

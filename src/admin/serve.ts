@@ -40,7 +40,7 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
     if (!may(who, route.role)) return forbidden(route.role)
     const refusal = 'tenant' in params ? tenantRefusal(c, tenant) : null
     if (refusal !== null) return refusal
-    if ('tenant' in params && needsTenant(route, who) && !(await isThere(c, tenant)))
+    if ('tenant' in params && needsTenant(route, who, c.req.query()) && !(await isThere(c, tenant)))
       return noSuchTenant(tenant)
   }
   const { reason: asked, ...given } = c.req.query()
@@ -123,8 +123,8 @@ function tenantRefusal(c: AdminContext, tenant: string): Response | null {
  * Whether it has to be asked for first if there is a tenant: everything but a PUT is about one that is there. A person's token or
  * address has just been looked up in their tenant, so only root can name one that does not exist.
  */
-function needsTenant(route: Route, who: Who): boolean {
-  return who.kind === 'root' && route.method !== 'PUT' && route.beforeTenant !== true
+function needsTenant(route: Route, who: Who, query: Readonly<Record<string, string>>): boolean {
+  return who.kind === 'root' && route.method !== 'PUT' && route.beforeTenant?.(query) !== true
 }
 
 /** Whether there is a tenant of this name; the demo's needs nothing that is stored. Nothing is made by asking. */

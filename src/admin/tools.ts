@@ -6,6 +6,7 @@ import type { ToolSchemas } from '../contract/tenant.ts'
 import { whyOff } from '../deployment/native-servers.ts'
 import { aliasOf } from '../forward/alias.ts'
 import { exposedName } from '../names/tools.ts'
+import { object } from '../policy/fragments.ts'
 import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools.ts'
 import { nativeTools } from '../servers/catalogue.ts'
 import { answer, type Route, route } from './route.ts'
@@ -41,12 +42,19 @@ export const toolRoutes: readonly Route[] = [
       path: '/api/v1/tenants/:tenant/tools',
       role: 'viewer',
       summary: 'The tools that policies are checked against, as they were last listed; asks no server',
+      beforeTenant: (query) => query.before_tenant === 'true',
+      query: object({
+        before_tenant: z
+          .enum(['true', 'false'])
+          .default('false')
+          .describe('true: root gets the native servers also where there is no tenant yet, and no 404'),
+      }),
       answers: {
         200: answer('All servers, each with its tools', z.object({ servers: z.array(serverSchema) })),
       },
     },
-    async ({ object, env }) => {
-      const all = serverTools(await object.toolSchemas(), env)
+    async ({ object: tenant, env }) => {
+      const all = serverTools(await tenant.toolSchemas(), env)
       const servers = all.map(({ name, isNative, off = null, tools }) => ({
         name,
         native: isNative,

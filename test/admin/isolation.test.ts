@@ -152,6 +152,12 @@ describe('a tenant that is not there', () => {
       )
     const origin = '/api/v1/tenants/ghost/origins?origin=https://192.0.2.1'
     expect((await ask('GET', origin, ROOT, undefined)).status).toBe(200)
+    const natives = await ask('GET', '/api/v1/tenants/ghost/tools?before_tenant=true', ROOT, undefined)
+    expect(JSON.parse(natives.body)).toMatchObject({ servers: [{ native: true }, { native: true }] })
+    expect(
+      (await ask('GET', '/api/v1/tenants/ghost/tools?before_tenant=false', ROOT, undefined)).status,
+    ).toBe(404)
+    expect(await remains(tenantObject('ghost'))).toEqual({ tables: [], alarm: null })
   })
 })
 

@@ -6,7 +6,7 @@ import { type ServerTools, toolsOf } from '../../policy/known-tools.ts'
 import { changesBetween } from '../../policy-meaning/changes.ts'
 import type { Api, Json } from '../gateway/api.ts'
 import { loaded } from '../gateway/deployed.ts'
-import { gatewayTools } from '../gateway/gateway-tools.ts'
+import { gatewayToolsBefore } from '../gateway/gateway-tools.ts'
 import { canonical } from '../kit/canonical.ts'
 import { gatewayWords, warningLines } from '../kit/source.ts'
 import { changeLines } from '../policy/diff.ts'
@@ -244,7 +244,7 @@ async function nameWarnings(
     step.kind === 'policy' && step.action !== 'delete' ? wanted.policies?.get(step.name) : undefined
   const isAbout = (step: Step) =>
     written(step) !== undefined || (step.kind === 'grant' && step.action !== 'delete')
-  const tools = steps.some(isAbout) ? await gatewayTools(api) : null
+  const tools = steps.some(isAbout) ? await gatewayToolsBefore(api) : null
   if (tools === null) return { steps, warnings: [] }
   const known = toolsOf(toolsAfter(tools, wanted, there, prune))
   const warnings: string[] = []

@@ -27,8 +27,11 @@ const answer = z.object({
 })
 
 /** All servers of the tenant, each with its tools; null where the gateway does not say: it is older than the question. */
-export async function gatewayTools(api: Pick<Api, 'find'>): Promise<readonly ServerTools[] | null> {
-  const found = await api.find('/tools')
+export async function gatewayTools(
+  api: Pick<Api, 'find'>,
+  query: Readonly<Record<string, string>> = {},
+): Promise<readonly ServerTools[] | null> {
+  const found = await api.find('/tools', query)
   const read = answer.safeParse(found?.body)
   if (!read.success) return null
   return read.data.servers.map(({ name, native, off, tools }) => ({
@@ -44,9 +47,14 @@ export async function gatewayTools(api: Pick<Api, 'find'>): Promise<readonly Ser
   }))
 }
 
+/** The same of a tenant that may be made yet: then they are those of the native servers. */
+export async function gatewayToolsBefore(api: Pick<Api, 'find'>): Promise<readonly ServerTools[] | null> {
+  return (await gatewayTools(api)) ?? gatewayTools(api, { before_tenant: 'true' })
+}
+
 /** The tools to check a policy against; none if the gateway is too old to say. */
 export async function knownTo(api: Pick<Api, 'find'>): Promise<KnownTools> {
-  const servers = await gatewayTools(api)
+  const servers = await gatewayToolsBefore(api)
   return servers === null ? nothingKnown : toolsOf(servers)
 }
 
