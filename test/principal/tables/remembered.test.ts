@@ -93,6 +93,12 @@ test('a place is read once, whatever is counted and recorded meanwhile', () =>
 
 test.each<readonly [string, (sql: SqlStorage) => void, string | null]>([
   ['a login', (sql) => startSession(sql, login('ses_b', 'bea', 't1'), lifetimes, NOW_MS + 1), 'bea'],
+  ['what follows a harmless statement', (sql) => void sql.exec('SELECT 1; DELETE FROM sessions'), null],
+  [
+    'what follows a statement about audit rows',
+    (sql) => void sql.exec("UPDATE audit SET tool = 'a'; UPDATE transports SET ended_at = 1"),
+    'dead_transport',
+  ],
   ['a logout', (sql) => void endSession(sql, 'ses_a', 'logout', NOW_MS), null],
   ['the end of the connection', (sql) => endTransport(sql, 't1', NOW_MS), 'dead_transport'],
   [
