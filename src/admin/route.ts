@@ -83,7 +83,7 @@ export interface RouteSpec<P extends string, Q extends z.ZodType, B> {
   readonly answers: Readonly<Record<number, AnswerSpec>>
   /** A creation: `Idempotency-Key` gives the same answer to the same request for a day. */
   readonly creates?: boolean
-  /** Whether it may be asked for before there is a tenant, by its query: the answer is not of the tenant then. */
+  /** Tells by the query whether root may ask for the route before there is a tenant. The answer says nothing of the tenant then. */
   readonly beforeTenant?: (query: Readonly<Record<string, string>>) => boolean
   /** True where the thing that it changes has a version, so that `If-Match` and `If-None-Match: *` mean something. */
   readonly versioned?: boolean

@@ -120,14 +120,14 @@ function tenantRefusal(c: AdminContext, tenant: string): Response | null {
 }
 
 /**
- * Whether it has to be asked for first if there is a tenant: everything but a PUT is about one that is there. A person's token or
+ * Tells whether the tenant must be looked up first: every request but a PUT is about a tenant that is there. A person's token or
  * address has just been looked up in their tenant, so only root can name one that does not exist.
  */
 function needsTenant(route: Route, who: Who, query: Readonly<Record<string, string>>): boolean {
   return who.kind === 'root' && route.method !== 'PUT' && route.beforeTenant?.(query) !== true
 }
 
-/** Whether there is a tenant of this name; the demo's needs nothing that is stored. Nothing is made by asking. */
+/** Tells whether there is a tenant of this name, and makes none by asking. The demo's needs nothing that is stored. */
 async function isThere(c: AdminContext, tenant: string): Promise<boolean> {
   if (tenant === DEMO_TENANT && isLocalDemo(c.env, c.req.raw)) return true
   return tenantObject(c.env, tenant).exists()

@@ -7,7 +7,7 @@ import { expose, split } from '../names/tools.ts'
 import type { Filter, OwnName } from './filter.ts'
 import { asked } from './store.ts'
 
-/** What `expose` puts behind a name that it cuts. */
+/** The ending that `expose` puts behind a name that it cuts. */
 const HASHED = /^(.*)_[0-9a-f]{8}$/
 
 /** The filter, with the tools that it names in that way; the same filter where it names none. */

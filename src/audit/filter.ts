@@ -63,7 +63,7 @@ export const filterQuery = {
 }
 const schema = object(filterQuery)
 
-/** What rows are asked for. */
+/** The rows that a query asks for. */
 export type Filter = z.output<typeof schema> & {
   /** Tools that agents know by the name that `tool` or `what` says, where that shows too little of them (exposed.ts). */
   readonly ownNames?: readonly OwnName[]

@@ -26,7 +26,7 @@ export function hopsOnward(http: Asked): string {
   return [...hopsOf(http), nameOf(http)].join(', ')
 }
 
-/** Of a request that goes to a server it is asked twice, and to read a header is a call into the runtime. */
+/** Hops that were read, by request: a forwarded request asks for them twice, and to read a header is a call into the runtime. */
 const read = new WeakMap<Asked, readonly string[]>()
 
 function hopsOf(http: Asked): readonly string[] {

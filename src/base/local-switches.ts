@@ -6,7 +6,7 @@ export function isDemo(env: Settings): boolean {
   return env.DEMO === 'true'
 }
 
-/** Whether a request may use the demo: what is insecure on purpose never answers another machine. */
+/** Tells whether a request may use the demo, which is insecure on purpose and so never answers another machine. */
 export function isLocalDemo(env: Settings, request: Request): boolean {
   return isDemo(env) && isLocalRequest(request)
 }

@@ -7,7 +7,7 @@ import type { Passage } from '../request/passage.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import type { HeedingRequest } from './running.ts'
 
-/** How an upstream is spoken to. */
+/** The era in which an upstream is spoken to, and the session there. */
 export type Partner =
   | { readonly era: 'session'; readonly session: UpstreamSession }
   | { readonly era: 'stateless' }
@@ -21,7 +21,7 @@ export interface Conversation {
   readonly known: UpstreamSession | null
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined
-  /** What the client can cancel it by; absent in the stateless era, where it hangs up. */
+  /** The request as its client can cancel it. Absent in the stateless era, where the client hangs up. */
   readonly running?: HeedingRequest
 }
 

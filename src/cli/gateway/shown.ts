@@ -23,7 +23,7 @@ export function shownList(items: readonly Json[], columns: readonly Column[]): O
   }
 }
 
-/** What a row shows in each column. */
+/** The cells of a row, by column. */
 export function cellsOf(item: Json, columns: readonly Column[]): string[] {
   return columns.map(([, of]) => cell(of(item)))
 }
