@@ -98,6 +98,7 @@ const lines: readonly string[] = [
   'outbox list bot --state dead',
   'outbox replay bot e1 --reason r',
   'apply t --plan',
+  'apply t --plan --tenant unmade',
   'apply t --yes --prune --headers --reason r --wait',
   'grant revoke bot --yes --reason r --wait',
   'policy remove readers --yes --reason r',
