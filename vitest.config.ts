@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { parseEnv } from 'node:util'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
@@ -23,9 +24,12 @@ const UNDER_LOAD_MS = 60_000
 
 export default defineConfig({
   test: {
+    // By itself vitest leaves one core unused, which is half of two.
+    maxWorkers: availableParallelism(),
     coverage: { provider: 'istanbul', include: ['src/**/*.ts'] },
     projects: [
-      { test: { name: 'pure', include: [pure], testTimeout: UNDER_LOAD_MS } },
+      // One process for many files, here and in workerd: to load the code costs more than most of them.
+      { test: { name: 'pure', include: [pure], testTimeout: UNDER_LOAD_MS, isolate: false } },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { bindings } })],
         test: {
@@ -33,7 +37,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [pure, whole],
           globalSetup: './test/support/node/other-side.ts',
-          setupFiles: ['./test/support/searching.ts'],
+          setupFiles: ['./test/support/setup.ts'],
+          isolate: false,
           testTimeout: UNDER_LOAD_MS,
           hookTimeout: UNDER_LOAD_MS,
         },

@@ -18,7 +18,8 @@ const watched = async () => {
   const ids = await listDurableObjectIds(env.EXCHANGE)
   const read = (id: DurableObjectId) =>
     runInDurableObject(env.EXCHANGE.get(id), (_, { storage }) => storage.get<string[]>('resources'))
-  return (await Promise.all(ids.map(read))).map((uris) => uris?.toSorted()).toSorted()
+  const lists = (await Promise.all(ids.map(read))).filter((uris) => uris !== undefined)
+  return lists.map((uris) => uris.toSorted()).toSorted()
 }
 
 test('stays watched when the login is another', async () => {

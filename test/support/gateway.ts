@@ -7,6 +7,7 @@ import type { PrincipalCalls } from '../../src/contract/principal-calls.ts'
 import { isNativeName } from '../../src/servers/kit/tool-names.ts'
 import { makeAuditTables } from './audit.ts'
 import { type SaidTwice, saidOnce } from './says-everything.ts'
+import { beforeEmptied } from './searching.ts'
 
 export const DEMO_TOKEN = 'gh_demo_agent_insecure-local-token'
 export const BASE = 'http://127.0.0.1:8787'
@@ -209,6 +210,7 @@ const used = new Set(['demo/agent'])
 export async function fresh(): Promise<void> {
   test += 1
   await Promise.allSettled([...used].map((name) => principal(name).drain()))
+  beforeEmptied()
   await reset()
   await makeAuditTables()
 }
