@@ -3,7 +3,7 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted, UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Client } from '../request/client.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import type { HeedingRequest } from './running.ts'
 
@@ -14,7 +14,7 @@ export type Partner =
 
 /** One request of a client to one upstream. */
 export interface Conversation {
-  readonly passage: Passage
+  readonly context: RequestContext
   readonly client: Client
   readonly link: UpstreamLink
   /** The upstream session that the principal knows of, or null. */
@@ -27,7 +27,7 @@ export interface Conversation {
 
 /** A request that has been admitted, and the server that it is for. */
 export interface Reached {
-  readonly passage: Passage
+  readonly context: RequestContext
   readonly config: CompiledConfig
   readonly upstream: UpstreamConfig
   readonly link: UpstreamLink
@@ -37,6 +37,6 @@ export interface Reached {
   readonly signal?: AbortSignal
 }
 
-export function talkAt({ passage, client, link, admitted, signal }: Reached): Conversation {
-  return { passage, client, link, known: admitted.upstream, signal }
+export function talkAt({ context, client, link, admitted, signal }: Reached): Conversation {
+  return { context, client, link, known: admitted.upstream, signal }
 }

@@ -42,7 +42,7 @@ export function exchange(
   return respond(
     stepsOf(beginning(talk, partner, request, abort.signal), abort),
     delivery,
-    talk.passage.http.signal,
+    talk.context.http.signal,
   )
 }
 
@@ -53,7 +53,7 @@ export function continueExchange(
   delivery: Delivery,
 ): Promise<Response> {
   const abort = abortOf(talk)
-  return respond(stepsOf(continuing(talk, request, abort.signal), abort), delivery, talk.passage.http.signal)
+  return respond(stepsOf(continuing(talk, request, abort.signal), abort), delivery, talk.context.http.signal)
 }
 
 async function* beginning(
@@ -62,21 +62,21 @@ async function* beginning(
   request: Outgoing,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
-  const { passage, client, link } = talk
+  const { context, client, link } = talk
   let { session } = partner
   for (let attempt = 0; attempt < 2; attempt++) {
     const begin: Begin = {
       tenant: link.tenant,
       config: link.config,
       hops: link.hops,
-      owner: ownerOf(passage.claim),
-      login: passage.login,
-      begunBy: passage.requestId,
+      owner: ownerOf(context.claim),
+      login: context.login,
+      begunBy: context.requestId,
       session: { id: session.id, protocolVersion: session.protocolVersion },
       request,
       capabilities: client.capabilities,
       trace: traceHeaders.flatMap((name) => {
-        const value = passage.http.headers.get(name)
+        const value = context.http.headers.get(name)
         return value === null ? [] : [[name, value] as const]
       }),
     }
@@ -93,14 +93,14 @@ async function* beginning(
 }
 
 async function* continuing(talk: Conversation, request: Outgoing, signal: AbortSignal): AsyncGenerator<Step> {
-  const { passage, link } = talk
+  const { context, link } = talk
   const EXCHANGE = exchangeObjects(link.env, link.tenant)
   const name = readRequestState(String(request.params?.requestState))
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (name === null || id === null) return yield refusal(request.id, 'unknown')
   const goOn: Continue = {
-    owner: ownerOf(passage.claim),
-    login: passage.login,
+    owner: ownerOf(context.claim),
+    login: context.login,
     server: link.config.name,
     secret: name.secret,
     begunBy: name.begunBy,

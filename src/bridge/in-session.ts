@@ -53,7 +53,7 @@ export async function inSession(
   return respond(
     stepsOf(steps(talk, partner, request, abort.signal), abort),
     delivery,
-    talk.passage.http.signal,
+    talk.context.http.signal,
   )
 }
 
@@ -62,13 +62,13 @@ export async function inSession(
  * such headers, cannot look (MCP 2026-07-28, Streamable HTTP, custom headers); tools that were never listed have none.
  */
 async function headerMismatch(
-  { passage, link }: Conversation,
+  { context, link }: Conversation,
   { method, params }: Outgoing,
 ): Promise<string | null> {
   if (method !== 'tools/call') return null
   const tool = (await lastKnownTools(link))?.find(({ name }) => name === params?.name)
   if (tool === undefined) return null
-  return paramHeaderProblem(tool.inputSchema, params?.arguments, passage.http.headers)
+  return paramHeaderProblem(tool.inputSchema, params?.arguments, context.http.headers)
 }
 
 async function* steps(
@@ -77,7 +77,7 @@ async function* steps(
   request: Outgoing,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
-  const { link, passage, client } = talk
+  const { link, context, client } = talk
   const id = crypto.randomUUID()
   const leg = legOf(request)
   // Said beforehand: whoever hangs up ends the request, and with it whatever has not been promised.
@@ -87,7 +87,7 @@ async function* steps(
   const post = (session: SessionNames) =>
     send(link, {
       method: 'POST',
-      headers: requestHeaders({ client: passage.http.headers, session }),
+      headers: requestHeaders({ client: context.http.headers, session }),
       body,
       signal,
     })

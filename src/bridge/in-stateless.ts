@@ -43,9 +43,9 @@ export async function inStateless(
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
-  const { passage, link, known } = talk
+  const { context, link, known } = talk
   // Every request of the session, in whatever isolate, then knows what this one had to find out.
-  if (known === null) passage.execution.waitUntil(remember(passage, link.config, null))
+  if (known === null) context.execution.waitUntil(remember(context, link.config, null))
   const own = await answerHere(talk, request)
   if (own !== null) {
     delivery.onEnd({ kind: 'answered', message: own, status: 200 })
@@ -53,12 +53,12 @@ export async function inStateless(
   }
   const abort = abortWith(talk.running?.cancelled.toSignal(), talk.signal)
   const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal)
-  return respond(stepsOf(generator, abort), delivery, passage.http.signal)
+  return respond(stepsOf(generator, abort), delivery, context.http.signal)
 }
 
 /** The requests that the stateless era has no counterpart of. Null for all others. */
 async function answerHere(
-  { passage, link }: Conversation,
+  { context, link }: Conversation,
   { id, method, params }: Outgoing,
 ): Promise<RpcMessage | null> {
   const done: RpcMessage = { jsonrpc: '2.0', id, result: {} }
@@ -77,7 +77,7 @@ async function answerHere(
           codes.invalidParams,
           `params.level: found ${JSON.stringify(params?.level)}; allowed: ${logLevels.join(', ')}`,
         )
-      return (await remember(passage, link.config, level))
+      return (await remember(context, link.config, level))
         ? done
         : refuse(codes.internalError, 'The level could not be kept; try again')
     }
@@ -85,7 +85,7 @@ async function answerHere(
     case 'resources/unsubscribe': {
       if (typeof params?.uri !== 'string')
         return refuse(codes.invalidParams, 'params.uri: found nothing; allowed: string')
-      const problem = await watchResource(passage, link, params.uri, method === 'resources/subscribe')
+      const problem = await watchResource(context, link, params.uri, method === 'resources/subscribe')
       return problem === null ? done : refuse(codes.invalidParams, problem)
     }
     default:
@@ -167,7 +167,7 @@ async function* ask(
 }
 
 async function* askOnce(
-  { link, passage, client, known }: Conversation,
+  { link, context, client, known }: Conversation,
   request: Outgoing,
   round: Round,
   signal: AbortSignal,
@@ -179,7 +179,7 @@ async function* askOnce(
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({
-      client: passage.http.headers,
+      client: context.http.headers,
       stateless: { method, name: nameOf(request) },
       params: isCall ? await paramHeadersOf(link, String(params?.name), params?.arguments, isFresh) : {},
     }),

@@ -36,7 +36,7 @@ export function keepIntroduction(link: UpstreamLink, client: Client, result: Jso
 
 /** The answer to `initialize`, for a server of the stateless era. */
 export async function introduceInSession(talk: Conversation, protocolVersion: string): Promise<Introduction> {
-  const { link, passage } = talk
+  const { link, context } = talk
   const discovered = await discover(link)
   if (discovered.kind === 'failed' || discovered.kind === 'unclear')
     return { ok: false, problem: discovered.problem }
@@ -44,21 +44,21 @@ export async function introduceInSession(talk: Conversation, protocolVersion: st
     const message = 'speaks no revision of MCP that the gateway knows'
     return { ok: false, problem: problemOf('not_mcp', message, { isUndone: true }) }
   }
-  passage.execution.waitUntil(remember(passage, link.config, null))
+  context.execution.waitUntil(remember(context, link.config, null))
   const result = initialization(discovered.message.result ?? {}, protocolVersion, link.config.name)
   return { ok: true, result }
 }
 
 /** The answer to `server/discover`, for a server of the session era. */
 export async function introduceStateless(
-  { link, client, passage }: Conversation,
+  { link, client, context }: Conversation,
   _partner: Extract<Partner, { era: 'session' }>,
 ): Promise<Introduction> {
   const kept = initialized.get(keyOf(link, client))
   if (kept !== undefined && Date.now() - kept.atMs < FRESH_MS)
     return { ok: true, result: discovery(kept.result) }
   // The session that is in use was opened elsewhere, and what it began with is known there alone.
-  const opened = await openSession(link, profileOf(client), passage.http.headers)
+  const opened = await openSession(link, profileOf(client), context.http.headers)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
   if (opened.kind === 'refused') return { ok: false, problem: sessionRefused(opened.message) }
   link.waitUntil(closeSession(link, opened))

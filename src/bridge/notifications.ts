@@ -19,15 +19,15 @@ export async function crossing(
   if (message.kind === 'response') await answered(at, message.body)
 }
 
-async function answered({ passage, link }: Reached, body: unknown): Promise<void> {
+async function answered({ context, link }: Reached, body: unknown): Promise<void> {
   const message = rpcMessage(body)
   const name = readQuestionId(message?.id)
   const EXCHANGE = exchangeObjects(link.env, link.tenant)
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (message === null || name === null || id === null) return
   const answer: Answer = {
-    owner: ownerOf(passage.claim),
-    transport: passage.transport ?? '',
+    owner: ownerOf(context.claim),
+    transport: context.transport ?? '',
     secret: name.secret,
     index: name.index,
     message,

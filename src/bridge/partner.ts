@@ -7,7 +7,7 @@ import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isMark, sessionAmong } from '../eras/mark.ts'
 import { afterAnswer } from '../request/admission.ts'
 import { ownerOf, profileOf } from '../request/client.ts'
-import { principalOf } from '../request/passage.ts'
+import { principalOf } from '../request/context.ts'
 import { discover } from '../upstream/discover.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import { openForClient, sessionRefused } from '../upstream/opening.ts'
@@ -78,14 +78,14 @@ export async function openFor(
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
   const claim = claimOf(talk, replaces)
-  const claimed = await principalOf(talk.passage)
+  const claimed = await principalOf(talk.context)
     .claimUpstream(claim)
     .catch(() => ({ kind: 'unavailable' }) as const)
   if (claimed.kind === 'bound') return found(claimed.session)
   if (claimed.kind !== 'open') return ended()
   const opened = await openAlone(talk, replaces)
   const isBound = opened !== 'other_era' && opened.ok
-  if (!isBound) afterAnswer(talk.passage, (principal) => principal.giveUpUpstream(claim))
+  if (!isBound) afterAnswer(talk.context, (principal) => principal.giveUpUpstream(claim))
   return opened
 }
 
@@ -93,8 +93,8 @@ async function openAlone(
   talk: Conversation,
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
-  const { link, client, passage, signal } = talk
-  const opened = await openForClient(link, profileOf(client), passage.http.headers, signal)
+  const { link, client, context, signal } = talk
+  const opened = await openForClient(link, profileOf(client), context.http.headers, signal)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
   if (opened.kind === 'other_era') return 'other_era'
   if (opened.kind !== 'opened')
@@ -120,12 +120,12 @@ function ended(): Found {
   return { ok: false, problem: problemOf('misconfigured', message, { isUndone: true }) }
 }
 
-function claimOf({ passage, client, link }: Conversation, replaces: ClaimRequest['replaces']): ClaimRequest {
+function claimOf({ context, client, link }: Conversation, replaces: ClaimRequest['replaces']): ClaimRequest {
   return {
-    credential: passage.claim.credential,
-    transport: passage.transport,
+    credential: context.claim.credential,
+    transport: context.transport,
     owner: ownerOf(client),
-    login: passage.login,
+    login: context.login,
     server: link.config.name,
     url: link.config.url,
     incarnation: link.config.incarnation,
@@ -134,10 +134,10 @@ function claimOf({ passage, client, link }: Conversation, replaces: ClaimRequest
 }
 
 /** Has the principal forget a session that its server has ended; the next request opens another. */
-export function forget({ passage, client, link }: Conversation, id: string | null): void {
+export function forget({ context, client, link }: Conversation, id: string | null): void {
   if (id === null) return
-  const { claim, transport } = passage
-  afterAnswer(passage, (principal) =>
+  const { claim, transport } = context
+  afterAnswer(context, (principal) =>
     principal.forgetUpstream({
       credential: claim.credential,
       transport,
@@ -159,8 +159,8 @@ export async function bind(
   replaces: string | null | undefined,
   capabilities: unknown,
 ): Promise<Found> {
-  const { passage, link } = talk
-  const bound = await principalOf(passage)
+  const { context, link } = talk
+  const bound = await principalOf(context)
     .bindUpstream({ ...claimOf(talk, replaces), session: mine })
     .catch(() => ({ kind: 'unavailable' }) as const)
   if (bound.kind !== 'bound') {

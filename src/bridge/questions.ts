@@ -18,7 +18,7 @@ const MOST_QUESTIONS = 100
 export type Answered = { readonly responses: Readonly<Record<string, unknown>> } | UpstreamProblem
 
 export async function* askClient(
-  { passage, link }: Conversation,
+  { context, link }: Conversation,
   questions: ReadonlyMap<string, Question>,
   signal: AbortSignal,
 ): AsyncGenerator<Step, Answered> {
@@ -26,8 +26,8 @@ export async function* askClient(
     return problemOf('unanswered', `asked the client more than ${MOST_QUESTIONS} things at once`)
   const names = [...questions.keys()]
   const ask: Ask = {
-    owner: ownerOf(passage.claim),
-    transport: passage.transport ?? '',
+    owner: ownerOf(context.claim),
+    transport: context.transport ?? '',
     count: names.length,
   }
   const EXCHANGE = exchangeObjects(link.env, link.tenant)

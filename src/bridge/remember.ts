@@ -1,20 +1,20 @@
 /** Has the principal keep what a session knows of a server of the stateless era. */
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { logLevelOf, markOf } from '../eras/mark.ts'
-import { type Passage, principalOf } from '../request/passage.ts'
+import { principalOf, type RequestContext } from '../request/context.ts'
 
 /** Has the principal remember it. `logLevel` null: that the server is of this era, unless more is known already. */
 export async function remember(
-  passage: Passage,
+  context: RequestContext,
   upstream: Pick<UpstreamConfig, 'name' | 'url' | 'incarnation'>,
   logLevel: string | null,
 ): Promise<boolean> {
-  const bound = await principalOf(passage)
+  const bound = await principalOf(context)
     .bindUpstream({
-      credential: passage.claim.credential,
-      transport: passage.transport,
+      credential: context.claim.credential,
+      transport: context.transport,
       owner: null,
-      login: passage.login,
+      login: context.login,
       server: upstream.name,
       url: upstream.url,
       replaces: logLevel === null ? undefined : null,
@@ -24,5 +24,5 @@ export async function remember(
   if (bound?.kind !== 'bound') return false
   // What was asked of the server before holds on, though nothing else is left of that: a login has ended meanwhile.
   const level = logLevel === null ? (bound.wishes?.level ?? null) : null
-  return level === null || logLevelOf(bound.session) !== null || remember(passage, upstream, level)
+  return level === null || logLevelOf(bound.session) !== null || remember(context, upstream, level)
 }

@@ -8,8 +8,8 @@ import { openFor } from './partner.ts'
 type SessionPartner = Extract<Partner, { era: 'session' }>
 
 /** In the stateless era to hang up is to cancel. */
-export function abortOf({ passage, signal }: Conversation): AbortController {
-  return abortWith(signal ?? passage.http.signal)
+export function abortOf({ context, signal }: Conversation): AbortController {
+  return abortWith(signal ?? context.http.signal)
 }
 
 /** Opens another session for one that its server has forgotten. */

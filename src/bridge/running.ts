@@ -5,7 +5,7 @@
 import { isLiteral } from '../base/exact-json.ts'
 import type { RpcId } from '../base/rpc.ts'
 import type { SessionNames } from '../contract/upstream.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 import { Cancellation } from '../upstream/cancellation.ts'
 import type { LongRequest } from '../upstream/watchdog.ts'
 
@@ -41,7 +41,7 @@ const running = new Set<Tracked>()
 const byName = new Map<string, Tracked[]>()
 
 /** One text for one id on one connection: names of tenants and grants have no space, and what is last may have any. */
-function nameOf({ claim, transport }: Passage, id: RpcId): string {
+function nameOf({ claim, transport }: RequestContext, id: RpcId): string {
   const text = isLiteral(id) ? id.rawJSON : `${id}`
   return `${claim.tenant} ${claim.grant} ${typeof id} ${text.length} ${text} ${transport ?? ''}`
 }
@@ -64,15 +64,15 @@ export interface HeedingRequest extends Running {
 }
 
 /** Keeps a request of the client's, whose id there is `id`, until it is over. */
-export function track(passage: Passage, server: string, id: RpcId): Running {
+export function track(context: RequestContext, server: string, id: RpcId): Running {
   const cancelled = new Cancellation()
-  const name = nameOf(passage, id)
+  const name = nameOf(context, id)
   const { promise, resolve } = Promise.withResolvers<void>()
   // By way of a promise, because what this request has open may only be touched from within it.
   void promise.then(() => cancelled.request())
   const tracked: Tracked = {
     name,
-    requestId: passage.requestId,
+    requestId: context.requestId,
     server,
     named: null,
     cancel: resolve,
@@ -113,7 +113,7 @@ function makeRoom(): void {
  * The request of the client's that has this id, at each server that it was brought to. None where two requests that are
  * under way have the same id: which of them is meant cannot be told, and the wrong one must not be stopped.
  */
-export function runningAs(passage: Passage, id: RpcId): readonly RunningRequest[] {
-  const found = byName.get(nameOf(passage, id)) ?? []
+export function runningAs(context: RequestContext, id: RpcId): readonly RunningRequest[] {
+  const found = byName.get(nameOf(context, id)) ?? []
   return found.every(({ requestId }) => requestId === found[0]?.requestId) ? found : []
 }

@@ -22,7 +22,7 @@ export async function streamAcross(at: Reached): Promise<Opened> {
   const found = await findPartner(talkAt(at))
   if (!found.ok) return notNow
   if (found.partner.era === 'session') return 'none'
-  return (await openWatch(at.passage, at.link, at.client)) ?? notNow
+  return (await openWatch(at.context, at.link, at.client)) ?? notNow
 }
 
 /**
@@ -30,10 +30,10 @@ export async function streamAcross(at: Reached): Promise<Opened> {
  * one stream of a session only (MCP 2025-11-25, multiple connections), and what is watched belongs to the session.
  */
 export async function subscribeAcross(
-  { link, passage, client }: Reached,
+  { link, context, client }: Reached,
   message: RequestMessage,
 ): Promise<StreamSource | UpstreamProblem> {
-  const opened = await openSession(link, profileOf(client), passage.http.headers)
+  const opened = await openSession(link, profileOf(client), context.http.headers)
   if (opened.kind === 'failed') return opened.problem
   if (opened.kind === 'refused') return sessionRefused(opened.message)
   const session = { id: opened.id, protocolVersion: opened.protocolVersion }

@@ -1,8 +1,8 @@
 /** Whether what a client watches may still be watched: asked wherever the gateway subscribes again of its own accord. */
 import { decide } from '../policy/decide.ts'
 import { readName } from '../policy/reading.ts'
+import type { RequestContext } from '../request/context.ts'
 import { known } from '../request/known.ts'
-import type { Passage } from '../request/passage.ts'
 
 /**
  * The policy's own decision on a resource of a server, for the account and label that the request was admitted with. Nothing is
@@ -10,7 +10,7 @@ import type { Passage } from '../request/passage.ts'
  * @param uri the server's own
  */
 export function isWatchable(
-  { claim, caller }: Pick<Passage, 'claim' | 'caller'>,
+  { claim, caller }: Pick<RequestContext, 'claim' | 'caller'>,
   server: string,
   uri: string,
 ): boolean {

@@ -4,7 +4,7 @@ import { paths, type Subscribe, type WatchFor } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
 import { MOST_RESOURCES } from '../eras/for-session.ts'
 import type { Client } from '../request/client.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { ownerOf } from './exchange-call.ts'
 import type { StreamSource } from './stream-source.ts'
@@ -16,7 +16,7 @@ const LONGEST_URI = 2_048
  * One object for all that a transport hears from one server. It outlasts a login and a logout, as what a client asks of a
  * server with sessions does: a server without any keeps nothing in which two accounts could meet.
  */
-function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) {
+function objectOf({ claim, transport }: RequestContext, { env, config }: UpstreamLink) {
   const { name, incarnation = '', url } = config
   return exchangeObjects(env, claim.tenant).getByName(
     JSON.stringify([ownerOf(claim), transport, name, incarnation, url]),
@@ -24,18 +24,18 @@ function objectOf({ claim, transport }: Passage, { env, config }: UpstreamLink) 
 }
 
 /** Of all that is watched there, what the policy withholds by now: a server is told all of it with each subscription. */
-async function withheldFrom(passage: Passage, link: UpstreamLink): Promise<readonly string[]> {
-  const response = await objectOf(passage, link).fetch(`http://exchange${paths.watched}`, {
+async function withheldFrom(context: RequestContext, link: UpstreamLink): Promise<readonly string[]> {
+  const response = await objectOf(context, link).fetch(`http://exchange${paths.watched}`, {
     method: 'POST',
     body: '{}',
   })
   const uris = (await response.json()) as readonly string[]
-  return uris.filter((uri) => !isWatchable(passage, link.config.name, uri))
+  return uris.filter((uri) => !isWatchable(context, link.config.name, uri))
 }
 
 /** Opens the stream, or returns null where that cannot be. */
 export async function openWatch(
-  passage: Passage,
+  context: RequestContext,
   link: UpstreamLink,
   { capabilities, clientInfo }: Client,
 ): Promise<StreamSource | null> {
@@ -47,9 +47,9 @@ export async function openWatch(
       config: link.config,
       hops: link.hops,
       client: { capabilities, clientInfo },
-      withheld: await withheldFrom(passage, link),
+      withheld: await withheldFrom(context, link),
     }
-    const { ok, body } = await objectOf(passage, link).fetch(`http://exchange${paths.watch}`, {
+    const { ok, body } = await objectOf(context, link).fetch(`http://exchange${paths.watch}`, {
       method: 'POST',
       body: JSON.stringify(terms),
       signal: abort.signal,
@@ -63,18 +63,18 @@ export async function openWatch(
 
 /** Watches a resource, or no longer. Returns why not, or null. */
 export async function watchResource(
-  passage: Passage,
+  context: RequestContext,
   link: UpstreamLink,
   uri: string,
   isWatched: boolean,
 ): Promise<string | null> {
   if (uri.length > LONGEST_URI)
     return `params.uri: found ${uri.length} characters; allowed: at most ${LONGEST_URI}`
-  const kept = await withheldFrom(passage, link)
+  const kept = await withheldFrom(context, link)
   // That one was decided with this request.
   const withheld = kept.filter((it) => it !== uri)
   const subscribe: Subscribe = { tenant: link.tenant, uri, isWatched, withheld }
-  const response = await objectOf(passage, link).fetch(`http://exchange${paths.subscribe}`, {
+  const response = await objectOf(context, link).fetch(`http://exchange${paths.subscribe}`, {
     method: 'POST',
     body: JSON.stringify(subscribe),
   })

@@ -8,7 +8,7 @@ import { log } from '../base/log.ts'
 import type { Wish, Wishes } from '../contract/principal.ts'
 import type { SessionNames, UpstreamConfig } from '../contract/upstream.ts'
 import { afterAnswer } from '../request/admission.ts'
-import { type Passage, principalOf } from '../request/passage.ts'
+import { principalOf, type RequestContext } from '../request/context.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
@@ -41,10 +41,10 @@ export function wishIn(method: string, params: unknown): Wish | null {
 
 /**
  * Has the principal remember what the client asks of a server, once the server has agreed. Other requests pass unchanged.
- * @param passage of a request that was admitted: what is asked is its login's
+ * @param context of a request that was admitted: what is asked is its login's
  */
 export function remembering(
-  passage: Passage,
+  context: RequestContext,
   upstream: UpstreamConfig,
   { method, params }: { readonly method: string; readonly params?: unknown },
   delivery: Delivery,
@@ -57,16 +57,16 @@ export function remembering(
       delivery.onEnd(ending)
       const isGranted =
         ending.kind === 'answered' && ending.message !== 'cut' && ending.message.result !== undefined
-      if (isGranted) remember(passage, upstream, wish)
+      if (isGranted) remember(context, upstream, wish)
     },
   }
 }
 
 /** `upstream` null: of all servers that the connection reaches. */
-export function remember(passage: Passage, upstream: UpstreamConfig | null, wish: Wish): void {
-  const { claim, transport, login } = passage
+export function remember(context: RequestContext, upstream: UpstreamConfig | null, wish: Wish): void {
+  const { claim, transport, login } = context
   if (transport === null) return
-  afterAnswer(passage, (principal) =>
+  afterAnswer(context, (principal) =>
     principal.wishUpstream({
       credential: claim.credential,
       transport,
@@ -81,7 +81,7 @@ export function remember(passage: Passage, upstream: UpstreamConfig | null, wish
 
 /** Tells a new session what the client has asked for before. What the server does not grant again, the client is told. */
 export async function tellWishes(
-  { passage, link }: Conversation,
+  { context, link }: Conversation,
   session: SessionNames,
   { level, uris }: Wishes,
   capabilities: unknown,
@@ -92,19 +92,19 @@ export async function tellWishes(
   if (level !== null && isObject(logging)) await ask('logging/setLevel', { level })
   const canWatch = isObject(resources) && resources.subscribe === true
   // What the policy withholds by now, or from who is logged in now, is not asked for again.
-  const waiting = uris.filter((uri) => canWatch && isWatchable(passage, link.config.name, uri))
+  const waiting = uris.filter((uri) => canWatch && isWatchable(context, link.config.name, uri))
   const lost: string[] = uris.filter((uri) => !waiting.includes(uri))
   const work = async () => {
     for (let uri = waiting.shift(); uri !== undefined; uri = waiting.shift())
       if (!(await ask('resources/subscribe', { uri }))) lost.push(uri)
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  const { transport, claim } = passage
+  const { transport, claim } = context
   if (lost.length === 0 || transport === null) return
   const server = link.config.name
   log('warn', 'upstream.updates_lost', { tenant: link.tenant, server, resources: lost.length })
   // Before the answer, so that nobody relies on it.
-  await principalOf(passage)
+  await principalOf(context)
     .loseUpdates({ credential: claim.credential, transport, server, uris: lost })
     .catch(() => {})
 }

@@ -5,8 +5,8 @@ import { errorName, log } from '../base/log.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { HeldAnswer } from '../contract/principal.ts'
 import { askPlanned, type Planned } from '../request/admission.ts'
+import { principalOf, type RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import { type Passage, principalOf } from '../request/passage.ts'
 import type { Answers } from './approval-continuation.ts'
 
 /**
@@ -29,21 +29,21 @@ const OVERTAKEN_MS = 2_000
  * @param plan is told whether that its server has asked may not be known yet
  */
 export async function askApproved<P extends Planned>(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   plan: (config: CompiledConfig, isEarly: boolean) => P | Promise<P>,
 ): ReturnType<typeof askPlanned<P>> {
-  const asked = await askPlanned(passage, (config) => plan(config, answersIn(message) !== null))
+  const asked = await askPlanned(context, (config) => plan(config, answersIn(message) !== null))
   const waitMs = asked.admission.kind === 'approval' ? waitFor(message, asked.admission) : 0
   if (asked.admission.kind !== 'approval' || waitMs === 0) return asked
   try {
-    await principalOf(passage).waitForDecision(asked.admission.approval.id, waitMs)
+    await principalOf(context).waitForDecision(asked.admission.approval.id, waitMs)
   } catch (error) {
-    log('warn', 'approval.wait_failed', { request: passage.requestId, error: errorName(error) })
+    log('warn', 'approval.wait_failed', { request: context.requestId, error: errorName(error) })
     return asked
   }
   // To hang up is to cancel in this era: nobody wants the call any more.
-  return passage.http.signal.aborted ? asked : askPlanned(passage, (config) => plan(config, false))
+  return context.http.signal.aborted ? asked : askPlanned(context, (config) => plan(config, false))
 }
 
 function waitFor(message: RequestMessage, { approval: { id, state }, stopped }: HeldAnswer): number {

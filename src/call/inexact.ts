@@ -1,11 +1,11 @@
 /** Messages with a number that would arrive as another one, or as none: they are refused. PURE. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { Message } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { failure } from '../servers/kit/result.ts'
 
-type Found = Pick<Passage, 'lost'>
+type Found = Pick<RequestContext, 'lost'>
 
 function textOf(number: string): string {
   return `The number ${number} cannot be passed on exactly: JSON parsers round it. Send it as a string.`

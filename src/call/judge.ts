@@ -12,8 +12,8 @@ import type { Reservation } from '../policy/counting.ts'
 import { concealedIn, decide, usesContext } from '../policy/decide.ts'
 import type { Call, Charge, Kind, Shadow } from '../policy/model.ts'
 import type { ConcealedPath } from '../policy/path.ts'
+import type { RequestContext } from '../request/context.ts'
 import { knownCaller, NOBODY } from '../request/known.ts'
-import type { Passage } from '../request/passage.ts'
 import { publicBase } from '../request/public-base.ts'
 import { failure } from '../servers/kit/result.ts'
 import { type Answers, continuationOf } from './approval-continuation.ts'
@@ -71,7 +71,7 @@ function argumentCalled(name: string): ConcealedPath {
 
 /** A call that is being judged: refuse it for a reason of the tool's own, or ask the policy. */
 export class Judge {
-  readonly #passage: Passage
+  readonly #context: RequestContext
   readonly #config: CompiledConfig
   readonly #subject: Subject
   readonly #caller: typeof NOBODY
@@ -82,13 +82,13 @@ export class Judge {
   /** What the policy says where a person must approve the call. */
   #approval: string | null = null
 
-  constructor(passage: Passage, config: CompiledConfig, subject: Subject) {
+  constructor(context: RequestContext, config: CompiledConfig, subject: Subject) {
     const { kind, tool, alias, completion } = subject
     const isAsked = usesContext(config.policy, tool, alias, kind, completion)
-    this.#passage = passage
+    this.#context = context
     this.#config = config
     this.#subject = subject
-    this.#caller = isAsked ? knownCaller(passage.claim.key, passage) : NOBODY
+    this.#caller = isAsked ? knownCaller(context.claim.key, context) : NOBODY
     this.#assumed = isAsked ? this.#caller : null
   }
 
@@ -135,7 +135,7 @@ export class Judge {
   async reserve(work: Work): Promise<ReservedCall | RefusedCall> {
     const isOfTenant = ({ scope }: Charge) => scope === 'tenant'
     const ofTenant = this.#charges.filter(isOfTenant)
-    const taken = await reserveForTenant(this.#passage, ofTenant)
+    const taken = await reserveForTenant(this.#context, ofTenant)
     if (taken.ok === 'unavailable') {
       const message = 'The limits of this tenant could not be looked at, so the call was refused. Try again.'
       return this.refuse('refuse', '(unavailable)', failure('unavailable', message))
@@ -149,7 +149,7 @@ export class Judge {
     const charges = this.#charges.filter((charge) => !isOfTenant(charge))
     const approval = await this.#asked()
     const intent = this.#intent({ rule: this.#rule, charges, approval, begunBy: null, work })
-    const abandon = () => refundTenant(this.#passage, taken.taken)
+    const abandon = () => refundTenant(this.#context, taken.taken)
     return { kind: 'reserved', intent, ofTenant: { taken, abandon } }
   }
 
@@ -166,7 +166,7 @@ export class Judge {
 
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
-    const { env, http, claim } = this.#passage
+    const { env, http, claim } = this.#context
     const {
       tool,
       alias,

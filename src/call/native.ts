@@ -5,9 +5,9 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted, CallRecord, Intent, Work } from '../contract/principal.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import { type Admission, afterAnswer, ask } from '../request/admission.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { settleLater } from '../request/outcomes.ts'
-import type { Passage } from '../request/passage.ts'
 import { unknownCall } from '../request/unknown-call.ts'
 import { findTool, type Reach } from '../servers/catalogue.ts'
 import { describeProblems, parseArguments } from '../servers/kit/arguments.ts'
@@ -51,7 +51,7 @@ export type CallOutcome =
 
 /** Runs a tools/call whose params have the protocol's shape. `reach` is what the URL serves. */
 export async function runCall(
-  onTheWay: Passage,
+  onTheWay: RequestContext,
   message: RequestMessage,
   reach: (config: CompiledConfig) => Reach,
 ): Promise<CallOutcome> {
@@ -62,10 +62,10 @@ export async function runCall(
   const { args, handle } = withoutHandle(given)
   // Two that differ name no session.
   const isOne = onTheWay.handle === null || onTheWay.handle === handle
-  const passage = handle === null ? onTheWay : { ...onTheWay, handle: isOne ? handle : '' }
-  const signal = message.era === 'stateless' ? passage.http.signal : undefined
-  const { admission, planned } = await askApproved(passage, message, (config) =>
-    plan(passage, { name, args, given: Object.keys(given) }, findTool(name, reach(config)), config, signal),
+  const context = handle === null ? onTheWay : { ...onTheWay, handle: isOne ? handle : '' }
+  const signal = message.era === 'stateless' ? context.http.signal : undefined
+  const { admission, planned } = await askApproved(context, message, (config) =>
+    plan(context, { name, args, given: Object.keys(given) }, findTool(name, reach(config)), config, signal),
   )
   const refused = refusedAnswer(admission)
   if (refused !== null) return { kind: 'result', ...refused }
@@ -78,7 +78,7 @@ export async function runCall(
     case 'refused':
       return { kind: 'result', result: planned.result, drain: false, headers: planned.headers }
     case 'ready':
-      return { kind: 'result', ...(await finish(passage, planned, admission.admitted)) }
+      return { kind: 'result', ...(await finish(context, planned, admission.admitted)) }
   }
 }
 
@@ -90,14 +90,14 @@ interface Called {
 }
 
 async function plan(
-  passage: Passage,
+  context: RequestContext,
   { name, args, given }: Called,
   tool: NativeTool | null,
   config: CompiledConfig,
   signal: AbortSignal | undefined,
 ): Promise<CallPlan> {
-  const call = await record(passage, tool, args, given)
-  const judge = new Judge(passage, config, {
+  const call = await record(context, tool, args, given)
+  const judge = new Judge(context, config, {
     tool: name,
     args,
     annotations: { ...tool?.definition.annotations },
@@ -116,9 +116,9 @@ async function plan(
     const result = failure('invalid_arguments', message, { problems: parsed.problems })
     return judge.refuse('refuse', '(arguments)', result)
   }
-  const inexact = inexactArguments(passage)
+  const inexact = inexactArguments(context)
   if (inexact !== null) return judge.refuse('refuse', '(number)', inexact)
-  const { env, claim, execution } = passage
+  const { env, claim, execution } = context
   const prepared = await tool.prepare(parsed.args, {
     env,
     tenant: claim.tenant,
@@ -126,7 +126,7 @@ async function plan(
     config,
     nowMs,
     signal,
-    again: (work, rule) => again(passage, call, work, rule),
+    again: (work, rule) => again(context, call, work, rule),
     waitUntil: (work) => execution.waitUntil(work),
   })
   if (prepared.kind === 'refuse') {
@@ -140,7 +140,7 @@ async function plan(
 
 /** What the audit row says. Only names that our schemas have: whatever else a client calls things may be a secret. */
 async function record(
-  { env, claim }: Passage,
+  { env, claim }: RequestContext,
   tool: NativeTool | null,
   args: Record<string, unknown>,
   given: readonly string[],
@@ -155,7 +155,7 @@ async function record(
 
 /** Completes an admitted call; what surely did not happen is refunded once the client has its answer. */
 async function finish(
-  passage: Passage,
+  context: RequestContext,
   { intent, complete, ofTenant }: Extract<CallPlan, { kind: 'ready' }>,
   admitted: Admitted,
 ): Promise<Omit<Extract<CallOutcome, { kind: 'result' }>, 'kind'>> {
@@ -164,19 +164,19 @@ async function finish(
   // What the principal did itself, it has written down itself.
   if (intent.kind === 'call' && intent.work.kind === 'none') {
     const outcome = refund ? 'not_delivered' : result.isError ? 'tool_error' : 'result'
-    settleLater(passage, { outcome, upstreamStatus: null, latencyMs: Date.now() - startedAtMs })
+    settleLater(context, { outcome, upstreamStatus: null, latencyMs: Date.now() - startedAtMs })
   }
   if (refund) {
-    if (admitted.charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId))
-    passage.execution.waitUntil(ofTenant.abandon())
+    if (admitted.charged) afterAnswer(context, (principal) => principal.refund(context.requestId))
+    context.execution.waitUntil(ofTenant.abandon())
   }
   const headers = rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings])
   return { result, drain: admitted.drain || drain, headers }
 }
 
 /** More work of a call that was admitted. A request of its own, for a refund of the first must not touch it. */
-function again(passage: Passage, call: CallRecord, work: Work, rule: string): Promise<Admission> {
-  const own = { ...passage, requestId: crypto.randomUUID() }
+function again(context: RequestContext, call: CallRecord, work: Work, rule: string): Promise<Admission> {
+  const own = { ...context, requestId: crypto.randomUUID() }
   // Whoever had to approve the call has done so, or it would not have been admitted.
   const nothing = { charges: [], shadow: [], assumed: null, approval: null, begunBy: null }
   return ask(own, { kind: 'call', call, rule, ...nothing, work })

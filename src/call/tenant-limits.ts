@@ -7,7 +7,7 @@ import { errorName, log } from '../base/log.ts'
 import { tenantCounters } from '../contract/objects.ts'
 import type { Reservation, Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 
 export type TenantReservation = Reservation | { readonly ok: 'unavailable' }
 
@@ -15,7 +15,7 @@ const nothing: TenantReservation = { ok: true, taken: [], standings: [], shadow:
 
 /** Charges a call to the tenant's counters; for a call without such limits nobody is asked. */
 export async function reserveForTenant(
-  { env, claim, requestId }: Passage,
+  { env, claim, requestId }: RequestContext,
   charges: readonly Charge[],
 ): Promise<TenantReservation> {
   if (charges.length === 0) return nothing
@@ -31,7 +31,7 @@ export async function reserveForTenant(
 
 /** Gives back what was taken. Should that fail, the charge stays: too much is counted, never too little. */
 export async function refundTenant(
-  { env, claim, requestId }: Passage,
+  { env, claim, requestId }: RequestContext,
   taken: readonly Taken[],
 ): Promise<void> {
   if (taken.length === 0) return

@@ -4,7 +4,7 @@ import { pinnedAnnotations } from '../bridge/last-known.ts'
 import type { Subject } from '../call/judge.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import { isListed, usesAnnotations } from '../policy/decide.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 import { failure } from '../servers/kit/result.ts'
 import type { Target } from './target.ts'
 
@@ -13,7 +13,7 @@ import type { Target } from './target.ts'
  * that cannot be decided because they are not known.
  */
 export async function annotationsFor(
-  { env, claim }: Passage,
+  { env, claim }: RequestContext,
   { policy }: CompiledConfig,
   { upstream, tool }: Target,
   { tool: named, alias }: Pick<Subject, 'tool' | 'alias'>,

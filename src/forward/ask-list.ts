@@ -11,8 +11,8 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted } from '../contract/principal.ts'
 import { listSecondsOf, type UpstreamConfig, type UpstreamProblem } from '../contract/upstream.ts'
 import type { Client } from '../request/client.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { rpcFailure } from './deliver.ts'
 import { inquire } from './inquire.ts'
@@ -26,7 +26,7 @@ export function longestMs(upstream: UpstreamConfig): number {
 
 /** For whom a list is asked for. */
 export interface ListAsker {
-  readonly passage: Passage
+  readonly context: RequestContext
   readonly message: RequestMessage
   readonly config: CompiledConfig
   readonly client: Client
@@ -42,17 +42,17 @@ export type AskPage = (cursor: string | undefined) => Promise<RpcMessage>
  * @param what what is listed, for people
  */
 export async function askForList<T>(
-  { passage, message, config, client, admitted }: ListAsker,
+  { context, message, config, client, admitted }: ListAsker,
   upstream: UpstreamConfig,
   method: 'tools/list' | 'prompts/list',
   read: (ask: AskPage, at: Reached) => Promise<T | null>,
 ): Promise<T | UpstreamProblem> {
   const what = method === 'tools/list' ? 'tools' : 'prompts'
-  const link = await linkFor(passage, admitted.tenant, upstream)
+  const link = await linkFor(context, admitted.tenant, upstream)
   if ('failure' in link) return link
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(tookTooLong()), longestMs(upstream))
-  const at: Reached = { passage, config, upstream, link, admitted, client, signal: abort.signal }
+  const at: Reached = { context, config, upstream, link, admitted, client, signal: abort.signal }
   let problem = problemOf('not_mcp', `listed something that is not a list of ${what}`)
   const ask: AskPage = async (cursor) => {
     const asked = listRequest(message, method, cursor)

@@ -15,8 +15,8 @@ import { isOurState, readRequestState } from '../eras/names.ts'
 import { LONGEST_TOOL_NAME } from '../names/tools.ts'
 import { isListed } from '../policy/decide.ts'
 import { ownerOf, statelessClient } from '../request/client.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { anyValue, handlesAlone, mayNameSession, withoutSession } from '../request/session-argument.ts'
 import { SESSION_META_KEY } from '../request/session-handle.ts'
 import { unknownCall } from '../request/unknown-call.ts'
@@ -77,7 +77,7 @@ export function asListed(config: CompiledConfig, fresh: FreshList | null): Compi
 
 /** What is asked about a call. */
 export interface Asked {
-  readonly passage: Passage
+  readonly context: RequestContext
   readonly message: RequestMessage
   /** Null: there is no such server that the grant may reach. */
   readonly target: Target | null
@@ -90,11 +90,11 @@ export interface Asked {
 
 export async function plan(asked: Asked): Promise<UpstreamPlan> {
   const target = fitting(asked.target)
-  const { passage, message, config } = asked
+  const { context, message, config } = asked
   const { arguments: given = {} } = message.body.params as { arguments?: Record<string, unknown> }
   const isForGateway = sessionModeOf(config) === 'many' ? anyValue : handlesAlone
   if (!mayNameSession(given, isForGateway)) return planOf(asked, target, given)
-  const schema = target === null ? null : await inputSchemaOf(passage, target)
+  const schema = target === null ? null : await inputSchemaOf(context, target)
   if (target !== null && schema !== null) {
     const { args, handle } = withoutSession(given, schema.of, isForGateway)
     return inSession(asked, handle, (named) => planOf(named, target, args))
@@ -113,15 +113,15 @@ async function inSession(
   planned: (named: Asked) => Promise<Step>,
 ): Promise<UpstreamPlan> {
   if (handle === null) return planned(asked)
-  const { passage } = asked
+  const { context } = asked
   // Two that differ name no session.
-  const named = passage.handle === null || passage.handle === handle ? handle : ''
-  return { ...(await planned({ ...asked, passage: { ...passage, handle: named } })), handle: named }
+  const named = context.handle === null || context.handle === handle ? handle : ''
+  return { ...(await planned({ ...asked, context: { ...context, handle: named } })), handle: named }
 }
 
 /** The schema of the tool's arguments as it was last listed; null where it is not known. */
 async function inputSchemaOf(
-  { env, claim }: Passage,
+  { env, claim }: RequestContext,
   { upstream, tool }: Target,
 ): Promise<{ readonly of: unknown } | null> {
   const tools = await lastKnownTools({ env, tenant: claim.tenant, config: upstream })
@@ -135,7 +135,7 @@ async function unclear(
   target: Target,
   args: Readonly<Record<string, unknown>>,
 ): Promise<UpstreamPlan> {
-  const { passage, config } = asked
+  const { context, config } = asked
   const subject = await subjectOf(asked, target, args)
   const unlisted = await unlistedPlan(asked, target, subject)
   if (unlisted !== null) return unlisted
@@ -143,7 +143,7 @@ async function unclear(
     `Which argument of the tool "${target.tool}" names the session is not known, because its server "${target.upstream.name}" ` +
     'has not been listed. The call was not carried out. List the tools, then try again.'
   const facts = { server: target.upstream.name, tool: target.tool }
-  return new Judge(passage, config, subject).refuse(
+  return new Judge(context, config, subject).refuse(
     'refuse',
     '(session)',
     failure('unavailable', text, facts),
@@ -151,7 +151,7 @@ async function unclear(
 }
 
 async function subjectOf(
-  { passage, message, isEarly }: Asked,
+  { context, message, isEarly }: Asked,
   target: Target | null,
   args: Readonly<Record<string, unknown>>,
 ): Promise<Subject> {
@@ -159,7 +159,7 @@ async function subjectOf(
     tool: target === null ? '(unknown)' : `${target.upstream.name}__${target.tool}`,
     alias: target === null ? undefined : aliasOf(target.tool),
     args,
-    call: await record(passage, target, args),
+    call: await record(context, target, args),
     meta: () => forwardedMeta(message.body.params),
     answers: answersIn(message),
     isEarly,
@@ -178,24 +178,24 @@ async function planOf(
   target: Target | null,
   args: Readonly<Record<string, unknown>>,
 ): Promise<Step> {
-  const { passage, message, config } = asked
+  const { context, message, config } = asked
   const subject = await subjectOf(asked, target, args)
   // The principal says so to the client, and puts it on record.
   if (config.isSuspended) {
-    const intent = new Judge(passage, config, subject).refusal('refuse', '(suspended)')
+    const intent = new Judge(context, config, subject).refusal('refuse', '(suspended)')
     return { kind: 'unknown', intent }
   }
   if (target === null) {
-    const intent = new Judge(passage, config, subject).refusal('refuse', '(unknown tool)')
+    const intent = new Judge(context, config, subject).refusal('refuse', '(unknown tool)')
     return { kind: 'unknown', intent }
   }
-  const said = await annotationsFor(passage, config, target, subject)
+  const said = await annotationsFor(context, config, target, subject)
   if ('undecided' in said)
-    return new Judge(passage, config, subject).refuse('refuse', '(annotations)', said.undecided)
+    return new Judge(context, config, subject).refuse('refuse', '(annotations)', said.undecided)
   const isKnown = isConfigured(config, target.upstream, target.tool)
   const unlisted = isKnown ? null : await unlistedPlan(asked, target, subject)
   if (unlisted !== null) return unlisted
-  const judge = new Judge(passage, config, { ...subject, ...said })
+  const judge = new Judge(context, config, { ...subject, ...said })
   const refusedCall = judge.decide(Date.now())
   if (refusedCall !== null) return refusedCall
   const withheld = withheldOf(target.upstream, target.tool)
@@ -207,9 +207,9 @@ async function planOf(
     const facts = { server: target.upstream.name, tool: target.tool }
     return judge.refuse('deny', '(drift)', failure('tool_changed', text, facts))
   }
-  const inexact = inexactResult(passage)
+  const inexact = inexactResult(context)
   if (inexact !== null) return judge.refuse('refuse', '(number)', inexact)
-  const refusal = await paramHeaderRefusal(passage, message, target.upstream, target.tool, args)
+  const refusal = await paramHeaderRefusal(context, message, target.upstream, target.tool, args)
   if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
   const begunBy = begunByOf(message)
   const isContinued = begunBy !== null
@@ -227,13 +227,13 @@ function wanted(message: RequestMessage, { upstream }: Target): Wanted {
 
 /** What becomes of a call of a tool that its server does not list; null where it does, or the policy has said no already. */
 async function unlistedPlan(
-  { passage, message, config, fresh }: Asked,
+  { context, message, config, fresh }: Asked,
   target: Target,
   subject: Subject,
 ): Promise<UpstreamPlan | null> {
   const { upstream, tool } = target
   if (!isListed(config.policy, subject.tool, subject.alias)) return null
-  const known = await knowsTool(passage, config, upstream, tool)
+  const known = await knowsTool(context, config, upstream, tool)
   if (known === 'listed') return null
   if (fresh === null)
     return { kind: 'unlisted', intent: { kind: 'check' }, upstream: wanted(message, target), target }
@@ -241,7 +241,7 @@ async function unlistedPlan(
   if (said?.kind === 'found' || (said?.kind === 'listed' && said.list.names.has(tool))) return null
   // Where nobody was asked, the row says what else refused it, and so of which call.
   const call = said === null ? subject.call : { ...unknownCall, server: upstream.name }
-  const judge = new Judge(passage, config, { ...subject, call })
+  const judge = new Judge(context, config, { ...subject, call })
   // So many lists did not have it that another would not, either.
   const isUnknown = said === null || said.kind === 'listed' || (said.kind === 'spent' && known === 'unlisted')
   if (isUnknown) {
@@ -306,7 +306,7 @@ function fitting(target: Target | null): Target | null {
 
 /** What the audit row says: argument names as they were given, where they look like names at all. */
 async function record(
-  { env, claim }: Passage,
+  { env, claim }: RequestContext,
   target: Target | null,
   args: Readonly<Record<string, unknown>>,
 ): Promise<CallRecord> {

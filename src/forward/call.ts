@@ -18,9 +18,9 @@ import { acceptsEvents } from '../request/accept.ts'
 import { type Admission, admittedIn, afterAnswer } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import { type Client, sessionClient, statelessClient } from '../request/client.ts'
+import { principalOf, type RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { settleLater } from '../request/outcomes.ts'
-import { type Passage, principalOf } from '../request/passage.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
 import { failure, withoutStructure } from '../servers/kit/result.ts'
 import { codeOf, describe, isRefunded } from '../upstream/problem.ts'
@@ -33,20 +33,20 @@ import type { Target } from './target.ts'
 
 /** Runs a tools/call whose params have the protocol's shape. */
 export async function callUpstream(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   find: (config: CompiledConfig) => Target | null,
   rewriting: Rewriting | null,
 ): Promise<Response> {
   const { name } = message.body.params as { name: string }
-  const { admission, planned } = await decided(passage, message, find)
+  const { admission, planned } = await decided(context, message, find)
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     Response.json(resultMessage(message, withoutStructure(result)), { headers: { ...headers } })
 
   const refusedCall = refusedAnswer(admission)
   if (refusedCall !== null) return say(refusedCall.result, refusedCall.headers)
   if (admission.kind === 'approval') {
-    if (admission.drain) afterAnswer(passage, (principal) => principal.drain())
+    if (admission.drain) afterAnswer(context, (principal) => principal.drain())
     const told = approvalAnswer(message, admission)
     return told.kind === 'response' ? told.response : say(told.result)
   }
@@ -64,19 +64,19 @@ export async function callUpstream(
     case 'unlisted':
       return notAdmitted({ kind: 'unavailable' }, message)
     case 'ready':
-      return perform(passage, message, planned, admission.admitted, rewriting)
+      return perform(context, message, planned, admission.admitted, rewriting)
   }
 }
 
 /** Decides a call. Where it is of a tool that is in no list that is known, its server is asked for a fresh one first. */
 async function decided(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   find: (config: CompiledConfig) => Target | null,
 ): ReturnType<typeof askApproved<UpstreamPlan>> {
   const ask = (fresh: FreshList | null) =>
-    askApproved(passage, message, (config, isEarly) =>
-      plan({ passage, message, target: find(asListed(config, fresh)), config, isEarly, fresh }),
+    askApproved(context, message, (config, isEarly) =>
+      plan({ context, message, target: find(asListed(config, fresh)), config, isEarly, fresh }),
     )
   const first = await ask(null)
   const { admission, planned, config } = first
@@ -90,7 +90,7 @@ async function decided(
   }
   const { admitted } = admission
   const client = clientOf(message, admitted)
-  const asker = { passage: admittedIn(passage, admitted), message, config, client, admitted }
+  const asker = { context: admittedIn(context, admitted), message, config, client, admitted }
   return ask({ target, said: await listAfresh(asker, target) })
 }
 
@@ -108,7 +108,7 @@ function notAdmitted(admission: Admission, message: RequestMessage): Promise<Res
 }
 
 async function perform(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   { target, args, ofTenant, intent, isContinued }: Extract<UpstreamPlan, { kind: 'ready' }>,
   admitted: Admitted,
@@ -117,30 +117,30 @@ async function perform(
   const startedAtMs = Date.now()
   const { upstream } = target
   const isApproved = intent.kind === 'call' && intent.approval !== null
-  if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
+  if (admitted.drain) afterAnswer(context, (principal) => principal.drain())
   const client = clientOf(message, admitted)
   const delivery: Delivery = {
-    acceptsEvents: () => acceptsEvents(passage.http),
-    gone: passage.http.signal,
+    acceptsEvents: () => acceptsEvents(context.http),
+    gone: context.http.signal,
     failure: (problem) => failed(message, upstream.name, problem),
     onEnd: (ending: Ending) => {
-      settleLater(passage, settledFrom(ending, startedAtMs))
+      settleLater(context, settledFrom(ending, startedAtMs))
       if (ending.kind === 'failed' && isRefunded(ending.problem))
-        refund(passage, admitted, ofTenant, ending.problem)
+        refund(context, admitted, ofTenant, ending.problem)
       // What was approved has not been done before its server has been told what it asks for.
       const question = isApproved ? questionIn(ending) : null
-      if (question !== null) afterAnswer(passage, () => reopen(passage, question))
+      if (question !== null) afterAnswer(context, () => reopen(context, question))
     },
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
-  const link = await linkFor(passage, admitted.tenant, upstream)
+  const link = await linkFor(context, admitted.tenant, upstream)
   if ('failure' in link) return refused(link, delivery)
   const given = message.body.params as Record<string, unknown>
   const own = given.arguments === undefined ? {} : { arguments: args }
   const params = forwardedParams(target.tool, { ...given, ...own })
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
-  const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
+  const talk = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
   // Never to the server itself: nothing was charged.
   return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
 }
@@ -159,20 +159,20 @@ function questionIn(ending: Ending): Readonly<Record<string, unknown>> | null {
 }
 
 /** Lets the call that answers exactly this question go on. */
-async function reopen(passage: Passage, question: Readonly<Record<string, unknown>>): Promise<void> {
+async function reopen(context: RequestContext, question: Readonly<Record<string, unknown>>): Promise<void> {
   const continuation = await continuationAsked(question)
-  if (continuation !== null) await principalOf(passage).reopenApproval(passage.requestId, continuation)
+  if (continuation !== null) await principalOf(context).reopenApproval(context.requestId, continuation)
 }
 
 /** What surely did not happen is given back. */
 function refund(
-  passage: Passage,
+  context: RequestContext,
   { charged }: Admitted,
   ofTenant: TenantCharge,
   { status }: UpstreamProblem,
 ): void {
-  if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId, status !== null))
-  passage.execution.waitUntil(ofTenant.abandon())
+  if (charged) afterAnswer(context, (principal) => principal.refund(context.requestId, status !== null))
+  context.execution.waitUntil(ofTenant.abandon())
 }
 
 /** The fields of `params` that MCP knows: what the policy has not looked at must not mean anything to the tool. */

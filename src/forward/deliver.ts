@@ -44,7 +44,7 @@ export async function attempt(
 ): Promise<Response | { readonly lacks: Capability }> {
   if (talk.client.era === 'stateless') return attemptAt(talk, request, delivery)
   // Before anything that takes time: the client may cancel the request while its server is being found.
-  const running = heeding(talk, request.id, track(talk.passage, talk.link.config.name, request.id))
+  const running = heeding(talk, request.id, track(talk.context, talk.link.config.name, request.id))
   try {
     const attempted = await attemptAt({ ...talk, running }, request, untilTakenBack(delivery, running))
     if (!(attempted instanceof Response)) running.end()
@@ -112,7 +112,7 @@ async function inSession(
 ): Promise<Response> {
   const id = crypto.randomUUID()
   const body = JSON.stringify({ ...request, id })
-  const { passage, link, signal, running } = talk
+  const { context, link, signal, running } = talk
   const receptionIn = (session: UpstreamSession): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
     const apart = hasBatches(session.protocolVersion) ? unchanged : null
@@ -125,7 +125,7 @@ async function inSession(
     if (running?.cancelled.isRequested === false) running.sentAs({ session, id })
     return send(link, {
       method: 'POST',
-      headers: requestHeaders({ client: passage.http.headers, session }),
+      headers: requestHeaders({ client: context.http.headers, session }),
       body,
       signal,
       takenBack: running?.cancelled,
@@ -191,15 +191,15 @@ function answersOnly(link: UpstreamLink, session: SessionNames): Rewriting {
 }
 
 async function stateless(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
-  const { link, passage } = talk
+  const { link, context } = talk
   const id = crypto.randomUUID()
   const names = { method: request.method, name: nameOf(request) }
   const sent = await send(link, {
     method: 'POST',
-    headers: requestHeaders({ client: passage.http.headers, stateless: names }),
+    headers: requestHeaders({ client: context.http.headers, stateless: names }),
     body: JSON.stringify({ ...request, id }),
     // In this era to hang up is to cancel.
-    signal: talk.signal ?? passage.http.signal,
+    signal: talk.signal ?? context.http.signal,
   })
   if (!sent.ok) return refused(sent.problem, delivery)
   const reception: Reception = { ...delivery, id, client: request.id, mayResume: false }

@@ -8,7 +8,7 @@ import { forget } from '../bridge/partner.ts'
 import { type HeedingRequest, type Running, runningAs } from '../bridge/running.ts'
 import type { TakenBack } from '../contract/principal.ts'
 import { afterAnswer } from '../request/admission.ts'
-import { type Passage, principalOf } from '../request/passage.ts'
+import { principalOf, type RequestContext } from '../request/context.ts'
 import { notify } from '../upstream/notify.ts'
 
 /** A request that is under way for so long is worth a question. */
@@ -21,8 +21,8 @@ const LONGEST_ID = 256
 
 /** Lets a request heed what other isolates hear, until it is over: whoever works on it says when it takes long. */
 export function heeding(talk: Conversation, id: RpcId, running: Running): HeedingRequest {
-  const { passage } = talk
-  const { transport } = passage
+  const { context } = talk
+  const { transport } = context
   if (transport === null || isLong(id)) return { ...running, long: undefined, timeLong: () => {} }
   const fromMs = Date.now()
   let isOver = false
@@ -30,14 +30,14 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Heedin
   const heed = async () => {
     while (!isOver) {
       const asked = {
-        credential: passage.claim.credential,
+        credential: context.claim.credential,
         transport,
         id: JSON.stringify(id),
-        requestId: passage.requestId,
+        requestId: context.requestId,
         ageMs: Date.now() - fromMs,
         mostMs: WAIT_MS,
       }
-      const taken = await principalOf(passage).waitForTakingBack(asked)
+      const taken = await principalOf(context).waitForTakingBack(asked)
       if (taken !== null && !isOver) return takeBackHere(talk, id, taken)
     }
   }
@@ -69,9 +69,9 @@ function isLong(id: RpcId): boolean {
 }
 
 async function takeBackHere(talk: Conversation, id: RpcId, { reason }: TakenBack): Promise<void> {
-  const { passage, link } = talk
-  const own = runningAs(passage, id).filter(
-    ({ requestId, server }) => requestId === passage.requestId && server === link.config.name,
+  const { context, link } = talk
+  const own = runningAs(context, id).filter(
+    ({ requestId, server }) => requestId === context.requestId && server === link.config.name,
   )
   for (const { cancel, named } of own) {
     // First: whatever the server does once it has been told, it does for that.
@@ -79,13 +79,16 @@ async function takeBackHere(talk: Conversation, id: RpcId, { reason }: TakenBack
     if (named === null) continue
     const params = { requestId: named.id, ...(reason === null ? {} : { reason }) }
     const body = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
-    await notify(link, named.session, body, passage.http.headers, () => forget(talk, named.session.id))
+    await notify(link, named.session, body, context.http.headers, () => forget(talk, named.session.id))
   }
 }
 
 /** Tells the principal of a cancellation that is about nothing in this isolate, behind the answer. */
-export function tellElsewhere(passage: Passage, params: Readonly<Record<string, unknown>> | undefined): void {
-  const { transport, claim } = passage
+export function tellElsewhere(
+  context: RequestContext,
+  params: Readonly<Record<string, unknown>> | undefined,
+): void {
+  const { transport, claim } = context
   if (transport === null || params === undefined) return
   const { requestId, reason } = params
   if (!isRpcId(requestId) || isLong(requestId)) return
@@ -95,5 +98,5 @@ export function tellElsewhere(passage: Passage, params: Readonly<Record<string, 
     id: JSON.stringify(requestId),
     reason: typeof reason === 'string' ? reason.slice(0, LONGEST_REASON) : null,
   }
-  afterAnswer(passage, (principal) => principal.takeBack(said))
+  afterAnswer(context, (principal) => principal.takeBack(said))
 }

@@ -10,8 +10,8 @@ import { logLevels } from '../eras/meta.ts'
 import { originalName, split, splitUri } from '../names/tools.ts'
 import { ask } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { callUpstream } from './call.ts'
 import { forEachServer } from './each-server.ts'
@@ -33,36 +33,39 @@ const lists: Readonly<Record<string, EntryKind>> = {
 }
 
 /** Answers a request that upstream servers have a part in; null for one that is the gateway's own. */
-export function requestToUpstreams(passage: Passage, message: RequestMessage): Promise<Response> | null {
+export function requestToUpstreams(
+  context: RequestContext,
+  message: RequestMessage,
+): Promise<Response> | null {
   const { method } = message
   const params: Readonly<Record<string, unknown>> = message.body.params ?? {}
   const list = Object.hasOwn(lists, method) ? lists[method] : undefined
-  if (list !== undefined) return listEverything(passage, message, list)
+  if (list !== undefined) return listEverything(context, message, list)
   switch (method) {
     case 'tools/call': {
       const named = splitName(params.name)
       if (named === null) return null
       const rewriting = rewritingFor(named.server, message.id)
-      return callUpstream(passage, message, (config) => targetOf(config, named), rewriting)
+      return callUpstream(context, message, (config) => targetOf(config, named), rewriting)
     }
     case 'prompts/get': {
       const named = splitName(params.name)
-      return named === null ? null : readAt(passage, message, named.server, { ...params, name: named.name })
+      return named === null ? null : readAt(context, message, named.server, { ...params, name: named.name })
     }
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe': {
       if (!readsIn(message.era, method)) return null
       const found = typeof params.uri === 'string' ? splitUri(params.uri) : null
-      return found === null ? null : readAt(passage, message, found.server, { ...params, uri: found.uri })
+      return found === null ? null : readAt(context, message, found.server, { ...params, uri: found.uri })
     }
     case 'completion/complete': {
       const found = ownRef(params.ref)
-      return found === null ? null : readAt(passage, message, found.server, { ...params, ref: found.ref })
+      return found === null ? null : readAt(context, message, found.server, { ...params, ref: found.ref })
     }
     case 'logging/setLevel':
       // The stateless era has no such method: each request names its own level.
-      return message.era === 'session' ? toEveryServer(passage, message) : null
+      return message.era === 'session' ? toEveryServer(context, message) : null
     default:
       return null
   }
@@ -89,13 +92,13 @@ function ownRef(ref: unknown): { server: string; ref: Record<string, unknown> } 
 
 /** Reads at one server, by its own names. */
 function readAt(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   server: string,
   params: Readonly<Record<string, unknown>>,
 ): Promise<Response> {
   const rewriting = rewritingFor(server, message.id)
-  return readUpstream(passage, message, {
+  return readUpstream(context, message, {
     server,
     params,
     rewriting,
@@ -119,8 +122,8 @@ function notFound({ era, id, method }: RequestMessage, server: string): Response
  * Passes a request on to every server, opening a session where there is none: what is asked holds for later ones, too. It
  * succeeds whatever they say.
  */
-async function toEveryServer(passage: Passage, message: RequestMessage): Promise<Response> {
-  const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: message.id })
+async function toEveryServer(context: RequestContext, message: RequestMessage): Promise<Response> {
+  const reached = await reachAll(context, { era: message.era, params: message.body.params, id: message.id })
   if (!reached.ok) return reached.response
   await forEachServer<Reached, unknown>(
     reached.all,
@@ -132,31 +135,31 @@ async function toEveryServer(passage: Passage, message: RequestMessage): Promise
     () => null,
   )
   const wish = wishIn(message.method, message.body.params)
-  if (wish?.kind === 'level' && logLevels.includes(wish.level)) remember(reached.passage, null, wish)
+  if (wish?.kind === 'level' && logLevels.includes(wish.level)) remember(reached.context, null, wish)
   return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
 }
 
 /** Passes on what is not answered. An answer goes to the server that asked; a notification to all that may care. */
 export async function tellUpstreams(
-  passage: Passage,
+  context: RequestContext,
   message: Extract<Message, { kind: 'notification' | 'response' }>,
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
   if (message.kind === 'response') {
     const asked = splitId((message.body as { id?: unknown }).id)
     const own = { ...message, body: { ...message.body, id: asked?.id } as typeof message.body }
-    const { about, message: told } = addressed(passage, own)
-    const reached = await reach(passage, asked?.server ?? '', message.era, undefined, null, about)
+    const { about, message: told } = addressed(context, own)
+    const reached = await reach(context, asked?.server ?? '', message.era, undefined, null, about)
     // An answer to nobody is dropped, but only after the principal has been asked.
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
     return tell(reached.at, told, about.asker)
   }
   const one = concerning(message.body.method, message.body.params)
-  const taken = one === null ? takenBackBy(passage, message) : null
-  if (taken !== null) return takeBackAll(passage, message, taken)
-  if (one !== null) return tellOne(passage, message, one)
-  const { about } = addressed(passage, message)
-  const reached = await reachAll(passage, { era: message.era, params: message.body.params, id: null, about })
+  const taken = one === null ? takenBackBy(context, message) : null
+  if (taken !== null) return takeBackAll(context, message, taken)
+  if (one !== null) return tellOne(context, message, one)
+  const { about } = addressed(context, message)
+  const reached = await reachAll(context, { era: message.era, params: message.body.params, id: null, about })
   if (!reached.ok) return reached.response
   // Each session has been announced to its server when it was opened.
   if (message.body.method === 'notifications/initialized') return accepted()
@@ -164,7 +167,7 @@ export async function tellUpstreams(
     ({ admitted: { upstream, upstreams = [] } }) => upstream !== null || upstreams.length > 0,
   )
   // Nobody waits for a server that is slow to take note.
-  passage.execution.waitUntil(
+  context.execution.waitUntil(
     forEachServer<Reached, unknown>(
       reachable,
       partAt,
@@ -177,46 +180,46 @@ export async function tellUpstreams(
 
 /** What is about a request of one server's is for that server. */
 async function tellOne(
-  passage: Passage,
+  context: RequestContext,
   message: Extract<Message, { kind: 'notification' }>,
   { server, params }: Concerning,
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
-  if (server === null) return answer(await ask(passage, { kind: 'check' }), null, accepted)
+  if (server === null) return answer(await ask(context, { kind: 'check' }), null, accepted)
   const own = { ...message, body: { ...message.body, params } as typeof message.body }
-  const { about, message: told } = addressed(passage, own)
-  const reached = await reach(passage, server, message.era, params, null, about)
+  const { about, message: told } = addressed(context, own)
+  const reached = await reach(context, server, message.era, params, null, about)
   if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
   const isLost = about.asker !== undefined && reached.at.admitted.upstream === null
   const telling = tell(reached.at, told, about.asker)
   if (isLost) return telling
   // Nobody waits for a server that is slow to take note.
-  passage.execution.waitUntil(telling)
+  context.execution.waitUntil(telling)
   return accepted()
 }
 
 /** A request is taken back where it is under way, and nowhere else. */
 async function takeBackAll(
-  passage: Passage,
+  context: RequestContext,
   message: Extract<Message, { kind: 'notification' }>,
   taken: readonly RunningRequest[],
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
   if (taken.length === 0)
-    return answer(await ask(passage, { kind: 'check' }), null, () => {
-      tellElsewhere(passage, message.body.params)
+    return answer(await ask(context, { kind: 'check' }), null, () => {
+      tellElsewhere(context, message.body.params)
       return accepted()
     })
   const reached = await Promise.all(
     taken.map(async (request) => ({
       request,
-      at: await reach(passage, request.server, message.era, undefined),
+      at: await reach(context, request.server, message.era, undefined),
     })),
   )
   const [refusal] = reached.flatMap(({ at }) => (at.ok || at.response.status === 404 ? [] : [at.response]))
   if (refusal !== undefined) return refusal
   // Nobody waits for a server that is slow to take note.
   const told = reached.map(({ request, at }) => (at.ok ? takeBack(at.at, request, message) : undefined))
-  passage.execution.waitUntil(Promise.all(told))
+  context.execution.waitUntil(Promise.all(told))
   return accepted()
 }

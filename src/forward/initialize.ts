@@ -8,8 +8,8 @@ import type { UpstreamProblem } from '../contract/upstream.ts'
 import { afterAnswer, ask, askPlanned } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import type { Client } from '../request/client.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { capabilitiesWithoutTasks, introductionWithoutTasks } from '../request/tasks.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import { openForClient } from '../upstream/opening.ts'
@@ -33,7 +33,7 @@ export function tooMuchClient(message: RequestMessage): Response {
 }
 
 export async function initializeUpstream(
-  passage: Passage,
+  context: RequestContext,
   server: string,
   message: RequestMessage,
 ): Promise<Response> {
@@ -41,7 +41,7 @@ export async function initializeUpstream(
   const clientText = clientOf(params)
   const { protocolVersion: asked } = params
   const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
-  const { admission, config } = await askPlanned(passage, (current) => ({
+  const { admission, config } = await askPlanned(context, (current) => ({
     intent:
       clientText !== null && current.upstreams.has(server)
         ? ({ kind: 'open', protocolVersion, client: clientText } as const)
@@ -51,14 +51,14 @@ export async function initializeUpstream(
     if (clientText === null) return tooMuchClient(message)
     const upstream = config?.upstreams.get(server)
     if (upstream === undefined || outcome.kind !== 'opened') return unreachable()
-    const within: Passage = { ...passage, transport: outcome.transport }
+    const within: RequestContext = { ...context, transport: outcome.transport }
     const passOn = (refusal: RpcMessage) => {
       // Without its server the session is of no use, and the client does not know of it.
       afterAnswer(within, async () => void (await ask(within, { kind: 'close' })))
       return Response.json({ ...refusal, id: message.id })
     }
     const give = (problem: UpstreamProblem) => passOn(rpcFailure(message.id, server, problem))
-    const link = await linkFor(passage, tenant, upstream)
+    const link = await linkFor(context, tenant, upstream)
     if ('failure' in link) return give(link)
     const capabilities = capabilitiesWithoutTasks(params.capabilities as Client['capabilities'])
     const client: Client = {
@@ -67,7 +67,7 @@ export async function initializeUpstream(
       capabilities,
       clientInfo: params.clientInfo as Client['clientInfo'],
     }
-    const talk = { passage: within, client, link, known: null }
+    const talk = { context: within, client, link, known: null }
     const headers = { 'mcp-session-id': outcome.transport }
     askAnew(link)
     let refusal: RpcMessage | null = null
@@ -75,7 +75,7 @@ export async function initializeUpstream(
       const opened = await openForClient(
         link,
         { ...params, capabilities, protocolVersion: asked },
-        passage.http.headers,
+        context.http.headers,
       )
       if (opened.kind === 'failed') return give(opened.problem)
       if (opened.kind === 'opened') {

@@ -1,11 +1,11 @@
 /** A server as a client's request may use it. */
 import { hopsOnward } from '../base/hops.ts'
 import type { UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 import { linkTo, type UpstreamLink } from '../upstream/link.ts'
 
 export function linkFor(
-  { env, execution, http }: Passage,
+  { env, execution, http }: RequestContext,
   tenant: string,
   upstream: UpstreamConfig,
 ): Promise<UpstreamLink | UpstreamProblem> {

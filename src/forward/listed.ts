@@ -6,7 +6,7 @@ import { lastKnownTools } from '../bridge/last-known.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Verdict } from '../contract/tenant.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import type { Passage } from '../request/passage.ts'
+import type { RequestContext } from '../request/context.ts'
 import { allTools, isTool, type Tool } from '../upstream/all-tools.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { serverKey } from '../upstream/which.ts'
@@ -26,7 +26,7 @@ export function isConfigured(config: CompiledConfig, upstream: UpstreamConfig, t
 
 /** `unknown`: it has not listed its tools, as far as can be told. */
 export async function knowsTool(
-  { env, claim }: Passage,
+  { env, claim }: RequestContext,
   config: CompiledConfig,
   upstream: UpstreamConfig,
   tool: string,

@@ -10,8 +10,8 @@ import type { AskedUpstream } from '../contract/principal.ts'
 import { listSecondsOf, type UpstreamConfig } from '../contract/upstream.ts'
 import { admittedIn, askPlanned } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { listedTools, reachableServers } from '../servers/catalogue.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { decodeCursor, encodeCursor, type Place } from './cursor.ts'
@@ -24,14 +24,14 @@ import { reach } from './reached.ts'
 export const UNAVAILABLE_META_KEY = 'gatehouse/unavailable'
 
 export async function listEverything(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   kind: EntryKind,
 ): Promise<Response> {
   const { cursor } = (message.body.params ?? {}) as { cursor?: unknown }
   const places = cursor === undefined ? null : decodeCursor(cursor)
   const isWrong = cursor !== undefined && places === null
-  const { admission, config } = await askPlanned(passage, () => ({
+  const { admission, config } = await askPlanned(context, () => ({
     intent: { kind: kind === 'tools' && !isWrong ? ('list' as const) : ('check' as const) },
   }))
   return answer(admission, message.id, async () => {
@@ -45,15 +45,15 @@ export async function listEverything(
     }
     if (config === null) return refusalResponse(undecided, message.id)
     const asked = [...config.upstreams.values()].filter(({ name }) => places === null || places.has(name))
-    const budget = new ListBudget(passage.claim.tenant, asked.length)
+    const budget = new ListBudget(context.claim.tenant, asked.length)
     try {
       const parts = await forEachServer(
         asked,
-        ({ name }) => ({ tenant: passage.claim.tenant, server: name }),
-        (upstream) => partOf(passage, upstream, message, kind, places?.get(upstream.name) ?? null, budget),
+        ({ name }) => ({ tenant: context.claim.tenant, server: name }),
+        (upstream) => partOf(context, upstream, message, kind, places?.get(upstream.name) ?? null, budget),
         (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
       )
-      const own = places === null && kind === 'tools' ? nativeTools(config, passage.env) : []
+      const own = places === null && kind === 'tools' ? nativeTools(config, context.env) : []
       return new Response(merged(message, kind, own, parts), { headers: jsonHeaders })
     } finally {
       budget.release()
@@ -88,7 +88,7 @@ function merged(
 }
 
 async function partOf(
-  passage: Passage,
+  context: RequestContext,
   upstream: UpstreamConfig,
   message: RequestMessage,
   kind: EntryKind,
@@ -96,7 +96,7 @@ async function partOf(
   budget: ListBudget,
 ): Promise<ListPart> {
   const { params } = message.body
-  const reached = await reach(passage, upstream.name, message.era, params, message.id)
+  const reached = await reach(context, upstream.name, message.era, params, message.id)
   if (!reached.ok) return missing(upstream, 'upstream_unavailable', 'could not be asked')
   const seconds = listSecondsOf(upstream)
   const abort = new AbortController()
@@ -120,7 +120,7 @@ function tookTooLong(): DOMException {
 
 /** The servers that a request for all of them reaches, each asked of the principal. */
 export async function reachAll(
-  passage: Passage,
+  context: RequestContext,
   message: {
     readonly era: RequestMessage['era']
     readonly params: unknown
@@ -128,11 +128,11 @@ export async function reachAll(
     readonly about?: Omit<AskedUpstream, 'server' | 'owner'>
   },
 ): Promise<
-  /** `passage`: of the request, in the login that it belongs to. */
-  | { readonly ok: true; readonly all: readonly Reached[]; readonly passage: Passage }
+  /** `context`: of the request, in the login that it belongs to. */
+  | { readonly ok: true; readonly all: readonly Reached[]; readonly context: RequestContext }
   | { readonly ok: false; readonly response: Response }
 > {
-  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' as const } }))
+  const { admission, config } = await askPlanned(context, () => ({ intent: { kind: 'check' as const } }))
   if (admission.kind !== 'admitted' || config === null)
     return {
       ok: false,
@@ -140,13 +140,13 @@ export async function reachAll(
     }
   const reached = await forEachServer<string, Reached | null>(
     [...config.upstreams.keys()],
-    (server) => ({ tenant: passage.claim.tenant, server }),
+    (server) => ({ tenant: context.claim.tenant, server }),
     async (server) => {
-      const one = await reach(passage, server, message.era, message.params, message.id, message.about)
+      const one = await reach(context, server, message.era, message.params, message.id, message.about)
       return one.ok ? one.at : null
     },
     () => null,
   )
-  const within = admittedIn(passage, admission.admitted)
-  return { ok: true, all: reached.filter((at) => at !== null), passage: within }
+  const within = admittedIn(context, admission.admitted)
+  return { ok: true, all: reached.filter((at) => at !== null), context: within }
 }

@@ -207,9 +207,9 @@ class Member {
   }
 
   /** Whether it is the same server, and the same session with it; one without an id is told by the login. */
-  isOf({ upstream, admitted, passage }: Reached): boolean {
+  isOf({ upstream, admitted, context }: Reached): boolean {
     const id = admitted.upstream?.id
-    const isSame = id === this.#at.admitted.upstream?.id && (id || passage.login === this.#at.passage.login)
+    const isSame = id === this.#at.admitted.upstream?.id && (id || context.login === this.#at.context.login)
     return isSameServer(upstream, this.upstream) && Boolean(isSame)
   }
 

@@ -7,11 +7,11 @@ import { isWatchable } from '../bridge/watchable.ts'
 import { LOGIN_CHANGED } from '../contract/feed-messages.ts'
 import { exposeUri, splitUri } from '../names/tools.ts'
 import { answer } from '../request/answer.ts'
+import type { RequestContext } from '../request/context.ts'
 import { closeQuietly, openFeed } from '../request/feed.ts'
 import { sessionEvent } from '../request/feed-events.ts'
 import { known } from '../request/known.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { splitMarked } from '../upstream/event-marks.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { messageEvent } from '../upstream/reception.ts'
@@ -31,12 +31,12 @@ export const UPSTREAM_OPENED = 'upstream:'
 const ACKNOWLEDGED_MS = 1_000
 
 /** GET in the session era. Servers are joined behind it. */
-export async function openMergedStream(passage: Passage): Promise<Response> {
-  const { admission, feed } = await openFeed(passage)
+export async function openMergedStream(context: RequestContext): Promise<Response> {
+  const { admission, feed } = await openFeed(context)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, passage.http.signal, false, (said) => sessionEvent(said, exposeUri))
-    const origin = splitEventId(passage.http.headers.get('last-event-id') ?? '')
+    const merged = new MergedStream(feed, context.http.signal, false, (said) => sessionEvent(said, exposeUri))
+    const origin = splitEventId(context.http.headers.get('last-event-id') ?? '')
     const asker = origin === null ? null : (splitMarked(origin.id)?.asker ?? null)
     const join = async (at: Reached, key = at.upstream.name) => {
       const { name } = at.upstream
@@ -58,7 +58,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     const joinOrigin = async (reached: readonly Reached[]) => {
       if (origin === null || asker === null) return
       if (reached.some(({ admitted }) => admitted.upstream?.tag === asker)) return
-      const named = await reach(passage, origin.server, 'session', undefined, null, { asker })
+      const named = await reach(context, origin.server, 'session', undefined, null, { asker })
       const key = `${origin.server}~`
       if (named.ok && named.at.admitted.upstream !== null) return join(named.at, key)
       merged.leave(key)
@@ -69,12 +69,12 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return
       const server = message.slice(UPSTREAM_OPENED.length)
-      void reach(passage, server, 'session', undefined)
+      void reach(context, server, 'session', undefined)
         .then((reached) => (reached.ok ? joinEach([reached.at], join) : undefined))
         .catch(() => {})
     })
     const joinAll = async () => {
-      const reached = await reachAll(passage, { era: 'session', params: undefined, id: null })
+      const reached = await reachAll(context, { era: 'session', params: undefined, id: null })
       // What it may hear is not known any more.
       if (!reached.ok) return closeQuietly(feed)
       merged.keep(reached.all)
@@ -84,7 +84,7 @@ export async function openMergedStream(passage: Passage): Promise<Response> {
     merged.onChange(joinAll)
     merged.onChange(joinAll, LOGIN_CHANGED)
     // Where there are no servers, nobody is asked. One that is added is said by the feed.
-    if (known(passage.claim.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
+    if (known(context.claim.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
     return merged.response()
   })
 }
@@ -95,19 +95,19 @@ function joinEach(all: readonly Reached[], join: (at: Reached) => Promise<void>)
 }
 
 /** `subscriptions/listen` in the stateless era. */
-export async function listenToAll(passage: Passage, given: RequestMessage): Promise<Response> {
-  const message = await withAllowedResources(passage, given, null)
-  const { admission, feed } = await openFeed(passage)
+export async function listenToAll(context: RequestContext, given: RequestMessage): Promise<Response> {
+  const message = await withAllowedResources(context, given, null)
+  const { admission, feed } = await openFeed(context)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, passage.http.signal, true, subscriberEvent(message))
-    let caller: Passage['caller'] = null
+    const merged = new MergedStream(feed, context.http.signal, true, subscriberEvent(message))
+    let caller: RequestContext['caller'] = null
     const join = (at: Reached) => {
       const { name } = at.upstream
-      caller = at.passage.caller
+      caller = at.context.caller
       const open = async (server: Reached) => {
         // Opened again long after it was decided; who calls may be another since.
-        const mayWatch = (uri: string) => isWatchable({ ...passage, caller }, name, uri)
+        const mayWatch = (uri: string) => isWatchable({ ...context, caller }, name, uri)
         const subscription = await subscribe(server, ownSubscription(message, name, mayWatch), true)
         if (subscription.kind === 'open') return subscription.source
         return subscription.isFinal ? ('none' as const) : { againInMs: subscription.againInMs }
@@ -121,7 +121,7 @@ export async function listenToAll(passage: Passage, given: RequestMessage): Prom
     /** Settles when what the grant reaches is known; `joined`: when each server was tried once. */
     const joinAll = async (): Promise<{ readonly joined: Promise<unknown> }> => {
       const { params } = message.body
-      const reached = await reachAll(passage, { era: 'stateless', params, id: message.id })
+      const reached = await reachAll(context, { era: 'stateless', params, id: message.id })
       if (!reached.ok) {
         closeQuietly(feed)
         return { joined: Promise.resolve() }

@@ -19,10 +19,10 @@ const noStream: ReadonlySet<number> = new Set([405, 501])
 const streamless = new Set<string>()
 const MOST_KEPT = 2_000
 
-function keyOf({ link, passage }: Reached, { id }: UpstreamSession): string {
+function keyOf({ link, context }: Reached, { id }: UpstreamSession): string {
   const { name, url, incarnation } = link.config
-  const { tenant, grant } = passage.claim
-  return JSON.stringify([tenant, name, url, incarnation, grant, passage.transport, passage.login, id])
+  const { tenant, grant } = context.claim
+  return JSON.stringify([tenant, name, url, incarnation, grant, context.transport, context.login, id])
 }
 
 /**
@@ -76,7 +76,7 @@ async function get(
   const [last, pair] = isOthers ? [undefined, null] : [marked?.id ?? lastEventId, marked?.pair ?? null]
   const sent = await send(at.link, {
     method: 'GET',
-    headers: requestHeaders({ client: at.passage.http.headers, session, lastEventId: last }),
+    headers: requestHeaders({ client: at.context.http.headers, session, lastEventId: last }),
     isEndless: true,
     signal: at.signal,
   })

@@ -8,8 +8,8 @@ import { admittedIn, askPlanned } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import type { Client } from '../request/client.ts'
 import { ownerOf, sessionClient, statelessClient } from '../request/client.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
 import type { Delivery } from '../upstream/reception.ts'
 import { rpcFailure } from './deliver.ts'
@@ -18,7 +18,7 @@ import { linkFor } from './link-for.ts'
 
 /** Asks the principal for a request that the policy has no say in, and finds its server. */
 export async function reach(
-  passage: Passage,
+  context: RequestContext,
   server: string,
   era: Client['era'],
   params: unknown,
@@ -28,7 +28,7 @@ export async function reach(
   { readonly ok: true; readonly at: Reached } | { readonly ok: false; readonly response: Response }
 > {
   const owner = era === 'session' ? null : ownerOf(statelessClient(params))
-  const { admission, config } = await askPlanned(passage, (current) => ({
+  const { admission, config } = await askPlanned(context, (current) => ({
     intent: { kind: 'check' } as const,
     upstream: current.upstreams.has(server) ? { server, owner, ...about } : null,
   }))
@@ -37,15 +37,15 @@ export async function reach(
   const upstream = config.upstreams.get(server)
   if (upstream === undefined) return { ok: false, response: unreachable() }
   const { admitted } = admission
-  const link = await linkFor(passage, admitted.tenant, upstream)
+  const link = await linkFor(context, admitted.tenant, upstream)
   if ('failure' in link) {
     const response =
       id === null ? new Response(null, { status: 202 }) : Response.json(rpcFailure(id, server, link))
     return { ok: false, response }
   }
   const client = era === 'session' ? sessionClient(admitted) : statelessClient(params)
-  const within = admittedIn(passage, admitted)
-  return { ok: true, at: { passage: within, config, upstream, link, admitted, client } }
+  const within = admittedIn(context, admitted)
+  return { ok: true, at: { context: within, config, upstream, link, admitted, client } }
 }
 
 /** The same words for a server that does not exist and one that this grant may not reach. */
@@ -69,10 +69,10 @@ export function outgoing({ id, method, body }: RequestMessage) {
 }
 
 /** How a request that is no call is answered where its server gives no answer. */
-export function deliveryOf({ passage, upstream }: Reached, { id }: RequestMessage): Delivery {
+export function deliveryOf({ context, upstream }: Reached, { id }: RequestMessage): Delivery {
   return {
-    acceptsEvents: () => acceptsEvents(passage.http),
-    gone: passage.http.signal,
+    acceptsEvents: () => acceptsEvents(context.http),
+    gone: context.http.signal,
     failure: (why) => rpcFailure(id, upstream.name, why),
     onEnd: () => {},
     rewriting: null,

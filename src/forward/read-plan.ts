@@ -9,8 +9,8 @@ import type { UpstreamConfig } from '../contract/upstream.ts'
 import { isOurState, readRequestState } from '../eras/names.ts'
 import { readName } from '../policy/reading.ts'
 import { ownerOf, statelessClient } from '../request/client.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { failure } from '../servers/kit/result.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { argumentNamesOf } from './call-plan.ts'
@@ -60,7 +60,7 @@ export type Parsed = Read | { readonly problem: string }
 export type FreshPrompts = Fresh<Named> | 'nobody asked' | null
 
 interface Asked {
-  readonly passage: Passage
+  readonly context: RequestContext
   readonly message: RequestMessage
   readonly place: Place
   readonly read: Parsed
@@ -69,12 +69,12 @@ interface Asked {
 }
 
 /** Decides it as far as the Worker can. */
-export async function planRead({ passage, message, place, read, config, fresh }: Asked): Promise<ReadPlan> {
+export async function planRead({ context, message, place, read, config, fresh }: Asked): Promise<ReadPlan> {
   const { method } = message
   const upstream = config.upstreams.get(place.server)
   const kind = 'kind' in read ? read.kind : 'resource'
   const judgeOf = (call: CallRecord) =>
-    new Judge(passage, config, {
+    new Judge(context, config, {
       kind,
       tool: 'kind' in read ? readName(kind, place.server, read.own) : '(unknown)',
       args: 'kind' in read ? read.args : {},
@@ -91,8 +91,8 @@ export async function planRead({ passage, message, place, read, config, fresh }:
     const refusal = { status: 200, code: codes.invalidParams, message: read.problem }
     return { kind: 'unfit', intent: judgeOf(unknown).refusal('refuse', '(request)'), refusal }
   }
-  const isListed = await isListedPrompt(passage, config, upstream, read, fresh)
-  const call = await record(passage, method, upstream, read, isListed === 'listed')
+  const isListed = await isListedPrompt(context, config, upstream, read, fresh)
+  const call = await record(context, method, upstream, read, isListed === 'listed')
   const judge = judgeOf(call)
   const refusedRead = judge.decide(Date.now())
   if (refusedRead !== null) return refusedRead
@@ -132,7 +132,7 @@ function begunByOf({ era, body }: RequestMessage): string | null {
  * for a fresh list, `absent` after that, or why it could not be asked.
  */
 async function isListedPrompt(
-  { claim }: Passage,
+  { claim }: RequestContext,
   config: CompiledConfig,
   upstream: UpstreamConfig,
   { kind, own }: Read,
@@ -175,7 +175,7 @@ function notListed(
  * alone, and a prompt's name where its server lists it.
  */
 async function record(
-  { env, claim }: Passage,
+  { env, claim }: RequestContext,
   method: string,
   { name: server }: UpstreamConfig,
   { kind, own, args, completion, params }: Read,

@@ -16,9 +16,9 @@ import { acceptsEvents } from '../request/accept.ts'
 import { type Admission, admittedIn, afterAnswer, askPlanned } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import { type Client, sessionClient, statelessClient } from '../request/client.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { settleLater } from '../request/outcomes.ts'
-import type { Passage } from '../request/passage.ts'
 import { SESSION_META_KEY } from '../request/session-handle.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
 import { isRefunded } from '../upstream/problem.ts'
@@ -40,23 +40,23 @@ export interface AdmittedRead {
 
 /** Answers a request to read. */
 export async function readUpstream(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   place: Place,
 ): Promise<Response> {
-  const decided = await admitRead(passage, message, place)
-  return decided instanceof Response ? decided : perform(passage, message, place, decided)
+  const decided = await admitRead(context, message, place)
+  return decided instanceof Response ? decided : perform(context, message, place, decided)
 }
 
 /** Decides a request to read: what was let through, or the answer to it. */
 export async function admitRead(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   place: Place,
 ): Promise<AdmittedRead | Response> {
   const method = message.method as ReadMethod
   const read = isReadMethod(method) ? readOf(method, place.params) : { problem: `${method} reads nothing` }
-  const { admission, planned } = await decided(passage, message, place, read)
+  const { admission, planned } = await decided(context, message, place, read)
   const say = (result: CallToolResult, headers: Readonly<Record<string, string>> = {}) =>
     refusalResponse({ ...refusalOf(message, read, result), headers: { ...headers } }, message.id)
 
@@ -76,7 +76,7 @@ export async function admitRead(
       return notAdmitted({ kind: 'unavailable' }, message)
     case 'ready': {
       const { admitted } = admission
-      if (admitted.drain) afterAnswer(passage, (principal) => principal.drain())
+      if (admitted.drain) afterAnswer(context, (principal) => principal.drain())
       const { config: upstream, ofTenant, isContinued } = planned
       return { read: read as Read, upstream, admitted, ofTenant, isContinued }
     }
@@ -104,9 +104,9 @@ function notAdmitted(admission: Admission, message: RequestMessage): Promise<Res
 }
 
 /** Decides it. Where a prompt is in no list that is known, its server is asked for a fresh one first. */
-async function decided(passage: Passage, message: RequestMessage, place: Place, read: Parsed) {
+async function decided(context: RequestContext, message: RequestMessage, place: Place, read: Parsed) {
   const ask = (fresh: FreshPrompts) =>
-    askPlanned(passage, (config) => planRead({ passage, message, place, read, config, fresh }))
+    askPlanned(context, (config) => planRead({ context, message, place, read, config, fresh }))
   const first = await ask(null)
   const { admission, planned, config } = first
   if (planned?.kind !== 'unlisted' || config === null) return first
@@ -118,7 +118,7 @@ async function decided(passage: Passage, message: RequestMessage, place: Place, 
   }
   const { admitted } = admission
   const client = clientOf(message, admitted)
-  const asker = { passage: admittedIn(passage, admitted), message, config, client, admitted }
+  const asker = { context: admittedIn(context, admitted), message, config, client, admitted }
   return ask(await listPromptsAfresh(asker, { upstream: planned.config, name: (read as Read).own }))
 }
 
@@ -127,42 +127,42 @@ function clientOf(message: RequestMessage, admitted: Admitted): Client {
 }
 
 async function perform(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   { rewriting }: Place,
   { read, upstream, admitted, ofTenant, isContinued }: AdmittedRead,
 ): Promise<Response> {
   const startedAtMs = Date.now()
   const delivery: Delivery = {
-    acceptsEvents: () => acceptsEvents(passage.http),
-    gone: passage.http.signal,
+    acceptsEvents: () => acceptsEvents(context.http),
+    gone: context.http.signal,
     failure: (problem) => rpcFailure(message.id, upstream.name, problem),
-    onEnd: (ending) => settle(passage, admitted, ofTenant, ending, startedAtMs),
+    onEnd: (ending) => settle(context, admitted, ofTenant, ending, startedAtMs),
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
-  const link = await linkFor(passage, admitted.tenant, upstream)
+  const link = await linkFor(context, admitted.tenant, upstream)
   if ('failure' in link) return refused(link, delivery)
   const params = forwardedParams(read, message.body.params ?? {})
   const request = { jsonrpc: '2.0', id: message.id, method: message.method, params } as const
   const client = clientOf(message, admitted)
-  const talk = { passage: admittedIn(passage, admitted), client, link, known: admitted.upstream }
+  const talk = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
   if (isContinued) return continueExchange(talk, request, delivery)
-  return deliver(talk, request, remembering(talk.passage, upstream, request, delivery))
+  return deliver(talk, request, remembering(talk.context, upstream, request, delivery))
 }
 
 function settle(
-  passage: Passage,
+  context: RequestContext,
   { charged }: Admitted,
   ofTenant: TenantCharge,
   ending: Ending,
   startedAtMs: number,
 ): void {
-  settleLater(passage, settledFrom(ending, startedAtMs))
+  settleLater(context, settledFrom(ending, startedAtMs))
   if (ending.kind !== 'failed' || !isRefunded(ending.problem)) return
   const { status } = ending.problem
-  if (charged) afterAnswer(passage, (principal) => principal.refund(passage.requestId, status !== null))
-  passage.execution.waitUntil(ofTenant.abandon())
+  if (charged) afterAnswer(context, (principal) => principal.refund(context.requestId, status !== null))
+  context.execution.waitUntil(ofTenant.abandon())
 }
 
 /** What the policy has not looked at must not mean anything to the server. */

@@ -4,8 +4,8 @@ import { talkAt } from '../bridge/conversation.ts'
 import { remembering } from '../bridge/wishes.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import { refuse } from '../request/answer.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { callUpstream } from './call.ts'
 import { deliver } from './deliver.ts'
 import { tellElsewhere } from './elsewhere.ts'
@@ -25,34 +25,38 @@ const passed: ReadonlySet<string> = new Set(['ping', 'logging/setLevel'])
 
 /** Answers one message to `server`. */
 export async function dispatchSingle(
-  passage: Passage,
+  context: RequestContext,
   server: string,
   message: Exclude<Message, { kind: 'batch' }>,
   id: RequestId | null,
 ): Promise<Response> {
   switch (message.kind) {
     case 'refused':
-      return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
+      return refuse(context, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response': {
-      const { about, message: told } = addressed(passage, message)
+      const { about, message: told } = addressed(context, message)
       const params = told.kind === 'notification' ? told.body.params : undefined
-      const reached = await reach(passage, server, told.era, params, null, about)
+      const reached = await reach(context, server, told.era, params, null, about)
       if (!reached.ok) return reached.response
       if (about.asker !== undefined) return tell(reached.at, told, about.asker)
-      const taken = message.kind === 'notification' ? takenBackBy(passage, message) : null
+      const taken = message.kind === 'notification' ? takenBackBy(context, message) : null
       if (taken === null || message.kind === 'response') return tell(reached.at, message)
-      if (taken.length === 0) tellElsewhere(passage, message.body.params)
+      if (taken.length === 0) tellElsewhere(context, message.body.params)
       const own = taken.filter((request) => request.server === server)
       await Promise.all(own.map((request) => takeBack(reached.at, request, message)))
       return new Response(null, { status: 202 })
     }
     case 'request':
-      return dispatchRequest(passage, server, message)
+      return dispatchRequest(context, server, message)
   }
 }
 
-async function dispatchRequest(passage: Passage, server: string, message: RequestMessage): Promise<Response> {
+async function dispatchRequest(
+  context: RequestContext,
+  server: string,
+  message: RequestMessage,
+): Promise<Response> {
   const { method, era } = message
   if (method === 'tools/call') {
     const find = (config: CompiledConfig) => {
@@ -60,14 +64,14 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
       const { name } = message.body.params as { name: string }
       return upstream === undefined ? null : { upstream, tool: name }
     }
-    return callUpstream(passage, message, find, null)
+    return callUpstream(context, message, find, null)
   }
   if (readsIn(era, method)) {
     const params: Readonly<Record<string, unknown>> = message.body.params ?? {}
-    return readUpstream(passage, message, { server, params, rewriting: null, unreachable })
+    return readUpstream(context, message, { server, params, rewriting: null, unreachable })
   }
-  if (method === 'initialize' && era === 'session') return initializeUpstream(passage, server, message)
-  const reached = await reach(passage, server, era, message.body.params, message.id)
+  if (method === 'initialize' && era === 'session') return initializeUpstream(context, server, message)
+  const reached = await reach(context, server, era, message.body.params, message.id)
   if (!reached.ok) return reached.response
   const { at } = reached
   if (method === 'tools/list') return listTools(at, message)
@@ -75,8 +79,8 @@ async function dispatchRequest(passage: Passage, server: string, message: Reques
   if (listed !== null) return listReadable(at, message, listed)
   if (method === 'server/discover' && era === 'stateless') return discoverUpstream(at, message)
   if (method === 'subscriptions/listen' && era === 'stateless')
-    return listen(at, await withAllowedResources(passage, message, server))
+    return listen(at, await withAllowedResources(context, message, server))
   if (!passed.has(method)) return unknownMethod(message)
   const request = outgoing(message)
-  return deliver(talkAt(at), request, remembering(at.passage, at.upstream, request, deliveryOf(at, message)))
+  return deliver(talkAt(at), request, remembering(at.context, at.upstream, request, deliveryOf(at, message)))
 }

@@ -19,10 +19,10 @@ import { type FeedMessage, LOGIN_CHANGED } from '../contract/feed-messages.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { answer } from '../request/answer.ts'
+import type { RequestContext } from '../request/context.ts'
 import { closeQuietly, openFeed } from '../request/feed.ts'
 import { sessionEvent } from '../request/feed-events.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { splitMarked } from '../upstream/event-marks.ts'
 import { declaredOf } from '../upstream/health.ts'
 import { send } from '../upstream/http.ts'
@@ -42,22 +42,22 @@ import { outgoing, reach } from './reached.ts'
 const KEEP_ALIVE_MS = 15_000
 
 /** GET in the session era: what the server says without being asked. */
-export async function openSingleStream(passage: Passage, server: string): Promise<Response> {
-  const last = passage.http.headers.get('last-event-id') ?? undefined
+export async function openSingleStream(context: RequestContext, server: string): Promise<Response> {
+  const last = context.http.headers.get('last-event-id') ?? undefined
   const asker = last === undefined ? null : (splitMarked(last)?.asker ?? null)
   /** The session that the client was hearing of when it left, while that is live; else the one of its login. */
   const reachOwn = async () => {
-    const named = asker === null ? null : await reach(passage, server, 'session', undefined, null, { asker })
+    const named = asker === null ? null : await reach(context, server, 'session', undefined, null, { asker })
     const isLive = named?.ok === true && named.at.admitted.upstream !== null
-    return isLive ? named : reach(passage, server, 'session', undefined)
+    return isLive ? named : reach(context, server, 'session', undefined)
   }
   const reached = await reachOwn()
   if (!reached.ok) return reached.response
   const { at } = reached
-  const { admission, feed } = await openFeed(passage)
+  const { admission, feed } = await openFeed(context)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    endWithServer(feed, at, passage)
+    endWithServer(feed, at, context)
     const open = async (reached: Reached, lastEventId?: string) => {
       let key = keyOf(reached)
       const onRenewed = (upstream: UpstreamSession) => {
@@ -77,13 +77,13 @@ export async function openSingleStream(passage: Passage, server: string): Promis
     const { key, opened } = await open(at, last)
     const source = isSource(opened) ? opened : null
     const following = { key, opened, isNews, renew }
-    return streamOf(feed, source, passage.http.signal, (said) => sessionEvent(said), following)
+    return streamOf(feed, source, context.http.signal, (said) => sessionEvent(said), following)
   })
 }
 
 /** Names the session with the server that a stream is of; null: there is none. One without an id is told by the login. */
-function keyOf({ admitted: { upstream }, passage }: Reached): string | null {
-  return upstream === null ? null : (upstream.id ?? `login:${passage.login}`)
+function keyOf({ admitted: { upstream }, context }: Reached): string | null {
+  return upstream === null ? null : (upstream.id ?? `login:${context.login}`)
 }
 
 /** How a stream goes over to another session with its server, as that is renewed or the client's login is another. */
@@ -102,10 +102,10 @@ interface Following {
 }
 
 /** Closes the feed, and with it the stream, once the grant reaches the server no longer, or another one in its place. */
-function endWithServer(feed: WebSocket, { upstream, client }: Reached, passage: Passage): void {
+function endWithServer(feed: WebSocket, { upstream, client }: Reached, context: RequestContext): void {
   feed.addEventListener('message', ({ data }) => {
     if ((data as FeedMessage) !== 'tools_changed') return
-    void reach(passage, upstream.name, client.era, undefined).then(
+    void reach(context, upstream.name, client.era, undefined).then(
       (again) => {
         if (!again.ok || !isSameServer(again.at.upstream, upstream)) closeQuietly(feed)
       },
@@ -129,14 +129,14 @@ export type Subscription =
 
 /** `subscriptions/listen` in the stateless era. */
 export async function listen(at: Reached, message: RequestMessage): Promise<Response> {
-  const { passage } = at
-  const { admission, feed } = await openFeed(passage)
+  const { context } = at
+  const { admission, feed } = await openFeed(context)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    endWithServer(feed, at, passage)
+    endWithServer(feed, at, context)
     const subscription = await subscribe(at, message, false)
     if (subscription.kind === 'open')
-      return streamOf(feed, subscription.source, passage.http.signal, subscriberEvent(message))
+      return streamOf(feed, subscription.source, context.http.signal, subscriberEvent(message))
     closeQuietly(feed)
     return Response.json(subscription.message, { status: subscription.status })
   })
@@ -154,7 +154,7 @@ export async function subscribe(
   message: RequestMessage,
   isOneOfMany: boolean,
 ): Promise<Subscription> {
-  const { passage, link } = at
+  const { context, link } = at
   const refused = (problem: UpstreamProblem): Extract<Subscription, { kind: 'refused' }> => ({
     kind: 'refused',
     message: rpcFailure(message.id, at.upstream.name, problem),
@@ -178,10 +178,10 @@ export async function subscribe(
   }
   const sent = await send(link, {
     method: 'POST',
-    headers: requestHeaders({ client: passage.http.headers, stateless: { method: message.method } }),
+    headers: requestHeaders({ client: context.http.headers, stateless: { method: message.method } }),
     body: JSON.stringify({ ...request, id: pair.sent, params: { ...params, notifications: wishes } }),
     isEndless: true,
-    signal: at.signal ?? passage.http.signal,
+    signal: at.signal ?? context.http.signal,
   })
   if (!sent.ok) return refused(sent.problem)
   const source = sourceFrom(sent)

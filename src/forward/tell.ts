@@ -10,8 +10,8 @@ import { type RunningRequest, runningAs } from '../bridge/running.ts'
 import type { AskedUpstream } from '../contract/principal.ts'
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
 import { sessionAmong } from '../eras/mark.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { Message } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { aboutQuestion } from '../upstream/asker.ts'
 import { notify } from '../upstream/notify.ts'
 import { describe } from '../upstream/problem.ts'
@@ -26,7 +26,7 @@ const accepted = () => new Response(null, { status: 202 })
  * asked what it is about, or, as it is about the client itself, for those of all logins. The message is then in the server's words.
  */
 export function addressed<M extends Told>(
-  { handle }: Passage,
+  { handle }: RequestContext,
   message: M,
 ): { readonly about: Omit<AskedUpstream, 'server' | 'owner'>; readonly message: M } {
   if (message.era !== 'session') return { about: {}, message }
@@ -94,9 +94,9 @@ function isDeclared({ client }: Reached, { body }: Notification): boolean {
 }
 
 async function say(at: Reached, session: SessionNames, body: object): Promise<UpstreamProblem | null> {
-  const { link, passage } = at
+  const { link, context } = at
   const onForgotten = () => forget(talkAt(at), session.id)
-  const problem = await notify(link, session, body, passage.http.headers, onForgotten)
+  const problem = await notify(link, session, body, context.http.headers, onForgotten)
   if (problem !== null) {
     log('warn', 'upstream.message_lost', {
       tenant: link.tenant,
@@ -111,11 +111,14 @@ async function say(at: Reached, session: SessionNames, body: object): Promise<Up
  * The request that a notification takes back, at each server that it was brought to; null for a notification of another
  * kind. A client may take back what has been answered, or what never was: that is nobody's business.
  */
-export function takenBackBy(passage: Passage, { era, body }: Notification): readonly RunningRequest[] | null {
+export function takenBackBy(
+  context: RequestContext,
+  { era, body }: Notification,
+): readonly RunningRequest[] | null {
   if (body.method !== CANCELLED) return null
   const { requestId: id } = (body.params ?? {}) as { requestId?: unknown }
   // A client of the stateless era cancels by hanging up.
-  return isRpcId(id) && era === 'session' ? runningAs(passage, id) : []
+  return isRpcId(id) && era === 'session' ? runningAs(context, id) : []
 }
 
 /** Tells the server of a request that it is taken back, by the name that the request has there. */

@@ -1,8 +1,8 @@
 /** Requests that would not arrive at an upstream as their client meant them. */
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { lastKnownTools } from '../bridge/last-known.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { paramHeaderProblem } from '../upstream/headers.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 
@@ -12,7 +12,7 @@ import type { UpstreamLink } from '../upstream/link.ts'
  * for the server to say; only a call that has some is looked at.
  */
 export async function paramHeaderRefusal(
-  { http, env, claim }: Passage,
+  { http, env, claim }: RequestContext,
   { era }: RequestMessage,
   config: UpstreamLink['config'],
   tool: string,

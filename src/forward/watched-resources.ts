@@ -4,9 +4,9 @@
  */
 import { isObject } from '../base/json.ts'
 import { splitUri } from '../names/tools.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { settleLater } from '../request/outcomes.ts'
-import type { Passage } from '../request/passage.ts'
 import { admitRead } from './read.ts'
 
 /** More are not watched in one subscription: each is a question to the principal. */
@@ -14,7 +14,7 @@ const MOST = 256
 
 /** The request with the resources that may be watched. `server`: the one that the URL is of, or null for all. */
 export async function withAllowedResources(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   server: string | null,
 ): Promise<RequestMessage> {
@@ -24,7 +24,7 @@ export async function withAllowedResources(
   const { resourceSubscriptions: asked, ...others } = notifications
   const uris = Array.isArray(asked) ? asked.filter((uri): uri is string => typeof uri === 'string') : []
   const unique = [...new Set(uris)].slice(0, MOST)
-  const allowed = await Promise.all(unique.map((uri) => mayWatch(passage, message, server, uri)))
+  const allowed = await Promise.all(unique.map((uri) => mayWatch(context, message, server, uri)))
   const watched = unique.filter((_, i) => allowed[i])
   const own = watched.length === 0 ? others : { ...others, resourceSubscriptions: watched }
   return {
@@ -34,14 +34,14 @@ export async function withAllowedResources(
 }
 
 async function mayWatch(
-  passage: Passage,
+  context: RequestContext,
   message: RequestMessage,
   only: string | null,
   exposed: string,
 ): Promise<boolean> {
   const named = only === null ? splitUri(exposed) : { server: only, uri: exposed }
   if (named === null) return false
-  const own = { ...passage, requestId: crypto.randomUUID() }
+  const own = { ...context, requestId: crypto.randomUUID() }
   const { _meta } = message.body.params ?? {}
   const params = { uri: named.uri, _meta }
   const asked = {

@@ -7,8 +7,8 @@ import { codes, type Refusal, type RequestId } from '../base/jsonrpc.ts'
 import { ask } from '../request/admission.ts'
 import { answer, refuse } from '../request/answer.ts'
 import { readWritten } from '../request/as-written.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { Message } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { isCall } from '../request/read-message.ts'
 import { isEventStream } from '../upstream/http.ts'
 import { EventWatch } from '../upstream/watch.ts'
@@ -20,18 +20,18 @@ export const MOST_MESSAGES = 50
 export const MOST_ANSWERS_CHARS = 8 * 1024 * 1024
 
 export async function runBatch(
-  passage: Passage,
+  context: RequestContext,
   { bodies, written }: Extract<Message, { kind: 'batch' }>,
-  dispatch: (part: Passage, message: Message, id: RequestId | null) => Promise<Response>,
+  dispatch: (part: RequestContext, message: Message, id: RequestId | null) => Promise<Response>,
 ): Promise<Response> {
   const rule = isCall(bodies) ? '(batch)' : null
-  if (bodies.length > MOST_MESSAGES) return refuse(passage, tooLong(), null, rule)
-  const admission = await ask(passage, { kind: 'check' })
+  if (bodies.length > MOST_MESSAGES) return refuse(context, tooLong(), null, rule)
+  const admission = await ask(context, { kind: 'check' })
   // Asked again as what it is, so that it is on record; the principal says the same.
   const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
-  if (isShut && rule !== null) return refuse(passage, openedMeanwhile(), null, rule)
+  if (isShut && rule !== null) return refuse(context, openedMeanwhile(), null, rule)
   return answer(admission, null, async ({ protocolVersion }) => {
-    if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(passage, notInRevision(), null, rule)
+    if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(context, notInRevision(), null, rule)
     const answers: unknown[] = []
     const room = { left: MOST_ANSWERS_CHARS }
     for (const [index, body] of bodies.entries()) {
@@ -41,7 +41,7 @@ export async function runBatch(
       const isInitialize = message.kind === 'request' && message.method === 'initialize'
       const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
       // Rows of a batch are found by the id of its answer, with the place of their message.
-      const part = { ...passage, lost, requestId: `${passage.requestId}.${index}` }
+      const part = { ...context, lost, requestId: `${context.requestId}.${index}` }
       const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
       // Notifications and answers are answered by nothing, whatever became of them (JSON-RPC 2.0, 4.1 and 6).
       if (message.kind !== 'notification' && message.kind !== 'response')

@@ -13,8 +13,8 @@ import { listenToAll } from '../forward/merged-streams.ts'
 import { dispatchSingle } from '../forward/single.ts'
 import { afterAnswer, ask, askPlanned } from '../request/admission.ts'
 import { answer, refuse } from '../request/answer.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
-import type { Passage } from '../request/passage.ts'
 import { type Supplies, serveRequest } from '../request/serve.ts'
 import { handleIn } from '../request/session-handle.ts'
 import { openSubscription } from '../request/stream.ts'
@@ -31,54 +31,54 @@ export interface Endpoint {
 
 /** Answers one message; also each message of a batch. */
 export async function dispatch(
-  given: Passage,
+  given: RequestContext,
   endpoint: Endpoint,
   message: Message,
   id: RequestId | null,
 ): Promise<Response> {
-  const passage: Passage = { ...given, handle: handleIn(message) }
+  const context: RequestContext = { ...given, handle: handleIn(message) }
   if (message.kind === 'batch')
-    return runBatch(passage, message, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
-  const unfit = inexactRefusal(passage, message)
+    return runBatch(context, message, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
+  const unfit = inexactRefusal(context, message)
   // An answer's id is the server's, so an error under it would be taken for one to a request of the client's own.
-  if (unfit !== null) return refuse(passage, unfit, message.kind === 'request' ? id : null)
-  if (isUpstream(endpoint, passage.env)) return dispatchSingle(passage, endpoint.server, message, id)
+  if (unfit !== null) return refuse(context, unfit, message.kind === 'request' ? id : null)
+  if (isUpstream(endpoint, context.env)) return dispatchSingle(context, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
-      return refuse(passage, message.refusal, id, message.isCall ? '(request)' : null)
+      return refuse(context, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response':
-      if (endpoint.server === null) return tellUpstreams(passage, message)
-      return answer(await ask(passage, { kind: 'check' }), null, () => new Response(null, { status: 202 }))
+      if (endpoint.server === null) return tellUpstreams(context, message)
+      return answer(await ask(context, { kind: 'check' }), null, () => new Response(null, { status: 202 }))
     case 'request':
-      return dispatchRequest(passage, endpoint, message)
+      return dispatchRequest(context, endpoint, message)
   }
 }
 
 async function dispatchRequest(
-  passage: Passage,
+  context: RequestContext,
   endpoint: Endpoint,
   message: RequestMessage,
 ): Promise<Response> {
   const isAll = endpoint.server === null
-  const forwarded = isAll ? requestToUpstreams(passage, message) : null
+  const forwarded = isAll ? requestToUpstreams(context, message) : null
   if (forwarded !== null) return forwarded
-  const serve = (supplies: Supplies = {}) => serveRequest(message, passage.http, supplies)
+  const serve = (supplies: Supplies = {}) => serveRequest(message, context.http, supplies)
   switch (message.method) {
     case 'initialize':
       return message.era === 'session'
-        ? initialize(passage, endpoint, message, serve)
-        : check(passage, message, serve)
+        ? initialize(context, endpoint, message, serve)
+        : check(context, message, serve)
     case 'server/discover':
-      return introduce(passage, endpoint, message, serve)
+      return introduce(context, endpoint, message, serve)
     case 'tools/list': {
-      const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'list' } as const }))
+      const { admission, config } = await askPlanned(context, () => ({ intent: { kind: 'list' } as const }))
       return answer(admission, message.id, () =>
-        serve({ list: () => listTools(config, endpoint, passage.env) }),
+        serve({ list: () => listTools(config, endpoint, context.env) }),
       )
     }
     case 'tools/call': {
-      const outcome = await runCall(passage, message, (config) => reachOf(config, endpoint, passage.env))
+      const outcome = await runCall(context, message, (config) => reachOf(config, endpoint, context.env))
       if (outcome.kind === 'not_admitted') return answer(outcome.admission, message.id, undecided)
       if (outcome.kind === 'unknown_tool') {
         return refusalResponse(
@@ -86,18 +86,18 @@ async function dispatchRequest(
           message.id,
         )
       }
-      if (outcome.drain) drainLater(passage)
+      if (outcome.drain) drainLater(context)
       if (outcome.kind === 'response') return outcome.response
       return withHeaders(await serve({ call: () => outcome.result }), outcome.headers)
     }
     case 'subscriptions/listen':
-      if (message.era === 'session') return check(passage, message, serve)
-      if (isLiteral(message.id)) return refuse(passage, unnamable(), message.id)
-      return isAll ? subscribe(passage, message) : openSubscription(passage, message)
+      if (message.era === 'session') return check(context, message, serve)
+      if (isLiteral(message.id)) return refuse(context, unnamable(), message.id)
+      return isAll ? subscribe(context, message) : openSubscription(context, message)
     case 'resources/read':
-      return message.era === 'session' ? resourceNotFound(passage, message) : check(passage, message, serve)
+      return message.era === 'session' ? resourceNotFound(context, message) : check(context, message, serve)
     default:
-      return check(passage, message, serve)
+      return check(context, message, serve)
   }
 }
 
@@ -108,42 +108,42 @@ function unnamable(): Refusal {
   return { status: 400, code: codes.invalidRequest, message }
 }
 
-async function check(passage: Passage, message: RequestMessage, serve: () => Promise<Response>) {
-  return answer(await ask(passage, { kind: 'check' }), message.id, serve)
+async function check(context: RequestContext, message: RequestMessage, serve: () => Promise<Response>) {
+  return answer(await ask(context, { kind: 'check' }), message.id, serve)
 }
 
 /** There are no resources yet. The session era has a code of its own for that (MCP 2025-11-25, resources). */
-async function resourceNotFound(passage: Passage, message: RequestMessage): Promise<Response> {
+async function resourceNotFound(context: RequestContext, message: RequestMessage): Promise<Response> {
   const { uri } = (message.body.params ?? {}) as { uri?: unknown }
   const refusal =
     typeof uri === 'string'
       ? { status: 200, code: codes.resourceNotFound, message: 'Resource not found', data: { uri } }
       : { status: 200, code: codes.invalidParams, message: 'params.uri: found nothing; allowed: string' }
-  return refuse(passage, refusal, message.id)
+  return refuse(context, refusal, message.id)
 }
 
 /** A subscription to everything: where no upstream has a part in it, the protocol package serves it. */
-async function subscribe(passage: Passage, message: RequestMessage): Promise<Response> {
-  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
+async function subscribe(context: RequestContext, message: RequestMessage): Promise<Response> {
+  const { admission, config } = await askPlanned(context, () => ({ intent: { kind: 'check' } as const }))
   const hasUpstreams = config !== null && config.upstreams.size > 0
   return answer(admission, message.id, () =>
-    hasUpstreams ? listenToAll(passage, message) : openSubscription(passage, message),
+    hasUpstreams ? listenToAll(context, message) : openSubscription(context, message),
   )
 }
 
 /** What the gateway says of itself in the stateless era. */
 async function introduce(
-  passage: Passage,
+  context: RequestContext,
   endpoint: Endpoint,
   message: RequestMessage,
   serve: (supplies: Supplies) => Promise<Response>,
 ): Promise<Response> {
-  const { admission, config } = await askPlanned(passage, () => ({ intent: { kind: 'check' } as const }))
-  return answer(admission, message.id, () => serve(introduction(config, endpoint, passage.env)))
+  const { admission, config } = await askPlanned(context, () => ({ intent: { kind: 'check' } as const }))
+  return answer(admission, message.id, () => serve(introduction(config, endpoint, context.env)))
 }
 
 async function initialize(
-  passage: Passage,
+  context: RequestContext,
   endpoint: Endpoint,
   message: RequestMessage,
   serve: (supplies: Supplies) => Promise<Response>,
@@ -153,12 +153,12 @@ async function initialize(
   const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
   const client = clientOf(params)
   if (client === null)
-    return answer(await ask(passage, { kind: 'check' }), null, () => tooMuchClient(message))
-  const { admission, config } = await askPlanned(passage, () => ({
+    return answer(await ask(context, { kind: 'check' }), null, () => tooMuchClient(message))
+  const { admission, config } = await askPlanned(context, () => ({
     intent: { kind: 'open', protocolVersion, client } as const,
   }))
   return answer(admission, message.id, async ({ outcome }) => {
-    const response = await serve(introduction(config, endpoint, passage.env))
+    const response = await serve(introduction(config, endpoint, context.env))
     return outcome.kind === 'opened'
       ? withHeaders(response, { 'mcp-session-id': outcome.transport })
       : response
@@ -181,8 +181,8 @@ function withHeaders(response: Response, more: Readonly<Record<string, string>>)
 }
 
 /** After the answer: streams of ended transports are closed, and Legiti is told. The alarm does it if this dies. */
-export function drainLater(passage: Passage): void {
-  afterAnswer(passage, (principal) => principal.drain())
+export function drainLater(context: RequestContext): void {
+  afterAnswer(context, (principal) => principal.drain())
 }
 
 function undecided(): Response {

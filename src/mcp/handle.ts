@@ -11,13 +11,13 @@ import { ask } from '../request/admission.ts'
 import { answer, missingSession, refuse } from '../request/answer.ts'
 import { nothingLost, readWritten } from '../request/as-written.ts'
 import { readBody } from '../request/body.ts'
+import type { RequestContext } from '../request/context.ts'
 import { countFailure, slowDown } from '../request/failures.ts'
 import { guard } from '../request/guard.ts'
 import { readClaim, unauthorized } from '../request/identity.ts'
 import { known } from '../request/known.ts'
 import type { MessageHeaders } from '../request/message.ts'
 import { clientIn } from '../request/message-client.ts'
-import type { Passage } from '../request/passage.ts'
 import { eraOfHeaders, isCall } from '../request/read-message.ts'
 import { callHandleIn } from '../request/session-handle.ts'
 import { openStream } from '../request/stream.ts'
@@ -46,58 +46,58 @@ export async function handle(
   const isStateless = eraOfHeaders(headers) === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
   const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
-  const passage: Passage = { http, env, execution, claim, requestId, transport, ...nothing }
+  const context: RequestContext = { http, env, execution, claim, requestId, transport, ...nothing }
 
   switch (http.method) {
     case 'POST':
-      return post(passage, endpoint, headers)
+      return post(context, endpoint, headers)
     case 'GET':
-      return isStateless ? refuse(passage, methodNotAllowed('POST')) : get(passage, endpoint, headers)
+      return isStateless ? refuse(context, methodNotAllowed('POST')) : get(context, endpoint, headers)
     case 'DELETE':
-      return isStateless ? refuse(passage, methodNotAllowed('POST')) : remove(passage, headers)
+      return isStateless ? refuse(context, methodNotAllowed('POST')) : remove(context, headers)
     default:
-      return refuse(passage, methodNotAllowed('GET, POST, DELETE'))
+      return refuse(context, methodNotAllowed('GET, POST, DELETE'))
   }
 }
 
-async function post(given: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
+async function post(given: RequestContext, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
   const body = await readBody(given.http, given.env)
   if (!body.ok) return refuse(given, body.refusal)
   const { message, id, lost } = readWritten(body.value, body.written, headers)
-  const passage = { ...given, lost }
+  const context = { ...given, lost }
   if (message.era === 'stateless')
-    return dispatch({ ...passage, transport: null, client: clientIn(body.value) }, endpoint, message, id)
+    return dispatch({ ...context, transport: null, client: clientIn(body.value) }, endpoint, message, id)
   if (message.kind === 'refused')
     return refuse(
-      { ...passage, handle: message.handle },
+      { ...context, handle: message.handle },
       message.refusal,
       id,
       message.isCall ? '(request)' : null,
     )
   const isInitialize = message.kind === 'request' && message.method === 'initialize'
-  if (isInitialize) return dispatch({ ...passage, transport: null }, endpoint, message, id)
+  if (isInitialize) return dispatch({ ...context, transport: null }, endpoint, message, id)
   // Never 404: clients take that for an old kind of server (MCP 2025-03-26, backwards compatibility).
-  if (passage.transport === null) {
-    const named = { ...passage, handle: callHandleIn(body.value) }
+  if (context.transport === null) {
+    const named = { ...context, handle: callHandleIn(body.value) }
     return refuse(named, missingSession(), id, isCall(body.value) ? '(session required)' : null)
   }
-  return dispatch(passage, endpoint, message, id)
+  return dispatch(context, endpoint, message, id)
 }
 
-async function get(passage: Passage, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
-  const refusal = versionRefusal(headers) ?? acceptRefusal(passage.http)
-  if (refusal !== null) return refuse(passage, refusal)
-  if (passage.transport === null) return refuse(passage, missingSession())
-  if (isUpstream(endpoint, passage.env)) return openSingleStream(passage, endpoint.server)
-  return endpoint.server === null ? openMergedStream(passage) : openStream(passage)
+async function get(context: RequestContext, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
+  const refusal = versionRefusal(headers) ?? acceptRefusal(context.http)
+  if (refusal !== null) return refuse(context, refusal)
+  if (context.transport === null) return refuse(context, missingSession())
+  if (isUpstream(endpoint, context.env)) return openSingleStream(context, endpoint.server)
+  return endpoint.server === null ? openMergedStream(context) : openStream(context)
 }
 
-async function remove(passage: Passage, headers: MessageHeaders): Promise<Response> {
+async function remove(context: RequestContext, headers: MessageHeaders): Promise<Response> {
   const refusal = versionRefusal(headers)
-  if (refusal !== null) return refuse(passage, refusal)
-  if (passage.transport === null) return refuse(passage, missingSession())
-  return answer(await ask(passage, { kind: 'close' }), null, ({ drain }) => {
-    if (drain) drainLater(passage)
+  if (refusal !== null) return refuse(context, refusal)
+  if (context.transport === null) return refuse(context, missingSession())
+  return answer(await ask(context, { kind: 'close' }), null, ({ drain }) => {
+    if (drain) drainLater(context)
     return new Response(null, { status: 200 })
   })
 }

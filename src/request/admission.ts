@@ -13,16 +13,16 @@ import {
   type Intent,
   isOnRecord,
 } from '../contract/principal.ts'
+import { principalOf, type RequestContext } from './context.ts'
 import { countFailure } from './failures.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
-import { type Passage, principalOf } from './passage.ts'
 import { DEAD_HANDLE } from './session-handle.ts'
 
-/** The passage of a request that has been admitted, in the login that it belongs to. */
-export function admittedIn(passage: Passage, { session, label }: Admitted): Passage {
+/** The context of a request that has been admitted, in the login that it belongs to. */
+export function admittedIn(context: RequestContext, { session, label }: Admitted): RequestContext {
   const caller = { account: session?.account ?? null, label }
-  return { ...passage, login: session?.id ?? null, caller }
+  return { ...context, login: session?.id ?? null, caller }
 }
 
 /** The principal's answer, or that it could not be asked: then nothing goes on. */
@@ -35,26 +35,26 @@ const MOST_ATTEMPTS = 4
 export type Question = Omit<AdmitRequest, 'settled'>
 
 export function question(
-  passage: Passage,
+  context: RequestContext,
   intent: Intent,
   configVersion: string | null,
   upstream: AdmitRequest['upstream'] = null,
 ): Question {
-  const { claim, requestId, transport, handle, client } = passage
+  const { claim, requestId, transport, handle, client } = context
   const { tenant, grant, credential } = claim
   const asked = { tenant, grant, credential, requestId, transport, handle, configVersion, upstream, intent }
   return client !== null && isOnRecord(intent) ? { ...asked, client } : asked
 }
 
 /** Asks for something that no configuration has a say in. */
-export async function ask(passage: Passage, intent: Intent): Promise<Admission> {
-  return put(passage, question(passage, intent, null))
+export async function ask(context: RequestContext, intent: Intent): Promise<Admission> {
+  return put(context, question(context, intent, null))
 }
 
 /** What was made of a configuration: the question to ask, and whatever the answer will need. */
 export interface Planned {
   readonly intent: Intent
-  /** The session that the call names, where only the configuration tells how it does; else what the passage says counts. */
+  /** The session that the call names, where only the configuration tells how it does; else what the context says counts. */
   readonly handle?: string | null
   /** The upstream whose session is wanted. */
   readonly upstream?: AdmitRequest['upstream']
@@ -64,38 +64,38 @@ export interface Planned {
 
 /** Asks for something that depends on the tenant's configuration: `plan` is made again while it turns out stale. */
 export async function askPlanned<P extends Planned>(
-  passage: Passage,
+  context: RequestContext,
   plan: (config: CompiledConfig) => P | Promise<P>,
 ): Promise<{ admission: Admission; planned: P | null; config: CompiledConfig | null }> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const config = known(passage.claim.key) ?? null
+    const config = known(context.claim.key) ?? null
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
-    const named = planned?.handle === undefined ? passage : { ...passage, handle: planned.handle }
-    const admission = await put(passage, question(named, intent, config?.version ?? null, planned?.upstream))
+    const named = planned?.handle === undefined ? context : { ...context, handle: planned.handle }
+    const admission = await put(context, question(named, intent, config?.version ?? null, planned?.upstream))
     // Where no answer came, the call may have been admitted: then what was taken stays taken.
     const isRefused = admission.kind !== 'admitted' && admission.kind !== 'unavailable'
     // Awaited, so that another attempt finds it given back.
     if (isRefused) await planned?.abandon?.()
     if (admission.kind === 'context') {
       const { account, label } = admission
-      rememberCaller(passage.claim.key, named, { account, label })
+      rememberCaller(context.claim.key, named, { account, label })
     } else if (admission.kind !== 'stale') return { admission, planned, config }
   }
   return { admission: { kind: 'unavailable' }, planned: null, config: null }
 }
 
 /** Puts a question, and sends along how earlier calls ended; what of that may not have arrived waits for the next. */
-async function put(passage: Passage, asked: Question): Promise<Admission> {
-  const settled = takeOutcomes(passage)
+async function put(context: RequestContext, asked: Question): Promise<Admission> {
+  const settled = takeOutcomes(context)
   try {
-    const answer = await learn(passage, await principalOf(passage).admit({ ...asked, settled }))
-    if (answer.kind === 'unauthorized') putBackOutcomes(passage, settled)
+    const answer = await learn(context, await principalOf(context).admit({ ...asked, settled }))
+    if (answer.kind === 'unauthorized') putBackOutcomes(context, settled)
     return answer
   } catch (error) {
-    putBackOutcomes(passage, settled)
+    putBackOutcomes(context, settled)
     log('error', 'principal.unavailable', {
-      request: passage.requestId,
+      request: context.requestId,
       error: errorName(error),
     })
     return { kind: 'unavailable' }
@@ -104,21 +104,21 @@ async function put(passage: Passage, asked: Question): Promise<Admission> {
 
 /** What the client does not wait for. Should it fail, nothing acknowledged is lost: the principal's alarm sees to it. */
 export function afterAnswer(
-  passage: Passage,
+  context: RequestContext,
   work: (principal: ReturnType<typeof principalOf>) => Promise<unknown>,
 ): void {
-  const done = work(principalOf(passage)).catch((error: unknown) => {
-    log('warn', 'principal.after_answer_failed', { request: passage.requestId, error: errorName(error) })
+  const done = work(principalOf(context)).catch((error: unknown) => {
+    log('warn', 'principal.after_answer_failed', { request: context.requestId, error: errorName(error) })
   })
-  passage.execution.waitUntil(done)
+  context.execution.waitUntil(done)
 }
 
 /** Takes from an answer what the isolate should know next time. */
-export async function learn<A extends AdmitAnswer>(passage: Passage, answer: A): Promise<A> {
-  if (answer.kind === 'stale') remember(passage.claim.key, JSON.parse(answer.config) as TenantConfig)
+export async function learn<A extends AdmitAnswer>(context: RequestContext, answer: A): Promise<A> {
+  if (answer.kind === 'stale') remember(context.claim.key, JSON.parse(answer.config) as TenantConfig)
   if (answer.kind === 'unauthorized') {
-    forget(passage.claim.key)
-    await countFailure(passage.http, passage.env, Date.now())
+    forget(context.claim.key)
+    await countFailure(context.http, context.env, Date.now())
   }
   return answer
 }

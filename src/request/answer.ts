@@ -2,8 +2,8 @@
 import { codes, type Refusal, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
 import type { Admitted, Intent } from '../contract/principal.ts'
 import { type Admission, ask, refusalOf } from './admission.ts'
+import type { RequestContext } from './context.ts'
 import { unauthorized } from './identity.ts'
-import type { Passage } from './passage.ts'
 import { unknownCall } from './unknown-call.ts'
 
 /** What the principal refused as HTTP, or else the answer that `whenAdmitted` makes. */
@@ -23,7 +23,7 @@ export async function answer(
  * @param rule where it is a call: what its audit row gives as the reason
  */
 export async function refuse(
-  passage: Passage,
+  context: RequestContext,
   refusal: Refusal,
   id: RequestId | null = null,
   rule: string | null = null,
@@ -32,7 +32,7 @@ export async function refuse(
     rule === null
       ? { kind: 'check' }
       : { kind: 'refuse', call: unknownCall, decision: 'refuse', rule, shadow: [], assumed: null }
-  const admission = await ask(passage, intent)
+  const admission = await ask(context, intent)
   // What it says is wrong in whatever session; its row is nobody's then.
   if (admission.kind === 'dead_handle' && rule !== null) return refusalResponse(refusal, id)
   return answer(admission, id, () => refusalResponse(refusal, id))

@@ -3,26 +3,28 @@ import { errorName, log } from '../base/log.ts'
 import { writeCredential } from '../contract/credential.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
 import { type Admission, learn, question } from './admission.ts'
-import { type Passage, principalOf } from './passage.ts'
+import { principalOf, type RequestContext } from './context.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
-export async function openFeed(passage: Passage): Promise<{ admission: Admission; feed: WebSocket | null }> {
-  const { credential, ...rest } = question(passage, { kind: 'check' }, null)
+export async function openFeed(
+  context: RequestContext,
+): Promise<{ admission: Admission; feed: WebSocket | null }> {
+  const { credential, ...rest } = question(context, { kind: 'check' }, null)
   const headers = {
     upgrade: 'websocket',
     // How earlier calls ended would not fit into a header.
     [FEED_HEADER]: JSON.stringify({ ...rest, settled: [], credential: writeCredential(credential) }),
   }
   try {
-    const response = await principalOf(passage).fetch('http://principal/feed', { headers })
+    const response = await principalOf(context).fetch('http://principal/feed', { headers })
     const feed = response.webSocket
     if (feed === null)
-      return { admission: await learn(passage, (await response.json()) as AdmitAnswer), feed: null }
+      return { admission: await learn(context, (await response.json()) as AdmitAnswer), feed: null }
     feed.accept()
     const admitted = JSON.parse(response.headers.get(ADMITTED_HEADER) ?? '') as Admitted
     return { admission: { kind: 'admitted', admitted }, feed }
   } catch (error) {
-    log('error', 'principal.unavailable', { request: passage.requestId, error: errorName(error) })
+    log('error', 'principal.unavailable', { request: context.requestId, error: errorName(error) })
     return { admission: { kind: 'unavailable' }, feed: null }
   }
 }

@@ -5,7 +5,7 @@
  */
 import { errorName, log } from '../base/log.ts'
 import type { Settled } from '../contract/principal.ts'
-import { type Passage, principalOf } from './passage.ts'
+import { principalOf, type RequestContext } from './context.ts'
 
 /** Outcomes that nobody else carries leave after so long. */
 const QUIET_MS = 500
@@ -24,13 +24,13 @@ const waiting = new Map<string, Settled[]>()
 const leaving = new Map<string, number>()
 const BELIEVED_MS = 4 * QUIET_MS
 
-function keyOf({ claim }: Pick<Passage, 'claim'>): string {
+function keyOf({ claim }: Pick<RequestContext, 'claim'>): string {
   return `${claim.tenant}/${claim.grant}`
 }
 
 /** Takes what waits for a principal, to be sent along, once it is worth it. */
-export function takeOutcomes(passage: Pick<Passage, 'claim'>): readonly Settled[] {
-  const key = keyOf(passage)
+export function takeOutcomes(context: Pick<RequestContext, 'claim'>): readonly Settled[] {
+  const key = keyOf(context)
   return (waiting.get(key)?.length ?? 0) < FEWEST_AT_ONCE ? [] : takeAll(key)
 }
 
@@ -43,33 +43,33 @@ function takeAll(key: string): readonly Settled[] {
 }
 
 /** Puts back what could not be sent. */
-export function putBackOutcomes(passage: Pick<Passage, 'claim'>, outcomes: readonly Settled[]): void {
+export function putBackOutcomes(context: Pick<RequestContext, 'claim'>, outcomes: readonly Settled[]): void {
   if (outcomes.length === 0) return
-  const key = keyOf(passage)
+  const key = keyOf(context)
   waiting.set(key, [...outcomes, ...(waiting.get(key) ?? [])].slice(0, MOST_WAITING))
 }
 
 /** Remembers how a call ended. */
-export function settleLater(passage: Passage, outcome: Omit<Settled, 'requestId'>): void {
-  const key = keyOf(passage)
-  const settled: Settled = { requestId: passage.requestId, ...outcome }
+export function settleLater(context: RequestContext, outcome: Omit<Settled, 'requestId'>): void {
+  const key = keyOf(context)
+  const settled: Settled = { requestId: context.requestId, ...outcome }
   const all = waiting.get(key)
   if (all === undefined) waiting.set(key, [settled])
   else if (all.length < MOST_WAITING) all.push(settled)
   const nowMs = Date.now()
   if (nowMs < (leaving.get(key) ?? 0)) return
   leaving.set(key, nowMs + BELIEVED_MS)
-  passage.execution.waitUntil(leaveAfterAWhile(passage, key))
+  context.execution.waitUntil(leaveAfterAWhile(context, key))
 }
 
-async function leaveAfterAWhile(passage: Passage, key: string): Promise<void> {
+async function leaveAfterAWhile(context: RequestContext, key: string): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
   leaving.delete(key)
   for (let outcomes = takeAll(key); outcomes.length > 0; outcomes = takeAll(key)) {
     try {
-      await principalOf(passage).settle(outcomes)
+      await principalOf(context).settle(outcomes)
     } catch (error) {
-      log('warn', 'principal.after_answer_failed', { request: passage.requestId, error: errorName(error) })
+      log('warn', 'principal.after_answer_failed', { request: context.requestId, error: errorName(error) })
       return
     }
   }

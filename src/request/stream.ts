@@ -5,10 +5,10 @@
 import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server'
 import type { FeedMessage } from '../contract/feed-messages.ts'
 import { answer } from './answer.ts'
+import type { RequestContext } from './context.ts'
 import { closeQuietly, openFeed } from './feed.ts'
 import { sessionEvent } from './feed-events.ts'
 import type { RequestMessage } from './message.ts'
-import type { Passage } from './passage.ts'
 import { serveRequest } from './serve.ts'
 
 /** A comment now and then keeps proxies from cutting the stream, and finds out whether the client is still there. */
@@ -21,20 +21,20 @@ const streamHeaders = {
 }
 
 /** GET in the session era: notifications that belong to no request. Ends when the session does. */
-export async function openStream(passage: Passage): Promise<Response> {
-  const { admission, feed } = await openFeed(passage)
+export async function openStream(context: RequestContext): Promise<Response> {
+  const { admission, feed } = await openFeed(context)
   return answer(admission, null, () => {
     if (feed === null) return new Response(null, { status: 503 })
-    return new Response(eventStream(feed, passage.http.signal), { headers: streamHeaders })
+    return new Response(eventStream(feed, context.http.signal), { headers: streamHeaders })
   })
 }
 
 /** `subscriptions/listen` in the stateless era. */
-export async function openSubscription(passage: Passage, message: RequestMessage): Promise<Response> {
-  const { admission, feed } = await openFeed(passage)
+export async function openSubscription(context: RequestContext, message: RequestMessage): Promise<Response> {
+  const { admission, feed } = await openFeed(context)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const response = await serveRequest(message, passage.http, { bus: feedBus(feed) })
+    const response = await serveRequest(message, context.http, { bus: feedBus(feed) })
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
     if (!isStream || response.body === null) {
       feed.close(1000)

@@ -3,17 +3,17 @@ import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, test } from 'vitest'
 import { watchResource } from '../../src/bridge/watched.ts'
-import type { Passage } from '../../src/request/passage.ts'
+import type { RequestContext } from '../../src/request/context.ts'
 import { makeGrant } from '../support/admin.ts'
 import { fresh } from '../support/gateway.ts'
 import { linkOf } from '../support/reception.ts'
 
 beforeEach(fresh)
 
-const passageOf = (transport: string, login: string | null) =>
-  ({ claim: { tenant: 'acme', grant: 'bot' }, transport, login }) as unknown as Passage
+const contextOf = (transport: string, login: string | null) =>
+  ({ claim: { tenant: 'acme', grant: 'bot' }, transport, login }) as unknown as RequestContext
 const watch = (transport: string, login: string | null, uri: string, isWatched = true) =>
-  watchResource(passageOf(transport, login), linkOf({ incarnation: 'i1' }), uri, isWatched)
+  watchResource(contextOf(transport, login), linkOf({ incarnation: 'i1' }), uri, isWatched)
 const watched = async () => {
   const ids = await listDurableObjectIds(env.EXCHANGE)
   const read = (id: DurableObjectId) =>

@@ -4,9 +4,9 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { AdmitAnswer, AdmitRequest, Settled } from '../../src/contract/principal.ts'
 import { ask } from '../../src/request/admission.ts'
+import type { RequestContext } from '../../src/request/context.ts'
 import { openFeed } from '../../src/request/feed.ts'
 import { settleLater } from '../../src/request/outcomes.ts'
-import type { Passage } from '../../src/request/passage.ts'
 import { shownByHash } from '../support/credential.ts'
 
 beforeEach(() => vi.useFakeTimers({ now: 0, toFake: ['Date', 'setTimeout', 'clearTimeout'] }))
@@ -33,7 +33,7 @@ function world(grant: string) {
     },
     settle: async (settled: readonly Settled[]) => void told.push(...settled),
   }
-  const passage = (requestId: string) =>
+  const context = (requestId: string) =>
     ({
       env: { ...env, AUTH_FAILURES: undefined, PRINCIPAL: { getByName: () => principal } },
       http: new Request('https://mcp.example.com/mcp'),
@@ -41,10 +41,10 @@ function world(grant: string) {
       requestId,
       transport: null,
       execution: { waitUntil: (work: Promise<unknown>) => void behind.push(work) },
-    }) as unknown as Passage
+    }) as unknown as RequestContext
   const ended = (requestId: string) =>
-    settleLater(passage(requestId), { outcome: 'result', upstreamStatus: 200, latencyMs: 1 })
-  return { behind, told, principal, passage, ended }
+    settleLater(context(requestId), { outcome: 'result', upstreamStatus: 200, latencyMs: 1 })
+  return { behind, told, principal, context, ended }
 }
 
 /** Enough of them that the next question takes them along. */
@@ -62,10 +62,10 @@ test('another request takes them there, once the first must have done it', () =>
 })
 
 test('the next question takes them along, once', async () => {
-  const { told, passage, ended } = world('next')
+  const { told, context, ended } = world('next')
   many.forEach(ended)
-  await ask(passage('a'), { kind: 'check' })
-  await ask(passage('b'), { kind: 'check' })
+  await ask(context('a'), { kind: 'check' })
+  await ask(context('b'), { kind: 'check' })
   expect(told.map(({ requestId }) => requestId)).toEqual(many)
 })
 
@@ -74,23 +74,23 @@ test.each<[string, AdmitAnswer | Error]>([
   ['is not from whom it says', { kind: 'unauthorized' }],
 ])('a question that %s loses none: the next takes them along, in their order', async (why, answer) => {
   vi.spyOn(console, 'error').mockImplementation(() => {})
-  const { told, principal, passage, ended } = world(`failing ${why}`)
+  const { told, principal, context, ended } = world(`failing ${why}`)
   many.forEach(ended)
   principal.answer = answer
-  await ask(passage('a'), { kind: 'check' })
+  await ask(context('a'), { kind: 'check' })
   expect(told).toEqual([])
   ended('later')
   principal.answer = { kind: 'dead_session' }
-  await ask(passage('b'), { kind: 'check' })
+  await ask(context('b'), { kind: 'check' })
   expect(told.map(({ requestId }) => requestId)).toEqual([...many, 'later'])
 })
 
 test('a feed takes none along, whatever waits', async () => {
-  const { told, principal, passage, ended } = world('feed')
+  const { told, principal, context, ended } = world('feed')
   many.forEach(ended)
-  await openFeed(passage('feed'))
+  await openFeed(context('feed'))
   expect(principal.feeds).toHaveLength(1)
   expect(principal.feeds[0]).not.toContain('call-')
-  await ask(passage('a'), { kind: 'check' })
+  await ask(context('a'), { kind: 'check' })
   expect(told.map(({ requestId }) => requestId)).toEqual(many)
 })

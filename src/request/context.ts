@@ -1,4 +1,4 @@
-/** One request on its way through the gateway, and the principal that it is asked of. */
+/** The context of one MCP request: the parts that later steps need, and the way to the principal's object. */
 import type { ClientName } from '../contract/client.ts'
 import type { Env } from '../contract/env.ts'
 import { principalObject } from '../contract/objects.ts'
@@ -6,8 +6,8 @@ import type { Lost } from './as-written.ts'
 import type { Claim } from './identity.ts'
 import type { Caller } from './known.ts'
 
-/** One request on its way, with all that later steps need to know of it. */
-export interface Passage {
+/** One request, with all that later steps need to know of it. A step that learns more passes on a copy. */
+export interface RequestContext {
   readonly http: Request
   readonly env: Env
   readonly execution: ExecutionContext
@@ -27,6 +27,6 @@ export interface Passage {
   readonly lost: Lost
 }
 
-export function principalOf({ env, claim }: Pick<Passage, 'env' | 'claim'>) {
+export function principalOf({ env, claim }: Pick<RequestContext, 'env' | 'claim'>) {
   return principalObject(env, claim.tenant, claim.grant)
 }
