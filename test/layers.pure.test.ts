@@ -60,7 +60,7 @@ test('no file imports what stands above or beside it', () => {
 
 test.each([
   ['tenant/work/pushes.ts', '../../principal/object.ts', 'principal/object.ts (objects)'],
-  ['tenant/tables/grants.ts', '../work/telling.ts', 'tenant/work/telling.ts (objects)'],
+  ['tenant/tables/grants.ts', '../work/propagator.ts', 'tenant/work/propagator.ts (objects)'],
   ['call/judge.ts', '../forward/call.ts', 'forward/call.ts (request)'],
   ['admin/grants.ts', '../tenant/object.ts', 'tenant/object.ts (objects)'],
   ['policy/model.ts', '../contract/env.ts', 'contract/env.ts (contract)'],

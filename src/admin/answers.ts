@@ -2,7 +2,7 @@
 
 import { problem } from '../base/errors.ts'
 import { isDemo } from '../base/local-switches.ts'
-import type { RefusedChange, Removal, Told } from '../contract/tenant.ts'
+import type { Propagation, RefusedChange, Removal } from '../contract/tenant.ts'
 import { madeTenantWarning, suspendedWarning } from '../contract/warnings.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { isName } from '../names/tokens.ts'
@@ -51,8 +51,8 @@ export function tagged(value: object, tag: string, status = 200): Response {
   return Response.json(value, { status, headers: { etag: `"${tag}"` } })
 }
 
-/** Counts the grants that a change has reached, for its answer (`toldMembers` of route.ts). */
-export function toldOf({ told, pending }: Told): Told {
+/** Counts the grants that a change has reached, for its answer (`propagationMembers` of route.ts). */
+export function propagationOf({ told, pending }: Propagation): Propagation {
   return { told, pending }
 }
 
@@ -60,7 +60,7 @@ export function toldOf({ told, pending }: Told): Told {
 export function removal(removed: Removal, what: string, warnings: readonly string[] = []): Response {
   if (removed.kind === 'absent') return notFound(what)
   if (removed.kind !== 'removed') return refusal(removed)
-  return Response.json({ deleted: true, warnings, ...toldOf(removed) })
+  return Response.json({ deleted: true, warnings, ...propagationOf(removed) })
 }
 
 /** Says why something cannot have this name; null where it can. */

@@ -30,7 +30,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   const context = repeatContext(tenant, actor, key)
   const digest = await digestOf(call, bodyText)
   const sealedSeed = await seal(keys, call.seed.toHex(), `${context}/seed`)
-  const before = await object.claimRepeat(actor, key, { digest, sealedSeed })
+  const before = await object.claimIdempotencyKey(actor, key, { digest, sealedSeed })
   if (before !== null && before.digest !== digest)
     return problem(422, 'Other request', 'This Idempotency-Key was used for another request.')
   if (before?.sealedAnswer) {
@@ -43,7 +43,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   const response = await route.handle({ ...call, seed })
   if (!response.ok) {
     // An earlier request's claim stays: that one may have done its work, and its seed is what the secrets are made of.
-    if (before === null) await object.forgetRepeat(actor, key, digest)
+    if (before === null) await object.releaseIdempotencyKey(actor, key, digest)
     return response
   }
   const answer: StoredAnswer = {
@@ -52,8 +52,8 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
     body: await response.text(),
   }
   // A tenant that this very request has created does not know of the key yet.
-  if (before === null) await object.claimRepeat(actor, key, { digest, sealedSeed })
-  await object.answerRepeat(actor, key, await seal(keys, JSON.stringify(answer), `${context}/answer`))
+  if (before === null) await object.claimIdempotencyKey(actor, key, { digest, sealedSeed })
+  await object.keepIdempotentAnswer(actor, key, await seal(keys, JSON.stringify(answer), `${context}/answer`))
   return again(answer)
 }
 

@@ -20,11 +20,11 @@ import {
   nameProblem,
   notFound,
   page,
+  propagationOf,
   refusal,
   removal,
   tagged,
   tenantWarnings,
-  toldOf,
 } from './answers.ts'
 import {
   answer,
@@ -33,11 +33,11 @@ import {
   limitQuery,
   pageOf,
   pageQuery,
+  propagationMembers,
   type Route,
   removed,
   route,
   textBody,
-  toldMembers,
 } from './route.ts'
 import { knownTools } from './tools.ts'
 
@@ -66,7 +66,7 @@ const differenceSchema = z.object({
   b: z.string().nullable(),
 })
 const policySchema = summarySchema.extend({ policy: z.unknown() })
-const changedSchema = policySchema.extend({ warnings: z.array(z.string()), ...toldMembers })
+const changedSchema = policySchema.extend({ warnings: z.array(z.string()), ...propagationMembers })
 
 const VERSION = 'a whole number from 1'
 const versionNumber = z.int(VERSION).min(1, VERSION).max(999_999_999, VERSION)
@@ -144,7 +144,7 @@ export const policyRoutes: readonly Route[] = [
         ...(await refusedGrants(call, params.name, loaded)),
         ...demoKeeps(call, 'policy'),
       ]
-      const now = { ...shown(put.now), warnings, ...toldOf(put) }
+      const now = { ...shown(put.now), warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -229,7 +229,7 @@ export const policyRoutes: readonly Route[] = [
         ...(await refusedGrants(call, params.name, loaded)),
         ...demoKeeps(call, 'policy'),
       ]
-      const now = { ...shown(put.now), warnings, ...toldOf(put) }
+      const now = { ...shown(put.now), warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag)
     },
   ),

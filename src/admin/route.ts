@@ -17,7 +17,7 @@ import * as z from 'zod/v4'
 import type { Env } from '../contract/env.ts'
 import type { TenantStub } from '../contract/objects.ts'
 import type { Role } from '../contract/roles.ts'
-import type { By, Expected } from '../contract/tenant.ts'
+import type { ChangeContext, Expected } from '../contract/tenant.ts'
 import type { AdminContext, Who } from './context.ts'
 
 export { type PersonRole, personRoles, type Role, roles } from '../contract/roles.ts'
@@ -110,7 +110,7 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   /** The condition of `If-Match` and `If-None-Match`. */
   readonly expected: Expected
   /** The three together, for whatever writes. */
-  readonly by: By
+  readonly by: ChangeContext
   /** Secret bytes for a creation, the same ones when a request is repeated with its `Idempotency-Key`. */
   readonly seed: Uint8Array
 }
@@ -156,7 +156,7 @@ export function pageOf(item: z.ZodType) {
 }
 
 /** Members of an answer that say how many grants a change has reached. */
-export const toldMembers = {
+export const propagationMembers = {
   told: z.int().describe('Grants that the change concerns and that go by it already'),
   pending: z.int().describe('Grants that could not be told of it yet; they are told as soon as they can be'),
 }
@@ -165,6 +165,6 @@ export const toldMembers = {
 export const removed = {
   200: answer(
     'It is gone',
-    z.object({ deleted: z.literal(true), warnings: z.array(z.string()), ...toldMembers }),
+    z.object({ deleted: z.literal(true), warnings: z.array(z.string()), ...propagationMembers }),
   ),
 } as const

@@ -4,7 +4,7 @@ import * as z from 'zod/v4'
 import type { TenantStub } from '../contract/objects.ts'
 import { MOST_ORIGINS, readOrigins } from '../contract/origins.ts'
 import { headerValueProblem } from '../contract/static-headers.ts'
-import type { By, SecretView } from '../contract/tenant.ts'
+import type { ChangeContext, SecretView } from '../contract/tenant.ts'
 import { object } from '../policy/fragments.ts'
 import { allowsPrivate } from '../upstream/resolve.ts'
 import {
@@ -12,13 +12,22 @@ import {
   invalid,
   nameProblem,
   page,
+  propagationOf,
   refusal,
   removal,
   tagged,
   tenantWarnings,
-  toldOf,
 } from './answers.ts'
-import { answer, pageOf, pageQuery, type Route, removed, route, toldMembers, uncheckedBody } from './route.ts'
+import {
+  answer,
+  pageOf,
+  pageQuery,
+  propagationMembers,
+  type Route,
+  removed,
+  route,
+  uncheckedBody,
+} from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/secrets'
 /** Rounds of one request; whoever is told that something is left asks again. */
@@ -37,7 +46,7 @@ const shownSchema = z.object({
   updated_at: z.string(),
 })
 
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...toldMembers })
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...propagationMembers })
 
 export const secretRoutes: readonly Route[] = [
   route(
@@ -98,7 +107,7 @@ export const secretRoutes: readonly Route[] = [
       if (origins?.ok === false) return invalid([origins.problem])
       const put = await object.putSecret(tenant, name, String(value), by, origins?.origins ?? null)
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: tenantWarnings(put, tenant), ...toldOf(put) }
+      const now = { ...shown(put.now), warnings: tenantWarnings(put, tenant), ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -155,7 +164,7 @@ export const secretRoutes: readonly Route[] = [
 ]
 
 /** One round: what the tenant keeps, then what its principals keep. */
-async function resealAll(object: TenantStub, by: By) {
+async function resealAll(object: TenantStub, by: ChangeContext) {
   const went = await object.reseal(by)
   if (went.kind !== 'resealed') return went
   const { key, pending, stuck = 0 } = went

@@ -14,7 +14,17 @@ import { exposedName, isServerName } from '../names/tools.ts'
 import { object } from '../policy/fragments.ts'
 import { annotationClass, annotationClasses } from '../upstream/annotation-class.ts'
 import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
-import { at, invalid, notFound, page, refusal, removal, tagged, tenantWarnings, toldOf } from './answers.ts'
+import {
+  at,
+  invalid,
+  notFound,
+  page,
+  propagationOf,
+  refusal,
+  removal,
+  tagged,
+  tenantWarnings,
+} from './answers.ts'
 import type { Who } from './context.ts'
 import { ownAddressProblem } from './own-address.ts'
 import {
@@ -22,10 +32,10 @@ import {
   type Call,
   pageOf,
   pageQuery,
+  propagationMembers,
   type Route,
   removed,
   route,
-  toldMembers,
   uncheckedBody,
 } from './route.ts'
 import { may } from './who.ts'
@@ -45,7 +55,7 @@ const changedSchema = shownSchema.extend({
       'It is being asked for its tools, which are not known: `last_scan` of its status says how that ended',
     ),
   warnings: z.array(z.string()),
-  ...toldMembers,
+  ...propagationMembers,
 })
 const time = z.string().nullable()
 const statusSchema = z.object({
@@ -111,7 +121,7 @@ const usesSchema = z.object({
     .readonly()
     .describe('Policies in force that name it'),
 })
-const acceptedSchema = z.object({ accepted: z.array(z.string()), ...toldMembers })
+const acceptedSchema = z.object({ accepted: z.array(z.string()), ...propagationMembers })
 
 export const serverRoutes: readonly Route[] = [
   route(
@@ -243,7 +253,7 @@ export const serverRoutes: readonly Route[] = [
       const scans = isUnknown && checked.document.enabled && query.scan !== 'false'
       if (scans) call.c.executionCtx.waitUntil(scan(call, name))
       const warnings = [...tenantWarnings(put, tenant), ...warningsOf(checked.document)]
-      const now = { ...shown(put.now), scans, warnings, ...toldOf(put) }
+      const now = { ...shown(put.now), scans, warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),

@@ -10,9 +10,18 @@ import { demoDocument } from '../demo/demo.ts'
 import { DEMO_GRANT, DEMO_TENANT } from '../demo/token.ts'
 import { object } from '../policy/fragments.ts'
 import { checkIdentityAddresses } from '../servers/session/addresses.ts'
-import { at, demoKeeps, invalid, noSuchTenant, refusal, tagged, tenantWarnings, toldOf } from './answers.ts'
+import {
+  at,
+  demoKeeps,
+  invalid,
+  noSuchTenant,
+  propagationOf,
+  refusal,
+  tagged,
+  tenantWarnings,
+} from './answers.ts'
 import { deploymentOf } from './deployment.ts'
-import { answer, type Call, jsonBody, type Route, route, toldMembers } from './route.ts'
+import { answer, type Call, jsonBody, propagationMembers, type Route, route } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant'
 /** As long as the outbox itself would try. */
@@ -38,8 +47,8 @@ const shownSchema = z.object({
   updated_at: z.string(),
   deletion: deletionSchema.nullable().optional(),
 })
-const withPending = shownSchema.extend({ pending: toldMembers.pending })
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...toldMembers })
+const withPending = shownSchema.extend({ pending: propagationMembers.pending })
+const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...propagationMembers })
 
 export const tenantRoutes: readonly Route[] = [
   route(
@@ -83,7 +92,7 @@ export const tenantRoutes: readonly Route[] = [
       if (put.kind !== 'done') return refusal(put)
       const demo = isSaid ? [DEMO_GOES_BY] : demoKeeps(call, 'settings')
       const warnings = [...tenantWarnings(put, tenant), ...demo]
-      const now = { ...shown(tenant, put.now), warnings, ...toldOf(put) }
+      const now = { ...shown(tenant, put.now), warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -166,7 +175,7 @@ async function suspension({ object, tenant, by }: Call, isSuspended: boolean): P
   const put = await object.suspend(isSuspended, by)
   if (put === null) return noSuchTenant(tenant)
   if (put.kind !== 'done') return refusal(put)
-  return tagged({ ...shown(tenant, put.now), warnings: [], ...toldOf(put) }, put.now.tag)
+  return tagged({ ...shown(tenant, put.now), warnings: [], ...propagationOf(put) }, put.now.tag)
 }
 
 function deletionShown(view: DeletionView | null) {

@@ -6,12 +6,13 @@ import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
 import type { ServerDocument } from './server-document.ts'
 import type {
   ApprovalsLeft,
-  By,
   Catalogue,
   Change,
+  ChangeContext,
   DeletionView,
   GrantDocument,
   GrantView,
+  IdempotentRequest,
   LeftAdmins,
   ObservedListing,
   Page,
@@ -20,15 +21,14 @@ import type {
   PolicySummary,
   PolicyView,
   PrincipalsResealed,
+  Propagation,
   RefusedChange,
   Removal,
-  Repeat,
   Resealed,
   SecretView,
   ServerUses,
   ServerView,
   TenantView,
-  Told,
   ToolSchemas,
   Verdict,
 } from './tenant.ts'
@@ -43,11 +43,16 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   exists(): Promise<boolean>
 
   /** @param isSaid of the demo's tenant: its built-in grant is to go by these settings */
-  putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean): Promise<Change<TenantView>>
+  putTenant(
+    tenant: string,
+    settingsJson: string,
+    by: ChangeContext,
+    isSaid?: boolean,
+  ): Promise<Change<TenantView>>
 
-  suspend(isSuspended: boolean, by: By): Promise<Change<TenantView> | null>
+  suspend(isSuspended: boolean, by: ChangeContext): Promise<Change<TenantView> | null>
 
-  deleteTenant(patienceMs: number, by: By): Promise<RefusedChange | DeletionView>
+  deleteTenant(patienceMs: number, by: ChangeContext): Promise<RefusedChange | DeletionView>
 
   /** How far the deletion is; null while nobody has asked for one. */
   deletion(): Promise<DeletionView | null>
@@ -69,20 +74,20 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     tenant: string,
     name: string,
     document: PersonDocument,
-    by: By,
+    by: ChangeContext,
   ): Promise<Change<PersonView> & LeftAdmins>
 
-  deletePerson(name: string, by: By): Promise<Removal & LeftAdmins>
+  deletePerson(name: string, by: ChangeContext): Promise<Removal & LeftAdmins>
 
   addPersonToken(
     name: string,
     secretHash: Uint8Array,
     untilMs: number | null,
     olderUntilMs: number,
-    by: By,
+    by: ChangeContext,
   ): Promise<Change<PersonView> | null>
 
-  revokePersonTokens(name: string, by: By): Promise<Removal & LeftAdmins>
+  revokePersonTokens(name: string, by: ChangeContext): Promise<Removal & LeftAdmins>
 
   secrets(page: Page): Promise<readonly SecretView[]>
 
@@ -93,53 +98,58 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     tenant: string,
     name: string,
     value: string,
-    by: By,
+    by: ChangeContext,
     origins?: readonly string[] | null,
   ): Promise<Change<SecretView>>
 
-  deleteSecret(name: string, by: By): Promise<Removal>
+  deleteSecret(name: string, by: ChangeContext): Promise<Removal>
 
-  reseal(by: By): Promise<RefusedChange | Resealed>
+  reseal(by: ChangeContext): Promise<RefusedChange | Resealed>
 
   /** Has a page of principals seal anew what they hold; `after` is the `next` of the page before. */
-  resealPrincipals(after: string | null, by: By): Promise<PrincipalsResealed | RefusedChange>
+  resealPrincipals(after: string | null, by: ChangeContext): Promise<PrincipalsResealed | RefusedChange>
 
-  /** What is known of an `Idempotency-Key`; null: nothing, and this request is now known by it. */
-  claimRepeat(
+  /** Returns the request that used an `Idempotency-Key` before; null: there was none, and the key now belongs to this request. */
+  claimIdempotencyKey(
     actor: string,
     key: string,
     mine: {
       readonly digest: string
       readonly sealedSeed: string
     },
-  ): Promise<Repeat | null>
+  ): Promise<IdempotentRequest | null>
 
-  /** The answer to a request that has such a key. */
-  answerRepeat(actor: string, key: string, sealedAnswer: string): Promise<void>
+  /** Keeps the answer to the request that claimed the key. */
+  keepIdempotentAnswer(actor: string, key: string, sealedAnswer: string): Promise<void>
 
   /** The request of this digest that claimed the key was refused, so that it is free again. */
-  forgetRepeat(actor: string, key: string, digest: string): Promise<void>
+  releaseIdempotencyKey(actor: string, key: string, digest: string): Promise<void>
 
   servers(page: Page): Promise<readonly ServerView[]>
 
   server(name: string): Promise<ServerView | null>
 
-  putServer(tenant: string, name: string, document: ServerDocument, by: By): Promise<Change<ServerView>>
+  putServer(
+    tenant: string,
+    name: string,
+    document: ServerDocument,
+    by: ChangeContext,
+  ): Promise<Change<ServerView>>
 
   /** The grants and policies that name a server; null: there is no such server. */
   serverUses(name: string): Promise<ServerUses | null>
 
   /** `uses`: what named it until then. */
-  deleteServer(name: string, by: By): Promise<Removal & { readonly uses?: ServerUses | null }>
+  deleteServer(name: string, by: ChangeContext): Promise<Removal & { readonly uses?: ServerUses | null }>
 
   accept(
     server: string,
     tool: string | null,
-    by: By,
+    by: ChangeContext,
   ): Promise<
     | ({
         readonly accepted: readonly string[]
-      } & Told)
+      } & Propagation)
     | null
   >
 
@@ -149,14 +159,19 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** A version of a policy, the current one when `version` is null. Of a deleted policy that is none. */
   policy(name: string, version: number | null): Promise<PolicyView | null>
 
-  putPolicy(tenant: string, name: string, documentJson: string, by: By): Promise<Change<PolicyView>>
+  putPolicy(
+    tenant: string,
+    name: string,
+    documentJson: string,
+    by: ChangeContext,
+  ): Promise<Change<PolicyView>>
 
   /** The newest first; those before a version alone, where one is given. */
   policyVersions(name: string, before: number | null, most: number): Promise<readonly PolicySummary[]>
 
-  rollBackPolicy(name: string, version: number, by: By): Promise<Change<PolicyView> | null>
+  rollBackPolicy(name: string, version: number, by: ChangeContext): Promise<Change<PolicyView> | null>
 
-  deletePolicy(name: string, by: By): Promise<Removal>
+  deletePolicy(name: string, by: ChangeContext): Promise<Removal>
 
   grants(page: Page): Promise<readonly GrantView[]>
 
@@ -175,20 +190,20 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     name: string,
     document: GrantDocument,
     secretHash: Uint8Array,
-    by: By,
+    by: ChangeContext,
   ): Promise<Change<GrantView>>
 
   rotateGrant(
     name: string,
     secretHash: Uint8Array,
     overlapMs: number,
-    by: By,
+    by: ChangeContext,
   ): Promise<(Change<GrantView> & { readonly approvals?: ApprovalsLeft }) | null>
 
-  deleteGrant(name: string, by: By): Promise<Removal & { readonly approvals?: ApprovalsLeft }>
+  deleteGrant(name: string, by: ChangeContext): Promise<Removal & { readonly approvals?: ApprovalsLeft }>
 
-  /** A round of telling: those that are due, as many as one invocation may. Answers whether more are. */
-  tellDue(untilMs: number): Promise<boolean>
+  /** Does one round of propagation with the principals that are due, as many as one invocation may reach. Returns true where more are. */
+  propagateDue(untilMs: number): Promise<boolean>
 
   /** How many principals have yet to be told of what their grant is now. */
   pending(): Promise<number>
@@ -240,7 +255,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     name: string,
     document: WebhookDocument,
     secret: string,
-    by: By,
+    by: ChangeContext,
   ): Promise<Change<WebhookView>>
 
   rotateWebhook(
@@ -248,10 +263,10 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
     name: string,
     secret: string,
     overlapMs: number,
-    by: By,
+    by: ChangeContext,
   ): Promise<Change<WebhookView> | null>
 
-  deleteWebhook(name: string, by: By): Promise<Removal>
+  deleteWebhook(name: string, by: ChangeContext): Promise<Removal>
 
   /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
   webhookMessages(
@@ -274,11 +289,11 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
 
   issuerLogout(logout: IssuerLogout): Promise<Ended | null>
 
-  endAccount(account: string, others: readonly string[], by: By): Promise<Ended>
+  endAccount(account: string, others: readonly string[], by: ChangeContext): Promise<Ended>
 
   /** Puts on record that sessions of a grant are to end: of one (`session`), of an account, or all. */
-  recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void>
+  recordSessionEnd(grant: string, by: ChangeContext, detail: Record<string, string>): Promise<void>
 
   /** Puts on record that an event of a grant that Legiti did not take is to be sent again. */
-  recordReplay(grant: string, by: By, event: string): Promise<void>
+  recordReplay(grant: string, by: ChangeContext, event: string): Promise<void>
 }

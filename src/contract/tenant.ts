@@ -5,14 +5,14 @@ import type { SecretHeader, ServerDocument } from './server-document.ts'
 import type { SessionMode } from './session-mode.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from './upstream.ts'
 
-/** What a change asks of what is there: one of these versions (`*`: any), or that there is nothing. */
+/** The precondition of a change: the resource has one of these versions (`*`: any), or does not exist. */
 export interface Expected {
   readonly tags: readonly string[] | '*' | null
   readonly absent: boolean
 }
 
-/** Who changes something, why, and what they expect to find. */
-export interface By {
+/** The actor of a change, the reason for it, and its precondition. */
+export interface ChangeContext {
   /** `root`, or `person:<name>`. */
   readonly actor: string
   readonly reason: string | null
@@ -26,11 +26,11 @@ export interface Page {
   readonly limit: number
 }
 
-/** How far a change has come. */
-export interface Told {
-  /** Principals that know of it. */
+/** How far a change has been propagated. The names are those of the API's answers. */
+export interface Propagation {
+  /** Principals that go by the change already. */
   readonly told: number
-  /** Principals that could not be told yet; the object goes on trying. */
+  /** Principals that it has not reached yet; the object goes on trying. */
   readonly pending: number
 }
 
@@ -45,7 +45,7 @@ export type Change<T> =
       readonly isSuspended: boolean
       /** What is there now. */
       readonly now: T
-    } & Told)
+    } & Propagation)
   | RefusedChange
 
 export interface RefusedChange {
@@ -57,7 +57,10 @@ export interface RefusedChange {
   readonly problems: readonly string[]
 }
 
-export type Removal = ({ readonly kind: 'removed' } & Told) | { readonly kind: 'absent' } | RefusedChange
+export type Removal =
+  | ({ readonly kind: 'removed' } & Propagation)
+  | { readonly kind: 'absent' }
+  | RefusedChange
 
 /** The administrators that a change of people leaves. */
 export interface LeftAdmins {
@@ -300,7 +303,8 @@ export interface PrincipalsResealed {
   readonly next: string | null
 }
 
-export interface Repeat {
+/** The first request of an `Idempotency-Key`, and its sealed answer; null while it has none. */
+export interface IdempotentRequest {
   readonly digest: string
   readonly sealedSeed: string
   readonly sealedAnswer: string | null

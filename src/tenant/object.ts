@@ -9,18 +9,18 @@ import { nativesOf } from '../contract/grant-document.ts'
 import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
 import type { ServerDocument } from '../contract/server-document.ts'
 import type {
-  By,
   Catalogue,
+  ChangeContext,
   DeletionView,
   GrantDocument,
   GrantView,
+  IdempotentRequest,
   ObservedListing,
   Page,
   PersonDocument,
   PersonView,
   PolicySummary,
   PolicyView,
-  Repeat,
   SecretView,
   ServerUses,
   ServerView,
@@ -41,14 +41,14 @@ import * as webhookChanges from './changes/webhook-changes.ts'
 import { hear, listApprovals } from './tables/approvals.ts'
 import { changesLog } from './tables/changes.ts'
 import * as grants from './tables/grants.ts'
-import { countPending, LONGEST_RETRY_MS } from './tables/grants-told.ts'
+import { claimIdempotencyKey, keepIdempotentAnswer, releaseIdempotencyKey } from './tables/idempotency.ts'
 import { readTools } from './tables/listings.ts'
 import { expectLogin, nextTargetMs } from './tables/logouts.ts'
 import { pageOf, viewsOf } from './tables/pages.ts'
 import * as people from './tables/people.ts'
 import { pinnedOfDrifted } from './tables/pins.ts'
 import * as policies from './tables/policies.ts'
-import { answerRepeat, claimRepeat, forgetRepeat } from './tables/repeats.ts'
+import { countPending, LONGEST_RETRY_MS } from './tables/propagation.ts'
 import * as secrets from './tables/secrets.ts'
 import { usesOfServer } from './tables/server-uses.ts'
 import * as servers from './tables/servers.ts'
@@ -99,15 +99,15 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => readTenant(sql) !== null, false)
   }
 
-  async putTenant(tenant: string, settingsJson: string, by: By, isSaid?: boolean) {
+  async putTenant(tenant: string, settingsJson: string, by: ChangeContext, isSaid?: boolean) {
     return tenantChanges.putTenant(this.#tenancy, tenant, settingsJson, isSaid === true, by)
   }
 
-  async suspend(isSuspended: boolean, by: By) {
+  async suspend(isSuspended: boolean, by: ChangeContext) {
     return tenantChanges.suspend(this.#tenancy, isSuspended, by)
   }
 
-  async deleteTenant(patienceMs: number, by: By) {
+  async deleteTenant(patienceMs: number, by: ChangeContext) {
     return this.#deletion.start(patienceMs, by)
   }
 
@@ -137,11 +137,11 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return personChanges.personWho(this.#tenancy, (sql, nowMs) => people.personByEmail(sql, email, nowMs))
   }
 
-  async putPerson(tenant: string, name: string, document: PersonDocument, by: By) {
+  async putPerson(tenant: string, name: string, document: PersonDocument, by: ChangeContext) {
     return personChanges.putPerson(this.#tenancy, tenant, name, document, by)
   }
 
-  async deletePerson(name: string, by: By) {
+  async deletePerson(name: string, by: ChangeContext) {
     return personChanges.deletePerson(this.#tenancy, name, by)
   }
 
@@ -150,12 +150,12 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     secretHash: Uint8Array,
     untilMs: number | null,
     olderUntilMs: number,
-    by: By,
+    by: ChangeContext,
   ) {
     return personChanges.addPersonToken(this.#tenancy, name, secretHash, untilMs, olderUntilMs, by)
   }
 
-  async revokePersonTokens(name: string, by: By) {
+  async revokePersonTokens(name: string, by: ChangeContext) {
     return personChanges.revokePersonTokens(this.#tenancy, name, by)
   }
 
@@ -171,39 +171,39 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     tenant: string,
     name: string,
     value: string,
-    by: By,
+    by: ChangeContext,
     origins: readonly string[] | null = null,
   ) {
     return secretChanges.putSecret(this.#tenancy, tenant, name, value, origins, by)
   }
 
-  async deleteSecret(name: string, by: By) {
+  async deleteSecret(name: string, by: ChangeContext) {
     return secretChanges.deleteSecret(this.#tenancy, name, by)
   }
 
-  async reseal(by: By) {
+  async reseal(by: ChangeContext) {
     return secretChanges.reseal(this.#tenancy, by)
   }
 
-  async resealPrincipals(after: string | null, by: By) {
+  async resealPrincipals(after: string | null, by: ChangeContext) {
     return secretChanges.resealOfPrincipals(this.#tenancy, after, by)
   }
 
-  async claimRepeat(
+  async claimIdempotencyKey(
     actor: string,
     key: string,
     mine: { readonly digest: string; readonly sealedSeed: string },
-  ): Promise<Repeat | null> {
+  ): Promise<IdempotentRequest | null> {
     if (!this.#tenancy.isThere) return null
-    return this.#tenancy.commit(() => claimRepeat(this.#tenancy.sql, actor, key, mine, Date.now()))
+    return this.#tenancy.commit(() => claimIdempotencyKey(this.#tenancy.sql, actor, key, mine, Date.now()))
   }
 
-  async answerRepeat(actor: string, key: string, sealedAnswer: string): Promise<void> {
-    this.#tenancy.read((sql) => answerRepeat(sql, actor, key, sealedAnswer), undefined)
+  async keepIdempotentAnswer(actor: string, key: string, sealedAnswer: string): Promise<void> {
+    this.#tenancy.read((sql) => keepIdempotentAnswer(sql, actor, key, sealedAnswer), undefined)
   }
 
-  async forgetRepeat(actor: string, key: string, digest: string): Promise<void> {
-    this.#tenancy.read((sql) => forgetRepeat(sql, actor, key, digest), undefined)
+  async releaseIdempotencyKey(actor: string, key: string, digest: string): Promise<void> {
+    this.#tenancy.read((sql) => releaseIdempotencyKey(sql, actor, key, digest), undefined)
   }
 
   async servers(page: Page): Promise<readonly ServerView[]> {
@@ -224,15 +224,15 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     )
   }
 
-  async putServer(tenant: string, name: string, document: ServerDocument, by: By) {
+  async putServer(tenant: string, name: string, document: ServerDocument, by: ChangeContext) {
     return serverChanges.putServer(this.#tenancy, tenant, name, document, by)
   }
 
-  async deleteServer(name: string, by: By) {
+  async deleteServer(name: string, by: ChangeContext) {
     return serverChanges.deleteServer(this.#tenancy, this.#watch, name, by)
   }
 
-  async accept(server: string, tool: string | null, by: By) {
+  async accept(server: string, tool: string | null, by: ChangeContext) {
     return serverChanges.accept(this.#tenancy, server, tool, by)
   }
 
@@ -245,7 +245,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => policies.readPolicy(sql, name, version), null)
   }
 
-  async putPolicy(tenant: string, name: string, documentJson: string, by: By) {
+  async putPolicy(tenant: string, name: string, documentJson: string, by: ChangeContext) {
     return policyChanges.putPolicy(this.#tenancy, tenant, name, documentJson, by)
   }
 
@@ -253,11 +253,11 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => policies.listVersions(sql, name, before, most), [])
   }
 
-  async rollBackPolicy(name: string, version: number, by: By) {
+  async rollBackPolicy(name: string, version: number, by: ChangeContext) {
     return policyChanges.rollBackPolicy(this.#tenancy, name, version, by)
   }
 
-  async deletePolicy(name: string, by: By) {
+  async deletePolicy(name: string, by: ChangeContext) {
     return policyChanges.deletePolicy(this.#tenancy, name, by)
   }
 
@@ -296,20 +296,26 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     )
   }
 
-  async putGrant(tenant: string, name: string, document: GrantDocument, secretHash: Uint8Array, by: By) {
+  async putGrant(
+    tenant: string,
+    name: string,
+    document: GrantDocument,
+    secretHash: Uint8Array,
+    by: ChangeContext,
+  ) {
     return grantChanges.putGrant(this.#tenancy, tenant, name, document, secretHash, by)
   }
 
-  async rotateGrant(name: string, secretHash: Uint8Array, overlapMs: number, by: By) {
+  async rotateGrant(name: string, secretHash: Uint8Array, overlapMs: number, by: ChangeContext) {
     return grantChanges.rotateGrant(this.#tenancy, name, secretHash, overlapMs, by)
   }
 
-  async deleteGrant(name: string, by: By) {
+  async deleteGrant(name: string, by: ChangeContext) {
     return grantChanges.deleteGrant(this.#tenancy, name, by)
   }
 
-  async tellDue(untilMs: number): Promise<boolean> {
-    return this.#tenancy.isThere && this.#tenancy.telling.tellDue(untilMs)
+  async propagateDue(untilMs: number): Promise<boolean> {
+    return this.#tenancy.isThere && this.#tenancy.propagator.propagateDue(untilMs)
   }
 
   async pending(): Promise<number> {
@@ -395,15 +401,21 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => webhooks.viewWebhook(sql, name), null)
   }
 
-  async putWebhook(tenant: string, name: string, document: WebhookDocument, secret: string, by: By) {
+  async putWebhook(
+    tenant: string,
+    name: string,
+    document: WebhookDocument,
+    secret: string,
+    by: ChangeContext,
+  ) {
     return webhookChanges.putWebhook(this.#tenancy, tenant, name, document, secret, by)
   }
 
-  async rotateWebhook(tenant: string, name: string, secret: string, overlapMs: number, by: By) {
+  async rotateWebhook(tenant: string, name: string, secret: string, overlapMs: number, by: ChangeContext) {
     return webhookChanges.rotateWebhook(this.#tenancy, tenant, name, secret, overlapMs, by)
   }
 
-  async deleteWebhook(name: string, by: By) {
+  async deleteWebhook(name: string, by: ChangeContext) {
     return webhookChanges.deleteWebhook(this.#tenancy, name, by)
   }
 
@@ -436,21 +448,21 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return sessionOrders.issuerLogout(this.#tenancy, logout)
   }
 
-  async endAccount(account: string, others: readonly string[], by: By) {
+  async endAccount(account: string, others: readonly string[], by: ChangeContext) {
     return sessionOrders.endAccount(this.#tenancy, account, others, by)
   }
 
-  async recordSessionEnd(grant: string, by: By, detail: Record<string, string>): Promise<void> {
+  async recordSessionEnd(grant: string, by: ChangeContext, detail: Record<string, string>): Promise<void> {
     return sessionOrders.recordOfGrant(this.#tenancy, grant, 'session.end', by, detail)
   }
 
-  async recordReplay(grant: string, by: By, event: string): Promise<void> {
+  async recordReplay(grant: string, by: ChangeContext, event: string): Promise<void> {
     return sessionOrders.recordOfGrant(this.#tenancy, grant, 'outbox.replay', by, { event })
   }
 
   /** Does what is due, tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */
   override async alarm(): Promise<void> {
-    const { sql, wake, telling } = this.#tenancy
+    const { sql, wake, propagator } = this.#tenancy
     if (!this.#tenancy.isThere) return
     try {
       if (readTenant(sql)?.deletion) {
@@ -463,7 +475,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
       await enlist(this.#tenancy)
       await this.#watch.compareHeld()
       // Either of the first two may ask hundreds; what it leaves is due at once, and has a run to itself.
-      const told = await telling.tellByAlarm()
+      const told = await propagator.propagateByAlarm()
       if (told > MOST_BESIDE) return await wake.rearm()
       if ((nextTargetMs(sql) ?? Number.POSITIVE_INFINITY) <= Date.now())
         await sessionOrders.endSessions(this.#tenancy, null)

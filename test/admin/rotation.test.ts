@@ -131,7 +131,7 @@ describe('a crash during a rotation', () => {
   })
 
   /** Every message to the tenant's object that a rotation is made of, in their order. */
-  const steps = ['claimRepeat', 'rotateGrant', 'answerRepeat'] as const
+  const steps = ['claimIdempotencyKey', 'rotateGrant', 'keepIdempotentAnswer'] as const
   const crashes = steps.flatMap((step) => [[step, 'before'] as const, [step, 'after'] as const])
 
   /** The object dies with a message, before it did anything of it or after all of it. */

@@ -98,7 +98,7 @@ describe('a server', () => {
     expect(new Set(revisions).size).toBe(revisions.length)
   })
 
-  test('of another life of the tenant is not restless because that one was', async () => {
+  test('of another life of the tenant is not flapping because that one was', async () => {
     await admin('PUT', 'acme', {})
     await register()
     const flap = async (times: number) => {
@@ -114,7 +114,7 @@ describe('a server', () => {
     await register()
     await makeGrant('acme', 'bot', undefined, { servers: '*' })
     await flap(1)
-    // A restless server's news waits for the alarm.
+    // A flapping server's news waits for the alarm.
     expect((await configured()).crm.seen).toEqual(['0'])
   })
 })

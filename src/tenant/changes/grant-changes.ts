@@ -4,8 +4,8 @@ import { isDemo } from '../../base/local-switches.ts'
 import type { Env } from '../../contract/env.ts'
 import {
   type ApprovalsLeft,
-  type By,
   type Change,
+  type ChangeContext,
   type GrantDocument,
   type GrantView,
   Refusal,
@@ -16,6 +16,7 @@ import { DEMO_GRANT, DEMO_TENANT } from '../../demo/token.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
 import type { ApprovalsBefore } from '../tables/approvals.ts'
 import { approvalsBefore, approvalsLeft } from '../tables/approvals.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { refuseOwnGrant } from '../tables/four-eyes.ts'
 import * as grants from '../tables/grants.ts'
 import { peopleNames } from '../tables/people.ts'
@@ -24,7 +25,6 @@ import { present } from '../tables/present.ts'
 import { record, recordGone } from '../tables/recording.ts'
 import { serverNames } from '../tables/servers.ts'
 import { readTenant } from '../tables/settings.ts'
-import { demand } from '../tables/stamps.ts'
 import type { Tenancy } from '../work/tenancy.ts'
 
 /** Makes a grant or changes it. Only one that is made takes the secret's hash. */
@@ -34,7 +34,7 @@ export async function putGrant(
   name: string,
   document: GrantDocument,
   secretHash: Uint8Array,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<GrantView>> {
   const { sql, env } = tenancy
   return tenancy.change(tenant, by, (nowMs) => {
@@ -43,7 +43,7 @@ export async function putGrant(
     // Made by the same request, whose answer was lost: it is told the token again, and nothing is done twice.
     if (before?.isDeleted === false && isSame(before.secretHash, secretHash))
       return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
-    demand(sql, by.expected, `grant/${name}`, before?.isDeleted === false)
+    checkPreconditions(sql, by.expected, `grant/${name}`, before?.isDeleted === false)
     const known = [...nativeServerNames, ...serverNames(sql)]
     const owners = peopleNames(sql)
     // Whoever has left may stay the owner: nobody is called that any more.
@@ -66,7 +66,7 @@ export async function rotateGrant(
   name: string,
   secretHash: Uint8Array,
   overlapMs: number,
-  by: By,
+  by: ChangeContext,
 ): Promise<(Change<GrantView> & { readonly approvals?: ApprovalsLeft }) | null> {
   const { sql, env } = tenancy
   if (!tenancy.isThere || grants.viewGrant(sql, name) === null) return null
@@ -76,7 +76,7 @@ export async function rotateGrant(
     const before = grants.readGrant(sql, name)
     // As in putGrant: what the same request has done already asks nothing of what is there now.
     const isRepeated = before?.isDeleted === false && isSame(before.secretHash, secretHash)
-    if (!isRepeated) demand(sql, by.expected, `grant/${name}`, true)
+    if (!isRepeated) checkPreconditions(sql, by.expected, `grant/${name}`, true)
     const isNew = grants.rotateSecret(sql, name, secretHash, nowMs + overlapMs, nowMs)
     if (isNew) record(sql, by, 'grant.rotate', `grant/${name}`, { overlap_ms: overlapMs }, nowMs)
     return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
@@ -88,13 +88,13 @@ export async function rotateGrant(
 export async function deleteGrant(
   tenancy: Tenancy,
   name: string,
-  by: By,
+  by: ChangeContext,
 ): Promise<Removal & { readonly approvals?: ApprovalsLeft }> {
   const { sql, env } = tenancy
   const before = tenancy.read((it) => approvalsBefore(it, name, Date.now()), NO_APPROVALS)
   const removed = await tenancy.remove((nowMs) => {
     if (grants.viewGrant(sql, name) === null) return null
-    demand(sql, by.expected, `grant/${name}`, true)
+    checkPreconditions(sql, by.expected, `grant/${name}`, true)
     refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
     grants.markDeleted(sql, name, nowMs)
     recordGone(sql, by, 'grant.delete', `grant/${name}`, nowMs)

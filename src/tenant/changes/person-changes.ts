@@ -1,13 +1,20 @@
 /** People and their tokens, changed; and whom a token or an address stands for. */
 
-import type { By, Change, LeftAdmins, PersonDocument, PersonView, Removal } from '../../contract/tenant.ts'
+import type {
+  Change,
+  ChangeContext,
+  LeftAdmins,
+  PersonDocument,
+  PersonView,
+  Removal,
+} from '../../contract/tenant.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { accountChanges, refuseOwnNames } from '../tables/four-eyes.ts'
 import { hasNoAdminToken, takesLastAdmin } from '../tables/last-admin.ts'
 import * as people from '../tables/people.ts'
 import { present } from '../tables/present.ts'
 import { record, recordGone } from '../tables/recording.ts'
 import { readTenant } from '../tables/settings.ts'
-import { demand } from '../tables/stamps.ts'
 import type { Tenancy } from '../work/tenancy.ts'
 
 /** Whom `find` finds. Nobody, once the tenant is to go. */
@@ -24,13 +31,13 @@ export async function putPerson(
   tenant: string,
   name: string,
   document: PersonDocument,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<PersonView> & LeftAdmins> {
   const { sql } = tenancy
   let leavesNoAdmin = false
   const change = await tenancy.change(tenant, by, (nowMs) => {
     const before = people.readPerson(sql, name, nowMs)
-    demand(sql, by.expected, `person/${name}`, before !== null)
+    checkPreconditions(sql, by.expected, `person/${name}`, before !== null)
     refuseOwnNames(by, name, before, document)
     leavesNoAdmin =
       before?.role === 'admin' && document.role !== 'admin' ? takesLastAdmin(sql, by, name) : false
@@ -69,13 +76,17 @@ function listed(accounts: readonly string[]): string {
   return text
 }
 
-export async function deletePerson(tenancy: Tenancy, name: string, by: By): Promise<Removal & LeftAdmins> {
+export async function deletePerson(
+  tenancy: Tenancy,
+  name: string,
+  by: ChangeContext,
+): Promise<Removal & LeftAdmins> {
   const { sql } = tenancy
   let leavesNoAdmin = false
   const removed = await tenancy.remove((nowMs) => {
     const before = people.readPerson(sql, name, nowMs)
     if (before === null) return null
-    demand(sql, by.expected, `person/${name}`, true)
+    checkPreconditions(sql, by.expected, `person/${name}`, true)
     leavesNoAdmin = before.role === 'admin' && takesLastAdmin(sql, by, name)
     people.deletePerson(sql, name)
     recordGone(sql, by, 'person.delete', `person/${name}`, nowMs)
@@ -91,7 +102,7 @@ export async function addPersonToken(
   secretHash: Uint8Array,
   untilMs: number | null,
   olderUntilMs: number,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<PersonView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || people.readPerson(sql, name, Date.now()) === null) return null
@@ -106,7 +117,7 @@ export async function addPersonToken(
 export async function revokePersonTokens(
   tenancy: Tenancy,
   name: string,
-  by: By,
+  by: ChangeContext,
 ): Promise<Removal & LeftAdmins> {
   const { sql } = tenancy
   let leavesNoAdminToken = false

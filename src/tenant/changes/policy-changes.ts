@@ -1,10 +1,16 @@
 /** Policies, changed: a new version, an earlier one again, or none. */
-import { type By, type Change, type PolicyView, Refusal, type Removal } from '../../contract/tenant.ts'
+import {
+  type Change,
+  type ChangeContext,
+  type PolicyView,
+  Refusal,
+  type Removal,
+} from '../../contract/tenant.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { grantsUnderPolicy, touchByPolicy } from '../tables/grants.ts'
 import * as policies from '../tables/policies.ts'
 import { present } from '../tables/present.ts'
 import { record, recordGone } from '../tables/recording.ts'
-import { demand } from '../tables/stamps.ts'
 import type { Tenancy } from '../work/tenancy.ts'
 import { fewOf } from './few.ts'
 
@@ -14,12 +20,12 @@ export async function putPolicy(
   tenant: string,
   name: string,
   documentJson: string,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<PolicyView>> {
   const { sql } = tenancy
   return tenancy.change(tenant, by, (nowMs) => {
     const before = policies.readPolicy(sql, name)
-    demand(sql, by.expected, `policy/${name}`, before !== null)
+    checkPreconditions(sql, by.expected, `policy/${name}`, before !== null)
     const isNew = policies.writePolicy(sql, name, documentJson, by, nowMs)
     if (!isNew) return { created: false, touched: [], now: present(before) }
     const { version } = present(policies.readPolicy(sql, name))
@@ -34,13 +40,13 @@ export async function rollBackPolicy(
   tenancy: Tenancy,
   name: string,
   version: number,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<PolicyView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || policies.readPolicy(sql, name, version) === null) return null
   return tenancy.change('', by, (nowMs) => {
     const before = policies.readPolicy(sql, name)
-    demand(sql, by.expected, `policy/${name}`, before !== null)
+    checkPreconditions(sql, by.expected, `policy/${name}`, before !== null)
     if (before?.version === version) return { created: false, touched: [], now: before }
     policies.pointTo(sql, name, version)
     record(
@@ -57,11 +63,11 @@ export async function rollBackPolicy(
 }
 
 /** Deletes a policy; its versions stay on record. Refused while a grant is under it. */
-export async function deletePolicy(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+export async function deletePolicy(tenancy: Tenancy, name: string, by: ChangeContext): Promise<Removal> {
   const { sql } = tenancy
   return tenancy.remove((nowMs) => {
     if (policies.readPolicy(sql, name) === null) return null
-    demand(sql, by.expected, `policy/${name}`, true)
+    checkPreconditions(sql, by.expected, `policy/${name}`, true)
     const under = grantsUnderPolicy(sql, name)
     if (under.length > 0)
       throw new Refusal('conflict', [

@@ -1,9 +1,10 @@
 /** Named secrets, stored and forgotten, and everything sealed anew under the current key. */
-import type { By, Change, RefusedChange, Removal, SecretView } from '../../contract/tenant.ts'
+import type { Change, ChangeContext, RefusedChange, Removal, SecretView } from '../../contract/tenant.ts'
 import { type PrincipalsResealed, Refusal, type Resealed } from '../../contract/tenant.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { touchByServer } from '../tables/grants.ts'
-import { countPending } from '../tables/grants-told.ts'
 import { present } from '../tables/present.ts'
+import { countPending } from '../tables/propagation.ts'
 import { record, recordGone } from '../tables/recording.ts'
 import {
   commitReseal,
@@ -18,7 +19,6 @@ import {
 import { refuseElsewhere } from '../tables/secret-origins.ts'
 import * as secrets from '../tables/secrets.ts'
 import { readTenant } from '../tables/settings.ts'
-import { demand } from '../tables/stamps.ts'
 import { noPrincipals, resealPrincipals } from '../work/resealing-principals.ts'
 import { refusedBy, type Tenancy } from '../work/tenancy.ts'
 import { fewOf } from './few.ts'
@@ -39,7 +39,7 @@ export async function putSecret(
   name: string,
   value: string,
   given: readonly string[] | null,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<SecretView>> {
   const { sql } = tenancy
   let made: MadeSecret
@@ -50,7 +50,7 @@ export async function putSecret(
   }
   return tenancy.change(tenant, by, (nowMs) => {
     const before = secrets.viewSecret(sql, name)
-    demand(sql, by.expected, `secret/${name}`, before !== null)
+    checkPreconditions(sql, by.expected, `secret/${name}`, before !== null)
     const origins = given ?? before?.origins ?? []
     if (origins.length === 0) throw new Refusal('invalid', [NO_ORIGINS])
     secrets.writeSecret(sql, name, made.sealed, origins, nowMs)
@@ -68,12 +68,12 @@ export async function putSecret(
 }
 
 /** Forgets a secret. Refused while a server's header is made of it. */
-export async function deleteSecret(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+export async function deleteSecret(tenancy: Tenancy, name: string, by: ChangeContext): Promise<Removal> {
   const { sql } = tenancy
   return tenancy.remove((nowMs) => {
     const secret = secrets.viewSecret(sql, name)
     if (secret === null) return null
-    demand(sql, by.expected, `secret/${name}`, true)
+    checkPreconditions(sql, by.expected, `secret/${name}`, true)
     if (secret.servers.length > 0)
       throw new Refusal('conflict', [
         `Headers of servers are made of this secret: ${fewOf(secret.servers)}. Give them other values, or remove the servers; then delete it.`,
@@ -85,7 +85,7 @@ export async function deleteSecret(tenancy: Tenancy, name: string, by: By): Prom
 }
 
 /** Seals some of what is sealed with another key than the current one anew: call it until nothing is left. */
-export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | RefusedChange> {
+export async function reseal(tenancy: Tenancy, by: ChangeContext): Promise<Resealed | RefusedChange> {
   const { sql } = tenancy
   if (!tenancy.isThere) return { kind: 'resealed', key: '', resealed: 0, left: 0, pending: 0 }
   let round: ResealRound
@@ -99,7 +99,7 @@ export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | Refus
     if (resealed > 0) record(sql, by, 'secrets.rotate', 'secrets', { key: round.key, resealed }, Date.now())
     return { touched: changed.flatMap((server) => touchByServer(sql, server)), resealed }
   })
-  await tenancy.telling.tell([...new Set(touched)])
+  await tenancy.propagator.propagate([...new Set(touched)])
   const pending = countPending(sql)
   const { left, stuck } = leftToReseal(sql, round)
   return { kind: 'resealed', key: round.key, resealed, left, pending, ...(stuck === 0 ? {} : { stuck }) }
@@ -109,7 +109,7 @@ export async function reseal(tenancy: Tenancy, by: By): Promise<Resealed | Refus
 export async function resealOfPrincipals(
   tenancy: Tenancy,
   after: string | null,
-  by: By,
+  by: ChangeContext,
 ): Promise<PrincipalsResealed | RefusedChange> {
   const { sql, env, wake } = tenancy
   if (!tenancy.isThere) return noPrincipals

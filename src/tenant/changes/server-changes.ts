@@ -1,16 +1,17 @@
 /** Upstream servers, registered and removed, and tools of theirs taken as they are now. */
 import { KEPT, type ServerDocument } from '../../contract/server-document.ts'
 import {
-  type By,
   type Change,
+  type ChangeContext,
+  type Propagation,
   Refusal,
   type Removal,
   type ServerUses,
   type ServerView,
-  type Told,
 } from '../../contract/tenant.ts'
 import { addBuiltIn, builtInHash } from '../tables/built-in.ts'
 import { recordChange } from '../tables/changes.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import * as grants from '../tables/grants.ts'
 import { readListing } from '../tables/listings.ts'
 import { acceptDrift } from '../tables/pins.ts'
@@ -21,7 +22,6 @@ import * as secrets from '../tables/secrets.ts'
 import { addSeen, clearSeen } from '../tables/seen.ts'
 import { usesOfServer } from '../tables/server-uses.ts'
 import * as servers from '../tables/servers.ts'
-import { demand } from '../tables/stamps.ts'
 import { sealHeaders } from '../tables/static-secrets.ts'
 import type { ServerWatch } from '../work/server-watch.ts'
 import { refusedBy, type Tenancy } from '../work/tenancy.ts'
@@ -32,7 +32,7 @@ export async function putServer(
   tenant: string,
   name: string,
   document: ServerDocument,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<ServerView>> {
   const { sql, env } = tenancy
   const { headers: given, ...plain } = document
@@ -47,7 +47,7 @@ export async function putServer(
   const demoHash = await builtInHash(env, tenant)
   return tenancy.change(tenant, by, (nowMs) => {
     const before = servers.readServer(sql, name)
-    demand(sql, by.expected, `server/${name}`, before !== null)
+    checkPreconditions(sql, by.expected, `server/${name}`, before !== null)
     const isOther = [...secrets.sealedSecrets(sql)].join() !== [...sealed].join()
     if (JSON.stringify(before?.headers) !== JSON.stringify(stored?.headers) || isOther) {
       throw new Refusal('conflict', ['Another request has changed the server meanwhile. Try again.'])
@@ -68,14 +68,14 @@ export async function deleteServer(
   tenancy: Tenancy,
   watch: ServerWatch,
   name: string,
-  by: By,
+  by: ChangeContext,
 ): Promise<Removal & { readonly uses?: ServerUses | null }> {
   const { sql } = tenancy
   let uses: ServerUses | null = null
   const removed = await tenancy.remove((nowMs) => {
     const registered = servers.readServer(sql, name)
     if (registered === null) return null
-    demand(sql, by.expected, `server/${name}`, true)
+    checkPreconditions(sql, by.expected, `server/${name}`, true)
     uses = usesOfServer(sql, name)
     recordGone(sql, by, 'server.delete', `server/${name}`, nowMs)
     const touched = grants.touchByServer(sql, name)
@@ -92,8 +92,8 @@ export async function accept(
   tenancy: Tenancy,
   server: string,
   tool: string | null,
-  { actor, reason }: By,
-): Promise<({ readonly accepted: readonly string[] } & Told) | null> {
+  { actor, reason }: ChangeContext,
+): Promise<({ readonly accepted: readonly string[] } & Propagation) | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || servers.readServer(sql, server) === null) return null
   const { accepted, touched } = tenancy.commit(() => {
@@ -107,5 +107,5 @@ export async function accept(
     if (listing !== null) addSeen(sql, server, listing.digest)
     return { accepted, touched: grants.touchByServer(sql, server) }
   })
-  return { accepted, ...(await tenancy.telling.tell(touched)) }
+  return { accepted, ...(await tenancy.propagator.propagate(touched)) }
 }

@@ -1,6 +1,6 @@
 /** Orders to end sessions, by an issuer or an administrator: put on record, and asked of the principals concerned. */
 import type { Ended, IssuerLogout } from '../../contract/logouts.ts'
-import type { By } from '../../contract/tenant.ts'
+import type { ChangeContext } from '../../contract/tenant.ts'
 import { grantNames } from '../tables/grants.ts'
 import { pendingTargets, recordAccountEnd, recordIssuerLogout } from '../tables/logouts.ts'
 import { present } from '../tables/present.ts'
@@ -25,7 +25,7 @@ export async function endAccount(
   tenancy: Tenancy,
   account: string,
   others: readonly string[],
-  by: By,
+  by: ChangeContext,
 ): Promise<Ended> {
   const { sql } = tenancy
   if (!tenancy.isThere) return { ended: 0, pending: 0 }
@@ -43,7 +43,7 @@ export async function recordOfGrant(
   tenancy: Tenancy,
   grant: string,
   action: 'session.end' | 'outbox.replay',
-  by: By,
+  by: ChangeContext,
   detail: Readonly<Record<string, string>>,
 ): Promise<void> {
   if (!tenancy.isThere) return

@@ -1,12 +1,12 @@
 /** The tenant itself, changed: its settings, and whether its agents are refused. */
 import { tenantDocument } from '../../contract/config.ts'
-import type { By, Change, TenantView } from '../../contract/tenant.ts'
+import type { Change, ChangeContext, TenantView } from '../../contract/tenant.ts'
 import { addBuiltIn, builtInHash } from '../tables/built-in.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { touchAll, touchEvery } from '../tables/grants.ts'
 import { present } from '../tables/present.ts'
 import { record } from '../tables/recording.ts'
 import { changedSettings, readTenant, writeSuspended, writeTenant } from '../tables/settings.ts'
-import { demand } from '../tables/stamps.ts'
 import type { Tenancy } from '../work/tenancy.ts'
 
 /**
@@ -18,13 +18,13 @@ export async function putTenant(
   tenant: string,
   settingsJson: string,
   isSaid: boolean,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<TenantView>> {
   const { sql, env } = tenancy
   const demoHash = await builtInHash(env, tenant)
   const work = (nowMs: number) => {
     const created = !tenancy.isThere
-    demand(sql, by.expected, 'tenant', !created)
+    checkPreconditions(sql, by.expected, 'tenant', !created)
     const before = readTenant(sql)?.settings ?? null
     writeTenant(sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), isSaid, nowMs)
     if (demoHash !== null) addBuiltIn(sql, demoHash, nowMs)
@@ -40,7 +40,7 @@ export async function putTenant(
 export async function suspend(
   tenancy: Tenancy,
   isSuspended: boolean,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<TenantView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere) return null

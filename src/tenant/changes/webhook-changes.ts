@@ -1,11 +1,11 @@
 /** Webhooks, changed: registered, removed, and a dead letter sent again. */
 import { MOST } from '../../contract/capacity.ts'
-import { type By, type Change, Refusal, type Removal } from '../../contract/tenant.ts'
+import { type Change, type ChangeContext, Refusal, type Removal } from '../../contract/tenant.ts'
 import type { WebhookDocument, WebhookView } from '../../contract/webhooks.ts'
 import { recordChange } from '../tables/changes.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { present } from '../tables/present.ts'
 import { record, recordGone } from '../tables/recording.ts'
-import { demand } from '../tables/stamps.ts'
 import * as messages from '../tables/webhook-messages.ts'
 import { openSecret, sealSecret } from '../tables/webhook-secrets.ts'
 import * as webhooks from '../tables/webhooks.ts'
@@ -18,7 +18,7 @@ export async function putWebhook(
   name: string,
   document: WebhookDocument,
   secret: string,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<WebhookView>> {
   const { sql } = tenancy
   const stored = tenancy.isThere ? webhooks.sealedSecret(sql, name) : null
@@ -37,7 +37,7 @@ export async function putWebhook(
       throw new Refusal('conflict', ['Another request has changed the webhook meanwhile. Try again.'])
     // As in putGrant: made by the same request, whose answer was lost.
     if (isRepeated) return { created: true, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
-    demand(sql, by.expected, `webhook/${name}`, before !== null)
+    checkPreconditions(sql, by.expected, `webhook/${name}`, before !== null)
     if (before === null && webhooks.webhookNames(sql).length >= MOST.webhooks)
       throw new Refusal('conflict', [
         `found ${MOST.webhooks} webhooks already; allowed: at most ${MOST.webhooks}`,
@@ -61,7 +61,7 @@ export async function rotateWebhook(
   name: string,
   secret: string,
   overlapMs: number,
-  by: By,
+  by: ChangeContext,
 ): Promise<Change<WebhookView> | null> {
   const { sql } = tenancy
   const stored = tenancy.isThere ? webhooks.sealedSecret(sql, name) : null
@@ -80,7 +80,7 @@ export async function rotateWebhook(
       throw new Refusal('conflict', ['Another request has changed the webhook meanwhile. Try again.'])
     // As in rotateGrant: what the same request has done already asks nothing of what is there now.
     if (opened !== secret) {
-      demand(sql, by.expected, `webhook/${name}`, true)
+      checkPreconditions(sql, by.expected, `webhook/${name}`, true)
       // One that does not open could sign nothing.
       const older = opened === null ? null : stored
       webhooks.rotateSecret(sql, name, sealed, older, nowMs + overlapMs, nowMs)
@@ -91,11 +91,11 @@ export async function rotateWebhook(
 }
 
 /** Forgets a webhook and what waits for it. */
-export async function deleteWebhook(tenancy: Tenancy, name: string, by: By): Promise<Removal> {
+export async function deleteWebhook(tenancy: Tenancy, name: string, by: ChangeContext): Promise<Removal> {
   const { sql } = tenancy
   return tenancy.remove((nowMs) => {
     if (webhooks.viewWebhook(sql, name) === null) return null
-    demand(sql, by.expected, `webhook/${name}`, true)
+    checkPreconditions(sql, by.expected, `webhook/${name}`, true)
     webhooks.deleteWebhook(sql, name)
     recordGone(sql, by, 'webhook.delete', `webhook/${name}`, nowMs)
     return []

@@ -2,10 +2,15 @@
  * What an administrator may not change, because an approval depends on it: by what they are known themselves, and that an
  * agent is theirs. Else whoever asks could be whoever approves (docs/approvals.md). Others can change it for them.
  */
-import { type By, type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
+import { type ChangeContext, type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
 
 /** @throws Refusal when somebody changes by what they are known to sessions or to Access */
-export function refuseOwnNames(by: By, name: string, before: PersonView | null, after: PersonDocument): void {
+export function refuseOwnNames(
+  by: ChangeContext,
+  name: string,
+  before: PersonView | null,
+  after: PersonDocument,
+): void {
   if (!isBy(by, name)) return
   // Removed a moment ago: nobody adds themselves.
   if (before === null) throw forbidden('You are nobody of this tenant any more.')
@@ -17,7 +22,7 @@ export function refuseOwnNames(by: By, name: string, before: PersonView | null, 
 }
 
 /** @throws Refusal when the owner of a grant gives it another, or none */
-export function refuseOwnGrant(by: By, before: string | null, after: string | null): void {
+export function refuseOwnGrant(by: ChangeContext, before: string | null, after: string | null): void {
   if (before === null || before === after || !isBy(by, before)) return
   const found = after === null ? 'null' : JSON.stringify(after)
   throw forbidden(
@@ -32,7 +37,7 @@ export function accountChanges(before: Pick<PersonDocument, 'accounts'> | null, 
   return { added: [...has.difference(had)], removed: [...had.difference(has)] }
 }
 
-function isBy({ actor }: By, person: string): boolean {
+function isBy({ actor }: ChangeContext, person: string): boolean {
   return actor === `person:${person}`
 }
 

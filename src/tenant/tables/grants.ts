@@ -4,7 +4,7 @@
  */
 import { MOST } from '../../contract/capacity.ts'
 import { type GrantDocument, type GrantView, Refusal } from '../../contract/tenant.ts'
-import { stampOf } from './stamps.ts'
+import { etagOf } from './etags.ts'
 
 /** A grant as stored, deleted ones included until their principal knows. */
 export interface StoredGrant extends GrantView {
@@ -48,7 +48,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
     .toArray()[0]
   return {
     name: row.name,
-    tag: stampOf(sql, `grant/${name}`),
+    tag: etagOf(sql, `grant/${name}`),
     olderUntilMs: older?.until ?? null,
     olderSecret: older === undefined ? null : { hash: new Uint8Array(older.hash), untilMs: older.until },
     label: row.label,

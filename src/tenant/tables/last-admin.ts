@@ -2,7 +2,7 @@
  * The last admin of a tenant: people cannot take their own team out of its administration, neither by mistake nor two of them at
  * once. The owner of the deployment can, whose token remains, and is told what that leaves.
  */
-import { type By, Refusal } from '../../contract/tenant.ts'
+import { type ChangeContext, Refusal } from '../../contract/tenant.ts'
 
 /** The actor of the root token, which still comes in where nobody is admin (admin/who.ts). */
 const ROOT = 'root'
@@ -12,7 +12,7 @@ const ROOT = 'root'
  *
  * @throws Refusal where somebody other than root would do that
  */
-export function takesLastAdmin(sql: SqlStorage, by: By, name: string): boolean {
+export function takesLastAdmin(sql: SqlStorage, by: ChangeContext, name: string): boolean {
   const others = sql.exec("SELECT 1 FROM people WHERE role = 'admin' AND name <> ? LIMIT 1", name).toArray()
   if (others.length > 0) return false
   if (by.actor === ROOT) return true

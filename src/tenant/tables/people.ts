@@ -3,8 +3,8 @@ import { sameBytes } from '../../base/same-bytes.ts'
 import { MOST } from '../../contract/capacity.ts'
 import type { PersonRole } from '../../contract/roles.ts'
 import { type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
-import { forgetRepeatsOf } from './repeats.ts'
-import { stampOf } from './stamps.ts'
+import { etagOf } from './etags.ts'
+import { forgetIdempotencyKeysOf } from './idempotency.ts'
 
 interface PersonRow extends Record<string, SqlStorageValue> {
   name: string
@@ -68,7 +68,7 @@ export function deletePerson(sql: SqlStorage, name: string): void {
   sql.exec('DELETE FROM people WHERE name = ?', name)
   revokeTokens(sql, name)
   // Answers to what they asked, tokens among them, are for nobody who is called the same one day.
-  forgetRepeatsOf(sql, `person:${name}`)
+  forgetIdempotencyKeysOf(sql, `person:${name}`)
 }
 
 /** Adds a token; those before it are good until `olderUntilMs` at most. The same one again changes nothing. */
@@ -121,7 +121,7 @@ export function personByToken(
 
 function viewOf(sql: SqlStorage, row: PersonRow): PersonView {
   const { name, role, email, created_at, updated_at, tokens } = row
-  const tag = stampOf(sql, `person/${name}`)
+  const tag = etagOf(sql, `person/${name}`)
   const accounts = JSON.parse(row.accounts) as string[]
   return { name, role, email, accounts, tokens, createdAtMs: created_at, updatedAtMs: updated_at, tag }
 }

@@ -1,7 +1,7 @@
 /** Policies: immutable numbered versions, and a pointer to the current one; a deleted policy has none, and its versions still. */
 import { MOST } from '../../contract/capacity.ts'
-import { type By, type PolicySummary, type PolicyView, Refusal } from '../../contract/tenant.ts'
-import { stampOf } from './stamps.ts'
+import { type ChangeContext, type PolicySummary, type PolicyView, Refusal } from '../../contract/tenant.ts'
+import { etagOf } from './etags.ts'
 
 /** Of each policy; the oldest go first. */
 const MOST_VERSIONS = 100
@@ -93,7 +93,7 @@ export function writePolicy(
   sql: SqlStorage,
   name: string,
   documentJson: string,
-  { actor, reason }: Pick<By, 'actor' | 'reason'>,
+  { actor, reason }: Pick<ChangeContext, 'actor' | 'reason'>,
   nowMs: number,
 ): boolean {
   const current = readPolicy(sql, name)
@@ -118,7 +118,7 @@ export function writePolicy(
 export function deletePolicy(
   sql: SqlStorage,
   name: string,
-  { actor, reason }: Pick<By, 'actor' | 'reason'>,
+  { actor, reason }: Pick<ChangeContext, 'actor' | 'reason'>,
   nowMs: number,
 ): void {
   sql.exec(
@@ -151,7 +151,7 @@ function summaryOf(sql: SqlStorage, row: SummaryRow): PolicySummary {
     createdAtMs: created_at,
     createdBy: created_by,
     reason,
-    tag: stampOf(sql, `policy/${name}`),
+    tag: etagOf(sql, `policy/${name}`),
     isCurrent: version === current,
     deletion: deleted_at === null ? null : { atMs: deleted_at, by: deleted_by ?? '', reason: deleted_reason },
   }

@@ -1,33 +1,39 @@
 /** Who changed what and why: on record, and under a new stamp, in the transaction of the change itself. */
-import type { By } from '../../contract/tenant.ts'
+import type { ChangeContext } from '../../contract/tenant.ts'
 import { type AdministrativeChange, recordChange } from './changes.ts'
-import { dropStamp, stamp } from './stamps.ts'
+import { dropEtag, renewEtag } from './etags.ts'
 
 type Detail = AdministrativeChange['detail']
 
 /** A thing is made or changed. */
 export function record(
   sql: SqlStorage,
-  by: By,
+  by: ChangeContext,
   action: string,
   subject: string,
   detail: Detail,
   atMs: number,
 ): void {
-  stamp(sql, subject)
+  renewEtag(sql, subject)
   recordOnly(sql, by, action, subject, detail, atMs)
 }
 
 /** A thing is gone. */
-export function recordGone(sql: SqlStorage, by: By, action: string, subject: string, atMs: number): void {
-  dropStamp(sql, subject)
+export function recordGone(
+  sql: SqlStorage,
+  by: ChangeContext,
+  action: string,
+  subject: string,
+  atMs: number,
+): void {
+  dropEtag(sql, subject)
   recordOnly(sql, by, action, subject, {}, atMs)
 }
 
 /** Something was done that is no part of what an administrator has seen of the thing, so its stamp stays. */
 export function recordOnly(
   sql: SqlStorage,
-  { actor, reason }: By,
+  { actor, reason }: ChangeContext,
   action: string,
   subject: string,
   detail: Detail,

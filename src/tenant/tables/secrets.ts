@@ -3,7 +3,7 @@ import { MOST } from '../../contract/capacity.ts'
 import type { HeaderValue, SecretHeader } from '../../contract/server-document.ts'
 import { Refusal, type SecretView } from '../../contract/tenant.ts'
 import { keyIdOf } from '../../secrets/seal.ts'
-import { stampOf } from './stamps.ts'
+import { etagOf } from './etags.ts'
 
 interface SecretRow extends Record<string, SqlStorageValue> {
   name: string
@@ -108,6 +108,6 @@ function viewOf(sql: SqlStorage, { name, sealed, origins, created_at, updated_at
     servers: [...new Set(usesOf(sql, name).map(({ server }) => server))],
     createdAtMs: created_at,
     updatedAtMs: updated_at,
-    tag: stampOf(sql, `secret/${name}`),
+    tag: etagOf(sql, `secret/${name}`),
   }
 }

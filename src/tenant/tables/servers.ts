@@ -4,11 +4,11 @@ import { type Declared, nothingDeclared } from '../../contract/declared.ts'
 import type { ServerDocument } from '../../contract/server-document.ts'
 import { Refusal, type ServerStatus, type ServerView } from '../../contract/tenant.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamReport } from '../../contract/upstream.ts'
+import { etagOf } from './etags.ts'
 import { forgetListing, readListing } from './listings.ts'
 import { driftedTools, driftOf, pinsVersion } from './pins.ts'
 import { secretHeadersOf } from './secrets.ts'
 import { clearSeen, seenDigests } from './seen.ts'
-import { stampOf } from './stamps.ts'
 
 /** What a server says of itself, and of its failures, is kept no longer than this. */
 const LONGEST_NAME = 256
@@ -260,7 +260,7 @@ export function viewServer(sql: SqlStorage, name: string): ServerView | null {
   const listing = readListing(sql, name)
   return {
     name,
-    tag: stampOf(sql, `server/${name}`),
+    tag: etagOf(sql, `server/${name}`),
     secretHeaders: secretHeadersOf(sql, name),
     document: server.document,
     headerNames: Object.keys(server.headers),

@@ -2,7 +2,7 @@
 import { retentionDays, type TenantDocument } from '../../contract/config.ts'
 import type { TenantView } from '../../contract/tenant.ts'
 import type { AdministrativeChange } from './changes.ts'
-import { stampOf } from './stamps.ts'
+import { etagOf } from './etags.ts'
 
 /** The tenant as stored. The tables must exist. */
 export interface StoredTenant {
@@ -45,7 +45,7 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
             nextRoundMs: row.delete_round_at ?? row.deleting_at,
           },
     view: {
-      tag: stampOf(sql, 'tenant'),
+      tag: etagOf(sql, 'tenant'),
       settingsJson: row.settings,
       suspendedAtMs: row.suspended_at,
       createdAtMs: row.created_at,

@@ -1,7 +1,7 @@
 /** A tenant's webhooks, their secrets and how they fare, in SQL. */
 import type { WebhookEvent } from '../../contract/webhook-events.ts'
 import type { WebhookDocument, WebhookView } from '../../contract/webhooks.ts'
-import { stampOf } from './stamps.ts'
+import { etagOf } from './etags.ts'
 
 interface WebhookRow extends Record<string, SqlStorageValue> {
   name: string
@@ -39,7 +39,7 @@ export function viewWebhook(sql: SqlStorage, name: string): WebhookView | null {
   if (row === undefined) return null
   return {
     name,
-    tag: stampOf(sql, `webhook/${name}`),
+    tag: etagOf(sql, `webhook/${name}`),
     url: row.url,
     events: JSON.parse(row.events) as WebhookEvent[],
     enabled: row.enabled === 1,

@@ -1,8 +1,8 @@
 /** Rounds of a tenant's deletion: one at a time, the next by alarm, until nothing is left (deletion.ts). */
-import type { By, DeletionView, RefusedChange } from '../../contract/tenant.ts'
+import type { ChangeContext, DeletionView, RefusedChange } from '../../contract/tenant.ts'
+import { checkPreconditions } from '../tables/etags.ts'
 import { record } from '../tables/recording.ts'
 import { readTenant } from '../tables/settings.ts'
-import { demand } from '../tables/stamps.ts'
 import type { AuditKeeping } from './audit-keeping.ts'
 import { DELETION_ROUND_MS, goOnDeleting, planRound, startDeletion } from './deletion.ts'
 import { refusedBy, type Tenancy } from './tenancy.ts'
@@ -22,13 +22,13 @@ export class DeletionRounds {
    *
    * @param patienceMs how long events are waited for that Legiti does not take; afterwards they are lost
    */
-  async start(patienceMs: number, by: By): Promise<DeletionView | RefusedChange> {
+  async start(patienceMs: number, by: ChangeContext): Promise<DeletionView | RefusedChange> {
     const { sql } = this.#tenancy
     if (!this.#tenancy.isThere) return { kind: 'absent' }
     try {
       this.#tenancy.commit(() => {
         const nowMs = Date.now()
-        demand(sql, by.expected, 'tenant', true)
+        checkPreconditions(sql, by.expected, 'tenant', true)
         record(sql, by, 'tenant.delete', 'tenant', {}, nowMs)
         startDeletion(sql, nowMs, nowMs + patienceMs, by)
       })
@@ -47,7 +47,7 @@ export class DeletionRounds {
   }
 
   async #round(): Promise<DeletionView> {
-    const { sql, env, wake, telling } = this.#tenancy
+    const { sql, env, wake, propagator } = this.#tenancy
     const sinceMs = readTenant(sql)?.deletion?.sinceMs ?? null
     // A tenant that was made anew meanwhile is another one.
     const isStill = () =>
@@ -57,7 +57,7 @@ export class DeletionRounds {
     planRound(sql, Date.now() + DELETION_ROUND_MS)
     await wake.rearm()
     if (!isStill()) return { kind: 'absent' }
-    const quiet = (grant: string) => telling.quiet(grant)
+    const quiet = (grant: string) => propagator.quiet(grant)
     const kept = () => this.#keeping.quiet()
     const { view, isMore } = await goOnDeleting({ sql, env, isStill, quiet, kept }, Date.now())
     if (!isStill()) return { kind: 'absent' }

@@ -8,7 +8,7 @@
 import { forgetTenant, MOST_FORGETTING } from '../../audit/retention.ts'
 import { errorName, log } from '../../base/log.ts'
 import { tenantCounters, tenantDirectory } from '../../contract/objects.ts'
-import type { By, DeletionView } from '../../contract/tenant.ts'
+import type { ChangeContext, DeletionView } from '../../contract/tenant.ts'
 import { readTenant } from '../tables/settings.ts'
 import { eraseExchanges } from './exchanges.ts'
 import {
@@ -31,7 +31,12 @@ const MOST_MS = 25_000
 const LAST_REQUESTS = MOST_FORGETTING + 2
 
 /** Marks the tenant; asked again, it can only get shorter, and remains whose it was. The tables must exist. */
-export function startDeletion(sql: SqlStorage, nowMs: number, byMs: number, { actor, reason }: By): void {
+export function startDeletion(
+  sql: SqlStorage,
+  nowMs: number,
+  byMs: number,
+  { actor, reason }: ChangeContext,
+): void {
   sql.exec(
     `UPDATE tenant SET deleting_at = coalesce(deleting_at, ?1), delete_by = min(coalesce(delete_by, ?2), ?2),
        deleted_by = coalesce(deleted_by, ?3), deleted_with_reason = coalesce(deleted_with_reason, ?4)

@@ -3,8 +3,8 @@ import { nextCarryMs } from '../../audit/carry.ts'
 import { nextRetentionMs } from '../../audit/retention.ts'
 import { nextApprovalPurgeMs, purgeApprovals } from '../tables/approvals.ts'
 import { changesLog } from '../tables/changes.ts'
-import { nextDueMs, RETRY_MS } from '../tables/grants-told.ts'
 import { nextTargetMs } from '../tables/logouts.ts'
+import { nextDueMs, RETRY_MS } from '../tables/propagation.ts'
 import { isListed, readTenant } from '../tables/settings.ts'
 import { nextOlderSecretMs, purgeOlderSecrets } from '../tables/webhooks.ts'
 import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
@@ -15,8 +15,8 @@ const HOUR_MS = 60 * MINUTE_MS
 /** What is not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
 export interface Wakes {
   /** A request tells principals right now; the alarm comes for the rest, or in its place should it die. */
-  readonly isTelling: boolean
-  /** When the listings of restless servers are compared anew. */
+  readonly isPropagating: boolean
+  /** When the listings of flapping servers are compared anew. */
   readonly compareMs: number | null
   /** When messages to webhooks can be sent. */
   readonly sendMs: number | null
@@ -27,7 +27,7 @@ export interface Wakes {
 /** When the tenant must wake up, in Unix milliseconds, or null for never: the soonest of all there is to wake up for. */
 export function nextWakeMs(
   sql: SqlStorage,
-  { isTelling, compareMs, sendMs, carrying }: Wakes,
+  { isPropagating, compareMs, sendMs, carrying }: Wakes,
   nowMs: number,
 ): number | null {
   const deletion = readTenant(sql)?.deletion ?? null
@@ -35,7 +35,7 @@ export function nextWakeMs(
   if (deletion !== null) return Math.max(deletion.nextRoundMs, nowMs)
   const dueMs = nextDueMs(sql)
   const wakes = [
-    dueMs !== null && isTelling ? Math.max(dueMs, nowMs + RETRY_MS) : dueMs,
+    dueMs !== null && isPropagating ? Math.max(dueMs, nowMs + RETRY_MS) : dueMs,
     compareMs,
     sendMs,
     nextTargetMs(sql),

@@ -1,6 +1,6 @@
 /**
- * Tells principals what their grants are now. One push of a grant at a time, each with what is stored when it
- * begins: so the last one to arrive is the latest, and a change that came meanwhile is told by the next.
+ * Sends principals the present state of their grants. A grant has one push at a time, which carries the state stored when it
+ * begins; so the last push to arrive is the latest, and a change that came meanwhile goes with the next.
  */
 import { errorName, log } from '../../base/log.ts'
 import { type TenantDocument, versioned } from '../../contract/config.ts'
@@ -11,19 +11,19 @@ import { principalObject } from '../../contract/objects.ts'
 import type { UpstreamConfig } from '../../contract/upstream.ts'
 import { demoConfig } from '../../demo/demo.ts'
 import { readGrant, type StoredGrant } from '../tables/grants.ts'
-import { markFailed, markPushed } from '../tables/grants-told.ts'
 import { readPolicy } from '../tables/policies.ts'
+import { markFailed, markPushed } from '../tables/propagation.ts'
 import { serverNames, upstreamConfig } from '../tables/servers.ts'
 import { MOST_CONFIG_BYTES, policyAndSettingsBytes } from '../tables/settings.ts'
 
-/** Principals that are told at the same time. */
+/** Pushes at the same time. */
 const AT_ONCE = 16
-/** So long one is waited for before the next is told beside it: those that are slow keep nobody else waiting. */
+/** After so long the next push begins beside a slow one, which keeps no other waiting. */
 const SLOW_MS = 1_000
-/** What a change waits for a principal before it answers that one is pending; the push itself goes on. */
+/** How long a change waits for a principal before it counts it as pending; the push itself goes on. */
 const PATIENCE_MS = 10_000
 
-/** What a push needs of its object. */
+/** The parts of the tenant's object that a push needs. */
 export interface PushContext {
   readonly sql: SqlStorage
   readonly env: Env
@@ -34,7 +34,7 @@ export interface PushContext {
   readonly isSuspended: boolean
   /** The tenant is being deleted. */
   readonly isLeaving: boolean
-  /** Whether there is a tenant still. */
+  /** Tells whether there is a tenant still. */
   readonly isThere: () => boolean
 }
 
@@ -42,22 +42,22 @@ export class Pushes {
   readonly #context: () => PushContext | null
   readonly #running = new Map<string, Promise<void>>()
 
-  /** @param context asked anew for every push; null: there is no tenant any more, and nobody is told */
+  /** @param context asked anew for every push; null: there is no tenant any more, and no push begins */
   constructor(context: () => PushContext | null) {
     this.#context = context
   }
 
   /**
-   * Tells the principals of these grants, in this order. Whoever could not be told, or has not answered in time, is marked so;
-   * whoever was not begun with by `untilMs` is as before.
+   * Pushes to the principals of these grants, in this order. A push that fails, or is not answered in time, is marked as failed.
+   * Grants whose push had not begun by `untilMs` stay as they were.
    */
-  async tell(grants: readonly string[], untilMs: number): Promise<void> {
+  async push(grants: readonly string[], untilMs: number): Promise<void> {
     const left = [...grants]
     const slow: Promise<void>[] = []
     const worker = async () => {
       for (let name = left.shift(); name !== undefined && Date.now() < untilMs; name = left.shift()) {
         const revision = this.#revision(name)
-        const mine = this.#tell(name)
+        const mine = this.#push(name)
         if (!(await isSettled(mine, SLOW_MS))) slow.push(this.#patiently(name, revision, mine))
       }
     }
@@ -71,7 +71,7 @@ export class Pushes {
       await push.catch(() => {})
   }
 
-  #tell(name: string): Promise<void> {
+  #push(name: string): Promise<void> {
     const before = this.#running.get(name) ?? Promise.resolve()
     const mine: Promise<void> = before
       .then(() => push(this.#context(), name))
@@ -88,16 +88,16 @@ export class Pushes {
     if (sql !== undefined) markFailed(sql, name, revision, Date.now())
   }
 
-  /** What the grant is now, by number. */
+  /** Returns the present revision of the grant; 0 where there is none. */
   #revision(name: string): number {
     const sql = this.#context()?.sql
     return (sql === undefined ? null : readGrant(sql, name)?.revision) ?? 0
   }
 }
 
-/** Tells one principal, or marks that it could not be reached. */
+/** Pushes to one principal, or marks the push as failed. */
 async function push(context: PushContext | null, name: string): Promise<void> {
-  // Whoever is on the way out is told by its deletion, and must not be brought back.
+  // The deletion revokes the principals of a tenant that is leaving. A push would bring them back.
   if (context === null || context.isLeaving) return
   const { sql, env, tenant, isThere } = context
   const grant = readGrant(sql, name)
@@ -114,14 +114,14 @@ async function push(context: PushContext | null, name: string): Promise<void> {
   if (isThere()) markPushed(sql, name, grant.revision)
 }
 
-/** The grant as its principal is to hold it. Reads all that is stored before it awaits anything. */
+/** Composes the grant as its principal stores it. Reads all rows before it awaits anything, so that they belong together. */
 async function compose(context: PushContext, grant: StoredGrant): Promise<NewGrant> {
   const { sql, tenant, settings, isSuspended } = context
   const { name, label, secretHash, olderSecret, expiresAtMs, origin, incarnation, sessions } = grant
   const upstreams = upstreamsOf(context, grant)
   const held = { tenant, name, label, secretHash, olderSecret, expiresAtMs, incarnation }
   const suspended = isSuspended ? { suspended: true as const } : {}
-  // How long the audit is kept, and who vouches for administrators, concerns no principal.
+  // The retention of the audit trail, and the login of administrators, concern no principal.
   const { audit: _, access: __, ...rest } = settings
   if (origin === 'demo') {
     const own = context.isSaid ? { ...rest, servers: nativesOf(grant) } : null
@@ -138,8 +138,8 @@ async function compose(context: PushContext, grant: StoredGrant): Promise<NewGra
 }
 
 /**
- * What a server lists is part of its configuration, and it may list without end. So that it keeps nobody else's
- * changes from arriving, the largest go where all together are more than a principal can hold.
+ * Returns the servers of a grant. A server's listing is part of its configuration and may be of any size, so the largest are
+ * left out where all together are more than a principal can hold; otherwise no change of another server would arrive.
  */
 function upstreamsOf({ sql, tenant }: PushContext, stored: StoredGrant): UpstreamConfig[] {
   const { name: grant } = stored

@@ -2,19 +2,19 @@
 import { log } from '../../base/log.ts'
 import type { ObservedListing, Verdict } from '../../contract/tenant.ts'
 import type { UpstreamReport } from '../../contract/upstream.ts'
+import { FlapDetector } from '../tables/flapping.ts'
 import { touchByServer } from '../tables/grants.ts'
 import { readListing, readTools } from '../tables/listings.ts'
 import { examine, heldServers, observeListing } from '../tables/observation.ts'
-import { Restless } from '../tables/restless.ts'
 import { announceBreaker, announceDrift, driftNow } from '../tables/server-news.ts'
 import { isOf, mergeReport, readServer, type StoredServer, upstreamConfig } from '../tables/servers.ts'
 import type { Tenancy } from './tenancy.ts'
-import { RESTLESS_MS } from './wake.ts'
+import { FLAPPING_MS } from './wake.ts'
 
 export class ServerWatch {
   readonly #tenancy: Tenancy
-  readonly #restless = new Restless()
-  readonly #restlessEras = new Restless()
+  readonly #flapping = new FlapDetector()
+  readonly #flappingEras = new FlapDetector()
 
   constructor(tenancy: Tenancy) {
     this.#tenancy = tenancy
@@ -26,7 +26,7 @@ export class ServerWatch {
    * where there is no such server, or no list.
    */
   async observe(server: string, listing: ObservedListing): Promise<Verdict | null> {
-    const { sql, telling } = this.#tenancy
+    const { sql, propagator } = this.#tenancy
     if (this.#registered(server, listing.incarnation) === null) return null
     const examined = await examine(listing.toolsJson)
     if (examined === null) {
@@ -38,30 +38,30 @@ export class ServerWatch {
       const registered = this.#registered(server, listing.incarnation)
       if (registered === null) return { touched: [], verdict: null }
       const { incarnation } = registered
-      const wasRestless = this.#restless.isRestless(incarnation, Date.now())
+      const wasFlapping = this.#flapping.isFlapping(incarnation, Date.now())
       const before = upstreamConfig(sql, server)?.withheld ?? {}
       const drifted = driftNow(sql, server)
-      const isNews = observeListing(sql, server, listing, examined, Date.now(), wasRestless)
-      const isRestless = isNews && this.#restless.count(incarnation, Date.now())
-      if (isNews && !isRestless)
+      const isNews = observeListing(sql, server, listing, examined, Date.now(), wasFlapping)
+      const isFlapping = isNews && this.#flapping.count(incarnation, Date.now())
+      if (isNews && !isFlapping)
         announceDrift(sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
       const after = upstreamConfig(sql, server)
       const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
       const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
       if (!isNews) return { touched: [], verdict }
-      // What is withheld from now on is withheld at once, however restless the server: while it is, that only grows.
-      const waits = isRestless && !isWorse
-      const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
+      // What is withheld from now on is withheld at once, however much the server flaps: while it does, that only grows.
+      const waits = isFlapping && !isWorse
+      const touched = touchByServer(sql, server, waits ? Date.now() + FLAPPING_MS : 0)
       return { touched: waits ? [] : touched, verdict }
     })
     this.#tenancy.sendSoon()
-    await telling.tell(touched)
+    await propagator.propagate(touched)
     return verdict
   }
 
   /** Adds to a server's status; the eras that it turns out to speak become part of every configuration. */
   async report(server: string, report: UpstreamReport): Promise<void> {
-    const { sql, telling } = this.#tenancy
+    const { sql, propagator } = this.#tenancy
     if (!this.#tenancy.isThere) return
     const touched = this.#tenancy.commit(() => {
       const registered = this.#registered(server, report.incarnation)
@@ -69,15 +69,15 @@ export class ServerWatch {
       const isNews = mergeReport(sql, server, report)
       announceBreaker(sql, server, `breaker_${crypto.randomUUID()}`, Date.now())
       if (!isNews) return []
-      const waits = this.#restlessEras.count(registered.incarnation, Date.now())
-      const touched = touchByServer(sql, server, waits ? Date.now() + RESTLESS_MS : 0)
+      const waits = this.#flappingEras.count(registered.incarnation, Date.now())
+      const touched = touchByServer(sql, server, waits ? Date.now() + FLAPPING_MS : 0)
       return waits ? [] : touched
     })
     this.#tenancy.sendSoon()
-    await telling.tell(touched)
+    await propagator.propagate(touched)
   }
 
-  /** Compares the last listings of servers that were restless as if they had not been: what is as pinned is let go. */
+  /** Compares the last listings of servers that were flapping as if they had not been: what is as pinned is let go. */
   async compareHeld(): Promise<void> {
     this.#tenancy.wake.compareAtMs = null
     for (const server of heldServers(this.#tenancy.sql)) await this.#compareAnew(server)
@@ -91,8 +91,8 @@ export class ServerWatch {
 
   /** A registration that is gone. */
   forget({ incarnation }: StoredServer): void {
-    this.#restless.forget(incarnation)
-    this.#restlessEras.forget(incarnation)
+    this.#flapping.forget(incarnation)
+    this.#flappingEras.forget(incarnation)
   }
 
   async #compareAnew(server: string): Promise<void> {

@@ -6,7 +6,13 @@ import { errorName, log } from '../../base/log.ts'
 import { tenantDocument } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
 import { tenantDirectory } from '../../contract/objects.ts'
-import { type By, type Change, Refusal, type RefusedChange, type Removal } from '../../contract/tenant.ts'
+import {
+  type Change,
+  type ChangeContext,
+  Refusal,
+  type RefusedChange,
+  type Removal,
+} from '../../contract/tenant.ts'
 import { schemaVersion } from '../../durable/migrate.ts'
 import { type SecretKeys, secretKeys } from '../../secrets/seal.ts'
 import { addressProblem } from '../../upstream/address.ts'
@@ -16,7 +22,7 @@ import { migrate } from '../tables/schema.ts'
 import { readTenant, sizeProblem, writeTenant } from '../tables/settings.ts'
 import { newTenantProblem } from '../tables/tenant-name.ts'
 import { openSecret } from '../tables/webhook-secrets.ts'
-import { Telling } from './telling.ts'
+import { Propagator } from './propagator.ts'
 import { Wake } from './wake.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
 
@@ -36,7 +42,7 @@ export class Tenancy {
   readonly sql: SqlStorage
   readonly #env: () => Env
   readonly wake: Wake
-  readonly telling: Telling
+  readonly propagator: Propagator
   readonly webhooks: WebhookDelivery
   /** Whether there is a tenant. An object without one has no table. */
   isThere: boolean
@@ -54,7 +60,7 @@ export class Tenancy {
       isThere: () => this.isThere,
       sendMs: (nowMs) => this.webhooks.nextMs(this.sql, nowMs),
     })
-    this.telling = new Telling({ sql: this.sql, env, isThere: () => this.isThere, wake: this.wake })
+    this.propagator = new Propagator({ sql: this.sql, env, isThere: () => this.isThere, wake: this.wake })
     if (this.isThere) this.commit(() => migrate(this.sql))
   }
 
@@ -84,7 +90,7 @@ export class Tenancy {
    */
   async change<T>(
     tenant: string,
-    by: By,
+    by: ChangeContext,
     work: (nowMs: number) => Done<T>,
     of: 'tenant' | 'something' = 'something',
   ): Promise<Change<T>> {
@@ -119,7 +125,14 @@ export class Tenancy {
     this.isThere = true
     const { created, now, touched } = done
     const isSuspended = readTenant(this.sql)?.isSuspended === true
-    return { kind: 'done', created, madeTenant, isSuspended, now, ...(await this.telling.tell(touched)) }
+    return {
+      kind: 'done',
+      created,
+      madeTenant,
+      isSuspended,
+      now,
+      ...(await this.propagator.propagate(touched)),
+    }
   }
 
   /** Runs `work` as one transaction; it answers which grants it touched, or null where there is nothing to remove. */
@@ -135,7 +148,7 @@ export class Tenancy {
       return refusedBy(error)
     }
     if (touched === null) return { kind: 'absent' }
-    return { kind: 'removed', ...(await this.telling.tell(touched)) }
+    return { kind: 'removed', ...(await this.propagator.propagate(touched)) }
   }
 
   /** Sends what is due to webhooks, behind whatever goes on. */

@@ -4,7 +4,7 @@ import { heldServers } from '../tables/observation.ts'
 import { nextWakeMs, type Wakes } from './housekeeping.ts'
 
 /** How often principals are told of a server whose listing changes all the time, and when its last one is compared anew. */
-export const RESTLESS_MS = 30_000
+export const FLAPPING_MS = 30_000
 
 export interface WakeContext {
   readonly storage: DurableObjectStorage
@@ -19,8 +19,8 @@ export interface WakeContext {
 export class Wake {
   readonly #context: WakeContext
   /** How many requests tell principals right now. */
-  telling = 0
-  /** When the last listing of servers that were restless is compared anew; null: nobody has said. */
+  propagating = 0
+  /** When the last listing of servers that were flapping is compared anew; null: nobody has said. */
   compareAtMs: number | null = null
   /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
   keepingUntilMs: number | null = null
@@ -37,9 +37,9 @@ export class Wake {
     if (!isThere()) return
     const nowMs = Date.now()
     const isHeld = heldServers(storage.sql).length > 0
-    this.compareAtMs = isHeld ? (this.compareAtMs ?? nowMs + RESTLESS_MS) : null
+    this.compareAtMs = isHeld ? (this.compareAtMs ?? nowMs + FLAPPING_MS) : null
     const known: Wakes = {
-      isTelling: this.telling > 0,
+      isPropagating: this.propagating > 0,
       compareMs: this.compareAtMs,
       sendMs: sendMs(nowMs),
       carrying: env().AUDIT_DB === undefined ? 'nowhere' : (this.keepingUntilMs ?? 'idle'),

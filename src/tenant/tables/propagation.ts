@@ -1,10 +1,10 @@
-/** Whose principal has yet to be told of what its grant is now, and when. */
+/** The grants whose principals do not have the present revision yet, and when each is tried next. */
 
-/** After a principal could not be told: twice as long with every time, up to the longest. */
+/** The wait after a push that failed. It doubles with every failure, up to the longest. */
 export const RETRY_MS = 5_000
 export const LONGEST_RETRY_MS = 5 * 60_000
 
-/** How many principals have yet to be told; of these grants, where some are given. */
+/** Counts the principals that are behind; of these grants alone, where some are given. */
 export function countPending(sql: SqlStorage, grants: readonly string[] | null = null): number {
   return sql
     .exec<{ n: number }>(
@@ -15,7 +15,7 @@ export function countPending(sql: SqlStorage, grants: readonly string[] | null =
     .one().n
 }
 
-/** Up to `most` grants whose principals are due: new changes first, and of those whoever could be told last time. */
+/** Returns up to `most` grants that are due: new changes first, and of those the ones whose last push succeeded. */
 export function dueGrants(sql: SqlStorage, most: number, nowMs: number): string[] {
   return sql
     .exec<{ name: string }>(
@@ -27,7 +27,7 @@ export function dueGrants(sql: SqlStorage, most: number, nowMs: number): string[
     .map(({ name }) => name)
 }
 
-/** These grants, those whose principals could be told last time first: whoever cannot be told keeps nobody waiting. */
+/** Orders these grants: those whose last push succeeded come first, so that a principal that fails keeps no other waiting. */
 export function likelyFirst(sql: SqlStorage, grants: readonly string[]): string[] {
   return sql
     .exec<{ name: string }>(
@@ -38,21 +38,21 @@ export function likelyFirst(sql: SqlStorage, grants: readonly string[]): string[
     .map(({ name }) => name)
 }
 
-/** When the next principal is due, in Unix milliseconds; null: all have been told. */
+/** Returns when the next principal is due, in Unix milliseconds; null: none is behind. */
 export function nextDueMs(sql: SqlStorage): number | null {
   return sql.exec<{ at: number | null }>('SELECT min(due_at) AS at FROM grants WHERE pushed < revision').one()
     .at
 }
 
-/** The principal knows of `revision`. A deleted grant is gone for good, if nothing came after. */
+/** Records that the principal has `revision`. The row of a deleted grant goes, if no later revision exists. */
 export function markPushed(sql: SqlStorage, name: string, revision: number): void {
   sql.exec('UPDATE grants SET pushed = max(pushed, ?), tries = 0 WHERE name = ?', revision, name)
   sql.exec('DELETE FROM grants WHERE name = ? AND deleted_at IS NOT NULL AND pushed = revision', name)
 }
 
 /**
- * The principal could not be told of `revision`, or not in time. It counts for this grant alone; what has changed since is
- * due all the same.
+ * Records that the push of `revision` failed, or took too long. Only this revision waits: a later one is due at once all the
+ * same.
  */
 export function markFailed(sql: SqlStorage, name: string, revision: number, nowMs: number): void {
   sql.exec(

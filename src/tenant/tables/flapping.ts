@@ -1,6 +1,6 @@
 /**
- * Servers whose listing changes all the time. Each change tells every client that the tools have changed, so that it
- * lists them again, and finds them changed: without a brake that would never end. PURE, but for what it remembers.
+ * Finds servers that flap: their listing changes all the time. Each change makes every client list the tools again, and the
+ * server answers with another change, so without a brake that would never end. PURE, but for the counts that it keeps.
  */
 
 const WINDOW_MS = 60_000
@@ -12,19 +12,19 @@ interface Changes {
   readonly count: number
 }
 
-/** Counts changes, of each registration of a server by itself. Memory alone: a new life of the object begins with none. */
-export class Restless {
+/** Counts changes of each registration of a server. The counts are in memory alone, so an object that starts again has none. */
+export class FlapDetector {
   readonly #changes = new Map<string, Changes>()
 
-  /** Counts a change; true when the server has had so many that the next telling should wait. */
+  /** Counts a change; true when the server has had so many that the next propagation should wait. */
   count(incarnation: string, nowMs: number): boolean {
     const before = this.#current(incarnation, nowMs)
     this.#changes.set(incarnation, { ...before, count: before.count + 1 })
     return before.count >= MOST_CHANGES
   }
 
-  /** Whether another change would be one too many. */
-  isRestless(incarnation: string, nowMs: number): boolean {
+  /** Tells whether another change would be one too many. */
+  isFlapping(incarnation: string, nowMs: number): boolean {
     return this.#current(incarnation, nowMs).count >= MOST_CHANGES
   }
 

@@ -1,18 +1,18 @@
 /** Requests that were made with an `Idempotency-Key`, and their answers. Sealed, for an answer may hold a token. */
-import type { Repeat } from '../../contract/tenant.ts'
+import type { IdempotentRequest } from '../../contract/tenant.ts'
 
-/** How long a key means its request. */
+/** How long a key stands for its request. */
 const KEEP_MS = 24 * 3_600_000
 const MOST = 10_000
 
-/** What is known of a key, or null: then this request is written down as its own. */
-export function claimRepeat(
+/** Returns the request that used a key before. Null: there was none, and the key now belongs to this request. */
+export function claimIdempotencyKey(
   sql: SqlStorage,
   actor: string,
   key: string,
   mine: { readonly digest: string; readonly sealedSeed: string },
   nowMs: number,
-): Repeat | null {
+): IdempotentRequest | null {
   sql.exec('DELETE FROM repeats WHERE at <= ?', nowMs - KEEP_MS)
   const row = sql
     .exec<{ digest: string; sealed_seed: string; sealed_answer: string | null }>(
@@ -34,17 +34,22 @@ export function claimRepeat(
   return null
 }
 
-export function answerRepeat(sql: SqlStorage, actor: string, key: string, sealedAnswer: string): void {
+export function keepIdempotentAnswer(
+  sql: SqlStorage,
+  actor: string,
+  key: string,
+  sealedAnswer: string,
+): void {
   sql.exec('UPDATE repeats SET sealed_answer = ? WHERE actor = ? AND key = ?', sealedAnswer, actor, key)
 }
 
-/** Whoever is gone repeats nothing. */
-export function forgetRepeatsOf(sql: SqlStorage, actor: string): void {
+/** Forgets the keys of a person who is deleted, since nobody can repeat their requests. */
+export function forgetIdempotencyKeysOf(sql: SqlStorage, actor: string): void {
   sql.exec('DELETE FROM repeats WHERE actor = ?', actor)
 }
 
-/** A request that was refused leaves its key free, if it was the one that claimed it. */
-export function forgetRepeat(sql: SqlStorage, actor: string, key: string, digest: string): void {
+/** Frees the key of a request that was refused, if that request was the one that claimed it. */
+export function releaseIdempotencyKey(sql: SqlStorage, actor: string, key: string, digest: string): void {
   sql.exec(
     'DELETE FROM repeats WHERE actor = ? AND key = ? AND digest = ? AND sealed_answer IS NULL',
     ...[actor, key, digest],
