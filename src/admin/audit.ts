@@ -5,11 +5,10 @@ import { exportRows } from '../audit/export.ts'
 import { withOwnNames } from '../audit/exposed.ts'
 import { filterQuery } from '../audit/filter.ts'
 import { readPage } from '../audit/query.ts'
-import { shownRow } from '../audit/shown.ts'
+import { rowSchema, shownRow } from '../audit/shown.ts'
 import { tailEvents } from '../audit/tail.ts'
 import { verify } from '../audit/verify.ts'
 import { problem } from '../base/errors.ts'
-import { rowKinds } from '../contract/audit-row.ts'
 import type { Env } from '../contract/env.ts'
 import { object } from '../policy/fragments.ts'
 import { at, noSuchTenant } from './answers.ts'
@@ -17,39 +16,6 @@ import { answer, jsonBody, pageOf, pageQuery, type Route, route } from './route.
 import { authenticate, may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/audit'
-
-const rowSchema = z.object({
-  at: z.string(),
-  kind: z.enum(rowKinds),
-  grant: z.string().describe('The grant, or "(tenant)" for administrative changes'),
-  seq: z.int(),
-  request_id: z.string().nullable(),
-  session: z.string().nullable(),
-  account: z.string().nullable(),
-  client: z
-    .string()
-    .nullable()
-    .describe('The client that called, or that logged in, as it names itself; anybody may say anything'),
-  client_version: z.string().nullable().describe('The version that the client says it has'),
-  server: z.string().nullable(),
-  method: z.string().nullable(),
-  tool: z.string().nullable(),
-  decision: z.string().nullable(),
-  rule: z.string().nullable(),
-  config_version: z.string().nullable().describe('Names the policy and settings that were decided with'),
-  argument_names: z.array(z.string()).nullable().describe('Names, never values'),
-  arguments_hmac: z.string().nullable().describe('The same for the same arguments'),
-  outcome: z.string().nullable(),
-  upstream_status: z.int().nullable(),
-  latency_ms: z.int().nullable(),
-  shadow: z.array(z.array(z.string())).nullable(),
-  actor: z.string().nullable(),
-  action: z.string().nullable(),
-  subject: z.string().nullable(),
-  detail: z.record(z.string(), z.unknown()).nullable(),
-  chain: z.string(),
-  hash: z.string().nullable(),
-})
 
 const arrival = z
   .string()

@@ -1,61 +1,27 @@
 /** What is asked of the audit trail, as SQL. The tenant is never part of it: whoever asks names it apart. */
 import * as z from 'zod/v4'
-import { decisions, kindFilters } from '../contract/audit-row.ts'
-import { callOutcomeKinds } from '../contract/principal.ts'
+import { columnOf, type FilteredColumn, filteredColumns } from '../contract/audit-columns.ts'
+import { auditFilters, type FilterName, filterNames } from '../contract/audit-filters.ts'
+import type { AuditRow } from '../contract/audit-row.ts'
 import { expose } from '../names/tools.ts'
 import { object } from '../policy/fragments.ts'
-
-/** Fields that a query may name; each matches exactly. */
-export const filterFields = [
-  'kind',
-  'request_id',
-  'session',
-  'account',
-  'client',
-  'client_version',
-  'server',
-  'method',
-  'tool',
-  'decision',
-  'rule',
-  'config_version',
-  'arguments_hmac',
-  'outcome',
-  'upstream_status',
-  'actor',
-  'action',
-  'subject',
-] as const
-export type FilterField = (typeof filterFields)[number]
 
 const TIME = 'a time like 2030-01-31T12:00:00Z'
 const time = z.iso.datetime({ offset: true, error: TIME }).transform((text) => Date.parse(text))
 const text = z.string().min(1, '1 to 512 characters').max(512, '1 to 512 characters')
-const named = Object.fromEntries(filterFields.map((field) => [field, text.optional()])) as Record<
-  FilterField,
-  z.ZodOptional<typeof text>
->
 
-/** Query parameters of everything that reads the trail. A field that has few values refuses all others. */
+type Named = z.ZodOptional<typeof text>
+
+/** A query parameter. One that has few values refuses all others. */
+function parameter(name: FilterName): Named {
+  const { values, description } = auditFilters[name]
+  const read = (values === undefined ? text : (z.enum(values) as unknown as typeof text)).optional()
+  return description === undefined ? read : read.describe(description)
+}
+
+/** Query parameters of everything that reads the trail. */
 export const filterQuery = {
-  ...named,
-  kind: z.enum(kindFilters).optional().describe('`call` and `read` are the two sorts of `decision`'),
-  client: text.optional().describe('Its name, or name and version as they are shown: `curl` or `curl 1`'),
-  tool: text
-    .optional()
-    .describe('Its own name, or the name by which agents call it: `transfer` or `pay__transfer`'),
-  decision: z.enum(decisions).optional(),
-  outcome: z.enum(callOutcomeKinds).optional(),
-  who: text.optional().describe('`account` or `actor`, whichever a row has'),
-  what: text
-    .optional()
-    .describe(
-      'Tool (under either name), `method` or `action`, also with the `subject` behind it: `policy.put policy/main`',
-    ),
-  /** Rows of one grant, or `(tenant)`: administrative changes. */
-  grant: text.optional(),
-  /** A name among the call's arguments. */
-  argument: text.optional(),
+  ...(Object.fromEntries(filterNames.map((name) => [name, parameter(name)])) as Record<FilterName, Named>),
   /** From this time on. */
   from: time.optional(),
   /** Before this time. */
@@ -94,8 +60,8 @@ const sorts = {
   read: "kind = 'decision' AND method <> 'tools/call'",
 } as const
 
-const isExact = (field: FilterField) => field !== 'kind' && !Object.hasOwn(wider, field)
-const exactFields = filterFields.filter(isExact)
+const isNumber = (field: FilteredColumn) => columnOf(field).type === 'INTEGER'
+const exactFields = filteredColumns.filter((field) => !Object.hasOwn(wider, field))
 
 /** The rows of `tenant` that the filter lets through. */
 export function whereOf(tenant: string, filter: Filter): Where {
@@ -112,7 +78,7 @@ export function whereOf(tenant: string, filter: Filter): Where {
   else if (kind !== undefined) add('kind = ?', kind)
   for (const field of exactFields) {
     const value = filter[field]
-    if (value !== undefined) add(`${field} = ?`, field === 'upstream_status' ? Number(value) : value)
+    if (value !== undefined) add(`${field} = ?`, isNumber(field) ? Number(value) : value)
   }
   for (const field of ['client', 'tool', 'who', 'what'] as const) {
     const value = filter[field]
@@ -130,14 +96,8 @@ export function whereOf(tenant: string, filter: Filter): Where {
   return { sql: conditions.join(' AND '), values }
 }
 
-type Fields = Readonly<Record<FilterField, string | number | null>>
-
 /** The same question of a row that has not been carried yet. */
-export function matches(
-  filter: Filter,
-  principal: string,
-  row: Fields & { readonly at: number; readonly argument_names: string | null },
-): boolean {
+export function matches(filter: Filter, principal: string, row: AuditRow): boolean {
   const { grant, kind, client, tool, who, what, argument, from, to } = filter
   const names = argument === undefined ? [] : (JSON.parse(row.argument_names ?? '[]') as string[])
   return (
@@ -154,26 +114,25 @@ export function matches(
   )
 }
 
-function isOfKind({ kind: is, method }: Fields, kind: (typeof kindFilters)[number]): boolean {
+function isOfKind({ kind: is, method }: AuditRow, kind: string): boolean {
   if (kind !== 'call' && kind !== 'read') return is === kind
   return is === 'decision' && method !== null && (method === 'tools/call') === (kind === 'call')
 }
 
-function clientNames({ client, client_version: version }: Fields): string[] {
+function clientNames({ client, client_version: version }: AuditRow): string[] {
   // Undefined in a row of an object of an earlier version.
   if (client == null) return []
-  return version == null ? [String(client)] : [String(client), `${client} ${version}`]
+  return version == null ? [client] : [client, `${client} ${version}`]
 }
 
 /** All names by which a row's tool is asked for. */
-function toolNames({ server, tool }: Fields): string[] {
+function toolNames({ server, tool }: AuditRow): string[] {
   if (tool === null) return []
-  const own = String(tool)
-  return server === null ? [own] : [own, `${server}__${own}`, expose(String(server), own)]
+  return server === null ? [tool] : [tool, `${server}__${tool}`, expose(server, tool)]
 }
 
-function whatNames(row: Fields): string[] {
-  const done = [row.method, row.action].flatMap((it) => (it === null ? [] : [String(it)]))
+function whatNames(row: AuditRow): string[] {
+  const done = [row.method, row.action].filter((it) => it !== null)
   return [
     ...toolNames(row),
     ...done,

@@ -1,8 +1,10 @@
-/** A row as the administration API shows it. PURE. */
+/** A row as the administration API shows it, and the description of that. PURE. */
+import * as z from 'zod/v4'
+import { type ColumnName, columnNames, columnOf, rowKinds } from '../contract/audit-columns.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
 
 /** What is shown of every row, whether it has been carried yet or not. */
-export interface ShownRow extends AuditRow {
+export type ShownRow = AuditRow & {
   readonly principal: string
   readonly chain: string
   /** Null: not in the audit database yet. */
@@ -10,39 +12,37 @@ export interface ShownRow extends AuditRow {
 }
 
 /** Times as ISO 8601, and what is stored as JSON as what it says. */
-export function shownRow(row: ShownRow) {
+export function shownRow(row: ShownRow): Readonly<Record<string, unknown>> {
   return {
     at: new Date(row.at).toISOString(),
     kind: row.kind,
     grant: row.principal,
     seq: row.seq,
-    request_id: row.request_id,
-    session: row.session,
-    account: row.account,
-    // Absent in a row of an object of an earlier version, and in a database without the column.
-    client: row.client ?? null,
-    client_version: row.client_version ?? null,
-    server: row.server,
-    method: row.method,
-    tool: row.tool,
-    decision: row.decision,
-    rule: row.rule,
-    config_version: row.config_version,
-    argument_names: parsed(row.argument_names),
-    arguments_hmac: row.arguments_hmac,
-    outcome: row.outcome,
-    upstream_status: row.upstream_status,
-    latency_ms: row.latency_ms,
-    shadow: parsed(row.shadow),
-    actor: row.actor,
-    action: row.action,
-    subject: row.subject,
-    detail: parsed(row.detail),
+    ...Object.fromEntries(columnNames.map((name) => [name, shownValue(row, name)])),
     chain: row.chain,
     hash: row.hash,
   }
 }
 
-function parsed(json: string | null): unknown {
-  return json === null ? null : JSON.parse(json)
+function shownValue(row: ShownRow, name: ColumnName): unknown {
+  // Absent in a row of an object of an earlier version, and in a database without the column.
+  const value = row[name] ?? null
+  return value === null || columnOf(name).json === undefined ? value : JSON.parse(String(value))
+}
+
+/** What `shownRow` makes. */
+export const rowSchema = z.object({
+  at: z.string(),
+  kind: z.enum(rowKinds),
+  grant: z.string().describe('The grant, or "(tenant)" for administrative changes'),
+  seq: z.int(),
+  ...Object.fromEntries(columnNames.map((name) => [name, valueSchema(name)])),
+  chain: z.string(),
+  hash: z.string().nullable(),
+})
+
+function valueSchema(name: ColumnName): z.ZodType {
+  const { json, type, description } = columnOf(name)
+  const schema = (json ?? (type === 'INTEGER' ? z.int() : z.string())).nullable()
+  return description === undefined ? schema : schema.describe(description)
 }

@@ -1,7 +1,9 @@
 /** The one text of a row: what was written once verifies for ever. */
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { columnNames } from '../../src/contract/audit-columns.ts'
 import { type AuditRow, canonicalRow, fields } from '../../src/contract/audit-row.ts'
 
 const log = { tenant: 'acme', principal: 'bot', chain: 'c1' }
@@ -72,4 +74,12 @@ test('two rows have the same text if and only if they say the same', () => {
     }),
     { numRuns: 5_000 },
   )
+})
+
+test('every column is described in the documents', () => {
+  const page = readFileSync(new URL('../../docs/audit.md', import.meta.url), 'utf8')
+  const described = [...page.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, names = '']) =>
+    names.replaceAll('`', '').split(', '),
+  )
+  expect(described).toEqual(expect.arrayContaining([...columnNames]))
 })

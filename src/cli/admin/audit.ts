@@ -1,6 +1,5 @@
 /** `audit …`: what was decided and changed. */
-import { decisions, kindFilters, rowKinds } from '../../contract/audit-row.ts'
-import { callOutcomeKinds } from '../../contract/principal.ts'
+import { auditFilters, type FilterName, filterNames } from '../../contract/audit-filters.ts'
 import { type Api, Ended, type Json, type Query } from '../gateway/api.ts'
 import { administer, momentOf, wholeNumber } from '../gateway/command.ts'
 import { type Column, cellsOf, member, shownList } from '../gateway/shown.ts'
@@ -11,48 +10,6 @@ import { fittedTable, table } from '../kit/table.ts'
 import { tail } from './tail.ts'
 
 const PATH = '/audit'
-
-/**
- * What rows are asked for by. Every column of the table but `at` has an option of its name, which takes what stands in it; all
- * match exactly.
- */
-const described: readonly (readonly [name: string, help: string, values?: readonly string[]])[] = [
-  ['grant', 'only rows of this grant; "(tenant)" has the administrative changes'],
-  ['client', 'only rows of this client: its name, or its name and version as the table shows them'],
-  ['who', 'only rows of this account, or of this actor: root, gateway or person:NAME'],
-  ['what', 'only rows of this tool, method or action, as the table shows it'],
-  ['server', 'only rows of this server, upstream or native'],
-  ['decision', `only rows with this decision: ${decisions.join(', ')}`, decisions],
-  ['rule', 'only rows that this rule decided: a place in the policy, or words in parentheses'],
-  ['outcome', 'only calls that came out so, such as result, tool_error or timeout', callOutcomeKinds],
-  [
-    'kind',
-    `only rows of this kind: ${rowKinds.join(', ')}; or of a sort of decision: call, read`,
-    kindFilters,
-  ],
-  ['tool', 'only calls of this tool: its own name, or that by which agents call it: SERVER__NAME'],
-  ['method', 'only requests of this method, such as tools/call or resources/read'],
-  ['account', 'only rows of callers who are logged in to this account'],
-  ['session', 'only rows of this session'],
-  ['request-id', 'only rows of this request, by the x-request-id of its answer'],
-  ['client-version', 'only rows of clients of this version'],
-  ['argument', 'only calls that have an argument of this name'],
-  ['arguments-hmac', 'only calls whose arguments have this HMAC: the same for the same arguments'],
-  ['config-version', 'only rows that were decided with this policy and these settings'],
-  ['upstream-status', 'only calls whose server answered with this HTTP status'],
-  ['actor', 'only changes by root, gateway or person:NAME'],
-  ['action', 'only changes of this sort, such as policy.put or grant.rotate'],
-  ['subject', 'only rows about this, such as policy/main or approval/ID'],
-]
-const fields: readonly Option[] = described.map(([name, help, values]) => ({
-  ...{ name, value: 'X', help },
-  ...(values === undefined ? {} : { values }),
-}))
-const times: readonly Option[] = [
-  { name: 'from', value: 'TIME', help: 'from then on: 2030-01-31T12:00:00Z, or 1h for an hour ago' },
-  { name: 'to', value: 'TIME', help: 'before then, said in the same way' },
-]
-const filters: readonly Option[] = [...fields, ...times]
 
 /** One line a row, with what tells most. */
 const columns: readonly Column[] = [
@@ -69,6 +26,23 @@ const columns: readonly Column[] = [
   member('rule'),
   member('outcome'),
 ]
+
+/**
+ * The options that rows are asked for by, first those of the table's columns. Every column of the table but `at` has an option of
+ * its name, which takes what stands in it; all match exactly.
+ */
+const fields: readonly Option[] = [...new Set([...columns.map(([name]) => name), ...filterNames])]
+  .filter((name): name is FilterName => Object.hasOwn(auditFilters, name))
+  .map((name) => {
+    const { help, values } = auditFilters[name]
+    const option = { name: name.replaceAll('_', '-'), value: 'X', help }
+    return values === undefined ? option : { ...option, values }
+  })
+const times: readonly Option[] = [
+  { name: 'from', value: 'TIME', help: 'from then on: 2030-01-31T12:00:00Z, or 1h for an hour ago' },
+  { name: 'to', value: 'TIME', help: 'before then, said in the same way' },
+]
+const filters: readonly Option[] = [...fields, ...times]
 
 /** The tool of a call; of all else what was done, and to what. */
 function whatOf({ tool, action, method, subject, kind }: Json): unknown {

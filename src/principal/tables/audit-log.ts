@@ -1,6 +1,7 @@
 /** A principal's audit rows, as they are carried to the audit database. */
 import type { Pending, Source } from '../../audit/carry.ts'
 import { LONGEST_WAIT_MS } from '../../audit/carry.ts'
+import { logRows } from '../../audit/log-rows.ts'
 import type { AuditRow } from '../../contract/audit-row.ts'
 
 /**
@@ -11,44 +12,24 @@ export const REFUNDABLE_MS = 3_600_000
 /** How a call ended is told at the same time as its refund; the refund may come a little later. */
 const REFUND_GRACE_MS = 60_000
 
-interface Row extends Record<string, SqlStorageValue> {
-  seq: number
-  at: number
-  request_id: string
-  session_id: string | null
-  account: string | null
-  server: string
-  tool: string
-  decision: string
-  rule: string
-  config_version: string
-  argument_names: string
-  arguments_hmac: string | null
-  outcome: string | null
-  upstream_status: number | null
-  latency_ms: number | null
-  shadow: string
-  approval: string | null
-  method: string | null
-  client: string | null
-  client_version: string | null
-}
+/** `end` is the end of a session; all else was decided. A request to read names its method, and has its subject as `tool`. */
+const rows = logRows({
+  table: 'audit',
+  kinds: { decision: "decision <> 'end'", session: "decision = 'end'" },
+  otherwise: {
+    request_id: "nullif(request_id, '')",
+    session: 'session_id',
+    method: "coalesce(method, 'tools/call')",
+    tool: 'CASE WHEN method IS NULL THEN tool END',
+    subject: "CASE WHEN method IS NULL THEN 'approval/' || approval ELSE tool END",
+  },
+})
 
 /** The rows of table `audit`. */
 export function principalLog(sql: SqlStorage): Source {
   return {
-    after: (seq, most) =>
-      sql
-        .exec<Row>(
-          `SELECT seq, at, request_id, session_id, account, server, tool, decision, rule, config_version,
-             argument_names, arguments_hmac, outcome, upstream_status, latency_ms, shadow, approval, method, client, client_version
-           FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
-          seq,
-          most,
-        )
-        .toArray()
-        .map(pending),
-    last: () => sql.exec<{ seq: number }>('SELECT coalesce(max(seq), 0) AS seq FROM audit').one().seq,
+    after: (seq, most) => rows.after(sql, seq, most).map(pending),
+    last: () => rows.last(sql),
     freeze: (seq) => {
       sql.exec(
         `UPDATE audit SET outcome = 'unknown'
@@ -73,56 +54,7 @@ export function principalLog(sql: SqlStorage): Source {
   }
 }
 
-function pending(row: Row): Pending {
-  const isEnd = row.decision === 'end'
+function pending(row: AuditRow): Pending {
   const waits = row.decision === 'allow' && row.outcome === null
-  return {
-    row: isEnd ? endRow(row) : decisionRow(row),
-    waitsUntilMs: waits ? row.at + LONGEST_WAIT_MS : null,
-  }
-}
-
-function decisionRow(row: Row): AuditRow {
-  return {
-    ...common(row),
-    kind: 'decision',
-    ...whatOf(row),
-    request_id: row.request_id === '' ? null : row.request_id,
-    config_version: row.config_version,
-    argument_names: row.argument_names,
-    arguments_hmac: row.arguments_hmac,
-    outcome: row.outcome,
-    upstream_status: row.upstream_status,
-    latency_ms: row.latency_ms,
-    shadow: row.shadow,
-  }
-}
-
-/** What was decided: a call of a tool, or a request to read, whose subject says what it was for. */
-function whatOf({ method, tool, approval }: Row): Pick<AuditRow, 'method' | 'tool' | 'subject'> {
-  if (method === null)
-    return { method: 'tools/call', tool, subject: approval === null ? null : `approval/${approval}` }
-  return { method, tool: null, subject: tool }
-}
-
-function endRow(row: Row): AuditRow {
-  return {
-    ...common(row),
-    kind: 'session',
-    request_id: null,
-    method: null,
-    config_version: null,
-    argument_names: null,
-    arguments_hmac: null,
-    outcome: null,
-    upstream_status: null,
-    latency_ms: null,
-    shadow: null,
-  }
-}
-
-function common({ seq, at, session_id, account, server, tool, decision, rule, client, client_version }: Row) {
-  const ofTenant = { actor: null, action: null, subject: null, detail: null }
-  const ofCaller = { session: session_id, account, client, client_version }
-  return { seq, at, ...ofCaller, server, tool, decision, rule, ...ofTenant }
+  return { row, waitsUntilMs: waits ? row.at + LONGEST_WAIT_MS : null }
 }

@@ -3,7 +3,7 @@
  * itself; carried to the audit database like the decisions of a principal, and chained like them (docs/audit.md).
  */
 import type { Source } from '../../audit/carry.ts'
-import type { AuditRow } from '../../contract/audit-row.ts'
+import { logRows } from '../../audit/log-rows.ts'
 
 /** One administrative change. Never a secret, never a value: names, versions, counts. */
 export interface AdministrativeChange {
@@ -44,57 +44,20 @@ function cut(text: string): string {
   return text.length <= MOST_NAME ? text : `${text.slice(0, MOST_NAME)}…`
 }
 
-interface Row extends Record<string, SqlStorageValue> {
-  seq: number
-  at: number
-  request_id: string
-  actor: string
-  action: string
-  subject: string
-  detail: string
-}
+const rows = logRows({
+  table: 'changes',
+  kinds: { change: 'TRUE' },
+  otherwise: { request_id: "nullif(request_id, '')" },
+})
 
 /** The rows of table `changes`, as they are carried to the audit database. Each is complete from the beginning. */
 export function changesLog(sql: SqlStorage): Source {
   return {
-    after: (seq, most) =>
-      sql
-        .exec<Row>('SELECT * FROM changes WHERE seq > ? ORDER BY seq LIMIT ?', seq, most)
-        .toArray()
-        .map((row) => ({ row: changeRow(row), waitsUntilMs: null })),
-    last: () => sql.exec<{ seq: number }>('SELECT coalesce(max(seq), 0) AS seq FROM changes').one().seq,
+    after: (seq, most) => rows.after(sql, seq, most).map((row) => ({ row, waitsUntilMs: null })),
+    last: () => rows.last(sql),
     freeze: () => {},
     forget: (seq) => {
       sql.exec('DELETE FROM changes WHERE seq <= ?', seq)
     },
-  }
-}
-
-function changeRow({ seq, at, request_id, actor, action, subject, detail }: Row): AuditRow {
-  return {
-    seq,
-    at,
-    kind: 'change',
-    request_id: request_id === '' ? null : request_id,
-    session: null,
-    account: null,
-    client: null,
-    client_version: null,
-    server: null,
-    method: null,
-    tool: null,
-    decision: null,
-    rule: null,
-    config_version: null,
-    argument_names: null,
-    arguments_hmac: null,
-    outcome: null,
-    upstream_status: null,
-    latency_ms: null,
-    shadow: null,
-    actor,
-    action,
-    subject,
-    detail,
   }
 }
