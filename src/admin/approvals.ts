@@ -116,7 +116,7 @@ export const approvalRoutes: readonly Route[] = [
       const { items, next } = page(approvals, limit, (it) => `${it.requestedAtMs}_${it.id}`)
       const all = isWithContent
         ? await Promise.all(items.map((it) => shownWithContent(env, tenant, it)))
-        : items.map(shown)
+        : items.map(approvalResource)
       return Response.json({ items: all, next })
     },
   ),
@@ -133,7 +133,7 @@ export const approvalRoutes: readonly Route[] = [
     async (call) => {
       if (may(call.who, 'approver')) return judged(call)
       const approval = (await holder(call)?.approval(call.params.id)) ?? null
-      return approval === null ? absent() : Response.json(shown(approval))
+      return approval === null ? absent() : Response.json(approvalResource(approval))
     },
   ),
   route(
@@ -157,7 +157,7 @@ export const approvalRoutes: readonly Route[] = [
       switch (decided.kind) {
         case 'decided': {
           const { approval } = decided
-          return Response.json({ ...shown(approval), warnings: warningsOf(approval) })
+          return Response.json({ ...approvalResource(approval), warnings: warningsOf(approval) })
         }
         case 'absent':
           return absent()
@@ -180,13 +180,19 @@ export const approvalRoutes: readonly Route[] = [
 
 /** An approval of the list with what its call carries: that is in no list, so the principal is asked, where the call waits. */
 async function shownWithContent(env: Call['env'], tenant: string, approval: ApprovalView) {
-  if (approval.state !== 'pending') return shown(approval)
+  if (approval.state !== 'pending') return approvalResource(approval)
   try {
     const found = await judgedApproval(env, tenant, approval.id)
-    return found === null ? shown(approval) : { ...shown(approval), ...contentShown(found) }
+    return found === null
+      ? approvalResource(approval)
+      : { ...approvalResource(approval), ...contentShown(found) }
   } catch (error) {
     log('warn', 'approval.content_unavailable', { tenant, approval: approval.id, error: errorName(error) })
-    return { ...shown(approval), content: null, no_content: 'The grant’s object did not answer. Try again.' }
+    return {
+      ...approvalResource(approval),
+      content: null,
+      no_content: 'The grant’s object did not answer. Try again.',
+    }
   }
 }
 
@@ -202,7 +208,11 @@ async function judged({
     object.grant(grantOfApproval(id) ?? ''),
   ])
   if (found === null) return absent()
-  return Response.json({ ...shown(found.approval), owner: grant?.owner ?? null, ...contentShown(found) })
+  return Response.json({
+    ...approvalResource(found.approval),
+    owner: grant?.owner ?? null,
+    ...contentShown(found),
+  })
 }
 
 function contentShown({ content, absent }: JudgedApproval) {
@@ -231,7 +241,7 @@ function absent(): Response {
   return problem(404, 'Not found', 'This tenant has no approval of that id.')
 }
 
-function shown(approval: ApprovalView): z.output<typeof shownSchema> {
+function approvalResource(approval: ApprovalView): z.output<typeof shownSchema> {
   const { id, state, grant, account, server, tool, rule, message, url, reason } = approval
   return {
     id,

@@ -113,7 +113,7 @@ export const grantRoutes: readonly Route[] = [
       const put = await object.putGrant(tenant, name, document, hash, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = [...tenantWarnings(put, tenant), ...(await warningsOf(env, object, put.now))]
-      const now = { ...shown(env, put.now), warnings, pending: put.pending }
+      const now = { ...grantResource(env, put.now), warnings, pending: put.pending }
       if (!put.created) return tagged(now, put.now.tag)
       return tagged({ ...now, token }, put.now.tag, 201)
     },
@@ -166,7 +166,7 @@ export const grantRoutes: readonly Route[] = [
           : rotatedWarnings(put.approvals, put.pending === 0, body.overlap_seconds)),
         ...(await warningsOf(env, object, put.now)),
       ]
-      const now = { ...shown(env, put.now), warnings, pending: put.pending }
+      const now = { ...grantResource(env, put.now), warnings, pending: put.pending }
       return tagged({ ...now, token }, put.now.tag, 201)
     },
   ),
@@ -196,7 +196,7 @@ async function used(env: Env, tenant: string, grant: GrantView) {
   const lastUsedMs = await principalObject(env, tenant, grant.name)
     .lastUsed()
     .catch(() => null)
-  return { ...shown(env, grant), last_used_at: at(lastUsedMs) }
+  return { ...grantResource(env, grant), last_used_at: at(lastUsedMs) }
 }
 
 function readGrant(
@@ -239,7 +239,7 @@ async function warningsOf(env: Env, object: TenantStub, grant: GrantView): Promi
   return warnings
 }
 
-function shown(env: Env, grant: GrantView) {
+function grantResource(env: Env, grant: GrantView) {
   const { name, label, policy, servers, owner, sessions, origin } = grant
   const { createdAtMs, updatedAtMs, expiresAtMs, olderUntilMs, isPending } = grant
   const states = nativeStates(env)

@@ -51,7 +51,7 @@ export const peopleRoutes: readonly Route[] = [
     async ({ object, query: { after = null, limit } }) => {
       const people = await object.people({ after, limit: limit + 1 })
       const { items, next } = page(people, limit, ({ name }) => name)
-      return Response.json({ items: items.map(shown), next })
+      return Response.json({ items: items.map(personResource), next })
     },
   ),
   route(
@@ -64,7 +64,7 @@ export const peopleRoutes: readonly Route[] = [
     },
     async ({ object, params }) => {
       const person = await object.person(params.name)
-      return person === null ? notFound('person') : tagged(shown(person), person.tag)
+      return person === null ? notFound('person') : tagged(personResource(person), person.tag)
     },
   ),
   route(
@@ -88,7 +88,7 @@ export const peopleRoutes: readonly Route[] = [
       const put = await object.putPerson(tenant, name, body, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = [...tenantWarnings(put, tenant), ...adminWarnings(put, tenant)]
-      return tagged({ ...shown(put.now), warnings }, put.now.tag, put.created ? 201 : 200)
+      return tagged({ ...personResource(put.now), warnings }, put.now.tag, put.created ? 201 : 200)
     },
   ),
   route(
@@ -140,7 +140,7 @@ export const peopleRoutes: readonly Route[] = [
       const put = await object.addPersonToken(name, hash, untilMs, nowMs + body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('person')
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: tenantWarnings(put, tenant) }
+      const now = { ...personResource(put.now), warnings: tenantWarnings(put, tenant) }
       return tagged({ ...now, token, expires_at: at(untilMs) }, put.now.tag, 201)
     },
   ),
@@ -166,7 +166,7 @@ function adminWarnings({ leavesNoAdmin, leavesNoAdminToken }: LeftAdmins, tenant
   ]
 }
 
-function shown({ name, role, email, accounts, tokens, createdAtMs, updatedAtMs }: PersonView) {
+function personResource({ name, role, email, accounts, tokens, createdAtMs, updatedAtMs }: PersonView) {
   const times = { created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
   return { name, role, email, accounts: [...accounts], tokens, ...times }
 }

@@ -109,7 +109,7 @@ export const policyRoutes: readonly Route[] = [
     },
     async ({ object, params, query }) => {
       const policy = await object.policy(params.name, query.version ?? null)
-      return policy === null ? notFound('policy') : tagged(shown(policy), policy.tag)
+      return policy === null ? notFound('policy') : tagged(policyResource(policy), policy.tag)
     },
   ),
   route(
@@ -144,7 +144,7 @@ export const policyRoutes: readonly Route[] = [
         ...(await refusedGrants(call, params.name, loaded)),
         ...demoKeeps(call, 'policy'),
       ]
-      const now = { ...shown(put.now), warnings, ...propagationOf(put) }
+      const now = { ...policyResource(put.now), warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -229,7 +229,7 @@ export const policyRoutes: readonly Route[] = [
         ...(await refusedGrants(call, params.name, loaded)),
         ...demoKeeps(call, 'policy'),
       ]
-      const now = { ...shown(put.now), warnings, ...propagationOf(put) }
+      const now = { ...policyResource(put.now), warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag)
     },
   ),
@@ -270,6 +270,6 @@ function compiledOf(
   return loaded
 }
 
-function shown(policy: PolicyView) {
+function policyResource(policy: PolicyView) {
   return { ...summary(policy), policy: JSON.parse(policy.documentJson) as unknown }
 }

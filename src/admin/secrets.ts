@@ -61,7 +61,7 @@ export const secretRoutes: readonly Route[] = [
     async ({ object, query: { after = null, limit } }) => {
       const secrets = await object.secrets({ after, limit: limit + 1 })
       const { items, next } = page(secrets, limit, ({ name }) => name)
-      return Response.json({ items: items.map(shown), next })
+      return Response.json({ items: items.map(secretResource), next })
     },
   ),
   route(
@@ -107,7 +107,7 @@ export const secretRoutes: readonly Route[] = [
       if (origins?.ok === false) return invalid([origins.problem])
       const put = await object.putSecret(tenant, name, String(value), by, origins?.origins ?? null)
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now), warnings: tenantWarnings(put, tenant), ...propagationOf(put) }
+      const now = { ...secretResource(put.now), warnings: tenantWarnings(put, tenant), ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -181,6 +181,6 @@ async function resealAll(object: TenantStub, by: ChangeContext) {
   return sum
 }
 
-function shown({ name, origins, keyId, servers, createdAtMs, updatedAtMs }: SecretView) {
+function secretResource({ name, origins, keyId, servers, createdAtMs, updatedAtMs }: SecretView) {
   return { name, origins, key: keyId, servers, created_at: at(createdAtMs), updated_at: at(updatedAtMs) }
 }

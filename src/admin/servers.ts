@@ -139,7 +139,7 @@ export const serverRoutes: readonly Route[] = [
       return Response.json({
         items: items
           .map((server) => seenBy(who, server))
-          .map((server) => ({ ...shown(server), status: standing(server) })),
+          .map((server) => ({ ...serverResource(server), status: standing(server) })),
         next,
       })
     },
@@ -154,7 +154,7 @@ export const serverRoutes: readonly Route[] = [
     },
     async ({ object, who, params }) => {
       const server = await object.server(params.name)
-      return server === null ? notFound('server') : tagged(shown(seenBy(who, server)), server.tag)
+      return server === null ? notFound('server') : tagged(serverResource(seenBy(who, server)), server.tag)
     },
   ),
   route(
@@ -253,7 +253,7 @@ export const serverRoutes: readonly Route[] = [
       const scans = isUnknown && checked.document.enabled && query.scan !== 'false'
       if (scans) call.c.executionCtx.waitUntil(scan(call, name))
       const warnings = [...tenantWarnings(put, tenant), ...warningsOf(checked.document)]
-      const now = { ...shown(put.now), scans, warnings, ...propagationOf(put) }
+      const now = { ...serverResource(put.now), scans, warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -381,7 +381,14 @@ function warningsOf({ url, enabled, headers }: ServerDocument): string[] {
   return warnings
 }
 
-function shown({ name, document, headerNames, secretHeaders, createdAtMs, updatedAtMs }: ServerView) {
+function serverResource({
+  name,
+  document,
+  headerNames,
+  secretHeaders,
+  createdAtMs,
+  updatedAtMs,
+}: ServerView) {
   return {
     name,
     ...document,

@@ -64,7 +64,7 @@ export const sessionRoutes: readonly Route[] = [
         : null
       if (found === null) return noSuchGrant()
       const next = found.next === null ? null : String(found.next)
-      return Response.json({ items: found.sessions.map((it) => shown(grant, it)), next })
+      return Response.json({ items: found.sessions.map((it) => sessionResource(grant, it)), next })
     },
   ),
   route(
@@ -149,7 +149,7 @@ export const sessionRoutes: readonly Route[] = [
   ),
 ]
 
-type Shown = ReturnType<typeof shown>
+type Shown = ReturnType<typeof sessionResource>
 
 /** Grant after grant, from where the last page ended. */
 async function ofTenant(
@@ -177,7 +177,7 @@ async function ofTenant(
       const found = pages[n] ?? { sessions: [], next: null, rows: [] }
       const room = limit - items.length
       const taken = found.sessions.slice(0, room)
-      items.push(...taken.map((it) => shown(grant, it)))
+      items.push(...taken.map((it) => sessionResource(grant, it)))
       const isCut = taken.length < found.sessions.length
       if (isCut || found.next !== null) {
         const lastRow = isCut ? (found.rows[taken.length - 1] ?? (grant === from ? row : 0)) : found.next
@@ -194,7 +194,7 @@ function builtInGrants(env: Env, tenant: string): string[] {
   return isDemo(env) && tenant === DEMO_TENANT ? [DEMO_GRANT] : []
 }
 
-function shown(grant: string, it: SessionView) {
+function sessionResource(grant: string, it: SessionView) {
   return {
     id: it.id,
     grant,

@@ -63,7 +63,7 @@ export const tenantRoutes: readonly Route[] = [
       const view = await object.tenant()
       if (view === null) return noSuchTenant(tenant)
       const [deletion, pending] = await Promise.all([object.deletion(), object.pending()])
-      return tagged({ ...shown(tenant, view), deletion: deletionShown(deletion), pending }, view.tag)
+      return tagged({ ...tenantResource(tenant, view), deletion: deletionShown(deletion), pending }, view.tag)
     },
   ),
   route(
@@ -92,7 +92,7 @@ export const tenantRoutes: readonly Route[] = [
       if (put.kind !== 'done') return refusal(put)
       const demo = isSaid ? [DEMO_GOES_BY] : demoKeeps(call, 'settings')
       const warnings = [...tenantWarnings(put, tenant), ...demo]
-      const now = { ...shown(tenant, put.now), warnings, ...propagationOf(put) }
+      const now = { ...tenantResource(tenant, put.now), warnings, ...propagationOf(put) }
       return tagged(now, put.now.tag, put.created ? 201 : 200)
     },
   ),
@@ -175,7 +175,7 @@ async function suspension({ object, tenant, by }: Call, isSuspended: boolean): P
   const put = await object.suspend(isSuspended, by)
   if (put === null) return noSuchTenant(tenant)
   if (put.kind !== 'done') return refusal(put)
-  return tagged({ ...shown(tenant, put.now), warnings: [], ...propagationOf(put) }, put.now.tag)
+  return tagged({ ...tenantResource(tenant, put.now), warnings: [], ...propagationOf(put) }, put.now.tag)
 }
 
 function deletionShown(view: DeletionView | null) {
@@ -183,7 +183,7 @@ function deletionShown(view: DeletionView | null) {
   return { state: 'deleting', since: at(view.sinceMs), by: at(view.byMs), principals: view.principals }
 }
 
-function shown(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {
+function tenantResource(name: string, { settingsJson, suspendedAtMs, createdAtMs, updatedAtMs }: TenantView) {
   // Settings from before there was `access` say nothing of it.
   const { access = null, ...settings } = JSON.parse(settingsJson) as Partial<TenantDocument>
   return {

@@ -77,7 +77,7 @@ export const webhookRoutes: readonly Route[] = [
         limit,
         ({ name }) => name,
       )
-      return Response.json({ items: items.map((webhook) => shown(webhook, who)), next })
+      return Response.json({ items: items.map((webhook) => webhookResource(webhook, who)), next })
     },
   ),
   route(
@@ -90,7 +90,7 @@ export const webhookRoutes: readonly Route[] = [
     },
     async ({ object, who, params }) => {
       const webhook = await object.webhook(params.name)
-      return webhook === null ? notFound('webhook') : tagged(shown(webhook, who), webhook.tag)
+      return webhook === null ? notFound('webhook') : tagged(webhookResource(webhook, who), webhook.tag)
     },
   ),
   route(
@@ -131,7 +131,7 @@ export const webhookRoutes: readonly Route[] = [
         warnings.push(
           `The webhook asks for ${LEGITI_EVENT}, and this deployment does not have Legiti (${off}).`,
         )
-      const now = { ...shown(put.now, who), warnings }
+      const now = { ...webhookResource(put.now, who), warnings }
       return put.created ? tagged({ ...now, secret }, put.now.tag, 201) : tagged(now, put.now.tag)
     },
   ),
@@ -160,7 +160,7 @@ export const webhookRoutes: readonly Route[] = [
       const put = await object.rotateWebhook(tenant, name, secret, body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('webhook')
       if (put.kind !== 'done') return refusal(put)
-      const now = { ...shown(put.now, who), warnings: tenantWarnings(put, tenant) }
+      const now = { ...webhookResource(put.now, who), warnings: tenantWarnings(put, tenant) }
       return tagged({ ...now, secret }, put.now.tag, 201)
     },
   ),
@@ -216,7 +216,7 @@ export const webhookRoutes: readonly Route[] = [
 ]
 
 /** A receiver's URL is often all that one needs to write to it: whoever may not set it sees where it leads alone. */
-function shown(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {
+function webhookResource(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {
   const { name, url, events, enabled, failures, retryAtMs, lastError, pending, dead, olderUntilMs } = webhook
   return {
     name,

@@ -45,7 +45,7 @@ const LONGEST_MS = 15 * 60_000
 const ALLOWED_EVERY_MS = 5_000
 
 /** What a tail has told of one log. */
-interface Told {
+interface Followed {
   readonly chain: string
   /** Rows up to here were there before it began. */
   readonly from: number
@@ -60,7 +60,7 @@ interface Told {
 /** Looks again and again; each look gives the rows that are new. */
 export class Tail {
   readonly #context: TailContext
-  readonly #told = new Map<string, Told>()
+  readonly #followed = new Map<string, Followed>()
   #names: readonly string[] = []
   #arrived = 0
   #asked = 0
@@ -70,7 +70,7 @@ export class Tail {
     this.#context = context
   }
 
-  /** All before this is not told. */
+  /** Starts the tail: rows from before this are not sent. */
   async begin(): Promise<void> {
     const { db, tenant, after } = this.#context
     // First the logs: what they hold now and what arrives of it meanwhile is from before.
@@ -80,7 +80,7 @@ export class Tail {
     this.#asked += 1
   }
 
-  /** How far the audit database has been told. */
+  /** The number up to which the rows of the audit database have been sent. */
   get arrived(): number {
     return this.#arrived
   }
@@ -104,11 +104,11 @@ export class Tail {
     const found: ShownRow[] = []
     for (const row of arrivals) {
       this.#arrived = row.arrived
-      const told = this.#told.get(row.principal)
-      if (told === undefined || told.chain !== row.chain) found.push(row)
+      const log = this.#followed.get(row.principal)
+      if (log === undefined || log.chain !== row.chain) found.push(row)
       else {
-        told.arrived = row.seq
-        if (!told.early.delete(row.seq) && row.seq > told.from) found.push(row)
+        log.arrived = row.seq
+        if (!log.early.delete(row.seq) && row.seq > log.from) found.push(row)
       }
     }
     for (const [name, rows] of local) found.push(...this.#early(name, rows))
@@ -117,21 +117,21 @@ export class Tail {
 
   /** Rows that have not arrived yet, up to the first whose outcome is worth a moment's waiting. */
   #early(name: string, { chain, rows }: LocalRows): ShownRow[] {
-    const told = this.#told.get(name)
-    if (told === undefined) return []
+    const log = this.#followed.get(name)
+    if (log === undefined) return []
     const found: ShownRow[] = []
     for (const { isOpen, ...row } of rows) {
-      if (row.seq <= Math.max(told.last, told.arrived, told.from)) continue
+      if (row.seq <= Math.max(log.last, log.arrived, log.from)) continue
       if (isOpen && row.at + OUTCOME_MS > this.#context.now()) break
-      told.last = row.seq
-      told.early.add(row.seq)
+      log.last = row.seq
+      log.early.add(row.seq)
       found.push({ ...row, principal: name, chain, hash: null })
     }
     return found
   }
 
   #know(name: string, { chain, lastSeq }: LocalRows): void {
-    this.#told.set(name, { chain, from: lastSeq, early: new Set(), last: 0, arrived: 0 })
+    this.#followed.set(name, { chain, from: lastSeq, early: new Set(), last: 0, arrived: 0 })
   }
 
   /** What the logs hold, after `seq` or after what was told of each. */
@@ -147,8 +147,8 @@ export class Tail {
     const answers = await Promise.all(
       this.#names.map(async (name) => {
         const object = name === TENANT_LOG ? tenantObject(env, tenant) : principalObject(env, tenant, name)
-        const told = this.#told.get(name)
-        const after = seq ?? Math.max(told?.last ?? 0, told?.arrived ?? 0, told?.from ?? 0)
+        const log = this.#followed.get(name)
+        const after = seq ?? Math.max(log?.last ?? 0, log?.arrived ?? 0, log?.from ?? 0)
         return [name, await object.auditRows(after, MOST_LOCAL)] as const
       }),
     )
@@ -157,8 +157,8 @@ export class Tail {
     if (seq === null)
       // A log keeps rows that were carried long ago, for what they charged: those come by the database or came before.
       for (const [name, { chain, headSeq }] of known)
-        if (!this.#told.has(name))
-          this.#told.set(name, { chain, from: 0, early: new Set(), last: headSeq, arrived: 0 })
+        if (!this.#followed.has(name))
+          this.#followed.set(name, { chain, from: 0, early: new Set(), last: headSeq, arrived: 0 })
     return known
   }
 }

@@ -10,7 +10,7 @@ import { objectId, ownerOf } from './exchange-call.ts'
 
 /**
  * Brings an answer of a session-era client to the request that waits for it. Of notifications there is none that the
- * other era knows; cancellations are seen to before (forward/tell.ts).
+ * other era knows; cancellations are seen to before (forward/pass-on.ts).
  */
 export async function crossing(
   at: Reached,

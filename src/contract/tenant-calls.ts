@@ -237,7 +237,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   auditRows(seq: number, most: number): Promise<LocalRows | null>
 
   /** Takes in what a principal of this tenant tells: at least once, and the same once more changes nothing. */
-  hear(announcements: readonly Announcement[]): Promise<void>
+  receiveAnnouncements(announcements: readonly Announcement[]): Promise<void>
 
   /** Calls that wait for a person, or did, the youngest first. */
   approvals(page: {

@@ -190,7 +190,7 @@ export class Exchange {
     const name = JSON.stringify(['attendance', this.owner, config.name, config.url, session.id])
     const attend: Attend = { tenant, config, session, hops: link.hops }
     const { promise: isReady, resolve: ready } = Promise.withResolvers<void>()
-    const hear = async () => {
+    const listen = async () => {
       const response = await exchangeObjects(link.env, link.tenant)
         .getByName(name)
         .fetch(`http://exchange${paths.attend}`, {
@@ -209,7 +209,7 @@ export class Exchange {
       }
     }
     // That nothing is heard there is no reason not to make the call.
-    link.waitUntil(hear().then(ready, ready))
+    link.waitUntil(listen().then(ready, ready))
     const timer = setTimeout(ready, READY_MS)
     await isReady
     clearTimeout(timer)
@@ -306,13 +306,13 @@ export class Exchange {
     for (const [name] of answered) this.#questions.delete(name)
     if (this.#questions.size > 0) this.#ask()
     const problems = await Promise.all(
-      answered.map(([name, { id }]) => this.#tell({ jsonrpc: '2.0', id, result: responses[name] })),
+      answered.map(([name, { id }]) => this.#notify({ jsonrpc: '2.0', id, result: responses[name] })),
     )
     const problem = problems.find((it) => it !== null)
     if (problem !== undefined) this.#stop(problem)
   }
 
-  #tell(message: object): Promise<UpstreamProblem | null> {
+  #notify(message: object): Promise<UpstreamProblem | null> {
     return notify(this.#link, this.#terms.session, message, null)
   }
 
@@ -332,7 +332,7 @@ export class Exchange {
         message: `The client did not answer within ${ANSWER_MS / 60_000} minutes`,
       }
       for (const { id } of this.#questions.values())
-        this.#link.waitUntil(this.#tell({ jsonrpc: '2.0', id, error }))
+        this.#link.waitUntil(this.#notify({ jsonrpc: '2.0', id, error }))
       this.#cancelUpstream(problemOf('unanswered', error.message))
     }
     this.#host.onOver()

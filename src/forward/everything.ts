@@ -18,12 +18,12 @@ import { forEachServer } from './each-server.ts'
 import { tellElsewhere } from './elsewhere.ts'
 import { inquire } from './inquire.ts'
 import { listEverything, reachAll } from './lists.ts'
+import { addressed, passOn, takeBack, takenBackBy } from './pass-on.ts'
 import { deliveryOf, outgoing, partAt, reach } from './reached.ts'
 import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
 import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
 import type { Target } from './target.ts'
-import { addressed, takeBack, takenBackBy, tell } from './tell.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
   'tools/list': 'tools',
@@ -148,11 +148,11 @@ export async function tellUpstreams(
   if (message.kind === 'response') {
     const asked = splitId((message.body as { id?: unknown }).id)
     const own = { ...message, body: { ...message.body, id: asked?.id } as typeof message.body }
-    const { about, message: told } = addressed(context, own)
+    const { about, message: worded } = addressed(context, own)
     const reached = await reach(context, asked?.server ?? '', message.era, undefined, null, about)
     // An answer to nobody is dropped, but only after the principal has been asked.
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
-    return tell(reached.at, told, about.asker)
+    return passOn(reached.at, worded, about.asker)
   }
   const one = concerning(message.body.method, message.body.params)
   const taken = one === null ? takenBackBy(context, message) : null
@@ -171,7 +171,7 @@ export async function tellUpstreams(
     forEachServer<Reached, unknown>(
       reachable,
       partAt,
-      (at) => tell(at, message),
+      (at) => passOn(at, message),
       () => null,
     ),
   )
@@ -187,14 +187,14 @@ async function tellOne(
   const accepted = () => new Response(null, { status: 202 })
   if (server === null) return answer(await ask(context, { kind: 'check' }), null, accepted)
   const own = { ...message, body: { ...message.body, params } as typeof message.body }
-  const { about, message: told } = addressed(context, own)
+  const { about, message: worded } = addressed(context, own)
   const reached = await reach(context, server, message.era, params, null, about)
   if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
   const isLost = about.asker !== undefined && reached.at.admitted.upstream === null
-  const telling = tell(reached.at, told, about.asker)
-  if (isLost) return telling
+  const passing = passOn(reached.at, worded, about.asker)
+  if (isLost) return passing
   // Nobody waits for a server that is slow to take note.
-  context.execution.waitUntil(telling)
+  context.execution.waitUntil(passing)
   return accepted()
 }
 
@@ -219,7 +219,7 @@ async function takeBackAll(
   const [refusal] = reached.flatMap(({ at }) => (at.ok || at.response.status === 404 ? [] : [at.response]))
   if (refusal !== undefined) return refusal
   // Nobody waits for a server that is slow to take note.
-  const told = reached.map(({ request, at }) => (at.ok ? takeBack(at.at, request, message) : undefined))
-  context.execution.waitUntil(Promise.all(told))
+  const cancelled = reached.map(({ request, at }) => (at.ok ? takeBack(at.at, request, message) : undefined))
+  context.execution.waitUntil(Promise.all(cancelled))
   return accepted()
 }

@@ -12,7 +12,7 @@ import { LONGEST_OWN, markOf, marksIn, type Place } from './cursor.ts'
 import { inquire } from './inquire.ts'
 import { type LeftOut, noteLeftOut } from './left-out.ts'
 import { isShown, notePrompts } from './list-readable.ts'
-import { shown, toolsOf } from './list-tools.ts'
+import { toolsOf, visibleTools } from './list-tools.ts'
 import { deliveryOf, outgoing } from './reached.ts'
 
 /** `_meta` key of an entry that its server could not confirm. */
@@ -65,7 +65,7 @@ async function toolsPart(at: Reached, message: RequestMessage, place: Place | nu
     return pageOf(at.upstream, page.message, chosen('tools', era, page.tools, named, place), place)
   }
   const known = place === null ? await configuredTools(at.link) : null
-  const stale = known === null ? [] : shown(known, at.config, at.upstream)
+  const stale = known === null ? [] : visibleTools(known, at.config, at.upstream)
   const named = (tool: string) => exposedName(at.upstream.name, tool, at.upstream.renamed)
   const { entries } = chosen('tools', era, stale.map(markStale), named, null)
   return { ...failed(at.upstream, page.message), entries }

@@ -26,7 +26,7 @@ export type Listed = Inquiry &
   (
     | {
         readonly ok: true
-        /** What may be shown, in the server's order. */
+        /** What may be visibleTools, in the server's order. */
         readonly tools: readonly Tool[]
         /** As it is now: what was listed may have changed it. */
         readonly upstream: UpstreamConfig
@@ -81,11 +81,15 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   } catch {
     return wrong(at, message, 'listed tools that could not be compared with what is known of them')
   }
-  return { ok: true, ...inquiry, tools: shown(compared.filter(isTool), at.config, upstream), upstream }
+  return { ok: true, ...inquiry, tools: visibleTools(compared.filter(isTool), at.config, upstream), upstream }
 }
 
 /** What the policy and the pins let a client see. */
-export function shown(tools: readonly Tool[], config: CompiledConfig, upstream: UpstreamConfig): Tool[] {
+export function visibleTools(
+  tools: readonly Tool[],
+  config: CompiledConfig,
+  upstream: UpstreamConfig,
+): Tool[] {
   const { policy } = config
   const isNamed = sessionModeOf(config) === 'many'
   return tools

@@ -41,15 +41,15 @@ type Way = { readonly session: SessionNames } | 'stateless'
  * status says what was found.
  */
 export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Promise<Scanned> {
-  const told: Promise<unknown>[] = []
+  const running: Promise<unknown>[] = []
   const waitUntil = (work: Promise<unknown>) => {
-    told.push(work)
+    running.push(work)
     given.waitUntil(work)
   }
   const { env, tenant, config, hops } = given
   const link = await linkTo(env, tenant, config, waitUntil, hops)
   const problem = 'failure' in link ? link : await scan(link)
-  await Promise.all(told)
+  await Promise.all(running)
   const scanned: Scanned =
     typeof problem === 'number'
       ? { ok: true, tools: problem }

@@ -13,11 +13,11 @@ import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
 import { listingOf, listReadable } from './list-readable.ts'
 import { listTools } from './list-tools.ts'
+import { addressed, passOn, takeBack, takenBackBy } from './pass-on.ts'
 import { deliveryOf, outgoing, reach, unknownMethod, unreachable } from './reached.ts'
 import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
 import { listen } from './streams.ts'
-import { addressed, takeBack, takenBackBy, tell } from './tell.ts'
 import { withAllowedResources } from './watched-resources.ts'
 
 /** What is passed on undecided: it neither acts nor reads. A method that is neither here nor decided is not passed on. */
@@ -35,13 +35,13 @@ export async function dispatchSingle(
       return refuse(context, message.refusal, id, message.isCall ? '(request)' : null)
     case 'notification':
     case 'response': {
-      const { about, message: told } = addressed(context, message)
-      const params = told.kind === 'notification' ? told.body.params : undefined
-      const reached = await reach(context, server, told.era, params, null, about)
+      const { about, message: worded } = addressed(context, message)
+      const params = worded.kind === 'notification' ? worded.body.params : undefined
+      const reached = await reach(context, server, worded.era, params, null, about)
       if (!reached.ok) return reached.response
-      if (about.asker !== undefined) return tell(reached.at, told, about.asker)
+      if (about.asker !== undefined) return passOn(reached.at, worded, about.asker)
       const taken = message.kind === 'notification' ? takenBackBy(context, message) : null
-      if (taken === null || message.kind === 'response') return tell(reached.at, message)
+      if (taken === null || message.kind === 'response') return passOn(reached.at, message)
       if (taken.length === 0) tellElsewhere(context, message.body.params)
       const own = taken.filter((request) => request.server === server)
       await Promise.all(own.map((request) => takeBack(reached.at, request, message)))

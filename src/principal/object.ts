@@ -91,7 +91,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     this.#errands = new Errands(this.#state)
     this.#heldCalls = new HeldCalls(
       this.#state,
-      () => this.#errands.tellTenant(),
+      () => this.#errands.announceToTenant(),
       (approval) => this.#sayDecided(approval),
     )
     const legiti = legitiSettings(env)
@@ -164,7 +164,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async takeBack({ credential, reason, ...key }: TakeBackRequest): Promise<void> {
-    if (opens(this.#grant, credential, Date.now())) this.#takenBack.tell(key, { reason })
+    if (opens(this.#grant, credential, Date.now())) this.#takenBack.cancel(key, { reason })
   }
 
   async waitForTakingBack({
@@ -202,7 +202,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       errands.deliver(),
       errands.endUpstreams(),
       errands.revokeTokens(),
-      errands.tellTenant(),
+      errands.announceToTenant(),
     ])
   }
 
@@ -254,7 +254,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     })
     if (before === null) return
     // The tenant's list must show the approvals as closed when the person who replaced the token gets the answer.
-    await this.#errands.tellTenant()
+    await this.#errands.announceToTenant()
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
     // Whose their requests are depends on it.
@@ -265,7 +265,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     const revoked = await revokeGrant(this.#state)
     if (!revoked) return false
     closeAllFeeds(this.ctx)
-    await this.#errands.tellTenant()
+    await this.#errands.announceToTenant()
     return true
   }
 
@@ -370,7 +370,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#errands.endUpstreams()
       void this.#errands.carryAudit()
-      void this.#errands.tellTenant()
+      void this.#errands.announceToTenant()
       void this.#errands.revokeTokens()
       await this.#errands.deliver()
       if (this.#isErased()) return

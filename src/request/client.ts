@@ -20,7 +20,7 @@ export interface Client {
 /** The client of a transport, as it introduced itself with `initialize`; read only where a server is to be told. */
 export function sessionClient({ client, protocolVersion }: Admitted): Client {
   let read: Pick<Client, 'capabilities' | 'clientInfo'> | null = null
-  const told = () => {
+  const introduction = () => {
     read ??= readClient(client)
     return read
   }
@@ -28,10 +28,10 @@ export function sessionClient({ client, protocolVersion }: Admitted): Client {
     era: 'session',
     protocolVersion: protocolVersion ?? gatewayProfile.protocolVersion,
     get capabilities() {
-      return told().capabilities
+      return introduction().capabilities
     },
     get clientInfo() {
-      return told().clientInfo
+      return introduction().clientInfo
     },
   }
 }

@@ -38,7 +38,7 @@ import * as serverChanges from './changes/server-changes.ts'
 import * as sessionOrders from './changes/session-orders.ts'
 import * as tenantChanges from './changes/tenant-changes.ts'
 import * as webhookChanges from './changes/webhook-changes.ts'
-import { hear, listApprovals } from './tables/approvals.ts'
+import { listApprovals, takeAnnouncement } from './tables/approvals.ts'
 import { changesLog } from './tables/changes.ts'
 import * as grants from './tables/grants.ts'
 import { claimIdempotencyKey, keepIdempotentAnswer, releaseIdempotencyKey } from './tables/idempotency.ts'
@@ -373,10 +373,10 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     return this.#tenancy.read((sql) => readLocal(sql, changesLog(sql), seq, most), null)
   }
 
-  async hear(announcements: readonly Announcement[]): Promise<void> {
+  async receiveAnnouncements(announcements: readonly Announcement[]): Promise<void> {
     if (!this.#tenancy.isThere) return
     this.#tenancy.commit(() => {
-      for (const announcement of announcements) hear(this.#tenancy.sql, announcement)
+      for (const announcement of announcements) takeAnnouncement(this.#tenancy.sql, announcement)
     })
     await this.#tenancy.wake.rearm()
     this.#tenancy.sendSoon()

@@ -309,12 +309,12 @@ function flush(link: UpstreamLink, health: Health): void {
 /** Tells the tenant's object what was found out, behind the answer. */
 export function report(link: UpstreamLink, found: UpstreamReport): void {
   const { env, tenant, config } = link
-  const told = tenantObject(env, tenant)
+  const reporting = tenantObject(env, tenant)
     .report(config.name, { ...found, incarnation: config.incarnation })
     .catch((error: unknown) => {
       log('warn', 'upstream.report_failed', { tenant, server: config.name, error: errorName(error) })
     })
-  link.waitUntil(told)
+  link.waitUntil(reporting)
 }
 
 /** Servers that this isolate leaves alone now, or asks one request at a time. */

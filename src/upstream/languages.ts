@@ -9,12 +9,12 @@ export interface Language {
   /** To ignore, forget, disregard: as an order. */
   readonly ignore: string
   /** Instructions, rules, prompts. */
-  readonly told: string
+  readonly instructions: string
   /** Previous, above, your, of the system. */
   readonly previous: string
   readonly never: string
-  /** To tell, to mention: as an order, or as what is not to be done. Not to notify: that is what honest tools do. */
-  readonly tell: string
+  /** To inform, to mention: as an order, or as what is not to be done. Not to notify: that is what honest tools do. */
+  readonly inform: string
   /** The user, as the one who is told. */
   readonly user: string
   readonly must: string
@@ -38,11 +38,12 @@ const spanish: Language = {
   script: 'Latin',
   ignore:
     '(?:ignor(?:a|e|ar|ad|en)|olvid(?:a|e|ar|ad|en)|descart(?:a|e|ar)|desobede(?:ce|zca)|omit(?:e|a|ir)|(?:haz|haga) caso omiso (?:de|a)|no (?:sigas|siga|hagas caso (?:a|de)))',
-  told: '(?:instruccion(?:es)?|indicacion(?:es)?|ordenes|reglas|directrices|directivas|prompts?)',
+  instructions: '(?:instruccion(?:es)?|indicacion(?:es)?|ordenes|reglas|directrices|directivas|prompts?)',
   previous:
     '(?:anterior(?:es)?|previ[ao]s?|precedentes?|de arriba|originales|iniciales|del sistema|del desarrollador|de seguridad|tus|recibid[ao]s|que (?:te|le|se te) (?:dieron|han dado|hayan dado))',
   never: '(?:no|nunca|jamas|sin|evit(?:a|e|ar))',
-  tell: '(?:(?:se lo |le |les )?(?:digas?|cuentes?|menciones?|mencione|informes?|reveles?|expliques?)|decir(?:le|selo)?|contar(?:le|selo)?|mencionar(?:lo|le|selo)?|informar(?:le)?|revelar(?:lo|le|selo)?|avisar(?:le)?)',
+  inform:
+    '(?:(?:se lo |le |les )?(?:digas?|cuentes?|menciones?|mencione|informes?|reveles?|expliques?)|decir(?:le|selo)?|contar(?:le|selo)?|mencionar(?:lo|le|selo)?|informar(?:le)?|revelar(?:lo|le|selo)?|avisar(?:le)?)',
   user: '(?:al?|el|la|los|las) (?:usuari[oa]s?|humanos?|operador(?:es)?)',
   must: '(?:debes?|tienes? que|hay que|siempre|es obligatorio|es necesario|asegurate de|por favor)',
   read: '(?:le(?:e|a|er)|abr(?:e|a|ir)|carg(?:a|ue|ar)|copi(?:a|e|ar)|obten(?:er|ga)?|recuper(?:a|e|ar)|extra(?:e|er|iga)|inclu(?:ye|ya|ir)|envi(?:a|e|ar)|adjunt(?:a|e|ar)|peg(?:a|ue|ar))',
@@ -68,11 +69,12 @@ const portuguese: Language = {
   script: 'Latin',
   ignore:
     '(?:ignor(?:a|e|ar|em)|esquec(?:a|e|er|am)|desconsider(?:a|e|ar)|descart(?:a|e|ar)|desobede(?:ce|ca)|nao (?:siga|sigas|obedeca))',
-  told: '(?:instruc(?:ao|oes)|orientac(?:ao|oes)|ordens|regras|diretrizes|diretivas|prompts?)',
+  instructions: '(?:instruc(?:ao|oes)|orientac(?:ao|oes)|ordens|regras|diretrizes|diretivas|prompts?)',
   previous:
     '(?:anterior(?:es)?|previ[ao]s?|precedentes?|acima|originais|iniciais|do sistema|do desenvolvedor|de seguranca|suas|tuas|recebid[ao]s|que (?:te|lhe|voce) (?:deram|foram dadas|recebeu))',
   never: '(?:nao|nunca|jamais|sem|evit(?:a|e|ar))',
-  tell: '(?:(?:lhe |lhes )?(?:digas?|conte|contes|mencione|menciones|informe|informes|revele|reveles|explique|fale)|dizer|contar|mencionar|informar|revelar|avisar|comunicar)',
+  inform:
+    '(?:(?:lhe |lhes )?(?:digas?|conte|contes|mencione|menciones|informe|informes|revele|reveles|explique|fale)|dizer|contar|mencionar|informar|revelar|avisar|comunicar)',
   user: '(?:ao?s?|o|a|os|as|para o) (?:usuari[oa]s?|utilizador(?:es)?|humanos?|operador(?:es)?)',
   must: '(?:deve|deves|tem que|tem de|tens de|e preciso|e necessario|sempre|certifique-se de|por favor)',
   read: '(?:l(?:e|eia|er)|abr(?:a|e|ir)|carreg(?:a|ue|ar)|copi(?:a|e|ar)|obtenha|obter|recuper(?:a|e|ar)|extra(?:i|ia|ir)|inclu(?:i|a|ir)|envi(?:a|e|ar)|anex(?:a|e|ar)|col(?:a|e|ar))',
@@ -99,11 +101,12 @@ const french: Language = {
   script: 'Latin',
   ignore:
     '(?:ignor(?:e|ez|er)|oubli(?:e|ez|er)|ne (?:tiens|tenez) (?:pas|aucun) compte (?:de|des)|ne (?:tiens|tenez) pas compte (?:de|des)|fais abstraction (?:de|des)|faites abstraction (?:de|des)|ne (?:suis|suivez) pas|desobeis a)',
-  told: '(?:instructions?|consignes?|ordres|regles|directives?|prompts?)',
+  instructions: '(?:instructions?|consignes?|ordres|regles|directives?|prompts?)',
   previous:
     "(?:precedent(?:e|s|es)?|anterieur(?:e|s|es)?|ci-dessus|d'origine|initiales?|du systeme|systeme|du developpeur|de securite|tes|vos|recues?|qui (?:t'ont|vous ont) ete donnees?|que tu as recues|que vous avez recues)",
   never: "(?:ne|n'|sans|jamais|evite(?:z)? de)",
-  tell: '(?:(?:le |la |les |en )?(?:dis|dites|mentionne|mentionnez|informe|informez|revele|revelez|explique|expliquez|parle|parlez|previens|prevenez|signale|signalez)|dire|mentionner|informer|reveler|parler|prevenir|avertir)',
+  inform:
+    '(?:(?:le |la |les |en )?(?:dis|dites|mentionne|mentionnez|informe|informez|revele|revelez|explique|expliquez|parle|parlez|previens|prevenez|signale|signalez)|dire|mentionner|informer|reveler|parler|prevenir|avertir)',
   user: "(?:(?:a |l'|les? |aux |a l'|d')(?:utilisat(?:eur|rice)s?|humains?|operateurs?))",
   must: '(?:dois|devez|doit|il faut|toujours|est obligatoire|assure-toi de|assurez-vous de|veuillez|merci de)',
   read: '(?:li(?:s|sez|re)|ouvr(?:e|ez|ir)|charg(?:e|ez|er)|copi(?:e|ez|er)|recuper(?:e|ez|er)|extrai(?:s|re)|extrayez|inclu(?:s|ez|re)|envo(?:ie|yez|yer)|join(?:s|dre)|joignez|coll(?:e|ez|er))',
@@ -130,11 +133,13 @@ const german: Language = {
   script: 'Latin',
   ignore:
     '(?:ignorier(?:e|en|t)?|vergiss|vergessen sie|missacht(?:e|en)|verwirf|verwerfen sie|uberg(?:eh|ehe)|uebergeh(?:e)?|beacht(?:e|en) (?:sie )?(?:nicht|keine)|befolg(?:e|en) (?:sie )?(?:nicht|keine))',
-  told: '(?:(?:system|sicherheits)?(?:anweisung(?:en)?|instruktion(?:en)?|befehle?|regeln|vorgaben|richtlinien|prompts?))',
+  instructions:
+    '(?:(?:system|sicherheits)?(?:anweisung(?:en)?|instruktion(?:en)?|befehle?|regeln|vorgaben|richtlinien|prompts?))',
   previous:
     '(?:vorherigen?|bisherigen?|vorigen?|fruheren?|frueheren?|obigen?|ursprunglichen?|urspruenglichen?|vorangegangenen?|deine|ihre|vom system|des systems|des entwicklers|von oben|von vorher)',
   never: '(?:nicht|nichts|nie|niemals|kein(?:e|en|em)?|ohne)',
-  tell: '(?:sag(?:e|en|t)?|erzahl(?:e|en)?|erzaehl(?:e|en)?|verrat(?:e|en)?|informier(?:e|en)?|erwahn(?:e|en)?|erwaehn(?:e|en)?|mitteilen|teil(?:e|en)?)',
+  inform:
+    '(?:sag(?:e|en|t)?|erzahl(?:e|en)?|erzaehl(?:e|en)?|verrat(?:e|en)?|informier(?:e|en)?|erwahn(?:e|en)?|erwaehn(?:e|en)?|mitteilen|teil(?:e|en)?)',
   user: '(?:dem|den|der|die|das|gegenuber dem|gegenueber dem) (?:be)?(?:nutzern?|nutzerinnen|anwendern?|menschen|bediener)',
   must: '(?:musst|mussen|muessen|muss|sollst|immer|stets|bitte|zwingend|unbedingt|stell(?:e)? sicher)',
   read: '(?:li(?:es|est)|lesen|offn(?:e|en)|oeffn(?:e|en)|lad(?:e|en)|kopier(?:e|en)|hol(?:e|en)|extrahier(?:e|en)|sende?|senden|schick(?:e|en)|fug(?:e|en)|fueg(?:e|en))',
@@ -163,11 +168,13 @@ const russian: Language = {
   script: 'Cyrillic',
   ignore:
     '(?:игнорируй(?:те)?|проигнорируй(?:те)?|забудь(?:те)?|отбрось(?:те)?|не (?:следуй(?:те)?|обращай(?:те)? внимания на|учитывай(?:те)?|выполняй(?:те)?))',
-  told: '(?:инструкци(?:и|й|ю|ям|ями)|указани(?:я|й|е|ям)|правил(?:а|о)?|команды?|промпты?|подсказки?|директивы?)',
+  instructions:
+    '(?:инструкци(?:и|й|ю|ям|ями)|указани(?:я|й|е|ям)|правил(?:а|о)?|команды?|промпты?|подсказки?|директивы?)',
   previous:
     '(?:предыдущи(?:е|х|й|м)|прежни(?:е|х|м)|прошлы(?:е|х)|вышеуказанны(?:е|х)|вышеприведенны(?:е|х)|изначальны(?:е|х)|исходны(?:е|х)|системны(?:е|х)|свои|твои|ваши|данные (?:тебе|вам)|выше|ранее|до этого)',
   never: '(?:не|никогда не|нельзя|без|ни в коем случае не)',
-  tell: '(?:говори(?:те|ть)?|сообщай(?:те)?|сообщать|рассказывай(?:те)?|рассказывать|упоминай(?:те)?|упоминать|раскрывай(?:те)?|раскрывать|информируй(?:те)?|информировать|показывай(?:те)?|объясняй(?:те)?)',
+  inform:
+    '(?:говори(?:те|ть)?|сообщай(?:те)?|сообщать|рассказывай(?:те)?|рассказывать|упоминай(?:те)?|упоминать|раскрывай(?:те)?|раскрывать|информируй(?:те)?|информировать|показывай(?:те)?|объясняй(?:те)?)',
   user: '(?:пользовател(?:ю|ям|я|ей)|человеку|людям|оператору)',
   must: '(?:должен|должна|должны|обязан[аы]?|необходимо|нужно|надо|всегда|обязательно|пожалуйста)',
   read: '(?:прочита(?:й|йте|ть)|прочти(?:те)?|чита(?:й|йте|ть)|открой(?:те)?|открыть|загрузи(?:те|ть)?|скопируй(?:те)?|скопировать|получи(?:те|ть)?|извлеки(?:те)?|включи(?:те|ть)?|отправь(?:те)?|отправить|вставь(?:те)?)',

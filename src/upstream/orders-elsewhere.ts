@@ -53,10 +53,10 @@ export function ordersElsewhere(secrets: string): (text: string) => string | nul
 function sourcesOf(language: Language, secrets: string): readonly string[] {
   const {
     ignore,
-    told,
+    instructions,
     previous,
     never,
-    tell,
+    inform,
     user,
     must,
     read,
@@ -68,8 +68,8 @@ function sourcesOf(language: Language, secrets: string): readonly string[] {
     always,
   } = language
   return [
-    `${ignore} ${words(3)}(?:${previous} ${words(2)}${told}|${told} ${words(3)}${previous})${END}`,
-    `${never} ${words(2)}${tell} ${words(5)}${user}${END}`,
+    `${ignore} ${words(3)}(?:${previous} ${words(2)}${instructions}|${instructions} ${words(3)}${previous})${END}`,
+    `${never} ${words(2)}${inform} ${words(5)}${user}${END}`,
     `${read} .{0,100}?${secrets}.{0,100}?${BEGIN}(?:y|e|et|und|и|,|luego|depois|puis|dann|затем) ${words(3)}${pass}${END}`,
     `${must} ${words(4)}${read} .{0,100}?${secrets}`,
     `${pass} ${words(3)}${contents} ?.{0,60}?${secrets}`,

@@ -24,7 +24,7 @@ export async function inOwnWords(
     ...(sent?.sessionId ? [sent.sessionId] : []),
     ...valuesIn(sent?.body ?? null),
   ]
-  const isRepeated = repeats(text, secrets)
+  const isRepeated = echoes(text, secrets)
   const detail = isRepeated ? '(withheld, because it repeats what was sent)' : text.slice(0, MOST_CHARS)
   return { ...problem, detail }
 }
@@ -35,7 +35,7 @@ function readable(text: string): string {
 }
 
 /** Whether a text has one of the values in it, however it is cased, quoted or escaped. */
-function repeats(text: string, values: readonly string[]): boolean {
+function echoes(text: string, values: readonly string[]): boolean {
   const bare = letters(text)
   return values.some((value) => letters(value).length >= SHORTEST && bare.includes(letters(value)))
 }

@@ -90,7 +90,7 @@ function textOf(value: unknown): string {
 
 /** Long text is shown from where it begins to differ. */
 function excerpts(before: unknown, after: unknown): { before: unknown; after: unknown } {
-  const [old, now] = [shown(before), shown(after)]
+  const [old, now] = [displayable(before), displayable(after)]
   if (typeof old !== 'string' || typeof now !== 'string')
     return { before: excerpt(old, 0), after: excerpt(now, 0) }
   let same = 0
@@ -100,7 +100,7 @@ function excerpts(before: unknown, after: unknown): { before: unknown; after: un
 }
 
 /** Arrays and objects only get here where they are empty, very deep, or where the other side is something else. */
-function shown(value: unknown): unknown {
+function displayable(value: unknown): unknown {
   return typeof value === 'object' && value !== null && !isLiteral(value) ? canonicalJson(value) : value
 }
 

@@ -31,9 +31,9 @@ export async function readAnswer(
   const problem = problemIn(response, hold.link)
   if (problem !== null) {
     const message = await errorUnder(response, id)
-    const told = message === null ? await inOwnWords(problem, response, hold) : problem
+    const detail = message === null ? await inOwnWords(problem, response, hold) : problem
     discard(response)
-    if (message === null) return fault(told)
+    if (message === null) return fault(detail)
     hold.end(null)
     return { ok: true, message, status }
   }

@@ -26,10 +26,10 @@ export async function receive(response: Response, hold: Hold, reception: Recepti
   const problem = problemIn(response, hold.link)
   if (problem !== null) {
     const message = await errorUnder(response, reception.id)
-    const told = message === null ? await inOwnWords(problem, response, hold) : problem
+    const detail = message === null ? await inOwnWords(problem, response, hold) : problem
     discard(response)
     return message === null
-      ? fail(hold, reception, told)
+      ? fail(hold, reception, detail)
       : succeed(hold, reception, message, null, [message], response.status)
   }
   return isJson(response) ? receiveJson(response, hold, reception) : receiveEvents(response, hold, reception)

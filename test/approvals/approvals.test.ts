@@ -336,7 +336,7 @@ describe('whatever dies', () => {
     await decide(id, 'approve')
     if (before === null) throw new Error('it is there')
     const late = { id: `${id}_1`, atMs: START, type: 'approval', data: before } as const
-    await env.TENANT.getByName('acme').hear([late, late])
+    await env.TENANT.getByName('acme').receiveAnnouncements([late, late])
     expect(await tenantRows('acme', 'SELECT state, revision FROM approvals')).toEqual([
       { state: 'approved', revision: 2 },
     ])

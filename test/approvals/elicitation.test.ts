@@ -180,7 +180,7 @@ describe('in the session era', () => {
       const id = await asked(client)
       await told()
       let isTold = false
-      const slow = vi.spyOn(TenantObject.prototype, 'hear').mockImplementation(async () => {
+      const slow = vi.spyOn(TenantObject.prototype, 'receiveAnnouncements').mockImplementation(async () => {
         await new Promise((resolve) => setTimeout(resolve, 1_000))
         isTold = true
       })

@@ -26,16 +26,16 @@ export function acceptFeed(
 
 /** Says `message` once on every transport and on every subscription. */
 export function announce(ctx: DurableObjectState, message: FeedMessage): void {
-  const told = new Set<string>()
+  const reached = new Set<string>()
   // Several streams of one transport must not repeat each other (MCP 2025-11-25, transports): newest first.
   for (const socket of ctx.getWebSockets(TAG_ALL).reverse()) {
     const { transport } = socket.deserializeAttachment() as Attachment
-    if (transport !== null && told.has(transport)) continue
-    if (say(socket, message) && transport !== null) told.add(transport)
+    if (transport !== null && reached.has(transport)) continue
+    if (say(socket, message) && transport !== null) reached.add(transport)
   }
 }
 
-/** Says `message` on the streams of one transport. Each may be told: only one of them has the upstream's own stream. */
+/** Says `message` on the streams of one transport. Each gets it, since only one of them has the upstream's own stream. */
 export function announceTo(ctx: DurableObjectState, transport: string, message: FeedMessage): void {
   for (const socket of ctx.getWebSockets(transportTag(transport))) say(socket, message)
 }

@@ -1,6 +1,6 @@
 /**
  * Tells upstream servers that sessions are over: one HTTP DELETE each (MCP 2025-11-25, transports, session
- * management). Best effort with a bound: an upstream that cannot be told lets its session expire by itself.
+ * management). Best effort with a bound: an upstream that cannot be tried lets its session expire by itself.
  */
 import { log } from '../../base/log.ts'
 import type { TenantConfig } from '../../contract/config.ts'
@@ -18,7 +18,7 @@ import {
 /** How long one upstream may take to answer. */
 export const ENDING_TIMEOUT_MS = 5_000
 
-/** How many are told at once. */
+/** How many are tried at once. */
 const CONCURRENCY = 6
 
 export interface UpstreamEndingContext {
@@ -33,15 +33,17 @@ export interface UpstreamEndingContext {
   readonly now: () => number
 }
 
-/** Tells upstream servers until nobody is to be told now. Never throws for what goes wrong on the other side. */
+/** Tells upstream servers until nobody is to be tried now. Never throws for what goes wrong on the other side. */
 export async function endUpstreams(context: UpstreamEndingContext): Promise<void> {
   const { sql, commit, now } = context
   for (;;) {
     const batch = await commit(() => takeEnding(sql, CONCURRENCY, now()))
     if (batch.length === 0) return
-    const told = await Promise.all(batch.map(async (it) => ({ it, failure: await tell(context, it) })))
+    const tried = await Promise.all(
+      batch.map(async (it) => ({ it, failure: await endAtServer(context, it) })),
+    )
     await commit(() => {
-      for (const { it, failure } of told) settle(context, it, failure)
+      for (const { it, failure } of tried) settle(context, it, failure)
     })
   }
 }
@@ -60,7 +62,7 @@ function settle(
 }
 
 /** Null when this is over and done with; otherwise why another try makes sense. */
-async function tell(context: UpstreamEndingContext, it: EndingUpstream): Promise<string | null> {
+async function endAtServer(context: UpstreamEndingContext, it: EndingUpstream): Promise<string | null> {
   const upstream = context.upstream(it.server)
   // Nobody to tell any more; or the run that had the last try died.
   if (upstream === null || it.tries > MOST_TRIES) return null

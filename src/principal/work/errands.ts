@@ -5,7 +5,7 @@ import { tenantObject } from '../../contract/objects.ts'
 import { OneAtATime } from '../../durable/one-at-a-time.ts'
 import { legitiSettings } from '../../legiti/settings.ts'
 import { openHeaders } from '../../upstream/credentials.ts'
-import { Telling } from '../tables/announcements.ts'
+import { Announcing } from '../tables/announcements.ts'
 import { principalLog } from '../tables/audit-log.ts'
 import { hasPending } from '../tables/outbox.ts'
 import { endUpstreams, upstreamsOf } from '../tables/upstream-ending.ts'
@@ -18,7 +18,7 @@ import type { PrincipalState } from './state.ts'
 /** Each errand has one run at a time, and never throws: what could not be done now is done by alarm. */
 export class Errands {
   readonly #principal: PrincipalState
-  readonly #telling: Telling
+  readonly #announcing: Announcing
   readonly #delivery: OneAtATime
   readonly #ending: OneAtATime
   readonly #revoking: OneAtATime
@@ -27,7 +27,7 @@ export class Errands {
   constructor(principal: PrincipalState) {
     this.#principal = principal
     const rearm = () => principal.alarm.at(this.nextWakeMs())
-    this.#telling = new Telling(() => this.#tellingContext())
+    this.#announcing = new Announcing(() => this.#announcingContext())
     this.#delivery = new OneAtATime(() => this.#deliver(), rearm)
     this.#ending = new OneAtATime(() => this.#logged('principal.ending_failed', this.#endUpstreams()))
     this.#revoking = new OneAtATime(() => this.#logged('principal.revoking_failed', this.#revokeTokens()))
@@ -50,12 +50,12 @@ export class Errands {
   }
 
   /** Tells the tenant what it has yet to know. */
-  async tellTenant(): Promise<void> {
+  async announceToTenant(): Promise<void> {
     const principal = this.#principal
     if (principal.grant === null) return
-    await this.#telling.run(Date.now())
+    await this.#announcing.run(Date.now())
     if (principal.grant === null) return
-    const nextMs = this.#telling.nextMs(principal.sql, Date.now() + DRAIN_GRACE_MS)
+    const nextMs = this.#announcing.nextMs(principal.sql, Date.now() + DRAIN_GRACE_MS)
     if (nextMs !== null) principal.alarm.by(nextMs)
   }
 
@@ -76,7 +76,7 @@ export class Errands {
 
   /** Returns when nobody is being told anything. */
   async quiet(): Promise<void> {
-    const all = [this.#delivery, this.#ending, this.#revoking, this.#carrying, this.#telling]
+    const all = [this.#delivery, this.#ending, this.#revoking, this.#carrying, this.#announcing]
     await Promise.allSettled(all.map((errand) => errand.quiet()))
   }
 
@@ -85,8 +85,8 @@ export class Errands {
     const { sql, incarnation, grant, carries } = this.#principal
     const nowMs = Date.now()
     const carrying = !carries ? 'nowhere' : this.#carrying.isRunning ? 'running' : 'idle'
-    const tellMs = this.#telling.nextMs(sql, nowMs + DRAIN_GRACE_MS)
-    return nextWakeMs(sql, incarnation, grant, nowMs, carrying, tellMs)
+    const announceMs = this.#announcing.nextMs(sql, nowMs + DRAIN_GRACE_MS)
+    return nextWakeMs(sql, incarnation, grant, nowMs, carrying, announceMs)
   }
 
   async #deliver(): Promise<void> {
@@ -150,14 +150,14 @@ export class Errands {
     })
   }
 
-  #tellingContext() {
+  #announcingContext() {
     const principal = this.#principal
     return {
       sql: principal.sql,
       principal: principal.name,
-      tell: async (announcements: Parameters<ReturnType<typeof tenantObject>['hear']>[0]) => {
+      send: async (announcements: Parameters<ReturnType<typeof tenantObject>['receiveAnnouncements']>[0]) => {
         const { env, grant } = principal
-        if (grant !== null) await tenantObject(env, grant.tenant).hear(announcements)
+        if (grant !== null) await tenantObject(env, grant.tenant).receiveAnnouncements(announcements)
       },
       commit: <T>(work: () => T) => principal.write(work),
       random: () => Math.random(),

@@ -23,19 +23,19 @@ function without(approval: ApprovalView, absent: NoContent): JudgedText {
 
 export class HeldCalls {
   readonly #principal: PrincipalState
-  readonly #tellTenant: () => Promise<void>
-  readonly #tellClient: (approval: ApprovalView) => void
+  readonly #announceToTenant: () => Promise<void>
+  readonly #notifyClient: (approval: ApprovalView) => void
   readonly #decisions = new Decisions()
 
-  /** @param tellClient tells the client whose call it is that somebody has decided */
+  /** @param notifyClient tells the client whose call it is that somebody has decided */
   constructor(
     principal: PrincipalState,
-    tellTenant: () => Promise<void>,
-    tellClient: (approval: ApprovalView) => void,
+    announceToTenant: () => Promise<void>,
+    notifyClient: (approval: ApprovalView) => void,
   ) {
     this.#principal = principal
-    this.#tellTenant = tellTenant
-    this.#tellClient = tellClient
+    this.#announceToTenant = announceToTenant
+    this.#notifyClient = notifyClient
   }
 
   /** A call that waits for a person, or did; null for an id that is of none. */
@@ -73,8 +73,8 @@ export class HeldCalls {
     })
     if (answer.kind !== 'decided') return answer
     // Before the tenant, which may be slow.
-    this.#tellClient(answer.approval)
-    await this.#tell(request.id)
+    this.#notifyClient(answer.approval)
+    await this.#announce(request.id)
     return answer
   }
 
@@ -94,11 +94,11 @@ export class HeldCalls {
       if (id !== null) alarm.by(Date.now() + DRAIN_GRACE_MS)
       return id
     })
-    if (reopened !== null) await this.#tell(reopened)
+    if (reopened !== null) await this.#announce(reopened)
   }
 
-  async #tell(id: string): Promise<void> {
+  async #announce(id: string): Promise<void> {
     this.#decisions.happened(id)
-    await this.#tellTenant()
+    await this.#announceToTenant()
   }
 }

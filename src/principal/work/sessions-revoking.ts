@@ -1,5 +1,5 @@
 /**
- * Tells stores that their tokens are done with. Best effort with a bound: a store that cannot be told lets its token
+ * Tells stores that their tokens are done with. Best effort with a bound: a store that cannot be tried lets its token
  * expire by itself.
  */
 import { log } from '../../base/log.ts'
@@ -31,15 +31,17 @@ export interface RevokingContext {
   readonly now: () => number
 }
 
-/** Tells stores until nobody is to be told now. Never throws for what goes wrong on the other side. */
+/** Tells stores until nobody is to be tried now. Never throws for what goes wrong on the other side. */
 export async function revokeTokens(context: RevokingContext): Promise<void> {
   const { sql, commit, now } = context
   for (;;) {
     const batch = await commit(() => take(sql, now()))
     if (batch.length === 0) return
-    const told = await Promise.all(batch.map(async (it) => ({ it, failure: await tell(context, it) })))
+    const tried = await Promise.all(
+      batch.map(async (it) => ({ it, failure: await revokeAtStore(context, it) })),
+    )
     await commit(() => {
-      for (const { it, failure } of told) settle(context, it, failure)
+      for (const { it, failure } of tried) settle(context, it, failure)
     })
   }
 }
@@ -49,12 +51,12 @@ export function hasRevocations(sql: SqlStorage, nowMs: number): boolean {
   return sql.exec('SELECT 1 FROM revocations WHERE retry_at <= ? LIMIT 1', nowMs).toArray().length > 0
 }
 
-/** Whoever has not been told by now is not: the principal is about to be erased. */
+/** Whoever has not been tried by now is not: the principal is about to be erased. */
 export function forgetRevocations(sql: SqlStorage): void {
   sql.exec('DELETE FROM revocations')
 }
 
-/** When the next store is to be told, but not before `soonestMs`; null for never. */
+/** When the next store is to be tried, but not before `soonestMs`; null for never. */
 export function nextRevocationMs(sql: SqlStorage, soonestMs: number): number | null {
   const { at } = sql.exec<{ at: number | null }>('SELECT min(retry_at) AS at FROM revocations').one()
   return at === null ? null : Math.max(at, soonestMs)
@@ -84,7 +86,7 @@ function logNotRevoked(tenant: string, grant: string, store: string, reason: str
 }
 
 /** Null when this is over and done with; otherwise why another try makes sense. */
-async function tell(context: RevokingContext, it: Revocation): Promise<string | null> {
+async function revokeAtStore(context: RevokingContext, it: Revocation): Promise<string | null> {
   const { env, tenant, grant } = context
   const store = context.stores.find(({ name }) => name === it.store)
   // The store is no more, or the run that had the last try died.

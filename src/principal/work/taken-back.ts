@@ -47,10 +47,10 @@ export class TakenBackRequests {
   }
 
   /**
-   * A client takes a request back. Where two that are under way have the same id nobody is told: which of them is meant cannot be
-   * told, and the wrong one must not be stopped.
+   * Cancels a request for its client. Where two that are under way have the same id neither is cancelled: the notification does not
+   * say which of them it means, and the wrong one must not be stopped.
    */
-  tell(key: TakenBackKey, taken: TakenBack): void {
+  cancel(key: TakenBackKey, taken: TakenBack): void {
     const name = nameOf(key)
     const waiting = [...(this.#waiting.get(name) ?? [])]
     if (waiting.some(({ requestId }) => requestId !== waiting[0]?.requestId)) return

@@ -1,6 +1,6 @@
 /**
- * The tenant's list of calls that wait for a person, as its principals tell it. A copy: who decides asks the principal
- * that holds the call, and what is here follows.
+ * The tenant's list of calls that wait for a person, from its principals' announcements. It is a copy: a decision goes to the
+ * principal that holds the call, and its announcement updates the list.
  */
 
 import {
@@ -16,14 +16,14 @@ import { recordChange } from './changes.ts'
 
 const KEEP_MS = 30 * 24 * 3_600_000
 
-/** Takes in what a principal tells. Hearing it twice changes nothing. */
-export function hear(sql: SqlStorage, announcement: Announcement): void {
+/** Stores an announcement of a principal. The same one a second time changes nothing. */
+export function takeAnnouncement(sql: SqlStorage, announcement: Announcement): void {
   if (announcement.type === 'legiti.dead_letter')
     announce(sql, { ...announcement, data: { ...announcement.data } })
-  else hearApproval(sql, announcement.id, announcement.data, announcement.atMs)
+  else takeApproval(sql, announcement.id, announcement.data, announcement.atMs)
 }
 
-function hearApproval(sql: SqlStorage, id: string, approval: ApprovalView, atMs: number): void {
+function takeApproval(sql: SqlStorage, id: string, approval: ApprovalView, atMs: number): void {
   const before = sql
     .exec<{ revision: number; state: ApprovalState }>(
       'SELECT revision, state FROM approvals WHERE id = ?',

@@ -203,10 +203,12 @@ function leftOutAfter(before: string, report: UpstreamReport['leftOut']): string
 
 /** What is left out of all lists, as the status says it: of tools by their last listing, of the rest as it was told. */
 function allLeftOut(listing: ReturnType<typeof readListing>, others: string): ServerStatus['leftOut'] {
-  const told = Object.entries(JSON.parse(others) as Record<LeftOutReport['kind'], LeftOutReport['entries']>)
+  const leftOut = Object.entries(
+    JSON.parse(others) as Record<LeftOutReport['kind'], LeftOutReport['entries']>,
+  )
   return [
     ...(listing?.leftOut ?? []),
-    ...told.flatMap(([kind, entries]) =>
+    ...leftOut.flatMap(([kind, entries]) =>
       entries.map((entry) => ({ ...entry, kind: kind as LeftOutReport['kind'] })),
     ),
   ]

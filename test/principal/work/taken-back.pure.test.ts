@@ -12,15 +12,15 @@ afterEach(() => vi.useRealTimers())
 test('a request that waits hears it, wherever it was brought', async () => {
   const requests = new TakenBackRequests()
   const both = [requests.wait(key, 'r', 0, LONG_MS), requests.wait(key, 'r', 0, LONG_MS)]
-  requests.tell(key, taken)
+  requests.cancel(key, taken)
   expect(await Promise.all(both)).toEqual([taken, taken])
 })
 
 test('another connection, another id, and the end of its time are nothing to it', async () => {
   const requests = new TakenBackRequests()
   const waiting = requests.wait(key, 'r', 0, LONG_MS)
-  requests.tell({ ...key, transport: 'u' }, taken)
-  requests.tell({ ...key, id: '"1"' }, taken)
+  requests.cancel({ ...key, transport: 'u' }, taken)
+  requests.cancel({ ...key, id: '"1"' }, taken)
   await vi.advanceTimersByTimeAsync(LONG_MS)
   expect(await waiting).toBeNull()
 })
@@ -28,14 +28,14 @@ test('another connection, another id, and the end of its time are nothing to it'
 test('of two requests with one id neither is stopped', async () => {
   const requests = new TakenBackRequests()
   const both = [requests.wait(key, 'r', 0, LONG_MS), requests.wait(key, 's', 0, LONG_MS)]
-  requests.tell(key, taken)
+  requests.cancel(key, taken)
   await vi.advanceTimersByTimeAsync(LONG_MS)
   expect(await Promise.all(both)).toEqual([null, null])
 })
 
 test('what came since a request began is found when it asks, once; what came before is about another', async () => {
   const requests = new TakenBackRequests()
-  requests.tell(key, taken)
+  requests.cancel(key, taken)
   await vi.advanceTimersByTimeAsync(1_500)
   const later = requests.wait(key, 'later', 1_000, LONG_MS)
   expect(await requests.wait(key, 'r', 2_000, LONG_MS)).toEqual(taken)
@@ -46,7 +46,7 @@ test('what came since a request began is found when it asks, once; what came bef
 
 test('and not after ten seconds', async () => {
   const requests = new TakenBackRequests()
-  requests.tell(key, taken)
+  requests.cancel(key, taken)
   await vi.advanceTimersByTimeAsync(11_000)
   const waiting = requests.wait(key, 'r', 20_000, LONG_MS)
   await vi.advanceTimersByTimeAsync(LONG_MS)

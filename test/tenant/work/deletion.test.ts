@@ -180,7 +180,7 @@ test('the next round comes in time, however much is reported of a tenant that go
   await admin('DELETE', 'acme')
   const dueMs = Date.now() + 5_000
   for (let second = 0; second < 7; second++) {
-    await tenantObject('acme').hear([])
+    await tenantObject('acme').receiveAnnouncements([])
     expect(await alarmAt()).toBe(Math.max(dueMs, Date.now()))
     vi.setSystemTime(Date.now() + 1_000)
   }

@@ -1,4 +1,4 @@
-/** Passes on what is not answered: a client's notifications, and its answers to requests of the server. */
+/** Passes on messages that have no answer: a client's notifications, and its responses to requests of the server. */
 import { isObject } from '../base/json.ts'
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { log } from '../base/log.ts'
@@ -16,16 +16,17 @@ import { aboutQuestion } from '../upstream/asker.ts'
 import { notify } from '../upstream/notify.ts'
 import { describe } from '../upstream/problem.ts'
 
-type Told = Extract<Message, { kind: 'notification' | 'response' }>
+type OneWay = Extract<Message, { kind: 'notification' | 'response' }>
 type Notification = Extract<Message, { kind: 'notification' }>
 
 const accepted = () => new Response(null, { status: 202 })
 
 /**
- * Whom a message is for, where it is not for the server's session of the login that it belongs to: for the session whose server has
- * asked what it is about, or, as it is about the client itself, for those of all logins. The message is then in the server's words.
+ * Finds the upstream session that a message is for, where that is not the session of its own login. A message about a server's
+ * question goes to the session that asked, with the server's id of the question. A notification about the client itself goes to the
+ * sessions of all logins.
  */
-export function addressed<M extends Told>(
+export function addressed<M extends OneWay>(
   { handle }: RequestContext,
   message: M,
 ): { readonly about: Omit<AskedUpstream, 'server' | 'owner'>; readonly message: M } {
@@ -40,14 +41,14 @@ export function addressed<M extends Told>(
 const ROOTS_CHANGED = 'notifications/roots/list_changed'
 
 /**
- * Passes a message on. Answers 202 (MCP, transports): whether a notification arrived is not the client's concern. That an
- * answer has not arrived is, for the request that asked for it will not go on.
- * @param asker the tag of the session whose server has asked what the message is about: it is for that one or for nobody
+ * Passes a message on. Answers 202 (MCP, transports), also where a notification did not arrive. A response that did not
+ * arrive is an error for the client, for the request that asked for it will not go on.
+ * @param asker the tag of the session whose question the message is about: no other session gets it
  */
-export async function tell(at: Reached, message: Told, asker: string | null = null): Promise<Response> {
+export async function passOn(at: Reached, message: OneWay, asker: string | null = null): Promise<Response> {
   const { link, admitted } = at
   const session = sessionAmong(admitted.upstream)
-  if (asker !== null && session === null) return unheard(at, message)
+  if (asker !== null && session === null) return sessionEnded(at, message)
   const all = (admitted.upstreams ?? []).flatMap((it) => sessionAmong(it) ?? [])
   if (all.length > 0 && message.kind === 'notification') {
     if (isDeclared(at, message)) await Promise.all(all.map((it) => say(at, it, message.body)))
@@ -66,11 +67,11 @@ export async function tell(at: Reached, message: Told, asker: string | null = nu
 }
 
 /**
- * Answers a message about a question of a session that has ended, with its login or at its server. No other session has asked that, so
- * none is told. A transport that cannot accept a message says so (MCP 2025-11-25, Streamable HTTP, sending messages); that something
- * is taken back which is over is nobody's business (the same, cancellation).
+ * Answers a message about a question of a session that has ended, with its login or at its server. No other session has asked it, so
+ * none gets the message. A transport that cannot accept a message says so (MCP 2025-11-25, Streamable HTTP, sending messages); the
+ * cancellation of a request that is over is ignored (the same, cancellation).
  */
-function unheard({ link, upstream }: Reached, message: Told): Response {
+function sessionEnded({ link, upstream }: Reached, message: OneWay): Response {
   if (message.kind === 'notification' && message.body.method === CANCELLED) return accepted()
   log('warn', 'upstream.message_lost', {
     tenant: link.tenant,
@@ -84,8 +85,8 @@ function unheard({ link, upstream }: Reached, message: Told): Response {
 const CANCELLED = 'notifications/cancelled'
 
 /**
- * Whether the client has declared what this notification is about: that, and nothing else, its servers were told (MCP
- * 2025-11-25, roots).
+ * Tells whether the client has declared the capability of this notification: servers know of no other (MCP 2025-11-25,
+ * roots).
  */
 function isDeclared({ client }: Reached, { body }: Notification): boolean {
   if (body.method !== ROOTS_CHANGED) return true
@@ -108,8 +109,8 @@ async function say(at: Reached, session: SessionNames, body: object): Promise<Up
 }
 
 /**
- * The request that a notification takes back, at each server that it was brought to; null for a notification of another
- * kind. A client may take back what has been answered, or what never was: that is nobody's business.
+ * Returns the request that a notification cancels, at each server that has it; null for a notification of another kind. A client
+ * may cancel a request that has been answered, or that never was: then the list is empty.
  */
 export function takenBackBy(
   context: RequestContext,
@@ -121,9 +122,9 @@ export function takenBackBy(
   return isRpcId(id) && era === 'session' ? runningAs(context, id) : []
 }
 
-/** Tells the server of a request that it is taken back, by the name that the request has there. */
+/** Cancels a request at its server, by the id that it has there. */
 export async function takeBack(at: Reached, request: RunningRequest, { body }: Notification): Promise<void> {
-  // First: whatever the server does once it has been told, it does for that.
+  // First, so that whatever the server answers to the cancellation is taken as its consequence.
   request.cancel()
   const { named } = request
   if (named === null) return
