@@ -167,7 +167,9 @@ app.onError((error, c) => {
   if (error instanceof StoreError) return auditUnavailable(error)
   // Never the message: it may quote what a client sent.
   log('error', 'request.failed', { request: c.get('requestId'), error: error.name })
-  return problem(503, 'Unavailable', 'The request could not be completed.', { 'retry-after': '1' })
+  return problem(503, 'Unavailable', 'The request could not be completed.', {
+    headers: { 'retry-after': '1' },
+  })
 })
 
 /** What is wrong with the deployment's settings, or null. */
@@ -195,7 +197,7 @@ function auditUnavailable({ code }: StoreError): Response {
     code === 'no_table' || code === 'no_column'
       ? 'Its tables are missing or out of date: npx wrangler d1 migrations apply AUDIT_DB, with --local or --remote (docs/audit.md).'
       : 'It did not answer as it should; try again.'
-  return problem(503, 'The audit database is not available', detail, { 'retry-after': '5' })
+  return problem(503, 'The audit database is not available', detail, { headers: { 'retry-after': '5' } })
 }
 
 function notFound(): Response {

@@ -10,7 +10,7 @@ import type { Call } from './route.ts'
 
 /** 422: a document that cannot be meant, with everything that is wrong with it. */
 export function invalid(problems: readonly string[]): Response {
-  return problem(422, 'Invalid document', detailOf(problems), {}, { problems })
+  return problem(422, 'Invalid document', detailOf(problems), { headers: {}, more: { problems } })
 }
 
 /**
@@ -22,11 +22,11 @@ export function refusal({ kind, problems }: RefusedChange): Response {
     case 'invalid':
       return invalid(problems)
     case 'conflict':
-      return problem(409, 'Conflict', detailOf(problems), {}, { problems })
+      return problem(409, 'Conflict', detailOf(problems), { headers: {}, more: { problems } })
     case 'stale':
-      return problem(412, 'Precondition failed', detailOf(problems), {}, { problems })
+      return problem(412, 'Precondition failed', detailOf(problems), { headers: {}, more: { problems } })
     case 'forbidden':
-      return problem(403, 'Four eyes', detailOf(problems), {}, { problems })
+      return problem(403, 'Four eyes', detailOf(problems), { headers: {}, more: { problems } })
   }
 }
 

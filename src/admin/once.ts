@@ -24,7 +24,7 @@ export async function once(route: Route, call: Call, key: string, bodyText: stri
   if (keys === null) {
     const found =
       'This deployment has no ENCRYPTION_KEYS to keep an answer with. Send no Idempotency-Key (gatehouse: --key none).'
-    return problem(409, 'Conflict', found, {}, { problems: [found] })
+    return problem(409, 'Conflict', found, { headers: {}, more: { problems: [found] } })
   }
   const { object, actor, tenant } = call
   const context = repeatContext(tenant, actor, key)

@@ -50,7 +50,7 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
   const query = route.query?.safeParse(given)
   if (query?.success === false) {
     const problems = problemsOf(query.error.issues, given).map(describeProblem)
-    return problem(400, 'Invalid query', problems[0] ?? '', {}, { problems })
+    return problem(400, 'Invalid query', problems[0] ?? '', { headers: {}, more: { problems } })
   }
   const expected = readExpected(c)
   if (expected === null)
@@ -96,7 +96,7 @@ function unauthorized(c: AdminContext): Response {
   const detail = isGrantToken(token)
     ? `This is the token of a grant, which an agent presents at /mcp. ${NEEDED}`
     : NEEDED
-  return problem(401, 'Unauthorized', detail, challenge)
+  return problem(401, 'Unauthorized', detail, { headers: challenge })
 }
 
 const NEEDED =

@@ -122,7 +122,7 @@ export const sessionRoutes: readonly Route[] = [
       answers: { 200: answer('A page of sessions', pageOf(sessionSchema)) },
     },
     async ({ env, object, tenant, query: { account = null, after, limit } }) =>
-      Response.json(await ofTenant(env, object, tenant, account, after, limit)),
+      Response.json(await ofTenant(env, { tenantObject: object, tenant, account, after, limit })),
   ),
   route(
     {
@@ -154,11 +154,19 @@ type Shown = ReturnType<typeof sessionResource>
 /** Grant after grant, from where the last page ended. */
 async function ofTenant(
   env: Env,
-  tenantObject: TenantStub,
-  tenant: string,
-  account: string | null,
-  after: string | undefined,
-  limit: number,
+  {
+    tenantObject,
+    tenant,
+    account,
+    after,
+    limit,
+  }: {
+    readonly tenantObject: TenantStub
+    readonly tenant: string
+    readonly account: string | null
+    readonly after: string | undefined
+    readonly limit: number
+  },
 ): Promise<{ items: Shown[]; next: string | null }> {
   const [from = '', row = '0'] = after?.split(':') ?? []
   const others = builtInGrants(env, tenant).filter((name) => name >= from)

@@ -53,7 +53,8 @@ export async function cutLog(
     said('warn', of, { error: 'unreachable', reason: errorName(error) })
     return 'unreachable'
   }
-  if (evidence === null || evidence.chain !== of.chain) return refuse(context, of, cut, 0, 'unknown_log')
+  if (evidence === null || evidence.chain !== of.chain)
+    return refuse(context, of, { cut, seq: 0, error: 'unknown_log' })
   let walk = resumed(readWalk(sql, of), cut, beforeMs)
   for (;;) {
     const target = evidence.checkpoints.find(({ seq }) => seq > walk.seq)
@@ -67,7 +68,7 @@ export async function cutLog(
     budget.left -= 1
     const rows = await readLog(db, of, walk.seq, PIECE)
     const gone = await further(of, walk, rows, target)
-    if ('altered' in gone) return refuse(context, of, cut, gone.altered, 'altered')
+    if ('altered' in gone) return refuse(context, of, { cut, seq: gone.altered, error: 'altered' })
     walk = gone.walk
     // Nothing at its beginning is old: nothing goes, whatever follows.
     if (walk.cut === null) return 'done'
@@ -155,9 +156,15 @@ async function further(
 async function refuse(
   { sql, commit }: CutContext,
   of: Log,
-  cut: Checkpoint | null,
-  seq: number,
-  error: 'altered' | 'unknown_log',
+  {
+    cut,
+    seq,
+    error,
+  }: {
+    readonly cut: Checkpoint | null
+    readonly seq: number
+    readonly error: 'altered' | 'unknown_log'
+  },
 ): Promise<CutOutcome> {
   // Another run may have cut it meanwhile: then rows are not there because they went.
   if ((readCut(sql, of)?.seq ?? 0) !== (cut?.seq ?? 0)) return 'more'

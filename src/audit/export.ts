@@ -23,7 +23,7 @@ export function exportRows(
   let pages = 0
   return new ReadableStream({
     async pull(controller) {
-      const page = await readArrived(db, tenant, filter, arrived, PAGE)
+      const page = await readArrived(db, tenant, { filter, arrived, limit: PAGE })
       pages += 1
       rows += page.length
       arrived = page.at(-1)?.arrived ?? arrived

@@ -41,9 +41,15 @@ export async function readPage(
 export async function readArrived(
   db: D1Database,
   tenant: string,
-  filter: Filter,
-  arrived: number,
-  limit: number,
+  {
+    filter,
+    arrived,
+    limit,
+  }: {
+    readonly filter: Filter
+    readonly arrived: number
+    readonly limit: number
+  },
 ): Promise<readonly StoredRow[]> {
   const where = whereOf(tenant, filter)
   const n = where.values.length

@@ -99,7 +99,11 @@ export class Tail {
     const { db, tenant, filter } = this.#context
     // First the logs, then the database: what left a log in between has arrived.
     const local = await this.#ask(null)
-    const arrivals = await readArrived(db, tenant, {}, this.#arrived, MOST_ARRIVED)
+    const arrivals = await readArrived(db, tenant, {
+      filter: {},
+      arrived: this.#arrived,
+      limit: MOST_ARRIVED,
+    })
     this.#asked += 1
     const found: ShownRow[] = []
     for (const row of arrivals) {

@@ -3,8 +3,13 @@ export function problem(
   status: number,
   title: string,
   detail: string,
-  headers: Record<string, string> = {},
-  more: Record<string, unknown> = {},
+  {
+    headers = {},
+    more = {},
+  }: {
+    readonly headers?: Record<string, string> | undefined
+    readonly more?: Record<string, unknown> | undefined
+  } = {},
 ): Response {
   return new Response(JSON.stringify({ type: 'about:blank', status, title, detail, ...more }), {
     status,

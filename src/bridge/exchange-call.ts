@@ -82,7 +82,14 @@ async function* beginning(
     }
     const id = exchangeObjects(link.env, link.tenant).newUniqueId()
     const over = () => forget(talk, begin.session.id)
-    const end = yield* said(talk, id, paths.begin, begin, request.id, signal, over)
+    const end = yield* said(talk, {
+      id,
+      path: paths.begin,
+      body: begin,
+      requestId: request.id,
+      signal,
+      onOver: over,
+    })
     if (end !== 'forgotten') return
     const renewed = await renew(talk, session.id)
     if (!renewed.ok) return yield { kind: 'problem', problem: renewed.problem }
@@ -106,7 +113,7 @@ async function* continuing(talk: Conversation, request: Outgoing, signal: AbortS
     begunBy: name.begunBy,
     request,
   }
-  yield* said(talk, id, paths.goOn, goOn, request.id, signal)
+  yield* said(talk, { id, path: paths.goOn, body: goOn, requestId: request.id, signal })
 }
 
 /** The object's id, or null for one that this namespace did not make. */
@@ -121,12 +128,21 @@ export function objectId(namespace: DurableObjectNamespace, hex: string): Durabl
 /** What the object says. */
 async function* said(
   { link }: Conversation,
-  id: DurableObjectId,
-  path: string,
-  body: Begin | Continue,
-  requestId: RpcId,
-  signal: AbortSignal,
-  onOver: () => void = () => {},
+  {
+    id,
+    path,
+    body,
+    requestId,
+    signal,
+    onOver = () => {},
+  }: {
+    readonly id: DurableObjectId
+    readonly path: string
+    readonly body: Begin | Continue
+    readonly requestId: RpcId
+    readonly signal: AbortSignal
+    readonly onOver?: (() => void) | undefined
+  },
 ): AsyncGenerator<Step, 'forgotten' | 'over'> {
   let reader: LineReader<ExchangeLine> | null = null
   let isOver = false

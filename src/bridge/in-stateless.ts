@@ -159,7 +159,7 @@ async function* ask(
   signal: AbortSignal,
 ): AsyncGenerator<Step, { readonly message: RpcMessage; readonly status: number } | null> {
   for (let attempt = 0; ; attempt++) {
-    const answer = yield* askOnce(talk, request, round, signal, attempt > 0)
+    const answer = yield* askOnce(talk, request, { round, signal, isFresh: attempt > 0 })
     const isMismatch = answer?.message.error?.code === codes.headerMismatch
     // The server has done nothing but compare: what it wants repeated has changed since it was last listed.
     if (attempt > 0 || !isMismatch || request.method !== 'tools/call') return answer
@@ -169,9 +169,15 @@ async function* ask(
 async function* askOnce(
   { link, context, client, known }: Conversation,
   request: Outgoing,
-  round: Round,
-  signal: AbortSignal,
-  isFresh: boolean,
+  {
+    round,
+    signal,
+    isFresh,
+  }: {
+    readonly round: Round
+    readonly signal: AbortSignal
+    readonly isFresh: boolean
+  },
 ): AsyncGenerator<Step, { readonly message: RpcMessage; readonly status: number } | null> {
   const { method, params } = request
   const id = crypto.randomUUID()
@@ -183,7 +189,7 @@ async function* askOnce(
       stateless: { method, name: nameOf(request) },
       params: isCall ? await paramHeadersOf(link, String(params?.name), params?.arguments, isFresh) : {},
     }),
-    body: JSON.stringify(requestForStateless(request, id, client, logLevelOf(known), round)),
+    body: JSON.stringify(requestForStateless(request, { id, client, logLevel: logLevelOf(known), round })),
     signal,
   })
   if (!sent.ok) {

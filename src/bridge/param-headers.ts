@@ -52,14 +52,17 @@ async function list(link: UpstreamLink, tool: string): Promise<unknown> {
   for (let page = 0; page < MOST_PAGES; page++) {
     const id = crypto.randomUUID()
     const params = cursor === undefined ? {} : { cursor }
-    const asked = requestForStateless({ jsonrpc: '2.0', id, method, params }, id, gatewayProfile, null, {})
+    const asked = requestForStateless(
+      { jsonrpc: '2.0', id, method, params },
+      { id, client: gatewayProfile, logLevel: null, round: {} },
+    )
     const sent = await send(link, {
       method: 'POST',
       headers: requestHeaders({ client: null, stateless: { method } }),
       body: JSON.stringify(asked),
     })
     if (!sent.ok) return undefined
-    const answer = await readAnswer(sent.response, sent.hold, id, MOST_MESSAGE_BYTES)
+    const answer = await readAnswer(sent.response, sent.hold, { id, mostBytes: MOST_MESSAGE_BYTES })
     if (!answer.ok) {
       log('warn', 'upstream.schema_unavailable', {
         tenant: link.tenant,

@@ -151,7 +151,11 @@ async function request(
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { uri } }),
   })
   if (!sent.ok) return false
-  const answer = await readAnswer(sent.response, sent.hold, id, 64 * 1024, decliningIn(link, session))
+  const answer = await readAnswer(sent.response, sent.hold, {
+    id,
+    mostBytes: 64 * 1024,
+    onRequest: decliningIn(link, session),
+  })
   return answer.ok && answer.message.result !== undefined
 }
 

@@ -88,7 +88,7 @@ export async function tellWishes(
 ): Promise<void> {
   const { logging, resources } = isObject(capabilities) ? capabilities : {}
   const signal = AbortSignal.timeout(LONGEST_MS)
-  const ask = (method: string, params: object) => request(link, session, method, params, signal)
+  const ask = (method: string, params: object) => request(link, session, { method, params, signal })
   if (level !== null && isObject(logging)) await ask('logging/setLevel', { level })
   const canWatch = isObject(resources) && resources.subscribe === true
   // What the policy withholds by now, or from who is logged in now, is not asked for again.
@@ -112,9 +112,15 @@ export async function tellWishes(
 async function request(
   link: UpstreamLink,
   session: SessionNames,
-  method: string,
-  params: object,
-  signal: AbortSignal,
+  {
+    method,
+    params,
+    signal,
+  }: {
+    readonly method: string
+    readonly params: object
+    readonly signal: AbortSignal
+  },
 ): Promise<boolean> {
   const id = crypto.randomUUID()
   const sent = await send(link, {
@@ -126,6 +132,10 @@ async function request(
     signal,
   })
   if (!sent.ok) return false
-  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES, decliningIn(link, session))
+  const answer = await readAnswer(sent.response, sent.hold, {
+    id,
+    mostBytes: MOST_BYTES,
+    onRequest: decliningIn(link, session),
+  })
   return answer.ok && answer.message.result !== undefined
 }

@@ -84,7 +84,7 @@ export class Judge {
 
   constructor(context: RequestContext, config: CompiledConfig, subject: Subject) {
     const { kind, tool, alias, completion } = subject
-    const isAsked = usesContext(config.policy, tool, alias, kind, completion)
+    const isAsked = usesContext(config.policy, tool, { alias, kind, completion })
     this.#context = context
     this.#config = config
     this.#subject = subject

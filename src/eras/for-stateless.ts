@@ -21,10 +21,17 @@ export interface Round {
 /** The request as the server gets it, with everything that a stateless request has to say of its client. */
 export function requestForStateless(
   { method, params = {} }: RpcRequest,
-  id: string,
-  client: ClientFacts,
-  logLevel: string | null,
-  round: Round,
+  {
+    id,
+    client,
+    logLevel,
+    round,
+  }: {
+    readonly id: string
+    readonly client: ClientFacts
+    readonly logLevel: string | null
+    readonly round: Round
+  },
 ): RpcRequest {
   // The client's era knows neither of the first two, and not this kind of task.
   const { inputResponses: _, requestState: __, task: ___, ...rest } = params

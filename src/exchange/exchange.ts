@@ -313,7 +313,7 @@ export class Exchange {
   }
 
   #notify(message: object): Promise<UpstreamProblem | null> {
-    return notify(this.#link, this.#terms.session, message, null)
+    return notify(this.#link, this.#terms.session, message, { client: null })
   }
 
   /** As the request that waits for it now is answered. */

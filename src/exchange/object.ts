@@ -202,7 +202,7 @@ export class ExchangeObject extends DurableObject<Env> {
   }
 
   #linkTo({ tenant, config, hops = '' }: Destination): Promise<UpstreamLink | UpstreamProblem> {
-    return linkTo(this.env, tenant, config, (work) => this.ctx.waitUntil(work), hops)
+    return linkTo(this.env, { tenant, config, waitUntil: (work) => this.ctx.waitUntil(work), hops })
   }
 }
 

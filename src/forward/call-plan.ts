@@ -209,7 +209,11 @@ async function planOf(
   }
   const inexact = inexactResult(context)
   if (inexact !== null) return judge.refuse('refuse', '(number)', inexact)
-  const refusal = await paramHeaderRefusal(context, message, target.upstream, target.tool, args)
+  const refusal = await paramHeaderRefusal(context, message, {
+    config: target.upstream,
+    tool: target.tool,
+    args,
+  })
   if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
   const begunBy = begunByOf(message)
   const isContinued = begunBy !== null

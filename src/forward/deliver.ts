@@ -207,7 +207,7 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
     return receive(sent.response, sent.hold, reception)
 
   // It was refused before anything was done. A server that has gone back to the session era says so here.
-  const answer = await readAnswer(sent.response, sent.hold, id, 1024 * 1024)
+  const answer = await readAnswer(sent.response, sent.hold, { id, mostBytes: 1024 * 1024 })
   if (!answer.ok) return refused(answer.problem, delivery)
   if (isOfSessionEra(answer.message) && erasOf(link).stateless === true) {
     learnEras(link, {

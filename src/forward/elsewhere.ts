@@ -79,7 +79,10 @@ async function takeBackHere(talk: Conversation, id: RpcId, { reason }: TakenBack
     if (named === null) continue
     const params = { requestId: named.id, ...(reason === null ? {} : { reason }) }
     const body = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
-    await notify(link, named.session, body, context.http.headers, () => forget(talk, named.session.id))
+    await notify(link, named.session, body, {
+      client: context.http.headers,
+      onForgotten: () => forget(talk, named.session.id),
+    })
   }
 }
 

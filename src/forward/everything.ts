@@ -149,7 +149,12 @@ export async function tellUpstreams(
     const asked = splitId((message.body as { id?: unknown }).id)
     const own = { ...message, body: { ...message.body, id: asked?.id } as typeof message.body }
     const { about, message: worded } = addressed(context, own)
-    const reached = await reach(context, asked?.server ?? '', message.era, undefined, null, about)
+    const reached = await reach(context, asked?.server ?? '', {
+      era: message.era,
+      params: undefined,
+      id: null,
+      about,
+    })
     // An answer to nobody is dropped, but only after the principal has been asked.
     if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
     return passOn(reached.at, worded, about.asker)
@@ -188,7 +193,7 @@ async function tellOne(
   if (server === null) return answer(await ask(context, { kind: 'check' }), null, accepted)
   const own = { ...message, body: { ...message.body, params } as typeof message.body }
   const { about, message: worded } = addressed(context, own)
-  const reached = await reach(context, server, message.era, params, null, about)
+  const reached = await reach(context, server, { era: message.era, params, id: null, about })
   if (!reached.ok) return reached.response.status === 404 ? accepted() : reached.response
   const isLost = about.asker !== undefined && reached.at.admitted.upstream === null
   const passing = passOn(reached.at, worded, about.asker)
@@ -213,7 +218,7 @@ async function takeBackAll(
   const reached = await Promise.all(
     taken.map(async (request) => ({
       request,
-      at: await reach(context, request.server, message.era, undefined),
+      at: await reach(context, request.server, { era: message.era, params: undefined }),
     })),
   )
   const [refusal] = reached.flatMap(({ at }) => (at.ok || at.response.status === 404 ? [] : [at.response]))

@@ -9,5 +9,10 @@ export function linkFor(
   tenant: string,
   upstream: UpstreamConfig,
 ): Promise<UpstreamLink | UpstreamProblem> {
-  return linkTo(env, tenant, upstream, (work) => execution.waitUntil(work), hopsOnward(http))
+  return linkTo(env, {
+    tenant,
+    config: upstream,
+    waitUntil: (work) => execution.waitUntil(work),
+    hops: hopsOnward(http),
+  })
 }

@@ -62,12 +62,17 @@ async function toolsPart(at: Reached, message: RequestMessage, place: Place | nu
   if (page.ok) {
     const { renamed, name } = page.upstream
     const named = (tool: string) => exposedName(name, tool, renamed)
-    return pageOf(at.upstream, page.message, chosen('tools', era, page.tools, named, place), place)
+    return pageOf(
+      at.upstream,
+      page.message,
+      chosen('tools', { era, listed: page.tools, named, place }),
+      place,
+    )
   }
   const known = place === null ? await configuredTools(at.link) : null
   const stale = known === null ? [] : visibleTools(known, at.config, at.upstream)
   const named = (tool: string) => exposedName(at.upstream.name, tool, at.upstream.renamed)
-  const { entries } = chosen('tools', era, stale.map(markStale), named, null)
+  const { entries } = chosen('tools', { era, listed: stale.map(markStale), named, place: null })
   return { ...failed(at.upstream, page.message), entries }
 }
 
@@ -92,7 +97,7 @@ async function otherPart(
     if (!isShown(policy, name, kind, own)) return null
     return kind === 'prompts' ? `${name}__${own}` : exposeUri(name, own)
   }
-  const page = chosen(kind, message.era, Array.isArray(found) ? found : [], named, place)
+  const page = chosen(kind, { era: message.era, listed: Array.isArray(found) ? found : [], named, place })
   noteLeftOut(at.link, kind, page.leftOut, place === null)
   return pageOf(at.upstream, answered, page, place)
 }
@@ -113,10 +118,17 @@ interface Chosen {
  */
 function chosen(
   kind: EntryKind,
-  era: RequestMessage['era'],
-  listed: readonly unknown[],
-  named: (own: string) => string | null,
-  place: Place | null,
+  {
+    era,
+    listed,
+    named,
+    place,
+  }: {
+    readonly era: RequestMessage['era']
+    readonly listed: readonly unknown[]
+    readonly named: (own: string) => string | null
+    readonly place: Place | null
+  },
 ): Chosen {
   const entries: string[] = []
   const marks = place === null ? new Set<string>() : marksIn(place)

@@ -50,7 +50,8 @@ export async function listEverything(
       const parts = await forEachServer(
         asked,
         ({ name }) => ({ tenant: context.claim.tenant, server: name }),
-        (upstream) => partOf(context, upstream, message, kind, places?.get(upstream.name) ?? null, budget),
+        (upstream) =>
+          partOf(context, upstream, { message, kind, place: places?.get(upstream.name) ?? null, budget }),
         (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
       )
       const own = places === null && kind === 'tools' ? nativeTools(config, context.env) : []
@@ -90,13 +91,20 @@ function merged(
 async function partOf(
   context: RequestContext,
   upstream: UpstreamConfig,
-  message: RequestMessage,
-  kind: EntryKind,
-  place: Place | null,
-  budget: ListBudget,
+  {
+    message,
+    kind,
+    place,
+    budget,
+  }: {
+    readonly message: RequestMessage
+    readonly kind: EntryKind
+    readonly place: Place | null
+    readonly budget: ListBudget
+  },
 ): Promise<ListPart> {
   const { params } = message.body
-  const reached = await reach(context, upstream.name, message.era, params, message.id)
+  const reached = await reach(context, upstream.name, { era: message.era, params, id: message.id })
   if (!reached.ok) return missing(upstream, 'upstream_unavailable', 'could not be asked')
   const seconds = listSecondsOf(upstream)
   const abort = new AbortController()
@@ -142,7 +150,12 @@ export async function reachAll(
     [...config.upstreams.keys()],
     (server) => ({ tenant: context.claim.tenant, server }),
     async (server) => {
-      const one = await reach(context, server, message.era, message.params, message.id, message.about)
+      const one = await reach(context, server, {
+        era: message.era,
+        params: message.params,
+        id: message.id,
+        about: message.about,
+      })
       return one.ok ? one.at : null
     },
     () => null,

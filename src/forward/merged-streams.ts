@@ -58,7 +58,12 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
     const joinOrigin = async (reached: readonly Reached[]) => {
       if (origin === null || asker === null) return
       if (reached.some(({ admitted }) => admitted.upstream?.tag === asker)) return
-      const named = await reach(context, origin.server, 'session', undefined, null, { asker })
+      const named = await reach(context, origin.server, {
+        era: 'session',
+        params: undefined,
+        id: null,
+        about: { asker },
+      })
       const key = `${origin.server}~`
       if (named.ok && named.at.admitted.upstream !== null) return join(named.at, key)
       merged.leave(key)
@@ -69,7 +74,7 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return
       const server = message.slice(UPSTREAM_OPENED.length)
-      void reach(context, server, 'session', undefined)
+      void reach(context, server, { era: 'session', params: undefined })
         .then((reached) => (reached.ok ? joinEach([reached.at], join) : undefined))
         .catch(() => {})
     })

@@ -97,7 +97,7 @@ function isDeclared({ client }: Reached, { body }: Notification): boolean {
 async function say(at: Reached, session: SessionNames, body: object): Promise<UpstreamProblem | null> {
   const { link, context } = at
   const onForgotten = () => forget(talkAt(at), session.id)
-  const problem = await notify(link, session, body, context.http.headers, onForgotten)
+  const problem = await notify(link, session, body, { client: context.http.headers, onForgotten })
   if (problem !== null) {
     log('warn', 'upstream.message_lost', {
       tenant: link.tenant,

@@ -20,10 +20,17 @@ import { linkFor } from './link-for.ts'
 export async function reach(
   context: RequestContext,
   server: string,
-  era: Client['era'],
-  params: unknown,
-  id: RequestId | null = null,
-  about: Omit<AskedUpstream, 'server' | 'owner'> = {},
+  {
+    era,
+    params,
+    id = null,
+    about = {},
+  }: {
+    readonly era: Client['era']
+    readonly params: unknown
+    readonly id?: RequestId | null | undefined
+    readonly about?: Omit<AskedUpstream, 'server' | 'owner'> | undefined
+  },
 ): Promise<
   { readonly ok: true; readonly at: Reached } | { readonly ok: false; readonly response: Response }
 > {

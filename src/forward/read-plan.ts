@@ -91,8 +91,8 @@ export async function planRead({ context, message, place, read, config, fresh }:
     const refusal = { status: 200, code: codes.invalidParams, message: read.problem }
     return { kind: 'unfit', intent: judgeOf(unknown).refusal('refuse', '(request)'), refusal }
   }
-  const isListed = await isListedPrompt(context, config, upstream, read, fresh)
-  const call = await record(context, method, upstream, read, isListed === 'listed')
+  const isListed = await isListedPrompt(context, config, upstream, { target: read, fresh })
+  const call = await record(context, { method, upstream, read, isListed: isListed === 'listed' })
   const judge = judgeOf(call)
   const refusedRead = judge.decide(Date.now())
   if (refusedRead !== null) return refusedRead
@@ -135,8 +135,13 @@ async function isListedPrompt(
   { claim }: RequestContext,
   config: CompiledConfig,
   upstream: UpstreamConfig,
-  { kind, own }: Read,
-  fresh: FreshPrompts,
+  {
+    target: { kind, own },
+    fresh,
+  }: {
+    readonly target: Read
+    readonly fresh: FreshPrompts
+  },
 ): Promise<'listed' | 'passed' | 'unlisted' | 'absent' | CallToolResult> {
   if (kind !== 'prompt') return 'passed'
   const known = knowsPrompt(claim.tenant, upstream, own)
@@ -176,10 +181,17 @@ function notListed(
  */
 async function record(
   { env, claim }: RequestContext,
-  method: string,
-  { name: server }: UpstreamConfig,
-  { kind, own, args, completion, params }: Read,
-  isListed: boolean,
+  {
+    method,
+    upstream: { name: server },
+    read: { kind, own, args, completion, params },
+    isListed,
+  }: {
+    readonly method: string
+    readonly upstream: UpstreamConfig
+    readonly read: Read
+    readonly isListed: boolean
+  },
 ): Promise<CallRecord> {
   const tool = kind === 'resource' ? 'resource' : isListed ? `prompt/${own.slice(0, LONGEST_NAME)}` : 'prompt'
   const said = completion !== undefined ? params : kind === 'prompt' ? askedPrompt(own, args) : args

@@ -137,7 +137,7 @@ async function perform(
     acceptsEvents: () => acceptsEvents(context.http),
     gone: context.http.signal,
     failure: (problem) => rpcFailure(message.id, upstream.name, problem),
-    onEnd: (ending) => settle(context, admitted, ofTenant, ending, startedAtMs),
+    onEnd: (ending) => settle(context, admitted, { ofTenant, ending, startedAtMs }),
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
@@ -154,9 +154,15 @@ async function perform(
 function settle(
   context: RequestContext,
   { charged }: Admitted,
-  ofTenant: TenantCharge,
-  ending: Ending,
-  startedAtMs: number,
+  {
+    ofTenant,
+    ending,
+    startedAtMs,
+  }: {
+    readonly ofTenant: TenantCharge
+    readonly ending: Ending
+    readonly startedAtMs: number
+  },
 ): void {
   settleLater(context, settledFrom(ending, startedAtMs))
   if (ending.kind !== 'failed' || !isRefunded(ending.problem)) return

@@ -47,7 +47,7 @@ export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Prom
     given.waitUntil(work)
   }
   const { env, tenant, config, hops } = given
-  const link = await linkTo(env, tenant, config, waitUntil, hops)
+  const link = await linkTo(env, { tenant, config, waitUntil, hops })
   const problem = 'failure' in link ? link : await scan(link)
   await Promise.all(running)
   const scanned: Scanned =
@@ -160,7 +160,11 @@ async function ask(
   })
   if (!sent.ok) return sent.problem
   const onRequest = way === 'stateless' ? undefined : decliningIn(link, way.session)
-  const answer = await readAnswer(sent.response, sent.hold, id, link.config.maxResponseBytes, onRequest)
+  const answer = await readAnswer(sent.response, sent.hold, {
+    id,
+    mostBytes: link.config.maxResponseBytes,
+    onRequest,
+  })
   return answer.ok ? answer.message : answer.problem
 }
 

@@ -37,7 +37,7 @@ export async function dispatchSingle(
     case 'response': {
       const { about, message: worded } = addressed(context, message)
       const params = worded.kind === 'notification' ? worded.body.params : undefined
-      const reached = await reach(context, server, worded.era, params, null, about)
+      const reached = await reach(context, server, { era: worded.era, params, id: null, about })
       if (!reached.ok) return reached.response
       if (about.asker !== undefined) return passOn(reached.at, worded, about.asker)
       const taken = message.kind === 'notification' ? takenBackBy(context, message) : null
@@ -71,7 +71,7 @@ async function dispatchRequest(
     return readUpstream(context, message, { server, params, rewriting: null, unreachable })
   }
   if (method === 'initialize' && era === 'session') return initializeUpstream(context, server, message)
-  const reached = await reach(context, server, era, message.body.params, message.id)
+  const reached = await reach(context, server, { era, params: message.body.params, id: message.id })
   if (!reached.ok) return reached.response
   const { at } = reached
   if (method === 'tools/list') return listTools(at, message)

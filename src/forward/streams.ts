@@ -47,9 +47,12 @@ export async function openSingleStream(context: RequestContext, server: string):
   const asker = last === undefined ? null : (splitMarked(last)?.asker ?? null)
   /** The session that the client was hearing of when it left, while that is live; else the one of its login. */
   const reachOwn = async () => {
-    const named = asker === null ? null : await reach(context, server, 'session', undefined, null, { asker })
+    const named =
+      asker === null
+        ? null
+        : await reach(context, server, { era: 'session', params: undefined, id: null, about: { asker } })
     const isLive = named?.ok === true && named.at.admitted.upstream !== null
-    return isLive ? named : reach(context, server, 'session', undefined)
+    return isLive ? named : reach(context, server, { era: 'session', params: undefined })
   }
   const reached = await reachOwn()
   if (!reached.ok) return reached.response
@@ -77,7 +80,11 @@ export async function openSingleStream(context: RequestContext, server: string):
     const { key, opened } = await open(at, last)
     const source = isSource(opened) ? opened : null
     const following = { key, opened, isNews, renew }
-    return streamOf(feed, source, context.http.signal, (said) => sessionEvent(said), following)
+    return streamOf(feed, source, {
+      signal: context.http.signal,
+      eventOf: (said) => sessionEvent(said),
+      following,
+    })
   })
 }
 
@@ -105,7 +112,7 @@ interface Following {
 function endWithServer(feed: WebSocket, { upstream, client }: Reached, context: RequestContext): void {
   feed.addEventListener('message', ({ data }) => {
     if ((data as FeedMessage) !== 'tools_changed') return
-    void reach(context, upstream.name, client.era, undefined).then(
+    void reach(context, upstream.name, { era: client.era, params: undefined }).then(
       (again) => {
         if (!again.ok || !isSameServer(again.at.upstream, upstream)) closeQuietly(feed)
       },
@@ -136,7 +143,10 @@ export async function listen(at: Reached, message: RequestMessage): Promise<Resp
     endWithServer(feed, at, context)
     const subscription = await subscribe(at, message, false)
     if (subscription.kind === 'open')
-      return streamOf(feed, subscription.source, context.http.signal, subscriberEvent(message))
+      return streamOf(feed, subscription.source, {
+        signal: context.http.signal,
+        eventOf: subscriberEvent(message),
+      })
     closeQuietly(feed)
     return Response.json(subscription.message, { status: subscription.status })
   })
@@ -191,7 +201,7 @@ export async function subscribe(
   const { idleSeconds } = link.config
   const late = problemOf('timeout', `took more than ${idleSeconds} seconds to refuse`)
   const bound = setTimeout(() => hold.watchdog.stop(late), idleSeconds * 1_000)
-  const read = await readAnswer(response, hold, pair.sent, MOST_REFUSAL_BYTES)
+  const read = await readAnswer(response, hold, { id: pair.sent, mostBytes: MOST_REFUSAL_BYTES })
   clearTimeout(bound)
   if (!read.ok) return refused(read.problem)
   const answered = restored(read.message, pair)
@@ -234,9 +244,15 @@ function toolsChangedFor({ id, body }: RequestMessage): string | null {
 export function streamOf(
   feed: WebSocket,
   source: StreamSource | null,
-  signal: AbortSignal,
-  eventOf: (said: string) => string | null,
-  following: Following | null = null,
+  {
+    signal,
+    eventOf,
+    following = null,
+  }: {
+    readonly signal: AbortSignal
+    readonly eventOf: (said: string) => string | null
+    readonly following?: Following | null | undefined
+  },
 ): Response {
   const encoder = new TextEncoder()
   const watch = new EventWatch(null)

@@ -14,9 +14,15 @@ import type { UpstreamLink } from '../upstream/link.ts'
 export async function paramHeaderRefusal(
   { http, env, claim }: RequestContext,
   { era }: RequestMessage,
-  config: UpstreamLink['config'],
-  tool: string,
-  args: unknown,
+  {
+    config,
+    tool,
+    args,
+  }: {
+    readonly config: UpstreamLink['config']
+    readonly tool: string
+    readonly args: unknown
+  },
 ): Promise<Refusal | null> {
   if (era !== 'stateless' || !hasParamHeaders(http.headers)) return null
   const tools = await lastKnownTools({ env, tenant: claim.tenant, config })

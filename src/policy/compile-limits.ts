@@ -53,10 +53,17 @@ function ownerKey({ kind, name }: Owner): string {
 /** The limits of one entry, and its counters without one. `name` and `kind` are of what they belong to. */
 export function limitsOf(
   rules: Counting,
-  place: string,
-  name: string,
-  origin: (place: string) => string,
-  kind: Owner['kind'] = 'tool',
+  {
+    place,
+    name,
+    origin,
+    kind = 'tool',
+  }: {
+    readonly place: string
+    readonly name: string
+    readonly origin: (place: string) => string
+    readonly kind?: Owner['kind'] | undefined
+  },
 ): NamedLimit[] {
   const owner = { kind, name }
   return [

@@ -21,7 +21,7 @@ export function compile({ hosted, origins }: Pick<Translation, 'hosted' | 'origi
   const counted: Counted[] = []
   const units = unitsOf(hosted)
   const part = (rules: HostedRules, place: string, owner: Owner) =>
-    partOf(rules, place, owner, origin, counted, units)
+    partOf(rules, { place, owner, origin, counted, units })
   const own = Object.entries(hosted.tools ?? {}).map(
     ([tool, rules]) => [tool, part(rules, pointer('tools', tool), { kind: 'tool', name: tool })] as const,
   )
@@ -81,13 +81,21 @@ function rulesOf(rule: string, parts: readonly Part[]): ToolRules {
 
 function partOf(
   rules: HostedRules,
-  place: string,
-  owner: Owner,
-  origin: (place: string) => string,
-  counted: Counted[],
-  units: ReadonlyMap<string, Charge['unit']>,
+  {
+    place,
+    owner,
+    origin,
+    counted,
+    units,
+  }: {
+    readonly place: string
+    readonly owner: Owner
+    readonly origin: (place: string) => string
+    readonly counted: Counted[]
+    readonly units: ReadonlyMap<string, Charge['unit']>
+  },
 ): Part {
-  const named: NamedLimit[] = limitsOf(rules, place, owner.name, origin, owner.kind)
+  const named: NamedLimit[] = limitsOf(rules, { place, name: owner.name, origin, kind: owner.kind })
   counted.push(...named)
   const paths = [...usesOf(rules, place, origin)].map(({ path }) => path)
   return {
@@ -109,7 +117,7 @@ function partOf(
 function unitsOf({ tools = {}, all_tools = {} }: HostedDocument): ReadonlyMap<string, Charge['unit']> {
   const units = new Map<string, Charge['unit']>()
   for (const [tool, rules] of [...Object.entries(tools), ['*', all_tools] as const]) {
-    for (const named of limitsOf(rules, '', tool, (place) => place)) {
+    for (const named of limitsOf(rules, { place: '', name: tool, origin: (place) => place })) {
       if (named.looksAt === null) units.set(counterKey(named), named.limit.charge.unit)
     }
   }

@@ -105,12 +105,16 @@ export function reserve(
     const { max, message } = charge
     if (max === null || fits(add(tally.before, tally.amount), decimal(max), charge.strict)) {
       tally.wanted = true
-      if (max !== null && !charge.shadow) standings.push(standing(charge, max, tally, true, nowMs))
+      if (max !== null && !charge.shadow)
+        standings.push(standing(charge, { max, tally, isTaken: true }, nowMs))
       continue
     }
     if (!charge.shadow) {
       const canRetry = fits(tally.amount, decimal(max), charge.strict)
-      return { ok: false, limited: { ...standing(charge, max, tally, false, nowMs), message, canRetry } }
+      return {
+        ok: false,
+        limited: { ...standing(charge, { max, tally, isTaken: false }, nowMs), message, canRetry },
+      }
     }
     // It watches and counts all the same: another limit may look at the counter.
     tally.wanted = true
@@ -148,7 +152,7 @@ export function prospectsOf(
     if (max === null) return []
     const tally = tallies.get(keyOf(charge, subject)) as Tally
     const hasRoom = fits(add(tally.before, tally.amount), decimal(max), strict)
-    return [{ ...standing(charge, max, tally, false, nowMs), hasRoom, shadow }]
+    return [{ ...standing(charge, { max, tally, isTaken: false }, nowMs), hasRoom, shadow }]
   })
 }
 
@@ -204,7 +208,19 @@ function take(store: CounterStore, { key, stretches, startMs, keepUntilMs, amoun
   return [[key, startMs, formatDecimal(amount)]]
 }
 
-function standing(charge: Charge, max: string, tally: Tally, isTaken: boolean, nowMs: number): Standing {
+function standing(
+  charge: Charge,
+  {
+    max,
+    tally,
+    isTaken,
+  }: {
+    readonly max: string
+    readonly tally: Tally
+    readonly isTaken: boolean
+  },
+  nowMs: number,
+): Standing {
   const { rule, counter, window, scope, unit, strict } = charge
   const left = subtract(decimal(max), isTaken ? add(tally.before, tally.amount) : tally.before)
   return {

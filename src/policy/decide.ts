@@ -72,9 +72,15 @@ export function isAllReadable(policy: Policy | null, kind: ReadKind): boolean {
 export function usesContext(
   policy: Policy | null,
   tool: string,
-  alias?: string,
-  kind: Kind = 'tool',
-  completion?: Call['completion'],
+  {
+    alias,
+    kind = 'tool',
+    completion,
+  }: {
+    readonly alias?: string | undefined
+    readonly kind?: Kind | undefined
+    readonly completion?: Call['completion'] | undefined
+  } = {},
 ): boolean {
   if (policy === null) return false
   const expanded = expandedName({ kind, tool, completion })
@@ -177,7 +183,7 @@ function enforceEntry(policy: Policy, kind: ReadKind, call: Call, context: Conte
   const message =
     `Other rules apply to the ${kind} "${name}" once its name is normalised, so it is denied. ` +
     'Ask for it by its normal form: without needless percent-encoding, dot segments, query or fragment.'
-  return deny('ambiguous', '(ambiguous)', message, decision.trace, decision.shadow)
+  return deny('ambiguous', '(ambiguous)', message, { trace: decision.trace, shadow: decision.shadow })
 }
 
 /** Whether a condition on the URI denies what a server that normalises it, or shortens it, would read it as. */
@@ -210,7 +216,7 @@ function readingOf({ resources, prompts }: Policy, kind: ReadKind): Reading | nu
 
 function evaluate(rules: ToolRules, call: Call, context: Context): Decision {
   const { checks } = rules
-  if (checks.length === 0) return charged(rules, call, NOTHING, NOTHING, null)
+  if (checks.length === 0) return charged(rules, call, { trace: NOTHING, shadow: NOTHING, approval: null })
   const trace: Sight[] = []
   let shadow: Shadow[] | null = null
   let approval: Check | null = null
@@ -224,10 +230,10 @@ function evaluate(rules: ToolRules, call: Call, context: Context): Decision {
     } else if (check.effect === 'approve') {
       approval = check
     } else {
-      return deny('denied', check.rule, messageOf(check, call), trace, shadow ?? NOTHING)
+      return deny('denied', check.rule, messageOf(check, call), { trace, shadow: shadow ?? NOTHING })
     }
   }
-  return charged(rules, call, trace, shadow ?? NOTHING, approval)
+  return charged(rules, call, { trace, shadow: shadow ?? NOTHING, approval })
 }
 
 /** A check that cannot be evaluated acts: in doubt we deny. */
@@ -239,9 +245,15 @@ function acts(effect: Check['effect'], truth: Truth): boolean {
 function charged(
   rules: ToolRules,
   call: Call,
-  trace: readonly Sight[],
-  shadow: readonly Shadow[],
-  approval: Check | null,
+  {
+    trace,
+    shadow,
+    approval,
+  }: {
+    readonly trace: readonly Sight[]
+    readonly shadow: readonly Shadow[]
+    readonly approval: Check | null
+  },
 ): Decision {
   let seen = shadow
   let charges = rules.charges
@@ -254,7 +266,7 @@ function charged(
         continue
       }
       const message = limit.charge.message ?? unfitAmount(limit)
-      if (!limit.charge.shadow) return deny('denied', limit.charge.rule, message, trace, seen)
+      if (!limit.charge.shadow) return deny('denied', limit.charge.rule, message, { trace, shadow: seen })
       seen = [...seen, { action: 'deny', rule: limit.charge.rule, message }]
     }
     charges = amounts
@@ -331,8 +343,13 @@ function deny(
   code: Denied['code'],
   rule: string,
   message: string,
-  trace: readonly Sight[] = NOTHING,
-  shadow: readonly Shadow[] = NOTHING,
+  {
+    trace = NOTHING,
+    shadow = NOTHING,
+  }: {
+    readonly trace?: readonly Sight[] | undefined
+    readonly shadow?: readonly Shadow[] | undefined
+  } = {},
 ): Denied {
   return { action: 'deny', code, rule, message, trace, shadow }
 }

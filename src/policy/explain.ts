@@ -13,9 +13,15 @@ import { formatPath } from './path.ts'
 export function explain(
   policy: Policy | null,
   call: Call,
-  context: Context,
-  counters: CounterStore,
-  subject: Subject,
+  {
+    context,
+    counters,
+    subject,
+  }: {
+    readonly context: Context
+    readonly counters: CounterStore
+    readonly subject: Subject
+  },
 ): string {
   const decision = decide(policy, call, context)
   const charges = decision.action === 'deny' ? [] : decision.charges

@@ -62,7 +62,7 @@ export function translateRules(document: RuleDocument, leftOut: readonly string[
       })
     })
   }
-  for (const declared of counters.values()) count(declared, drafts, origins, problems, leftOut)
+  for (const declared of counters.values()) count(declared, { drafts, origins, problems, leftOut })
 
   // The schema that it names is that of its own dialect.
   const { tools: _, $schema: __, default: action = 'allow', all, resources, prompts, ...top } = document
@@ -263,10 +263,17 @@ function isWhole(value: Decimal): boolean {
 /** A counter that no limit of its own tool charges is charged all the same; one that nothing compares is idle. */
 function count(
   { tool, state, at, charged, compared }: Declared,
-  drafts: ReadonlyMap<string, ToolDraft>,
-  origins: Map<string, string>,
-  problems: Problem[],
-  leftOut: readonly string[],
+  {
+    drafts,
+    origins,
+    problems,
+    leftOut,
+  }: {
+    readonly drafts: ReadonlyMap<string, ToolDraft>
+    readonly origins: Map<string, string>
+    readonly problems: Problem[]
+    readonly leftOut: readonly string[]
+  },
 ): void {
   if (charged) return
   if (!compared && leftOut.length === 0) {

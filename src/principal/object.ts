@@ -270,7 +270,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async sessions(account: string | null, after: number, most: number): Promise<SessionPage | null> {
-    return this.#grant === null ? null : listSessions(this.#sql, account, after, most, Date.now())
+    return this.#grant === null ? null : listSessions(this.#sql, { account, after, most }, Date.now())
   }
 
   async endSessions(which: SessionsToEnd): Promise<number | null> {

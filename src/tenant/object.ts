@@ -100,7 +100,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async putTenant(tenant: string, settingsJson: string, by: ChangeContext, isSaid?: boolean) {
-    return tenantChanges.putTenant(this.#tenancy, tenant, settingsJson, isSaid === true, by)
+    return tenantChanges.putTenant(this.#tenancy, { tenant, settingsJson, isSaid: isSaid === true }, by)
   }
 
   async suspend(isSuspended: boolean, by: ChangeContext) {
@@ -138,7 +138,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async putPerson(tenant: string, name: string, document: PersonDocument, by: ChangeContext) {
-    return personChanges.putPerson(this.#tenancy, tenant, name, document, by)
+    return personChanges.putPerson(this.#tenancy, { tenant, name, document }, by)
   }
 
   async deletePerson(name: string, by: ChangeContext) {
@@ -152,7 +152,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     olderUntilMs: number,
     by: ChangeContext,
   ) {
-    return personChanges.addPersonToken(this.#tenancy, name, secretHash, untilMs, olderUntilMs, by)
+    return personChanges.addPersonToken(this.#tenancy, { name, secretHash, untilMs, olderUntilMs }, by)
   }
 
   async revokePersonTokens(name: string, by: ChangeContext) {
@@ -174,7 +174,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     by: ChangeContext,
     origins: readonly string[] | null = null,
   ) {
-    return secretChanges.putSecret(this.#tenancy, tenant, name, value, origins, by)
+    return secretChanges.putSecret(this.#tenancy, { tenant, name, value, given: origins }, by)
   }
 
   async deleteSecret(name: string, by: ChangeContext) {
@@ -195,7 +195,9 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     mine: { readonly digest: string; readonly sealedSeed: string },
   ): Promise<IdempotentRequest | null> {
     if (!this.#tenancy.isThere) return null
-    return this.#tenancy.commit(() => claimIdempotencyKey(this.#tenancy.sql, actor, key, mine, Date.now()))
+    return this.#tenancy.commit(() =>
+      claimIdempotencyKey(this.#tenancy.sql, { actor, key, mine }, Date.now()),
+    )
   }
 
   async keepIdempotentAnswer(actor: string, key: string, sealedAnswer: string): Promise<void> {
@@ -225,7 +227,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async putServer(tenant: string, name: string, document: ServerDocument, by: ChangeContext) {
-    return serverChanges.putServer(this.#tenancy, tenant, name, document, by)
+    return serverChanges.putServer(this.#tenancy, { tenant, name, document }, by)
   }
 
   async deleteServer(name: string, by: ChangeContext) {
@@ -246,7 +248,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async putPolicy(tenant: string, name: string, documentJson: string, by: ChangeContext) {
-    return policyChanges.putPolicy(this.#tenancy, tenant, name, documentJson, by)
+    return policyChanges.putPolicy(this.#tenancy, { tenant, name, documentJson }, by)
   }
 
   async policyVersions(name: string, before: number | null, most: number): Promise<readonly PolicySummary[]> {
@@ -303,11 +305,11 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     secretHash: Uint8Array,
     by: ChangeContext,
   ) {
-    return grantChanges.putGrant(this.#tenancy, tenant, name, document, secretHash, by)
+    return grantChanges.putGrant(this.#tenancy, { tenant, name, document, secretHash }, by)
   }
 
   async rotateGrant(name: string, secretHash: Uint8Array, overlapMs: number, by: ChangeContext) {
-    return grantChanges.rotateGrant(this.#tenancy, name, secretHash, overlapMs, by)
+    return grantChanges.rotateGrant(this.#tenancy, { name, secretHash, overlapMs }, by)
   }
 
   async deleteGrant(name: string, by: ChangeContext) {
@@ -408,11 +410,11 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     secret: string,
     by: ChangeContext,
   ) {
-    return webhookChanges.putWebhook(this.#tenancy, tenant, name, document, secret, by)
+    return webhookChanges.putWebhook(this.#tenancy, { tenant, name, document, secret }, by)
   }
 
   async rotateWebhook(tenant: string, name: string, secret: string, overlapMs: number, by: ChangeContext) {
-    return webhookChanges.rotateWebhook(this.#tenancy, tenant, name, secret, overlapMs, by)
+    return webhookChanges.rotateWebhook(this.#tenancy, { tenant, name, secret, overlapMs }, by)
   }
 
   async deleteWebhook(name: string, by: ChangeContext) {
@@ -453,11 +455,16 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async recordSessionEnd(grant: string, by: ChangeContext, detail: Record<string, string>): Promise<void> {
-    return sessionOrders.recordOfGrant(this.#tenancy, grant, 'session.end', by, detail)
+    return sessionOrders.recordOfGrant(this.#tenancy, { grant, action: 'session.end', by, detail })
   }
 
   async recordReplay(grant: string, by: ChangeContext, event: string): Promise<void> {
-    return sessionOrders.recordOfGrant(this.#tenancy, grant, 'outbox.replay', by, { event })
+    return sessionOrders.recordOfGrant(this.#tenancy, {
+      grant,
+      action: 'outbox.replay',
+      by,
+      detail: { event },
+    })
   }
 
   /** Does what is due, tells whoever could not be told. Never throws: an alarm handler that does goes silent in the end. */

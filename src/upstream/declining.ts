@@ -15,7 +15,7 @@ export async function decline(
 ): Promise<void> {
   const error = { code: codes.methodNotFound, message: `The client cannot be asked for ${method} here` }
   const answer = method === 'ping' ? { result: {} } : { error }
-  await notify(link, session, { jsonrpc: '2.0', id, ...answer }, null)
+  await notify(link, session, { jsonrpc: '2.0', id, ...answer }, { client: null })
 }
 
 /** Declines every request among what a server says, behind whoever reads it. */

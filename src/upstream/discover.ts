@@ -45,7 +45,7 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
     hold.end(null)
     return refusedInProse(link, status, signal)
   }
-  const answer = await readAnswer(response, hold, id, MOST_BYTES)
+  const answer = await readAnswer(response, hold, { id, mostBytes: MOST_BYTES })
   if (!answer.ok) {
     const isProse = isRefusal && answer.problem.failure === 'not_mcp'
     return isProse ? refusedInProse(link, status, signal) : { kind: 'failed', problem: answer.problem }

@@ -24,10 +24,17 @@ const opened = new WeakMap<UpstreamConfig, Readonly<Record<string, string>>>()
 /** Opens what is sealed. */
 export async function linkTo(
   env: Env,
-  tenant: string,
-  config: UpstreamConfig,
-  waitUntil: UpstreamLink['waitUntil'],
-  hops: string,
+  {
+    tenant,
+    config,
+    waitUntil,
+    hops,
+  }: {
+    readonly tenant: string
+    readonly config: UpstreamConfig
+    readonly waitUntil: UpstreamLink['waitUntil']
+    readonly hops: string
+  },
 ): Promise<UpstreamLink | UpstreamProblem> {
   try {
     const credentials = opened.get(config) ?? (await openHeaders(env, tenant, config))

@@ -22,8 +22,13 @@ export async function notify(
   link: UpstreamLink,
   session: Asking,
   message: object,
-  client: Headers | null,
-  onForgotten: () => void = () => {},
+  {
+    client,
+    onForgotten = () => {},
+  }: {
+    readonly client: Headers | null
+    readonly onForgotten?: (() => void) | undefined
+  },
 ): Promise<UpstreamProblem | null> {
   const sent = await send(link, {
     method: 'POST',

@@ -19,9 +19,15 @@ export type ReadAnswer =
 export async function readAnswer(
   response: Response,
   hold: Hold,
-  id: RpcId,
-  mostBytes: number,
-  onRequest: (message: RpcMessage) => void = () => {},
+  {
+    id,
+    mostBytes,
+    onRequest = () => {},
+  }: {
+    readonly id: RpcId
+    readonly mostBytes: number
+    readonly onRequest?: ((message: RpcMessage) => void) | undefined
+  },
 ): Promise<ReadAnswer> {
   const { status } = response
   const fault = (problem: UpstreamProblem) => {
@@ -39,8 +45,8 @@ export async function readAnswer(
   }
   const reader = new BodyReader(response, hold)
   const found = isJson(response)
-    ? await readJson(reader, id, mostBytes, status, onRequest)
-    : await findEvent(reader, id, mostBytes, status, onRequest)
+    ? await readJson(reader, { id, mostBytes, status, onRequest })
+    : await findEvent(reader, { id, mostBytes, status, onRequest })
   if (!found.ok) return fault(found.problem)
   const message = asAnswer(found.message, id, status)
   if (!answers(message, id)) return fault(wrongId(status))
@@ -54,10 +60,17 @@ type Found =
 
 async function readJson(
   reader: BodyReader,
-  id: RpcId,
-  mostBytes: number,
-  status: number,
-  onRequest: (message: RpcMessage) => void,
+  {
+    id,
+    mostBytes,
+    status,
+    onRequest,
+  }: {
+    readonly id: RpcId
+    readonly mostBytes: number
+    readonly status: number
+    readonly onRequest: (message: RpcMessage) => void
+  },
 ): Promise<Found> {
   const read = await readUpTo(reader, mostBytes)
   if (read.kind === 'problem') return { ok: false, problem: read.problem }
@@ -73,10 +86,17 @@ async function readJson(
 
 async function findEvent(
   reader: BodyReader,
-  id: RpcId,
-  mostBytes: number,
-  status: number,
-  onRequest: (message: RpcMessage) => void,
+  {
+    id,
+    mostBytes,
+    status,
+    onRequest,
+  }: {
+    readonly id: RpcId
+    readonly mostBytes: number
+    readonly status: number
+    readonly onRequest: (message: RpcMessage) => void
+  },
 ): Promise<Found> {
   const decoder = new TextDecoder()
   const watch = new EventWatch(id, mostBytes, onRequest)

@@ -22,9 +22,15 @@ import {
 export function receiveLarge(
   pieces: readonly Uint8Array[],
   reader: BodyReader,
-  hold: Hold,
-  status: number,
-  reception: Reception,
+  {
+    hold,
+    status,
+    reception,
+  }: {
+    readonly hold: Hold
+    readonly status: number
+    readonly reception: Reception
+  },
 ): Response {
   const encoder = new TextEncoder()
   const waiting = [...pieces]

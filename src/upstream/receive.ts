@@ -30,7 +30,7 @@ export async function receive(response: Response, hold: Hold, reception: Recepti
     discard(response)
     return message === null
       ? fail(hold, reception, detail)
-      : succeed(hold, reception, message, null, [message], response.status)
+      : succeed(hold, reception, { message, text: null, messages: [message], status: response.status })
   }
   return isJson(response) ? receiveJson(response, hold, reception) : receiveEvents(response, hold, reception)
 }
@@ -55,33 +55,39 @@ async function receiveJson(response: Response, hold: Hold, reception: Reception)
   const reader = new BodyReader(response, hold)
   const read = (await readDeclared(response, hold, mostBytes)) ?? (await readUpTo(reader, WHOLE_BYTES))
   if (read.kind === 'problem') return fail(hold, reception, read.problem)
-  if (read.kind === 'more') return receiveMore(read.pieces, reader, hold, status, reception)
+  if (read.kind === 'more') return receiveMore(read.pieces, reader, { hold, status, reception })
   const { messages, isAsSent } = readRpc(read.text)
   const found = messages.find((it) => answers(asAnswer(it, reception.id, status), reception.id))
   if (found === undefined)
     return fail(hold, reception, messages.length === 0 ? notRpc(status) : wrongId(status))
   const message = asAnswer(found, reception.id, status)
   const text = isAsSent && message === found ? read.text : null
-  return succeed(hold, reception, message, text, messages, status)
+  return succeed(hold, reception, { message, text, messages, status })
 }
 
 /** JSON that is too large to be read whole: an object is passed on as it comes, an array message by message. */
 async function receiveMore(
   pieces: readonly Uint8Array[],
   reader: BodyReader,
-  hold: Hold,
-  status: number,
-  reception: Reception,
+  {
+    hold,
+    status,
+    reception,
+  }: {
+    readonly hold: Hold
+    readonly status: number
+    readonly reception: Reception
+  },
 ): Promise<Response> {
   try {
     const begun = await beginningOf(pieces, reader)
-    if (begun[0]?.[0] !== OPEN_BRACKET) return receiveLarge(begun, reader, hold, status, reception)
+    if (begun[0]?.[0] !== OPEN_BRACKET) return receiveLarge(begun, reader, { hold, status, reception })
     const messages = new ArrayReader(begun, reader, status)
     // Each is read, and so held, for it may be anybody's.
     const rewriting = reception.rewriting ?? unchanged
     if (reception.acceptsEvents()) return passEvents(messages, status, hold, { ...reception, rewriting })
     const message = await answerInArray(messages, reception.id, status)
-    return succeed(hold, reception, message, null, [message], status)
+    return succeed(hold, reception, { message, text: null, messages: [message], status })
   } catch (error) {
     reader.cancel()
     return fail(hold, reception, problemFrom(error))
@@ -92,14 +98,21 @@ async function receiveMore(
 function succeed(
   hold: Hold,
   reception: Reception,
-  message: RpcMessage,
-  text: string | null,
-  messages: readonly RpcMessage[],
-  status: number,
+  {
+    message,
+    text,
+    messages,
+    status,
+  }: {
+    readonly message: RpcMessage
+    readonly text: string | null
+    readonly messages: readonly RpcMessage[]
+    readonly status: number
+  },
 ): Response {
   let answer: Response
   try {
-    answer = answerOf(messages, message, text, status, reception)
+    answer = answerOf(messages, { message, text, status, reception })
   } catch {
     // Nested more deeply than can be written again.
     return fail(hold, reception, notRpc(status))
@@ -112,10 +125,17 @@ function succeed(
 /** The answer as the client gets it. `text`: as it came, where it needs no mending but for its id. */
 function answerOf(
   messages: readonly RpcMessage[],
-  message: RpcMessage,
-  text: string | null,
-  status: number,
-  reception: Reception,
+  {
+    message,
+    text,
+    status,
+    reception,
+  }: {
+    readonly message: RpcMessage
+    readonly text: string | null
+    readonly status: number
+    readonly reception: Reception
+  },
 ): Response {
   const pair = pairOf(reception)
   const mine = pair === null ? message : restored(message, pair)

@@ -19,5 +19,5 @@ export function resume(
 /** Tells the server that nobody waits for the answer (MCP 2025-11-25, cancellation). */
 export async function cancel(link: UpstreamLink, session: SessionNames, requestId: string): Promise<void> {
   const params = { requestId, reason: 'The client hung up' }
-  await notify(link, session, { jsonrpc: '2.0', method: 'notifications/cancelled', params }, null)
+  await notify(link, session, { jsonrpc: '2.0', method: 'notifications/cancelled', params }, { client: null })
 }

@@ -64,7 +64,11 @@ export async function openSession(
   if (!sent.ok) return { kind: 'failed', problem: sent.problem }
   const sessionId = sent.response.headers.get('mcp-session-id')
   const asking = { id: sessionId, protocolVersion: null }
-  const answer = await readAnswer(sent.response, sent.hold, id, MOST_BYTES, decliningIn(link, asking))
+  const answer = await readAnswer(sent.response, sent.hold, {
+    id,
+    mostBytes: MOST_BYTES,
+    onRequest: decliningIn(link, asking),
+  })
   if (!answer.ok) return { kind: 'failed', problem: answer.problem }
   const { message } = answer
   if (message.result === undefined) return { kind: 'refused', message, status: answer.status }
@@ -88,7 +92,7 @@ export async function openSession(
 
 /** Says that the session is ready for use, as a client must after `initialize` (MCP 2025-11-25, lifecycle). */
 export async function announce(link: UpstreamLink, session: SessionNames): Promise<UpstreamProblem | null> {
-  return notify(link, session, { jsonrpc: '2.0', method: 'notifications/initialized' }, null)
+  return notify(link, session, { jsonrpc: '2.0', method: 'notifications/initialized' }, { client: null })
 }
 
 /** Ends a session upstream; what it answers does not matter. */

@@ -51,7 +51,11 @@ export async function respond(steps: Steps, delivery: Delivery, signal: AbortSig
   for (;;) {
     const first = delivery.acceptsEvents() ? await orTimeout(pending) : await pending
     if (first === 'timeout' || (first.kind === 'note' && delivery.acceptsEvents()))
-      return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), delivery, ending, signal)
+      return stream(steps, first === 'timeout' ? pending : Promise.resolve(first), {
+        delivery,
+        ending,
+        signal,
+      })
     if (first.kind !== 'note') return json(written(first, delivery), delivery, ending)
     pending = nextOf(steps)
   }
@@ -131,9 +135,15 @@ function json({ step, text }: Written<Last>, delivery: Delivery, ending: (ending
 function stream(
   steps: Steps,
   first: Promise<Step>,
-  delivery: Delivery,
-  ending: (ending: Ending) => void,
-  signal: AbortSignal,
+  {
+    delivery,
+    ending,
+    signal,
+  }: {
+    readonly delivery: Delivery
+    readonly ending: (ending: Ending) => void
+    readonly signal: AbortSignal
+  },
 ): Response {
   const encoder = new TextEncoder()
   let pending: Promise<Step> | null = first

@@ -81,9 +81,9 @@ const decide = (id: string, decision: 'approve' | 'deny') =>
     decideApproval(sql, { id, decision, reason: null, by: null, owner: null }, 'bot', Date.now()),
   )
 const use = (id: string, request: string) =>
-  inObject((sql) => useApproval(sql, id, request, 'bot', Date.now()))
+  inObject((sql) => useApproval(sql, { id, requestId: request, grant: 'bot' }, Date.now()))
 const giveBack = (request: string, how: GivenBack) =>
-  inObject((sql) => giveBackApproval(sql, request, how, 'bot', Date.now()))
+  inObject((sql) => giveBackApproval(sql, { requestId: request, how, grant: 'bot' }, Date.now()))
 const asks = (request: string, continuation: string) => giveBack(request, { kind: 'asking', continuation })
 const stateOf = async (id: string) => (await principal(NAME).approval(id))?.state
 
@@ -510,11 +510,13 @@ describe('whatever dies', () => {
         work(sql)
         throw new Error('the disk')
       }).catch(() => 'failed')
-    expect(await failing((sql) => useApproval(sql, id, 'r1', 'bot', START))).toBe('failed')
+    expect(await failing((sql) => useApproval(sql, { id, requestId: 'r1', grant: 'bot' }, START))).toBe(
+      'failed',
+    )
     expect(await hold()).toEqual({ kind: 'approved', id })
     await use(id, 'r1')
     const asked = { kind: 'asking', continuation: 's1' } as const
-    await failing((sql) => giveBackApproval(sql, 'r1', asked, 'bot', START))
+    await failing((sql) => giveBackApproval(sql, { requestId: 'r1', how: asked, grant: 'bot' }, START))
     expect(await stateOf(id)).toBe('used')
     expect(await asks('r1', 's1')).toBe(id)
     await failing((sql) =>

@@ -33,7 +33,7 @@ test('a request says everything of its client', () => {
   }
   const request = { jsonrpc: '2.0', id: 7, method: 'tools/call', params } as const
   const round = { inputResponses: { q: {} }, requestState: 's' }
-  expect(requestForStateless(request, 'ours', client, 'info', round)).toEqual({
+  expect(requestForStateless(request, { id: 'ours', client, logLevel: 'info', round })).toEqual({
     jsonrpc: '2.0',
     id: 'ours',
     method: 'tools/call',
@@ -50,7 +50,9 @@ test('a request says everything of its client', () => {
       },
     },
   })
-  expect(requestForStateless(request, 'ours', client, null, {}).params).not.toHaveProperty('requestState')
+  expect(
+    requestForStateless(request, { id: 'ours', client, logLevel: null, round: {} }).params,
+  ).not.toHaveProperty('requestState')
 })
 
 test('an answer loses what only its own era says', () => {

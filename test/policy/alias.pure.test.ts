@@ -45,7 +45,7 @@ describe('a tool of an upstream server, under two names', () => {
       default: 'allow',
       tools: { pay: { require: [{ conditions: [{ path: 'session.account', op: 'exists', value: true }] }] } },
     })
-    expect(usesContext(asking, 'shop__pay', 'pay')).toBe(true)
-    expect(usesContext(asking, 'shop__other', 'other')).toBe(false)
+    expect(usesContext(asking, 'shop__pay', { alias: 'pay' })).toBe(true)
+    expect(usesContext(asking, 'shop__other', { alias: 'other' })).toBe(false)
   })
 })

@@ -132,8 +132,8 @@ describe('of a template', () => {
     const asks = { require: [{ path: 'session.account', op: 'eq', value: 'ana' }] }
     const policy = policyOf({ version: '1', resources: { 's+n://*': {}, 's+n://a/*': asks } })
     const { tool, completion } = completionCall('resource', 's+n://{+p}', typed('p', 'a/b'))
-    expect(usesContext(policy, tool, undefined, 'resource')).toBe(false)
-    expect(usesContext(policy, tool, undefined, 'resource', completion)).toBe(true)
+    expect(usesContext(policy, tool, { kind: 'resource' })).toBe(false)
+    expect(usesContext(policy, tool, { kind: 'resource', completion })).toBe(true)
   })
 })
 

@@ -114,10 +114,18 @@ describe.each([
   test('explain says it of a call that a person must approve, and of no other', () => {
     const context = { nowMs: 0, account: null, label: '' }
     const said = (tool: string) =>
-      explain(loaded(document).policy, { tool, args: {} }, context, memoryCounters(), {
-        session: null,
-        account: null,
-      })
+      explain(
+        loaded(document).policy,
+        { tool, args: {} },
+        {
+          context,
+          counters: memoryCounters(),
+          subject: {
+            session: null,
+            account: null,
+          },
+        },
+      )
     expect(said('bank__pay')).toContain(
       'not shown to whoever approves: args.card.number, args.items[*].secret, _meta',
     )

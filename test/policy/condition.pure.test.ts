@@ -244,7 +244,9 @@ describe('the trace', () => {
 
 test('a limit that was not validated is a mistake of ours, too', () => {
   const limits = [{ counter: 'c', window: 5, max: 1, increment_from: 'nowhere' }]
-  expect(() => limitsOf({ limits }, '/t', 't', (place) => place)).toThrow('not validated: nowhere')
+  expect(() => limitsOf({ limits }, { place: '/t', name: 't', origin: (place) => place })).toThrow(
+    'not validated: nowhere',
+  )
 })
 
 test('a condition that was not validated is a mistake of ours, and never decides', () => {

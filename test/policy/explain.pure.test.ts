@@ -28,7 +28,7 @@ tools:
   ask: { require_approval: [{ conditions: [] }], limits: [{ counter: calls, window: minute, max: 0 }] }
 `)
 const say = (tool: string, args: Record<string, unknown>, store = new MemoryCounters()) =>
-  explain(policy, call(args, tool), NOON, store, NOBODY)
+  explain(policy, call(args, tool), { context: NOON, counters: store, subject: NOBODY })
 
 describe('an explanation', () => {
   test('says what allowed a call, what was looked at and how limits stand', () => {
@@ -63,7 +63,9 @@ describe('an explanation', () => {
     expect(say('gone', {})).toBe('gone: denied (hidden) by (hidden): The tool "gone" is not available.')
     expect(say('ask', {})).toMatch(/^ask: needs approval by \/tools\/ask\/require_approval\/0: A person/)
     const watching = policyOf({ version: '1', mode: 'shadow' })
-    expect(explain(watching, call(), NOON, new MemoryCounters(), NOBODY)).toBe(
+    expect(
+      explain(watching, call(), { context: NOON, counters: new MemoryCounters(), subject: NOBODY }),
+    ).toBe(
       't: allowed by (shadow)\n  shadow: would deny by (default deny): The policy does not allow the tool "t".',
     )
   })

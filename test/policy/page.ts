@@ -105,7 +105,7 @@ export class Calls {
   make(text: string): string {
     const { call, context, subject } = readLine(text)
     this.refusal = null
-    this.explanation = explain(this.#policy, call, context, this.#counters, subject)
+    this.explanation = explain(this.#policy, call, { context, counters: this.#counters, subject })
     const decision = decide(this.#policy, call, context)
     if (decision.action === 'deny') {
       return `${text} -> deny ${decision.code} ${decision.rule}${inShadow(decision.shadow)}`

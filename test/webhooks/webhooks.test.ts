@@ -112,9 +112,13 @@ describe('a webhook', () => {
   })
 
   test('cannot be set up where nothing can be sealed, or what is stored does not open', async () => {
-    await expect(sealSecret(null, 'acme', 'ops', 'whsec_', null)).rejects.toThrow('ENCRYPTION_KEYS')
+    await expect(
+      sealSecret(null, { tenant: 'acme', name: 'ops', given: 'whsec_', stored: null }),
+    ).rejects.toThrow('ENCRYPTION_KEYS')
     const keys = secretKeys({ DEMO: 'true' } as Env)
-    await expect(sealSecret(keys, 'acme', 'ops', 'whsec_', 'v1.gone.x.y')).rejects.toThrow('stored secret')
+    await expect(
+      sealSecret(keys, { tenant: 'acme', name: 'ops', given: 'whsec_', stored: 'v1.gone.x.y' }),
+    ).rejects.toThrow('stored secret')
   })
 
   test('has its secret sealed anew under another key, and it stays what it was', async () => {

@@ -124,7 +124,9 @@ export const auditCommands: readonly Command[] = [
 function filterOf(api: Api, given: Given, world: World): Query {
   return {
     ...Object.fromEntries(fields.map(({ name }) => [name.replaceAll('-', '_'), given.values.get(name)])),
-    ...Object.fromEntries(times.map(({ name }) => [name, momentOf(api, given, name, 'ago', world)])),
+    ...Object.fromEntries(
+      times.map(({ name }) => [name, momentOf(api, given, { option: name, direction: 'ago', world })]),
+    ),
   }
 }
 

@@ -179,7 +179,9 @@ function saidOf(api: Api, given: Given, world: World): Record<string, unknown> {
   const policy = values.get('policy')
   const servers = values.get('servers')
   const expires =
-    values.get('expires') === 'never' ? null : momentOf(api, given, 'expires', 'from now', world)
+    values.get('expires') === 'never'
+      ? null
+      : momentOf(api, given, { option: 'expires', direction: 'from now', world })
   const label = values.get('label')
   const owner = values.get('owner')
   const sessions = values.get('sessions')

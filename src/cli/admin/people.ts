@@ -72,8 +72,12 @@ export const personCommands: readonly Command[] = [
       const next = values.get('role') ?? before.body.role
       if (before.body.role === 'admin' && next !== 'admin' && (await isLastAdmin(api, name))) {
         const question = `Make ${name} ${next}?`
-        const refused = await unlessAgreed(api, given, world, [noAdminLeft(api, name)], question, {
-          done: false,
+        const refused = await unlessAgreed(api, given, world, {
+          lines: [noAdminLeft(api, name)],
+          question,
+          data: {
+            done: false,
+          },
         })
         if (refused !== null) return refused
       }
@@ -127,7 +131,7 @@ export const personCommands: readonly Command[] = [
     run: async (api, given, world) => {
       const [name = ''] = given.operands
       const body = {
-        expires_at: momentOf(api, given, 'expires', 'from now', world),
+        expires_at: momentOf(api, given, { option: 'expires', direction: 'from now', world }),
         overlap_seconds: secondsOf(api, given, 'overlap'),
       }
       return withToken(

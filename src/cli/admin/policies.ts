@@ -116,10 +116,14 @@ async function push(api: Api, given: Given, world: World): Promise<Outcome> {
   const lines = before === null ? [`policy ${name} is new`] : changeLines(changes, was, from)
   const warnings = warningLines(from, next)
   warned(world, given, warnings)
-  const refused = await unlessAgreed(api, given, world, lines, `Push it as ${name}?`, {
-    changed: false,
-    changes,
-    warnings,
+  const refused = await unlessAgreed(api, given, world, {
+    lines,
+    question: `Push it as ${name}?`,
+    data: {
+      changed: false,
+      changes,
+      warnings,
+    },
   })
   if (refused !== null) return refused
   const pushed = await api.put(of(name), {
@@ -159,14 +163,18 @@ async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> 
     throw mistaken(api, { found: visible(text), allowed: 'a version, from 1' })
   const version = Number(text)
   const now = await api.find(of(name))
-  if (now === null) return bringBack(api, given, world, name, version)
+  if (now === null) return bringBack(api, { given, world, name, version })
   if (now.body.version === version) return fine(['nothing to do'], { changed: false, ...now.body })
   // Asked of the gateway, which knows both.
   const { body } = await api.get(`${of(name)}/diff`, { from: String(now.body.version), to: version })
   const changes = body.changes as Parameters<typeof changeLines>[0]
   const lines = changeLines(changes, `@${name}:${now.body.version}`, `@${name}:${version}`)
   const question = `Roll ${name} back to version ${version}?`
-  const refused = await unlessAgreed(api, given, world, lines, question, { changed: false, changes })
+  const refused = await unlessAgreed(api, given, world, {
+    lines,
+    question,
+    data: { changed: false, changes },
+  })
   if (refused !== null) return refused
   const rolled = await api.post(`${of(name)}/rollback`, { body: { version }, match: now.tag })
   return done(given, lines, `policy ${name} is now version ${rolled.body.version}`, rolled)
@@ -175,15 +183,26 @@ async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> 
 /** A policy that was deleted: what it was is what it will be, so there is nothing to compare it with. */
 async function bringBack(
   api: Api,
-  given: Given,
-  world: World,
-  name: string,
-  version: number,
+  {
+    given,
+    world,
+    name,
+    version,
+  }: {
+    readonly given: Given
+    readonly world: World
+    readonly name: string
+    readonly version: number
+  },
 ): Promise<Outcome> {
   // Refused where no such version is on record.
   await api.get(of(name), { version })
   const question = `${name} was deleted. Bring it back, as its version ${version}?`
-  const refused = await unlessAgreed(api, given, world, [], question, { changed: false, changes: [] })
+  const refused = await unlessAgreed(api, given, world, {
+    lines: [],
+    question,
+    data: { changed: false, changes: [] },
+  })
   if (refused !== null) return refused
   const rolled = await api.post(`${of(name)}/rollback`, { body: { version }, absent: true })
   return done(given, [], `policy ${name} is there again, as version ${rolled.body.version}`, rolled)

@@ -46,11 +46,11 @@ export const serverCommands: readonly Command[] = [
       if (switches.has('replace')) {
         const { tag } = await api.get(of(name))
         const put = await api.put(of(name), { body, query, match: tag })
-        return scanned(api, name, put, changed(`server ${name} replaced`, put), world)
+        return scanned(api, name, { answer: put, outcome: changed(`server ${name} replaced`, put), world })
       }
       const made = { body, query, absent: true, ...keyOf(given) }
       const put = await api.put(of(name), made)
-      return scanned(api, name, put, changed(`server ${name} added`, put), world)
+      return scanned(api, name, { answer: put, outcome: changed(`server ${name} added`, put), world })
     },
   }),
   administer({
@@ -181,9 +181,15 @@ function scanCell(status: Json): string | null {
 async function scanned(
   api: Api,
   name: string,
-  { body }: Answer,
-  outcome: Outcome,
-  world: World,
+  {
+    answer: { body },
+    outcome,
+    world,
+  }: {
+    readonly answer: Answer
+    readonly outcome: Outcome
+    readonly world: World
+  },
 ): Promise<Outcome> {
   if (!scansNow(body)) return outcome
   const failed = await scanProblems(api, [name], world)

@@ -72,7 +72,7 @@ async function apply(api: Api, given: Given, world: World): Promise<Outcome> {
   const lines = [`tenant ${api.tenant}`, ...steps.flatMap(stepLines)]
   if (isPlan) return { code: CHANGES, lines, errors: [], data }
   const count = steps.length === 1 ? 'this' : `these ${steps.length} changes`
-  const refused = await unlessAgreed(api, given, world, lines, `Make ${count}?`, data)
+  const refused = await unlessAgreed(api, given, world, { lines, question: `Make ${count}?`, data })
   if (refused !== null) return { ...refused, code: CHANGES }
   const say = (line: string) => {
     if (!switches.has('json')) world.print(`${visible(line)}\n`)

@@ -15,7 +15,7 @@ export function peopleProblems(
     return [`${folder}/people: found the role ${asker.role}, which may not see people; allowed: admin`]
   return [
     ...sharedAddresses(people, there, prune),
-    ...(asker.name === null ? [] : ownProblems(folder, asker.name, people, there, prune)),
+    ...(asker.name === null ? [] : ownProblems(folder, { own: asker.name, people, there, prune })),
     ...lastAdmin(folder, people, there, prune),
   ]
 }
@@ -41,10 +41,17 @@ function sharedAddresses(people: ReadonlyMap<string, WantedPerson>, there: Thing
 /** Nobody changes by what they are known themselves, and nobody takes from themselves what they apply with. */
 function ownProblems(
   folder: string,
-  own: string,
-  people: ReadonlyMap<string, WantedPerson>,
-  there: Things,
-  prune: boolean,
+  {
+    own,
+    people,
+    there,
+    prune,
+  }: {
+    readonly own: string
+    readonly people: ReadonlyMap<string, WantedPerson>
+    readonly there: Things
+    readonly prune: boolean
+  },
 ): string[] {
   const now = there.get(own)
   if (now === undefined) return []

@@ -61,21 +61,24 @@ export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Pr
     ...(await personSteps(api, wanted, there)),
     ...(await serverSteps(api, wanted, there, options.headers)),
     ...policies,
-    ...(await madeOnce(api, 'grants', wanted.grants, there.grants, grantDifferences, options.unfinished)),
-    ...(await madeOnce(
-      api,
-      'webhooks',
-      wanted.webhooks,
-      there.webhooks,
-      webhookDifferences,
-      options.unfinished,
-    )),
-    ...(await deletions(api, wanted, there, prune, written)),
+    ...(await madeOnce(api, 'grants', {
+      wanted: wanted.grants,
+      there: there.grants,
+      differences: grantDifferences,
+      unfinished: options.unfinished,
+    })),
+    ...(await madeOnce(api, 'webhooks', {
+      wanted: wanted.webhooks,
+      there: there.webhooks,
+      differences: webhookDifferences,
+      unfinished: options.unfinished,
+    })),
+    ...(await deletions(api, { wanted, there, prune, written })),
   ]
   const places = mayAdminister(there.asker)
     ? await placeProblems(api, wanted, steps)
     : { problems: [], warnings: [] }
-  const names = await nameWarnings(api, wanted, there, prune, steps)
+  const names = await nameWarnings(api, { wanted, there, prune, steps })
   // Somebody who may not see the things that are there would seem to make them all.
   const beyond = found.length > 0 ? [] : roleProblems(steps, there.asker)
   const vain = deploymentProblems(wanted, there.deployment, steps)
@@ -111,16 +114,22 @@ async function personSteps(api: Api, { people }: Wanted, { people: there }: Ther
 async function serverSteps(api: Api, wanted: Wanted, there: There, again: boolean): Promise<Step[]> {
   const differs = (document: Parameters<typeof serverDifferences>[0], now: Json) =>
     serverDifferences(document, now, again)
-  return thingSteps(api, 'servers', wanted.servers, there.servers, differs)
+  return thingSteps(api, 'servers', { wanted: wanted.servers, there: there.servers, differences: differs })
 }
 
 /** Those that are not there, and those that are otherwise: compared with the list, and with what is there now. */
 async function thingSteps<D extends object>(
   api: Api,
   folder: Folder,
-  wanted: ReadonlyMap<string, { readonly document: D }> | null,
-  there: Things | null,
-  differences: (document: D, now: Json) => string[],
+  {
+    wanted,
+    there,
+    differences,
+  }: {
+    readonly wanted: ReadonlyMap<string, { readonly document: D }> | null
+    readonly there: Things | null
+    readonly differences: (document: D, now: Json) => string[]
+  },
 ): Promise<Step[]> {
   const steps: Step[] = []
   for (const [name, { document }] of wanted ?? []) {
@@ -140,10 +149,17 @@ async function thingSteps<D extends object>(
 async function madeOnce<D extends object>(
   api: Api,
   folder: 'grants' | 'webhooks',
-  wanted: ReadonlyMap<string, { readonly document: D }> | null,
-  there: Things | null,
-  differences: (document: D, now: Json) => string[],
-  unfinished: readonly Unfinished[],
+  {
+    wanted,
+    there,
+    differences,
+    unfinished,
+  }: {
+    readonly wanted: ReadonlyMap<string, { readonly document: D }> | null
+    readonly there: Things | null
+    readonly differences: (document: D, now: Json) => string[]
+    readonly unfinished: readonly Unfinished[]
+  },
 ): Promise<Step[]> {
   const begun = Map.groupBy(
     unfinished.filter((it) => it.kind === kinds[folder]),
@@ -158,7 +174,7 @@ async function madeOnce<D extends object>(
     const step = { kind: kinds[folder], name, path: pathOf(folder, name), body: document }
     return [{ ...step, action: 'create', tag: null, details, unfinished: it }]
   })
-  return [...again, ...(await thingSteps(api, folder, rest, there, differences))]
+  return [...again, ...(await thingSteps(api, folder, { wanted: rest, there, differences }))]
 }
 
 async function policySteps(api: Api, { policies }: Wanted, { policies: there }: There): Promise<Step[]> {
@@ -184,10 +200,17 @@ const deleted: readonly Folder[] = ['webhooks', 'grants', 'policies', 'servers',
 /** @param written policies that are made or changed: of the names in those is said something of its own */
 async function deletions(
   api: Api,
-  wanted: Wanted,
-  there: There,
-  prune: boolean,
-  written: ReadonlySet<string>,
+  {
+    wanted,
+    there,
+    prune,
+    written,
+  }: {
+    readonly wanted: Wanted
+    readonly there: There
+    readonly prune: boolean
+    readonly written: ReadonlySet<string>
+  },
 ): Promise<Step[]> {
   const steps: Step[] = []
   for (const folder of deleted) {
@@ -199,7 +222,8 @@ async function deletions(
       else {
         const now = await api.find(path)
         if (now === null) continue
-        const left = folder === 'servers' ? await usesLeft(api, wanted, there, prune, written, path) : null
+        const left =
+          folder === 'servers' ? await usesLeft(api, { wanted, there, prune, written, path }) : null
         steps.push({ ...step, tag: now.tag, ...left })
       }
     }
@@ -210,11 +234,19 @@ async function deletions(
 /** Says which grants and policies stay and name a server that is deleted. The folder's own grants that do have been refused. */
 async function usesLeft(
   api: Api,
-  wanted: Wanted,
-  there: There,
-  prune: boolean,
-  written: ReadonlySet<string>,
-  path: string,
+  {
+    wanted,
+    there,
+    prune,
+    written,
+    path,
+  }: {
+    readonly wanted: Wanted
+    readonly there: There
+    readonly prune: boolean
+    readonly written: ReadonlySet<string>
+    readonly path: string
+  },
 ): Promise<Pick<Step, 'details' | 'said'>> {
   const uses = (await api.find(`${path}/uses`))?.body as ServerUses | undefined
   // An older gateway does not say.
@@ -235,10 +267,17 @@ async function usesLeft(
 /** The same steps, and what there is to say of the names in the policies that they write. */
 async function nameWarnings(
   api: Api,
-  wanted: Wanted,
-  there: There,
-  prune: boolean,
-  steps: readonly Step[],
+  {
+    wanted,
+    there,
+    prune,
+    steps,
+  }: {
+    readonly wanted: Wanted
+    readonly there: There
+    readonly prune: boolean
+    readonly steps: readonly Step[]
+  },
 ): Promise<{ readonly steps: readonly Step[]; readonly warnings: readonly string[] }> {
   const written = (step: Step): WantedPolicy | undefined =>
     step.kind === 'policy' && step.action !== 'delete' ? wanted.policies?.get(step.name) : undefined

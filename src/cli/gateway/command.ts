@@ -118,7 +118,7 @@ export function administer(spec: AdminCommand): Command {
         if (spec.destroys !== undefined) {
           const { question, ...known } = spec.destroys(api, given)
           const lines = await consequencesOf(known, given)
-          const refused = await unlessAgreed(api, given, world, lines, question, { done: false })
+          const refused = await unlessAgreed(api, given, world, { lines, question, data: { done: false } })
           if (refused !== null) return refused
           read = lines
         }
@@ -214,9 +214,15 @@ export function secondsOf(api: Api, { values }: Given, option: string): number |
 export function momentOf(
   api: Api,
   { values }: Given,
-  option: string,
-  direction: Direction,
-  { nowMs }: Pick<World, 'nowMs'>,
+  {
+    option,
+    direction,
+    world: { nowMs },
+  }: {
+    readonly option: string
+    readonly direction: Direction
+    readonly world: Pick<World, 'nowMs'>
+  },
 ): string | undefined {
   const text = values.get(option)
   if (text === undefined) return undefined
@@ -249,9 +255,15 @@ export async function unlessAgreed(
   { command }: Pick<Api, 'command'>,
   { switches }: Given,
   world: World,
-  lines: readonly string[],
-  question: string,
-  data: unknown,
+  {
+    lines,
+    question,
+    data,
+  }: {
+    readonly lines: readonly string[]
+    readonly question: string
+    readonly data: unknown
+  },
 ): Promise<Outcome | null> {
   if (switches.has('yes')) return null
   const refused = (errors: string[], shown: readonly string[]): Outcome => ({

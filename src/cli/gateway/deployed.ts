@@ -19,7 +19,7 @@ export async function deployedPolicy(
   given: Given,
   world: World,
 ): Promise<LoadedPolicy | { readonly failed: Outcome }> {
-  return asked(command, word, given, world, (api, answer) => loaded(api, answer))
+  return asked(command, word, given, { world, read: (api, answer) => loaded(api, answer) })
 }
 
 /** The same as text, as `policy show` prints it. */
@@ -29,15 +29,23 @@ export async function deployedText(
   given: Given,
   world: World,
 ): Promise<{ readonly text: string } | { readonly failed: Outcome }> {
-  return asked(command, word, given, world, (_, { body }) => ({ text: JSON.stringify(body.policy, null, 2) }))
+  return asked(command, word, given, {
+    world,
+    read: (_, { body }) => ({ text: JSON.stringify(body.policy, null, 2) }),
+  })
 }
 
 async function asked<T>(
   command: string,
   word: string,
   given: Given,
-  world: World,
-  read: (api: Api, answer: Answer) => T,
+  {
+    world,
+    read,
+  }: {
+    readonly world: World
+    readonly read: (api: Api, answer: Answer) => T
+  },
 ): Promise<T | { readonly failed: Outcome }> {
   const [, name = '', version] = /^@([^:]*)(?::([1-9]\d{0,8}))?$/.exec(word) ?? []
   if (name === '')

@@ -64,10 +64,10 @@ export async function explain(given: Given, world: World): Promise<Outcome> {
   const context: Context = { nowMs, account, label: values.get('label') ?? '' }
   const subject: Subject = { session: null, account }
   const store = memoryCounters()
-  const unfit = count(store, counted, loaded.policy, call, subject, nowMs)
+  const unfit = count(store, { counted, policy: loaded.policy, call, subject }, nowMs)
   if (unfit.length > 0) return misuse(COMMAND, unfit)
-  const text = explainCall(loaded.policy, call, context, store, subject)
-  return fine(text.split('\n'), explanation(loaded.policy, call, context, store, subject))
+  const text = explainCall(loaded.policy, call, { context, counters: store, subject })
+  return fine(text.split('\n'), explanation(loaded.policy, call, { context, store, subject }))
 }
 
 /** Asks for the tool as the gateway's servers list it. */
@@ -130,7 +130,19 @@ function uriOf(asked: ReturnType<typeof askedIn>): Record<string, unknown> {
 }
 
 /** The explanation for machines. */
-function explanation(policy: Policy, call: Call, context: Context, store: CounterStore, subject: Subject) {
+function explanation(
+  policy: Policy,
+  call: Call,
+  {
+    context,
+    store,
+    subject,
+  }: {
+    readonly context: Context
+    readonly store: CounterStore
+    readonly subject: Subject
+  },
+) {
   const { action, ...decision } = decide(policy, call, context)
   const charges = 'charges' in decision ? decision.charges : []
   const limits = prospectsOf(store, charges, subject, context.nowMs)
@@ -153,10 +165,17 @@ function explanation(policy: Policy, call: Call, context: Context, store: Counte
 /** Counts what `--counters` says was used: by the limits' own pointers, in the window that holds `nowMs`. */
 function count(
   store: CounterStore,
-  counted: Record<string, unknown>,
-  policy: Policy,
-  call: Call,
-  subject: Subject,
+  {
+    counted,
+    policy,
+    call,
+    subject,
+  }: {
+    readonly counted: Record<string, unknown>
+    readonly policy: Policy
+    readonly call: Call
+    readonly subject: Subject
+  },
   nowMs: number,
 ): Misuse[] {
   const problems: Misuse[] = []

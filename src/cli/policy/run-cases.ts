@@ -37,7 +37,11 @@ export function play(policy: Policy, { name, calls }: Case): Played {
     const call = callOf(expected)
     for (let i = 0; i < (expected.repeat ?? 1); i++) {
       number += 1
-      const came = verdictOf(policy, call, { nowMs, account, label }, { session, account }, store)
+      const came = verdictOf(policy, call, {
+        context: { nowMs, account, label },
+        subject: { session, account },
+        store,
+      })
       if (!meets(came, expected)) {
         const { expect, rule, message, shadow } = expected
         return { name, failure: { call: number, of, expected: { expect, rule, message, shadow }, came } }

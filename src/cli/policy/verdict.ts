@@ -20,9 +20,15 @@ export interface Verdict {
 export function verdictOf(
   policy: Policy,
   call: Call,
-  context: Context,
-  subject: Subject,
-  store: CounterStore,
+  {
+    context,
+    subject,
+    store,
+  }: {
+    readonly context: Context
+    readonly subject: Subject
+    readonly store: CounterStore
+  },
 ): Verdict {
   const decision = decide(policy, call, context)
   const { rule } = decision

@@ -32,19 +32,19 @@ export function admitCall(
   const { transport, session } = place
   const isAdded = intent.work.kind === 'login' && endedBy(context, given, handle).length === 0
   if (isAdded && isCrowded(context)) {
-    record(context, request, null, intent, 'refuse', '(too many sessions)')
+    record(context, request, { session: null, row: intent, decision: 'refuse', rule: '(too many sessions)' })
     return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
   }
 
   if (intent.work.kind === 'notify' && isFull(sql)) {
-    record(context, request, session, intent, 'refuse', '(outbox full)')
+    record(context, request, { session, row: intent, decision: 'refuse', rule: '(outbox full)' })
     return { kind: 'outbox_full' }
   }
 
   const approval = approvalFor(context, intent, place)
   const approvalId = 'id' in approval ? approval.id : null
   if (approval.kind === 'full') {
-    record(context, request, session, intent, 'refuse', '(too many approvals)')
+    record(context, request, { session, row: intent, decision: 'refuse', rule: '(too many approvals)' })
     return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
   }
   if ('approval' in approval) {
@@ -52,7 +52,7 @@ export function admitCall(
     const stopped = approval.kind === 'held' ? null : approval.kind
     const decision = stopped !== null ? 'refuse' : state === 'denied' ? 'deny' : 'approval'
     const rule = stopped !== null ? stoppedRules[stopped] : approval.approval.rule
-    record(context, request, session, { ...intent, approvalId: id }, decision, rule)
+    record(context, request, { session, row: { ...intent, approvalId: id }, decision, rule })
     const ofClient = {
       client: transport?.client ?? null,
       protocolVersion: transport?.protocolVersion ?? null,
@@ -68,19 +68,30 @@ export function admitCall(
 
   const reservation = count(context, intent.charges, place)
   if (!reservation.ok) {
-    record(context, request, session, { ...intent, approvalId }, 'limit', reservation.limited.rule)
+    record(context, request, {
+      session,
+      row: { ...intent, approvalId },
+      decision: 'limit',
+      rule: reservation.limited.rule,
+    })
     return { kind: 'limited', limited: reservation.limited }
   }
   // With the charges and the work, or not at all: an approved call is made once.
   if (approval.kind === 'approved')
-    useApproval(sql, approval.id, request.requestId, context.grant.name, nowMs)
+    useApproval(sql, { id: approval.id, requestId: request.requestId, grant: context.grant.name }, nowMs)
   const { taken, standings } = reservation
   const shadow = [...intent.shadow, ...reservation.shadow]
   const done = perform(context, intent.work, place, handle)
   // A login's row names the session that it started, a logout's the one that it ended.
   const outcome = outcomeAtOnce(intent.work, done.outcome)
   const row = { call: intent.call, shadow, approvalId, ...(outcome === null ? {} : { outcome }) }
-  record(context, request, done.session ?? session, row, 'allow', intent.rule, taken)
+  record(context, request, {
+    session: done.session ?? session,
+    row,
+    decision: 'allow',
+    rule: intent.rule,
+    taken,
+  })
   return admitted(context, { transport, session: done.session }, done.outcome, {
     drain: done.drain || approval.kind === 'approved',
     // An approval that was used for nothing is given back like a charge.

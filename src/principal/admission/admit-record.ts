@@ -10,11 +10,19 @@ import type { AdmitContext } from './admit-context.ts'
 export function record(
   context: AdmitContext,
   request: AdmitRequest,
-  session: Session | null,
-  row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome' | 'approvalId'>,
-  decision: AuditEntry['decision'],
-  rule: string,
-  taken: readonly Taken[] = [],
+  {
+    session,
+    row,
+    decision,
+    rule,
+    taken = [],
+  }: {
+    readonly session: Session | null
+    readonly row: Pick<AuditEntry, 'call' | 'shadow' | 'outcome' | 'approvalId'>
+    readonly decision: AuditEntry['decision']
+    readonly rule: string
+    readonly taken?: readonly Taken[] | undefined
+  },
 ): void {
   writeAudit(context.sql, {
     atMs: context.nowMs,

@@ -66,12 +66,14 @@ function decide(given: Given, request: AdmitRequest): AdmitAnswer {
   const place = found.kind === 'dead_transport' ? NOWHERE : found.place
   if (isSuspended && isCall && !isStale) return suspended(context, request, intent, place.session)
   if (found.kind === 'dead_transport' && !isSuspended) {
-    if (isCall) record(context, request, null, intent, 'refuse', '(session ended)')
+    if (isCall)
+      record(context, request, { session: null, row: intent, decision: 'refuse', rule: '(session ended)' })
     return { kind: 'dead_session' }
   }
   if (isStale) return { kind: 'stale', config: JSON.stringify(config) }
   if (found.kind === 'dead_handle') {
-    if (isCall) record(context, request, null, intent, 'refuse', '(session ended)')
+    if (isCall)
+      record(context, request, { session: null, row: intent, decision: 'refuse', rule: '(session ended)' })
     return { kind: 'dead_handle' }
   }
 
@@ -88,7 +90,12 @@ function decide(given: Given, request: AdmitRequest): AdmitAnswer {
     case 'list':
       return list(context, place)
     case 'refuse':
-      record(context, request, place.session, intent, intent.decision, intent.rule)
+      record(context, request, {
+        session: place.session,
+        row: intent,
+        decision: intent.decision,
+        rule: intent.rule,
+      })
       return admitted(context, touch(context, place), { kind: 'none' })
     case 'call':
       return admitCall(context, request, intent, place)
@@ -105,7 +112,8 @@ function suspended(
   session: Session | null,
 ): AdmitAnswer {
   const rule = suspendedRule(context.sql, context.nowMs)
-  if (rule !== null) record(context, request, session, { call, shadow: [] }, 'refuse', rule)
+  if (rule !== null)
+    record(context, request, { session, row: { call, shadow: [] }, decision: 'refuse', rule })
   return { kind: 'suspended' }
 }
 

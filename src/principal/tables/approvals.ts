@@ -88,22 +88,23 @@ function keep({ sql, grantEndsMs }: HoldContext, { content = null }: ApprovalAsk
  * came back, and may be used.
  */
 function said(sql: SqlStorage, held: HeldCall, nowMs: number): ApprovalRow | null {
-  const row = newest(sql, held, nowMs, "state IN ('pending', 'approved', 'denied')")
+  const row = newest(sql, held, { nowMs, which: "state IN ('pending', 'approved', 'denied')" })
   if (row?.state !== 'pending') return row
-  const decided = newest(sql, held, nowMs, "state IN ('approved', 'denied')")
+  const decided = newest(sql, held, { nowMs, which: "state IN ('approved', 'denied')" })
   return decided?.state === 'approved' ? decided : row
 }
 
 /** What was said of the call that this one goes on with; null where there is none, so that this one counts by itself. */
 function continuedBy({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held | null {
   const { continues, isEarly } = held.asked
-  const own = continues === null ? null : newest(sql, held, nowMs, 'continuation = ?', continues)
+  const own =
+    continues === null ? null : newest(sql, held, { nowMs, which: 'continuation = ?', values: [continues] })
   if (own?.state === 'asking') return { kind: 'approved', id: own.id }
   if (own?.state === 'denied') return { kind: 'held', approval: viewOf(own, grant, nowMs) }
   if (own !== null && own.reopenings > MOST_REOPENINGS)
     return { kind: 'exhausted', approval: viewOf(own, grant, nowMs) }
   // Its server has asked, but that may not have been told here yet.
-  const atServer = isEarly ? newest(sql, held, nowMs, AT_SERVER) : null
+  const atServer = isEarly ? newest(sql, held, { nowMs, which: AT_SERVER }) : null
   return atServer === null ? null : { kind: 'held', approval: viewOf(atServer, grant, nowMs) }
 }
 
@@ -132,9 +133,15 @@ export function goesOn(
 function newest(
   sql: SqlStorage,
   { account, incarnation, call, asked }: HeldCall,
-  nowMs: number,
-  which: string,
-  ...values: readonly (string | number)[]
+  {
+    nowMs,
+    which,
+    values = [],
+  }: {
+    readonly nowMs: number
+    readonly which: string
+    readonly values?: readonly (string | number)[]
+  },
 ): ApprovalRow | null {
   const rows = sql.exec<ApprovalRow>(
     `SELECT * FROM approvals WHERE arguments IN (SELECT value FROM json_each(?)) AND account IS ? AND server = ?
@@ -180,9 +187,15 @@ function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldCon
 /** The approved call is being made, or gone on with, by this request. */
 export function useApproval(
   sql: SqlStorage,
-  id: string,
-  requestId: string,
-  grant: string,
+  {
+    id,
+    requestId,
+    grant,
+  }: {
+    readonly id: string
+    readonly requestId: string
+    readonly grant: string
+  },
   nowMs: number,
 ): void {
   sql.exec(
@@ -200,9 +213,15 @@ export function useApproval(
  */
 export function giveBackApproval(
   sql: SqlStorage,
-  requestId: string,
-  how: GivenBack,
-  grant: string,
+  {
+    requestId,
+    how,
+    grant,
+  }: {
+    readonly requestId: string
+    readonly how: GivenBack
+    readonly grant: string
+  },
   nowMs: number,
 ): string | null {
   const row = sql

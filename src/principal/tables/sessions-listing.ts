@@ -11,9 +11,15 @@ const BATCH = 500
 /** Live sessions, the oldest rows first; of one account, or of all when it is null. */
 export function listSessions(
   sql: SqlStorage,
-  account: string | null,
-  after: number,
-  most: number,
+  {
+    account,
+    after,
+    most,
+  }: {
+    readonly account: string | null
+    readonly after: number
+    readonly most: number
+  },
   nowMs: number,
 ): SessionPage {
   // The plus has the index on accounts used: one account has few sessions, a grant may have many rows.

@@ -163,10 +163,17 @@ export function endLongestUnused(
 /** Ends transports whose time is over; one with an open event stream is in use. Returns how many it looked at. */
 export function endOverdueTransports(
   sql: SqlStorage,
-  hasStream: (transport: string) => boolean,
-  idleMs: number,
-  nowMs: number,
-  most: number,
+  {
+    hasStream,
+    idleMs,
+    nowMs,
+    most,
+  }: {
+    readonly hasStream: (transport: string) => boolean
+    readonly idleMs: number
+    readonly nowMs: number
+    readonly most: number
+  },
 ): number {
   const due = sql
     .exec<{ id: string }>(

@@ -213,10 +213,17 @@ export function endAllUpstreams(sql: SqlStorage, nowMs: number): void {
  */
 export function endIdleUpstreams(
   sql: SqlStorage,
-  hasStream: (transport: string) => boolean,
-  idleMs: number,
-  nowMs: number,
-  most: number,
+  {
+    hasStream,
+    idleMs,
+    nowMs,
+    most,
+  }: {
+    readonly hasStream: (transport: string) => boolean
+    readonly idleMs: number
+    readonly nowMs: number
+    readonly most: number
+  },
 ): number {
   const due = sql
     .exec<{ seq: number; owner: string; stateless: number }>(

@@ -54,7 +54,7 @@ export function keepWish(sql: SqlStorage, place: Place, wish: Wish): boolean {
       `DELETE FROM upstream_wishes WHERE transport = ? AND session = ? AND kind = 'level' ${isOther}`,
       ...[transport, session, ...(server === null ? [] : [server])],
     )
-    insert(sql, where, which, 'level', wish.level)
+    insert(sql, where, { which, kind: 'level', value: wish.level })
     return true
   }
   // Who takes back what is the connection's does so for the connection.
@@ -69,7 +69,7 @@ export function keepWish(sql: SqlStorage, place: Place, wish: Wish): boolean {
     .exec<{ n: number }>('SELECT count(*) AS n FROM upstream_wishes WHERE transport = ?', transport)
     .one()
   if (n >= MOST_WATCHED || wish.uri.length > LONGEST_VALUE) return false
-  insert(sql, where, which, 'resource', wish.uri)
+  insert(sql, where, { which, kind: 'resource', value: wish.uri })
   return true
 }
 
@@ -80,9 +80,15 @@ function insert(
     session,
     server,
   }: { readonly transport: string; readonly session: string; readonly server: string },
-  which: string,
-  kind: Wish['kind'],
-  value: string,
+  {
+    which,
+    kind,
+    value,
+  }: {
+    readonly which: string
+    readonly kind: Wish['kind']
+    readonly value: string
+  },
 ): void {
   sql.exec(
     'INSERT INTO upstream_wishes (transport, session, server, incarnation, kind, value) VALUES (?, ?, ?, ?, ?, ?)',

@@ -92,15 +92,20 @@ export function wish(state: PrincipalState, request: WishRequest): void {
   const { transport, login = null } = request
   if (openTransportById(sql, transport) === null) return
   if (login !== null && liveById(sql, login, nowMs) === null) return
-  keepWish(sql, { ...request, asker: askerOn(state, grant, transport, login, nowMs) }, request.wish)
+  keepWish(sql, { ...request, asker: askerOn(state, grant, { transport, login }, nowMs) }, request.wish)
 }
 
 /** Whether requests of the connection are this login's without naming it; nobody's are nobody's. */
 function askerOn(
   { rows, hasStream }: PrincipalState,
   { config }: Grant,
-  transport: string,
-  login: string | null,
+  {
+    transport,
+    login,
+  }: {
+    readonly transport: string
+    readonly login: string | null
+  },
   nowMs: number,
 ): Asker {
   if (login === null) return { login, isUnnamed: true }
@@ -132,7 +137,7 @@ export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
     isOurs && transport !== null && !stateless && state.grant !== null
       ? wishesOf(sql, {
           ...{ transport, server, incarnation, url },
-          asker: askerOn(state, state.grant, transport, request.login ?? null, nowMs),
+          asker: askerOn(state, state.grant, { transport, login: request.login ?? null }, nowMs),
         })
       : null
   return { kind: 'bound', session: bound, ...(wishes === null ? {} : { wishes }) }

@@ -86,7 +86,7 @@ export class Errands {
     const nowMs = Date.now()
     const carrying = !carries ? 'nowhere' : this.#carrying.isRunning ? 'running' : 'idle'
     const announceMs = this.#announcing.nextMs(sql, nowMs + DRAIN_GRACE_MS)
-    return nextWakeMs(sql, incarnation, grant, nowMs, carrying, announceMs)
+    return nextWakeMs(sql, { incarnation, grant, nowMs, carrying, tellMs: announceMs })
   }
 
   async #deliver(): Promise<void> {

@@ -90,7 +90,7 @@ export class HeldCalls {
     if (grant === null) return
     const reopened = await this.#principal.write(() => {
       work()
-      const id = giveBackApproval(sql, requestId, how, grant.name, Date.now())
+      const id = giveBackApproval(sql, { requestId, how, grant: grant.name }, Date.now())
       if (id !== null) alarm.by(Date.now() + DRAIN_GRACE_MS)
       return id
     })

@@ -71,8 +71,8 @@ export function endOverdue(principal: PrincipalState, nowMs: number): boolean {
   eraseOverdueContents(sql, nowMs)
   const due = overdueSessions(sql, nowMs, BATCH)
   endAll(principal, due, 'idle', nowMs)
-  const unused = endOverdueTransports(sql, hasStream, idleMsOf(grant), nowMs, BATCH)
-  const idle = endIdleUpstreams(sql, hasStream, upstreamIdleMs(grant), nowMs, BATCH)
+  const unused = endOverdueTransports(sql, { hasStream, idleMs: idleMsOf(grant), nowMs, most: BATCH })
+  const idle = endIdleUpstreams(sql, { hasStream, idleMs: upstreamIdleMs(grant), nowMs, most: BATCH })
   return due.length === BATCH || unused === BATCH || idle === BATCH
 }
 
@@ -160,11 +160,19 @@ export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean
  */
 export function nextWakeMs(
   sql: SqlStorage,
-  incarnation: string,
-  grant: Grant | null,
-  nowMs: number,
-  carrying: Carrying,
-  tellMs: number | null,
+  {
+    incarnation,
+    grant,
+    nowMs,
+    carrying,
+    tellMs,
+  }: {
+    readonly incarnation: string
+    readonly grant: Grant | null
+    readonly nowMs: number
+    readonly carrying: Carrying
+    readonly tellMs: number | null
+  },
 ): number | null {
   const grantEndMs = grant?.expiresAtMs ?? null
   const wakes = [

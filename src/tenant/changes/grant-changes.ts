@@ -30,10 +30,17 @@ import type { Tenancy } from '../work/tenancy.ts'
 /** Makes a grant or changes it. Only one that is made takes the secret's hash. */
 export async function putGrant(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  document: GrantDocument,
-  secretHash: Uint8Array,
+  {
+    tenant,
+    name,
+    document,
+    secretHash,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly document: GrantDocument
+    readonly secretHash: Uint8Array
+  },
   by: ChangeContext,
 ): Promise<Change<GrantView>> {
   const { sql, env } = tenancy
@@ -52,10 +59,15 @@ export async function putGrant(
     if (problems.length > 0) throw new Refusal('invalid', problems)
     const created = before?.isDeleted !== false
     if (!created) refuseOwnGrant(by, before.owner, document.owner)
-    grants.writeGrant(sql, name, document, secretHash, 'tenant', isDemo(env), nowMs)
+    grants.writeGrant(sql, { name, document, secretHash, origin: 'tenant', everyNative: isDemo(env) }, nowMs)
     const { policy, owner, sessions, expiresAtMs } = document
     const detail = { policy, owner, sessions, expires: expiresAtMs }
-    record(sql, by, created ? 'grant.create' : 'grant.put', `grant/${name}`, detail, nowMs)
+    record(sql, by, {
+      action: created ? 'grant.create' : 'grant.put',
+      subject: `grant/${name}`,
+      detail,
+      atMs: nowMs,
+    })
     return { created, touched: [name], now: present(grants.viewGrant(sql, name)) }
   })
 }
@@ -63,9 +75,15 @@ export async function putGrant(
 /** Gives a grant another secret; the one before is good until `overlapMs` from now. Null: there is no such grant. */
 export async function rotateGrant(
   tenancy: Tenancy,
-  name: string,
-  secretHash: Uint8Array,
-  overlapMs: number,
+  {
+    name,
+    secretHash,
+    overlapMs,
+  }: {
+    readonly name: string
+    readonly secretHash: Uint8Array
+    readonly overlapMs: number
+  },
   by: ChangeContext,
 ): Promise<(Change<GrantView> & { readonly approvals?: ApprovalsLeft }) | null> {
   const { sql, env } = tenancy
@@ -77,8 +95,14 @@ export async function rotateGrant(
     // As in putGrant: what the same request has done already asks nothing of what is there now.
     const isRepeated = before?.isDeleted === false && isSame(before.secretHash, secretHash)
     if (!isRepeated) checkPreconditions(sql, by.expected, `grant/${name}`, true)
-    const isNew = grants.rotateSecret(sql, name, secretHash, nowMs + overlapMs, nowMs)
-    if (isNew) record(sql, by, 'grant.rotate', `grant/${name}`, { overlap_ms: overlapMs }, nowMs)
+    const isNew = grants.rotateSecret(sql, { name, secretHash, olderUntilMs: nowMs + overlapMs }, nowMs)
+    if (isNew)
+      record(sql, by, {
+        action: 'grant.rotate',
+        subject: `grant/${name}`,
+        detail: { overlap_ms: overlapMs },
+        atMs: nowMs,
+      })
     return { created: true, touched: [name], now: present(grants.viewGrant(sql, name)) }
   })
   return change.kind === 'done' ? { ...change, approvals: leftOf(tenancy, name, before) } : change
@@ -97,7 +121,7 @@ export async function deleteGrant(
     checkPreconditions(sql, by.expected, `grant/${name}`, true)
     refuseBuiltIn(env, readTenant(sql)?.name ?? '', name)
     grants.markDeleted(sql, name, nowMs)
-    recordGone(sql, by, 'grant.delete', `grant/${name}`, nowMs)
+    recordGone(sql, by, { action: 'grant.delete', subject: `grant/${name}`, atMs: nowMs })
     return [name]
   })
   return removed.kind === 'removed' ? { ...removed, approvals: leftOf(tenancy, name, before) } : removed

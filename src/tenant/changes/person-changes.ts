@@ -28,9 +28,15 @@ export function personWho(
 
 export async function putPerson(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  document: PersonDocument,
+  {
+    tenant,
+    name,
+    document,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly document: PersonDocument
+  },
   by: ChangeContext,
 ): Promise<Change<PersonView> & LeftAdmins> {
   const { sql } = tenancy
@@ -51,7 +57,7 @@ export async function putPerson(
       ...(removed.length === 0 ? {} : { removed: listed(removed) }),
       ...(before === null || before.email === document.email ? {} : { email_changed: true }),
     }
-    record(sql, by, 'person.put', `person/${name}`, detail, nowMs)
+    record(sql, by, { action: 'person.put', subject: `person/${name}`, detail, atMs: nowMs })
     const now = present(people.readPerson(sql, name, nowMs))
     return { created: before === null, touched: [], now }
   })
@@ -89,7 +95,7 @@ export async function deletePerson(
     checkPreconditions(sql, by.expected, `person/${name}`, true)
     leavesNoAdmin = before.role === 'admin' && takesLastAdmin(sql, by, name)
     people.deletePerson(sql, name)
-    recordGone(sql, by, 'person.delete', `person/${name}`, nowMs)
+    recordGone(sql, by, { action: 'person.delete', subject: `person/${name}`, atMs: nowMs })
     return []
   })
   return { ...removed, leavesNoAdmin }
@@ -98,17 +104,29 @@ export async function deletePerson(
 /** Gives a person a token; the ones before it are good until `olderUntilMs`. Null: there is no such person. */
 export async function addPersonToken(
   tenancy: Tenancy,
-  name: string,
-  secretHash: Uint8Array,
-  untilMs: number | null,
-  olderUntilMs: number,
+  {
+    name,
+    secretHash,
+    untilMs,
+    olderUntilMs,
+  }: {
+    readonly name: string
+    readonly secretHash: Uint8Array
+    readonly untilMs: number | null
+    readonly olderUntilMs: number
+  },
   by: ChangeContext,
 ): Promise<Change<PersonView> | null> {
   const { sql } = tenancy
   if (!tenancy.isThere || people.readPerson(sql, name, Date.now()) === null) return null
   return tenancy.change('', by, (nowMs) => {
-    people.addToken(sql, name, secretHash, untilMs, olderUntilMs, nowMs)
-    record(sql, by, 'person.token', `person/${name}`, { until: untilMs }, nowMs)
+    people.addToken(sql, { person: name, hash: secretHash, untilMs, olderUntilMs }, nowMs)
+    record(sql, by, {
+      action: 'person.token',
+      subject: `person/${name}`,
+      detail: { until: untilMs },
+      atMs: nowMs,
+    })
     return { created: true, touched: [], now: present(people.readPerson(sql, name, nowMs)) }
   })
 }
@@ -126,7 +144,7 @@ export async function revokePersonTokens(
     if (before === null) return null
     people.revokeTokens(sql, name)
     leavesNoAdminToken = before.role === 'admin' && hasNoAdminToken(sql, nowMs)
-    record(sql, by, 'person.revoke', `person/${name}`, {}, nowMs)
+    record(sql, by, { action: 'person.revoke', subject: `person/${name}`, detail: {}, atMs: nowMs })
     return []
   })
   return { ...removed, leavesNoAdminToken }

@@ -17,19 +17,30 @@ import { fewOf } from './few.ts'
 /** Makes a policy, which has been found to load, the current version; the same content makes none. */
 export async function putPolicy(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  documentJson: string,
+  {
+    tenant,
+    name,
+    documentJson,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly documentJson: string
+  },
   by: ChangeContext,
 ): Promise<Change<PolicyView>> {
   const { sql } = tenancy
   return tenancy.change(tenant, by, (nowMs) => {
     const before = policies.readPolicy(sql, name)
     checkPreconditions(sql, by.expected, `policy/${name}`, before !== null)
-    const isNew = policies.writePolicy(sql, name, documentJson, by, nowMs)
+    const isNew = policies.writePolicy(sql, { name, documentJson, by }, nowMs)
     if (!isNew) return { created: false, touched: [], now: present(before) }
     const { version } = present(policies.readPolicy(sql, name))
-    record(sql, by, 'policy.put', `policy/${name}`, { from: before?.version ?? null, to: version }, nowMs)
+    record(sql, by, {
+      action: 'policy.put',
+      subject: `policy/${name}`,
+      detail: { from: before?.version ?? null, to: version },
+      atMs: nowMs,
+    })
     const touched = touchByPolicy(sql, name)
     return { created: before === null, touched, now: present(policies.readPolicy(sql, name)) }
   })
@@ -49,14 +60,12 @@ export async function rollBackPolicy(
     checkPreconditions(sql, by.expected, `policy/${name}`, before !== null)
     if (before?.version === version) return { created: false, touched: [], now: before }
     policies.pointTo(sql, name, version)
-    record(
-      sql,
-      by,
-      'policy.rollback',
-      `policy/${name}`,
-      { from: before?.version ?? null, to: version },
-      nowMs,
-    )
+    record(sql, by, {
+      action: 'policy.rollback',
+      subject: `policy/${name}`,
+      detail: { from: before?.version ?? null, to: version },
+      atMs: nowMs,
+    })
     const touched = touchByPolicy(sql, name)
     return { created: false, touched, now: present(policies.readPolicy(sql, name)) }
   })
@@ -74,7 +83,7 @@ export async function deletePolicy(tenancy: Tenancy, name: string, by: ChangeCon
         `Grants are under this policy: ${fewOf(under)}. Put them under another one, or revoke them; then delete it.`,
       ])
     policies.deletePolicy(sql, name, by, nowMs)
-    recordGone(sql, by, 'policy.delete', `policy/${name}`, nowMs)
+    recordGone(sql, by, { action: 'policy.delete', subject: `policy/${name}`, atMs: nowMs })
     return []
   })
 }

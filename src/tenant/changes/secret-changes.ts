@@ -35,16 +35,23 @@ const MOST_RECORDED = 400
  */
 export async function putSecret(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  value: string,
-  given: readonly string[] | null,
+  {
+    tenant,
+    name,
+    value,
+    given,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly value: string
+    readonly given: readonly string[] | null
+  },
   by: ChangeContext,
 ): Promise<Change<SecretView>> {
   const { sql } = tenancy
   let made: MadeSecret
   try {
-    made = await makeSecret(tenancy.keys(), tenant, name, value, tenancy.isThere ? sql : null)
+    made = await makeSecret(tenancy.keys(), { tenant, name, value, sql: tenancy.isThere ? sql : null })
   } catch (error) {
     return refusedBy(error)
   }
@@ -53,11 +60,11 @@ export async function putSecret(
     checkPreconditions(sql, by.expected, `secret/${name}`, before !== null)
     const origins = given ?? before?.origins ?? []
     if (origins.length === 0) throw new Refusal('invalid', [NO_ORIGINS])
-    secrets.writeSecret(sql, name, made.sealed, origins, nowMs)
+    secrets.writeSecret(sql, { name, sealed: made.sealed, origins }, nowMs)
     for (const { server } of secrets.usesOf(sql, name)) refuseElsewhere(sql, server, 'conflict')
     const changed = putHeaders(sql, name, made)
     const detail = { servers: changed.length, origins: origins.join(' ').slice(0, MOST_RECORDED) }
-    record(sql, by, 'secret.put', `secret/${name}`, detail, nowMs)
+    record(sql, by, { action: 'secret.put', subject: `secret/${name}`, detail, atMs: nowMs })
     const touched = new Set(changed.flatMap((server) => touchByServer(sql, server)))
     return {
       created: before === null,
@@ -79,7 +86,7 @@ export async function deleteSecret(tenancy: Tenancy, name: string, by: ChangeCon
         `Headers of servers are made of this secret: ${fewOf(secret.servers)}. Give them other values, or remove the servers; then delete it.`,
       ])
     secrets.deleteSecret(sql, name)
-    recordGone(sql, by, 'secret.delete', `secret/${name}`, nowMs)
+    recordGone(sql, by, { action: 'secret.delete', subject: `secret/${name}`, atMs: nowMs })
     return []
   })
 }
@@ -96,7 +103,13 @@ export async function reseal(tenancy: Tenancy, by: ChangeContext): Promise<Resea
   }
   const { touched, resealed } = tenancy.commit(() => {
     const { servers: changed, resealed } = commitReseal(round)
-    if (resealed > 0) record(sql, by, 'secrets.rotate', 'secrets', { key: round.key, resealed }, Date.now())
+    if (resealed > 0)
+      record(sql, by, {
+        action: 'secrets.rotate',
+        subject: 'secrets',
+        detail: { key: round.key, resealed },
+        atMs: Date.now(),
+      })
     return { touched: changed.flatMap((server) => touchByServer(sql, server)), resealed }
   })
   await tenancy.propagator.propagate([...new Set(touched)])
@@ -118,7 +131,14 @@ export async function resealOfPrincipals(
     const { current: key } = needed(tenancy.keys())
     // Before anything is done, so that a run which dies is on record.
     if (after === null) {
-      tenancy.commit(() => record(sql, by, 'secrets.rotate', 'secrets', { key, grants: 'all' }, Date.now()))
+      tenancy.commit(() =>
+        record(sql, by, {
+          action: 'secrets.rotate',
+          subject: 'secrets',
+          detail: { key, grants: 'all' },
+          atMs: Date.now(),
+        }),
+      )
       await wake.rearm()
     }
     return await resealPrincipals({ sql, env, tenant }, key, after)

@@ -29,9 +29,15 @@ import { refusedBy, type Tenancy } from '../work/tenancy.ts'
 /** Registers a server or replaces it. Header values are sealed here; KEPT stands for what is stored. */
 export async function putServer(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  document: ServerDocument,
+  {
+    tenant,
+    name,
+    document,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly document: ServerDocument
+  },
   by: ChangeContext,
 ): Promise<Change<ServerView>> {
   const { sql, env } = tenancy
@@ -40,7 +46,7 @@ export async function putServer(
   const sealed = tenancy.isThere ? secrets.sealedSecrets(sql) : new Map<string, string>()
   let headers: Record<string, string>
   try {
-    headers = await sealHeaders(tenancy.keys(), tenant, name, document, stored, sealed)
+    headers = await sealHeaders(tenancy.keys(), { tenant, name, document, stored, sealedSecrets: sealed })
   } catch (error) {
     return refusedBy(error)
   }
@@ -52,11 +58,11 @@ export async function putServer(
     if (JSON.stringify(before?.headers) !== JSON.stringify(stored?.headers) || isOther) {
       throw new Refusal('conflict', ['Another request has changed the server meanwhile. Try again.'])
     }
-    servers.writeServer(sql, name, plain, headers, nowMs)
+    servers.writeServer(sql, { name, document: plain, headers }, nowMs)
     secrets.writeSecretHeaders(sql, name, given, KEPT)
     refuseElsewhere(sql, name, 'invalid')
     const detail = { created: before === null, origin: new URL(plain.url).origin }
-    record(sql, by, 'server.put', `server/${name}`, detail, nowMs)
+    record(sql, by, { action: 'server.put', subject: `server/${name}`, detail, atMs: nowMs })
     if (demoHash !== null) addBuiltIn(sql, demoHash, nowMs)
     const touched = grants.touchByServer(sql, name)
     return { created: before === null, touched, now: present(servers.viewServer(sql, name)) }
@@ -77,7 +83,7 @@ export async function deleteServer(
     if (registered === null) return null
     checkPreconditions(sql, by.expected, `server/${name}`, true)
     uses = usesOfServer(sql, name)
-    recordGone(sql, by, 'server.delete', `server/${name}`, nowMs)
+    recordGone(sql, by, { action: 'server.delete', subject: `server/${name}`, atMs: nowMs })
     const touched = grants.touchByServer(sql, name)
     grants.dropServer(sql, name)
     servers.deleteServer(sql, name)

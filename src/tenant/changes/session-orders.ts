@@ -32,7 +32,7 @@ export async function endAccount(
   const seq = tenancy.commit(() => {
     const names = new Set([...grantNames(sql), ...others])
     const nowMs = Date.now()
-    recordOnly(sql, by, 'session.end', `account/${account}`, {}, nowMs)
+    recordOnly(sql, by, { action: 'session.end', subject: `account/${account}`, detail: {}, atMs: nowMs })
     return recordAccountEnd(sql, account, [...names], nowMs)
   })
   return endSessions(tenancy, seq)
@@ -41,13 +41,22 @@ export async function endAccount(
 /** Puts on record that something is asked of a grant's principal: that sessions end, or that an event is sent again. */
 export async function recordOfGrant(
   tenancy: Tenancy,
-  grant: string,
-  action: 'session.end' | 'outbox.replay',
-  by: ChangeContext,
-  detail: Readonly<Record<string, string>>,
+  {
+    grant,
+    action,
+    by,
+    detail,
+  }: {
+    readonly grant: string
+    readonly action: 'session.end' | 'outbox.replay'
+    readonly by: ChangeContext
+    readonly detail: Readonly<Record<string, string>>
+  },
 ): Promise<void> {
   if (!tenancy.isThere) return
-  tenancy.commit(() => recordOnly(tenancy.sql, by, action, `grant/${grant}`, detail, Date.now()))
+  tenancy.commit(() =>
+    recordOnly(tenancy.sql, by, { action, subject: `grant/${grant}`, detail, atMs: Date.now() }),
+  )
   await tenancy.wake.rearm()
 }
 

@@ -15,9 +15,15 @@ import type { Tenancy } from '../work/tenancy.ts'
  */
 export async function putTenant(
   tenancy: Tenancy,
-  tenant: string,
-  settingsJson: string,
-  isSaid: boolean,
+  {
+    tenant,
+    settingsJson,
+    isSaid,
+  }: {
+    readonly tenant: string
+    readonly settingsJson: string
+    readonly isSaid: boolean
+  },
   by: ChangeContext,
 ): Promise<Change<TenantView>> {
   const { sql, env } = tenancy
@@ -26,10 +32,14 @@ export async function putTenant(
     const created = !tenancy.isThere
     checkPreconditions(sql, by.expected, 'tenant', !created)
     const before = readTenant(sql)?.settings ?? null
-    writeTenant(sql, tenant, tenantDocument.parse(JSON.parse(settingsJson)), isSaid, nowMs)
+    writeTenant(
+      sql,
+      { name: tenant, settings: tenantDocument.parse(JSON.parse(settingsJson)), isSaid },
+      nowMs,
+    )
     if (demoHash !== null) addBuiltIn(sql, demoHash, nowMs)
     const action = created ? 'tenant.create' : 'tenant.put'
-    record(sql, by, action, 'tenant', changedSettings(sql, before), nowMs)
+    record(sql, by, { action, subject: 'tenant', detail: changedSettings(sql, before), atMs: nowMs })
     const touched = demoHash === null ? touchAll(sql) : touchEvery(sql)
     return { created, touched, now: present(readTenant(sql)).view }
   }
@@ -48,7 +58,12 @@ export async function suspend(
     const before = present(readTenant(sql))
     if (before.isSuspended === isSuspended) return { created: false, touched: [], now: before.view }
     writeSuspended(sql, isSuspended ? nowMs : null)
-    record(sql, by, isSuspended ? 'tenant.suspend' : 'tenant.resume', 'tenant', {}, nowMs)
+    record(sql, by, {
+      action: isSuspended ? 'tenant.suspend' : 'tenant.resume',
+      subject: 'tenant',
+      detail: {},
+      atMs: nowMs,
+    })
     return { created: false, touched: touchEvery(sql), now: present(readTenant(sql)).view }
   })
 }

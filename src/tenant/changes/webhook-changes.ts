@@ -14,10 +14,17 @@ import { refusedBy, type Tenancy } from '../work/tenancy.ts'
 /** Registers a webhook, with this secret, or changes it: then it keeps the secret that it has. */
 export async function putWebhook(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  document: WebhookDocument,
-  secret: string,
+  {
+    tenant,
+    name,
+    document,
+    secret,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly document: WebhookDocument
+    readonly secret: string
+  },
   by: ChangeContext,
 ): Promise<Change<WebhookView>> {
   const { sql } = tenancy
@@ -27,7 +34,7 @@ export async function putWebhook(
   let sealed: string
   try {
     isRepeated = stored !== null && (await openSecret(keys, tenant, name, stored)) === secret
-    sealed = await sealSecret(keys, tenant, name, secret, stored)
+    sealed = await sealSecret(keys, { tenant, name, given: secret, stored })
   } catch (error) {
     return refusedBy(error)
   }
@@ -42,9 +49,9 @@ export async function putWebhook(
       throw new Refusal('conflict', [
         `found ${MOST.webhooks} webhooks already; allowed: at most ${MOST.webhooks}`,
       ])
-    webhooks.writeWebhook(sql, name, document, sealed, nowMs)
+    webhooks.writeWebhook(sql, { name, document, sealed }, nowMs)
     const detail = { events: document.events.join(' '), enabled: document.enabled }
-    record(sql, by, 'webhook.put', `webhook/${name}`, detail, nowMs)
+    record(sql, by, { action: 'webhook.put', subject: `webhook/${name}`, detail, atMs: nowMs })
     return { created: before === null, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
   })
   tenancy.sendSoon()
@@ -57,10 +64,17 @@ export async function putWebhook(
  */
 export async function rotateWebhook(
   tenancy: Tenancy,
-  tenant: string,
-  name: string,
-  secret: string,
-  overlapMs: number,
+  {
+    tenant,
+    name,
+    secret,
+    overlapMs,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly secret: string
+    readonly overlapMs: number
+  },
   by: ChangeContext,
 ): Promise<Change<WebhookView> | null> {
   const { sql } = tenancy
@@ -71,7 +85,7 @@ export async function rotateWebhook(
   let sealed: string
   try {
     opened = await openSecret(keys, tenant, name, stored)
-    sealed = await sealSecret(keys, tenant, name, secret, null)
+    sealed = await sealSecret(keys, { tenant, name, given: secret, stored: null })
   } catch (error) {
     return refusedBy(error)
   }
@@ -83,8 +97,13 @@ export async function rotateWebhook(
       checkPreconditions(sql, by.expected, `webhook/${name}`, true)
       // One that does not open could sign nothing.
       const older = opened === null ? null : stored
-      webhooks.rotateSecret(sql, name, sealed, older, nowMs + overlapMs, nowMs)
-      record(sql, by, 'webhook.rotate', `webhook/${name}`, { overlap_ms: overlapMs }, nowMs)
+      webhooks.rotateSecret(sql, { name, sealed, older, olderUntilMs: nowMs + overlapMs }, nowMs)
+      record(sql, by, {
+        action: 'webhook.rotate',
+        subject: `webhook/${name}`,
+        detail: { overlap_ms: overlapMs },
+        atMs: nowMs,
+      })
     }
     return { created: true, touched: [], now: present(webhooks.viewWebhook(sql, name)) }
   })
@@ -97,7 +116,7 @@ export async function deleteWebhook(tenancy: Tenancy, name: string, by: ChangeCo
     if (webhooks.viewWebhook(sql, name) === null) return null
     checkPreconditions(sql, by.expected, `webhook/${name}`, true)
     webhooks.deleteWebhook(sql, name)
-    recordGone(sql, by, 'webhook.delete', `webhook/${name}`, nowMs)
+    recordGone(sql, by, { action: 'webhook.delete', subject: `webhook/${name}`, atMs: nowMs })
     return []
   })
 }

@@ -21,5 +21,5 @@ export function addBuiltIn(sql: SqlStorage, hash: Uint8Array, nowMs: number): vo
     sessions: 'auto',
     expiresAtMs: null,
   } as const
-  writeGrant(sql, DEMO_GRANT, document, hash, 'demo', true, nowMs)
+  writeGrant(sql, { name: DEMO_GRANT, document, secretHash: hash, origin: 'demo', everyNative: true }, nowMs)
 }

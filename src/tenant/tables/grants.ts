@@ -87,11 +87,19 @@ export function grantNames(sql: SqlStorage): string[] {
  */
 export function writeGrant(
   sql: SqlStorage,
-  name: string,
-  document: GrantDocument,
-  secretHash: Uint8Array,
-  origin: GrantView['origin'],
-  everyNative: boolean,
+  {
+    name,
+    document,
+    secretHash,
+    origin,
+    everyNative,
+  }: {
+    readonly name: string
+    readonly document: GrantDocument
+    readonly secretHash: Uint8Array
+    readonly origin: GrantView['origin']
+    readonly everyNative: boolean
+  },
   nowMs: number,
 ): void {
   const before = viewGrant(sql, name)
@@ -129,9 +137,15 @@ export function writeGrant(
  */
 export function rotateSecret(
   sql: SqlStorage,
-  name: string,
-  secretHash: Uint8Array,
-  olderUntilMs: number,
+  {
+    name,
+    secretHash,
+    olderUntilMs,
+  }: {
+    readonly name: string
+    readonly secretHash: Uint8Array
+    readonly olderUntilMs: number
+  },
   nowMs: number,
 ): boolean {
   const grant = readGrant(sql, name)

@@ -8,9 +8,15 @@ const MOST = 10_000
 /** Returns the request that used a key before. Null: there was none, and the key now belongs to this request. */
 export function claimIdempotencyKey(
   sql: SqlStorage,
-  actor: string,
-  key: string,
-  mine: { readonly digest: string; readonly sealedSeed: string },
+  {
+    actor,
+    key,
+    mine,
+  }: {
+    readonly actor: string
+    readonly key: string
+    readonly mine: { readonly digest: string; readonly sealedSeed: string }
+  },
   nowMs: number,
 ): IdempotentRequest | null {
   sql.exec('DELETE FROM repeats WHERE at <= ?', nowMs - KEEP_MS)

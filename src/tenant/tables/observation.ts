@@ -96,16 +96,27 @@ function withoutDigits(definition: string): string {
 export function observeListing(
   sql: SqlStorage,
   server: string,
-  { digest, incarnation, toolsJson }: ObservedListing,
-  { tools, flags, named, names, leftOut: unfit }: ExaminedListing,
-  nowMs: number,
-  holds = false,
+  {
+    listing: { digest, incarnation, toolsJson },
+    examined: { tools, flags, named, names, leftOut: unfit },
+    nowMs,
+    holds = false,
+  }: {
+    readonly listing: ObservedListing
+    readonly examined: ExaminedListing
+    readonly nowMs: number
+    readonly holds?: boolean | undefined
+  },
 ): boolean {
   const registered = readServer(sql, server)
   if (registered === null || !isOf(registered, incarnation)) return false
   if (seenDigests(sql, server).includes(digest)) return false
   const isKept = toolsJson.length <= LONGEST_KEPT
-  const { isChanged: arePinsChanged, isHeld } = compareWithPins(sql, server, tools, nowMs, holds && isKept)
+  const { isChanged: arePinsChanged, isHeld } = compareWithPins(sql, server, {
+    tools,
+    nowMs,
+    holds: holds && isKept,
+  })
   const before = readListing(sql, server)
   const { renamed, leftOut } = exposed(server, names, unfit)
   const listing: Listing = {

@@ -74,10 +74,17 @@ export function deletePerson(sql: SqlStorage, name: string): void {
 /** Adds a token; those before it are good until `olderUntilMs` at most. The same one again changes nothing. */
 export function addToken(
   sql: SqlStorage,
-  person: string,
-  hash: Uint8Array,
-  untilMs: number | null,
-  olderUntilMs: number,
+  {
+    person,
+    hash,
+    untilMs,
+    olderUntilMs,
+  }: {
+    readonly person: string
+    readonly hash: Uint8Array
+    readonly untilMs: number | null
+    readonly olderUntilMs: number
+  },
   nowMs: number,
 ): void {
   const bytes = hash.slice().buffer

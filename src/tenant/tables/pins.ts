@@ -48,9 +48,15 @@ export interface Comparison {
 export function compareWithPins(
   sql: SqlStorage,
   server: string,
-  tools: readonly Examined[],
-  nowMs: number,
-  holds: boolean,
+  {
+    tools,
+    nowMs,
+    holds,
+  }: {
+    readonly tools: readonly Examined[]
+    readonly nowMs: number
+    readonly holds: boolean
+  },
 ): Comparison {
   const pins = byTool(sql.exec<PinRow>('SELECT * FROM pins WHERE server = ?', server).toArray())
   const drifted = byTool(sql.exec<PinRow>('SELECT * FROM drift WHERE server = ?', server).toArray())

@@ -91,9 +91,15 @@ export function pointTo(sql: SqlStorage, name: string, version: number): void {
 /** Makes `documentJson` the current version. False, and nothing written, when it is already. */
 export function writePolicy(
   sql: SqlStorage,
-  name: string,
-  documentJson: string,
-  { actor, reason }: Pick<ChangeContext, 'actor' | 'reason'>,
+  {
+    name,
+    documentJson,
+    by: { actor, reason },
+  }: {
+    readonly name: string
+    readonly documentJson: string
+    readonly by: Pick<ChangeContext, 'actor' | 'reason'>
+  },
   nowMs: number,
 ): boolean {
   const current = readPolicy(sql, name)

@@ -9,35 +9,55 @@ type Detail = AdministrativeChange['detail']
 export function record(
   sql: SqlStorage,
   by: ChangeContext,
-  action: string,
-  subject: string,
-  detail: Detail,
-  atMs: number,
+  {
+    action,
+    subject,
+    detail,
+    atMs,
+  }: {
+    readonly action: string
+    readonly subject: string
+    readonly detail: Detail
+    readonly atMs: number
+  },
 ): void {
   renewEtag(sql, subject)
-  recordOnly(sql, by, action, subject, detail, atMs)
+  recordOnly(sql, by, { action, subject, detail, atMs })
 }
 
 /** A thing is gone. */
 export function recordGone(
   sql: SqlStorage,
   by: ChangeContext,
-  action: string,
-  subject: string,
-  atMs: number,
+  {
+    action,
+    subject,
+    atMs,
+  }: {
+    readonly action: string
+    readonly subject: string
+    readonly atMs: number
+  },
 ): void {
   dropEtag(sql, subject)
-  recordOnly(sql, by, action, subject, {}, atMs)
+  recordOnly(sql, by, { action, subject, detail: {}, atMs })
 }
 
 /** Something was done that is no part of what an administrator has seen of the thing, so its stamp stays. */
 export function recordOnly(
   sql: SqlStorage,
   { actor, reason }: ChangeContext,
-  action: string,
-  subject: string,
-  detail: Detail,
-  atMs: number,
+  {
+    action,
+    subject,
+    detail,
+    atMs,
+  }: {
+    readonly action: string
+    readonly subject: string
+    readonly detail: Detail
+    readonly atMs: number
+  },
 ): void {
   const why = reason === null ? {} : { reason }
   recordChange(sql, { atMs, actor, action, subject, detail: { ...detail, ...why } })

@@ -27,10 +27,17 @@ export interface MadeSecret {
 /** Throws a Refusal without keys, or when a header could not be made of the value. */
 export async function makeSecret(
   keys: SecretKeys | null,
-  tenant: string,
-  name: string,
-  value: string,
-  sql: SqlStorage | null,
+  {
+    tenant,
+    name,
+    value,
+    sql,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly value: string
+    readonly sql: SqlStorage | null
+  },
 ): Promise<MadeSecret> {
   const ready = needed(keys)
   const sealed = await seal(ready, value, secretContext(tenant, name))

@@ -36,9 +36,15 @@ export function viewSecret(sql: SqlStorage, name: string): SecretView | null {
 
 export function writeSecret(
   sql: SqlStorage,
-  name: string,
-  sealed: string,
-  origins: readonly string[],
+  {
+    name,
+    sealed,
+    origins,
+  }: {
+    readonly name: string
+    readonly sealed: string
+    readonly origins: readonly string[]
+  },
   nowMs: number,
 ): void {
   const isNew = viewSecret(sql, name) === null

@@ -22,9 +22,15 @@ export function driftNow(sql: SqlStorage, server: string): ReadonlyMap<string, s
 export function announceDrift(
   sql: SqlStorage,
   server: string,
-  before: ReadonlyMap<string, string>,
-  id: string,
-  atMs: number,
+  {
+    before,
+    id,
+    atMs,
+  }: {
+    readonly before: ReadonlyMap<string, string>
+    readonly id: string
+    readonly atMs: number
+  },
 ): void {
   const now = driftNow(sql, server)
   const news = [...now].filter(([tool, fingerprint]) => before.get(tool) !== fingerprint)

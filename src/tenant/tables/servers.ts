@@ -72,9 +72,15 @@ export function readServer(sql: SqlStorage, name: string): StoredServer | null {
 /** Registers a server, or replaces it. One that has moved is a stranger: nothing is known of it but its pins. */
 export function writeServer(
   sql: SqlStorage,
-  name: string,
-  document: PlainDocument,
-  headers: Readonly<Record<string, string>>,
+  {
+    name,
+    document,
+    headers,
+  }: {
+    readonly name: string
+    readonly document: PlainDocument
+    readonly headers: Readonly<Record<string, string>>
+  },
   nowMs: number,
 ): void {
   const before = readServer(sql, name)

@@ -69,9 +69,15 @@ export function markListed(sql: SqlStorage): void {
  */
 export function writeTenant(
   sql: SqlStorage,
-  name: string,
-  settings: TenantDocument,
-  isSaid: boolean,
+  {
+    name,
+    settings,
+    isSaid,
+  }: {
+    readonly name: string
+    readonly settings: TenantDocument
+    readonly isSaid: boolean
+  },
   nowMs: number,
 ): void {
   sql.exec(

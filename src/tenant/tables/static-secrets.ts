@@ -14,11 +14,19 @@ import type { StoredServer } from './servers.ts'
  */
 export async function sealHeaders(
   keys: SecretKeys | null,
-  tenant: string,
-  name: string,
-  { url, headers }: ServerDocument,
-  stored: StoredServer | null,
-  sealedSecrets: ReadonlyMap<string, string>,
+  {
+    tenant,
+    name,
+    document: { url, headers },
+    stored,
+    sealedSecrets,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly document: ServerDocument
+    readonly stored: StoredServer | null
+    readonly sealedSecrets: ReadonlyMap<string, string>
+  },
 ): Promise<Record<string, string>> {
   const entries = Object.entries(headers)
   if (entries.length === 0) return {}

@@ -8,10 +8,17 @@ import { openOrNull, type SecretKeys, seal, webhookContext } from '../../secrets
  */
 export async function sealSecret(
   keys: SecretKeys | null,
-  tenant: string,
-  name: string,
-  given: string,
-  stored: string | null,
+  {
+    tenant,
+    name,
+    given,
+    stored,
+  }: {
+    readonly tenant: string
+    readonly name: string
+    readonly given: string
+    readonly stored: string | null
+  },
 ): Promise<string> {
   if (keys === null) {
     throw new Refusal('conflict', [

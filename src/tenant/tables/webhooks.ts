@@ -79,10 +79,17 @@ export function signingSecrets(sql: SqlStorage, name: string, nowMs: number): st
 /** Gives a webhook another secret. With `older`, which may be null, messages are signed as well until `olderUntilMs`. */
 export function rotateSecret(
   sql: SqlStorage,
-  name: string,
-  sealed: string,
-  older: string | null,
-  olderUntilMs: number,
+  {
+    name,
+    sealed,
+    older,
+    olderUntilMs,
+  }: {
+    readonly name: string
+    readonly sealed: string
+    readonly older: string | null
+    readonly olderUntilMs: number
+  },
   nowMs: number,
 ): void {
   const keeps = older !== null && olderUntilMs > nowMs
@@ -105,9 +112,15 @@ export function nextOlderSecretMs(sql: SqlStorage): number | null {
 /** Registers a webhook or replaces it. One that moves is tried at once. */
 export function writeWebhook(
   sql: SqlStorage,
-  name: string,
-  { url, events, enabled }: WebhookDocument,
-  sealed: string,
+  {
+    name,
+    document: { url, events, enabled },
+    sealed,
+  }: {
+    readonly name: string
+    readonly document: WebhookDocument
+    readonly sealed: string
+  },
   nowMs: number,
 ): void {
   sql.exec(
@@ -149,10 +162,17 @@ export function noteSuccess(sql: SqlStorage, webhook: string, nowMs: number): vo
 /** Nothing is sent to it before `retryAtMs`. */
 export function noteFailure(
   sql: SqlStorage,
-  webhook: string,
-  failures: number,
-  retryAtMs: number,
-  reason: string,
+  {
+    webhook,
+    failures,
+    retryAtMs,
+    reason,
+  }: {
+    readonly webhook: string
+    readonly failures: number
+    readonly retryAtMs: number
+    readonly reason: string
+  },
 ): void {
   sql.exec(
     'UPDATE webhooks SET failures = ?, retry_at = ?, last_error = ? WHERE name = ?',

@@ -29,7 +29,7 @@ export class DeletionRounds {
       this.#tenancy.commit(() => {
         const nowMs = Date.now()
         checkPreconditions(sql, by.expected, 'tenant', true)
-        record(sql, by, 'tenant.delete', 'tenant', {}, nowMs)
+        record(sql, by, { action: 'tenant.delete', subject: 'tenant', detail: {}, atMs: nowMs })
         startDeletion(sql, nowMs, nowMs + patienceMs, by)
       })
     } catch (error) {

@@ -41,10 +41,10 @@ export class ServerWatch {
       const wasFlapping = this.#flapping.isFlapping(incarnation, Date.now())
       const before = upstreamConfig(sql, server)?.withheld ?? {}
       const drifted = driftNow(sql, server)
-      const isNews = observeListing(sql, server, listing, examined, Date.now(), wasFlapping)
+      const isNews = observeListing(sql, server, { listing, examined, nowMs: Date.now(), holds: wasFlapping })
       const isFlapping = isNews && this.#flapping.count(incarnation, Date.now())
       if (isNews && !isFlapping)
-        announceDrift(sql, server, drifted, `drift_${crypto.randomUUID()}`, Date.now())
+        announceDrift(sql, server, { before: drifted, id: `drift_${crypto.randomUUID()}`, atMs: Date.now() })
       const after = upstreamConfig(sql, server)
       const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
       const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
@@ -104,7 +104,11 @@ export class ServerWatch {
       const listing = readListing(sql, server)
       // Another may have been listed while this one was read.
       if (listing === null || readTools(sql, server) !== toolsJson) return
-      observeListing(sql, server, { digest: listing.digest, toolsJson }, examined, Date.now())
+      observeListing(sql, server, {
+        listing: { digest: listing.digest, toolsJson },
+        examined,
+        nowMs: Date.now(),
+      })
       touchByServer(sql, server)
     })
   }

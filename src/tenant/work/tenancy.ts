@@ -110,9 +110,15 @@ export class Tenancy {
         migrate(this.sql)
         this.#refuseLeaving()
         if (readTenant(this.sql) === null) {
-          writeTenant(this.sql, tenant, tenantDocument.parse({}), false, nowMs)
+          writeTenant(this.sql, { name: tenant, settings: tenantDocument.parse({}), isSaid: false }, nowMs)
           madeTenant = of !== 'tenant'
-          if (madeTenant) record(this.sql, by, 'tenant.create', 'tenant', { changed: '' }, nowMs)
+          if (madeTenant)
+            record(this.sql, by, {
+              action: 'tenant.create',
+              subject: 'tenant',
+              detail: { changed: '' },
+              atMs: nowMs,
+            })
         }
         const result = work(nowMs)
         const tooMuch = sizeProblem(this.sql)

@@ -185,7 +185,7 @@ function settle(context: WebhookDeliveryContext, webhook: WebhookView, sent: rea
   if (closed === null) return true
   const failures = present.failures + 1
   const waitMs = Math.min(backOffMs(failures, random(), closed.retryAfterMs), GIVE_UP_AFTER_MS)
-  noteFailure(sql, name, failures, nowMs + waitMs, closed.reason)
+  noteFailure(sql, { webhook: name, failures, retryAtMs: nowMs + waitMs, reason: closed.reason })
   const retryAt = new Date(nowMs + waitMs).toISOString()
   log('warn', 'webhook.backing_off', {
     tenant,

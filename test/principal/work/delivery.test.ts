@@ -347,7 +347,11 @@ describe('a lease', () => {
       sql.exec('UPDATE outbox SET ready = 1 WHERE seq IN (1001, 1002)')
       expect(rowsRead((it) => expect(lease(it, 'one', 6, 30_000, START)).toHaveLength(2))).toBeLessThan(30)
       expect(rowsRead((it) => markDelivered(it, 1001, START))).toBeLessThan(30)
-      expect(rowsRead((it) => nextWakeMs(it, 'one', null, START, 'idle', null))).toBeLessThan(30)
+      expect(
+        rowsRead((it) =>
+          nextWakeMs(it, { incarnation: 'one', grant: null, nowMs: START, carrying: 'idle', tellMs: null }),
+        ),
+      ).toBeLessThan(30)
       expect(rowsRead((it) => put(it, 'new', 'a0'))).toBeLessThan(30)
     })
   })
