@@ -3,7 +3,6 @@
  * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
  */
 import * as z from 'zod/v4'
-import { isLoopback } from '../base/loopback.ts'
 import { shortDigest } from '../base/sha256.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
@@ -13,6 +12,7 @@ import { loadPolicy, loadPolicyText } from '../policy/load.ts'
 import { describeProblem } from '../policy/problem.ts'
 import { readText } from '../policy/text.ts'
 import { APPROVAL_SECONDS } from './approvals.ts'
+import { identitySettings } from './identity.ts'
 import { sessionModes } from './session-mode.ts'
 import type { UpstreamConfig } from './upstream.ts'
 
@@ -20,47 +20,8 @@ const MAX_SESSION_SECONDS = 30 * 24 * 3600
 export const DEFAULT_RETENTION_DAYS = 400
 const MAX_APPROVAL_SECONDS = 7 * 24 * 3600
 
-const jwtIssuer = object({
-  /** Compared exactly with the token's `iss` (RFC 7519, 4.1.1). */
-  issuer: z.string().min(1).max(512),
-  /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
-  audience: z.array(z.string().min(1).max(512)).min(1).max(16),
-  /** Where the issuer publishes its keys; fetched over https (or, where private addresses are allowed, from loopback) and cached. */
-  jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
-  /** The keys themselves (RFC 7517), for issuers that publish none. */
-  jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
-}).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
-
-const magentoStore = object({
-  /** What a login calls it. */
-  name: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, '1 to 63 of a-z, 0-9 and -'),
-  /** Where its REST API is: `<base_url>/rest/V1/…`. Callers have no say in it. */
-  base_url: z
-    .url()
-    .max(2_048)
-    .refine(
-      isStoreUrl,
-      'an https URL (or http, where that is allowed) without user name, query and fragment',
-    ),
-  /** Whether its customers, and its administrators, may log in. */
-  customer: z.boolean().default(false),
-  admin: z.boolean().default(false),
-  /** Put before account ids, so that those of several stores are told apart. */
-  account_prefix: z.string().max(64).default(''),
-}).refine((it) => it.customer || it.admin, 'customer, admin or both are true')
-
 const common = {
-  identity: object({
-    /** Whether this tenant's grants may assert an account without proof. */
-    trusted: z.boolean().default(false),
-    jwt: z.array(jwtIssuer).max(16).default([]),
-    /** Magento 2 stores whose accounts may log in. */
-    magento: z
-      .array(magentoStore)
-      .max(16)
-      .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'each name once')
-      .default([]),
-  }).prefault({}),
+  identity: identitySettings,
   sessions: object({
     /** A session that is not used for so long ends. */
     idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
@@ -113,8 +74,6 @@ export function retentionDays(settings: TenantDocument): number {
 export type TenantSettings = z.infer<typeof settingsSchema>
 export type TenantDocument = z.infer<typeof tenantDocument>
 export type AccessApplication = z.infer<typeof accessApplication>
-export type JwtIssuer = z.infer<typeof jwtIssuer>
-export type MagentoStore = z.infer<typeof magentoStore>
 
 export interface TenantConfig {
   /** Names exactly this content: a digest of it. */
@@ -190,14 +149,4 @@ export async function tenantConfig(
   const checked = await checkConfig(settings, policy, nothingKnown, upstreams)
   if (!checked.ok) throw new Error(checked.problems.join('; '))
   return checked.config
-}
-
-function isSafeKeyUrl(text: string): boolean {
-  const url = new URL(text)
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
-}
-
-function isStoreUrl(text: string): boolean {
-  const { protocol, username, password, search, hash } = new URL(text)
-  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '')
 }

@@ -1,5 +1,6 @@
 /** Settings of a tenant to which this deployment could give no effect: refused, and not taken and forgotten. PURE. */
 import { DEFAULT_RETENTION_DAYS, type TenantDocument } from './config.ts'
+import { identityWithoutKeys } from './identity.ts'
 
 /** The optional parts of a deployment that settings depend on. */
 export interface Deployment {
@@ -15,12 +16,5 @@ export function withoutEffect(deployment: Deployment, { audit, identity }: Tenan
       `/audit/retention_days: found ${audit.retention_days}; allowed: to leave it out, because this deployment has no audit ` +
         'database, and rows stay for 30 days where they were written (docs/deploy.md)',
     )
-  if (deployment.encryption_keys) return problems
-  for (const [i, { customer }] of identity.magento.entries())
-    if (customer)
-      problems.push(
-        `/identity/magento/${i}/customer: found true; allowed: false, because this deployment has no ENCRYPTION_KEYS, which a ` +
-          'customer’s token is sealed with',
-      )
-  return problems
+  return deployment.encryption_keys ? problems : [...problems, ...identityWithoutKeys(identity)]
 }

@@ -6,8 +6,7 @@ import type { TenantSettings } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
 import type { IssuerLogout } from '../contract/logouts.ts'
 import { accountId } from '../legiti/tools/fields.ts'
-import { CLOCK_TOLERANCE_SECONDS, claimsOf, verifyInVain, verifyJwt } from '../servers/session/jwt.ts'
-import { isSid } from '../servers/session/providers.ts'
+import { CLOCK_TOLERANCE_SECONDS, claimsOf, isSid, verifyInVain, verifyJwt } from '../servers/session/jwt.ts'
 
 export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 

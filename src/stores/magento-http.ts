@@ -1,7 +1,7 @@
 /** One request to a store's REST API: bounded in time and size, never redirected, and quiet about what it carries. */
 import { readBounded } from '../base/bounded.ts'
-import type { MagentoStore } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
+import type { MagentoStore } from '../contract/identity.ts'
 import { isPrivateHost } from '../upstream/resolve.ts'
 
 /** For the whole answer. A shop checks a password within a second or two. */

@@ -1,6 +1,7 @@
 /** Ends what a store gave a customer at login. */
-import type { MagentoStore } from '../contract/config.ts'
+
 import type { Env } from '../contract/env.ts'
+import type { MagentoStore } from '../contract/identity.ts'
 import { askMagento } from './magento-http.ts'
 
 /**

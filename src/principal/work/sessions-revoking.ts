@@ -3,8 +3,8 @@
  * expire by itself.
  */
 import { log } from '../../base/log.ts'
-import type { MagentoStore } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
+import type { MagentoStore } from '../../contract/identity.ts'
 import { type OpenFailure, open, SealedTextError, secretKeys, storeTokenContext } from '../../secrets/seal.ts'
 import { revokeCustomerToken } from '../../stores/magento-revoking.ts'
 

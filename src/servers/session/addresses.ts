@@ -1,6 +1,7 @@
 /** Where credentials of people may be sent, and issuers' keys be fetched: where upstream servers may be, too. */
 import type { TenantDocument } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
+import { identityAddresses } from '../../contract/identity.ts'
 import { allowsPrivate, checkAddress } from '../../upstream/resolve.ts'
 
 export type IdentityAddresses =
@@ -13,12 +14,7 @@ export async function checkIdentityAddresses(
   { identity }: TenantDocument,
   env: Env,
 ): Promise<IdentityAddresses> {
-  const addresses = [
-    ...identity.magento.map(({ base_url }, i) => [`/identity/magento/${i}/base_url`, base_url] as const),
-    ...identity.jwt.map(({ jwks_uri }, i) => [`/identity/jwt/${i}/jwks_uri`, jwks_uri] as const),
-  ]
-  for (const [pointer, address] of addresses) {
-    if (address === undefined) continue
+  for (const [pointer, address] of identityAddresses(identity)) {
     const url = new URL(address)
     if (url.protocol !== 'https:' && !allowsPrivate(env)) {
       const problem = `${pointer}: found http; allowed: https, unless ALLOW_PRIVATE_UPSTREAMS is "true"`

@@ -12,8 +12,9 @@ import {
   jwtVerify,
 } from 'jose'
 import { readBounded } from '../../base/bounded.ts'
-import type { JwtIssuer, TenantSettings } from '../../contract/config.ts'
+import type { TenantSettings } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
+import type { JwtIssuer } from '../../contract/identity.ts'
 import { isPrivateHost } from '../../upstream/resolve.ts'
 
 /** Public-key signatures only: a tenant's configuration holds no shared secret. */
@@ -114,6 +115,14 @@ export function claimsOf(token: string): JWTPayload | null {
   } catch {
     return null
   }
+}
+
+/** The longest `sid` that is kept; OpenID Connect sets none. */
+const LONGEST_SID = 512
+
+/** Whether a claim `sid` is one: a string that is not empty (OpenID Connect Front-Channel Logout 1.0, 3). */
+export function isSid(sid: unknown): sid is string {
+  return typeof sid === 'string' && sid !== '' && sid.length <= LONGEST_SID
 }
 
 const keySets = new Map<string, JWTVerifyGetKey>()

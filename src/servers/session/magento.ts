@@ -4,12 +4,13 @@
  */
 import * as z from 'zod/v4'
 import { log } from '../../base/log.ts'
-import type { MagentoStore, TenantSettings } from '../../contract/config.ts'
+import type { TenantSettings } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
+import type { MagentoStore } from '../../contract/identity.ts'
 import { accountId } from '../../legiti/tools/fields.ts'
 import { askMagento, type MagentoAnswer } from '../../stores/magento-http.ts'
 import { revokeCustomerToken } from '../../stores/magento-revoking.ts'
-import type { Proof } from './providers.ts'
+import { fail, type Proof } from './providers/provider.ts'
 
 export type MagentoKind = 'customer' | 'admin'
 
@@ -125,8 +126,4 @@ function wantsSecondFactor(json: unknown): boolean {
 function report(store: MagentoStore, answer: MagentoAnswer): void {
   const reason = answer.kind === 'failed' ? answer.why : `http_${answer.status}`
   if (reason !== 'cancelled') log('warn', 'magento.unusable_answer', { store: store.name, reason })
-}
-
-function fail(message: string, account: string | null = null): MagentoProof {
-  return { ok: false, account, message }
 }

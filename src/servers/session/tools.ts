@@ -2,14 +2,14 @@
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
 import type { Admitted, SessionView } from '../../contract/principal.ts'
-import { accountId } from '../../legiti/tools/fields.ts'
 import { SESSION_ARGUMENT } from '../../request/session-argument-text.ts'
 import { failure, success } from '../kit/result.ts'
 import { inputSchema, outputSchema } from '../kit/schemas.ts'
 import { type NativeTool, sessionHandle } from '../kit/tool.ts'
-import { withProviders } from './listed-providers.ts'
+import { providerText, withProviders } from './listed-providers.ts'
 import { prepareLogin } from './login.ts'
-import { providerNames } from './providers.ts'
+import { providerArguments, providerNames, providers } from './providers/all.ts'
+import type { Given } from './providers/provider.ts'
 
 const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`)
 
@@ -22,40 +22,15 @@ const sessionOutput = {
   expires_at: time('When the session ends in any case').nullable(),
 }
 
+const argumentSchemas = Object.entries(providerArguments).map(
+  ([name, { schema }]) => [name, schema.optional()] as const,
+)
 const loginInput = z.strictObject({
-  provider: z
-    .enum(providerNames)
-    .describe(
-      'How the account is established: "trusted" asserts it, "jwt" proves it, "magento-customer" and "magento-admin" ' +
-        'prove it with a user name and password of a Magento 2 store',
-    ),
-  account_id: accountId.optional().describe('With provider "trusted": the account to act for'),
-  token: z
-    .string()
-    .min(1)
-    .max(16_384)
-    .optional()
-    .describe('With provider "jwt": an ID token or JWT whose issuer and audience this tenant accepts'),
-  store: z
-    .string()
-    .min(1)
-    .max(63)
-    .optional()
-    .describe('With a Magento provider: which store, where this tenant has several'),
-  username: z
-    .string()
-    .min(1)
-    .max(320)
-    .optional()
-    .describe('With "magento-customer": the customer’s e-mail address; with "magento-admin": the user name'),
-  password: z
-    .string()
-    .min(1)
-    .max(1_024)
-    .optional()
-    .describe('With a Magento provider: the password. It is shown to the store and kept nowhere'),
+  provider: z.enum(providerNames).describe(providerText(providers)),
+  ...Object.fromEntries(argumentSchemas),
   [SESSION_ARGUMENT]: sessionHandle,
 })
+const secretArguments = Object.keys(providerArguments).filter((name) => providerArguments[name]?.isSecret)
 
 const logoutInput = z.strictObject({
   params: z
@@ -101,11 +76,11 @@ export const sessionTools: readonly NativeTool[] = [
       'passed as the argument "session" of a call, names the session where a client has several.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input: loginInput,
-    secrets: ['token', 'password'],
+    secrets: secretArguments,
     output: loginOutput,
     listed: (definition, { settings, showsAll }) =>
       showsAll ? definition : withProviders(definition, settings),
-    prepare: (args, context) => prepareLogin(args as z.infer<typeof loginInput>, context, completeLogin),
+    prepare: (args, context) => prepareLogin(args as Given, context, completeLogin),
   }),
   tool({
     name: 'auth_logout',

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { tenantConfig } from '../../../src/contract/config.ts'
-import { jwtProof } from '../../../src/servers/session/providers.ts'
+import { jwtProof } from '../../../src/servers/session/providers/jwt.ts'
 import { admin, adminWith } from '../../support/admin.ts'
 import {
   fresh,
