@@ -1,8 +1,8 @@
 /** The body of a PUT: a document of at most 1 MiB, JSON or, where that is taken, YAML. */
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
+import { isDeeperThan } from '../base/depth.ts'
 import { problem } from '../base/errors.ts'
 import { MAX_JSON_DEPTH } from '../request/body.ts'
-import { isDeeperThan } from '../request/depth.ts'
 
 const MAX_BYTES = 1024 * 1024
 const yamlTypes = ['text/yaml', 'application/yaml']

@@ -16,3 +16,12 @@ export function decodeHeaderValue(value: string): string | null {
     return null
   }
 }
+
+/** A text as a header's value: as it is where it arrives unchanged, otherwise as `=?base64?…?=` of its UTF-8. */
+export function encodeHeaderValue(text: string): string {
+  const isPlain = /^[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?$/.test(text) && !/^=\?base64\?.*\?=$/i.test(text)
+  if (isPlain) return text
+  let bytes = ''
+  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte)
+  return `=?base64?${btoa(bytes)}?=`
+}

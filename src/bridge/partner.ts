@@ -2,12 +2,13 @@
  * In which era, and in which session, an upstream is spoken to: the client's own era where the upstream has it,
  * else the other one, with a bridge between.
  */
+
+import { principalOf } from '../contract/objects.ts'
 import type { ClaimRequest, UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { isMark, sessionAmong } from '../eras/mark.ts'
 import { afterAnswer } from '../request/admission.ts'
 import { ownerOf, profileOf } from '../request/client.ts'
-import { principalOf } from '../request/context.ts'
 import { discover } from '../upstream/discover.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
 import { openForClient, sessionRefused } from '../upstream/opening.ts'

@@ -1,7 +1,9 @@
 /** Has the principal keep what a session knows of a server of the stateless era. */
+
+import { principalOf } from '../contract/objects.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { logLevelOf, markOf } from '../eras/mark.ts'
-import { principalOf, type RequestContext } from '../request/context.ts'
+import type { RequestContext } from '../request/context.ts'
 
 /** Has the principal remember it. `logLevel` null: that the server is of this era, unless more is known already. */
 export async function remember(

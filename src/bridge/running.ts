@@ -6,7 +6,10 @@ import { isLiteral } from '../base/exact-json.ts'
 import type { RpcId } from '../base/rpc.ts'
 import type { SessionNames } from '../contract/upstream.ts'
 import type { RequestContext } from '../request/context.ts'
+import { takenBack } from '../upstream/answer-problems.ts'
 import { Cancellation } from '../upstream/cancellation.ts'
+import { forgiven } from '../upstream/http.ts'
+import type { Delivery, Ending } from '../upstream/reception.ts'
 import type { LongRequest } from '../upstream/watchdog.ts'
 
 /** A request as its server knows it. */
@@ -116,4 +119,29 @@ function makeRoom(): void {
 export function runningAs(context: RequestContext, id: RpcId): readonly RunningRequest[] {
   const found = byName.get(nameOf(context, id)) ?? []
   return found.every(({ requestId }) => requestId === found[0]?.requestId) ? found : []
+}
+
+/** The delivery of a request that its client may take back. However its server then stops, it was cancelled. */
+export function untilTakenBack(delivery: Delivery, { cancelled, end }: Running): Delivery {
+  return {
+    ...delivery,
+    onEnd: (ending) => {
+      end()
+      delivery.onEnd(cancelled.isRequested ? withdrawn(ending) : ending)
+    },
+  }
+}
+
+function withdrawn(ending: Ending): Ending {
+  switch (ending.kind) {
+    case 'failed':
+      return { kind: 'failed', problem: forgiven(ending.problem) ?? ending.problem }
+    case 'paused':
+      return { kind: 'failed', problem: takenBack(ending.status) }
+    case 'answered':
+      // It was faster: then it is done.
+      return ending.message === 'cut' || ending.message.error === undefined
+        ? ending
+        : { kind: 'failed', problem: takenBack(ending.status) }
+  }
 }

@@ -5,10 +5,11 @@
  */
 import { isObject } from '../base/json.ts'
 import { log } from '../base/log.ts'
+import { principalOf } from '../contract/objects.ts'
 import type { Wish, Wishes } from '../contract/principal.ts'
 import type { SessionNames, UpstreamConfig } from '../contract/upstream.ts'
 import { afterAnswer } from '../request/admission.ts'
-import { principalOf, type RequestContext } from '../request/context.ts'
+import type { RequestContext } from '../request/context.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { send } from '../upstream/http.ts'
 import type { UpstreamLink } from '../upstream/link.ts'

@@ -1,13 +1,10 @@
-/** Asks the principal for a call that a person may have to approve. */
-import { grantOfApproval } from '../approvals/id.ts'
+/** The wait for the person who has to approve a call. */
 import { isObject } from '../base/json.ts'
 import { errorName, log } from '../base/log.ts'
-import type { CompiledConfig } from '../contract/compiled.ts'
+import { principalOf } from '../contract/objects.ts'
 import type { HeldAnswer } from '../contract/principal.ts'
-import { askPlanned, type Planned } from '../request/admission.ts'
-import { principalOf, type RequestContext } from '../request/context.ts'
+import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import type { Answers } from './approval-continuation.ts'
 
 /**
  * How long the retry of a client waits for the person that it has sent to the link. Within the minute that clients
@@ -22,41 +19,31 @@ export const QUESTION = 'approval'
 const OVERTAKEN_MS = 2_000
 
 /**
- * As `askPlanned`. A client that comes back from the link before anybody has decided is let wait for a while (MCP
- * 2026-07-28, elicitation: the server may block until the request is fulfilled), and so is one that answers its server
- * before the principal has heard that the server asked.
- *
- * @param plan is told whether that its server has asked may not be known yet
+ * Waits for a person to decide, where that is worth while, and says whether to ask the principal again. A client that comes back from
+ * the link before anybody has decided is let wait (MCP 2026-07-28, elicitation: the server may block until the request is
+ * fulfilled), and so is one that answers its server before the principal has heard that the server asked.
  */
-export async function askApproved<P extends Planned>(
+export async function afterDecision(
   context: RequestContext,
   message: RequestMessage,
-  plan: (config: CompiledConfig, isEarly: boolean) => P | Promise<P>,
-): ReturnType<typeof askPlanned<P>> {
-  const asked = await askPlanned(context, (config) => plan(config, answersIn(message) !== null))
-  const waitMs = asked.admission.kind === 'approval' ? waitFor(message, asked.admission) : 0
-  if (asked.admission.kind !== 'approval' || waitMs === 0) return asked
+  held: HeldAnswer,
+): Promise<boolean> {
+  const waitMs = waitFor(message, held)
+  if (waitMs === 0) return false
   try {
-    await principalOf(context).waitForDecision(asked.admission.approval.id, waitMs)
+    await principalOf(context).waitForDecision(held.approval.id, waitMs)
   } catch (error) {
     log('warn', 'approval.wait_failed', { request: context.requestId, error: errorName(error) })
-    return asked
+    return false
   }
   // To hang up is to cancel in this era: nobody wants the call any more.
-  return context.http.signal.aborted ? asked : askPlanned(context, (config) => plan(config, false))
+  return !context.http.signal.aborted
 }
 
 function waitFor(message: RequestMessage, { approval: { id, state }, stopped }: HeldAnswer): number {
   if (stopped) return 0
   if (state === 'used') return OVERTAKEN_MS
   return state === 'pending' && hasBeenAsked(message, id) && wasAccepted(message) ? WAIT_MS : 0
-}
-
-/** What the call answers of what a server has asked, or null; answers to the gateway's own question are no such thing. */
-export function answersIn({ era, body }: RequestMessage): Answers | null {
-  const { inputResponses, requestState } = body.params ?? {}
-  if (era !== 'stateless' || isOwnState(requestState)) return null
-  return inputResponses === undefined && requestState === undefined ? null : { inputResponses, requestState }
 }
 
 /** Whether this is the retry of a call that was answered with the link. */
@@ -68,9 +55,4 @@ function wasAccepted({ body }: RequestMessage): boolean {
   const answers = body.params?.inputResponses
   const ours = isObject(answers) ? answers[QUESTION] : undefined
   return !isObject(ours) || ours.action === 'accept'
-}
-
-/** Whether `requestState` is the gateway's own: then neither it nor the answers beside it are for a server. */
-export function isOwnState(requestState: unknown): boolean {
-  return typeof requestState === 'string' && grantOfApproval(requestState) !== null
 }

@@ -2,8 +2,10 @@
  * What ties the answers to a server's questions to the call that was asked (MCP 2026-07-28, multi round-trip requests): the
  * `requestState` that the server gave, as SHA-256. A server that gives none is told apart by nothing but the call itself.
  */
+import { grantOfApproval } from '../approvals/id.ts'
 import { isObject } from '../base/json.ts'
 import { sha256Hex } from '../base/sha256.ts'
+import type { RequestMessage } from '../request/message.ts'
 
 /** Of a server that gives no state: whatever brings answers goes on. No digest looks like it. */
 const STATELESS = 'answers'
@@ -12,6 +14,18 @@ const STATELESS = 'answers'
 export interface Answers {
   readonly inputResponses?: unknown
   readonly requestState?: unknown
+}
+
+/** What the call answers of what a server has asked, or null; answers to the gateway's own question are no such thing. */
+export function answersIn({ era, body }: RequestMessage): Answers | null {
+  const { inputResponses, requestState } = body.params ?? {}
+  if (era !== 'stateless' || isOwnState(requestState)) return null
+  return inputResponses === undefined && requestState === undefined ? null : { inputResponses, requestState }
+}
+
+/** Whether `requestState` is the gateway's own: then neither it nor the answers beside it are for a server. */
+export function isOwnState(requestState: unknown): boolean {
+  return typeof requestState === 'string' && grantOfApproval(requestState) !== null
 }
 
 /** What the result `input_required` can be gone on with; null for one that no call can be told to answer. */

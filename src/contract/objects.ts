@@ -22,6 +22,17 @@ export function principalObject(
   return placed(PRINCIPAL, tenant, IGNORE_JURISDICTION).getByName(`${tenant}/${grant}`)
 }
 
+/** The principal that a request is asked of. */
+export function principalOf({
+  env,
+  claim: { tenant, grant },
+}: {
+  readonly env: Bindings<'PRINCIPAL'>
+  readonly claim: { readonly tenant: string; readonly grant: string }
+}) {
+  return principalObject(env, tenant, grant)
+}
+
 /** What an administrator has set up. */
 export function tenantObject(
   { TENANT, IGNORE_JURISDICTION }: Bindings<'TENANT'>,

@@ -3,14 +3,14 @@ import type { CallToolResult } from '@modelcontextprotocol/server'
 import { pinnedAnnotations } from '../bridge/last-known.ts'
 import type { Subject } from '../call/judge.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
-import { isListed, usesAnnotations } from '../policy/decide.ts'
+import { isListed } from '../policy/decide.ts'
 import type { RequestContext } from '../request/context.ts'
 import { failure } from '../servers/kit/result.ts'
 import type { Target } from './target.ts'
 
 /**
- * The pinned annotations of the tool, undefined where the decision does not turn on them; or what to say of a call
- * that cannot be decided because they are not known.
+ * The pinned annotations of the tool, on which the decision turns; or what to say of a call that cannot be decided because they are
+ * not known.
  */
 export async function annotationsFor(
   { env, claim }: RequestContext,
@@ -18,7 +18,6 @@ export async function annotationsFor(
   { upstream, tool }: Target,
   { tool: named, alias }: Pick<Subject, 'tool' | 'alias'>,
 ): Promise<{ readonly annotations: Subject['annotations'] } | { readonly undecided: CallToolResult }> {
-  if (!usesAnnotations(policy, named, alias)) return { annotations: undefined }
   const annotations = await pinnedAnnotations({ env, tenant: claim.tenant, config: upstream }, tool)
   if (annotations !== null) return { annotations }
   // A tool that is hidden is refused without them, and a policy that only watches refuses nothing.

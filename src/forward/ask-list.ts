@@ -1,4 +1,5 @@
 /** Asks a server for a whole list in the session of a request that was admitted, for what is decided by it. */
+
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -13,10 +14,10 @@ import { listSecondsOf, type UpstreamConfig, type UpstreamProblem } from '../con
 import type { Client } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
+import { linkFor } from '../upstream/link.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { rpcFailure } from './deliver.ts'
 import { inquire } from './inquire.ts'
-import { linkFor } from './link-for.ts'
 import { deliveryOf, outgoing } from './reached.ts'
 
 /** A server that has not listed by then, in milliseconds, has not listed: as where a client asks for the list. */

@@ -1,19 +1,20 @@
-/** What the Worker makes of a tools/call to an upstream server before the principal is asked. */
+/** A call of an upstream server's tool before the principal is asked: which tool it is, and whether it can take the call. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { isObject } from '../base/json.ts'
-import { codes, type Refusal } from '../base/jsonrpc.ts'
+import { codes } from '../base/jsonrpc.ts'
 import { lastKnownTools } from '../bridge/last-known.ts'
-import { answersIn } from '../call/approval-ask.ts'
+import { answersIn } from '../call/approval-continuation.ts'
 import { inexactResult } from '../call/inexact.ts'
-import { Judge, type RefusedCall, type Subject, type TenantCharge } from '../call/judge.ts'
+import type { Subject } from '../call/judge.ts'
+import type { Checked, Found, Instead, Looked, Wanted } from '../call/life.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
-import type { AdmitRequest, CallRecord, Intent } from '../contract/principal.ts'
+import type { CallRecord } from '../contract/principal.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { isOurState, readRequestState } from '../eras/names.ts'
 import { LONGEST_TOOL_NAME } from '../names/tools.ts'
-import { isListed } from '../policy/decide.ts'
+import { isListed, usesAnnotations } from '../policy/decide.ts'
 import { ownerOf, statelessClient } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
@@ -31,34 +32,23 @@ import { isConfigured, knowsTool, type ListedTools } from './listed.ts'
 import type { Target } from './target.ts'
 import { paramHeaderRefusal } from './unfit.ts'
 
-/** The upstream session that the call is made in. */
-type Wanted = NonNullable<AdmitRequest['upstream']>
-
-export type UpstreamPlan = Step & {
-  /** The session that the call names among its arguments; absent where it names none there. */
-  readonly handle?: string
+/** A call whose server there is, of a tool that it lists as far as can be told. */
+export interface FoundUpstream extends Found {
+  readonly target: Target
+  /** The tool's own. */
+  readonly args: Readonly<Record<string, unknown>>
 }
 
-type Step =
-  /** There is no such tool. `code`: of the error that says so. */
-  | { readonly kind: 'unknown'; readonly intent: Intent; readonly code?: number }
-  /** Refused as HTTP. */
-  | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }
-  | RefusedCall
-  /** The server is to be asked for its list before it is decided. */
-  | { readonly kind: 'unlisted'; readonly intent: Intent; readonly upstream: Wanted; readonly target: Target }
-  | {
-      readonly kind: 'ready'
-      readonly intent: Intent
-      readonly upstream: Wanted
-      readonly target: Target
-      /** The tool's own. */
-      readonly args: Readonly<Record<string, unknown>>
-      readonly ofTenant: TenantCharge
-      /** It goes on with a call that waits for input, in the gateway. */
-      readonly isContinued: boolean
-      readonly abandon: () => Promise<void>
-    }
+/** What the call is performed with. */
+export interface ReadyUpstream {
+  readonly target: Target
+  /** The tool's own. */
+  readonly args: Readonly<Record<string, unknown>>
+  /** It goes on with a call that waits for input, in the gateway. */
+  readonly isContinued: boolean
+}
+
+type Finding = Looked<FoundUpstream>
 
 /** What asking for a fresh list came to; null where nobody was asked. */
 export interface FreshList {
@@ -88,35 +78,36 @@ export interface Asked {
   readonly fresh: FreshList | null
 }
 
-export async function plan(asked: Asked): Promise<UpstreamPlan> {
+/** Finds the tool of a call, its own arguments, and the session that it names. */
+export async function find(asked: Asked): Promise<Finding> {
   const target = fitting(asked.target)
   const { context, message, config } = asked
   const { arguments: given = {} } = message.body.params as { arguments?: Record<string, unknown> }
   const isForGateway = sessionModeOf(config) === 'many' ? anyValue : handlesAlone
-  if (!mayNameSession(given, isForGateway)) return planOf(asked, target, given)
+  if (!mayNameSession(given, isForGateway)) return findIn(asked, target, given)
   const schema = target === null ? null : await inputSchemaOf(context, target)
   if (target !== null && schema !== null) {
     const { args, handle } = withoutSession(given, schema.of, isForGateway)
-    return inSession(asked, handle, (named) => planOf(named, target, args))
+    return inSession(asked, handle, (named) => findIn(named, target, args))
   }
   // No server gets such a call, but its row is of whom it names.
   const { handle } = withoutSession(given, undefined, handlesAlone)
   return inSession(asked, handle, (named) =>
-    target === null ? planOf(named, target, given) : unclear(named, target, given),
+    target === null ? findIn(named, target, given) : unclear(named, target, given),
   )
 }
 
-/** Plans a call in the session that an argument names; null: none does. */
+/** Finds it in the session that an argument names; null: none does. */
 async function inSession(
   asked: Asked,
   handle: string | null,
-  planned: (named: Asked) => Promise<Step>,
-): Promise<UpstreamPlan> {
-  if (handle === null) return planned(asked)
+  found: (named: Asked) => Promise<Finding>,
+): Promise<Finding> {
+  if (handle === null) return found(asked)
   const { context } = asked
   // Two that differ name no session.
   const named = context.handle === null || context.handle === handle ? handle : ''
-  return { ...(await planned({ ...asked, context: { ...context, handle: named } })), handle: named }
+  return { ...(await found({ ...asked, context: { ...context, handle: named } })), handle: named }
 }
 
 /** The schema of the tool's arguments as it was last listed; null where it is not known. */
@@ -134,20 +125,20 @@ async function unclear(
   asked: Asked,
   target: Target,
   args: Readonly<Record<string, unknown>>,
-): Promise<UpstreamPlan> {
-  const { context, config } = asked
+): Promise<Finding> {
+  const { context } = asked
   const subject = await subjectOf(asked, target, args)
-  const unlisted = await unlistedPlan(asked, target, subject)
+  const unlisted = await unlistedIn(asked, target, subject)
   if (unlisted !== null) return unlisted
   const text =
     `Which argument of the tool "${target.tool}" names the session is not known, because its server "${target.upstream.name}" ` +
     'has not been listed. The call was not carried out. List the tools, then try again.'
   const facts = { server: target.upstream.name, tool: target.tool }
-  return new Judge(context, config, subject).refuse(
-    'refuse',
-    '(session)',
-    failure('unavailable', text, facts),
-  )
+  return { context, subject, instead: refused('(session)', failure('unavailable', text, facts)) }
+}
+
+function refused(rule: string, result: CallToolResult): Instead {
+  return { kind: 'refused', decision: 'refuse', rule, result }
 }
 
 async function subjectOf(
@@ -173,55 +164,53 @@ export function forwardedMeta(params: unknown): Readonly<Record<string, unknown>
   return meta
 }
 
-async function planOf(
+async function findIn(
   asked: Asked,
   target: Target | null,
   args: Readonly<Record<string, unknown>>,
-): Promise<Step> {
-  const { context, message, config } = asked
+): Promise<Finding> {
+  const { context, config } = asked
   const subject = await subjectOf(asked, target, args)
-  // The principal says so to the client, and puts it on record.
-  if (config.isSuspended) {
-    const intent = new Judge(context, config, subject).refusal('refuse', '(suspended)')
-    return { kind: 'unknown', intent }
-  }
-  if (target === null) {
-    const intent = new Judge(context, config, subject).refusal('refuse', '(unknown tool)')
-    return { kind: 'unknown', intent }
-  }
-  const said = await annotationsFor(context, config, target, subject)
-  if ('undecided' in said)
-    return new Judge(context, config, subject).refuse('refuse', '(annotations)', said.undecided)
+  // Where the tenant is suspended nothing more is looked for.
+  if (target === null || config.isSuspended)
+    return { context, subject, instead: { kind: 'unknown', decision: 'refuse', rule: '(unknown tool)' } }
+  const said = usesAnnotations(config.policy, subject.tool, subject.alias)
+    ? await annotationsFor(context, config, target, subject)
+    : noAnnotations
+  if ('undecided' in said) return { context, subject, instead: refused('(annotations)', said.undecided) }
   const isKnown = isConfigured(config, target.upstream, target.tool)
-  const unlisted = isKnown ? null : await unlistedPlan(asked, target, subject)
-  if (unlisted !== null) return unlisted
-  const judge = new Judge(context, config, { ...subject, ...said })
-  const refusedCall = judge.decide(Date.now())
-  if (refusedCall !== null) return refusedCall
+  const unlisted = isKnown ? null : await unlistedIn(asked, target, subject)
+  return unlisted ?? { context, subject: { ...subject, ...said }, target, args, instead: null }
+}
+
+const noAnnotations = { annotations: undefined }
+
+/** Whether the server would get the call as it is meant. */
+export async function check(
+  { context, target, args }: FoundUpstream,
+  message: RequestMessage,
+): Promise<Checked<ReadyUpstream> | Instead> {
   const withheld = withheldOf(target.upstream, target.tool)
-  if (withheld === 'hidden') return { kind: 'unknown', intent: judge.refusal('deny', '(drift)') }
+  if (withheld === 'hidden') return { kind: 'unknown', decision: 'deny', rule: '(drift)' }
   if (withheld === 'blocked') {
     const text =
       `The tool "${target.tool}" of the server "${target.upstream.name}" is not what it was when it was first listed, ` +
       'so it is blocked until an administrator accepts the change.'
     const facts = { server: target.upstream.name, tool: target.tool }
-    return judge.refuse('deny', '(drift)', failure('tool_changed', text, facts))
+    const result = failure('tool_changed', text, facts)
+    return { kind: 'refused', decision: 'deny', rule: '(drift)', result }
   }
   const inexact = inexactResult(context)
-  if (inexact !== null) return judge.refuse('refuse', '(number)', inexact)
+  if (inexact !== null) return refused('(number)', inexact)
   const refusal = await paramHeaderRefusal(context, message, {
     config: target.upstream,
     tool: target.tool,
     args,
   })
-  if (refusal !== null) return { kind: 'unfit', intent: judge.refusal('refuse', '(headers)'), refusal }
+  if (refusal !== null) return { kind: 'unfit', rule: '(headers)', refusal }
   const begunBy = begunByOf(message)
-  const isContinued = begunBy !== null
-  const reserved = isContinued ? judge.goOn(begunBy) : await judge.reserve({ kind: 'none' })
-  if (reserved.kind === 'refused') return reserved
-  const { intent, ofTenant } = reserved
-  const upstream = wanted(message, target)
-  return { kind: 'ready', intent, upstream, target, args, ofTenant, isContinued, abandon: ofTenant.abandon }
+  const ready = { target, args, isContinued: begunBy !== null }
+  return { kind: 'ready', work: { kind: 'none' }, begunBy, upstream: wanted(message, target), ready }
 }
 
 function wanted(message: RequestMessage, { upstream }: Target): Wanted {
@@ -230,29 +219,27 @@ function wanted(message: RequestMessage, { upstream }: Target): Wanted {
 }
 
 /** What becomes of a call of a tool that its server does not list; null where it does, or the policy has said no already. */
-async function unlistedPlan(
+async function unlistedIn(
   { context, message, config, fresh }: Asked,
   target: Target,
   subject: Subject,
-): Promise<UpstreamPlan | null> {
+): Promise<Finding | null> {
   const { upstream, tool } = target
   if (!isListed(config.policy, subject.tool, subject.alias)) return null
   const known = await knowsTool(context, config, upstream, tool)
   if (known === 'listed') return null
   if (fresh === null)
-    return { kind: 'unlisted', intent: { kind: 'check' }, upstream: wanted(message, target), target }
+    return { context, subject, instead: { kind: 'unlisted', upstream: wanted(message, target) } }
   const { said } = fresh
   if (said?.kind === 'found' || (said?.kind === 'listed' && said.list.names.has(tool))) return null
   // Where nobody was asked, the row says what else refused it, and so of which call.
   const call = said === null ? subject.call : { ...unknownCall, server: upstream.name }
-  const judge = new Judge(context, config, { ...subject, call })
+  const found = { context, subject: { ...subject, call } }
   // So many lists did not have it that another would not, either.
   const isUnknown = said === null || said.kind === 'listed' || (said.kind === 'spent' && known === 'unlisted')
-  if (isUnknown) {
-    const intent = judge.refusal('refuse', '(unknown tool)')
-    return { kind: 'unknown', intent, code: unlistedCode(message, config, upstream) }
-  }
-  return judge.refuse('refuse', '(not listed)', notListed(upstream.name, said))
+  if (!isUnknown) return { ...found, instead: refused('(not listed)', notListed(upstream.name, said)) }
+  const code = unlistedCode(message, config, upstream)
+  return { ...found, instead: { kind: 'unknown', decision: 'refuse', rule: '(unknown tool)', code } }
 }
 
 /**

@@ -4,28 +4,21 @@ import { isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { bridge } from '../bridge/bridge.ts'
 import type { Conversation, Partner } from '../bridge/conversation.ts'
 import { findPartner, forget, openFor } from '../bridge/partner.ts'
-import { type Running, track } from '../bridge/running.ts'
+import { track, untilTakenBack } from '../bridge/running.ts'
 import { type Capability, neededFor } from '../contract/declared.ts'
 import { nameOf, type Outgoing } from '../contract/outgoing.ts'
-import type { Settled, UpstreamSession } from '../contract/principal.ts'
+import type { UpstreamSession } from '../contract/principal.ts'
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
-import { takenBack } from '../upstream/answer-problems.ts'
 import { decliningIn } from '../upstream/declining.ts'
 import { isForgotten } from '../upstream/forgetting.ts'
-import { erasOf, learnEras } from '../upstream/health.ts'
-import { forgiven, isJson, type Sent, send } from '../upstream/http.ts'
+import { declares, erasOf, learnEras } from '../upstream/health.ts'
+import { isJson, type Sent, send } from '../upstream/http.ts'
 import { restored } from '../upstream/id-pair.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { codeOf, describe, outcomeOf } from '../upstream/problem.ts'
+import { codeOf, describe } from '../upstream/problem.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { receive } from '../upstream/receive.ts'
-import {
-  type Delivery,
-  type Ending,
-  type Reception,
-  type Rewriting,
-  unchanged,
-} from '../upstream/reception.ts'
+import { type Delivery, type Reception, type Rewriting, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'
 import { heeding } from './elsewhere.ts'
@@ -65,8 +58,10 @@ async function attemptAt(
   const found = await findPartner(talk)
   if (!found.ok) return refused(found.problem, delivery)
   const needed = neededFor(request.method)
-  if (needed !== null) talk.running?.timeLong()
-  if (needed !== null && !(await mayAsk(talk, found.partner.era, needed))) return { lacks: needed }
+  if (needed !== null && !declares(talk.link, found.partner.era, needed)) {
+    talk.running?.timeLong()
+    if (!(await mayAsk(talk, found.partner.era, needed))) return { lacks: needed }
+  }
   return asClientReads(talk.client.era, delivery, await deliverTo(talk, found.partner, request, delivery))
 }
 
@@ -153,31 +148,6 @@ async function inSession(
   return receive(sent.response, sent.hold, receptionIn(renewed.partner.session))
 }
 
-/** The delivery of a request that its client may take back. However its server then stops, it was cancelled. */
-function untilTakenBack(delivery: Delivery, { cancelled, end }: Running): Delivery {
-  return {
-    ...delivery,
-    onEnd: (ending) => {
-      end()
-      delivery.onEnd(cancelled.isRequested ? withdrawn(ending) : ending)
-    },
-  }
-}
-
-function withdrawn(ending: Ending): Ending {
-  switch (ending.kind) {
-    case 'failed':
-      return { kind: 'failed', problem: forgiven(ending.problem) ?? ending.problem }
-    case 'paused':
-      return { kind: 'failed', problem: takenBack(ending.status) }
-    case 'answered':
-      // It was faster: then it is done.
-      return ending.message === 'cut' || ending.message.error === undefined
-        ? ending
-        : { kind: 'failed', problem: takenBack(ending.status) }
-  }
-}
-
 /** Of a stream that the gateway reads: requests of the server's are declined, and what it says on the way is dropped. */
 function answersOnly(link: UpstreamLink, session: SessionNames): Rewriting {
   const onRequest = decliningIn(link, session)
@@ -226,30 +196,6 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
 /** Errors by which servers of the session era refuse a request that has no session: none that the stateless era has. */
 function isOfSessionEra({ error }: RpcMessage): boolean {
   return error !== undefined && (error.code === -32_000 || error.code === -32_022 || error.code === -32_001)
-}
-
-/**
- * How a call ended, for its audit row. Where the client may resume the stream nobody learns it: that is said at once, because a row
- * that waits for its outcome holds back all behind it (decision 23).
- */
-export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> {
-  const latencyMs = Date.now() - startedAtMs
-  switch (ending.kind) {
-    case 'failed':
-      return { outcome: outcomeOf(ending.problem), upstreamStatus: ending.problem.status, latencyMs }
-    case 'paused':
-      return { outcome: 'unknown', upstreamStatus: ending.status, latencyMs }
-    case 'answered': {
-      const { message, status } = ending
-      const outcome =
-        message === 'cut' || message.error === undefined
-          ? message !== 'cut' && message.result?.isError === true
-            ? 'tool_error'
-            : 'result'
-          : 'rpc_error'
-      return { outcome, upstreamStatus: status, latencyMs }
-    }
-  }
 }
 
 /** The answer to a request, other than a call, whose upstream gave none. */

@@ -6,9 +6,10 @@ import { isRpcId, type RpcId } from '../base/rpc.ts'
 import type { Conversation } from '../bridge/conversation.ts'
 import { forget } from '../bridge/partner.ts'
 import { type HeedingRequest, type Running, runningAs } from '../bridge/running.ts'
+import { principalOf } from '../contract/objects.ts'
 import type { TakenBack } from '../contract/principal.ts'
 import { afterAnswer } from '../request/admission.ts'
-import { principalOf, type RequestContext } from '../request/context.ts'
+import type { RequestContext } from '../request/context.ts'
 import { notify } from '../upstream/notify.ts'
 
 /** A request that is under way for so long is worth a question. */

@@ -4,16 +4,14 @@ import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
 import type { RunningRequest } from '../bridge/running.ts'
 import { remember, wishIn } from '../bridge/wishes.ts'
-import type { CompiledConfig } from '../contract/compiled.ts'
 import { listSecondsOf } from '../contract/upstream.ts'
 import { logLevels } from '../eras/meta.ts'
-import { originalName, split, splitUri } from '../names/tools.ts'
+import { split, splitUri } from '../names/tools.ts'
 import { ask } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
 import type { EntryKind } from '../upstream/entries.ts'
-import { callUpstream } from './call.ts'
 import { forEachServer } from './each-server.ts'
 import { tellElsewhere } from './elsewhere.ts'
 import { inquire } from './inquire.ts'
@@ -23,7 +21,6 @@ import { deliveryOf, outgoing, partAt, reach } from './reached.ts'
 import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
 import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
-import type { Target } from './target.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
   'tools/list': 'tools',
@@ -32,7 +29,7 @@ const lists: Readonly<Record<string, EntryKind>> = {
   'resources/templates/list': 'resourceTemplates',
 }
 
-/** Answers a request that upstream servers have a part in; null for one that is the gateway's own. */
+/** Answers a request, other than a call of a tool, that upstream servers have a part in; null for one that is the gateway's own. */
 export function requestToUpstreams(
   context: RequestContext,
   message: RequestMessage,
@@ -42,12 +39,6 @@ export function requestToUpstreams(
   const list = Object.hasOwn(lists, method) ? lists[method] : undefined
   if (list !== undefined) return listEverything(context, message, list)
   switch (method) {
-    case 'tools/call': {
-      const named = splitName(params.name)
-      if (named === null) return null
-      const rewriting = rewritingFor(named.server, message.id)
-      return callUpstream(context, message, (config) => targetOf(config, named), rewriting)
-    }
     case 'prompts/get': {
       const named = splitName(params.name)
       return named === null ? null : readAt(context, message, named.server, { ...params, name: named.name })
@@ -73,12 +64,6 @@ export function requestToUpstreams(
 
 function splitName(name: unknown): { server: string; name: string } | null {
   return typeof name === 'string' ? split(name) : null
-}
-
-/** The tool behind a name of the merged list. */
-function targetOf(config: CompiledConfig, named: { server: string; name: string }): Target | null {
-  const upstream = config.upstreams.get(named.server)
-  return upstream === undefined ? null : { upstream, tool: originalName(named.name, upstream.renamed) }
 }
 
 /** What a completion is for: a prompt by name, or a resource template by URI (MCP, completion). */

@@ -1,4 +1,5 @@
 /** `initialize` at one upstream server: a session here, a session there, and the server's own answer. */
+
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { sessionEraVersions } from '../base/revisions.ts'
 import type { RpcMessage } from '../base/rpc.ts'
@@ -12,9 +13,9 @@ import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { capabilitiesWithoutTasks, introductionWithoutTasks } from '../request/tasks.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
+import { linkFor } from '../upstream/link.ts'
 import { openForClient } from '../upstream/opening.ts'
 import { rpcFailure } from './deliver.ts'
-import { linkFor } from './link-for.ts'
 import { unreachable } from './reached.ts'
 
 /** More of what a client says of itself is not kept. */

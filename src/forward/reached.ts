@@ -1,4 +1,5 @@
 /** A request that has been admitted for one server: finds the server, and says how its answer is delivered. */
+
 import { problem } from '../base/errors.ts'
 import { codes, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
 import type { Reached } from '../bridge/conversation.ts'
@@ -11,10 +12,10 @@ import { ownerOf, sessionClient, statelessClient } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
+import { linkFor } from '../upstream/link.ts'
 import type { Delivery } from '../upstream/reception.ts'
 import { rpcFailure } from './deliver.ts'
 import type { Part } from './each-server.ts'
-import { linkFor } from './link-for.ts'
 
 /** Asks the principal for a request that the policy has no say in, and finds its server. */
 export async function reach(

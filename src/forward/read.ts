@@ -2,6 +2,7 @@
  * The life of one request to read from an upstream server: find, decide, admit, deliver, settle. It is decided as a call of a
  * tool is, in the one question to the principal, and answered in the protocol's own words.
  */
+
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
@@ -9,22 +10,21 @@ import { continueExchange } from '../bridge/exchange-call.ts'
 import { remembering } from '../bridge/wishes.ts'
 import type { TenantCharge } from '../call/judge.ts'
 import { limitedHeaders, limitedResult } from '../call/results.ts'
+import { settling } from '../call/settle.ts'
 import type { Admitted } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { rateLimitHeaders } from '../policy/headers.ts'
 import { acceptsEvents } from '../request/accept.ts'
-import { type Admission, admittedIn, afterAnswer, askPlanned } from '../request/admission.ts'
+import { type Admission, admittedIn, askPlanned, drainLater } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import { type Client, sessionClient, statelessClient } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
-import { settleLater } from '../request/outcomes.ts'
 import { SESSION_META_KEY } from '../request/session-handle.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
-import { isRefunded } from '../upstream/problem.ts'
-import type { Delivery, Ending } from '../upstream/reception.ts'
-import { deliver, refused, rpcFailure, settledFrom } from './deliver.ts'
-import { linkFor } from './link-for.ts'
+import { linkFor } from '../upstream/link.ts'
+import type { Delivery } from '../upstream/reception.ts'
+import { deliver, refused, rpcFailure } from './deliver.ts'
 import { listPromptsAfresh } from './listed-prompts.ts'
 import { type FreshPrompts, type Parsed, type Place, planRead } from './read-plan.ts'
 import { absent, askedName, isReadMethod, type Read, type ReadMethod, readCode, readOf } from './reads.ts'
@@ -76,7 +76,7 @@ export async function admitRead(
       return notAdmitted({ kind: 'unavailable' }, message)
     case 'ready': {
       const { admitted } = admission
-      if (admitted.drain) afterAnswer(context, (principal) => principal.drain())
+      if (admitted.drain) drainLater(context)
       const { config: upstream, ofTenant, isContinued } = planned
       return { read: read as Read, upstream, admitted, ofTenant, isContinued }
     }
@@ -132,12 +132,12 @@ async function perform(
   { rewriting }: Place,
   { read, upstream, admitted, ofTenant, isContinued }: AdmittedRead,
 ): Promise<Response> {
-  const startedAtMs = Date.now()
+  const call = { context, admitted, ofTenant, isApproved: false, startedAtMs: Date.now() }
   const delivery: Delivery = {
     acceptsEvents: () => acceptsEvents(context.http),
     gone: context.http.signal,
     failure: (problem) => rpcFailure(message.id, upstream.name, problem),
-    onEnd: (ending) => settle(context, admitted, { ofTenant, ending, startedAtMs }),
+    onEnd: settling(call),
     headers: rateLimitHeaders([...admitted.standings, ...ofTenant.taken.standings]),
     rewriting,
   }
@@ -149,26 +149,6 @@ async function perform(
   const talk = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
   if (isContinued) return continueExchange(talk, request, delivery)
   return deliver(talk, request, remembering(talk.context, upstream, request, delivery))
-}
-
-function settle(
-  context: RequestContext,
-  { charged }: Admitted,
-  {
-    ofTenant,
-    ending,
-    startedAtMs,
-  }: {
-    readonly ofTenant: TenantCharge
-    readonly ending: Ending
-    readonly startedAtMs: number
-  },
-): void {
-  settleLater(context, settledFrom(ending, startedAtMs))
-  if (ending.kind !== 'failed' || !isRefunded(ending.problem)) return
-  const { status } = ending.problem
-  if (charged) afterAnswer(context, (principal) => principal.refund(context.requestId, status !== null))
-  context.execution.waitUntil(ofTenant.abandon())
 }
 
 /** What the policy has not looked at must not mean anything to the server. */

@@ -2,11 +2,9 @@
 import type { RequestId } from '../base/jsonrpc.ts'
 import { talkAt } from '../bridge/conversation.ts'
 import { remembering } from '../bridge/wishes.ts'
-import type { CompiledConfig } from '../contract/compiled.ts'
 import { refuse } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
-import { callUpstream } from './call.ts'
 import { deliver } from './deliver.ts'
 import { tellElsewhere } from './elsewhere.ts'
 import { initializeUpstream } from './initialize.ts'
@@ -23,7 +21,7 @@ import { withAllowedResources } from './watched-resources.ts'
 /** What is passed on undecided: it neither acts nor reads. A method that is neither here nor decided is not passed on. */
 const passed: ReadonlySet<string> = new Set(['ping', 'logging/setLevel'])
 
-/** Answers one message to `server`. */
+/** Answers one message to `server`, other than a call of a tool. */
 export async function dispatchSingle(
   context: RequestContext,
   server: string,
@@ -58,14 +56,6 @@ async function dispatchRequest(
   message: RequestMessage,
 ): Promise<Response> {
   const { method, era } = message
-  if (method === 'tools/call') {
-    const find = (config: CompiledConfig) => {
-      const upstream = config.upstreams.get(server)
-      const { name } = message.body.params as { name: string }
-      return upstream === undefined ? null : { upstream, tool: name }
-    }
-    return callUpstream(context, message, find, null)
-  }
   if (readsIn(era, method)) {
     const params: Readonly<Record<string, unknown>> = message.body.params ?? {}
     return readUpstream(context, message, { server, params, rewriting: null, unreachable })

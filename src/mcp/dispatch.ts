@@ -1,24 +1,28 @@
 /** From a message to the answer of whoever it is for. */
 import { isLiteral } from '../base/exact-json.ts'
-import { codes, type Refusal, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
+import { codes, type Refusal, type RequestId } from '../base/jsonrpc.ts'
 import { sessionEraVersions } from '../base/revisions.ts'
 import { inexactRefusal } from '../call/inexact.ts'
-import { runCall } from '../call/native.ts'
+import { runCall } from '../call/life.ts'
+import { nativeTool } from '../call/native.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Env } from '../contract/env.ts'
 import { isDeployedName } from '../deployment/native-servers.ts'
+import { upstreamTool } from '../forward/call.ts'
 import { requestToUpstreams, tellUpstreams } from '../forward/everything.ts'
 import { clientOf, tooMuchClient } from '../forward/initialize.ts'
 import { listenToAll } from '../forward/merged-streams.ts'
 import { dispatchSingle } from '../forward/single.ts'
-import { afterAnswer, ask, askPlanned } from '../request/admission.ts'
-import { answer, refuse } from '../request/answer.ts'
+import type { NamedTool } from '../forward/target.ts'
+import { split } from '../names/tools.ts'
+import { ask, askPlanned } from '../request/admission.ts'
+import { answer, refuse, withHeaders } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
 import { type Supplies, serveRequest } from '../request/serve.ts'
 import { handleIn } from '../request/session-handle.ts'
 import { openSubscription } from '../request/stream.ts'
-import { listedTools, type Reach, reachableServers } from '../servers/catalogue.ts'
+import { listedTools, reachableAt } from '../servers/catalogue.ts'
 import { runBatch } from './batch.ts'
 
 /** What the URL says. */
@@ -42,6 +46,7 @@ export async function dispatch(
   const unfit = inexactRefusal(context, message)
   // An answer's id is the server's, so an error under it would be taken for one to a request of the client's own.
   if (unfit !== null) return refuse(context, unfit, message.kind === 'request' ? id : null)
+  if (message.kind === 'request' && message.method === 'tools/call') return call(context, endpoint, message)
   if (isUpstream(endpoint, context.env)) return dispatchSingle(context, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
@@ -53,6 +58,25 @@ export async function dispatch(
     case 'request':
       return dispatchRequest(context, endpoint, message)
   }
+}
+
+/** Calls a tool: that of an upstream server where the URL or the name says one, else one of the gateway's own. */
+function call(context: RequestContext, endpoint: Endpoint, message: RequestMessage): Promise<Response> {
+  const { name } = message.body.params as { name: string }
+  const { server } = endpoint
+  const named = isUpstream(endpoint, context.env)
+    ? { server: endpoint.server, name, isMerged: false }
+    : server === null
+      ? inMergedList(name)
+      : null
+  return named === null
+    ? runCall(message, nativeTool(context, message, server))
+    : runCall(message, upstreamTool(context, message, named))
+}
+
+function inMergedList(name: string): NamedTool | null {
+  const parts = split(name)
+  return parts === null ? null : { ...parts, isMerged: true }
 }
 
 async function dispatchRequest(
@@ -76,19 +100,6 @@ async function dispatchRequest(
       return answer(admission, message.id, () =>
         serve({ list: () => listTools(config, endpoint, context.env) }),
       )
-    }
-    case 'tools/call': {
-      const outcome = await runCall(context, message, (config) => reachOf(config, endpoint, context.env))
-      if (outcome.kind === 'not_admitted') return answer(outcome.admission, message.id, undecided)
-      if (outcome.kind === 'unknown_tool') {
-        return refusalResponse(
-          { status: 200, code: codes.invalidParams, message: `Unknown tool: ${outcome.name}` },
-          message.id,
-        )
-      }
-      if (outcome.drain) drainLater(context)
-      if (outcome.kind === 'response') return outcome.response
-      return withHeaders(await serve({ call: () => outcome.result }), outcome.headers)
     }
     case 'subscriptions/listen':
       if (message.era === 'session') return check(context, message, serve)
@@ -174,32 +185,8 @@ function introduction(config: CompiledConfig | null, endpoint: Endpoint, env: En
   }
 }
 
-function withHeaders(response: Response, more: Readonly<Record<string, string>>): Response {
-  const headers = new Headers(response.headers)
-  for (const [name, value] of Object.entries(more)) headers.set(name, value)
-  return new Response(response.body, { status: response.status, headers })
-}
-
-/** After the answer: streams of ended transports are closed, and Legiti is told. The alarm does it if this dies. */
-export function drainLater(context: RequestContext): void {
-  afterAnswer(context, (principal) => principal.drain())
-}
-
-function undecided(): Response {
-  return refusalResponse(
-    { status: 503, code: codes.internalError, message: 'The request could not be decided' },
-    null,
-  )
-}
-
 function listTools(config: CompiledConfig | null, endpoint: Endpoint, env: Env) {
-  return config === null ? [] : listedTools(reachOf(config, endpoint, env), config, env)
-}
-
-/** The native servers that the URL serves and the grant may reach. */
-function reachOf(config: CompiledConfig, { server }: Endpoint, env: Env): Reach {
-  const reached = reachableServers(config, env)
-  return server === null ? reached : new Set([...reached].filter((name) => name === server))
+  return config === null ? [] : listedTools(reachableAt(endpoint.server, config, env), config, env)
 }
 
 /** Whether the URL is that of one upstream server; a native one that is off is one that there is not. */

@@ -7,9 +7,9 @@ import type { Env } from '../contract/env.ts'
 import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
 import { acceptsEvents } from '../request/accept.ts'
-import { ask } from '../request/admission.ts'
+import { ask, drainLater } from '../request/admission.ts'
 import { answer, missingSession, refuse } from '../request/answer.ts'
-import { nothingLost, readWritten } from '../request/as-written.ts'
+import { asWritten, nothingLost, readWritten } from '../request/as-written.ts'
 import { readBody } from '../request/body.ts'
 import type { RequestContext } from '../request/context.ts'
 import { countFailure, slowDown } from '../request/failures.ts'
@@ -21,7 +21,7 @@ import { clientIn } from '../request/message-client.ts'
 import { eraOfHeaders, isCall } from '../request/read-message.ts'
 import { callHandleIn } from '../request/session-handle.ts'
 import { openStream } from '../request/stream.ts'
-import { dispatch, drainLater, type Endpoint, isUpstream } from './dispatch.ts'
+import { dispatch, type Endpoint, isUpstream } from './dispatch.ts'
 
 export async function handle(
   http: Request,
@@ -63,7 +63,7 @@ export async function handle(
 async function post(given: RequestContext, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
   const body = await readBody(given.http, given.env)
   if (!body.ok) return refuse(given, body.refusal)
-  const { message, id, lost } = readWritten(body.value, body.written, headers)
+  const { message, id, lost } = readWritten(body.value, asWritten(body.text), headers)
   const context = { ...given, lost }
   if (message.era === 'stateless')
     return dispatch({ ...context, transport: null, client: clientIn(body.value) }, endpoint, message, id)

@@ -83,7 +83,7 @@ export function usesContext(
   } = {},
 ): boolean {
   if (policy === null) return false
-  const expanded = expandedName({ kind, tool, completion })
+  const expanded = completion === undefined ? null : expandedName({ kind, tool, completion })
   const names = expanded === null ? [tool] : [tool, expanded]
   return names.some((name) => rulesOn(policy, kind, name, alias).usesContext)
 }

@@ -6,6 +6,7 @@ import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { errorName, log } from '../base/log.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { TenantConfig } from '../contract/config.ts'
+import { principalOf } from '../contract/objects.ts'
 import {
   type AdmitAnswer,
   type AdmitRequest,
@@ -13,7 +14,7 @@ import {
   type Intent,
   isOnRecord,
 } from '../contract/principal.ts'
-import { principalOf, type RequestContext } from './context.ts'
+import type { RequestContext } from './context.ts'
 import { countFailure } from './failures.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
@@ -111,6 +112,11 @@ export function afterAnswer(
     log('warn', 'principal.after_answer_failed', { request: context.requestId, error: errorName(error) })
   })
   context.execution.waitUntil(done)
+}
+
+/** After the answer: streams of ended transports are closed, and Legiti is told. The alarm does it if this dies. */
+export function drainLater(context: RequestContext): void {
+  afterAnswer(context, (principal) => principal.drain())
 }
 
 /** Takes from an answer what the isolate should know next time. */

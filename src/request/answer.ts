@@ -38,6 +38,13 @@ export async function refuse(
   return answer(admission, id, () => refusalResponse(refusal, id))
 }
 
+/** The response with these headers, too. */
+export function withHeaders(response: Response, more: Readonly<Record<string, string>>): Response {
+  const headers = new Headers(response.headers)
+  for (const [name, value] of Object.entries(more)) headers.set(name, value)
+  return new Response(response.body, { status: response.status, headers })
+}
+
 export function missingSession(): Refusal {
   return {
     status: 400,

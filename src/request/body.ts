@@ -1,8 +1,7 @@
 import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
+import { isDeeperThan } from '../base/depth.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { Env } from '../contract/env.ts'
-import { asWritten } from './as-written.ts'
-import { isDeeperThan } from './depth.ts'
 
 /** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
@@ -15,8 +14,8 @@ export type Body =
   | {
       readonly ok: true
       readonly value: unknown
-      /** The same with numbers as they were written, or null where that makes no difference (as-written.ts). */
-      readonly written: unknown
+      /** As it came. */
+      readonly text: string
     }
   | { readonly ok: false; readonly refusal: Refusal }
 
@@ -51,7 +50,7 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
     return refuse(400, codes.invalidRequest, `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels`)
   }
   try {
-    return { ok: true, value: JSON.parse(text) as unknown, written: asWritten(text) }
+    return { ok: true, value: JSON.parse(text) as unknown, text }
   } catch {
     return refuse(400, codes.parseError, 'The body is not valid JSON')
   }

@@ -1,7 +1,6 @@
 /** The context of one MCP request: the parts that later steps need, and the way to the principal's object. */
 import type { ClientName } from '../contract/client.ts'
 import type { Env } from '../contract/env.ts'
-import { principalObject } from '../contract/objects.ts'
 import type { Lost } from './as-written.ts'
 import type { Claim } from './identity.ts'
 import type { Caller } from './known.ts'
@@ -25,8 +24,4 @@ export interface RequestContext {
   readonly client: ClientName | null
   /** Numbers in the message that cannot be passed on as they are. */
   readonly lost: Lost
-}
-
-export function principalOf({ env, claim }: Pick<RequestContext, 'env' | 'claim'>) {
-  return principalObject(env, claim.tenant, claim.grant)
 }

@@ -1,9 +1,10 @@
 /** The principal's side of an event stream: a WebSocket that its object may sleep behind. */
 import { errorName, log } from '../base/log.ts'
 import { writeCredential } from '../contract/credential.ts'
+import { principalOf } from '../contract/objects.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
 import { type Admission, learn, question } from './admission.ts'
-import { principalOf, type RequestContext } from './context.ts'
+import type { RequestContext } from './context.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
 export async function openFeed(

@@ -4,8 +4,9 @@
  * that the outcome is unknown.
  */
 import { errorName, log } from '../base/log.ts'
+import { principalOf } from '../contract/objects.ts'
 import type { Settled } from '../contract/principal.ts'
-import { principalOf, type RequestContext } from './context.ts'
+import type { RequestContext } from './context.ts'
 
 /** Outcomes that nobody else carries leave after so long. */
 const QUIET_MS = 500

@@ -22,6 +22,12 @@ export function reachableServers({ settings }: CompiledConfig, env: Env): Reach 
   return new Set(settings.servers.filter((name) => deployed.has(name)))
 }
 
+/** The same, of those that a URL serves: the one that it names, or all where it names none. */
+export function reachableAt(server: string | null, config: CompiledConfig, env: Env): Reach {
+  const reached = reachableServers(config, env)
+  return server === null ? reached : new Set([...reached].filter((name) => name === server))
+}
+
 /** The tools of these servers. */
 export function reachableTools(reach: Reach): readonly NativeTool[] {
   return tools.filter((tool) => reach.has(tool.server))

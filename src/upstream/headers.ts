@@ -2,12 +2,13 @@
  * The headers of a request to an upstream: built from nothing, so that what is not named here does not pass; above
  * all not the client's token and cookies. PURE.
  */
-import { identity } from '../base/version.ts'
-import { encodeHeaderValue } from './param-headers.ts'
 
+import { encodeHeaderValue } from '../base/header-value.ts'
+import { identity } from '../base/version.ts'
+
+export { encodeHeaderValue } from '../base/header-value.ts'
 export {
   declaredParamHeaders,
-  encodeHeaderValue,
   type ParamHeader,
   paramHeaderProblem,
   paramHeaders,

@@ -121,6 +121,11 @@ export function declaredOf(link: UpstreamLink, era: Era): readonly Capability[] 
   return declared[era] ?? link.config.declared?.[era] ?? null
 }
 
+/** Whether the server is known to have declared it. */
+export function declares(link: UpstreamLink, era: Era, capability: Capability): boolean {
+  return declaredOf(link, era)?.includes(capability) === true
+}
+
 /** A server may declare more later, and not every server says so: whoever misses something asks again, but not all the time. */
 const HEAR_AGAIN_MS = 60_000
 

@@ -1,4 +1,5 @@
 /** An upstream server as one request may use it: its configuration, its credentials opened, and who waits. */
+import { hopsOnward } from '../base/hops.ts'
 import { errorName, log } from '../base/log.ts'
 import type { Env } from '../contract/env.ts'
 import type { UpstreamConfig, UpstreamProblem } from '../contract/upstream.ts'
@@ -20,6 +21,25 @@ export interface UpstreamLink {
 
 /** Configurations are immutable, so what was opened once stays right for as long as the isolate keeps the configuration. */
 const opened = new WeakMap<UpstreamConfig, Readonly<Record<string, string>>>()
+
+/** A server as a client's request may use it. */
+export function linkFor(
+  asked: {
+    readonly env: Env
+    readonly execution: Pick<ExecutionContext, 'waitUntil'>
+    readonly http: Request
+  },
+  tenant: string,
+  upstream: UpstreamConfig,
+): Promise<UpstreamLink | UpstreamProblem> {
+  const { env, execution, http } = asked
+  return linkTo(env, {
+    tenant,
+    config: upstream,
+    waitUntil: (work) => execution.waitUntil(work),
+    hops: hopsOnward(http),
+  })
+}
 
 /** Opens what is sealed. */
 export async function linkTo(

@@ -2,7 +2,7 @@
  * The headers in which a stateless-era client repeats arguments of a tool that asks for it with `x-mcp-header`
  * (MCP 2026-07-28, Streamable HTTP, "Custom headers from tool parameters"). PURE.
  */
-import { decodeHeaderValue } from '../base/header-value.ts'
+import { decodeHeaderValue, encodeHeaderValue } from '../base/header-value.ts'
 import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
 import { isInexact } from './exact.ts'
@@ -82,15 +82,6 @@ export function paramHeaderProblem(inputSchema: unknown, args: unknown, headers:
     if (!isSame) return `the header ${header} and ${place} are not the same`
   }
   return null
-}
-
-/** A text as a header's value: as it is where it arrives unchanged, otherwise as `=?base64?…?=` of its UTF-8. */
-export function encodeHeaderValue(text: string): string {
-  const isPlain = /^[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?$/.test(text) && !/^=\?base64\?.*\?=$/i.test(text)
-  if (isPlain) return text
-  let bytes = ''
-  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte)
-  return `=?base64?${btoa(bytes)}?=`
 }
 
 function valueAt(args: unknown, path: readonly string[]): unknown {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isDeeperThan } from '../../src/base/depth.ts'
 import { decodeHeaderValue } from '../../src/base/header-value.ts'
 import { isLoopback } from '../../src/base/loopback.ts'
 import { bearerToken, isName, parseToken, withCheck } from '../../src/names/tokens.ts'
-import { isDeeperThan } from '../../src/request/depth.ts'
 
 describe('a token', () => {
   test('names tenant, grant and secret', () => {
