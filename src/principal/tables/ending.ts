@@ -3,7 +3,7 @@ import { writeAudit } from './audit.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
-import { endUpstreamsOfLogin } from './upstream-sessions.ts'
+import { endUpstreamsOfLogin } from './upstream-session-ends.ts'
 import { forgetWishesOfLogin } from './upstream-wishes.ts'
 
 /** What an end needs of its principal. */

@@ -2,7 +2,7 @@
 import { clientNamed } from '../../audit/client.ts'
 import { isObject } from '../../base/json.ts'
 import type { ClientName } from '../../contract/client.ts'
-import { endUpstreamsOfOwner } from './upstream-sessions.ts'
+import { endUpstreamsOfOwner } from './upstream-session-ends.ts'
 import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'
 
 /** A transport that has not ended. */

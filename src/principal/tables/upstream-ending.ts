@@ -13,7 +13,7 @@ import {
   MOST_TRIES,
   postponeEnding,
   takeEnding,
-} from './upstream-sessions.ts'
+} from './upstream-session-queue.ts'
 
 /** How long one upstream may take to answer. */
 export const ENDING_TIMEOUT_MS = 5_000

@@ -18,12 +18,8 @@ import {
   touchTransport,
 } from '../tables/transports.ts'
 import { upstreamsOf } from '../tables/upstream-ending.ts'
-import {
-  endIdleUpstreams,
-  nextUpstreamEndMs,
-  noteHeard,
-  STATELESS_IDLE_MS,
-} from '../tables/upstream-sessions.ts'
+import { endIdleUpstreams, nextUpstreamEndMs, STATELESS_IDLE_MS } from '../tables/upstream-session-ends.ts'
+import { noteHeard } from '../tables/upstream-sessions.ts'
 import { nextRevocationMs } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 
