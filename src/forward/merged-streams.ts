@@ -21,7 +21,7 @@ import { MergedStream } from './many-sources.ts'
 import { sourceOf } from './own-stream.ts'
 import { partAt, reach } from './reached.ts'
 import { rewritingFor, splitEventId } from './rewriting.ts'
-import { subscribe, subscriberEvent } from './streams.ts'
+import { subscribe, subscriberEvent } from './subscribing.ts'
 import { withAllowedResources } from './watched-resources.ts'
 
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
