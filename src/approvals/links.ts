@@ -4,7 +4,7 @@ import { isObject } from '../base/json.ts'
 /** The first revision that knows elicitation by URL. */
 const URL_ELICITATION_SINCE = '2025-11-25'
 
-/** Whether a client that says this of itself takes elicitations by URL (`elicitation: {}` alone means forms only). */
+/** Tells whether a client that says this of itself takes elicitations by URL (`elicitation: {}` alone means forms only). */
 export function takesLinks(capabilities: unknown): boolean {
   const elicitation = isObject(capabilities) ? capabilities.elicitation : null
   return isObject(elicitation) && isObject(elicitation.url)

@@ -72,7 +72,7 @@ function codeOf(error: unknown): StoreError['code'] {
 /** A probe that takes longer says that the database is slow, which nobody who asks for readiness wants to wait out. */
 const PROBE_MS = 3_000
 
-/** Whether the database answers and has its tables with all their columns: null, or why not. Never rejects. */
+/** Checks that the database answers and has its tables with all their columns. Returns null, or the problem. Never rejects. */
 export async function tablesProblem(db: D1Database): Promise<StoreError['code'] | null> {
   try {
     await asked(() => db.prepare(`SELECT ${columns.join(', ')} FROM audit LIMIT 1`).all(), PROBE_MS)

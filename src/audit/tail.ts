@@ -18,7 +18,7 @@ export interface TailContext {
   readonly filter: Filter
   /** `Last-Event-ID`: arrivals up to here were told; null to begin now. */
   readonly after: number | null
-  /** Whether who asked may still see it; asked now and then, for a tail outlives many changes. */
+  /** Tells whether the person may still see it; checked now and then, for a tail outlives many changes. */
   readonly isAllowed: () => Promise<boolean>
   readonly now: () => number
   readonly wait: (ms: number) => Promise<void>

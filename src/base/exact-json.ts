@@ -126,7 +126,7 @@ function setMember(holder: Record<string, unknown>, name: string, value: unknown
   else Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-/** Whether a value is a number that `parseExact` has kept as it was written. */
+/** Tells whether a value is a number that `parseExact` has kept as it was written. */
 export function isLiteral(value: unknown): value is NumberLiteral {
   return typeof value === 'object' && value !== null && source.isRawJSON(value)
 }
@@ -136,7 +136,7 @@ export function numberOf(value: unknown): unknown {
   return isLiteral(value) ? Number(value.rawJSON) : value
 }
 
-/** Whether a JSON text has a number that `JSON.stringify` would write in another way. Text that is not JSON may answer either way. */
+/** Tells whether a JSON text has a number that `JSON.stringify` would write in another way. Text that is not JSON may answer either way. */
 export function hasOddNumber(text: string): boolean {
   if (!SUSPECT.test(text)) return false
   for (let at = 0; at < text.length; ) {
@@ -160,7 +160,7 @@ function isOdd(text: string, start: number, end: number): boolean {
   return !isPlain(literal, Number(literal))
 }
 
-/** Whether `JSON.stringify` writes a number as it was written. */
+/** Tells whether `JSON.stringify` writes a number as it was written. */
 function isPlain(literal: string, value: number): boolean {
   return String(value) === literal
 }

@@ -15,7 +15,7 @@ const LONGEST = 200
 
 type Asked = Pick<Request, 'url' | 'headers'>
 
-/** Whether a request has been here before, or has passed through too many gateways. */
+/** Tells whether a request has been here before, or has passed through too many gateways. */
 export function isLoop(http: Asked): boolean {
   const before = hopsOf(http)
   return before.length >= MOST_HOPS || (before.length > 0 && before.includes(nameOf(http)))

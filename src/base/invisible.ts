@@ -9,7 +9,7 @@ export interface Visibility {
   readonly visible: string
   /** `U+202E`, each once, in order of appearance. */
   readonly codes: readonly string[]
-  /** How many characters cannot be seen. */
+  /** The number of characters that cannot be seen. */
   readonly count: number
   /** What is spelt in tag characters or variation selectors; empty where nothing is. */
   readonly smuggled: string

@@ -1,12 +1,12 @@
 import { asciiLowerCase } from './ascii.ts'
 
-/** Whether a URL's hostname is this very machine: what never leaves it may go unencrypted. */
+/** Tells whether a URL's hostname is this very machine: what never leaves it may go unencrypted. */
 export function isLoopback(hostname: string): boolean {
   const name = asciiLowerCase(hostname)
   return name === 'localhost' || name.endsWith('.localhost') || name === '127.0.0.1' || name === '[::1]'
 }
 
-/** Whether a server that is bound to this, a name or an address, is reached from this machine alone. */
+/** Tells whether a server that is bound to this, a name or an address, is reached from this machine alone. */
 export function isLoopbackBind(ip: string): boolean {
   return isLoopback(ip) || isLoopbackAddress(ip)
 }
@@ -26,7 +26,7 @@ const forwarding: readonly string[] = [
 ]
 
 /**
- * Whether a request was made on this machine, as far as it shows: its host names are loopback's, and nobody has passed it
+ * Tells whether a request was made on this machine, as far as it shows: its host names are loopback's, and nobody has passed it
  * on. The local runtime says in `CF-Connecting-IP` where it came from, but takes a client's own word for it: so the demo is never
  * bound to an address that other machines reach (cli/local/dev.ts).
  */

@@ -15,7 +15,7 @@ export const STATELESS_VERSION = '2026-07-28'
 /** All of them: so far there is one. */
 export const statelessEraVersions: readonly string[] = [STATELESS_VERSION]
 
-/** Whether the messages of a revision may come several in one array: MCP 2025-03-26 alone. */
+/** Tells whether the messages of a revision may come several in one array: MCP 2025-03-26 alone. */
 export function hasBatches(version: string): boolean {
   return version === '2025-03-26'
 }

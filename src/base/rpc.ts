@@ -136,7 +136,7 @@ export function asAnswer(message: RpcMessage, id: RpcId, status: number): RpcMes
   return isNobodys(message.id) || status >= 400 ? { ...message, id } : message
 }
 
-/** Whether an answer's id names no request. */
+/** Tells whether an answer's id names no request. */
 export function isNobodys(id: RpcMessage['id']): boolean {
   return id === undefined || id === null || id === ''
 }

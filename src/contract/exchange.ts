@@ -81,7 +81,7 @@ export interface Ask {
   readonly owner: string
   /** The session's transport: nobody else's answer counts. */
   readonly transport: string
-  /** How many questions there are, counted from 0. */
+  /** The number of questions, counted from 0. */
   readonly count: number
 }
 

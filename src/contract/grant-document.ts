@@ -44,7 +44,7 @@ export function tidyServers(servers: '*' | readonly string[]): '*' | readonly st
   return servers === EVERY_UPSTREAM ? servers : [...new Set(servers)].sort()
 }
 
-/** Whether a grant reaches an upstream server. */
+/** Tells whether a grant reaches an upstream server. */
 export function reachesUpstream({ servers }: Pick<GrantView, 'servers'>, name: string): boolean {
   return servers === EVERY_UPSTREAM || servers.includes(EVERY_UPSTREAM) || servers.includes(name)
 }

@@ -22,7 +22,7 @@ export interface IssuerLogout {
   readonly digest: string
 }
 
-/** How many sessions have ended, and how many principals have yet to be asked. */
+/** The number of sessions that have ended, and of principals that have yet to be asked. */
 export interface Ended {
   readonly ended: number
   readonly pending: number

@@ -34,7 +34,7 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   bindUpstream(request: BindRequest): Promise<BindAnswer>
 
   /**
-   * Whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it
+   * Tells whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it
    * has told of it, or for as long as that may take, and are to open one themselves if there is none then.
    */
   claimUpstream(request: ClaimRequest): Promise<ClaimAnswer>
@@ -134,7 +134,7 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   /** A page of events in one state, oldest first; `after` is the `next` of the page before. */
   outboxEvents(state: ListedEvent['state'], after: number, most: number): Promise<EventPage | null>
 
-  /** Whether there is a dead letter of that id. */
+  /** Tells whether there is a dead letter of that id. */
   isDeadLetter(id: string): Promise<boolean>
 
   /** Queues a dead letter again and tries Legiti at once. False when there is no such letter. */

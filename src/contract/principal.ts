@@ -218,7 +218,7 @@ export type Intent =
       readonly work: Work
     }
 
-/** Whether a request of this intent is put on record, whatever becomes of it. */
+/** Tells whether a request of this intent is put on record, whatever becomes of it. */
 export function isOnRecord(intent: Intent): intent is Extract<Intent, { kind: 'call' | 'refuse' }> {
   return intent.kind === 'call' || intent.kind === 'refuse'
 }
@@ -267,7 +267,7 @@ export type LoginEvidence =
       readonly subject: string
       /** The issuer's own session, or null where the token named none. */
       readonly sid: string | null
-      /** How many logouts the tenant had seen when it was told of this login: docs/decisions/0024. */
+      /** The number of logouts that the tenant had seen when it learnt of this login: docs/decisions/0024. */
       readonly knownLogouts: number
     }
   /** `sealedToken`: the store's own, sealed for `storeTokenContext`. */

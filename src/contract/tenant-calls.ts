@@ -39,7 +39,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** The tenant, or null where nothing was ever set up. */
   tenant(): Promise<TenantView | null>
 
-  /** Whether there is a tenant. */
+  /** Tells whether there is a tenant. */
   exists(): Promise<boolean>
 
   /** @param isSaid of the demo's tenant: its built-in grant is to go by these settings */
@@ -205,7 +205,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** Does one round of propagation with the principals that are due, as many as one invocation may reach. Returns true where more are. */
   propagateDue(untilMs: number): Promise<boolean>
 
-  /** How many principals have yet to be told of what their grant is now. */
+  /** Counts the principals that do not have the present state of their grant yet. */
   pending(): Promise<number>
 
   /** Argument schemas of what the tenant's servers list, for checking policies. */

@@ -122,7 +122,7 @@ export interface PersonDocument {
 
 export interface PersonView extends PersonDocument {
   readonly name: string
-  /** How many tokens open the administration for them now. */
+  /** The number of their tokens that are valid now. */
   readonly tokens: number
   readonly createdAtMs: number
   readonly updatedAtMs: number

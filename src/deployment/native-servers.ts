@@ -29,12 +29,12 @@ export function isDeployed(env: Env, name: NativeServerName): boolean {
   return deployedServers(env).has(name)
 }
 
-/** Whether a name is that of a native server which this deployment has. */
+/** Tells whether a name is that of a native server which this deployment has. */
 export function isDeployedName(env: Env, name: string): name is NativeServerName {
   return (deployedServers(env) as ReadonlySet<string>).has(name)
 }
 
-/** Whether the deployment has each. */
+/** Tells of each native server whether the deployment has it. */
 export function nativeStates(env: Env): Readonly<Record<NativeServerName, 'on' | 'off'>> {
   const deployed = deployedServers(env)
   const states = nativeServerNames.map((name) => [name, deployed.has(name) ? 'on' : 'off'] as const)

@@ -16,7 +16,7 @@ const askable: Readonly<Record<string, string>> = {
   'roots/list': 'roots',
 }
 
-/** Whether a client that declares this may be asked anything at all. */
+/** Tells whether a client that declares this may be asked anything at all. */
 export function canBeAsked(capabilities: Json): boolean {
   return Object.values(askable).some((name) => isObject(capabilities[name]))
 }

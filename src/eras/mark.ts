@@ -9,7 +9,7 @@ import { logLevels } from './meta.ts'
 
 type Known = Pick<UpstreamSession, 'id' | 'protocolVersion'> | null
 
-/** Whether it is such a mark, and not a session with an upstream. */
+/** Tells whether it is such a mark, and not a session with an upstream. */
 export function isMark(known: Known): boolean {
   return known !== null && known.id === null && known.protocolVersion.split(' ')[0] === STATELESS_VERSION
 }

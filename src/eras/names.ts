@@ -26,7 +26,7 @@ export function requestStateOf({ object, secret, begunBy }: CallState): string {
   return `gatehouse1.${object}.${secret}.${begunBy}`
 }
 
-/** Whether a state claims to be ours, whatever it is worth. */
+/** Tells whether a state claims to be ours, whatever it is worth. */
 export function isOurState(state: unknown): state is string {
   return typeof state === 'string' && state.startsWith('gatehouse1.')
 }

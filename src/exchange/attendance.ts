@@ -35,7 +35,7 @@ export class Attendance {
     this.#session = session
   }
 
-  /** Whether a call is under way. */
+  /** Tells whether a call is under way. */
   get isAttended(): boolean {
     return this.#calls.size > 0
   }

@@ -110,7 +110,7 @@ export class Exchange {
     return this.#deadline !== null
   }
 
-  /** Whether it waits for a retry with this secret. */
+  /** Tells whether it waits for a retry with this secret. */
   isOf(secret: string): boolean {
     return this.#secret !== null && this.#secret === secret
   }

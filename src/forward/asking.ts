@@ -11,7 +11,7 @@ import type { Delivery } from '../upstream/reception.ts'
 import { askForSession } from '../upstream/session-era.ts'
 
 /**
- * Whether the server has declared it, as far as is known or can be heard. One that cannot be heard is asked: it says
+ * Tells whether the server has declared it, as far as is known or can be heard. One that cannot be heard is asked: it says
  * itself what it cannot do.
  */
 export async function mayAsk({ link, signal }: Conversation, era: Era, needed: Capability): Promise<boolean> {
@@ -45,7 +45,7 @@ export function notAsked(
   return refusalResponse({ status: isSession ? 200 : 404, code: codes.methodNotFound, message, headers }, id)
 }
 
-/** Whether the server is one of several behind the URL: then its names are changed on their way. */
+/** Tells whether the server is one of several behind the URL: then its names are changed on their way. */
 export function isMerged({ rewriting }: Delivery): boolean {
   return rewriting !== null
 }

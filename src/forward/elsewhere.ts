@@ -63,7 +63,7 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Heedin
   }
 }
 
-/** Whether an id, as JSON, is too long to be kept anywhere but with its request. */
+/** Tells whether an id, as JSON, is too long to be kept anywhere but with its request. */
 function isLong(id: RpcId): boolean {
   if (typeof id === 'number' || (typeof id === 'string' && id.length < LONGEST_ID / 6 - 2)) return false
   return JSON.stringify(id).length > LONGEST_ID

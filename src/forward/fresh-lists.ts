@@ -48,7 +48,7 @@ const running = new Map<string, Promise<ReadonlySet<string> | null>>()
 /** Names that were found, and until when that is believed; the oldest first. */
 const found = new Map<string, number>()
 
-/** Whether a fresh list had this name a moment ago. */
+/** Tells whether a fresh list had this name a moment ago. */
 export function wasFound(key: ListKey, name: string): boolean {
   return Date.now() < (found.get(nameKey(key, name)) ?? 0)
 }

@@ -33,7 +33,7 @@ export function listingOf(method: string): Readable | null {
   return Object.hasOwn(methods, method) ? (methods[method] ?? null) : null
 }
 
-/** Whether the policy lets an entry be shown, by the server's own name for it. */
+/** Tells whether the policy lets an entry be shown, by the server's own name for it. */
 export function isShown(policy: Policy | null, server: string, listed: Readable, own: string): boolean {
   return isReadable(policy, kinds[listed], readName(kinds[listed], server, own))
 }

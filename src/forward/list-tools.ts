@@ -131,7 +131,7 @@ function noteScan(at: Reached): void {
   scanned.set(scanKey(at), Date.now())
 }
 
-/** Whether a page says what was compared with the pins a moment ago, as part of the whole list. */
+/** Tells whether a page says what was compared with the pins a moment ago, as part of the whole list. */
 async function isKnown(at: Reached, tools: readonly unknown[]): Promise<boolean> {
   const { seen } = at.upstream
   if (seen.length === 0 || Date.now() - (scanned.get(scanKey(at)) ?? 0) >= RESCAN_MS) return false

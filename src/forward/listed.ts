@@ -19,7 +19,7 @@ export interface ListedTools extends Named {
   readonly verdict: Verdict
 }
 
-/** Whether the configuration itself knows the tool: of nearly all calls nothing else is asked. */
+/** Tells whether the configuration itself knows the tool: of nearly all calls nothing else is asked. */
 export function isConfigured(config: CompiledConfig, upstream: UpstreamConfig, tool: string): boolean {
   return config.toolNames.get(upstream.name)?.has(tool) === true
 }

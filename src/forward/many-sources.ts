@@ -122,7 +122,7 @@ export class MergedStream {
     }
   }
 
-  /** Whether a server of that name is still the one that it was. */
+  /** Tells whether a server of that name is still the one that it was. */
   #reaches(upstream: UpstreamConfig): boolean {
     if (this.#reach === null) return true
     const now = this.#reach.get(upstream.name)
@@ -206,7 +206,7 @@ class Member {
     return this.#at.upstream
   }
 
-  /** Whether it is the same server, and the same session with it; one without an id is told by the login. */
+  /** Tells whether it is the same server, and the same session with it; one without an id is told by the login. */
   isOf({ upstream, admitted, context }: Reached): boolean {
     const id = admitted.upstream?.id
     const isSame = id === this.#at.admitted.upstream?.id && (id || context.login === this.#at.context.login)

@@ -128,7 +128,7 @@ function begunByOf({ era, body }: RequestMessage): string | null {
 }
 
 /**
- * Whether the server lists a prompt: `passed` where nobody can tell and nothing turns on it, `unlisted` before it was asked
+ * Tells whether the server lists a prompt: `passed` where nobody can tell and nothing turns on it, `unlisted` before it was asked
  * for a fresh list, `absent` after that, or why it could not be asked.
  */
 async function isListedPrompt(

@@ -19,7 +19,7 @@ export function isReadMethod(method: string): method is ReadMethod {
   return (readMethods as readonly string[]).includes(method)
 }
 
-/** Whether the era has such a method: a stateless client watches resources with `subscriptions/listen` alone. */
+/** Tells whether the era has such a method: a stateless client watches resources with `subscriptions/listen` alone. */
 export function readsIn(era: Era, method: string): method is ReadMethod {
   const isOfSessions = method === 'resources/subscribe' || method === 'resources/unsubscribe'
   return isReadMethod(method) && !(era === 'stateless' && isOfSessions)

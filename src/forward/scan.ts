@@ -70,7 +70,7 @@ async function keep({ env, tenant, config }: Omit<UpstreamLink, 'credentials'>, 
   }
 }
 
-/** How many tools there are, or what went wrong. */
+/** The number of tools, or the problem. */
 async function scan(link: UpstreamLink): Promise<number | UpstreamProblem> {
   let way: Way | null = null
   let said: Introduction | null = null

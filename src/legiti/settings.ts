@@ -36,7 +36,7 @@ export function legitiSettings(env: Env): LegitiSettings {
 }
 
 /**
- * Whether this deployment means to reach Legiti: one of the two variables that come with a contract is set, or it is the demo,
+ * Tells whether this deployment means to reach Legiti: one of the two variables that come with a contract is set, or it is the demo,
  * which has a stand-in.
  */
 export function hasLegitiVariables(env: Env): boolean {

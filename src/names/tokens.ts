@@ -28,7 +28,7 @@ export function parseToken(text: string): Token | null {
 
 const grantStart = new RegExp(`^gh_${NAME}_${NAME}_`)
 
-/** Whether a text begins as a grant's token does; it may be none that is any good. */
+/** Tells whether a text begins as a grant's token does; it may be none that is any good. */
 export function isGrantToken(text: string): boolean {
   return grantStart.test(text)
 }
@@ -48,7 +48,7 @@ export function withCheck(before: string, random: string): string {
   return random + fnv1a(before + random)
 }
 
-/** Whether a token's check digits are right. Secrets of another length are from before there were any. */
+/** Tells whether a token's check digits are right. Secrets of another length are from before there were any. */
 export function hasGoodCheck(token: string, secret: string): boolean {
   if (secret.length !== RANDOM_CHARACTERS + CHECK_CHARACTERS) return true
   return token.slice(-CHECK_CHARACTERS) === fnv1a(token.slice(0, -CHECK_CHARACTERS))

@@ -31,7 +31,7 @@ export interface LeftOut {
 }
 
 /**
- * Whether an upstream server may have this name: a letter, then at most 30 of a-z, 0-9 and `-`, the last no `-`; no
+ * Tells whether an upstream server may have this name: a letter, then at most 30 of a-z, 0-9 and `-`, the last no `-`; no
  * native server's.
  */
 export function isServerName(text: string): boolean {

@@ -122,7 +122,7 @@ function comparison(
   }
 }
 
-/** Whether there is more to compare or to search than a condition may: nobody has looked then, so it is unknown. */
+/** Tells whether there is more to compare or to search than a condition may: nobody has looked then, so it is unknown. */
 function isBeyond(each: Each, op: Operator, values: number): boolean {
   if (op === 'regex' && textLength(each) > LONGEST_INPUT) return true
   return comparisonsIn(each, op) * values > MOST_COMPARISONS

@@ -43,7 +43,7 @@ export function decide(policy: Policy | null, call: Call, context: Context): Dec
   return policy.shadow ? watched(decision) : decision
 }
 
-/** Whether `tools/list` may show the tool: it is neither hidden nor refused by default. */
+/** Tells whether `tools/list` may show the tool: it is neither hidden nor refused by default. */
 export function isListed(policy: Policy | null, tool: string, alias?: string): boolean {
   if (policy === null) return false
   if (policy.shadow) return true
@@ -53,7 +53,7 @@ export function isListed(policy: Policy | null, tool: string, alias?: string): b
   )
 }
 
-/** Whether a list of resources, templates or prompts may show this: it is neither hidden nor refused by default. */
+/** Tells whether a list of resources, templates or prompts may show this: it is neither hidden nor refused by default. */
 export function isReadable(policy: Policy | null, kind: ReadKind, name: string): boolean {
   if (policy === null) return false
   const reading = readingOf(policy, kind)
@@ -63,12 +63,12 @@ export function isReadable(policy: Policy | null, kind: ReadKind, name: string):
   return entry === null ? policy.defaultAction === 'allow' : !entry.hides
 }
 
-/** Whether everything of this kind is readable, so that lists need not be looked at. */
+/** Tells whether everything of this kind is readable, so that lists need not be looked at. */
 export function isAllReadable(policy: Policy | null, kind: ReadKind): boolean {
   return policy !== null && (policy.shadow || readingOf(policy, kind) === null)
 }
 
-/** Whether a decision on this may depend on the session's account or the grant's label. */
+/** Tells whether a decision on this may depend on the session's account or the grant's label. */
 export function usesContext(
   policy: Policy | null,
   tool: string,
@@ -88,7 +88,7 @@ export function usesContext(
   return names.some((name) => rulesOn(policy, kind, name, alias).usesContext)
 }
 
-/** Whether a decision on this tool may depend on what the tool says of itself. */
+/** Tells whether a decision on this tool may depend on what the tool says of itself. */
 export function usesAnnotations(policy: Policy | null, tool: string, alias?: string): boolean {
   return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesAnnotations
 }
@@ -186,7 +186,7 @@ function enforceEntry(policy: Policy, kind: ReadKind, call: Call, context: Conte
   return deny('ambiguous', '(ambiguous)', message, { trace: decision.trace, shadow: decision.shadow })
 }
 
-/** Whether a condition on the URI denies what a server that normalises it, or shortens it, would read it as. */
+/** Tells whether a condition on the URI denies what a server that normalises it, or shortens it, would read it as. */
 function isDeniedOtherwise(rules: ToolRules, call: Call, context: Context): boolean {
   const { uri } = call.args
   const checks = rules.checks.filter((check) => !check.shadow)
@@ -202,7 +202,7 @@ function isDeniedOtherwise(rules: ToolRules, call: Call, context: Context): bool
 }
 
 /**
- * Whether it denies a URI without its query or fragment. A requirement that asks for a query is spared: one that no longer
+ * Tells whether it denies a URI without its query or fragment. A requirement that asks for a query is spared: one that no longer
  * holds with another character where the query begins. One that holds then takes the query for a part of the path.
  */
 function isDeniedShortened({ effect }: Check, form: string, denies: (form: string) => boolean): boolean {

@@ -11,7 +11,7 @@ export const LONGEST_INPUT = 10_000
 export const LONGEST_PATTERN = 1_000
 
 export interface Pattern {
-  /** Whether it matches anywhere in `text`; null where the text is too long to say. */
+  /** Tells whether it matches anywhere in `text`; null where the text is too long to say. */
   readonly test: (text: string) => boolean | null
 }
 

@@ -60,7 +60,7 @@ function compileDecoded(pattern: string): Glob {
   return parsed === pattern ? (asWritten as Glob) : (text) => asWritten?.(text) || asParsed?.(text) || false
 }
 
-/** How many characters of a key are no wildcard. */
+/** Counts the characters of a key that are no wildcard. */
 function literals(key: string): number {
   return key.replaceAll('*', '').length
 }
@@ -86,7 +86,7 @@ function entryBy(
 }
 
 /**
- * Whether a URI is, to some server that normalises it, one that another entry speaks of. Whoever names a URI in full means that
+ * Tells whether a URI is, to some server that normalises it, one that another entry speaks of. Whoever names a URI in full means that
  * one, as it is written.
  */
 export function isAmbiguous(reading: Reading, name: string, found: ReadingEntry | null): boolean {

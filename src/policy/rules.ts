@@ -155,7 +155,7 @@ export function isCounter(text: string): boolean {
   return text.startsWith('state.')
 }
 
-/** Whether a condition compares a counter; those inside `any_of` and `not` cannot. */
+/** Tells whether a condition compares a counter; those inside `any_of` and `not` cannot. */
 export function comparesCounter(it: z.infer<typeof condition> | ConditionDocument): boolean {
   return 'path' in it && isCounter(it.path)
 }

@@ -55,7 +55,7 @@ export function parsedUrl(uri: string): string | null {
   return URL.canParse(uri) ? new URL(uri).href : null
 }
 
-/** Whether parsers drop some of it unseen: a control character anywhere, or a blank at either end (WHATWG URL, 4.4). */
+/** Tells whether parsers drop some of it unseen: a control character anywhere, or a blank at either end (WHATWG URL, 4.4). */
 export function hasUnseen(uri: string): boolean {
   for (let at = 0; at < uri.length; at++) if (uri.charCodeAt(at) < 0x20) return true
   return uri.trim() !== uri

@@ -412,7 +412,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     return admitAndArm(this.#state, request, config, this.#reportLogins)
   }
 
-  /** Whether everything was forgotten, maybe while somebody waited. */
+  /** Tells whether everything was forgotten, maybe while somebody waited. */
   #isErased(): boolean {
     return this.#grant === null
   }

@@ -3,7 +3,7 @@
 /** From the most to the least precise: of the ranges in a header the most precise one counts (RFC 9110, 12.5.1). */
 const eventRanges = ['text/event-stream', 'text/*', '*/*'] as const
 
-/** Whether the client takes event streams: every client of Streamable HTTP must (MCP, transports). */
+/** Tells whether the client takes event streams: every client of Streamable HTTP must (MCP, transports). */
 export function acceptsEvents(http: Request): boolean {
   const weights = new Map<string, number>()
   // Names of media types and of parameters have no case: RFC 9110, 8.3.1.

@@ -22,7 +22,7 @@ export function asWritten(text: string): unknown {
   return isOdd ? parseExact(text) : null
 }
 
-/** Whether an id or a token would be written in another way. */
+/** Tells whether an id or a token would be written in another way. */
 function hasOddName(text: string): boolean {
   if (!ODD_NAME.test(text)) return false
   for (const [, literal = ''] of text.matchAll(NAMED_NUMBERS))

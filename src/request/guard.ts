@@ -27,7 +27,7 @@ export function guard(request: Request, env: Env): Refusal | null {
 }
 
 /**
- * Whether pages of `origin` may call the gateway. Only browsers send the header, and a page of another site,
+ * Tells whether pages of `origin` may call the gateway. Only browsers send the header, and a page of another site,
  * or one whose name was rebound to this address, must not reach tools through its visitor (MCP, transports,
  * security). In the local demo, pages on this machine may: that is where the inspectors run.
  */

@@ -33,13 +33,13 @@ export function tenantOfHost(settings: HostSettings, hostname: string): HostTena
   return isName(label) ? { kind: 'tenant', tenant: label } : { kind: 'none' }
 }
 
-/** Whether something of `tenant` may be asked for at this host; null: of no tenant in particular. */
+/** Tells whether something of `tenant` may be asked for at this host; null: of no tenant in particular. */
 export function hostAllows(settings: HostSettings, hostname: string, tenant: string | null): boolean {
   const of = tenantOfHost(settings, hostname)
   return of.kind === 'any' || (of.kind === 'tenant' && (tenant === null || of.tenant === tenant))
 }
 
-/** Whether a name is one of the deployment's: the tenants' domain or below it, or a name of a tenant's own. */
+/** Tells whether a name is one of the deployment's: the tenants' domain or below it, or a name of a tenant's own. */
 export function isOwnHost(settings: HostSettings, hostname: string): boolean {
   const { domain, custom } = read(settings)
   const host = normal(hostname)

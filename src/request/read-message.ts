@@ -35,7 +35,7 @@ export function readMessage(body: unknown, headers: MessageHeaders): Message {
   return { ...message, isCall: isCall(body), handle: callHandleIn(body) }
 }
 
-/** Whether a message, or any of a batch, means to call a tool, however it goes about it. */
+/** Tells whether a message, or any of a batch, means to call a tool, however it goes about it. */
 export function isCall(body: unknown): boolean {
   if (Array.isArray(body)) return body.some((one) => !Array.isArray(one) && isCall(one))
   return isObject(body) && body.method === 'tools/call'

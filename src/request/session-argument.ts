@@ -47,7 +47,7 @@ export const handlesAlone: ForGateway = (value) => typeof value === 'string' && 
 /** As the principal makes them. */
 const HANDLE = /^ses_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Whether any of the arguments may be the gateway's, so that the tool's schema must be known. */
+/** Tells whether any of the arguments may be the gateway's, so that the tool's schema must be known. */
 export function mayNameSession(
   args: Readonly<Record<string, unknown>>,
   isForGateway: ForGateway = anyValue,

@@ -15,7 +15,7 @@ export function toolsIn({ result }: RpcMessage): readonly unknown[] | null {
   return Array.isArray(tools) ? tools : null
 }
 
-/** Whether an entry can be spoken of. */
+/** Tells whether an entry can be spoken of. */
 export function isTool(entry: unknown): entry is Tool {
   return isObject(entry) && typeof entry.name === 'string'
 }

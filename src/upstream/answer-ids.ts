@@ -23,7 +23,7 @@ export class AnswerIds {
     this.#scanner = new IdScanner(pair, true)
   }
 
-  /** Whether the answer was to this request; said by its end. */
+  /** Tells whether the answer was to this request; said by its end. */
   get isRestored(): boolean {
     return this.#scanner.isRestored
   }

@@ -23,23 +23,23 @@ export class ArrayEvents {
   /** Objects and lists that are open, the array itself included. */
   #depth = 0
   #hasBegun = false
-  /** Whether the element that the text stands in goes out. */
+  /** True where the element that the text stands in goes out. */
   #isPassed = false
-  /** Whether one more element may begin: the array has, or a comma has gone by. */
+  /** True where one more element may begin: the array has, or a comma has gone by. */
   #mayBegin = false
   #isBroken = false
   readonly #string = new StringFollower()
   #out: Uint8Array[] = []
 
-  /** How many objects have begun. */
+  /** The number of objects that have begun. */
   objects = 0
 
-  /** Whether what has come so far is an array that is whole. */
+  /** Tells whether what has come so far is an array that is whole. */
   get isWhole(): boolean {
     return this.#hasBegun && this.#depth === 0 && !this.#isBroken
   }
 
-  /** Whether what has come so far cannot be the beginning of an array. */
+  /** Tells whether what has come so far cannot be the beginning of an array. */
   get isBroken(): boolean {
     return this.#isBroken
   }

@@ -63,7 +63,7 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
 }
 
 /**
- * Whether a server says by this error that it cannot make sense of the request: it will not later either. With HTTP 5xx
+ * Tells whether a server says by this error that it cannot make sense of the request: it will not later either. With HTTP 5xx
  * only the errors of JSON-RPC itself say so, for any other may pass.
  */
 function saysUnknown(code: number, status: number): boolean {

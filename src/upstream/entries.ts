@@ -61,7 +61,7 @@ export function fitEntry(kind: EntryKind, era: Era, entry: unknown): Fitted {
 export interface ToolVerdict {
   /** Why it is kept from some clients or from all, or null. */
   readonly problem: string | null
-  /** Whether there are clients that it is shown to. */
+  /** True where there are clients that it is shown to. */
   readonly isShown: boolean
 }
 
@@ -96,7 +96,7 @@ const instant: Fit = (value, path) => {
   throw new Misfit(path, value, 'a date and time of ISO 8601 with an offset')
 }
 
-/** Whether the day is one that its month has: `Date` itself takes February 30 for a day of March. */
+/** Tells whether the day is one that its month has: `Date` itself takes February 30 for a day of March. */
 function isDate(value: string): boolean {
   const day = value.slice(0, 10)
   const parsed = Date.parse(`${day}T00:00:00Z`)

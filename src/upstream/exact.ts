@@ -43,7 +43,7 @@ export function quoted(literal: string): string {
 }
 
 /**
- * Whether a number of a JSON text is lost when it is parsed: one that becomes infinite, and an integer, however it is
+ * Tells whether a number of a JSON text is lost when it is parsed: one that becomes infinite, and an integer, however it is
  * written, that becomes another integer. Fractions are approximate to begin with, and so is an integer in scientific
  * notation (`1e23`), as long as the text that is written again says the same number.
  */
@@ -58,7 +58,7 @@ export function isInexact(literal: string): boolean {
   return written === null || written.digits !== meant.digits || written.zeros !== meant.zeros
 }
 
-/** Whether a literal says an integer, however it is written: `1.0` and `100e-1`, too. */
+/** Tells whether a literal says an integer, however it is written: `1.0` and `100e-1`, too. */
 export function isInteger(literal: string): boolean {
   return integerIn(literal) !== null
 }

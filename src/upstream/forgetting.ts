@@ -10,7 +10,7 @@ import { requestHeaders } from './request-headers.ts'
 type Open = Extract<Sent, { ok: true }>
 
 /**
- * Whether the server does not know the session, so that it has not done anything for request `id`, which may be sent again in another
+ * Tells whether the server does not know the session, so that it has not done anything for request `id`, which may be sent again in another
  * one. Lets go of such an answer.
  * @param over called where the session has ended, but the answer stands: the next request needs another session
  */
@@ -40,7 +40,7 @@ export async function isForgotten(
 }
 
 /**
- * Whether the server still knows the session; null where it cannot be asked. It is asked by a `ping`, which every server has to answer
+ * Tells whether the server still knows the session; null where it cannot be asked. It is asked by a `ping`, which every server has to answer
  * (MCP 2025-11-25, ping).
  */
 export async function knowsSession(
@@ -67,7 +67,7 @@ export async function knowsSession(
 }
 
 /**
- * Whether the server still knows the session, where an answer leaves that open. It is asked by a message that means nothing to
+ * Tells whether the server still knows the session, where an answer leaves that open. It is asked by a message that means nothing to
  * it: the cancellation of a request that was never made (MCP 2025-11-25, cancellation: such are ignored).
  */
 async function isAlive({ hold: { link } }: Open, session: SessionNames): Promise<boolean> {

@@ -27,7 +27,7 @@ const says: readonly RegExp[] = [
   /(?:会话|會話)[^。\n]{0,20}(?:不存在|无效|無效|过期|過期|失效|未找到|丢失)|(?:无效|無效|未知|缺少)的?(?:会话|會話)/,
 ]
 
-/** Whether a text speaks of a session that is not known. */
+/** Tells whether a text speaks of a session that is not known. */
 export function saysForgotten(text: string): boolean {
   const plain = text.replaceAll(/<[^>]{0,200}>/g, ' ').replaceAll(/\s+/g, ' ')
   return says.some((pattern) => pattern.test(plain))

@@ -87,7 +87,7 @@ const reserved: ReadonlySet<string> = new Set([
   ],
 ])
 
-/** Whether a header belongs to the protocol or the connection, so that nobody can configure it. */
+/** Tells whether a header belongs to the protocol or the connection, so that nobody can configure it. */
 export function isReservedHeader(name: string): boolean {
   const lower = name.toLowerCase()
   return reserved.has(lower) || lower.startsWith('mcp-')

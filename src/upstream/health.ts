@@ -129,7 +129,7 @@ export function declares(link: UpstreamLink, era: Era, capability: Capability): 
 /** A server may declare more later, and not every server says so: whoever misses something asks again, but not all the time. */
 const HEAR_AGAIN_MS = 60_000
 
-/** Whether the server's introduction is to be asked for, because something is not known to be in it. Counts as asking. */
+/** Tells whether the server's introduction is to be asked for, because something is not known to be in it. Counts as asking. */
 export function isToBeHeard(link: UpstreamLink, era: Era): boolean {
   const { heardAtMs } = healthOf(link)
   const nowMs = Date.now()
@@ -247,7 +247,7 @@ function settle(link: UpstreamLink, health: Health, problem: UpstreamProblem | n
 }
 
 /**
- * Whether the server is ill: nothing came, or 5xx, or 200 with what is no answer. One that refuses a request is well, or
+ * Tells whether the server is ill: nothing came, or 5xx, or 200 with what is no answer. One that refuses a request is well, or
  * a client with bad requests could take it from all others; and so is one whose answer was too large.
  */
 function isFault({ failure, status }: UpstreamProblem): boolean {

@@ -58,7 +58,7 @@ export class IdScanner {
   /** Of the value of `id`: what was held back of earlier pieces. */
   #held: number[] = []
 
-  /** Whether the last id that a message gave was the one that was sent. */
+  /** True where the last id that a message gave was the one that was sent. */
   isRestored = false
 
   /** @param isAnswer the message answers the request, so an id that names nobody, or none, means it */

@@ -21,7 +21,7 @@ const SHORT = 48
 export class StringFollower {
   #isEscaped = false
 
-  /** Whether the string has ended. */
+  /** True where the string has ended. */
   isOver = true
 
   /** A string begins: its first quote has gone by. `isEscaped`: it was read up to a backslash that escapes what comes next. */

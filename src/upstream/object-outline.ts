@@ -18,7 +18,7 @@ export class ObjectOutline {
   #hasBegun = false
   readonly #string = new StringFollower()
 
-  /** Whether what has come so far may be the beginning of an object. Once it may not, nothing more is to be asked. */
+  /** Tells whether what has come so far may be the beginning of an object. Once it may not, nothing more is to be asked. */
   fits(piece: Uint8Array): boolean {
     let at = 0
     while (at < piece.length) {
@@ -42,7 +42,7 @@ export class ObjectOutline {
     return true
   }
 
-  /** Whether the object has ended. */
+  /** Tells whether the object has ended. */
   get isWhole(): boolean {
     return this.#hasBegun && this.#depth === 0
   }

@@ -14,7 +14,7 @@ type Schema = Readonly<Record<string, unknown>>
 
 /** Collects what can be judged only when the whole schema was seen. */
 interface Seen {
-  /** Whether `items` may be a list, as before 2020-12. */
+  /** True where `items` may be a list, as before 2020-12. */
   readonly hasTuples: boolean
   /** Each place that is a schema: what a reference may lead to. */
   readonly schemas: Set<unknown>
@@ -175,7 +175,7 @@ const keywords: Readonly<Record<string, Check>> = {
   uniqueItems: isFlag,
 }
 
-/** Whether a reference leads to a schema within the document, and the references that it leads to come to an end. */
+/** Tells whether a reference leads to a schema within the document, and the references that it leads to come to an end. */
 function leads(root: Schema, reference: string, seen: Seen): boolean {
   const passed = new Set<unknown>()
   for (let to: unknown = reference; typeof to === 'string'; ) {

@@ -111,7 +111,7 @@ export class OwnMessages {
     if (bytes.length > 0) this.#held.push(bytes)
   }
 
-  /** Whether an event that has become long is no message of the server's own. Asked once. */
+  /** Tells whether an event that has become long is no message of the server's own. Asked once. */
   #mayPass(): boolean {
     if (this.#isLong || this.#heldBytes <= LOOKED_AT_BYTES) return false
     this.#isLong = true

@@ -34,7 +34,7 @@ function readable(text: string): string {
   return text.replaceAll(/[\p{C}\s]+/gu, ' ').trim()
 }
 
-/** Whether a text has one of the values in it, however it is cased, quoted or escaped. */
+/** Tells whether a text has one of the values in it, however it is cased, quoted or escaped. */
 function echoes(text: string, values: readonly string[]): boolean {
   const bare = letters(text)
   return values.some((value) => letters(value).length >= SHORTEST && bare.includes(letters(value)))

@@ -76,7 +76,7 @@ export function describe(server: string, problem: UpstreamProblem, what = 'The c
 }
 
 /**
- * Whether what the call was charged is given back: it never came to the server, or was refused for the gateway's
+ * Tells whether what the call was charged is given back: it never came to the server, or was refused for the gateway's
  * own sake (401, 403). A server's 429, 404 or redirect keeps the charge, or an agent in a loop would never be limited.
  */
 export function isRefunded({ isUndone, failure }: UpstreamProblem): boolean {

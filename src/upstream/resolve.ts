@@ -93,7 +93,7 @@ async function lookUp(name: string, type: RecordType, env: Env): Promise<LookedU
   }
 }
 
-/** Whether a URL's host, as written, is none that this deployment reaches. */
+/** Tells whether a URL's host, as written, is none that this deployment reaches. */
 export function isPrivateHost(url: URL, env: Env): boolean {
   if (allowsPrivate(env)) return false
   return url.protocol !== 'https:' || addressProblem(url) !== null

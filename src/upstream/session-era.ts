@@ -40,7 +40,7 @@ export function verdictOf(opened: Opened): Verdict {
   }
 }
 
-/** Whether it failed by an HTTP status that servers of another era have for `initialize`. */
+/** Tells whether it failed by an HTTP status that servers of another era have for `initialize`. */
 export function isRefusal({ problem: { status } }: Extract<Opened, { kind: 'failed' }>): boolean {
   return status !== null && refusals.has(status)
 }

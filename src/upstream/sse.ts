@@ -12,7 +12,7 @@ export interface SseEvent {
   readonly comments: readonly string[]
 }
 
-/** Whether an event of this type carries a message of MCP. Clients of the SDKs drop an event of any other type. */
+/** Tells whether an event of this type carries a message of MCP. Clients of the SDKs drop an event of any other type. */
 export function isMessageType(event: string | undefined): boolean {
   // An empty type is the default one: WHATWG HTML, 9.2.6.
   return event === undefined || event === '' || event === 'message'

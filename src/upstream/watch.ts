@@ -26,7 +26,7 @@ export class EventWatch {
   answer: RpcMessage | 'cut' | null = null
   /** The upstream gives its events ids: a client may come back for what it missed. */
   isResumable = false
-  /** How many requests of its own the upstream has made. */
+  /** The number of requests that the upstream itself has made. */
   asked = 0
   /** Those of them that it waits for a person with, by their ids: asked and not withdrawn. */
   readonly #questions = new Set<string>()
@@ -42,19 +42,19 @@ export class EventWatch {
   }
 
   /**
-   * Whether the upstream has a question open. That it was answered is not said here, so it stays open until the upstream
+   * Tells whether the upstream has a question open. That it was answered is not said here, so it stays open until the upstream
    * withdraws it (MCP 2025-11-25, cancellation). A `ping` is none: every client answers at once.
    */
   get isAsking(): boolean {
     return this.#questions.size > 0
   }
 
-  /** Whether the stream stands in the middle of an event. */
+  /** Tells whether the stream stands in the middle of an event. */
   get isInEvent(): boolean {
     return this.#isInEvent
   }
 
-  /** Whether the stream stands in the middle of a line. */
+  /** Tells whether the stream stands in the middle of a line. */
   get isInLine(): boolean {
     return this.#line !== ''
   }

@@ -19,7 +19,7 @@ export function serverKey(tenant: string, server: Which): string {
 /** Every request asks for its server's several times, and a configuration does not change. */
 const keys = new WeakMap<Which, { readonly tenant: string; readonly key: string }>()
 
-/** Whether both are the same registration of a server, at the same address. */
+/** Tells whether both are the same registration of a server, at the same address. */
 export function isSameServer(one: Which, other: Which): boolean {
   return one.name === other.name && one.incarnation === other.incarnation && one.url === other.url
 }

@@ -45,7 +45,7 @@ export interface World {
   readonly variable: (name: string) => string | undefined
   /** One HTTP request; no redirect is followed. Never rejects. */
   readonly send: (request: HttpRequest) => Promise<HttpReply>
-  /** How many characters the lines of the terminal have that standard output goes to; null where it goes elsewhere. */
+  /** The width in characters of the terminal that standard output goes to; null where it goes elsewhere. */
   readonly width: () => number | null
   /** Puts text on standard output now. */
   readonly print: (text: string) => void

@@ -113,7 +113,7 @@ const HEXADECIMAL_ID =
   /(?<![0-9a-z])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-z])/gi
 
 /**
- * Whether the text holds a card number anywhere: whole runs of digits, one or several joined by single separators,
+ * Tells whether the text holds a card number anywhere: whole runs of digits, one or several joined by single separators,
  * 13 to 19 digits together. A window starts and ends with a run, so that "sale 12 4111 1111 1111 1111" is found
  * and a slice of a longer unbroken number is not.
  */
@@ -186,7 +186,7 @@ function passesLuhn(digits: string): boolean {
 }
 
 /**
- * Whether 14 digits are a company's CNPJ: one of its first 99 branches, and both check digits (Receita Federal,
+ * Tells whether 14 digits are a company's CNPJ: one of its first 99 branches, and both check digits (Receita Federal,
  * modulo 11) right. One in ten CNPJs that start with 36 would else pass for a Diners Club card, and one in ten
  * thousand of those cards passes for a CNPJ.
  */

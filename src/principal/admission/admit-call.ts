@@ -100,7 +100,7 @@ export function admitCall(
   })
 }
 
-/** Whether a person must be asked before this call is made, and what that person has said. */
+/** Tells whether a person must be asked before this call is made, and what that person has said. */
 function approvalFor(
   { sql, grant, config, client, nowMs, newId }: AdmitContext,
   { approval, begunBy, call }: Extract<Intent, { kind: 'call' }>,

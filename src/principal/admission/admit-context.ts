@@ -18,7 +18,7 @@ export interface AdmitContext {
   readonly tellsLegiti: boolean
   /** And of logins, too. */
   readonly reportLogins: boolean
-  /** Whether an event stream of this transport is open. */
+  /** Tells whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
   readonly rows: RememberedRows
 }

@@ -54,7 +54,7 @@ export function handleOf({ handle, intent }: AdmitRequest): string | null {
   return own ?? assumed?.handle ?? null
 }
 
-/** Whether no new login may start. */
+/** Tells whether no new login may start. */
 export function isCrowded({ sql }: AdmitContext): boolean {
   return countLive(sql) >= MAX_LIVE_SESSIONS
 }

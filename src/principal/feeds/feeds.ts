@@ -45,7 +45,7 @@ export function announceOnce(ctx: DurableObjectState, transport: string, message
   for (const socket of ctx.getWebSockets(transportTag(transport)).reverse()) if (say(socket, message)) return
 }
 
-/** Whether the socket took it: one that is being closed is there for a while longer. */
+/** Tells whether the socket took it: one that is being closed is there for a while longer. */
 function say(socket: WebSocket, message: FeedMessage): boolean {
   try {
     socket.send(message)
@@ -55,7 +55,7 @@ function say(socket: WebSocket, message: FeedMessage): boolean {
   }
 }
 
-/** Whether a stream of this transport, which there is, is open. */
+/** Tells whether a stream of this transport, which there is, is open. */
 export function hasFeed(ctx: DurableObjectState, transport: string): boolean {
   return ctx.getWebSockets(transportTag(transport)).some(({ readyState }) => readyState === WebSocket.OPEN)
 }

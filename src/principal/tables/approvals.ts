@@ -112,7 +112,7 @@ function continuedBy({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held |
 const AT_SERVER = "(state = 'used' OR (state = 'denied' AND request_id IS NOT NULL))"
 
 /**
- * Whether the call that the request `begunBy` began, and that waits at its server since, may go on: under
+ * Tells whether the call that the request `begunBy` began, and that waits at its server since, may go on: under
  * whatever rule, what counts is the approval that it began by. Whether it is the same login that asks, the exchange sees.
  */
 export function goesOn(

@@ -20,7 +20,7 @@ export function holdDestination(sql: SqlStorage, nowMs: number): void {
   )
 }
 
-/** Whether the last look found nobody to send to. */
+/** Tells whether the last look found nobody to send to. */
 export function isHeld(sql: SqlStorage): boolean {
   return sql.exec('SELECT 1 FROM destination WHERE settings = ?', HELD).toArray().length > 0
 }

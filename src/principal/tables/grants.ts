@@ -68,7 +68,7 @@ export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
 }
 
 /**
- * Whether the grant was deleted and made again since `before` was installed, which its principal may not have been told.
+ * Tells whether the grant was deleted and made again since `before` was installed, which its principal may not have been told.
  * What never had an incarnation gets one in passing, and remains what it is.
  */
 export function isSuccessor({ incarnation }: Pick<Grant, 'incarnation'>, before: Grant): boolean {
@@ -87,7 +87,7 @@ export function forgetOlderSecret(sql: SqlStorage): void {
   sql.exec('UPDATE grants SET older_hash = NULL, older_until = NULL WHERE id = 1')
 }
 
-/** Whether the secret that opened `before` opens the grant as it is `now`. */
+/** Tells whether the secret that opened `before` opens the grant as it is `now`. */
 export function stillOpens(before: Grant, now: Grant | null): boolean {
   const hash = before.secretHash.toHex()
   return now !== null && [now.secretHash, now.olderSecret?.hash].some((one) => one?.toHex() === hash)
@@ -96,7 +96,7 @@ export function stillOpens(before: Grant, now: Grant | null): boolean {
 const NO_HASH = new Uint8Array(32)
 
 /**
- * Whether a credential opens the grant now. The comparison takes the same time whatever it finds, and runs
+ * Tells whether a credential opens the grant now. The comparison takes the same time whatever it finds, and runs
  * even where there is no grant, so that neither the answer nor its time tells which check failed.
  */
 export function opens(grant: Grant | null, { proof }: Credential, nowMs: number): grant is Grant {

@@ -52,7 +52,7 @@ export function rememberLogout(sql: SqlStorage, it: SubjectLogout, nowMs: number
   )
 }
 
-/** Whether the issuer has ended what this login is of, after the login was last checked. */
+/** Tells whether the issuer has ended what this login is of, after the login was last checked. */
 export function isLoggedOut(sql: SqlStorage, evidence: LoginEvidence): boolean {
   if (evidence.kind !== 'jwt') return false
   const { issuer, subject, sid, knownLogouts } = evidence

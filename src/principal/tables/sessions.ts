@@ -58,12 +58,12 @@ export function liveById(sql: SqlStorage, id: string, nowMs: number): Session | 
   return sessionsWhere(sql, 'id = ? AND ended_at IS NULL AND ends_at > ?', id, nowMs)[0] ?? null
 }
 
-/** How many have not ended. */
+/** Counts the sessions that have not ended. */
 export function countLive(sql: SqlStorage): number {
   return sql.exec<{ n: number }>('SELECT count(*) AS n FROM sessions WHERE ended_at IS NULL').one().n
 }
 
-/** How many have not ended, and are in their time. */
+/** Counts the sessions that have not ended and are in their time. */
 export function countInTime(sql: SqlStorage, nowMs: number): number {
   return sql
     .exec<{ n: number }>('SELECT count(*) AS n FROM sessions WHERE ended_at IS NULL AND ends_at > ?', nowMs)
@@ -158,7 +158,7 @@ export function viewOf(session: Session, protocolVersion: string | null): Sessio
   }
 }
 
-/** Whether its time is over. */
+/** Tells whether the time of a session is over. */
 export function isOverdue(session: Session, nowMs: number): boolean {
   return endsAt(session) <= nowMs
 }

@@ -18,7 +18,7 @@ import {
 /** How long one upstream may take to answer. */
 export const ENDING_TIMEOUT_MS = 5_000
 
-/** How many are tried at once. */
+/** The most that are tried at once. */
 const CONCURRENCY = 6
 
 export interface UpstreamEndingContext {

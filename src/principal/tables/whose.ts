@@ -47,7 +47,7 @@ export type Whose =
 export interface WhoseContext {
   readonly rows: RememberedRows
   readonly mode: SessionMode
-  /** Whether an event stream of this transport is open. */
+  /** Tells whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
   readonly nowMs: number
 }

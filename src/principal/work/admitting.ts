@@ -7,12 +7,12 @@ import { opens } from '../tables/grants.ts'
 import { DRAIN_GRACE_MS, nextDeliveryMs, soonestPurgeMs } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
 
-/** Whether the request reads alone, so that it need not queue for the disk; should it write after all, the output gate still waits. */
+/** Tells whether the request reads alone, so that it need not queue for the disk; should it write after all, the output gate still waits. */
 export function onlyReads({ intent: { kind }, settled }: AdmitRequest): boolean {
   return (kind === 'check' || kind === 'configure') && settled.length === 0
 }
 
-/** Whether a login has begun, with no `drain` to follow that would tell the streams of it. */
+/** Tells whether a login has begun, with no `drain` to follow that would tell the streams of it. */
 export function hasLoggedIn(answer: AdmitAnswer): boolean {
   return answer.kind === 'admitted' && answer.admitted.outcome.kind === 'logged_in' && !answer.admitted.drain
 }

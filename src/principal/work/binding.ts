@@ -96,7 +96,7 @@ export function wish(state: PrincipalState, request: WishRequest): void {
   keepWish(sql, { ...request, asker: askerOn(state, grant, { transport, login }, nowMs) }, request.wish)
 }
 
-/** Whether requests of the connection are this login's without naming it; nobody's are nobody's. */
+/** Tells whether requests of the connection are this login's without naming it; nobody's are nobody's. */
 function askerOn(
   { rows, hasStream }: PrincipalState,
   { config }: Grant,

@@ -23,7 +23,7 @@ import {
   renewTime,
 } from '../tables/outbox.ts'
 
-/** How many events are on their way at once while Legiti answers. */
+/** The number of events that are sent at once while Legiti answers. */
 const CONCURRENCY = 6
 
 /** A lease outlasts the slowest send by far; only a crash lets one run out. */

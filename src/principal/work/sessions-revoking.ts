@@ -46,7 +46,7 @@ export async function revokeTokens(context: RevokingContext): Promise<void> {
   }
 }
 
-/** Whether `revokeTokens` would find any. Writes nothing. */
+/** Tells whether `revokeTokens` would find any. Writes nothing. */
 export function hasRevocations(sql: SqlStorage, nowMs: number): boolean {
   return sql.exec('SELECT 1 FROM revocations WHERE retry_at <= ? LIMIT 1', nowMs).toArray().length > 0
 }

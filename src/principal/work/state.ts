@@ -20,7 +20,7 @@ export class PrincipalState {
   grant: Grant | null = null
   /** The deployment has Legiti. Read once, for every admission asks: another value comes with another isolate. */
   readonly tellsLegiti: boolean
-  /** Whether an event stream of this transport, which there is, is open. */
+  /** Tells whether an event stream of this transport, which there is, is open. */
   readonly hasStream: (transport: string) => boolean
   readonly rows: RememberedRows
   readonly #commits: Commits

@@ -3,7 +3,7 @@ import { legitiToolNames } from '../../legiti/tools/tool.ts'
 
 const names: ReadonlySet<string> = new Set(['auth_login', 'auth_logout', 'auth_whoami', ...legitiToolNames])
 
-/** Whether a native tool has this name, whoever reaches it. */
+/** Tells whether a native tool has this name, whoever reaches it. */
 export function isNativeName(name: string): boolean {
   return names.has(name)
 }

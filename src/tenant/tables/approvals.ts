@@ -59,7 +59,7 @@ function takeApproval(sql: SqlStorage, id: string, approval: ApprovalView, atMs:
   }
 }
 
-/** Whether a person has said something; an approval that is given back has been announced before. */
+/** Tells whether a person has said something; an approval that is given back has been announced before. */
 function isDecision(state: ApprovalState, before: ApprovalState | null): boolean {
   return state !== before && (state === 'denied' || (state === 'approved' && before !== 'used'))
 }

@@ -139,7 +139,7 @@ export function postponeTarget(sql: SqlStorage, { seq, grant }: Target, nowMs: n
   )
 }
 
-/** How many principals have yet to be told of `seq`. */
+/** Counts the principals that have yet to learn of `seq`. */
 export function pendingTargets(sql: SqlStorage, seq: number): number {
   return sql.exec<{ n: number }>('SELECT count(*) AS n FROM logout_targets WHERE seq = ?', seq).one().n
 }

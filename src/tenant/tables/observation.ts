@@ -25,7 +25,7 @@ const LONGEST_NAMES = 8 * 1024
 export interface ExaminedListing {
   readonly tools: readonly Examined[]
   readonly flags: readonly FlagView[]
-  /** How many entries have a name. */
+  /** The number of entries with a name. */
   readonly named: number
   /** Of the tools that may be listed; what is listed twice is here twice. */
   readonly names: readonly string[]

@@ -113,7 +113,7 @@ export function writeServer(
   forgetListing(sql, name)
 }
 
-/** Whether this is the registration that is meant; whoever does not say which means any, as older versions did. */
+/** Tells whether this is the registration that is meant; whoever does not say which means any, as older versions did. */
 export function isOf(server: { readonly incarnation: string }, incarnation: string | undefined): boolean {
   return incarnation === undefined || server.incarnation === incarnation
 }

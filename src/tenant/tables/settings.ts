@@ -54,7 +54,7 @@ export function readTenant(sql: SqlStorage): StoredTenant | null {
   }
 }
 
-/** Whether the directory has its name: what was made before there was one is not in it. */
+/** Tells whether the directory has its name: what was made before there was one is not in it. */
 export function isListed(sql: SqlStorage): boolean {
   return sql.exec('SELECT 1 FROM tenant WHERE is_listed = 0').toArray().length === 0
 }

@@ -15,7 +15,7 @@ export interface LeavingContext {
   readonly sql: SqlStorage
   readonly env: Env
   readonly tenant: string
-  /** Whether the tenant is there and this is its deletion; asked after every wait, and once it is false nothing more is done. */
+  /** Tells whether the tenant is there and this is its deletion; asked after every wait, and once it is false nothing more is done. */
   readonly isStill: () => boolean
   /** Nobody is asked first after this, in Unix milliseconds: somebody waits for the answer. */
   readonly untilMs: number
@@ -33,7 +33,7 @@ export function listLeaving(sql: SqlStorage): void {
   sql.exec('INSERT OR IGNORE INTO leaving (principal) SELECT name FROM audit_principals')
 }
 
-/** How many are not erased yet. */
+/** Counts the principals that are not erased yet. */
 export function countLeaving(sql: SqlStorage): number {
   return sql.exec<{ n: number }>('SELECT count(*) AS n FROM leaving WHERE gone = 0').one().n
 }

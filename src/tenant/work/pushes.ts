@@ -163,7 +163,7 @@ function upstreamsOf({ sql, tenant }: PushContext, stored: StoredGrant): Upstrea
   return all.map(({ upstream }) => upstream)
 }
 
-/** Whether `work` has ended, however, before so long. */
+/** Tells whether `work` has ended, however, before so long. */
 async function isSettled(work: Promise<void>, withinMs: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | null = null
   const tooLong = new Promise<boolean>((resolve) => {

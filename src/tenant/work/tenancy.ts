@@ -44,7 +44,7 @@ export class Tenancy {
   readonly wake: Wake
   readonly propagator: Propagator
   readonly webhooks: WebhookDelivery
-  /** Whether there is a tenant. An object without one has no table. */
+  /** True where there is a tenant. An object without one has no table. */
   isThere: boolean
 
   /** @param env asked anew whenever it is used */

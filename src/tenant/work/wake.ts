@@ -9,7 +9,7 @@ export const FLAPPING_MS = 30_000
 export interface WakeContext {
   readonly storage: DurableObjectStorage
   readonly env: () => Env
-  /** Whether there is a tenant; without one there is no alarm. */
+  /** Tells whether there is a tenant; without one there is no alarm. */
   readonly isThere: () => boolean
   /** When messages to webhooks can be sent, in Unix milliseconds; null: none waits. */
   readonly sendMs: (nowMs: number) => number | null
@@ -18,7 +18,7 @@ export interface WakeContext {
 /** What is not in the tables is kept here; a new life of the object begins without it. Times are Unix milliseconds. */
 export class Wake {
   readonly #context: WakeContext
-  /** How many requests tell principals right now. */
+  /** The number of requests that propagate right now. */
   propagating = 0
   /** When the last listing of servers that were flapping is compared anew; null: nobody has said. */
   compareAtMs: number | null = null
