@@ -9,7 +9,7 @@ import { type ConcealedPath, formatPath, type Step } from '../policy/path.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** What stands in the place of a value. Its type is told; what it was, and how long, is not. */
+/** Stands in the place of a concealed value. It shows the value's type, but not its content or length. */
 class Marker {
   readonly #type: JsonType
 
@@ -31,7 +31,7 @@ export function markerFor(type: JsonType): string {
 export interface Concealed {
   readonly args: JsonObject
   readonly meta: JsonObject | null
-  /** Where markers stand, as paths; `[*]` stands for any element. */
+  /** The places of markers, as paths; `[*]` stands for any element. */
   readonly places: readonly string[]
 }
 

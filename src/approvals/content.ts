@@ -1,6 +1,6 @@
 /**
- * What an approver is shown of a call that waits: its arguments with their values, and the `_meta` that rides along, without
- * what is concealed, and no longer than what can be kept. PURE.
+ * The content of a waiting call that an approver is shown: its arguments with their values, and its `_meta`, without concealed values,
+ * and cut to the size that can be kept. PURE.
  */
 import { parseExact } from '../base/exact-json.ts'
 import { jsonType } from '../base/json.ts'
@@ -17,7 +17,7 @@ export interface Carried {
   readonly meta: JsonObject | null
 }
 
-/** What is shown of a call: without what is concealed, and no longer than `MOST_CONTENT_BYTES`. */
+/** Returns the content of a call, without concealed values and at most `MOST_CONTENT_BYTES` long. */
 export function contentOf(carried: Carried, paths: readonly ConcealedPath[]): ApprovalContent {
   const concealed = conceal(carried, paths)
   const whole = shownOf(concealed, [])
@@ -63,7 +63,7 @@ interface Member {
   readonly root: ConcealedPath['root']
   readonly name: string
   readonly value: unknown
-  /** Of its JSON, with its name. */
+  /** Bytes of its JSON, with its name. */
   readonly bytes: number
 }
 

@@ -12,9 +12,9 @@ export function grantOfApproval(id: string): string | null {
 }
 
 /**
- * Where a person finds it.
+ * Returns the address of the approval's page.
  *
- * @param base where the tenant's pages are: origin.ts
+ * @param base the address of the tenant's pages: origin.ts
  */
 export function approvalUrl(base: string, id: string): string {
   return `${base}/approvals/${id}`

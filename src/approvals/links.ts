@@ -1,4 +1,4 @@
-/** Who can be sent to a link. PURE. */
+/** Finds out which clients can be sent to a link. PURE. */
 import { isObject } from '../base/json.ts'
 
 /** The first revision that knows elicitation by URL. */

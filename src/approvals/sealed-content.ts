@@ -1,13 +1,13 @@
 /**
- * What an approver is shown of a call is sealed before it leaves the Worker that was asked for the call, so that it is
- * nowhere in the open, and kept as long as nobody has decided (docs/decisions/0038-what-an-approver-sees.md).
+ * Seals the content that an approver is shown before it leaves the Worker, so that it is stored nowhere in the open. It is kept until the
+ * call is decided (docs/decisions/0038-what-an-approver-sees.md).
  */
 import type { Env } from '../contract/env.ts'
 import type { ConcealedPath } from '../policy/path.ts'
 import { approvalContext, openOrNull, type SecretKeys, seal, secretKeys } from '../secrets/seal.ts'
 import { type Carried, contentOf } from './content.ts'
 
-/** What is kept is bound to it: another call's content does not open in its place. */
+/** The call that sealed content is bound to: another call's content does not open in its place. */
 export interface ContentOf {
   readonly tenant: string
   readonly grant: string
@@ -27,7 +27,7 @@ export async function sealContent(
   return seal(keys, JSON.stringify(contentOf(carried, paths)), contextOf(of))
 }
 
-/** What was sealed for this call, as JSON; null where no key opens it, or it is not what was sealed. */
+/** Opens the content of this call, as JSON; null where no key opens it, or it was sealed for another call. */
 export function openContent(keys: SecretKeys, of: ContentOf, sealed: string): Promise<string | null> {
   return openOrNull(keys, sealed, contextOf(of))
 }

@@ -1,6 +1,6 @@
 /**
- * What is shown to a person who decides must show all that is there. Characters that are not seen, that turn the direction of
- * others, or that a terminal takes for commands are written as escapes. PURE.
+ * Makes every character visible to a person who decides. Characters that are not seen, that turn the direction of others, or that a
+ * terminal takes for commands are written as escapes. PURE.
  */
 
 /** Control, format, private and unassigned characters, line ends of Unicode, and halves of pairs. */

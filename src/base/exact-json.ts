@@ -20,7 +20,7 @@ interface SourceAccess {
 
 const source = JSON as unknown as SourceAccess
 
-/** Where this is nowhere in a text, it has no number that would be written in another way. It may stand in strings. */
+/** A pattern without which a text has no number that would be written in another way. It may match inside strings. */
 const SUSPECT = /[0-9]{16}|[0-9][.eE]|-0/
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -49,7 +49,7 @@ export function parseExact(text: string): unknown {
 /** An array or an object that is being read. */
 interface Open {
   readonly holder: unknown[] | Record<string, unknown>
-  /** Of an object: the name that the next value is for. */
+  /** In an object: the name that the next value belongs to. */
   name: string
 }
 

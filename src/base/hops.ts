@@ -21,7 +21,7 @@ export function isLoop(http: Asked): boolean {
   return before.length >= MOST_HOPS || (before.length > 0 && before.includes(nameOf(http)))
 }
 
-/** What requests to servers say that are made for this one. */
+/** Returns the hops header of requests to servers that are made for this request. */
 export function hopsOnward(http: Asked): string {
   return [...hopsOf(http), nameOf(http)].join(', ')
 }

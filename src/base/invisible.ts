@@ -11,7 +11,7 @@ export interface Visibility {
   readonly codes: readonly string[]
   /** The number of characters that cannot be seen. */
   readonly count: number
-  /** What is spelt in tag characters or variation selectors; empty where nothing is. */
+  /** The text spelt in tag characters or variation selectors; empty where there is none. */
   readonly smuggled: string
 }
 
@@ -53,7 +53,7 @@ export interface Piece {
   readonly isUnseen: boolean
 }
 
-/** A text in its parts, in order: nothing is left out. What is proper where it stands, as in a flag, is drawn. */
+/** Splits a text into parts, in order, leaving nothing out. A character that is proper in its place, as in a flag, is drawn. */
 export function piecesOf(text: string): readonly Piece[] {
   const pieces: Piece[] = []
   let start = 0

@@ -31,7 +31,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   )
 }
 
-/** Where a value stops being JSON: a place and why. Null where all of it is JSON and nowhere too deep. */
+/** Finds the place where a value stops being JSON, and the reason. Null where all of it is JSON and nowhere too deep. */
 export function notJson(value: unknown): { path: (string | number)[]; found: string } | null {
   return look(value, [])
 }

@@ -20,13 +20,13 @@ export function hasBatches(version: string): boolean {
   return version === '2025-03-26'
 }
 
-/** What a client says of itself. */
+/** The facts that a client states about itself. */
 export interface ClientFacts {
   readonly capabilities: Readonly<Record<string, unknown>>
   readonly clientInfo: Readonly<Record<string, unknown>>
 }
 
-/** What every request of the stateless era says of its client, in `_meta` (MCP 2026-07-28, basic, `_meta`). */
+/** Builds the members of `_meta` in which every request of the stateless era describes its client (MCP 2026-07-28, basic, `_meta`). */
 export function envelopeOf({ capabilities, clientInfo }: ClientFacts): Readonly<Record<string, unknown>> {
   return {
     [PROTOCOL_VERSION_META_KEY]: STATELESS_VERSION,

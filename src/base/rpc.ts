@@ -36,7 +36,7 @@ function requestIn(value: Readonly<Record<string, unknown>>): RpcMessage | null 
   return only(withMetaOf(value, 'params'), ...names)
 }
 
-/** What stands in the place of an error beside a result says nothing. */
+/** Reads a result. A malformed error beside it is ignored. */
 function resultIn(value: Readonly<Record<string, unknown>>): RpcMessage | null {
   return isObject(value.result) ? only(withMetaOf(value, 'result'), 'id', 'result') : null
 }
@@ -73,7 +73,7 @@ function only(value: Readonly<Record<string, unknown>>, ...names: readonly strin
   return Object.fromEntries(kept.map((name) => [name, value[name]])) as unknown as RpcMessage
 }
 
-/** What stands in a text of an upstream's. */
+/** The contents of an upstream's text. */
 export interface RpcReading {
   readonly messages: readonly RpcMessage[]
   /** The text is one message that needed no mending, so it can be passed on as it is. */
@@ -85,8 +85,8 @@ const nothing: RpcReading = { messages: [], isAsSent: false }
 export const MOST_IN_ARRAY = 1_000
 
 /**
- * Reads a text: one message, or the messages of an array, as servers of 2025-03-26 may send them (MCP 2025-03-26,
- * Streamable HTTP). What is no message is left out. Numbers keep their digits.
+ * Reads a text: one message, or the messages of an array, as servers of 2025-03-26 may send them (MCP 2025-03-26, Streamable HTTP).
+ * Elements that are no messages are left out. Numbers keep their digits.
  */
 export function readRpc(text: string): RpcReading {
   try {

@@ -23,7 +23,7 @@ export interface Settings {
   readonly LEGITI_REPORT_LOGINS?: string
   /** Secret. The key that Legiti issued; sandbox and production differ by it. */
   readonly LEGITI_API_KEY?: string
-  /** Secret. What upstream servers' credentials are sealed with: secrets/keys.ts. */
+  /** Secret. The keys that upstream servers' credentials are sealed with: secrets/keys.ts. */
   readonly ENCRYPTION_KEYS?: string
   /** Every name under it is a tenant's: `<tenant>.<TENANT_DOMAIN>`. */
   readonly TENANT_DOMAIN?: string

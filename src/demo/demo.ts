@@ -21,7 +21,7 @@ export const DEMO_LABEL = 'Demo agent'
 
 interface DemoState {
   readonly config: TenantConfig
-  /** What is wrong with the two files, or null. */
+  /** The problem with the two files, or null. */
   readonly problem: string | null
 }
 
@@ -63,10 +63,10 @@ export async function demoConfig(
 const GRANTS_PARTS = ['identity', 'sessions', 'approvals'] as const
 
 /**
- * What a document says of the demo's tenant: what it leaves out is as the file has it.
+ * Completes a document of the demo's tenant with the values of the file.
  *
- * @param written the document as it was written, which has been found to be one
- * @returns `isSaid`: it says something that grants go by
+ * @param written the document as it was written, which has been validated
+ * @returns `isSaid`: it sets something that grants go by
  */
 export function demoDocument(written: unknown): { readonly document: unknown; readonly isSaid: boolean } {
   const said = written as Readonly<Record<string, object | undefined>>
@@ -76,7 +76,7 @@ export function demoDocument(written: unknown): { readonly document: unknown; re
   return { document: { ...said, ...Object.fromEntries(parts) }, isSaid }
 }
 
-/** What keeps the two files from being used, for whoever is editing them; null when nothing does. */
+/** Returns the problem that keeps the two files from being used, for the person who edits them; null where there is none. */
 export async function demoProblem(): Promise<string | null> {
   state ??= readDemo()
   return (await state).problem

@@ -13,7 +13,7 @@ const NONE = 'none'
 const known = new WeakMap<Env, ReadonlySet<NativeServerName>>()
 
 /**
- * The native servers of this deployment: those that `NATIVE_SERVERS` names. Where it is not set, `session`, and `legiti`
+ * Returns the native servers of this deployment, those that `NATIVE_SERVERS` names. Where it is not set, they are `session`, and `legiti`
  * where one of its own variables is set.
  */
 export function deployedServers(env: Env): ReadonlySet<NativeServerName> {
@@ -49,7 +49,7 @@ export function whyOff(env: Env, name: NativeServerName): string | null {
     : 'NATIVE_SERVERS does not name it'
 }
 
-/** What is wrong with `NATIVE_SERVERS`, or null. */
+/** Returns the problem with `NATIVE_SERVERS`, or null. */
 export function nativeServersProblem(env: Env): string | null {
   const named = namedIn(env)
   if (named === null) return null
@@ -67,7 +67,7 @@ function isDeployedBy(env: Env, name: NativeServerName): boolean {
   return name !== 'legiti' || hasLegitiVariables(env)
 }
 
-/** What the variable names; null: it is not set. */
+/** Returns the names in the variable; null: it is not set. */
 function namedIn({ NATIVE_SERVERS: text = '' }: Env): string[] | null {
   const names = text.split(',').map((name) => name.trim())
   const given = names.filter((name) => name !== '')

@@ -1,6 +1,6 @@
 /**
- * The demo's stand-in for Legiti: takes what the gateway sends, shows it, and can be told to misbehave. What
- * it got and how it behaves are stored, so that an outage can be watched across restarts.
+ * The demo's stand-in for Legiti: it takes what the gateway sends, shows it, and can be made to misbehave. Its events and its mode are
+ * stored, so that an outage can be watched across restarts.
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { Env } from '../contract/env.ts'
@@ -50,7 +50,7 @@ export class LegitiStandIn extends DurableObject<Env> implements StandInCalls {
     return answer
   }
 
-  /** What arrived, oldest first: each a Received as JSON. */
+  /** Returns the events that arrived, oldest first: each a Received as JSON. */
   events(): string[] {
     return this.#sql
       .exec<{ event: string }>('SELECT event FROM received ORDER BY seq')

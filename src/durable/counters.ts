@@ -1,4 +1,4 @@
-/** Where this principal's counters are kept; what they mean is the policy's business (policy/counting.ts). */
+/** The table of this principal's counters. Their meaning is defined in policy/counting.ts. */
 import type { Counted, CounterStore } from '../policy/counting.ts'
 
 /** The table `counters` as a store. The caller's transaction holds a reservation together. */

@@ -1,6 +1,6 @@
 /** Numbered migrations of a Durable Object's database: only ever appended, each run once, in their order. */
 
-/** How far this object's tables are, 0 for none at all. Writes nothing. */
+/** Returns the version of this object's tables, 0 where there are none. Writes nothing. */
 export function schemaVersion(sql: SqlStorage): number {
   const known = sql
     .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'")

@@ -1,4 +1,4 @@
-/** What a client can be asked for, and what the eras call it. PURE. */
+/** The inputs that a client can be asked for, and their names in both eras. PURE. */
 import { isObject } from '../base/json.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -22,8 +22,8 @@ export function canBeAsked(capabilities: Json): boolean {
 }
 
 /**
- * What a client would have to declare to be asked this, and has not; null where it may be asked. A bare `elicitation`
- * means forms (MCP 2025-11-25, elicitation, capabilities).
+ * Returns the capability that this question needs and the client has not declared; null where it may be asked. A bare `elicitation` means
+ * forms (MCP 2025-11-25, elicitation, capabilities).
  */
 export function lacking(capabilities: Json, { method, params = {} }: Question): string | null {
   const name = Object.hasOwn(askable, method) ? askable[method] : undefined

@@ -74,7 +74,7 @@ export function requestForSession({ method, params = {} }: RpcRequest, id: strin
   return { jsonrpc: '2.0', id, method, params: withMeta(rest, wantsProgress ? { progressToken: id } : {}) }
 }
 
-/** What makes two requests the same call: everything but how it is spoken of. */
+/** The parts of a request that make it the same call as another: all but those that belong to the era. */
 export function callOf(server: string, { method, params = {} }: RpcRequest): Json {
   const { inputResponses: _, requestState: __, _meta, ...rest } = params
   return { server, method, params: rest }
@@ -144,7 +144,7 @@ export function noteForStateless(message: RpcMessage, ownId: string, leg: Leg): 
   return level >= 0 && level >= logLevels.indexOf(leg.logLevel) ? { jsonrpc: '2.0', method, params } : null
 }
 
-/** What the server says of itself in its answer to `initialize`, as the answer to `server/discover`. */
+/** Turns the server's answer to `initialize` into an answer to `server/discover`. */
 export function discovery({ capabilities, serverInfo, instructions }: Json): Json {
   return {
     resultType: 'complete',
@@ -157,7 +157,7 @@ export function discovery({ capabilities, serverInfo, instructions }: Json): Jso
   }
 }
 
-/** What a subscriber wants to hear of. */
+/** The notifications that a subscriber wants. */
 export interface Wishes {
   readonly toolsListChanged?: true
   readonly promptsListChanged?: true
@@ -180,7 +180,7 @@ export function wishesOf(params: unknown): Wishes {
   }
 }
 
-/** The wishes that the server can fulfil. What the gateway itself changes in the list of tools it always tells. */
+/** The wishes that the server can fulfil. Changes of the list of tools are always among them, for the gateway itself makes some. */
 export function honoured(wishes: Wishes, capabilities: unknown): Wishes {
   const { prompts, resources } = isObject(capabilities) ? capabilities : {}
   const can = (capability: unknown, what: string) => isObject(capability) && capability[what] === true

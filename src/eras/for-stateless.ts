@@ -12,7 +12,7 @@ import { changes, metaOf, RESOURCE_UPDATED, type RpcRequest, withMeta } from './
 
 type Json = Readonly<Record<string, unknown>>
 
-/** What the client answered to the server's questions, and what the server wants to see again. */
+/** The client's answers to the server's questions, and the state that the server wants back. */
 export interface Round {
   readonly inputResponses?: Json
   readonly requestState?: string
@@ -65,7 +65,7 @@ export interface InputWish {
   readonly requestState: string | null
 }
 
-/** What the server asks for; null for a result that is none of that, and `malformed` for one that cannot be read. */
+/** Returns the inputs that the server asks for; null for a result that asks for none, `malformed` for one that cannot be read. */
 export function inputWish({ result }: RpcMessage): InputWish | 'malformed' | null {
   if (result?.resultType !== 'input_required') return null
   const { inputRequests = {}, requestState } = result
@@ -106,7 +106,7 @@ function bare({ method = '', params }: RpcMessage): RpcMessage {
   return { jsonrpc: '2.0', method, ...(Object.keys(rest).length === 0 ? {} : { params: rest }) }
 }
 
-/** What the server says of itself in its answer to `server/discover`, as the answer to `initialize`. */
+/** Turns the server's answer to `server/discover` into an answer to `initialize`. */
 export function initialization(discovered: Json, protocolVersion: string, server: string): Json {
   const { capabilities, instructions } = discovered
   const info = metaOf(discovered)[SERVER_INFO_META_KEY]

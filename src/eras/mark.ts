@@ -1,7 +1,7 @@
 /**
- * What a session of the gateway remembers of a server of the stateless era: that it is one, and from which level on the
- * client wants to hear its log. It stands where a session with a server of the other era would: the principal keeps it,
- * tells it with every request, and has nobody to tell when it ends, because it has no id. PURE.
+ * A mark that stands for a server of the stateless era in a session of the gateway. It says that the server is of that era, and from
+ * which level on the client wants its log. The principal keeps it in the place of an upstream session and sends it with every request; it
+ * has no id, so there is nothing to end at the server. PURE.
  */
 import { STATELESS_VERSION } from '../base/revisions.ts'
 import type { UpstreamSession } from '../contract/principal.ts'

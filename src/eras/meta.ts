@@ -1,4 +1,4 @@
-/** What the stateless era says in `_meta` and the session era elsewhere, or not at all. PURE. */
+/** The members that the stateless era has in `_meta` and the session era elsewhere, or not at all. PURE. */
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -53,7 +53,7 @@ export function withMeta(it: Json, more: Json): Json {
   return Object.keys(meta).length === 0 ? rest : { ...rest, _meta: meta }
 }
 
-/** What changes are told of in a subscription, by what a client asks for them with. */
+/** The notifications of a subscription, by the member with which a client asks for them. */
 export const changes: Readonly<Record<string, string>> = {
   'notifications/tools/list_changed': 'toolsListChanged',
   'notifications/prompts/list_changed': 'promptsListChanged',

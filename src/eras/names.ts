@@ -12,7 +12,7 @@ const QUESTION = /^gatehouse1\.([0-9a-f]{64})\.([\w-]{32})\.(0|[1-9]\d{0,2})$/
 export const SECRET_BYTES = 24
 
 export interface ExchangeName {
-  /** Of the Durable Object, as hex. */
+  /** The id of the Durable Object, as hex. */
   readonly object: string
   readonly secret: string
 }

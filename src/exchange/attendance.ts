@@ -20,7 +20,7 @@ const noStream: ReadonlySet<number> = new Set([404, 405, 501])
 const IDLE_MS = 10_000
 
 export class Attendance {
-  /** Of the call that came last: its server's credentials may have changed since the first. */
+  /** The link of the latest call, since its server's credentials may have changed since the first. */
   #link!: UpstreamLink
   readonly #session: SessionNames
   readonly #calls = new Set<LineWriter<AttendLine>>()

@@ -52,9 +52,9 @@ const MOST_QUESTIONS = 64
 /** The end of a call; its answer still as the upstream gave it. */
 type Last = Extract<ExchangeLine, { kind: 'answer' | 'problem' | 'forgotten' }>
 
-/** Where an exchange lives. */
+/** The object that an exchange lives in. */
 export interface Host {
-  /** Of the object, as hex. */
+  /** The id of the object, as hex. */
   readonly id: string
   /** It waits for a client, for up to ANSWER_MS. */
   readonly onWaiting: () => void
@@ -66,7 +66,7 @@ export class Exchange {
   readonly owner: string
   readonly login: Begin['login']
   readonly begunBy: string
-  /** Of the call that the policy decided on. */
+  /** The digest of the call that the policy decided on. */
   readonly digest: string
   readonly #link: UpstreamLink
   readonly #host: Host
@@ -115,7 +115,7 @@ export class Exchange {
     return this.#secret !== null && this.#secret === secret
   }
 
-  /** Sends the request. What the client is told comes with the body. */
+  /** Sends the request. Everything for the client comes with the body. */
   begin(signal: AbortSignal): ReadableStream<Uint8Array> {
     const out = this.#open(signal)
     this.#link.waitUntil(this.#run())

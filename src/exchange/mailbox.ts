@@ -1,4 +1,4 @@
-/** Where the answers of a session-era client arrive, for the request that waits for them in another isolate. */
+/** The place where the answers of a session-era client arrive, for the request that waits for them in another isolate. */
 import type { Answer, Ask, AskLine } from '../contract/exchange.ts'
 import { ANSWER_MS } from '../contract/exchange.ts'
 import { LineWriter } from '../upstream/lines.ts'

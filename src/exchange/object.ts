@@ -35,10 +35,10 @@ import { Watcher } from './subscriptions.ts'
  * alarm is a call.
  */
 const HEARTBEAT_MS = 20_000
-/** What a session watches is forgotten when no stream of it was open for so long. */
+/** The time without an open stream after which the watched resources of a session are forgotten. */
 const FORGET_MS = 60 * 60_000
 const RESOURCES = 'resources'
-/** Whose tenant knows that something is stored here. */
+/** The key of the tenant that knows that something is stored here. */
 const TENANT = 'tenant'
 
 export class ExchangeObject extends DurableObject<Env> {
@@ -123,7 +123,7 @@ export class ExchangeObject extends DurableObject<Env> {
     if (exchange === null || exchange.owner !== terms.owner) return refused('unknown')
     // A state that was guessed at must not use up the true one.
     if (!exchange.isOf(terms.secret)) return refused('unknown')
-    // What was said of another call lets nothing go on here.
+    // An answer to another call does not let this one go on.
     if (exchange.begunBy !== terms.begunBy) return refused('unknown')
     // The upstream holds it in the session of the account that began it.
     const isSaid = exchange.login !== undefined && terms.login !== undefined

@@ -1,7 +1,7 @@
 import { BASE64URL } from '../base/base64url.ts'
 import { SECRET_BYTES } from '../eras/names.ts'
 
-/** What only the client of an exchange is told: 192 random bits, as base64url. */
+/** Makes a secret that only the client of an exchange gets: 192 random bits, as base64url. */
 export function newSecret(): string {
   return crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64(BASE64URL)
 }

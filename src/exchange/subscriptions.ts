@@ -1,6 +1,6 @@
 /**
- * What one session of a session-era client wants to hear from a server of the stateless era: the streams that are
- * open for it, and the resources that it watches, which such a server wants to be told all at once.
+ * The subscriptions of one session of a session-era client at a server of the stateless era: the streams that are open for it, and the
+ * resources that it watches, which such a server takes all at once.
  */
 import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
 import { wishesFor } from '../contract/declared.ts'

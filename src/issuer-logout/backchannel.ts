@@ -1,6 +1,6 @@
 /**
- * Where issuers say that sessions are over (OpenID Connect Back-Channel Logout 1.0, 2.5 to 2.8). What was answered 200 is
- * written down: whatever could not be ended at once is ended by alarm.
+ * The endpoint at which issuers end sessions (OpenID Connect Back-Channel Logout 1.0, 2.5 to 2.8). An order that was answered 200 is
+ * stored: the alarm ends whatever could not be ended at once.
  */
 import { readRequestBody } from '@modelcontextprotocol/server'
 import { errorName, log } from '../base/log.ts'

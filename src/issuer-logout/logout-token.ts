@@ -48,7 +48,7 @@ export async function readLogoutToken(
       await verifyInVain(token)
       return refused('the token is not a JWT of a configured issuer', false)
     }
-    // Where no key was tried, a stranger's token would take longer, which would tell whose issuers are whose.
+    // The answer takes as long where no key was tried: otherwise its time would tell whose issuers are whose.
     if (verified.isUntried) await verifyInVain(token)
     return refused(verified.message, verified.isSigned)
   }
@@ -69,7 +69,7 @@ export async function readLogoutToken(
   }
 }
 
-/** What is wrong with the claims besides what every JWT is checked for; times only where `nowMs` is not 0. */
+/** Returns the problem with the claims that only logout tokens have; times are checked only where `nowMs` is not 0. */
 function problemOf({ events, nonce, sub, sid, jti, iat }: JWTPayload, nowMs: number): string | null {
   if (!isObject(events) || !isObject(events[LOGOUT_EVENT]))
     return `the claim "events" has no member ${LOGOUT_EVENT} that is an object`

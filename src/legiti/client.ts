@@ -9,7 +9,7 @@ import type { WireRequest } from './wire.ts'
 /** More of an answer than this is not read. */
 const MAX_ANSWER_BYTES = 1024 * 1024
 
-/** Where the demo's stand-in is mounted, on whatever host the gateway runs. */
+/** The path at which the demo's stand-in is mounted, on whatever host the gateway runs. */
 export const STAND_IN_PATH = '/dev/legiti'
 
 export type LegitiAnswer =

@@ -3,7 +3,7 @@ import { shortDigest } from '../base/sha256.ts'
 import type { Env } from '../contract/env.ts'
 import { type Profile, profiles } from './wire.ts'
 
-/** How Legiti is reached, from the deployment's variables and secrets. */
+/** The way to reach Legiti, from the deployment's variables and secrets. */
 export interface LegitiSettings {
   readonly profile: Profile
   readonly reportLogins: boolean
@@ -24,7 +24,7 @@ export async function settingsDigest({ profile, target }: LegitiSettings): Promi
 
 const switches = ['true', 'false']
 
-/** Reads the settings. What is missing or wrong stops sending, never queueing, and is said in `target`. */
+/** Reads the settings. A missing or wrong one stops sending, never queueing, and is reported in `target`. */
 export function legitiSettings(env: Env): LegitiSettings {
   const problem = variablesProblem(env)
   const profile = env.LEGITI_PROFILE ?? 'collection'
@@ -43,7 +43,10 @@ export function hasLegitiVariables(env: Env): boolean {
   return env.DEMO === 'true' || [env.LEGITI_BASE_URL, env.LEGITI_API_KEY].some((it) => (it ?? '') !== '')
 }
 
-/** What keeps events from being sent although Legiti is meant to be reached, or null; for whoever looks after the deployment. */
+/**
+ * Returns the problem that keeps events from being sent although Legiti is meant to be reached, or null; for the operators of the
+ * deployment.
+ */
 export function legitiProblem(env: Env): string | null {
   const problem = variablesProblem(env)
   if (problem !== null || !hasLegitiVariables(env)) return problem

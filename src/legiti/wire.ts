@@ -31,7 +31,7 @@ export interface WireRequest {
 interface Route {
   method: WireRequest['method']
   path: string
-  /** What a convenience tool fixes, over anything in its arguments. */
+  /** The action that a convenience tool sets, over any in its arguments. */
   action?: string
 }
 

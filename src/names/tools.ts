@@ -1,6 +1,6 @@
 /**
- * What an upstream's tools, prompts and resources are called where several servers share one list, and the way
- * back from such a name to its server. PURE.
+ * Names an upstream's tools, prompts and resources where several servers share one list, and leads back from such a name to its server.
+ * PURE.
  */
 import { fnv1a } from '../base/fnv1a.ts'
 import { nativeServerNames } from './native-servers.ts'
@@ -51,8 +51,8 @@ export function expose(server: string, original: string): string {
 }
 
 /**
- * How the names that a server lists are exposed. Of two that would get the same name, the first in code-unit order
- * has it and the other is left out, in whatever order the server lists them.
+ * Decides how the names that a server lists are exposed. Of two that would get the same name, the first in code-unit order has it and the
+ * other is left out, in whatever order the server lists them.
  */
 export function exposures(server: string, originals: readonly string[]): Exposures {
   const renamed: Record<string, string> = {}

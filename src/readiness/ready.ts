@@ -19,7 +19,7 @@ export interface Readiness {
   readonly ready: boolean
   /** `none`: the deployment has no audit database, so rows stay where they were decided. */
   readonly audit_database: 'ok' | 'none' | StoreError['code']
-  /** Whether the deployment has each: docs/native.md. */
+  /** Each native server, `on` where the deployment has it: docs/native.md. */
   readonly native_servers: Readonly<Record<NativeServerName, 'on' | 'off'>>
   /** As this isolate has found them. */
   readonly open_breakers?: readonly { readonly tenant: string; readonly server: string }[]

@@ -17,7 +17,7 @@ export interface SecretKeys {
   /** Names the key that seals. */
   readonly current: string
   readonly byId: ReadonlyMap<string, Promise<CryptoKey>>
-  /** What other keys are derived from (HKDF): the current key, which never serves two purposes itself. */
+  /** The current key as the source of derived keys (HKDF). It never serves a second purpose itself. */
   readonly derivation: Promise<CryptoKey>
   /** The same of every key, where what was derived from an earlier one must be found again. */
   readonly derivationById: ReadonlyMap<string, Promise<CryptoKey>>
@@ -45,7 +45,7 @@ export function secretKeys(env: Env): SecretKeys | null {
   return keys
 }
 
-/** What is wrong with ENCRYPTION_KEYS, or null; having none is nothing wrong. Never quotes key material. */
+/** Returns the problem with ENCRYPTION_KEYS, or null; having none is no problem. Never quotes key material. */
 export function secretKeysProblem({ ENCRYPTION_KEYS: text = '' }: Env): string | null {
   if (text.trim() === '') return null
   const read = readKeys(text)

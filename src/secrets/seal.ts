@@ -1,7 +1,7 @@
 /**
- * Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a fresh 96-bit IV for each. The sealed form is one string,
- * `v1.<key id>.<iv>.<ciphertext and tag>`, both base64url. What it is a secret for, the context, is bound to it as
- * additional data: moved to another place, it does not open.
+ * Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a fresh 96-bit IV for each. The sealed form is one string, `v1.<key
+ * id>.<iv>.<ciphertext and tag>`, both base64url. The context, which says where the secret belongs, is bound to it as additional data:
+ * moved to another place, it does not open.
  */
 import { BASE64URL } from '../base/base64url.ts'
 import type { SecretKeys } from './keys.ts'
@@ -26,37 +26,37 @@ export class SealedTextError extends Error {
   }
 }
 
-/** What the header `header` of a tenant's server is sealed for. None of the names can hold a slash. */
+/** The context of the header `header` of a tenant's server. None of the names can hold a slash. */
 export function headerContext(tenant: string, server: string, header: string): string {
   return `${tenant}/${server}/${header}`
 }
 
-/** What the secret of a tenant's webhook is sealed for: no server has an empty name. */
+/** The context of the secret of a tenant's webhook: no server has an empty name. */
 export function webhookContext(tenant: string, webhook: string): string {
   return `${tenant}//webhook/${webhook}`
 }
 
-/** What a tenant's named secret is sealed for. No server can be called `~secrets`. */
+/** The context of a tenant's named secret. No server can be called `~secrets`. */
 export function secretContext(tenant: string, name: string): string {
   return `${tenant}/~secrets/${name}`
 }
 
-/** What the cookie of somebody who is signed in at the tenant's pages is sealed for. */
+/** The context of the cookie of a person who is signed in at the tenant's pages. */
 export function signInContext(tenant: string): string {
   return `${tenant}/~pages/sign-in`
 }
 
-/** What a form of the tenant's pages brings back is sealed for. */
+/** The context of the hidden field of a form of the tenant's pages. */
 export function formContext(tenant: string): string {
   return `${tenant}/~pages/form`
 }
 
-/** What the answer to a request with an `Idempotency-Key` is sealed for, and the seed of its secrets: `/answer`, `/seed`. */
+/** The context of the answer to a request with an `Idempotency-Key`, and of the seed of its secrets: `/answer`, `/seed`. */
 export function repeatContext(tenant: string, actor: string, key: string): string {
   return `${tenant}/~repeats/${actor}/${key}`
 }
 
-/** What the content of a call that waits for a person is sealed for; `digest` is that of its arguments. */
+/** The context of the content of a call that waits for a person; `digest` is that of its arguments. */
 export function approvalContext(tenant: string, grant: string, digest: string): string {
   return `${tenant}/~approvals/${grant}/${digest}`
 }
@@ -66,7 +66,7 @@ export function keyIdOf(sealed: string): string {
   return sealed.split('.')[1] ?? ''
 }
 
-/** What every text begins with that this key has sealed, and none that another has. */
+/** The beginning of every text that this key has sealed, and of none that another has. */
 export function sealedPrefix(key: string): string {
   return `${VERSION}.${key}.`
 }
@@ -80,7 +80,7 @@ export async function seal(keys: SecretKeys, text: string, context: string): Pro
   return [VERSION, keys.current, iv.toBase64(BASE64URL), new Uint8Array(sealed).toBase64(BASE64URL)].join('.')
 }
 
-/** What was sealed for exactly this context. Throws SealedTextError for anything else. */
+/** Opens a text that was sealed for exactly this context. Throws SealedTextError for anything else. */
 export async function open(keys: SecretKeys, sealed: string, context: string): Promise<string> {
   const { id, iv, ciphertext } = parse(sealed)
   const key = await keys.byId.get(id)
@@ -133,7 +133,7 @@ function algorithm(iv: Uint8Array, context: string): SubtleCryptoEncryptAlgorith
   return { name: 'AES-GCM', iv, additionalData: new TextEncoder().encode(context) }
 }
 
-/** What a session's store was told at its login is for this place alone: moved, or with the store moved, it does not open. */
+/** The context of a store's token from a login. Moved elsewhere, or with the store moved, it does not open. */
 export function storeTokenContext(tenant: string, grant: string, store: string, origin: string): string {
   return `${tenant}/${grant}/session/${store}/${origin}`
 }

@@ -9,7 +9,7 @@ const encoder = new TextEncoder()
 export function withClientId(text: string, pair: IdPair): string | Uint8Array {
   const sent = JSON.stringify(pair.sent)
   const at = text.indexOf(sent)
-  // Where it stands once, and no character is written by its number, it is the id: nothing else can be read as that.
+  // The id is certain where it occurs once and no character is written by its number: nothing else can be read as it.
   const isSure = at >= 0 && text.indexOf(sent, at + 1) < 0 && !text.includes('\\u')
   if (isSure) return `${text.slice(0, at)}${JSON.stringify(pair.client)}${text.slice(at + sent.length)}`
   return new AnswerIds(pair).push(encoder.encode(text))
@@ -28,14 +28,14 @@ export class AnswerIds {
     return this.#scanner.isRestored
   }
 
-  /** What may pass in place of `piece`: the same bytes where nothing in them changes. */
+  /** Returns the bytes to pass in place of `piece`: the same ones where nothing in them changes. */
   push(piece: Uint8Array): Uint8Array {
     const edits: Edit[] = []
     this.#scanner.push(piece, 0, piece.length, edits)
     return edited(piece, edits)
   }
 
-  /** What was held back, when no more comes. */
+  /** Returns the bytes that were held back, when no more comes. */
   end(): Uint8Array {
     const edits: Edit[] = []
     this.#scanner.release(0, edits)

@@ -1,4 +1,4 @@
-/** What can be wrong with an upstream's answer. PURE. */
+/** The problems that an upstream's answer can have. PURE. */
 import { errorName } from '../base/log.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { problemOf } from './problem.ts'

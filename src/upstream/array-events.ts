@@ -1,6 +1,6 @@
 /**
- * A JSON array of messages as it goes by, as the events that say the same: one for each object in it. Nothing is held, and only the
- * outline is looked at. What is no object is no message and left out; so is what comes behind MOST_IN_ARRAY. PURE.
+ * Turns a JSON array of messages, as it goes by, into events: one for each object in it. Nothing is held, and only the outline is looked
+ * at. Elements that are no objects are left out; so is everything behind MOST_IN_ARRAY. PURE.
  */
 import { MOST_IN_ARRAY } from '../base/rpc.ts'
 import {

@@ -1,7 +1,7 @@
 /**
- * Who has asked: a transport may have several sessions with one server, one for each login, and a client's answer does not say in
- * whose it belongs. So what a client knows a server's question by says it: its id, and the token of its progress, carry the tag that
- * the principal has given to the session in which it was asked. PURE.
+ * Marks a server's questions with the session that asked. A transport may have several sessions with one server, one for each login, and
+ * a client's answer does not name its session. So the names by which a client knows a question, its id and its progress token, carry the
+ * tag that the principal has given to the session in which it was asked. PURE.
  */
 import { parseExact } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
@@ -16,7 +16,7 @@ export function exposeAsked(tag: string, id: RpcId): string {
   return `~${tag}:${JSON.stringify(id)}`
 }
 
-/** What `exposeAsked` was made of; null for what it has not made. */
+/** Takes apart a name that `exposeAsked` has made; null for any other. */
 export function readAsked(exposed: unknown): { readonly tag: string; readonly id: RpcId } | null {
   const [prefix, tag] = (typeof exposed === 'string' ? TAGGED.exec(exposed) : null) ?? []
   if (prefix === undefined || tag === undefined) return null
@@ -44,14 +44,14 @@ export function askedIn(tag: string, message: RpcMessage): RpcMessage {
   return { ...message, params: { ...params, requestId: exposeAsked(tag, params.requestId) } }
 }
 
-/** What a client says of a question, and in which session that was asked. */
+/** A client's message about a question, and the session in which that was asked. */
 export interface AboutQuestion<Body> {
   readonly asker: string
   /** In the words of the server. */
   readonly body: Body
 }
 
-/** Where in its params a notification of a client's names a question. */
+/** The parameter in which a client's notification names a question. */
 const naming: Readonly<Record<string, string>> = {
   'notifications/progress': 'progressToken',
   'notifications/cancelled': 'requestId',

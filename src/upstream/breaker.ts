@@ -1,6 +1,6 @@
 /**
- * Whether a server that keeps failing is asked again. After some failures in a row it is left alone for a while;
- * then one request at a time finds out whether it is back. PURE: the states are plain data and the clock comes in.
+ * Circuit breaker: decides whether a server that keeps failing is asked again. After some failures in a row it gets no requests for a
+ * while; then one request at a time finds out whether it is back. PURE: the states are plain data and the clock comes in.
  */
 
 export type Breaker =
@@ -18,14 +18,14 @@ export interface BreakerSettings {
   readonly openSeconds: number
 }
 
-/** Whether a request may pass, the state from then on, and when to try again if it may not. */
+/** The decision on a request, the state from then on, and when to try again if it may not pass. */
 export type Admission =
   | { readonly let: true; readonly breaker: Breaker; readonly retryAtMs: null }
   | { readonly let: false; readonly breaker: Breaker; readonly retryAtMs: number }
 
 const MOST_DOUBLINGS = 3
 
-/** Of a server about which nothing bad is known. */
+/** The state of a server without failures. */
 export function closed(): Breaker {
   return { kind: 'closed', failures: 0 }
 }

@@ -21,7 +21,7 @@ export class Cancellation {
   /** Calls `listener` when it is requested, not where it has been; returns what takes the listener away. */
   onRequest(listener: () => void): () => void {
     if (this.#isRequested) return () => {}
-    // Of its own, so that whoever gives the same function twice takes away its own.
+    // A function of its own, so that a caller who gives the same function twice takes away only one of the two.
     const own = () => listener()
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)

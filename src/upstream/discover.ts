@@ -38,7 +38,7 @@ export async function discover(link: UpstreamLink, signal?: AbortSignal): Promis
   const { response, hold } = sent
   const { status } = response
   // Servers of the session era know neither the method nor a request without a session: they answer 4xx, in whatever
-  // form. What they say of credentials, time or load is no sign of an era.
+  // form. An answer about credentials, time or load is no sign of an era.
   const isRefusal = status >= 400 && status < 500 && !noSign.has(status)
   if (isRefusal && (problemIn(response, link) !== null || !isJson(response))) {
     discard(response)

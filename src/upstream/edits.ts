@@ -1,6 +1,6 @@
 /** Changes of bytes that go by, of which nothing is copied where nothing changes. PURE. */
 
-/** What changes in a piece of bytes: those from `start` to `end` give way to `by`. */
+/** A change in a piece of bytes: `by` takes the place of those from `start` to `end`. */
 export interface Edit {
   readonly start: number
   readonly end: number

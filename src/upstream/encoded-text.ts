@@ -5,13 +5,13 @@ const RUN = /[A-Za-z0-9+/_-]{60,}={0,2}/g
 const HEX = /^(?:[0-9a-f]{2})+$/i
 /** More of a run is not decoded. */
 const MOST_CHARS = 4_096
-/** So much of what was decoded must be letters and spaces for it to be read as a sentence. */
+/** The share of letters and spaces from which decoded bytes are read as a sentence. */
 const LEAST_READABLE = 0.85
 
 export interface EncodedText {
   /** The run as it stands. */
   readonly run: string
-  /** What it spells. */
+  /** The decoded text. */
   readonly text: string
 }
 
@@ -50,7 +50,7 @@ function fromHex(run: string): Uint8Array {
 function fromBase64(run: string): Uint8Array | null {
   const plain = run.replaceAll('-', '+').replaceAll('_', '/').replaceAll('=', '')
   try {
-    // What is left of a group that was cut is no byte.
+    // The rest of a group that was cut is no byte.
     const binary = atob(plain.slice(0, plain.length - (plain.length % 4)))
     return Uint8Array.from(binary, (char) => char.charCodeAt(0))
   } catch {

@@ -1,6 +1,6 @@
 /**
- * What an entry of a list must be so that clients take it: they check a list as a whole, and refuse all of it for one
- * entry. The shapes are MCP's (schema of 2025-11-25 and of 2026-07-28), as strict as the SDKs' clients of each era are. PURE.
+ * The shape that an entry of a list must have so that clients take it: they check a list as a whole, and refuse all of it for one entry.
+ * The shapes are MCP's (schema of 2025-11-25 and of 2026-07-28), as strict as the SDKs' clients of each era are. PURE.
  */
 import { isObject } from '../base/json.ts'
 import type { Era } from '../base/revisions.ts'
@@ -30,7 +30,7 @@ export type Fitted =
   /** Why it may not. */
   | { readonly ok: false; readonly reason: string }
 
-/** What names an entry among those of its server. */
+/** The member that names an entry among those of its server. */
 export const naming: Readonly<Record<EntryKind, string>> = {
   tools: 'name',
   prompts: 'name',
@@ -57,7 +57,7 @@ export function fitEntry(kind: EntryKind, era: Era, entry: unknown): Fitted {
   }
 }
 
-/** What becomes of a tool in lists. */
+/** The verdict on a tool in lists. */
 export interface ToolVerdict {
   /** Why it is kept from some clients or from all, or null. */
   readonly problem: string | null

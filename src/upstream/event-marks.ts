@@ -6,7 +6,7 @@ import { parseExact } from '../base/exact-json.ts'
 import { isRpcId } from '../base/rpc.ts'
 import type { IdPair } from './id-pair.ts'
 
-/** What is told of a stream in a session with a server. */
+/** The facts about a stream that its event ids carry. */
 export interface Marked {
   /** The request that the stream answers; null where it answers none, or one that was sent under its client's id. */
   readonly pair: IdPair | null
@@ -14,7 +14,7 @@ export interface Marked {
   readonly asker: string | null
 }
 
-/** What is put before the ids of a stream's events, of characters that a header may have; empty where there is nothing to tell. */
+/** The prefix of the ids of a stream's events, of characters that a header may have; empty where there is nothing to carry. */
 export function markOf({ pair, asker }: Marked): string {
   if (pair === null && asker === null) return ''
   const said = [pair?.sent ?? null, pair?.client ?? null, ...(asker === null ? [] : [asker])]
@@ -23,7 +23,7 @@ export function markOf({ pair, asker }: Marked): string {
 
 const MARK = 'gatehouse-ids='
 
-/** What an event's id was marked with, and the id itself; null for one that was not marked. */
+/** Takes a marked event id apart; null for one that was not marked. */
 export function splitMarked(eventId: string): (Marked & { readonly id: string }) | null {
   const dot = eventId.indexOf('.')
   if (!eventId.startsWith(MARK) || dot < 0) return null

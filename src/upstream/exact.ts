@@ -8,12 +8,12 @@ import { behindString } from '../base/exact-json.ts'
 const SUSPECT = /[0-9]{16}|[0-9][eE]/
 /** The largest number has 309. */
 const MOST_DIGITS = 309
-/** Of a number that is named in an error. */
+/** The most characters of a number that an error quotes. */
 const LONGEST_QUOTE = 40
 const NUMBERS = /-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?/g
 const ZERO = 0x30
 const PARTS = /^-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/
-/** How programs write a floating-point number that is too large for plain digits. */
+/** The notation in which programs write a floating-point number that is too large for plain digits. */
 const SCIENTIFIC = /^-?[0-9](?:\.[0-9]+)?[eE]/
 
 /**

@@ -6,7 +6,7 @@ import { numberOf } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
 
-/** Where in a value something stands. */
+/** A place in a value. */
 export type Path = readonly (string | number)[]
 
 /** Gives the value back, itself or mended; throws Misfit. */

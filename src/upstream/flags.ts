@@ -18,11 +18,11 @@ export interface ToolFlag {
   readonly kind: 'invisible_characters' | 'addresses_the_model'
   /** JSON Pointer into the tool; what it points to is a text, or an object with a conspicuous name. */
   readonly where: string
-  /** What was found, in visible characters. */
+  /** The conspicuous text, in visible characters. */
   readonly found: string
 }
 
-/** What is conspicuous in a tool's names, titles, descriptions and schemas: at most 20 flags, in the order found. */
+/** Finds conspicuous text in a tool's names, titles, descriptions and schemas: at most 20 flags, in the order found. */
 export function flagsOf(tool: unknown): readonly ToolFlag[] {
   const flags: ToolFlag[] = []
   if (!isObject(tool)) return flags
@@ -33,7 +33,7 @@ export function flagsOf(tool: unknown): readonly ToolFlag[] {
   return flags.slice(0, MOST_FLAGS)
 }
 
-/** How a member of a schema is read. What cannot be seen is looked for in every one. */
+/** The way in which a member of a schema is read. Invisible characters are looked for in every one. */
 type Part =
   | 'schema'
   /** Schemas by names of their own. */
@@ -90,7 +90,7 @@ function lookInside(value: unknown, path: readonly string[], part: Part, flags: 
   }
 }
 
-/** How the member `name` of a part is read. */
+/** Returns how the member `name` of a part is read. */
 function within(part: Part, name: string): Part {
   if (part === 'schemas') return 'schema'
   if (part !== 'schema') return part

@@ -1,4 +1,4 @@
-/** Whether the server of an answer has forgotten the session that the request named. */
+/** Finds out whether the server of an answer has forgotten the session that the request named. */
 import type { RpcId } from '../base/rpc.ts'
 import type { SessionNames } from '../contract/upstream.ts'
 import { verdictOn } from './forgotten.ts'

@@ -1,11 +1,11 @@
-/** How servers say that they do not know a session. PURE. */
+/** The words in which servers say that they do not know a session. PURE. */
 import type { RpcId } from '../base/rpc.ts'
 import { messageIn } from './message-in.ts'
 
 /**
  * The words of real servers: of the official SDKs (TypeScript, Python, C#, Go, Java, Kotlin, Rust), of FastMCP, mcp-go, mcp-proxy,
- * supergateway and of some hundred servers that were written after their examples. What they have in common is the
- * session and, near it, that it is not there.
+ * supergateway and of some hundred servers that were written after their examples. All of them name the session and, near it, its
+ * absence.
  */
 const ABSENT =
   '(?:not (?:been )?(?:found|exist|valid|known|recogni[sz]ed|active|initiali[sz]ed|provided|available|present|specified|set)|' +
@@ -51,9 +51,10 @@ export type Verdict =
   | 'known'
 
 /**
- * What the answer to request `id`, which named a session, says of that session. 404 ends it whatever the words (MCP
- * 2025-11-25, session management). Many servers answer 400 instead, and some 401, 403, 409, 410, 422 or 503: then the
- * words count; of another 5xx they end the session, and no more. An error under the request's own id was given by who has read the request, and perhaps carried it out.
+ * Reads from the answer to request `id`, which named a session, whether the session is forgotten. 404 ends it whatever the words (MCP
+ * 2025-11-25, session management). Many servers answer 400 instead, and some 401, 403, 409, 410, 422 or 503: then the words count; of
+ * another 5xx they end the session, and no more. An error under the request's own id comes from a server that has read the request, and
+ * perhaps carried it out.
  */
 export function verdictOn(status: number, text: string, id: RpcId | null): Verdict {
   if (status < 400) return 'known'
@@ -75,7 +76,7 @@ function mayHaveBegun(status: number): boolean {
   return status >= 500 && status !== 503
 }
 
-/** What a body says to people: the words of an error where it has some. */
+/** Returns the readable part of a body: the words of an error where it has some. */
 function wordsOf(text: string): string {
   return messageIn(text)?.error?.message ?? text.slice(0, 4_096)
 }

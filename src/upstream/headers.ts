@@ -20,7 +20,7 @@ const MOST_PARAMS = 32
 const LONGEST_PARAM = 4 * 1024
 const LONGEST_PARAMS = 16 * 1024
 
-/** What the headers are made of. Null where there is none. */
+/** The parts that the headers are made of. Null where there is none. */
 export interface UpstreamHeaders {
   readonly method: 'POST' | 'GET' | 'DELETE'
   /** The client's request: `Mcp-Param-*` and the trace are taken from it, and nothing else. */
@@ -36,7 +36,7 @@ export interface UpstreamHeaders {
   readonly params: Readonly<Record<string, string>> | null
   /** The last event of the upstream's that arrived. */
   readonly lastEventId: string | null
-  /** What the administrator has configured, opened. Reserved names are left out. */
+  /** The headers that the administrator has configured, opened. Reserved names are left out. */
   readonly configured: Readonly<Record<string, string>>
 }
 
@@ -94,8 +94,8 @@ export function isReservedHeader(name: string): boolean {
 }
 
 /**
- * The arguments that the client repeats in headers: at most 32, of 4 KiB each and 16 KiB in all, in the order of
- * their names. What is over is left out, and the upstream says that it is missing.
+ * Returns the arguments that the client repeats in headers: at most 32, of 4 KiB each and 16 KiB in all, in the order of their names.
+ * More are left out, and the upstream answers that they are missing.
  */
 function clientParams(client: Headers): Record<string, string> {
   const params: Record<string, string> = {}

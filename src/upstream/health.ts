@@ -1,6 +1,6 @@
 /**
- * What this isolate knows of its upstream servers: breaker, open requests, eras. Memory only: another isolate
- * finds out for itself. What an operator should see goes to the tenant's object now and then, behind answers.
+ * The knowledge of this isolate about its upstream servers: breaker, open requests, eras. Memory only: another isolate finds out for
+ * itself. Facts for operators are reported to the tenant's object now and then, after answers.
  */
 import { errorName, log } from '../base/log.ts'
 import type { Era } from '../base/revisions.ts'
@@ -27,7 +27,7 @@ interface Health {
   readonly aside: Map<symbol, number>
   /** As found out here; null: to be found out again; absent: as configured. */
   eras: Partial<KnownEras>
-  /** What was configured then: what an administrator says anew counts. */
+  /** The configured eras at that time: once an administrator changes them, those count. */
   configured: KnownEras
   /** As found out here; a new configuration counts instead. */
   declared: Partial<Declared>
@@ -115,7 +115,7 @@ export function learnEras(link: UpstreamLink, found: Partial<KnownEras>, more: P
   report(link, { atMs: Date.now(), eras: found, ...more })
 }
 
-/** What the server has declared in an era, as it was last heard; null where nobody has heard it. */
+/** Returns the capabilities that the server has declared in an era, as last heard; null where they are not known. */
 export function declaredOf(link: UpstreamLink, era: Era): readonly Capability[] | null {
   const { declared } = healthOf(link)
   return declared[era] ?? link.config.declared?.[era] ?? null
@@ -173,7 +173,7 @@ export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   return letIn(link, health, isEndless ? null : health.open, !isEndless)
 }
 
-/** So many messages may go along with open requests: a client that sends answers without number must not fill the isolate. */
+/** The most messages that may be sent beside open requests: a client that sends answers without number must not fill the isolate. */
 export const MOST_ASIDE = 256
 
 /**

@@ -15,10 +15,10 @@ import { lookedAt } from './refusal.ts'
 import type { HeaderChoices } from './request-headers.ts'
 import { type LongRequest, Watchdog } from './watchdog.ts'
 
-/** What a gateway answers to a request that comes back (RFC 5842, 7.2): hops.ts. */
+/** The status with which a gateway answers a request that comes back (RFC 5842, 7.2): hops.ts. */
 const LOOP_DETECTED = 508
 
-/** How long a request that its client has taken back may go on: many servers then send nothing more, and end nothing. */
+/** The time that a cancelled request may still take: many servers then send nothing more, and end nothing. */
 const TAKEN_BACK_MS = 5_000
 
 export interface UpstreamRequest {
@@ -33,7 +33,7 @@ export interface UpstreamRequest {
    * not at all, and none of that says that it is ill.
    */
   readonly takenBack?: Cancellation | undefined
-  /** Whom to call when it takes long. */
+  /** The listener for a request that takes long. */
   readonly long?: LongRequest | undefined
   /** An event stream that may be silent, and last, as long as it likes once it is open. It takes no place. */
   readonly isEndless?: boolean
@@ -51,13 +51,13 @@ export interface UpstreamRequest {
 export interface Hold {
   readonly link: UpstreamLink
   readonly watchdog: Watchdog
-  /** What a refusal may repeat and nobody is to be shown: of the request itself. */
+  /** The values of the request that a refusal may repeat and that must not be shown. */
   readonly sent?: Sending
   /** Gives the place back and says how it went; only the first time counts. */
   readonly end: (problem: UpstreamProblem | null) => void
 }
 
-/** What was sent, as far as it is nobody else's business. */
+/** The values of a request that are shown to nobody else. */
 export interface Sending {
   readonly body: string | null
   readonly sessionId: string | null
@@ -160,7 +160,7 @@ function headersOf(link: UpstreamLink, { method, headers }: UpstreamRequest): Re
   return all
 }
 
-/** How a request went that its client has taken back: what surely was not done stays so, and all else is no fault. */
+/** Turns the problem of a cancelled request into one that is no fault. A request that surely was not carried out stays so. */
 export function forgiven(problem: UpstreamProblem | null): UpstreamProblem | null {
   return problem === null || problem.isUndone ? problem : takenBack(problem.status)
 }
@@ -180,8 +180,8 @@ function unreachable(error: unknown): UpstreamProblem {
 const neverReached: ReadonlySet<number> = new Set([521, 523, 525, 526, 530])
 
 /**
- * What an HTTP answer says that is no answer of MCP; null for one that may be. The body of a refusal is not
- * passed on: it speaks of credentials and addresses that are none of the client's business.
+ * Returns the problem of an HTTP answer that is no answer of MCP; null for one that may be. The body of a refusal is not passed on: it
+ * may name credentials and addresses that the client must not see.
  */
 export function problemIn(
   response: Response,

@@ -23,7 +23,7 @@ const LONGEST_NAME = 12
 
 const encoder = new TextEncoder()
 
-/** Where in a message. */
+/** A place in a message. */
 type Place =
   /** Between strings. */
   | 'between'
@@ -46,7 +46,7 @@ export class IdScanner {
   readonly #isAnswer: boolean
   #place: Place = 'between'
   #depth = 0
-  /** How deep the members of messages are. */
+  /** The level of the members of messages. */
   #level = 1
   #awaitsName = false
   readonly #string = new StringFollower()
@@ -55,7 +55,7 @@ export class IdScanner {
   #hasMembers = false
   #hasId = false
   #name: number[] = []
-  /** Of the value of `id`: what was held back of earlier pieces. */
+  /** The bytes of the value of `id` that were held back of earlier pieces. */
   #held: number[] = []
 
   /** True where the last id that a message gave was the one that was sent. */
@@ -174,7 +174,7 @@ export class IdScanner {
   #readValue(bytes: Uint8Array, start: number, end: number, edits: Edit[]): number {
     let from = start
     let at = start
-    // What stands before the value passes.
+    // Bytes before the value pass.
     if (this.#held.length === 0) while (at < end && isBlank(bytes[at])) at += 1
     from = at
     for (; at < end; at++) {
@@ -242,7 +242,7 @@ function isIdName(name: readonly number[]): boolean {
   return parsed(`"${String.fromCharCode(...name)}"`) === 'id'
 }
 
-/** What a JSON text says; undefined where it is none. */
+/** Parses a JSON text; undefined where it is none. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,4 +1,4 @@
-/** What the Worker and an ExchangeObject say to each other while a request lasts: JSON, a line each. */
+/** The protocol between the Worker and an ExchangeObject while a request lasts: JSON, a line each. */
 import { parseExact } from '../base/exact-json.ts'
 
 /** Holds back whoever writes more than a slow reader has taken. */

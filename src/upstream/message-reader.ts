@@ -8,17 +8,17 @@ import { inOwnWords } from './own-words.ts'
 import { errorUnder } from './refusal.ts'
 import { EventParser, EventTooLargeError, isMessageType } from './sse.ts'
 
-/** What is changed on its way must be held. */
+/** The longest message that is changed on its way, for it must be held. */
 export const MOST_MESSAGE_BYTES = 8 * 1024 * 1024
-/** How often in a row a stream may end without having said anything new. */
+/** The number of times in a row that a stream may end without anything new. */
 const MOST_RESUMPTIONS = 5
-/** Where the server does not say how long it wants to be left alone, and the longest that it may say. */
+/** The wait where the server names none, and the longest that it may name. */
 const RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 10_000
 
 type Open = Extract<Sent, { ok: true }>
 
-/** Asks for the rest of a stream, behind the event of that id. What has a place goes on in it: `hold`. */
+/** Asks for the rest of a stream, behind the event of that id. The rest takes over the open request's place: `hold`. */
 export type Resume = (lastEventId: string, hold: Hold) => Promise<Sent>
 
 export class MessageReader {

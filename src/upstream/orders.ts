@@ -18,12 +18,12 @@ const PASS =
 const SECRETS = String.raw`(?:~?/?\.ssh\b|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|(?<![\w*])\.env\b|\bmcp\.json\b|\bclaude_desktop_config\b|\.aws/credentials|/etc/(?:passwd|shadow)\b|\.netrc\b|\.npmrc\b|\.pypirc\b|\.kube/config|\.git-credentials|\.bash_history|\.zsh_history|\.config/gcloud|\.docker/config)`
 const TOLD = '(?:instructions?|prompts?|rules|guidelines|directives?|training|guardrails)'
 
-/** What the user need not hear unless it is asked for is left out, not kept secret. */
+/** A text that the user need not hear unless they ask is left out, not kept secret. */
 const UNASKED = `(?! (?:[^.]{1,80} )?unless (?:they|he|she|it is|the users?|explicitly|specifically|asked|requested))`
 
 /** Matched against text in lower case with single spaces. */
 const orders: readonly RegExp[] = [
-  // What the model was told before is to count no more.
+  // An order to ignore the model's earlier instructions.
   `\\b(?:ignore|disregard|forget|override|do not follow|don't follow|stop following) ${words(3)}(?:previous|prior|preceding|above|earlier|foregoing|original|initial|your|system|developer|safety) ${words(2)}${TOLD}\\b`,
   `\\b(?:ignore|disregard|forget) (?:all|any|every|other|all other|any other) (?:of the |of your )?(?:instructions?|prompts?|directives?|guardrails)\\b(?! (?:in|inside|within|from|found|contained|it|they|that|which|embedded))`,
   `\\b(?:ignore|disregard|forget) (?:everything|anything|all|what) (?:that )?(?:you (?:were|was|have|know|'ve)|(?:the|your) (?:user|system|developer))\\b`,
@@ -53,7 +53,7 @@ const orders: readonly RegExp[] = [
   `\\b${PASS} ${words(3)}(?:entire|full|whole|complete) (?:conversation|chat)(?: history| log)? (?:with the user|so far|up to|above|as|in) `,
   // Copies of what others send.
   `\\b(?:must|always|every|all|also) ${words(6)}(?:b?cc(?:'d|ed)?|forward(?:ed)?|copy|copied|sent|send a copy|redirect(?:ed)?) ${words(5)}(?:to )?[\\w.+-]{1,64}@(?!example\\.)[\\w-]{1,63}\\.[a-z]`,
-  // What looks like the frame of a conversation.
+  // A text in the form of a conversation's frame.
   '</?(?:important|system[-_ ](?:prompt|message|reminder|instructions?)|important[-_ ]instructions?|critical[-_ ]instructions?)>',
   '</(?:system|secret|hidden|admin|assistant|critical)>',
   String.raw`(?<![|:/\x60'"=[-])<(?:system|assistant)>(?![|:/.\x60'"=\]-])`,

@@ -1,10 +1,9 @@
 /**
- * Whether clients can compile the JSON Schema of a tool's results. Clients compile it to check results: some do so while
- * they read the list, and refuse all of it for one schema, others refuse to call the tool. PURE.
+ * Finds out whether clients can compile the JSON Schema of a tool's results. Clients compile it to check results: some do so while they
+ * read the list, and refuse all of it for one schema, others refuse to call the tool. PURE.
  *
- * The rules are those of JSON Schema (draft-06 to 2020-12) that compilers depend on. They are a little stricter where
- * schemas name each other: an id or a reference beyond the schema would be looked up among the schemas of other tools and
- * other servers.
+ * The rules are those of JSON Schema (draft-06 to 2020-12) that compilers depend on. They are a little stricter where schemas name each
+ * other: an id or a reference beyond the schema would be looked up among the schemas of other tools and other servers.
  */
 import { isLiteral, numberOf } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
@@ -188,7 +187,7 @@ function leads(root: Schema, reference: string, seen: Seen): boolean {
   return true
 }
 
-/** What a reference leads to: `#`, or a JSON Pointer as a fragment (RFC 6901, 6). Null where that is no schema. */
+/** Resolves a reference: `#`, or a JSON Pointer as a fragment (RFC 6901, 6). Null where no schema is there. */
 function targetOf(root: Schema, reference: string, seen: Seen): Schema | boolean | null {
   if (!reference.startsWith('#')) return null
   const fragment = decoded(reference.slice(1))

@@ -6,11 +6,11 @@ import { type RpcMessage, readRpc } from '../base/rpc.ts'
 import { joined } from './edits.ts'
 import { EventParser, EventTooLargeError, formatEvent } from './sse.ts'
 
-/** Of the data of an event so much is held, to see whether it is a message of the server's own. */
+/** The most of an event's data that is held, to see whether it is a message of the server's own. */
 export const LOOKED_AT_BYTES = 64 * 1024
 /** One that is must be held; a larger one is refused. */
 const MOST_BYTES = 8 * 1024 * 1024
-/** Where a long message begins it says what it is. */
+/** The length within which a long message shows its kind. */
 const BEGINNING_BYTES = 2_048
 
 const FEED = 0x0a
@@ -23,7 +23,7 @@ const OWN = /^\uFEFF?data: ?[\s[]*\{[^{[]*"(?:method|params)"\s*:/
 /** Text without these has no method, however it is written. */
 const MAY_BE_OWN = /"method"|\\u/
 
-/** What becomes of an event. */
+/** The treatment of an event. */
 type Fate =
   /** Nothing of its data has come. */
   | 'open'
@@ -49,10 +49,10 @@ export class OwnMessages {
     this.#change = change
   }
 
-  /** What may pass in place of `piece`: the same bytes where nothing in them is held or changes. Throws EventTooLargeError. */
+  /** Returns the bytes to pass in place of `piece`: the same ones where nothing in them is held or changes. Throws EventTooLargeError. */
   push(piece: Uint8Array): Uint8Array {
     const out: Uint8Array[] = []
-    /** What stands before is passed on or held. */
+    /** Bytes before this are passed on or held. */
     let done = 0
     let feed = piece.indexOf(FEED)
     let carriage = piece.indexOf(RETURN)

@@ -1,4 +1,4 @@
-/** What a server says of its refusal, for its administrator: unless that repeats what nobody is to be shown. */
+/** Takes a server's own words about its refusal, for its administrator. They are withheld where they repeat a secret of the request. */
 import { isObject } from '../base/json.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { Hold } from './http.ts'

@@ -58,7 +58,7 @@ export function paramHeaders(inputSchema: unknown, args: unknown): Record<string
   return headers
 }
 
-/** What is wrong between the headers of a call and its arguments, or null where they say the same. */
+/** Returns the contradiction between the headers of a call and its arguments, or null where they agree. */
 export function paramHeaderProblem(inputSchema: unknown, args: unknown, headers: Headers): string | null {
   for (const { path, header, type } of declaredParamHeaders(inputSchema)) {
     const value = valueAt(args, path)

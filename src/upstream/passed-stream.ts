@@ -20,12 +20,12 @@ export class PassedStream {
     this.#ids = new StreamIds(pair, () => markOf(marked))
   }
 
-  /** What may pass in place of `piece`: the same bytes where nothing in them changes. Throws EventTooLargeError. */
+  /** Returns the bytes to pass in place of `piece`: the same ones where nothing in them changes. Throws EventTooLargeError. */
   push(piece: Uint8Array): Uint8Array {
     return this.#ids.push(this.#own?.push(piece) ?? piece)
   }
 
-  /** What was held back, when no more comes. An event that is not complete is none. */
+  /** Returns the bytes that were held back, when no more comes. An incomplete event is dropped. */
   end(): Uint8Array {
     return this.#ids.end()
   }

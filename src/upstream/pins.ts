@@ -1,10 +1,10 @@
-/** What is pinned of an upstream's tools, and what has changed since. PURE: whoever stores a pin makes its digest. */
+/** The pinned part of an upstream's tools, and its differences to the present one. PURE: the caller makes the digest of a pin. */
 import { canonicalJson } from '../base/canonical-json.ts'
 import { isLiteral } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
 
-/** What a model or a client goes by. The rest of a tool (icons, `_meta`) may change without notice. */
+/** The members that a model or a client goes by. The rest of a tool (icons, `_meta`) may change without notice. */
 const pinnedFields = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const
 
 const MOST_DIFFERENCES = 20
@@ -35,12 +35,12 @@ export function toolText(tool: unknown): string {
   return canonicalJson(pinnedPart(tool))
 }
 
-/** What the digest of a whole listing is made of: the order counts, since it is what a model sees. */
+/** Returns the text of a whole listing, for its digest: the order counts, since a model sees it. */
 export function listingText(tools: readonly unknown[]): string {
   return tools.map(toolText).join('\n')
 }
 
-/** What differs between two versions of a tool, leaf by leaf, in the order of the fields' names: at most 20 entries. */
+/** Finds the differences between two versions of a tool, leaf by leaf, in the order of the fields' names: at most 20 entries. */
 export function diffTools(before: unknown, after: unknown): readonly ToolDifference[] {
   const found: ToolDifference[] = []
   let count = 0
@@ -57,7 +57,7 @@ export function diffTools(before: unknown, after: unknown): readonly ToolDiffere
 type Add = (field: string, before: unknown, after: unknown) => void
 
 function compare(before: unknown, after: unknown, path: readonly (string | number)[], add: Add): void {
-  // What is there on one side only is taken apart too: a new parameter's description is what one wants to read.
+  // A value on one side only is taken apart too: a new parameter's description is what a reader wants to see.
   const parts = path.length < DEEPEST_DIFFERENCE ? partsOf(before, after) : null
   if (parts === null) {
     if (textOf(before) !== textOf(after)) add(pointer(...path), before, after)

@@ -60,12 +60,12 @@ export function outcomeOf(problem: UpstreamProblem): CallOutcomeKind {
   return problem.status !== null && problem.status >= 300 && problem.status < 500 ? 'refused' : 'broken'
 }
 
-/** What happened, with the server's own words where there are any. */
+/** Describes a problem, with the server's own words where there are any. */
 export function forAdministrators({ message, detail }: UpstreamProblem): string {
   return detail === undefined ? message : `${message}; it says: ${detail}`
 }
 
-/** What the agent reads. */
+/** Describes a problem for the agent. */
 export function describe(server: string, problem: UpstreamProblem, what = 'The call'): string {
   const { isUndone, retryAfterSeconds } = problem
   const retry = retryAfterSeconds === null ? '' : ` Try again in ${retryAfterSeconds} seconds.`

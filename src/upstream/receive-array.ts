@@ -41,7 +41,7 @@ export class ArrayReader {
     this.#reader.cancel()
   }
 
-  /** What is wrong with an array that has come without the answer. */
+  /** The problem of an array that has come without the answer. */
   get unanswered(): UpstreamProblem {
     return this.#events.objects === 0 ? notRpc(this.#status) : wrongId(this.#status)
   }

@@ -19,14 +19,14 @@ import {
 import { EventParser, formatEvent, isMessageType, MOST_MESSAGE_CHARS, type SseEvent } from './sse.ts'
 import { EventWatch } from './watch.ts'
 
-/** How long a stream may go on behind its answer: nothing more is waited for, but it is let end by itself. */
+/** The time that a stream may go on behind its answer: nothing more is waited for, but it may end by itself. */
 export const LINGER_MS = 500
-/** Where the pieces of a stream come from. */
+/** The source of a stream's pieces. */
 export interface Source {
   /** The next piece, or null at the end. Throws only BodyProblem. */
   next(): Promise<Uint8Array | null>
   cancel(): void
-  /** What is wrong where it has ended without the answer. */
+  /** The problem of a stream that has ended without the answer. */
   readonly unanswered: UpstreamProblem
 }
 
@@ -97,7 +97,7 @@ export function passEvents(reader: Source, status: number, hold: Hold, reception
     if (found() === null && !isPaused) throw new BodyProblem(reader.unanswered)
     return null
   }
-  /** What is said when nothing more comes from the upstream. */
+  /** Returns the bytes to send when nothing more comes from the upstream. */
   const conclude = (problem: UpstreamProblem | null): string => {
     const answer = found()
     if (answer !== null) end({ kind: 'answered', message: answer, status })
@@ -143,8 +143,8 @@ export function passEvents(reader: Source, status: number, hold: Hold, reception
 }
 
 /**
- * Changes the messages of a stream, event by event. What is said without data passes as it is; data that is no message
- * does not pass: some clients would take it for messages of other servers.
+ * Changes the messages of a stream, event by event. An event without data passes as it is; data that is no message does not pass: some
+ * clients would take it for messages of other servers.
  */
 export class EventRewriter {
   readonly #rewriting: Rewriting

@@ -146,7 +146,7 @@ function answerOf(
   return json(pair === null ? text : withClientId(text, pair), status, reception)
 }
 
-/** What came in one array, as a stream, since only one revision of MCP has arrays. The answer is the last. */
+/** Returns the messages of one array as a stream, since only one revision of MCP has arrays. The answer is the last. */
 function batch(messages: readonly RpcMessage[], status: number, reception: Reception): Response {
   const { rewriting, headers, asker } = reception
   const asked = messages.map((it) => (asker === undefined ? it : askedIn(asker, it)))

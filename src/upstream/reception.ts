@@ -1,10 +1,10 @@
-/** How an answer is passed on, and how that ends. PURE. */
+/** The way in which an answer is passed on, and its end. PURE. */
 import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { Marked } from './event-marks.ts'
 import type { IdPair } from './id-pair.ts'
 
-/** How an answer ended. */
+/** The end of an answer. */
 export type Ending =
   /** `cut` for an answer that was too long to be looked at. */
   | { readonly kind: 'answered'; readonly message: RpcMessage | 'cut'; readonly status: number }
@@ -12,7 +12,7 @@ export type Ending =
   | { readonly kind: 'paused'; readonly status: number }
   | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
 
-/** What changes in a server's messages on their way to the client. */
+/** The changes to a server's messages on their way to the client. */
 export interface Rewriting {
   /** Null for a message that the client is not to see. */
   readonly message: (message: RpcMessage) => RpcMessage | null
@@ -55,7 +55,7 @@ export function pairOf({ id, client }: Reception): IdPair | null {
   return client === undefined ? null : { sent: id, client }
 }
 
-/** What the events of the answer are marked with. */
+/** Returns the marks of the answer's events. */
 export function markedOf(reception: Reception): Marked {
   return { pair: pairOf(reception), asker: reception.asker ?? null }
 }
@@ -78,8 +78,8 @@ export const eventHeaders = {
 
 /**
  * Ends an unfinished event so that nobody takes it for a message.
- * @param isInLine whether the stream stands within a line. Where it does not, a line end of ours would be the empty line that
- *   makes the event whole.
+ * @param isInLine true where the stream stands within a line. Otherwise a line end of ours would be the empty line that makes the event
+ * whole.
  */
 export function abandoned(isInLine: boolean): string {
   return `${isInLine ? '\n' : ''}event: abandoned\n\n`
@@ -94,5 +94,5 @@ export function eventOf(json: string): string {
   return `event: message\ndata: ${json}\n\n`
 }
 
-/** What the client is told, and who hears how it went. */
+/** The way to deliver an answer to the client, and the listeners for its end. */
 export type Delivery = Omit<Reception, 'id' | 'client' | 'asker' | 'mayResume'>

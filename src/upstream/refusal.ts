@@ -1,4 +1,4 @@
-/** What a server says in the body of an HTTP status of 400 or more. */
+/** Reads the body of an answer with an HTTP status of 400 or more. */
 import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import { messageIn } from './message-in.ts'
 
@@ -73,7 +73,7 @@ async function beginningOf(reader: ReadableStreamDefaultReader<Uint8Array>): Pro
       text += decoder.decode(piece.value, { stream: true })
     }
   } catch {
-    // What has come is looked at; that it broke off hears whoever reads on.
+    // The part that has come is looked at; the next read reports that it broke off.
   }
   if (timer !== null) clearTimeout(timer)
   rest?.catch(() => {})

@@ -1,4 +1,4 @@
-/** What the headers of a request to an upstream are to say, by the kind of request. PURE. */
+/** Chooses the headers of a request to an upstream, by the kind of request. PURE. */
 import { STATELESS_VERSION } from '../base/revisions.ts'
 import type { UpstreamHeaders } from './headers.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Whether a server speaks the session era. Only what it answers to the gateway's own `initialize` tells: to a client's
- * it may object for the client's sake, and one client must not decide for all.
+ * Finds out whether a server speaks the session era. Only its answer to the gateway's own `initialize` counts: to a client's it may
+ * object for the client's sake, and one client must not decide for all.
  */
 import { isObject } from '../base/json.ts'
 import type { RpcMessage } from '../base/rpc.ts'
@@ -25,7 +25,7 @@ const verdicts = new Map<string, { readonly verdict: Verdict; readonly atMs: num
 const SESSION_ERA = /^202[45]-/
 const refusals: ReadonlySet<number> = new Set([400, 404, 405])
 
-/** What the answer to the gateway's own `initialize` says. */
+/** Reads the verdict from the answer to the gateway's own `initialize`. */
 export function verdictOf(opened: Opened): Verdict {
   switch (opened.kind) {
     case 'opened':

@@ -1,4 +1,4 @@
-/** What a session is told about a request of it that is open: that it goes on, or that nobody waits. */
+/** Messages to a session about an open request: to go on with it, or to cancel it. */
 import type { SessionNames } from '../contract/upstream.ts'
 import { type Hold, type Sent, send } from './http.ts'
 import type { UpstreamLink } from './link.ts'

@@ -13,11 +13,11 @@ import { problemOf } from './problem.ts'
 import { readAnswer } from './read-answer.ts'
 import { requestHeaders } from './request-headers.ts'
 
-/** What `initialize` answers is small, instructions included. */
+/** The most bytes of an answer to `initialize`, which is small, instructions included. */
 const MOST_BYTES = 1024 * 1024
-/** How large an id may be that is kept and sent back with every request. */
+/** The longest id that is kept and sent back with every request. */
 const MOST_ID_CHARS = 1_024
-/** Of a revision that is quoted in a message. */
+/** The most characters of a revision that a message quotes. */
 const MOST_VERSION_CHARS = 40
 
 /** On whose behalf a session is opened: what the client said of itself. */
@@ -78,7 +78,7 @@ export async function openSession(
     const problem = problemOf('not_mcp', 'answered initialize with something else', { status: answer.status })
     return { kind: 'failed', problem }
   }
-  // Who does not know the revision that the server has chosen disconnects (MCP 2025-11-25, lifecycle, version negotiation).
+  // A client that does not know the revision that the server has chosen disconnects (MCP 2025-11-25, lifecycle, version negotiation).
   if (!sessionEraVersions.includes(protocolVersion)) {
     link.waitUntil(closeSession(link, { id: sessionId, protocolVersion: gatewayProfile.protocolVersion }))
     const found = JSON.stringify(protocolVersion.slice(0, MOST_VERSION_CHARS))

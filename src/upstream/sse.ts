@@ -8,7 +8,7 @@ export interface SseEvent {
   readonly retry?: number
   /** The lines of data, joined; null for a block without data, which is no event but may still say something. */
   readonly data: string | null
-  /** What stands behind the colon of each comment. */
+  /** The text behind the colon of each comment. */
   readonly comments: readonly string[]
 }
 

@@ -1,4 +1,4 @@
-/** What is said on the way to an answer, step by step, and the HTTP response that it makes. */
+/** The steps on the way to an answer, and the HTTP response that they make. */
 import type { RpcMessage } from '../base/rpc.ts'
 import type { Step } from '../contract/exchange.ts'
 import { abandonment, endedEarly, hungUp, notRpc, problemFrom } from './answer-problems.ts'
@@ -180,7 +180,7 @@ function stream(
         isSaid = text !== null
         if (step.kind === 'note') continue
         stop()
-        // What comes behind a note that cannot be written is not waited for.
+        // Messages behind a note that cannot be written are not waited for.
         if (came.kind === 'note') steps.gone()
         ending(endingOf(step))
         controller.close()

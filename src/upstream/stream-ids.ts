@@ -37,7 +37,7 @@ export class StreamIds {
     this.#mark = mark
   }
 
-  /** What may pass in place of `piece`: the same bytes where nothing in them changes. */
+  /** Returns the bytes to pass in place of `piece`: the same ones where nothing in them changes. */
   push(piece: Uint8Array): Uint8Array {
     const edits: Edit[] = []
     let at = 0
@@ -61,7 +61,7 @@ export class StreamIds {
     return edited(piece, edits)
   }
 
-  /** What was held back, when no more comes. */
+  /** Returns the bytes that were held back, when no more comes. */
   end(): Uint8Array {
     const edits: Edit[] = []
     this.#scanner?.release(0, edits)

@@ -1,6 +1,6 @@
 /**
- * Watches an event stream go by without holding it: whether the answer to a request has come, and whether the
- * stream may be resumed. Of long events only the beginning is looked at. PURE.
+ * Watches an event stream go by without holding it, to see whether the answer to a request has come and whether the stream may be
+ * resumed. Only the beginning of a long event is looked at. PURE.
  */
 import { answers, isRequest, type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import { isMessageType } from './sse.ts'

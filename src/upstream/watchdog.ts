@@ -8,7 +8,7 @@ import { problemOf } from './problem.ts'
 /** It first looks so soon, because the bounds change once an answer begins: a timer that rings by then need not be set anew. */
 const FIRST_LOOK_MS = 2_000
 
-/** Whom to call when a request takes long. It costs no timer of its own. */
+/** The listener for a request that takes long. It costs no timer of its own. */
 export interface LongRequest {
   readonly afterMs: number
   readonly call: () => void

@@ -5,7 +5,7 @@ import { signedHeaders } from './signature.ts'
 
 export interface OutgoingMessage {
   readonly url: string
-  /** What it is signed with; the newest first. */
+  /** The secrets that the message is signed with; the newest first. */
   readonly secrets: readonly string[]
   readonly id: string
   readonly body: string

@@ -3,7 +3,7 @@
  * with the bytes behind `whsec_`.
  */
 
-/** What every secret begins with. */
+/** The beginning of every secret. */
 export const SECRET_PREFIX = 'whsec_'
 /** The scheme asks for 24 to 64. */
 const FEWEST_BYTES = 24

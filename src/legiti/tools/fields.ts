@@ -203,7 +203,7 @@ export const eventDates = z
   .max(MOST_EVENT_DATES)
   .describe(`The dates of the event, at most ${MOST_EVENT_DATES}.`)
 
-/** How a sale was paid; of the card never more than six and four digits. */
+/** The means of payment of a sale; of the card never more than six and four digits. */
 export const payment = z
   .strictObject({
     method: paymentMethod.optional(),

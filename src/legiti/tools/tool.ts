@@ -1,5 +1,5 @@
 /**
- * What a Legiti tool is, and the names of all eighteen in the order of the table in legiti.md.
+ * The shape of a Legiti tool, and the names of all eighteen in the order of the table in legiti.md.
  *
  * PURE: no I/O, no clock, no randomness.
  */
@@ -59,7 +59,7 @@ export const notificationAnnotations = {
   openWorldHint: true,
 } as const
 
-/** What every `track_*` description ends with: the outbox's promise, and the rule on card data. */
+/** The end of every `track_*` description: the outbox's promise, and the rule on card data. */
 export const afterwards =
   'The event is queued safely and delivered in the background, with retries for up to 72 hours, so the answer ' +
   'says that it was accepted and not yet that Legiti has it; do not call again to be sure. ' +
