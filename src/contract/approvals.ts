@@ -5,7 +5,7 @@
 import type { JsonType } from '../base/json.ts'
 import type { ClientName } from './client.ts'
 
-/** What the Worker says of a call that the policy wants a person to approve. */
+/** The Worker's part of a call that the policy wants a person to approve. */
 export interface ApprovalAsked {
   /** Digests of the arguments, the one to keep first; whoever has one of them has the same arguments: digests.ts. */
   readonly digests: readonly string[]
@@ -13,31 +13,31 @@ export interface ApprovalAsked {
   readonly rule: string
   /** The policy's words, for the agent and for whoever decides. */
   readonly message: string
-  /** What the link begins with: where the tenant's pages are (origin.ts). */
+  /** The beginning of the link: the address of the tenant's pages (origin.ts). */
   readonly base: string | null
-  /** What the call goes on with, where it answers what its server has asked; null for a call that begins: continuation.ts. */
+  /** The question that the call goes on with, where it answers one of its server; null for a call that begins: continuation.ts. */
   readonly continues: string | null
   /** That its server has asked may not be known yet. */
   readonly isEarly: boolean
   /**
-   * What an approver is shown, sealed: content.ts. Null: there are no keys to seal it with. A Worker of an earlier version,
-   * while this one is rolled out, does not say it.
+   * The content for an approver, sealed: content.ts. Null: there are no keys to seal it with. A Worker of an earlier version, while this
+   * one is rolled out, leaves it out.
    */
   readonly content?: string | null
 }
 
-/** What a call carries, for those who may decide about it. Plain data. */
+/** The content of a call, for those who may decide about it. Plain data. */
 export interface ApprovalContent {
   /** By name; a marker stands in the place of what is concealed. */
   readonly arguments: Readonly<Record<string, unknown>>
   /** The `_meta` that is forwarded with the call; null: it has none. It may be another when the call is made. */
   readonly meta: Readonly<Record<string, unknown>> | null
   /**
-   * Where a value is concealed, as paths such as `args.card.number` or `args.cards[*].number`. A text that looks like a marker
-   * and stands elsewhere is the agent's own.
+   * The places of concealed values, as paths such as `args.card.number` or `args.cards[*].number`. A text that looks like a marker and
+   * stands elsewhere is the agent's own.
    */
   readonly concealed: readonly string[]
-  /** What is too long to be kept, and so is not among the others. */
+  /** Members that are too long to be kept, and so are not among the others. */
   readonly omitted: readonly Omitted[]
 }
 
@@ -45,7 +45,7 @@ export interface Omitted {
   /** `args.<name>`, `_meta.<name>`, or `args` or `_meta` for all of it. */
   readonly path: string
   readonly type: JsonType
-  /** Of its JSON. */
+  /** Bytes of its JSON. */
   readonly bytes: number
 }
 
@@ -99,7 +99,7 @@ export interface ApprovalView {
   readonly rule: string
   readonly configVersion: string
   readonly message: string
-  /** Where a person finds it; null where the deployment does not say where it is found. */
+  /** The address of its page; null where the deployment does not know its own address. */
   readonly url: string | null
   readonly requestedAtMs: number
   /** Until when it can be decided, and an approved call be made. */
@@ -107,7 +107,7 @@ export interface ApprovalView {
   readonly decidedAtMs: number | null
   /** `root` or `person:<name>`. */
   readonly decidedBy: string | null
-  /** What the person said. */
+  /** The person's reason. */
   readonly reason: string | null
   /** When a call was last made by it; of one that was denied, too. Null: none was, or it surely did not happen. */
   readonly usedAtMs: number | null
@@ -126,7 +126,7 @@ export function stateAt(
   return state === 'pending' || state === 'approved' ? 'expired' : state
 }
 
-/** Who decides; null for the root token, behind which nobody is known. */
+/** The person who decides; null for the root token, behind which nobody is known. */
 export type Decider = {
   readonly name: string
   readonly email: string | null
@@ -182,16 +182,16 @@ export interface DeadLetter {
   readonly reason: string
 }
 
-/** How long a call waits for a decision unless the tenant says otherwise. Seconds. */
+/** The time that a call waits for a decision unless the tenant sets another. Seconds. */
 export const APPROVAL_SECONDS = 900
 
-/** How often a server's answer may give back one approval: whatever it answers, a call is not made without end. */
+/** The number of times that a server's answers may give back one approval, so that no answer can make a call repeat without end. */
 export const MOST_REOPENINGS = 8
 
 /** Calls of one principal that may wait at the same time. */
 export const MOST_PENDING_APPROVALS = 100
 
-/** Where a page of the list begins: behind this approval. */
+/** The position where a page of the list begins: behind this approval. */
 export interface ApprovalCursor {
   readonly requestedAtMs: number
   readonly id: string

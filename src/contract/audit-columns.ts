@@ -14,11 +14,11 @@ export type RowKind = (typeof rowKinds)[number]
 /** Decisions of a row; `end` is that of a session that ended. */
 export const decisions = ['allow', 'deny', 'approval', 'limit', 'refuse', 'end'] as const
 
-/** How a query asks for a value of one column, or of several at once. */
+/** The filter that queries have for one column, or for several at once. */
 export interface AuditFilter {
-  /** What the command line's help says of its option. */
+  /** The text of its option in the command line's help. */
   readonly help: string
-  /** What the administration API's description says of its parameter, where the name does not. */
+  /** The text of its parameter in the administration API's description, where the name does not suffice. */
   readonly description?: string
   /** All values that there are, where they are few; others are refused. */
   readonly values?: readonly string[]
@@ -26,7 +26,7 @@ export interface AuditFilter {
 
 /** A column that may be null. */
 interface Column {
-  /** What it holds, in SQL and elsewhere; numbers are whole. */
+  /** The type of its values, in SQL and elsewhere; numbers are whole. */
   readonly type: 'TEXT' | 'INTEGER'
   /** The kinds of rows that may say something here; in others it is null. */
   readonly of: readonly RowKind[]
@@ -37,7 +37,7 @@ interface Column {
   readonly version: number
   /** The column is JSON, of this shape: it is shown as it says. */
   readonly json?: z.ZodType
-  /** What the administration API's description says of it. */
+  /** The text of it in the administration API's description. */
   readonly description?: string
   /** A query may name it, and finds the rows that have exactly this value unless audit/filter.ts knows more. */
   readonly filter?: AuditFilter

@@ -4,7 +4,7 @@ import { type AuditFilter, columns, type FilteredColumn, filteredColumns, rowKin
 /** Kinds that rows are asked for by: those of rows, and the two sorts of decision. */
 export const kindFilters = [...rowKinds, 'call', 'read'] as const
 
-/** What is asked of no column alone; audit/filter.ts says how. */
+/** Filters that belong to no single column; audit/filter.ts applies them. */
 const further = {
   who: {
     help: 'only rows of this account, or of this actor: root, gateway or person:NAME',

@@ -8,10 +8,10 @@ export interface Checkpoint {
   readonly hash: string
 }
 
-/** Where a log ends and what of it is in the audit database. */
+/** The end of a log, and the part of it that is in the audit database. */
 export interface LogHead {
   readonly chain: string
-  /** Where the log begins; null: nothing of it was ever sent. */
+  /** The first row of the log; null: none was ever sent. */
   readonly firstSeq: number | null
   /** The last row that the audit database has confirmed, and its hash. */
   readonly headSeq: number

@@ -1,4 +1,4 @@
-/** How a client calls itself. */
+/** The name and version with which a client introduces itself. */
 
 /** A client as rows name it: one line each, without characters that cannot be seen. */
 export interface ClientName {

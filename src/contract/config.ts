@@ -1,6 +1,6 @@
 /**
- * What a tenant has decided about one grant: policy, identity providers, session times, servers. Immutable
- * and versioned: a change makes a new version, and the version travels with every request (design: one hop).
+ * The configuration of one grant: policy, identity providers, session times, servers. Immutable and versioned: a change makes a new
+ * version, and the version travels with every request (design: one hop).
  */
 import * as z from 'zod/v4'
 import { shortDigest } from '../base/sha256.ts'
@@ -50,11 +50,11 @@ const accessApplication = object({
 const settingsSchema = object({
   ...common,
   servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
-  /** To which login a request belongs that names none. What was stored before there was a choice has none. */
+  /** The rule for the login of requests that name none. Configurations from before there was a choice have none. */
   session_mode: z.enum(sessionModes).optional(),
 })
 
-/** What a tenant's administrator sets for all of its grants; which servers one reaches is the grant's own. */
+/** The settings that a tenant's administrator makes for all of its grants; the servers are each grant's own. */
 export const tenantDocument = object({
   ...common,
   audit: object({
@@ -65,7 +65,7 @@ export const tenantDocument = object({
   access: accessApplication.nullable().default(null),
 })
 
-/** How long audit rows are kept. Settings from before there was an audit database say nothing of it. */
+/** Returns how long audit rows are kept. Settings from before there was an audit database do not have it. */
 export function retentionDays(settings: TenantDocument): number {
   const { audit } = settings as Partial<TenantDocument>
   return audit?.retention_days ?? DEFAULT_RETENTION_DAYS
@@ -81,15 +81,15 @@ export interface TenantConfig {
   readonly settings: TenantSettings
   /** The policy, parsed but otherwise as its author wrote it, or null for none (which denies everything). */
   readonly policy: unknown
-  /** The upstream servers that the grant reaches, by name. What was stored before there were any has none. */
+  /** The upstream servers that the grant reaches, by name. Configurations from before there were any have none. */
   readonly upstreams: readonly UpstreamConfig[]
   /** The tenant is suspended: nothing of it is served. */
   readonly suspended?: true
-  /** Of the demo's built-in grant: its tenant has said them, and its file does not count. */
+  /** Present on the demo's built-in grant where its tenant has settings, so that its file does not count. */
   readonly settingsOf?: 'tenant'
 }
 
-/** What checking came to: a configuration with what its author should know, or everything that is wrong. */
+/** The result of a check: a configuration with warnings for its author, or all problems. */
 export type Checked =
   | { readonly ok: true; readonly config: TenantConfig; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] }

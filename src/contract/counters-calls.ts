@@ -1,4 +1,4 @@
-/** What the Worker may ask of the counters that a tenant's principals share. */
+/** The calls that the Worker makes to the counters that a tenant's principals share. */
 import type { Reservation, Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 

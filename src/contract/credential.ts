@@ -1,7 +1,7 @@
 /**
- * What somebody who asks shows to be let in by. It is opaque on its way: the Worker makes it of what came with the request
- * (request/identity.ts), the principal compares it (principal/tables/grants.ts), and nobody between the two looks into it. Another kind, such as an
- * access token of an authorization server, is another member of this union.
+ * The credential that a caller presents. It is opaque on its way: the Worker makes it from the request (request/identity.ts), the
+ * principal compares it (principal/tables/grants.ts), and nothing between the two looks into it. Another kind, such as an access token of
+ * an authorization server, is another member of this union.
  */
 export type Credential = {
   readonly kind: 'token'

@@ -1,6 +1,6 @@
 /**
- * What a server has declared that it can, as far as requests depend on it: a client uses no capability that was not
- * negotiated (MCP 2025-11-25, lifecycle, operation; 2026-07-28, capabilities). PURE.
+ * The declared capabilities of a server, as far as requests depend on them: a client uses no capability that was not negotiated (MCP
+ * 2025-11-25, lifecycle, operation; 2026-07-28, capabilities). PURE.
  */
 import { isObject } from '../base/json.ts'
 import type { Era } from '../base/revisions.ts'
@@ -26,7 +26,7 @@ export const nothingDeclared: Declared = { session: null, stateless: null }
 /** Revisions in which there is no capability for completions, so that every server may be asked. */
 const WITHOUT_COMPLETIONS: ReadonlySet<string> = new Set(['2024-10-07', '2024-11-05'])
 
-/** What `capabilities` of an introduction declares, in a fixed order. */
+/** Returns the capabilities of an introduction, in a fixed order. */
 export function declaredIn(given: unknown, protocolVersion: string): readonly Capability[] {
   const declared = isObject(given) ? given : {}
   return capabilities.filter((capability) => {
@@ -53,12 +53,12 @@ const needs: Readonly<Record<string, Capability>> = {
   'logging/setLevel': 'logging',
 }
 
-/** What a server must have declared to be asked this; null for what every server may be asked. */
+/** Returns the capability that a server must have declared for this method; null for a method that every server has. */
 export function neededFor(method: string): Capability | null {
   return (Object.hasOwn(needs, method) ? needs[method] : null) ?? null
 }
 
-/** What a subscription asks for, by what a server must have declared for it (MCP 2026-07-28, subscriptions). */
+/** The kinds of notifications in a subscription, by the capability that each needs (MCP 2026-07-28, subscriptions). */
 const wishes: Readonly<Record<string, Capability>> = {
   toolsListChanged: 'tools.listChanged',
   promptsListChanged: 'prompts.listChanged',

@@ -1,4 +1,4 @@
-/** What the administration may ask of the directory of tenants. */
+/** The calls that the administration makes to the directory of tenants. */
 import type { Page } from './tenant.ts'
 
 export interface DirectoryCalls extends Rpc.DurableObjectBranded {

@@ -8,16 +8,16 @@ import type { TenantCalls } from './tenant-calls.ts'
 /** The bindings of `wrangler.toml`, beside the deployment's variables and secrets. */
 export interface Env extends Settings {
   readonly PRINCIPAL: DurableObjectNamespace<PrincipalCalls>
-  /** What an administrator has set up, one object a tenant. */
+  /** The administrators' documents, one object a tenant. */
   readonly TENANT: DurableObjectNamespace<TenantCalls>
   /** Which tenants there are, one object for all. */
   readonly DIRECTORY: DurableObjectNamespace<DirectoryCalls>
   /** Counters of limits with scope `tenant`, one object a tenant. */
   readonly TENANT_COUNTERS: DurableObjectNamespace<CountersCalls>
-  /** What passes between the eras and lasts longer than a request, one object an exchange. */
+  /** Translations between the eras that last longer than a request, one object an exchange. */
   readonly EXCHANGE: DurableObjectNamespace
   readonly LEGITI_STAND_IN: DurableObjectNamespace<StandInCalls>
-  /** Where audit rows are carried to. Absent on a bare runtime: then they stay in their objects, for 30 days. */
+  /** The database that audit rows are carried to. Absent on a bare runtime: then they stay in their objects, for 30 days. */
   readonly AUDIT_DB?: D1Database
   /** Counts failed authentications by client address. Absent on a bare runtime, where nothing is slowed. */
   readonly AUTH_FAILURES?: RateLimit

@@ -1,4 +1,4 @@
-/** What the Worker and an ExchangeObject say to each other. Plain data, as JSON. */
+/** The protocol between the Worker and an ExchangeObject. Plain data, as JSON. */
 import type { RpcMessage } from '../base/rpc.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { SessionNames, UpstreamConfig, UpstreamProblem } from './upstream.ts'
@@ -60,7 +60,7 @@ export interface Continue {
   readonly request: Outgoing
 }
 
-/** What the object says of a call. */
+/** A line of the object about a call. */
 export type ExchangeLine =
   | Step
   /** The upstream does not know the session any more, and has done nothing. */
@@ -101,8 +101,8 @@ export type AskLine =
   | { readonly kind: 'late' }
 
 /**
- * What is not asked of the server, though the session watches it. The Worker decides that of all that `watched` lists. What is added
- * between that answer and this request is not among it: it was decided just then.
+ * The watched resources that are not asked of the server. The Worker decides that of all that `watched` lists. A resource that is added
+ * between that answer and this request is not among them: it was decided just then.
  */
 interface Withholding {
   /** Absent in what older versions asked. */
@@ -124,7 +124,7 @@ export interface Subscribe extends Withholding {
   readonly isWatched: boolean
 }
 
-/** How long a question waits for the client. */
+/** The time that a question waits for the client. */
 export const ANSWER_MS = 5 * 60_000
 
 /** One step, already in the client's own words. */

@@ -1,4 +1,4 @@
-/** What an administrator writes of a grant. PURE. */
+/** The document that an administrator writes for a grant. PURE. */
 import * as z from 'zod/v4'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
@@ -8,7 +8,7 @@ import type { GrantView } from './tenant.ts'
 const MODES = sessionModes.join(', ')
 const NAMES = 'a list of at most 200 names of servers, or "*"'
 
-/** Of `servers`, alone or in the list: every upstream server of the tenant, now and later. */
+/** A value of `servers`, alone or in the list: every upstream server of the tenant, now and later. */
 export const EVERY_UPSTREAM = '*'
 
 export const grantSchema = object({

@@ -5,7 +5,7 @@ import type { TenantConfig } from './config.ts'
 export interface Grant {
   readonly tenant: string
   readonly name: string
-  /** What people call it; shown to its own agent. */
+  /** The name for people; its own agent sees it, too. */
   readonly label: string
   readonly secretHash: Uint8Array
   /** The secret before this one, which is good until then, too. */

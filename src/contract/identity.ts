@@ -8,16 +8,19 @@ const jwtIssuer = object({
   issuer: z.string().min(1).max(512),
   /** At least one must be among the token's `aud` (RFC 7519, 4.1.3). */
   audience: z.array(z.string().min(1).max(512)).min(1).max(16),
-  /** Where the issuer publishes its keys; fetched over https (or, where private addresses are allowed, from loopback) and cached. */
+  /**
+   * The address at which the issuer publishes its keys; fetched over https (or, where private addresses are allowed, from loopback) and
+   * cached.
+   */
   jwks_uri: z.url().refine(isSafeKeyUrl, 'an https URL, or http on a loopback address').optional(),
   /** The keys themselves (RFC 7517), for issuers that publish none. */
   jwks: object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(32) }).optional(),
 }).refine((it) => (it.jwks === undefined) !== (it.jwks_uri === undefined), 'exactly one of jwks_uri and jwks')
 
 const magentoStore = object({
-  /** What a login calls it. */
+  /** The name of the store in a login. */
   name: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, '1 to 63 of a-z, 0-9 and -'),
-  /** Where its REST API is: `<base_url>/rest/V1/…`. Callers have no say in it. */
+  /** The address of its REST API: `<base_url>/rest/V1/…`. Callers cannot change it. */
   base_url: z
     .url()
     .max(2_048)
@@ -25,7 +28,7 @@ const magentoStore = object({
       isStoreUrl,
       'an https URL (or http, where that is allowed) without user name, query and fragment',
     ),
-  /** Whether its customers, and its administrators, may log in. */
+  /** True where its customers may log in; the same for its administrators. */
   customer: z.boolean().default(false),
   admin: z.boolean().default(false),
   /** Put before account ids, so that those of several stores are told apart. */
@@ -34,7 +37,7 @@ const magentoStore = object({
 
 /** `identity` in a tenant's settings: a member for each kind of provider. */
 export const identitySettings = object({
-  /** Whether this tenant's grants may assert an account without proof. */
+  /** True where this tenant's grants may assert an account without proof. */
   trusted: z.boolean().default(false),
   jwt: z.array(jwtIssuer).max(16).default([]),
   /** Magento 2 stores whose accounts may log in. */
@@ -62,7 +65,7 @@ export function identityAddresses({
   ]
 }
 
-/** What of these settings would have no effect in a deployment without ENCRYPTION_KEYS, each with what is allowed. */
+/** Returns the settings that would have no effect in a deployment without ENCRYPTION_KEYS, each with what is allowed. */
 export function identityWithoutKeys({ magento }: IdentitySettings): readonly string[] {
   return magento.flatMap(({ customer }, i) =>
     customer

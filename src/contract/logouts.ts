@@ -10,7 +10,7 @@ export interface ExpectedLogin {
   readonly issuedAt: number | null
 }
 
-/** What an issuer's logout token says. */
+/** The content of an issuer's logout token. */
 export interface IssuerLogout {
   readonly issuer: string
   readonly subject: string | null
@@ -18,7 +18,7 @@ export interface IssuerLogout {
   /** Seconds, by the issuer's clock. */
   readonly issuedAt: number
   readonly jti: string
-  /** Of the token itself, to tell one that is sent again from another with the same id. */
+  /** The digest of the token, to tell one that is sent again from another with the same id. */
   readonly digest: string
 }
 

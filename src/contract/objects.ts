@@ -13,7 +13,7 @@ type Bindings<Name extends 'PRINCIPAL' | 'TENANT' | 'TENANT_COUNTERS' | 'EXCHANG
   Name | 'IGNORE_JURISDICTION'
 >
 
-/** The principal of a grant. */
+/** Finds the principal of a grant. */
 export function principalObject(
   { PRINCIPAL, IGNORE_JURISDICTION }: Bindings<'PRINCIPAL'>,
   tenant: string,
@@ -22,7 +22,7 @@ export function principalObject(
   return placed(PRINCIPAL, tenant, IGNORE_JURISDICTION).getByName(`${tenant}/${grant}`)
 }
 
-/** The principal that a request is asked of. */
+/** Finds the principal of a request. */
 export function principalOf({
   env,
   claim: { tenant, grant },
@@ -33,7 +33,7 @@ export function principalOf({
   return principalObject(env, tenant, grant)
 }
 
-/** What an administrator has set up. */
+/** Finds the object of a tenant's documents. */
 export function tenantObject(
   { TENANT, IGNORE_JURISDICTION }: Bindings<'TENANT'>,
   tenant: string,
@@ -54,7 +54,7 @@ export function tenantCounters(
   return placed(TENANT_COUNTERS, tenant, IGNORE_JURISDICTION).getByName(tenant)
 }
 
-/** Where the tenant's exchanges between the eras are; each is named, or has an id, of its own. */
+/** Finds the tenant's exchanges between the eras; each has a name or an id of its own. */
 export function exchangeObjects(
   { EXCHANGE, IGNORE_JURISDICTION }: Bindings<'EXCHANGE'>,
   tenant: string,
@@ -63,8 +63,8 @@ export function exchangeObjects(
 }
 
 /**
- * Where a tenant's objects are created and stay, or null for anywhere. It is part of the name, for it must be known
- * before any of them is asked: docs/decisions/0020-jurisdiction.md.
+ * Returns the jurisdiction in which a tenant's objects are created and stay, or null for anywhere. It is part of the tenant's name, for
+ * it must be known before any of them is asked: docs/decisions/0020-jurisdiction.md.
  */
 export function jurisdictionOf(tenant: string): DurableObjectJurisdiction | null {
   return tenant.endsWith('--eu') ? 'eu' : null

@@ -1,4 +1,4 @@
-/** What the Worker and a tenant may ask of a principal's object. */
+/** The calls that the Worker and a tenant make to a principal's object. */
 import type { ApprovalView, DecideAnswer, DecideRequest, JudgedText } from './approvals.ts'
 import type { Cut, LocalRows, LogEvidence, LogHead } from './audit-logs.ts'
 import type { NewGrant } from './grant.ts'
@@ -34,8 +34,8 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   bindUpstream(request: BindRequest): Promise<BindAnswer>
 
   /**
-   * Tells whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it
-   * has told of it, or for as long as that may take, and are to open one themselves if there is none then.
+   * Tells whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it has
+   * bound the session, or for as long as that may take, and are to open one themselves if there is none then.
    */
   claimUpstream(request: ClaimRequest): Promise<ClaimAnswer>
 
@@ -102,8 +102,8 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   sessions(account: string | null, after: number, most: number): Promise<SessionPage | null>
 
   /**
-   * Ends sessions from outside. What follows, Legiti's event first of all, is in the same transactions, and on its way by
-   * alarm. Answers how many ended; null: no grant.
+   * Ends sessions for an administrator. The consequences, Legiti's event first of all, are in the same transactions, and the alarm sends
+   * them. Answers how many ended; null: no grant.
    */
   endSessions(which: SessionsToEnd): Promise<number | null>
 
@@ -128,7 +128,7 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   /** When the grant was last used, by whatever was decided; null: never, or nothing of it is kept. */
   lastUsed(): Promise<number | null>
 
-  /** How the outbox and its destination stand; null for an object without a grant. */
+  /** Returns the state of the outbox and its destination; null for an object without a grant. */
   outbox(): Promise<OutboxView | null>
 
   /** A page of events in one state, oldest first; `after` is the `next` of the page before. */
@@ -140,7 +140,7 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   /** Queues a dead letter again and tries Legiti at once. False when there is no such letter. */
   replayEvent(id: string): Promise<boolean>
 
-  /** Where this log ends, and what of it the audit database holds for sure; null for an object without a grant. */
+  /** Returns the end of this log, and the part of it that the audit database holds for sure; null for an object without a grant. */
   auditHead(): Promise<LogHead | null>
 
   /** The same, and what it remembers of rows after `cut`, where retention has cut it; what is from before is let go. */

@@ -1,6 +1,6 @@
 /**
- * What the Worker and a PrincipalObject say to each other: one question a request, `admit`, and its answer.
- * Plain data, because it crosses an RPC boundary.
+ * The protocol between the Worker and a PrincipalObject: one question a request, `admit`, and its answer. Plain data, because it crosses
+ * an RPC boundary.
  */
 import type { LegitiToolName } from '../legiti/tools/all.ts'
 import type { Limited, Standing } from '../policy/counting.ts'
@@ -15,7 +15,7 @@ export const FEED_HEADER = 'x-gatehouse-admit'
 /** Carries the Admitted, as JSON, on the answer that opens a feed. */
 export const ADMITTED_HEADER = 'x-gatehouse-admitted'
 
-/** Who asks, and in which session; the same for every intent. */
+/** The caller and its session; the same for every intent. */
 export interface AdmitRequest {
   readonly tenant: string
   readonly grant: string
@@ -38,7 +38,7 @@ export interface AdmitRequest {
    * from a Worker of an earlier version.
    */
   readonly client?: ClientName
-  /** How earlier calls ended: written in the same transaction, so that no call needs a write of its own. */
+  /** The outcomes of earlier calls: written in the same transaction, so that no call needs a write of its own. */
   readonly settled: readonly Settled[]
   readonly intent: Intent
 }
@@ -55,7 +55,7 @@ export interface AskedUpstream {
   readonly isForAll?: boolean
 }
 
-/** How one call ended. Of a request id that is not known, or that is settled already, nothing is written. */
+/** The outcome of one call. Where the request id is not known, or is settled already, nothing is written. */
 export interface Settled {
   readonly requestId: string
   readonly outcome: CallOutcomeKind
@@ -88,8 +88,8 @@ export interface UpstreamSession {
   readonly id: string | null
   readonly protocolVersion: string
   /**
-   * What it is called towards the client, who cannot make up another's. It stays the same for as long as the session does. Absent in
-   * what older versions answered.
+   * The name of the session towards the client, who cannot make up another's. It stays the same for as long as the session does. Absent
+   * in answers of older versions.
    */
   readonly tag?: string
 }
@@ -103,9 +103,9 @@ export interface BindRequest {
   /** The login that it was opened for: that of the admission, whatever has begun since. Null: for nobody's requests. */
   readonly login: string | null
   readonly server: string
-  /** Where it was opened. */
+  /** The address at which it was opened. */
   readonly url: string
-  /** Of the registration that it was opened with; absent: of the present one, as older versions meant it. */
+  /** The incarnation of the registration that it was opened with; absent: the present one, as older versions meant it. */
   readonly incarnation?: string | undefined
   /**
    * The id of the session that this one replaces, for the upstream forgot it (null: one without an id).
@@ -120,7 +120,7 @@ export type BindAnswer =
   | {
       readonly kind: 'bound'
       readonly session: UpstreamSession
-      /** What the session is to be told, for the client has asked for it before; absent where that is nothing. */
+      /** The client's earlier wishes, which the session must learn of; absent where there are none. */
       readonly wishes?: Wishes
     }
   | { readonly kind: 'dead_session' }
@@ -137,7 +137,7 @@ export type ClaimAnswer =
   | { readonly kind: 'dead_session' }
   | { readonly kind: 'unauthorized' }
 
-/** What a client asks of a server for as long as its connection, or the login that it asks in, lasts. */
+/** A wish of a client to a server, which lasts as long as its connection or the login in which it was made. */
 export type Wish =
   | { readonly kind: 'level'; readonly level: string }
   | { readonly kind: 'resource'; readonly uri: string; readonly isWatched: boolean }
@@ -157,7 +157,7 @@ export interface WishRequest {
   /** The login that the request belonged to; null: nobody's. Absent in what older versions asked. */
   readonly login?: string | null
   readonly incarnation: string
-  /** Where the server is; '' where it holds for all. */
+  /** The server's address; '' where the wish holds for all servers. */
   readonly url: string
   readonly wish: Wish
 }
@@ -205,7 +205,7 @@ export type Intent =
       /** The rule that allowed it, for the audit row. */
       readonly rule: string
       readonly charges: readonly Charge[]
-      /** What rules in shadow would have done. */
+      /** The results of rules in shadow. */
       readonly shadow: readonly Shadow[]
       readonly assumed: Assumed | null
       /** A person must approve the call, or null: the policy allows it as it is. */
@@ -224,27 +224,27 @@ export function isOnRecord(intent: Intent): intent is Extract<Intent, { kind: 'c
 }
 
 /**
- * What the Worker took for the account and the label when the policy asked for them: the principal knows. It is
- * null where the policy did not ask.
+ * The account and the label that the Worker assumed when the policy asked for them: only the principal knows them for sure. Null where
+ * the policy did not ask.
  */
 export interface Assumed {
   readonly account: string | null
   readonly label: string
 }
 
-/** What an audit row says of a call. Argument names only, never a value. */
+/** The part of an audit row that describes a call. Argument names only, never a value. */
 export interface CallRecord {
   /** Absent: `tools/call`. */
   readonly method?: string
   readonly server: string
-  /** Of a request to read: `resource`, or `prompt/<name>`. */
+  /** For a request to read: `resource`, or `prompt/<name>`. */
   readonly tool: string
   readonly argumentNames: readonly string[]
   /** Tells calls with the same arguments: audit/arguments-hmac.ts. */
   readonly argumentsHmac: string | null
 }
 
-/** What the principal itself does for a call, in the transaction that decided it. */
+/** The work that the principal itself does for a call, in the transaction that decided it. */
 export type Work =
   /** Nothing: the work is elsewhere. */
   | { readonly kind: 'none' }
@@ -259,7 +259,7 @@ export type Work =
   | { readonly kind: 'whoami' }
   | { readonly kind: 'notify'; readonly tool: LegitiToolName; readonly args: Record<string, unknown> }
 
-/** What a session keeps of its login, so that it can be ended from there, or there. */
+/** The evidence of its login that a session keeps, so that the identity provider can end it, or it can end the provider's. */
 export type LoginEvidence =
   | {
       readonly kind: 'jwt'
@@ -289,14 +289,14 @@ export type SessionsToEnd =
       readonly logout: number
     }
 
-/** What became of the tokens that a principal keeps sealed. */
+/** The result of sealing anew the tokens that a principal keeps. */
 export type ResealAnswer =
   | {
       readonly kind: 'resealed'
       readonly resealed: number
       /** Still sealed with another key. */
       readonly left: number
-      /** Of those, the ones that no key opens, as far as this question has come. */
+      /** The number of them that no key opens, as far as this question has come. */
       readonly stuck: number
     }
   /** The key that was named is not the one that seals here. */
@@ -311,7 +311,7 @@ export interface SessionView {
   readonly lastSeenAtMs: number
   readonly idleExpiresAtMs: number
   readonly expiresAtMs: number
-  /** What `initialize` settled on for the transport that it was made on; null where it was made on none. */
+  /** The revision that `initialize` negotiated on the request's transport; null without a transport. */
   readonly protocolVersion: string | null
 }
 
@@ -324,7 +324,7 @@ export interface HeldAnswer {
   readonly approval: ApprovalView
   /** Why the call, which was approved and began, does not go on; null where it has not begun, or was denied. */
   readonly stopped: StoppedCall | null
-  /** What the transport's client said of itself, as JSON, and what its `initialize` settled on; null without a transport. */
+  /** The client's introduction on the transport, as JSON, and the revision that its `initialize` negotiated; null without a transport. */
   readonly client: string | null
   readonly protocolVersion: string | null
   /** The Worker should call `drain` once the client has its answer. */
@@ -345,10 +345,10 @@ export type AdmitAnswer =
   | { readonly kind: 'limited'; readonly limited: Limited }
   /** The handle that was given is of no live session of this principal. */
   | { readonly kind: 'dead_handle' }
-  /** So much waits for Legiti that no more notifications are taken. */
+  /** The outbox for Legiti is full, so that no more notifications are taken. */
   | { readonly kind: 'outbox_full' }
   | HeldAnswer
-  /** So many calls of this principal wait for a person that this one is not taken. */
+  /** The most calls of this principal wait for a person already, so that this one is not taken. */
   | { readonly kind: 'approvals_full'; readonly max: number }
   | { readonly kind: 'admitted'; readonly admitted: Admitted }
 
@@ -362,13 +362,13 @@ export interface Admitted {
   readonly drain: boolean
   /** Limits were charged: a call that surely did not happen may be given back by `refund`. */
   readonly charged: boolean
-  /** How the limits of a call stand after it. */
+  /** The state of a call's limits after it. */
   readonly standings: readonly Standing[]
   /** The live session with the upstream that was asked for, or null. */
   readonly upstream: UpstreamSession | null
   /** Those of all logins on the transport, where that was asked for. */
   readonly upstreams?: readonly UpstreamSession[]
-  /** What the transport's client said of itself, as JSON, and what its `initialize` settled on; null without a transport. */
+  /** The client's introduction on the transport, as JSON, and the revision that its `initialize` negotiated; null without a transport. */
   readonly client: string | null
   readonly protocolVersion: string | null
 }
@@ -398,7 +398,7 @@ export type EndReason =
 
 export interface SessionPage {
   readonly sessions: readonly SessionView[]
-  /** Where each of them is, so that a page can be cut: `after` of the page behind it. */
+  /** The row of each of them, so that a page can be cut: `after` of the page behind it. */
   readonly rows: readonly number[]
   /** `after` of the next page; null: there is none. */
   readonly next: number | null
@@ -423,9 +423,9 @@ export interface TakeBackRequest extends TakenBackKey, TakenBack {
 /** Asks to be told when a request is taken back. */
 export interface TakingBackAwaited extends TakenBackKey {
   readonly credential: Credential
-  /** Of the client's HTTP request. */
+  /** The id of the client's HTTP request. */
   readonly requestId: string
-  /** How long ago that began. */
+  /** The time since that began. */
   readonly ageMs: number
   readonly mostMs: number
 }

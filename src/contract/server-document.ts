@@ -1,6 +1,6 @@
 /**
- * What an administrator writes to register an upstream server, and everything that can be wrong with it. PURE:
- * what a host name resolves to is looked up by whoever registers it.
+ * The document with which an administrator registers an upstream server, and every problem that it can have. PURE: the caller resolves
+ * host names.
  */
 import * as z from 'zod/v4'
 import { isObject, jsonType } from '../base/json.ts'

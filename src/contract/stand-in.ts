@@ -1,7 +1,7 @@
-/** What the demo's routes ask of its stand-in for Legiti. */
+/** The calls that the demo's routes make to its stand-in for Legiti. */
 
 export const modes = ['ok', 'slow', 'fail', 'reject'] as const
-/** How it answers until it is told otherwise. */
+/** The way it answers until another is set. */
 export type Mode = (typeof modes)[number]
 
 export interface StandInAnswer {

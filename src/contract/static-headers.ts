@@ -47,13 +47,13 @@ const reservedPrefixes: readonly string[] = ['cf-', 'content-', 'mcp-', 'sec-', 
  */
 export const accessHeaders = ['cf-access-client-id', 'cf-access-client-secret'] as const
 
-/** What stands somewhere, and what may stand there. */
+/** A value that was found, and the values that are allowed. */
 export interface HeaderProblem {
   readonly found: string
   readonly allowed: string
 }
 
-/** What is wrong with a header's name (in lower case), or null. */
+/** Returns the problem with a header's name (in lower case), or null. */
 export function headerNameProblem(name: string): HeaderProblem | null {
   if (name.length > LONGEST_NAME || !token.test(name)) {
     const found =
@@ -74,7 +74,7 @@ function isAccessHeader(name: string): boolean {
 }
 
 /**
- * What is wrong with the names taken together, or null: Access lets nobody in with one half of a service token.
+ * Returns the problem with the names taken together, or null: Access lets nobody in with one half of a service token.
  *
  * @param names in lower case
  */
@@ -86,7 +86,7 @@ export function headerNamesProblem(names: readonly string[]): HeaderProblem | nu
     : null
 }
 
-/** What is wrong with a header's value, or null. Never quotes it. */
+/** Returns the problem with a header's value, or null. Never quotes it. */
 export function headerValueProblem(value: unknown): HeaderProblem | null {
   const allowed = `a text of 1 to ${LONGEST_VALUE} printable ASCII characters, without space around it`
   if (typeof value !== 'string') return { found: 'a value that is no text', allowed }

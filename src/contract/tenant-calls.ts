@@ -1,4 +1,4 @@
-/** What the Worker, principals and exchanges may ask of a tenant's object. */
+/** The calls that the Worker, principals and exchanges make to a tenant's object. */
 import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from './approvals.ts'
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from './audit-logs.ts'
 import type { AccessApplication } from './config.ts'
@@ -54,7 +54,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
 
   deleteTenant(patienceMs: number, by: ChangeContext): Promise<RefusedChange | DeletionView>
 
-  /** How far the deletion is; null while nobody has asked for one. */
+  /** Returns the state of the deletion; null where none was ordered. */
   deletion(): Promise<DeletionView | null>
 
   /** The tenant's own application of Cloudflare Access; null: it has none. Settings from before there was one say nothing. */
@@ -64,10 +64,10 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
 
   person(name: string): Promise<PersonView | null>
 
-  /** Whom a token opens the administration for, by the SHA-256 of its secret. */
+  /** Returns the person whose token has this SHA-256 of its secret. */
   personByToken(name: string, secretHash: Uint8Array): Promise<PersonView | null>
 
-  /** Who has this e-mail address, in lower case. */
+  /** Returns the person with this e-mail address, in lower case. */
   personByEmail(email: string): Promise<PersonView | null>
 
   putPerson(
@@ -156,7 +156,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** Those that are there, or those that are deleted and still on record. */
   policies(page: Page, deleted?: boolean): Promise<readonly PolicySummary[]>
 
-  /** A version of a policy, the current one when `version` is null. Of a deleted policy that is none. */
+  /** Returns a version of a policy, the current one when `version` is null. Null for a deleted policy. */
   policy(name: string, version: number | null): Promise<PolicyView | null>
 
   putPolicy(
@@ -230,7 +230,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** Every log that there ever was in this tenant, where retention has cut each, and how this object's own stands. */
   auditLogs(): Promise<TenantLogs | null>
 
-  /** What this object knows of its own log after `cut`, where retention has cut it; what is from before is let go. */
+  /** Returns this object's records of its own log after `cut`, where retention has cut it; earlier ones are let go. */
   auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null>
 
   /** Administrative changes that are still here, after `seq`. */
@@ -282,8 +282,8 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   drain(): Promise<void>
 
   /**
-   * Before a session that an issuer can end begins. Answers how many logouts the login knows of, or null where its issuer
-   * has logged it out. Of a tenant that was never set up nothing is written.
+   * Announces a session that an issuer can end, before it begins. Answers how many logouts the login knows of, or null where its issuer
+   * has logged it out. For a tenant that was never set up nothing is written.
    */
   expectLogin(login: ExpectedLogin): Promise<number | null>
 

@@ -1,4 +1,4 @@
-/** What the administration API and a TenantObject say to each other. Plain data: it crosses an RPC boundary. */
+/** The protocol between the administration API and a TenantObject. Plain data: it crosses an RPC boundary. */
 import type { LeftOut } from '../names/tools.ts'
 import type { PersonRole } from './roles.ts'
 import type { SecretHeader, ServerDocument } from './server-document.ts'
@@ -26,7 +26,7 @@ export interface Page {
   readonly limit: number
 }
 
-/** How far a change has been propagated. The names are those of the API's answers. */
+/** The progress of a change's propagation. The names are those of the API's answers. */
 export interface Propagation {
   /** Principals that go by the change already. */
   readonly told: number
@@ -34,7 +34,7 @@ export interface Propagation {
   readonly pending: number
 }
 
-/** What a change came to. Nothing of a change that was refused has happened. */
+/** The result of a change. A refused change has done nothing. */
 export type Change<T> =
   | ({
       readonly kind: 'done'
@@ -43,7 +43,7 @@ export type Change<T> =
       readonly madeTenant: boolean
       /** The tenant's agents are refused, whatever was changed. */
       readonly isSuspended: boolean
-      /** What is there now. */
+      /** The present state. */
       readonly now: T
     } & Propagation)
   | RefusedChange
@@ -100,19 +100,19 @@ export interface TenantView {
   readonly updatedAtMs: number
 }
 
-/** What became of a tenant that is to go. */
+/** The state of a tenant's deletion. */
 export type DeletionView =
   | { readonly kind: 'gone'; readonly lost: number }
   | {
       readonly kind: 'going'
       readonly sinceMs: number
-      /** What is undelivered by then is lost. */
+      /** Events that are undelivered by then are lost. */
       readonly byMs: number
       readonly principals: number
     }
   | { readonly kind: 'absent' }
 
-/** What is written of a person. */
+/** The document of a person. */
 export interface PersonDocument {
   readonly role: PersonRole
   readonly email: string | null
@@ -132,9 +132,9 @@ export interface PersonView extends PersonDocument {
 /** A secret without its value. */
 export interface SecretView {
   readonly name: string
-  /** Where it may be sent; no server elsewhere can name it. None: it was stored before secrets had any. */
+  /** The origins that it may be sent to; a server elsewhere cannot name it. None: it was stored before secrets had any. */
   readonly origins: readonly string[]
-  /** Of the key that it is sealed with. */
+  /** The key that it is sealed with. */
   readonly keyId: string
   /** Servers whose headers are made of it. */
   readonly servers: readonly string[]
@@ -182,7 +182,7 @@ export interface ServerStatus {
   readonly leftOut: readonly (LeftOut & { readonly kind?: LeftOutReport['kind'] })[]
 }
 
-/** What a listing may show, now that it has been compared with the pins. */
+/** The tools of a listing that may be shown, now that it has been compared with the pins. */
 export type Verdict = Pick<UpstreamConfig, 'withheld' | 'renamed'>
 
 /** A server's tools as they were last listed. */
@@ -212,11 +212,11 @@ export interface FlagView {
 export interface PolicySummary {
   readonly name: string
   readonly version: number
-  /** Of this version. */
+  /** The time at which this version was made. */
   readonly createdAtMs: number
   readonly createdBy: string
   readonly reason: string | null
-  /** Of the policy as it is now, whatever version this is. */
+  /** The tag of the policy as it is now, whatever version this is. */
   readonly tag: string
   readonly isCurrent: boolean
   /** The policy was deleted, once, while this version was the current one; it may be there again. */
@@ -252,7 +252,7 @@ export interface GrantView {
   readonly isPending: boolean
 }
 
-/** What a grant's document says. */
+/** The document of a grant. */
 export interface GrantDocument {
   readonly label: string
   readonly policy: string | null
@@ -276,7 +276,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What a round of resealing came to. */
+/** The result of a round of resealing. */
 export interface Resealed {
   readonly kind: 'resealed'
   /** The current key. */
@@ -284,13 +284,13 @@ export interface Resealed {
   readonly resealed: number
   /** Still sealed with another key. */
   readonly left: number
-  /** Of those, the ones that no key opens. */
+  /** The number of them that no key opens. */
   readonly stuck?: number
   /** Principals that could not be told yet. */
   readonly pending: number
 }
 
-/** What came of a page of principals. */
+/** The result of resealing a page of principals. */
 export interface PrincipalsResealed {
   readonly kind: 'principals_resealed'
   readonly resealed: number
@@ -314,7 +314,7 @@ export interface IdempotentRequest {
 export interface ObservedListing {
   /** Names exactly this listing. */
   readonly digest: string
-  /** Of the registration that listed them; absent: of whatever has the name, as older versions said it. */
+  /** The incarnation of the registration that listed them; absent: any registration of the name, as in older versions. */
   readonly incarnation?: string | undefined
   /** JSON array of tools. */
   readonly toolsJson: string

@@ -1,4 +1,4 @@
-/** What a grant's document names and its tenant does not have. PURE. */
+/** Finds names in a grant's document that its tenant does not have. PURE. */
 import { describeProblem, describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
 import { EVERY_UPSTREAM } from './grant-document.ts'

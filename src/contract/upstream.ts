@@ -1,7 +1,7 @@
-/** What a request needs to know of an upstream server: part of the tenant's configuration, as plain data. */
+/** The facts about an upstream server that a request needs: part of the tenant's configuration, as plain data. */
 import type { Declared } from './declared.ts'
 
-/** What happens to a tool that has changed since it was pinned. */
+/** The treatment of a tool that has changed since it was pinned. */
 export const driftActions = ['report', 'hide', 'block'] as const
 export type DriftAction = (typeof driftActions)[number]
 
@@ -32,7 +32,7 @@ export interface UpstreamConfig {
   readonly breakerFailures: number
   readonly breakerSeconds: number
   readonly eras: KnownEras
-  /** What it has declared in each era. Absent in what older versions stored. */
+  /** The declared capabilities in each era. Absent in what older versions stored. */
   readonly declared?: Declared
   /** Tools that have drifted from their pins and are withheld until an administrator accepts them. */
   readonly withheld: Readonly<Record<string, 'hidden' | 'blocked'>>
@@ -51,7 +51,7 @@ export interface UpstreamConfig {
   readonly tools?: readonly string[]
 }
 
-/** How long others wait for the server's part at `/mcp`, in seconds. */
+/** Returns how long others wait for the server's part at `/mcp`, in seconds. */
 export function listSecondsOf({ listSeconds = 5 }: Pick<UpstreamConfig, 'listSeconds'>): number {
   return listSeconds
 }
@@ -75,10 +75,10 @@ export interface LeftOutReport {
   readonly entries: readonly { readonly name: string; readonly reason: string }[]
 }
 
-/** What an isolate found out about a server; only what it found out is there. */
+/** An isolate's findings about a server; members without news are absent. */
 export interface UpstreamReport {
   readonly atMs: number
-  /** Of the registration that it is about; absent: of whatever has the name, as older versions said it. */
+  /** The incarnation of the registration that it is about; absent: any registration of the name, as in older versions. */
   readonly incarnation?: string | undefined
   /** Null forgets what was known of an era. */
   readonly eras?: Partial<KnownEras>
@@ -113,7 +113,7 @@ export interface UpstreamProblem {
     | 'slow'
     /** It has not declared the capability, so it was not asked. */
     | 'undeclared'
-  /** What happened, as the end of a sentence that begins with the server's name. */
+  /** The problem, as the end of a sentence that begins with the server's name. */
   readonly message: string
   /** Nothing was sent, or what was sent was refused for our sake: the call surely did not happen. */
   readonly isUndone: boolean

@@ -1,4 +1,4 @@
-/** What a tenant's webhooks can be told, and how it is put. PURE. */
+/** The events of a tenant's webhooks, and their text. PURE. */
 
 export const webhookEvents = [
   'approval.pending',

@@ -17,7 +17,7 @@ export interface MessageView {
   readonly lastError: string | null
 }
 
-/** What is written of a webhook. */
+/** The document of a webhook. */
 export interface WebhookDocument {
   readonly url: string
   readonly events: readonly WebhookEvent[]

@@ -63,7 +63,7 @@ import { TakenBackRequests } from './work/taken-back.ts'
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
 
-/** How long a principal that leaves waits for Legiti in one go. */
+/** The time that a principal which leaves waits for Legiti in one go. */
 const LEAVE_MS = 2_000
 
 /**
@@ -103,7 +103,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     this.#state.reread()
     void ctx.blockConcurrencyWhile(async () => {
       await this.#alarm.read()
-      // What the last run was still sending when it died is due now, not when its lease would be over; and an
+      // The events that the last run was still sending when it died are due now, not when its lease would be over; and an
       // alarm that was lost must not silence what is pending.
       const wakeMs = this.#errands.nextWakeMs()
       if (wakeMs !== null) this.#alarm.by(wakeMs)
@@ -257,7 +257,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     await this.#errands.announceToTenant()
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
-    // Whose their requests are depends on it.
+    // The login that a request belongs to depends on it.
     if (sessionModeOf(before.config) !== sessionModeOf(grant.config)) this.#closeFeeds()
   }
 

@@ -13,7 +13,7 @@ import { admitted, record } from './admit-record.ts'
 import { handleOf, isCrowded, MAX_LIVE_SESSIONS, touch } from './admit-session.ts'
 import { endedBy, outcomeAtOnce, perform } from './admit-work.ts'
 
-/** What the audit trail names instead of a rule. */
+/** The names in the audit trail that stand in the place of a rule. */
 const stoppedRules: Readonly<Record<StoppedCall, string>> = {
   exhausted: '(asked too often)',
   late: '(approval expired)',

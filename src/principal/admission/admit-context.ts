@@ -1,10 +1,10 @@
-/** What the steps of an admission share. */
+/** The context that the steps of an admission share. */
 import type { ClientName } from '../../contract/client.ts'
 import type { TenantConfig } from '../../contract/config.ts'
 import type { Grant } from '../../contract/grant.ts'
 import type { RememberedRows } from '../tables/remembered.ts'
 
-/** What the transaction needs from outside: it has no clock and no randomness of its own. */
+/** The parts that the transaction needs from outside: it has no clock and no randomness of its own. */
 export interface AdmitContext {
   readonly sql: SqlStorage
   readonly grant: Grant

@@ -24,7 +24,7 @@ export const MAX_LIVE_TRANSPORTS = 10_000
 /** A request that writes nothing else postpones the idle expiry only once in so much of the idle time. */
 const TOUCH_FRACTION = 60
 
-/** Where the request belongs. */
+/** Finds the transport and the login of the request. */
 export function find(context: Omit<AdmitContext, 'client'>, request: AdmitRequest): Whose {
   const { config, hasStream, rows, nowMs } = context
   const { transport, upstream } = request
@@ -93,7 +93,7 @@ export function touch(context: AdmitContext, { transport, session }: Place): Pla
   return { transport, session: touchSession(sql, session, nowMs) }
 }
 
-/** How long a session of this tenant may live. */
+/** Returns how long a session of this tenant may live. */
 export function lifetimes({ config }: AdmitContext): Lifetimes {
   const { idle_seconds, absolute_seconds } = config.settings.sessions
   return { idleMs: idle_seconds * 1_000, absoluteMs: absolute_seconds * 1_000 }

@@ -10,7 +10,7 @@ import { candidates, type Place } from '../tables/whose.ts'
 import type { AdmitContext } from './admit-context.ts'
 import { begin } from './admit-session.ts'
 
-/** What the principal does itself is done with the row; how anything else ends, somebody will say. */
+/** Returns the outcome that is known at once: the principal's own work is done with the row; any other outcome is reported later. */
 export function outcomeAtOnce({ kind }: Work, outcome: WorkOutcome): CallOutcomeKind | null {
   if (kind === 'none') return null
   const isRefused =
@@ -20,7 +20,7 @@ export function outcomeAtOnce({ kind }: Work, outcome: WorkOutcome): CallOutcome
   return isRefused ? 'tool_error' : 'result'
 }
 
-/** What came of the work. */
+/** The result of the work. */
 export interface Done {
   readonly session: Session | null
   readonly outcome: WorkOutcome
@@ -62,15 +62,15 @@ export function perform(context: AdmitContext, work: Work, place: Place, handle:
   }
 }
 
-/** What is said of a call that names no session where each must; null for any other call. */
+/** Returns the refusal of a call that names no session where each must; null for any other call. */
 function unnamed({ sql, config, nowMs }: AdmitContext, handle: string | null): WorkOutcome | null {
   if (handle !== null || sessionModeOf(config) !== 'many') return null
   return { kind: 'unnamed', live: countInTime(sql, nowMs) }
 }
 
 /**
- * The sessions that a login or a logout ends: the one that is named, or those that a call which names none may belong to, so
- * that none of them takes its place. Where a grant has one account at a time that is all of them, whatever is named.
+ * Returns the sessions that a login or a logout ends: the named one, or those that a call without a name may belong to, so that none of
+ * them takes its place. Where a grant has one account at a time those are all of them, whatever is named.
  */
 export function endedBy(
   { sql, config }: AdmitContext,

@@ -23,7 +23,7 @@ type Given = Omit<AdmitContext, 'client'>
 
 /** Answers an authenticated request. */
 export function admit(context: Given, request: AdmitRequest): AdmitAnswer {
-  // What happened earlier is written down whatever becomes of this request.
+  // Earlier outcomes are written whatever the decision on this request.
   settleCalls(context.sql, request.settled)
   const answer = decide(context, request)
   return request.upstream === null || answer.kind !== 'admitted'

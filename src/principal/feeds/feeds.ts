@@ -4,7 +4,7 @@
  */
 import { type FeedMessage, LOGIN_CHANGED } from '../../contract/feed-messages.ts'
 
-/** What a socket is for; survives hibernation as its attachment. */
+/** The purpose of a socket; survives hibernation as its attachment. */
 interface Attachment {
   /** The transport whose stream it is, or null for a subscription of the stateless era. */
   readonly transport: string | null
@@ -60,7 +60,7 @@ export function hasFeed(ctx: DurableObjectState, transport: string): boolean {
   return ctx.getWebSockets(transportTag(transport)).some(({ readyState }) => readyState === WebSocket.OPEN)
 }
 
-/** What has become of a stream's transport: it has ended, or its requests belong to this login (null: to none). */
+/** The present state of a stream's transport: it has ended, or its requests belong to this login (null: to none). */
 export type FeedState = { readonly kind: 'ended' } | { readonly kind: 'live'; readonly login: string | null }
 
 /** Closes the streams of transports that have ended, and says on the others that the login is another. */

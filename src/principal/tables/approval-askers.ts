@@ -1,4 +1,4 @@
-/** Where a call that waits was asked for, so that each client hears of the decision where it is. Synchronous SQL. */
+/** The transports on which a waiting call was asked for, so that each client is notified of the decision on its own. Synchronous SQL. */
 
 /** One connection of the session era, and the login there that asked. */
 export interface Asker {
@@ -7,7 +7,7 @@ export interface Asker {
   readonly session: string | null
 }
 
-/** Of more, the youngest are told: a client that opens a connection for every command has left the others. */
+/** Of more, the youngest are notified: a client that opens a connection for every command has left the others. */
 const MOST_ASKERS = 20
 
 /** Remembers who asks for a call that waits. A request of the stateless era has no connection to be told on. */

@@ -1,6 +1,5 @@
 /**
- * What approvers are shown of calls that wait, sealed, as this principal keeps it: as long as somebody may decide, and not
- * longer. Synchronous SQL, in the caller's transaction.
+ * The sealed content of waiting calls, kept as long as somebody may decide, and not longer. Synchronous SQL, in the caller's transaction.
  */
 
 /**

@@ -1,12 +1,11 @@
-/** What a person says of a call that was held. Synchronous SQL, in the caller's transaction. */
+/** Stores a person's decision on a call that was held. Synchronous SQL, in the caller's transaction. */
 import type { ApprovalView, DecideAnswer, DecideRequest } from '../../contract/approvals.ts'
 import { eraseContent } from './approval-contents.ts'
 import { announced, readRow, viewOf } from './approval-rows.ts'
 
 /**
- * Writes down what a person says, and erases what they were shown. Saying the same twice changes nothing. What was approved may be denied as long as a call
- * may still come of it: one that is at its server is not stopped, but not let through again. Everything else stays as it
- * was decided.
+ * Stores the decision, and erases the content that the person was shown. The same decision twice changes nothing. An approved call may be
+ * denied as long as it may still be made: one that is at its server is not stopped, but not let through again. Any other decision stays.
  */
 export function decideApproval(
   sql: SqlStorage,

@@ -26,14 +26,14 @@ export interface HeldCall {
   readonly sessionId: string | null
   /** Null: it is nobody's, so it is the grant's alone. */
   readonly account: string | null
-  /** Of the server's registration, '' where it has none: one that is made again under the name is another server. */
+  /** The incarnation of the server's registration, '' where it has none: a registration made again under the name is another server. */
   readonly incarnation: string
   readonly client: ClientName | null
   readonly call: CallRecord
   readonly asked: ApprovalAsked
 }
 
-/** What else is written of a call that is held for the first time. */
+/** The further values that are stored with a call that is held for the first time. */
 export interface HoldContext {
   readonly sql: SqlStorage
   readonly grant: string
@@ -54,7 +54,7 @@ export type Held =
   | { readonly kind: 'held'; readonly approval: ApprovalView }
   /** It began, and does not go on. */
   | { readonly kind: StoppedCall; readonly approval: ApprovalView }
-  /** So many calls wait that this one is not taken. */
+  /** So many calls wait already that this one is not taken. */
   | { readonly kind: 'full' }
 
 /**
@@ -94,7 +94,7 @@ function said(sql: SqlStorage, held: HeldCall, nowMs: number): ApprovalRow | nul
   return decided?.state === 'approved' ? decided : row
 }
 
-/** What was said of the call that this one goes on with; null where there is none, so that this one counts by itself. */
+/** Returns the decision on the call that this one goes on with; null where there is none, so that this one counts by itself. */
 function continuedBy({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held | null {
   const { continues, isEarly } = held.asked
   const own =
@@ -112,8 +112,8 @@ function continuedBy({ sql, grant, nowMs }: HoldContext, held: HeldCall): Held |
 const AT_SERVER = "(state = 'used' OR (state = 'denied' AND request_id IS NOT NULL))"
 
 /**
- * Tells whether the call that the request `begunBy` began, and that waits at its server since, may go on: under
- * whatever rule, what counts is the approval that it began by. Whether it is the same login that asks, the exchange sees.
+ * Tells whether the call that the request `begunBy` began, and that waits at its server since, may go on. The approval that it began by
+ * counts, under whatever rule. The exchange checks that it is the same login that asks.
  */
 export function goesOn(
   { sql, grant, nowMs }: Pick<HoldContext, 'sql' | 'grant' | 'nowMs'>,
@@ -207,9 +207,9 @@ export function useApproval(
 }
 
 /**
- * What `requestId` was approved for has not been done yet, so it may be made again: as it was, or by the call that goes on
- * with it alone. What was denied meanwhile stays denied, and what a server's answers have given back too often stays used.
- * The approval's id; null where nothing was approved for it, where the time is over, or the second time.
+ * Gives back the approval that `requestId` used, since its call was not made: it may be made again, as it was, or by the call alone that
+ * goes on with it. A call that was denied meanwhile stays denied, and an approval that a server's answers have given back too often stays
+ * used. Returns the approval's id; null where there was none, its time is over, or it was given back before.
  */
 export function giveBackApproval(
   sql: SqlStorage,

@@ -5,11 +5,11 @@ import { logRows } from '../../audit/log-rows.ts'
 import type { AuditRow } from '../../contract/audit-row.ts'
 
 /**
- * A call that may still be refunded keeps its row so long, for the row says what was charged. Whether a call happened
- * at all is known long before.
+ * The time for which a call that may still be refunded keeps its row, for the row says what was charged. Whether a call happened at all
+ * is known long before.
  */
 export const REFUNDABLE_MS = 3_600_000
-/** How a call ended is told at the same time as its refund; the refund may come a little later. */
+/** The outcome of a call is reported together with its refund; the refund may come a little later. */
 const REFUND_GRACE_MS = 60_000
 
 /** `end` is the end of a session; all else was decided. A request to read names its method, and has its subject as `tool`. */

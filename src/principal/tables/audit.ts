@@ -24,13 +24,13 @@ export interface AuditEntry {
   readonly approvalId?: string | null
   readonly configVersion: string
   readonly taken: readonly Taken[]
-  /** What rules in shadow would have done. */
+  /** The results of rules in shadow. */
   readonly shadow: readonly Shadow[]
-  /** How it ended, where that is known at once: what the principal does itself is done in the same transaction. */
+  /** The outcome, where it is known at once: the principal's own work is done in the same transaction. */
   readonly outcome?: CallOutcomeKind
 }
 
-/** Of more rules in shadow, the first are written down. */
+/** The most rules in shadow that are stored, the first ones. */
 const MOST_SHADOW = 32
 
 export function writeAudit(sql: SqlStorage, entry: AuditEntry): void {

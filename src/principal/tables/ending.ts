@@ -6,7 +6,7 @@ import { retireStoreToken } from './sessions-evidence.ts'
 import { endUpstreamsOfLogin } from './upstream-session-ends.ts'
 import { forgetWishesOfLogin } from './upstream-wishes.ts'
 
-/** What an end needs of its principal. */
+/** The parts of the principal that an end needs. */
 export interface EndingContext {
   readonly sql: SqlStorage
   /** Legiti is told of it: false where the deployment has no Legiti, and then nothing is queued. */

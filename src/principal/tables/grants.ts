@@ -68,8 +68,8 @@ export function writeGrant(sql: SqlStorage, grant: Grant, nowMs: number): void {
 }
 
 /**
- * Tells whether the grant was deleted and made again since `before` was installed, which its principal may not have been told.
- * What never had an incarnation gets one in passing, and remains what it is.
+ * Tells whether the grant was deleted and made again since `before` was installed, which its principal may not have learnt. A grant
+ * without an incarnation gets one in passing, and remains the same grant.
  */
 export function isSuccessor({ incarnation }: Pick<Grant, 'incarnation'>, before: Grant): boolean {
   return incarnation !== '' && before.incarnation !== '' && incarnation !== before.incarnation

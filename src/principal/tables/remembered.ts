@@ -13,7 +13,7 @@ export class RememberedRows {
   /** Has to be used for every statement. */
   readonly sql: SqlStorage
   readonly #rows = new Map<string, unknown>()
-  /** Whether a statement is harmless, by its text: the same few texts come with every call. */
+  /** Verdicts on statements, by their text, whether they are harmless: the same few texts come with every call. */
   readonly #harmless = new Map<string, boolean>()
 
   constructor(sql: SqlStorage) {

@@ -1,7 +1,7 @@
-/** What a session keeps of its login, and what becomes of it when the session ends. */
+/** The evidence of its login that a session keeps, and its removal when the session ends. */
 import type { LoginEvidence } from '../../contract/principal.ts'
 
-/** How long a logout is remembered for logins that are on their way: longer than any request takes. */
+/** The time that a logout is remembered for logins that are on their way: longer than any request takes. */
 export const KEEP_LOGOUTS_MS = 10 * 60_000
 
 /** A logout as an issuer means it. */

@@ -87,7 +87,7 @@ function toEnd(sql: SqlStorage, which: SessionsToEnd, nowMs: number): Session[] 
   }
 }
 
-/** What the transport that it was made on had settled on. */
+/** Returns the revision that the session's transport had negotiated. */
 function revisionOf(sql: SqlStorage, { transport }: Session): string | null {
   return transport === null ? null : (openTransportById(sql, transport)?.protocolVersion ?? null)
 }

@@ -30,7 +30,7 @@ export interface SessionRow extends Record<string, SqlStorageValue> {
   expires_at: number
 }
 
-/** How long a session may live, from the tenant's settings. */
+/** The longest times that a session may live, from the tenant's settings. */
 export interface Lifetimes {
   readonly idleMs: number
   readonly absoluteMs: number

@@ -1,6 +1,6 @@
 /**
- * What becomes of requests while the tenant is suspended: nothing is served, and calls that are refused are on record.
- * How many rows that makes is bounded, for whom one does not serve should cost little.
+ * Requests while the tenant is suspended: none is served, and refused calls are recorded. The number of rows is bounded, for a tenant
+ * that is not served should cost little.
  */
 import type { TenantConfig } from '../../contract/config.ts'
 import { counterStore } from '../../durable/counters.ts'

@@ -8,11 +8,11 @@ import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'
 /** A transport that has not ended. */
 export interface Transport {
   readonly id: string
-  /** What `initialize` settled on. */
+  /** The revision that `initialize` negotiated. */
   readonly protocolVersion: string | null
-  /** What the client said of itself in `initialize`, as JSON. */
+  /** The client's introduction in `initialize`, as JSON. */
   readonly client: string | null
-  /** How it names itself there; null: it does not. */
+  /** The client's name in it; null: it has none. */
   readonly named: ClientName | null
   /** The configuration whose tools the client has listed, or null. */
   readonly listedVersion: string | null
@@ -63,7 +63,7 @@ export function openTransportById(sql: SqlStorage, id: string): Transport | null
   return row === undefined ? null : transportFrom(row)
 }
 
-/** How the client of a transport names itself, also where that has ended; null: it does not, or there was none. */
+/** Returns the name of a transport's client, also where the transport has ended; null: it has none, or there was no transport. */
 export function clientOnceOn(sql: SqlStorage, id: string): ClientName | null {
   const rows = sql.exec<NamedRow>(
     'SELECT client, client_name, client_version FROM transports WHERE id = ?',

@@ -15,7 +15,7 @@ import {
   takeEnding,
 } from './upstream-session-queue.ts'
 
-/** How long one upstream may take to answer. */
+/** The time that one upstream may take to answer. */
 export const ENDING_TIMEOUT_MS = 5_000
 
 /** The most that are tried at once. */

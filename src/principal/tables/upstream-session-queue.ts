@@ -8,7 +8,7 @@ export const RETRY_MS = 60_000
 export interface EndingUpstream {
   readonly seq: number
   readonly server: string
-  /** Where it was opened; null where that is not known. */
+  /** The address at which it was opened; null where that is not known. */
   readonly url: string | null
   readonly id: string
   readonly protocolVersion: string

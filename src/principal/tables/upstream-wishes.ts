@@ -1,17 +1,17 @@
 /**
- * What a client has asked of its servers beyond one request: to hear of changes of resources, and of log messages from a level on. A
- * server keeps that with its own session, so it is told again where one is opened anew. What was asked in a login is that login's own
- * and ends with it; what was asked before anybody had logged in is the connection's, and holds wherever no handle is needed.
+ * The wishes of a client to its servers beyond one request: notifications of changed resources, and log messages from a level on. A
+ * server keeps them with its own session, so they are sent again where one is opened anew. A wish from a login belongs to that login and
+ * ends with it; a wish from before any login is the connection's, and holds wherever no handle is needed.
  */
 import type { Wish, Wishes } from '../../contract/principal.ts'
 
-/** Of one connection, all servers and logins together. */
+/** The most watched resources of one connection, over all servers and logins. */
 export const MOST_WATCHED = 1_000
 const LONGEST_VALUE = 2_048
 
-/** Of all servers: what is said at the URL that serves them all. */
+/** Stands for all servers: a wish that was made at the URL that serves them all. */
 const ALL = ''
-/** Of the connection itself. */
+/** Stands for the connection itself, without a login. */
 const NOBODY = ''
 
 interface Place {
@@ -21,11 +21,11 @@ interface Place {
   readonly server: string | null
   /** With which registration of the server; another may be a stranger, who must not learn of it. */
   readonly incarnation: string
-  /** Where it is: at another address it may be a stranger, too. */
+  /** The server's address: another address may be another server. */
   readonly url: string
 }
 
-/** Whose a wish is, or a session. */
+/** The owner of a wish, or of a session. */
 export interface Asker {
   /** Null: nobody's. */
   readonly login: string | null
@@ -34,8 +34,8 @@ export interface Asker {
 }
 
 /**
- * What the column `incarnation` holds: registration and address, which make a server the one that it is. An earlier version stored the
- * registration alone; such a row is of no server that can be told, so nobody is asked for it.
+ * The value of the column `incarnation`: registration and address, which together identify a server. An earlier version stored the
+ * registration alone; such a row belongs to no server that can be named, so its wish is sent to none.
  */
 function whichOf({ incarnation, url }: Place): string {
   return JSON.stringify([incarnation, url])
@@ -57,7 +57,7 @@ export function keepWish(sql: SqlStorage, place: Place, wish: Wish): boolean {
     insert(sql, where, { which, kind: 'level', value: wish.level })
     return true
   }
-  // Who takes back what is the connection's does so for the connection.
+  // A request without a login takes back the connection's wish, so it does so for the connection.
   const mine = wish.isWatched || !asker.isUnnamed ? [session, session] : [session, NOBODY]
   sql.exec(
     `DELETE FROM upstream_wishes
@@ -104,7 +104,7 @@ interface WishRow extends Record<string, SqlStorageValue> {
   value: string
 }
 
-/** What a new session with `server` is to be told; null where there is nothing. */
+/** Returns the wishes that a new session with `server` must learn of; null where there are none. */
 export function wishesOf(sql: SqlStorage, place: Place & { readonly server: string }): Wishes | null {
   const { transport, asker, server } = place
   const session = asker.login ?? NOBODY

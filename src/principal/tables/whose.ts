@@ -1,6 +1,6 @@
 /**
- * Whose a request is: the transport that it came on, and the login that it belongs to. The one place that says so, for
- * calls, lists, streams and everything else that a principal is asked for.
+ * Finds the owner of a request: the transport that it came on, and the login that it belongs to. No other place decides that, for calls,
+ * lists, streams and everything else that a principal is asked for.
  */
 import type { SessionMode } from '../../contract/session-mode.ts'
 import type { RememberedRows } from './remembered.ts'
@@ -14,7 +14,7 @@ import {
 } from './sessions.ts'
 import { openTransportById, type Transport, type TransportRow, transportFrom } from './transports.ts'
 
-/** What a request says of where it belongs. */
+/** The request's own claims about its owner. */
 export interface Asked {
   /** `Mcp-Session-Id`, or null: a request of the stateless era. */
   readonly transport: string | null
@@ -29,7 +29,7 @@ export interface Asker {
   readonly tag: string
 }
 
-/** Where a request belongs. */
+/** The owner of a request. */
 export interface Place {
   readonly transport: Transport | null
   /** The login, or null: the request is nobody's. */
@@ -43,7 +43,7 @@ export type Whose =
   /** The handle is of no live session; nothing stands in for what was named. */
   | { readonly kind: 'dead_handle'; readonly place: Place }
 
-/** What the question is answered from. */
+/** The facts that the answer depends on. */
 export interface WhoseContext {
   readonly rows: RememberedRows
   readonly mode: SessionMode
@@ -66,8 +66,8 @@ export function whose(context: WhoseContext, asked: Asked): Whose {
 }
 
 /**
- * Which sessions a request without a handle may belong to, as SQL and its values; null: none. Of several, which are there only
- * where the grant's setting was another before, the youngest is meant.
+ * Returns the sessions that a request without a handle may belong to, as SQL and its values; null: none. Of several, which exist only
+ * where the grant's setting was another before, the youngest counts.
  */
 export function candidates(mode: SessionMode, transport: string | null): Candidates | null {
   switch (mode) {
@@ -174,6 +174,6 @@ interface BothRow extends Record<string, SqlStorageValue> {
   listed_version: string | null
   seen_at: number
   ends_at: number
-  /** Of the session; null: there is none. */
+  /** The id of the session; null: there is none. */
   id: string | null
 }

@@ -12,7 +12,7 @@ export class Alarm {
     this.#atMs = await this.#storage.getAlarm()
   }
 
-  /** What puts memory back to how it is now. */
+  /** Returns a function that restores the present state of memory. */
   remember(): () => void {
     const atMs = this.#atMs
     return () => {

@@ -1,4 +1,4 @@
-/** Who asks: the token's secret against the grant, and the configuration that then counts. */
+/** Authenticates the caller: compares the token's secret with the grant, and chooses the configuration that then counts. */
 import { isDemo } from '../../base/local-switches.ts'
 import type { TenantConfig } from '../../contract/config.ts'
 import type { Grant } from '../../contract/grant.ts'

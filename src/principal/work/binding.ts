@@ -117,8 +117,8 @@ function askerOn(
 }
 
 /**
- * Binds a session with an upstream server to the transport or key, and to the login, that it was opened for. Where that login
- * has ended meanwhile it is nobody's, least of all the next one's. Call inside a transaction.
+ * Binds a session with an upstream server to the transport or key, and to the login, that it was opened for. Where that login has ended
+ * meanwhile the session is bound to none, least of all to the next login. Call inside a transaction.
  */
 export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
   const { sql, alarm } = state
@@ -130,7 +130,7 @@ export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
   const stateless = request.owner !== null
   const to = { owner, session: login, stateless }
   const bound = bindUpstream(sql, { ...to, server, url, incarnation, replaces, opened }, nowMs)
-  // What this one has ended is told to its server right away.
+  // The server of a session that this has ended is asked to end it right away.
   const nextMs = nextUpstreamEndMs(sql, upstreamIdleMs(state.grant), nowMs)
   if (nextMs !== null) alarm.by(nextMs)
   const isOurs = bound.id === opened.id

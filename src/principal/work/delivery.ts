@@ -123,7 +123,7 @@ function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
         if (closed === null || judged.kind === 'pause') closed = judged
     }
   }
-  // What got through shows that Legiti is there: a failure beside it is the first in a row again.
+  // An event that got through shows that Legiti is there: a failure beside it is the first in a row again.
   if (delivered > 0 || closed === null) openDestination(sql)
   if (closed === null) return true
   const { failures, retryAtMs } = closeDestination(sql, closed, random(), nowMs)
@@ -138,7 +138,7 @@ function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
   return false
 }
 
-/** How long the oldest event has been waiting: the figure to alert on. */
+/** The time that the oldest event has been waiting: the figure to alert on. */
 function oldestPendingSeconds(sql: SqlStorage, nowMs: number): number {
   const { oldestPendingAtMs } = outboxStatus(sql)
   return oldestPendingAtMs === null ? 0 : Math.max(0, Math.floor((nowMs - oldestPendingAtMs) / 1_000))

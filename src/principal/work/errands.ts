@@ -1,4 +1,4 @@
-/** What a principal has to tell others, beside its answers: Legiti, upstream servers, stores, its tenant, the audit database. */
+/** Sends what a principal has for others, beside its answers: for Legiti, upstream servers, stores, its tenant, the audit database. */
 import { carry, nextCarryMs } from '../../audit/carry.ts'
 import { errorName, log } from '../../base/log.ts'
 import { tenantObject } from '../../contract/objects.ts'

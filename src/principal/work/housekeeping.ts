@@ -1,6 +1,6 @@
 /**
- * What a principal does by alarm: end sessions whose time is over, drop what is no longer needed, and know
- * when it must wake up next.
+ * The work that a principal does by alarm: it ends sessions whose time is over, drops rows that are no longer needed, and finds the time
+ * of the next alarm.
  */
 import { nextCarryMs } from '../../audit/carry.ts'
 import type { Grant } from '../../contract/grant.ts'
@@ -26,7 +26,7 @@ import type { PrincipalState } from './state.ts'
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-/** How long what is done with is kept, so that a person can look into it. */
+/** The time that finished rows are kept, so that a person can look into them. */
 export const KEEP_MS = {
   /** After the window's end; a clock that steps back a little still finds its counter. */
   counter: DAY_MS,
@@ -43,7 +43,9 @@ export const KEEP_MS = {
 
 /** Beyond it the oldest rows go early; a few hundred megabytes of the ten gigabytes that an object may hold. */
 const MOST_AUDIT_ROWS = 1_000_000
-/** The same for rows that the audit database has not taken yet: hours at full speed. What goes then leaves a gap that is seen. */
+/**
+ * The same for rows that the audit database has not taken yet: hours at full speed. Rows that are dropped then leave a gap that is seen.
+ */
 const MOST_UNCARRIED_ROWS = 10_000_000
 
 /** Rows handled in one go, so that no transaction grows without bound. */
@@ -58,7 +60,7 @@ export const DRAIN_GRACE_MS = 1_000
 /** A run that carries audit rows and has not been heard of for so long is dead. */
 export const CARRY_LEASE_MS = 60_000
 
-/** Whether audit rows are on their way to the audit database, or whether there is none. */
+/** The state of carrying audit rows to the audit database; `nowhere`: there is none. */
 export type Carrying = 'nowhere' | 'idle' | 'running'
 
 /** Ends sessions and transports whose time is over, here and upstream, and erases what nobody decides about any more. True when there may be more. */
@@ -81,8 +83,8 @@ export function noteUse({ sql, grant }: PrincipalState, id: string, nowMs: numbe
 }
 
 /**
- * How long a session with a server that no login keeps may be unused. Never shorter than a call may take: use is written down when a
- * call begins, and what is under way must not be cut off.
+ * The idle time of a session with a server that no login keeps. Never shorter than a call may take: use is written when a call begins,
+ * and a running call must not be cut off.
  */
 export function upstreamIdleMs(grant: Grant | null): number {
   const longestMs = (grant === null ? [] : upstreamsOf(grant.config)).map(

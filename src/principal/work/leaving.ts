@@ -1,4 +1,4 @@
-/** How a principal goes for good: its grant revoked, what is due sent for a while, and everything forgotten. */
+/** Removes a principal for good: its grant is revoked, due events are sent for a while, and everything is erased. */
 import { closeApprovals, REVOKED } from '../tables/approval-closing.ts'
 import { type EndingContext, endAll } from '../tables/ending.ts'
 import { markRevoked } from '../tables/grants.ts'

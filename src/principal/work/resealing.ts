@@ -14,7 +14,7 @@ const MOST_A_QUESTION = 500
 /** Values that are in memory at the same time. */
 const AT_ONCE = 50
 
-/** Where sealed values are. Fixed text, never a caller's. */
+/** A place of sealed values. Fixed text, never a caller's. */
 interface Table {
   readonly name: string
   readonly column: string
@@ -30,7 +30,7 @@ const tables: readonly Table[] = [
   {
     name: 'sessions',
     column: 'store_token',
-    // Of all rows, which are kept for weeks, the live ones alone have a token.
+    // Rows are kept for weeks; the live ones alone have a token.
     rows: 'SELECT rowid AS row FROM sessions INDEXED BY sessions_live_end WHERE ended_at IS NULL AND store_token IS NOT NULL',
     about:
       'SELECT store AS about, store_token AS sealed FROM sessions WHERE rowid = ? AND store_token IS NOT NULL',

@@ -1,4 +1,4 @@
-/** What a run of a PrincipalObject holds, and the one way in which it writes. */
+/** The state of a running PrincipalObject, and the one way in which it writes. */
 import type { Env } from '../../contract/env.ts'
 import type { Grant } from '../../contract/grant.ts'
 import { isDeployed } from '../../deployment/native-servers.ts'
@@ -53,7 +53,7 @@ export class PrincipalState {
     return this.env.AUDIT_DB !== undefined
   }
 
-  /** What the log calls this principal; empty where there is no grant. */
+  /** The name of this principal in the log; empty where there is no grant. */
   get name(): string {
     return this.grant === null ? '' : `${this.grant.tenant}/${this.grant.name}`
   }
