@@ -1,4 +1,4 @@
-/** What an upstream's tool says of itself, where a policy asks for it. */
+/** Finds an upstream tool's own annotations, where a policy asks for them. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { pinnedAnnotations } from '../bridge/last-known.ts'
 import type { Subject } from '../call/judge.ts'

@@ -89,7 +89,7 @@ function listRequest(
   return { kind: 'request', era, id, method, body: { jsonrpc: '2.0', id, method, params } }
 }
 
-/** What a stateless request says of its client in `_meta` (MCP 2026-07-28, base protocol). */
+/** Returns the client's introduction in `_meta` of a stateless request (MCP 2026-07-28, base protocol). */
 function envelopeIn(params: unknown): Record<string, unknown> {
   const meta = isObject(params) && isObject(params._meta) ? params._meta : {}
   const said = envelopeKeys.map((key) => [key, meta[key]] as const)

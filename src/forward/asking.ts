@@ -1,4 +1,4 @@
-/** Whether a server is asked at all: only for what it has declared that it can (MCP, lifecycle). */
+/** Asks a server only for capabilities that it has declared (MCP, lifecycle). */
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import type { Era } from '../base/revisions.ts'
 import type { Conversation } from '../bridge/conversation.ts'

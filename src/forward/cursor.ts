@@ -10,7 +10,7 @@ const MOST_MARKS = 64 * 1024
 /** A mark has so many hexadecimal digits: 36 bits, so that of thousands of names no two have the same. */
 const MARK = 9
 
-/** Where one server goes on. */
+/** The place where one server's list goes on. */
 export interface Place {
   /** Its own cursor. */
   readonly cursor: string
@@ -18,7 +18,7 @@ export interface Place {
   readonly marks: string
 }
 
-/** What stands for a name in a cursor. It tells names apart, and keeps no secret. */
+/** Returns the mark that stands for a name in a cursor. It tells names apart, and keeps no secret. */
 export function markOf(name: string): string {
   let [one, other] = [0x811c9dc5, 0x811c9dc5 ^ 0x5bd1e995]
   for (const byte of new TextEncoder().encode(name)) {

@@ -66,7 +66,7 @@ function splitName(name: unknown): { server: string; name: string } | null {
   return typeof name === 'string' ? split(name) : null
 }
 
-/** What a completion is for: a prompt by name, or a resource template by URI (MCP, completion). */
+/** Finds the subject of a completion: a prompt by name, or a resource template by URI (MCP, completion). */
 function ownRef(ref: unknown): { server: string; ref: Record<string, unknown> } | null {
   if (!isObject(ref)) return null
   const named = ref.type === 'ref/prompt' ? splitName(ref.name) : null
@@ -168,7 +168,7 @@ export async function tellUpstreams(
   return accepted()
 }
 
-/** What is about a request of one server's is for that server. */
+/** Passes a message about one server's request on to that server. */
 async function tellOne(
   context: RequestContext,
   message: Extract<Message, { kind: 'notification' }>,

@@ -19,7 +19,7 @@ export interface Named {
   readonly names: ReadonlySet<string>
 }
 
-/** What came of asking for a list. */
+/** The result of asking for a list. */
 export type Fresh<L extends Named> =
   | { readonly kind: 'listed'; readonly list: L }
   /** Another request asked at the same time, and its list has the name. */

@@ -21,7 +21,7 @@ import { unreachable } from './reached.ts'
 /** More of what a client says of itself is not kept. */
 const MOST_CLIENT_CHARS = 16 * 1024
 
-/** What of `initialize` is kept with the session, for sessions that are opened in the client's name later. */
+/** Returns the part of `initialize` that is kept with the session, for sessions that are opened in the client's name later. */
 export function clientOf(params: Readonly<Record<string, unknown>>): string | null {
   const { capabilities, clientInfo } = params
   const text = JSON.stringify({ capabilities, clientInfo })

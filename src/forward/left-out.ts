@@ -12,7 +12,7 @@ export interface LeftOut {
   readonly reason: string
 }
 
-/** Of one listing. */
+/** The most reported entries of one listing. */
 const MOST_REPORTED = 50
 const LONGEST_NAME = 256
 const LONGEST_REASON = 500

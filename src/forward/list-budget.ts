@@ -1,28 +1,28 @@
 /**
- * How much of what servers list is held in memory at once: an isolate has 128 MB, in which the text of a list stands several
- * times over, and a server may send as much as its document allows. What a request may take is shared, so that no server
- * takes what another one needs; what all requests of an isolate take is bounded, and no tenant has all of it.
+ * Bounds the bytes of servers' lists that are held in memory at once: an isolate has 128 MB, in which the text of a list stands several
+ * times over, and a server may send as much as its document allows. A request's budget is shared among its servers, so that no server
+ * takes what another one needs; the budget of an isolate is bounded, and no tenant has all of it.
  */
 
 const MIB = 1024 * 1024
-/** Of what the servers of one request send, in bytes; half of it is shared out beforehand. */
+/** The most bytes that the servers of one request may send; half of it is shared out beforehand. */
 export const REQUEST_BYTES = 16 * MIB
-/** Of what all requests of this isolate, and those of one tenant, hold at once beyond small answers. */
+/** The most bytes that all requests of this isolate, and those of one tenant, hold at once beyond small answers. */
 const ISOLATE_BYTES = 32 * MIB
 const TENANT_BYTES = 16 * MIB
-/** Of each server in each request: so much is small, and not counted to the isolate. */
+/** The bytes of each server in each request that count as small, and not against the isolate. */
 const SMALL_BYTES = 256 * 1024
 
 let ofIsolate = 0
 const ofTenants = new Map<string, number>()
 
-/** Of one server in one request. */
+/** The budget of one server in one request. */
 export interface PartBudget {
   /** Takes so many bytes more, or answers false: then there is no room for them. */
   readonly take: (bytes: number) => boolean
 }
 
-/** Of one request. Whoever made it releases it when its answer is written. */
+/** The budget of one request. Its maker releases it when the answer is written. */
 export class ListBudget {
   readonly #tenant: string
   readonly #share: number

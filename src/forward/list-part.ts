@@ -1,4 +1,4 @@
-/** What one server contributes to a merged list: asked, made to fit what clients take, named for the list, and written. */
+/** The part of one server in a merged list: asked for, made to fit clients, named for the list, and written. */
 import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
 import type { RpcMessage } from '../base/rpc.ts'
@@ -24,7 +24,7 @@ export interface ListPart {
   readonly server: string
   /** Each as JSON: whatever cannot be written is found out where it costs its own server alone. */
   readonly entries: readonly string[]
-  /** Where the server goes on, or null at its end. */
+  /** The place where the server goes on, or null at its end. */
   readonly next: Place | null
   /** Why entries are missing or stale. */
   readonly problem: PartProblem | null
@@ -102,17 +102,17 @@ async function otherPart(
   return pageOf(at.upstream, answered, page, place)
 }
 
-/** What is shown of a page, and what is not. */
+/** The entries of a page that are shown, and those that are not. */
 interface Chosen {
   readonly entries: readonly string[]
-  /** Of all that was listed so far. */
+  /** The marks of all that was listed so far. */
   readonly marks: ReadonlySet<string>
   readonly leftOut: readonly LeftOut[]
 }
 
 /**
- * The entries that clients of the era take, under their names in the merged list. Of a name that comes twice the first is
- * kept, be it on an earlier page: clients refuse a list with two of one name, or lose one.
+ * Returns the entries that clients of the era take, under their names in the merged list. Of two with one name the first is kept, be it
+ * on an earlier page: clients refuse a list with two of one name, or lose one.
  *
  * @param named the name in the merged list; null where it has none
  */
@@ -169,7 +169,7 @@ function pageOf(
   return { ...whole, problem: { code: 'upstream_too_large', message } }
 }
 
-/** Of a server that has nothing of the kind. */
+/** The part of a server that has nothing of the kind. */
 export function empty({ name }: UpstreamConfig): ListPart {
   return { server: name, entries: [], next: null, problem: null }
 }
@@ -181,7 +181,7 @@ function failed(upstream: UpstreamConfig, { error }: RpcMessage): ListPart {
   return missing(upstream, code, error?.message ?? 'did not list')
 }
 
-/** Of a server that did not list. */
+/** The part of a server that did not list. */
 export function missing({ name }: UpstreamConfig, code: string | number, message: string): ListPart {
   return {
     server: name,

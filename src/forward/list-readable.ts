@@ -12,7 +12,7 @@ import { inquire } from './inquire.ts'
 import { promptNames, rememberPrompts } from './listed-prompts.ts'
 import { deliveryOf, outgoing } from './reached.ts'
 
-/** What is listed to be read. */
+/** The kinds of entries that can be read. */
 type Readable = Exclude<EntryKind, 'tools'>
 
 const kinds: Readonly<Record<Readable, ReadKind>> = {
@@ -28,7 +28,7 @@ const methods: Readonly<Record<string, Readable>> = {
   'resources/templates/list': 'resourceTemplates',
 }
 
-/** What the method lists; null for one that lists nothing to read. */
+/** Returns the kind that the method lists; null for one that lists nothing to read. */
 export function listingOf(method: string): Readable | null {
   return Object.hasOwn(methods, method) ? (methods[method] ?? null) : null
 }
@@ -71,7 +71,7 @@ export async function listReadable(
   if (result !== undefined && member === 'prompts') notePrompts(at, message, result)
   const listed = result?.[member]
   const key = naming[member]
-  // Where names matter, an entry without one is nobody's to show.
+  // Where names matter, an entry without one cannot be shown.
   const isReadableEntry = (entry: unknown) =>
     isObject(entry) && typeof entry[key] === 'string' && isShown(policy, at.upstream.name, member, entry[key])
   const shown =

@@ -26,7 +26,7 @@ export type Listed = Inquiry &
   (
     | {
         readonly ok: true
-        /** What may be visibleTools, in the server's order. */
+        /** The tools that a client may see, in the server's order. */
         readonly tools: readonly Tool[]
         /** As it is now: what was listed may have changed it. */
         readonly upstream: UpstreamConfig
@@ -84,7 +84,7 @@ export async function toolsOf(at: Reached, message: RequestMessage): Promise<Lis
   return { ok: true, ...inquiry, tools: visibleTools(compared.filter(isTool), at.config, upstream), upstream }
 }
 
-/** What the policy and the pins let a client see. */
+/** Returns the tools that the policy and the pins let a client see. */
 export function visibleTools(
   tools: readonly Tool[],
   config: CompiledConfig,

@@ -1,6 +1,6 @@
 /**
- * Whether a server lists a prompt, as far as this isolate has seen its list: for the same reason as of tools (listed.ts). Lists
- * of prompts are kept nowhere else.
+ * Finds out whether a server lists a prompt, as far as this isolate has seen its list: for the same reason as with tools (listed.ts).
+ * Lists of prompts are kept nowhere else.
  */
 import { isObject } from '../base/json.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'

@@ -1,6 +1,6 @@
 /**
- * Whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for
- * one: a policy speaks of tools by the names that they are listed by, so `DROP` or `drop ` would pass where `drop` is hidden.
+ * Finds out whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for one: a
+ * policy speaks of tools by their listed names, so `DROP` or `drop ` would pass where `drop` is hidden.
  */
 import { lastKnownTools } from '../bridge/last-known.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
@@ -42,7 +42,7 @@ export async function knowsTool(
 
 const namesIn = new WeakMap<readonly Tool[], ReadonlySet<string>>()
 
-/** Of a list that is kept as it is for as long as it counts, so that its names are gathered once. */
+/** Gathers the names of a list once, for the same list is kept for as long as it counts. */
 function namesOf(tools: readonly Tool[]): ReadonlySet<string> {
   const names = namesIn.get(tools) ?? new Set(tools.map(({ name }) => name))
   namesIn.set(tools, names)

@@ -16,7 +16,7 @@ export const MOST_WAITING_CHARS = 4 * 1024 * 1024
 /** Streams of servers that are opened for one stream of a client, again ones included: the platform allows its invocation 1,000 requests. */
 const MOST_OPENED = 400
 
-/** How a server's stream is opened, and what changes in it. */
+/** The way in which a server's stream is opened, and the changes to its messages. */
 export interface Joining {
   /** Behind the event of that id, where there is one. `onRenewed`: another session with the server has taken its place. */
   readonly open: (
@@ -225,7 +225,7 @@ class Member {
     const pauses = new Pauses()
     const onRenewed = (session: UpstreamSession) => {
       this.#at = { ...this.#at, admitted: { ...this.#at.admitted, upstream: session } }
-      // What the other session has said is not known to this one.
+      // The other session's events are not known to this one.
       lastEventId = undefined
     }
     while (!signal.aborted) {

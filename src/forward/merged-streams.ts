@@ -41,7 +41,7 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
     const join = async (at: Reached, key = at.upstream.name) => {
       const { name } = at.upstream
       const { upstream } = at.admitted
-      // What was opened in another login is not this one's to hear.
+      // A stream that was opened in another login is not this one's.
       if (upstream === null) return merged.leave(key)
       const isOrigin = origin?.server === name && (asker === null || upstream.tag === asker)
       await merged.join(
@@ -80,7 +80,7 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
     })
     const joinAll = async () => {
       const reached = await reachAll(context, { era: 'session', params: undefined, id: null })
-      // What it may hear is not known any more.
+      // The server's right to the stream cannot be checked any more.
       if (!reached.ok) return closeQuietly(feed)
       merged.keep(reached.all)
       void joinEach(reached.all, join)
@@ -88,7 +88,7 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
     }
     merged.onChange(joinAll)
     merged.onChange(joinAll, LOGIN_CHANGED)
-    // Where there are no servers, nobody is asked. One that is added is said by the feed.
+    // Without servers nobody is asked. A server that is added is announced by the feed.
     if (known(context.claim.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
     return merged.response()
   })
@@ -135,7 +135,7 @@ export async function listenToAll(context: RequestContext, given: RequestMessage
       return { joined: joinEach(reached.all, join) }
     }
     merged.onChange(async () => void (await joinAll()))
-    // Who is told that it is subscribed relies on it; a server that is slow is not waited for.
+    // A client that is told of its subscription relies on it; a slow server is not waited for.
     const soon = new Promise<void>((resolve) => setTimeout(resolve, ACKNOWLEDGED_MS))
     const joined = joinAll().then((all) => all.joined)
     Promise.race([joined, soon]).then(

@@ -23,10 +23,10 @@ const READING = 'rules 2'
 const MOST_LISTINGS = 32
 
 interface Compared {
-  /** Of the configuration that they were compared under: once the pins are others, it is another. */
+  /** The revision of the pins that they were compared under: once the pins change, it changes. */
   readonly pinsRevision: number
   readonly verdict: Verdict
-  /** Of listings with this verdict. */
+  /** The digests of listings with this verdict. */
   readonly digests: Set<string>
 }
 
@@ -39,7 +39,7 @@ export async function compareWithPins(
   upstream: UpstreamConfig,
   tools: readonly unknown[],
 ): Promise<Verdict> {
-  // What is left out may turn on members that are not pinned, and the status says it.
+  // A tool may be left out because of members that are not pinned, and the status says so.
   const problems = tools.map((tool) => judgeTool(tool).problem).filter((problem) => problem !== null)
   const digest = await sha256Hex([READING, listingText(tools), ...problems].join('\n'))
   if (upstream.seen.includes(digest)) return upstream

@@ -61,7 +61,7 @@ export function unreachable(): Response {
   return problem(404, 'Not found', 'There is no server of this name that this grant may reach.')
 }
 
-/** Whose part of the work for several servers it is. */
+/** The server's part in work for several servers. */
 export function partAt({ link, upstream }: Reached): Part {
   return { tenant: link.tenant, server: upstream.name }
 }

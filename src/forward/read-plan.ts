@@ -1,4 +1,4 @@
-/** What the Worker makes of a request to read before the principal is asked. */
+/** The Worker's work on a request to read before the principal is asked. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
@@ -18,7 +18,7 @@ import type { Fresh, Named } from './fresh-lists.ts'
 import { knowsPrompt } from './listed-prompts.ts'
 import type { Read } from './reads.ts'
 
-/** Where it is read, and how the answer of that server is put. */
+/** The server that is read from, and the changes to its answer. */
 export interface Place {
   readonly server: string
   /** Params in the server's own names. */
@@ -53,7 +53,7 @@ export type ReadPlan =
       readonly abandon: () => Promise<void>
     }
 
-/** What was made of the params. */
+/** The result of reading the params. */
 export type Parsed = Read | { readonly problem: string }
 
 /** A fresh list of prompts; null before it was asked for. */
@@ -107,7 +107,7 @@ export async function planRead({ context, message, place, read, config, fresh }:
   if (typeof isListed === 'object') return judgeOf(unknown).refuse('refuse', '(not listed)', isListed)
   const begunBy = begunByOf(message)
   const isContinued = begunBy !== null
-  // What ends something is let through, however much was used.
+  // A request that ends something is let through, however much was used.
   const reserved = isContinued
     ? judge.goOn(begunBy)
     : await (read.isFree ? judge.free() : judge.reserve({ kind: 'none' }))
@@ -176,8 +176,8 @@ function notListed(
 }
 
 /**
- * What the audit row says: that a resource was read, or which prompt. A URI may hold a secret, so it is known by its HMAC
- * alone, and a prompt's name where its server lists it.
+ * Composes the audit row: that a resource was read, or which prompt. A URI may hold a secret, so only its HMAC is stored, and a prompt's
+ * name only where its server lists it.
  */
 async function record(
   { env, claim }: RequestContext,

@@ -87,7 +87,7 @@ function notThere({ method, era, body }: RequestMessage, read: Parsed): Refusal 
   return absent('kind' in read ? read.kind : 'resource', method, era, askedName(body))
 }
 
-/** What a tool error would say, as an error of the protocol. What is hidden is not there. */
+/** Turns the text of a tool error into an error of the protocol. A hidden entry does not exist. */
 function refusalOf(message: RequestMessage, read: Parsed, { structuredContent }: CallToolResult): Refusal {
   const { error } = structuredContent as { error: { code: string; message: string } }
   if (error.code === 'hidden') return notThere(message, read)
@@ -103,7 +103,7 @@ function notAdmitted(admission: Admission, message: RequestMessage): Promise<Res
   return answer(admission, message.id, () => refusalResponse(undecided, message.id))
 }
 
-/** Decides it. Where a prompt is in no list that is known, its server is asked for a fresh one first. */
+/** Decides the request. Where a prompt is in no list that is known, its server is asked for a fresh one first. */
 async function decided(context: RequestContext, message: RequestMessage, place: Place, read: Parsed) {
   const ask = (fresh: FreshPrompts) =>
     askPlanned(context, (config) => planRead({ context, message, place, read, config, fresh }))
@@ -151,7 +151,7 @@ async function perform(
   return deliver(talk, request, remembering(talk.context, upstream, request, delivery))
 }
 
-/** What the policy has not looked at must not mean anything to the server. */
+/** Removes params that the policy has not looked at, so that they can mean nothing to the server. */
 function forwardedParams(
   { params }: Read,
   given: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-/** What a request reads of a server: told from its params, of which nothing else goes on. PURE. */
+/** Finds the subject of a request to read in its params. No other param is passed on. PURE. */
 import { isObject } from '../base/json.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { Era } from '../base/revisions.ts'
@@ -31,13 +31,13 @@ export interface Read {
   readonly method: string
   /** The resource's URI, a template's text, or the prompt's name. */
   readonly own: string
-  /** What conditions of a policy look at: the arguments of a prompt, or `uri`. */
+  /** The values that conditions of a policy look at: the arguments of a prompt, or `uri`. */
   readonly args: Readonly<Record<string, unknown>>
   /** The same of a completion, under names that none of its arguments can take. */
   readonly completion?: Completion
   /** It takes nothing from limits: it ends something. */
   readonly isFree: boolean
-  /** What goes on of the params, beside what every request may have. */
+  /** The params that are passed on, beside those that every request may have. */
   readonly params: Readonly<Record<string, unknown>>
 }
 
@@ -72,7 +72,7 @@ function promptOf(method: string, { name, arguments: given }: Params) {
   return { kind: 'prompt', method, own: name, args, isFree: false, params } as const
 }
 
-/** What a completion is for: a prompt by name, or a resource template by its text (MCP, completion). */
+/** Finds the subject of a completion: a prompt by name, or a resource template by its text (MCP, completion). */
 function completionOf(method: string, { ref, argument, context }: Params) {
   if (!isObject(argument) || typeof argument.name !== 'string' || typeof argument.value !== 'string')
     return wrong('params.argument', argument, 'an object with the strings name and value')

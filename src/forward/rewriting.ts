@@ -1,6 +1,6 @@
 /**
- * What changes in the answers of a server that is one of several behind one URL: its names get the server's prefix,
- * and its own requests get ids that lead back to it. PURE.
+ * Rewrites the answers of a server that is one of several behind one URL: its names get the server's prefix, and its own requests get ids
+ * that lead back to it. PURE.
  */
 import { parseExact } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
@@ -11,8 +11,8 @@ import { readAsked } from '../upstream/asker.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 
 /**
- * For the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the
- * stream is for, and none where that is null: any other would be taken for another server's.
+ * Rewrites for the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the stream is
+ * for, and none where that is null: any other would be taken for another server's.
  */
 export function rewritingFor(server: string, request: RpcId | null): Rewriting {
   // Whoever resumes the stream must still be told apart from whoever forges.
@@ -24,7 +24,7 @@ export function rewritingFor(server: string, request: RpcId | null): Rewriting {
   }
 }
 
-/** Where an event comes from, by the id that `eventId` made. */
+/** The origin of an event, by the id that `eventId` made. */
 export interface EventOrigin {
   readonly server: string
   /** As the server knows it. */
@@ -33,7 +33,7 @@ export interface EventOrigin {
   readonly request: RpcId | null
 }
 
-/** What `eventId` made, taken apart; null for an id that it did not make. */
+/** Takes an id of `eventId` apart; null for any other. */
 export function splitEventId(text: string): EventOrigin | null {
   const dot = text.indexOf('.')
   if (dot < 1) return null
@@ -43,7 +43,7 @@ export function splitEventId(text: string): EventOrigin | null {
   return named === null ? null : { server: named.server, id, request: named.id }
 }
 
-/** Of characters that a header's value holds, and without a dot. */
+/** Writes an id in characters that a header's value holds, and without a dot. */
 function inEventId(request: RpcId): string {
   return encodeURIComponent(JSON.stringify(request)).replaceAll('.', '%2E')
 }
@@ -101,8 +101,8 @@ function outOf(server: string, message: RpcMessage): RpcMessage {
 type Json = Readonly<Record<string, unknown>>
 
 /**
- * What a server's request is found again by in the client's notifications: the token of its progress, and the id of a page
- * that somebody has to visit. Those of several servers may be the same.
+ * Marks the names by which the client's notifications refer to a server's request: its progress token, and the id of a page that a person
+ * has to visit. Those of several servers may be the same.
  */
 function exposeNames(server: string, params: Json): Json {
   const { _meta: meta, elicitationId } = params
@@ -136,7 +136,7 @@ export interface Concerning {
 
 /** Which server a notification concerns; null for one that may concern all. */
 export function concerning(method: string, params: Json = {}): Concerning | null {
-  // Of a question of a server's; else the client takes back a request of its own.
+  // A cancellation of a server's question; else the client would cancel a request of its own.
   if (method === 'notifications/cancelled') {
     const question = splitId(params.requestId)
     const isAsked = question !== null && readAsked(question.id) !== null

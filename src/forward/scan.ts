@@ -27,7 +27,7 @@ export type Scanned =
   /** Why there is no list, in words. */
   | { readonly ok: false; readonly problem: string }
 
-/** What a server says of itself when it is first spoken to. */
+/** A server's introduction at the first contact. */
 interface Introduction {
   readonly protocolVersion: string
   readonly serverInfo: unknown

@@ -18,7 +18,7 @@ import { readsIn } from './reads.ts'
 import { listen } from './streams.ts'
 import { withAllowedResources } from './watched-resources.ts'
 
-/** What is passed on undecided: it neither acts nor reads. A method that is neither here nor decided is not passed on. */
+/** Methods that are passed on undecided, for they neither act nor read. A method that is neither here nor decided is not passed on. */
 const passed: ReadonlySet<string> = new Set(['ping', 'logging/setLevel'])
 
 /** Answers one message to `server`, other than a call of a tool. */

@@ -3,14 +3,14 @@ import type { CompiledConfig } from '../contract/compiled.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { originalName } from '../names/tools.ts'
 
-/** Where a call goes. */
+/** The destination of a call. */
 export interface Target {
   readonly upstream: UpstreamConfig
   /** The tool's name, as its own server knows it. */
   readonly tool: string
 }
 
-/** How a client names a tool of an upstream server. */
+/** A client's name for a tool of an upstream server. */
 export interface NamedTool {
   readonly server: string
   readonly name: string

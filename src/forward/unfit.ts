@@ -7,9 +7,9 @@ import { paramHeaderProblem } from '../upstream/headers.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 
 /**
- * Refuses a call whose `Mcp-Param-*` headers do not say what its arguments do (MCP 2026-07-28, Streamable HTTP, custom
- * headers): whoever routes by the header and the tool itself would go by different values. Whether one is missing is
- * for the server to say; only a call that has some is looked at.
+ * Refuses a call whose `Mcp-Param-*` headers contradict its arguments (MCP 2026-07-28, Streamable HTTP, custom headers): a router that
+ * reads the header and the tool itself would go by different values. A missing header is for the server to report; only a call that has
+ * some is looked at.
  */
 export async function paramHeaderRefusal(
   { http, env, claim }: RequestContext,

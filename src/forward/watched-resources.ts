@@ -52,7 +52,7 @@ async function mayWatch(
   const unreachable = () => new Response(null, { status: 404 })
   const decided = await admitRead(own, asked, { server: named.server, params, rewriting: null, unreachable })
   if (decided instanceof Response) return false
-  // Whether it is told of is seen on the stream.
+  // The stream shows whether the server reports changes of it.
   settleLater(own, { outcome: 'result', upstreamStatus: null, latencyMs: 0 })
   return true
 }

@@ -52,7 +52,7 @@ export async function ask(context: RequestContext, intent: Intent): Promise<Admi
   return put(context, question(context, intent, null))
 }
 
-/** What was made of a configuration: the question to ask, and whatever the answer will need. */
+/** The plan made of a configuration: the question to ask, and the parts that the answer will need. */
 export interface Planned {
   readonly intent: Intent
   /** The session that the call names, where only the configuration tells how it does; else what the context says counts. */
@@ -74,7 +74,7 @@ export async function askPlanned<P extends Planned>(
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
     const named = planned?.handle === undefined ? context : { ...context, handle: planned.handle }
     const admission = await put(context, question(named, intent, config?.version ?? null, planned?.upstream))
-    // Where no answer came, the call may have been admitted: then what was taken stays taken.
+    // Without an answer the call may have been admitted: then what was taken stays taken.
     const isRefused = admission.kind !== 'admitted' && admission.kind !== 'unavailable'
     // Awaited, so that another attempt finds it given back.
     if (isRefused) await planned?.abandon?.()
@@ -103,7 +103,7 @@ async function put(context: RequestContext, asked: Question): Promise<Admission>
   }
 }
 
-/** What the client does not wait for. Should it fail, nothing acknowledged is lost: the principal's alarm sees to it. */
+/** Does work that the client does not wait for. Should it fail, nothing acknowledged is lost: the principal's alarm sees to it. */
 export function afterAnswer(
   context: RequestContext,
   work: (principal: ReturnType<typeof principalOf>) => Promise<unknown>,
@@ -168,5 +168,5 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>): 
   }
 }
 
-/** How long a client waits before it is worth while to ask again whether a session has ended. */
+/** The wait before it is worth while to ask again whether a session has ended. */
 export const CROWDED_RETRY_SECONDS = 60

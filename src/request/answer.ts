@@ -6,7 +6,7 @@ import type { RequestContext } from './context.ts'
 import { unauthorized } from './identity.ts'
 import { unknownCall } from './unknown-call.ts'
 
-/** What the principal refused as HTTP, or else the answer that `whenAdmitted` makes. */
+/** Turns the principal's refusal into HTTP, or else makes the answer by `whenAdmitted`. */
 export async function answer(
   admission: Admission,
   id: RequestId | null,
@@ -33,7 +33,7 @@ export async function refuse(
       ? { kind: 'check' }
       : { kind: 'refuse', call: unknownCall, decision: 'refuse', rule, shadow: [], assumed: null }
   const admission = await ask(context, intent)
-  // What it says is wrong in whatever session; its row is nobody's then.
+  // The request is wrong in any session; its row belongs to none.
   if (admission.kind === 'dead_handle' && rule !== null) return refusalResponse(refusal, id)
   return answer(admission, id, () => refusalResponse(refusal, id))
 }

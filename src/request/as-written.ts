@@ -81,7 +81,7 @@ function standIn({ rawJSON: literal }: NumberLiteral): unknown {
   return literal.length <= LONGEST_NAME && isInteger(literal) ? 'as-written' : Number.NaN
 }
 
-/** Where a message, as far as it is one, has ids and tokens. */
+/** Finds the ids and tokens of a message, as far as it is one. */
 function namesIn(
   message: unknown,
 ): readonly { readonly it: Record<string, unknown>; readonly name: string }[] {

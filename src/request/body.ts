@@ -5,7 +5,7 @@ import type { Env } from '../contract/env.ts'
 
 /** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
-/** What Cloudflare itself lets through is more than an isolate should hold. */
+/** Cloudflare itself lets larger bodies through than an isolate should hold. */
 const LARGEST_MAX_BODY_BYTES = 16 * 1024 * 1024
 /** Deeper JSON is not parsed. No tool here needs a tenth of it. */
 export const MAX_JSON_DEPTH = 64
@@ -19,7 +19,7 @@ export type Body =
     }
   | { readonly ok: false; readonly refusal: Refusal }
 
-/** What is wrong with MAX_BODY_BYTES, or null. */
+/** Returns the problem with MAX_BODY_BYTES, or null. */
 export function bodyLimitProblem({ MAX_BODY_BYTES: text }: Env): string | null {
   if (text === undefined || (/^[1-9]\d*$/.test(text) && Number(text) <= LARGEST_MAX_BODY_BYTES)) return null
   return `MAX_BODY_BYTES is ${JSON.stringify(text)}; allowed: a whole number from 1 to ${LARGEST_MAX_BODY_BYTES}`

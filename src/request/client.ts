@@ -72,14 +72,14 @@ export function profileOf({
 }
 
 /**
- * Whose upstream session it is: the transport's own (null), or, in the stateless era, one for all requests of
- * the principal whose client can be asked the same, because that is fixed when a session opens.
+ * Returns the owner of the client's upstream sessions: the transport (null), or, in the stateless era, one key for all requests of the
+ * principal whose client can be asked the same, because that is fixed when a session opens.
  */
 export function ownerOf({ era, capabilities }: Client): string | null {
   return era === 'session' ? null : `stateless:${whatCanBeAsked(capabilities).join()}`
 }
 
-/** Of all that a client declares what a server may ask it by, in a fixed order. A bare `elicitation` means forms. */
+/** Returns the capabilities by which a server may ask the client, in a fixed order. A bare `elicitation` means forms. */
 function whatCanBeAsked({ elicitation, sampling, roots }: Client['capabilities']): string[] {
   const forms = isObject(elicitation) && (isObject(elicitation.form) || elicitation.url === undefined)
   const urls = isObject(elicitation) && isObject(elicitation.url)

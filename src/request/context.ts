@@ -18,7 +18,7 @@ export interface RequestContext {
   readonly handle: string | null
   /** The login in which the principal has admitted the request; null before that, and where it is nobody's. */
   readonly login: string | null
-  /** Whom the principal has admitted the request for, as far as policies ask; null before that. */
+  /** The account and label that the principal has admitted the request for, as far as policies ask; null before that. */
   readonly caller: Caller | null
   /** The client that the message names; null in the session era, where its connection does. */
   readonly client: ClientName | null

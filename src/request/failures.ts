@@ -32,8 +32,8 @@ export async function countFailure(request: Request, env: Env, nowMs: number): P
 }
 
 /**
- * The client's address as Cloudflare saw it; without Cloudflare in front every client is one. Of an IPv6 address the
- * first half: one subscriber has all of the rest (RFC 6177).
+ * Returns the client's address as Cloudflare saw it; without Cloudflare in front every client is one. An IPv6 address counts by its first
+ * half: one subscriber has all of the rest (RFC 6177).
  */
 export function sourceOf(request: Request): string {
   const address = request.headers.get('cf-connecting-ip') ?? 'local'

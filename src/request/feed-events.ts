@@ -1,4 +1,4 @@
-/** What a session's client hears on its event stream, of what its principal says over a feed. PURE. */
+/** Turns the principal's messages on a feed into events of a session's client. PURE. */
 import { DECIDED, LOST } from '../contract/feed-messages.ts'
 import { messageEvent } from '../upstream/reception.ts'
 

@@ -13,7 +13,7 @@ export async function openFeed(
   const { credential, ...rest } = question(context, { kind: 'check' }, null)
   const headers = {
     upgrade: 'websocket',
-    // How earlier calls ended would not fit into a header.
+    // The outcomes of earlier calls would not fit into a header.
     [FEED_HEADER]: JSON.stringify({ ...rest, settled: [], credential: writeCredential(credential) }),
   }
   try {

@@ -1,4 +1,4 @@
-/** What is refused before anyone is asked who they are. */
+/** Refuses requests before authentication. */
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { isLocalDemo } from '../base/local-switches.ts'
 import { isLoopback } from '../base/loopback.ts'

@@ -54,7 +54,7 @@ export function publicHostOf(settings: HostSettings, tenant: string): string | n
   return domain === '' || isLoopback(domain) || !isHost(domain) ? null : `${tenant}.${domain}`
 }
 
-/** What is wrong with the variables, or null. */
+/** Returns the problem with the variables, or null. */
 export function hostSettingsProblem(settings: HostSettings): string | null {
   return read(settings).problem
 }

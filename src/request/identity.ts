@@ -49,8 +49,8 @@ async function claimOf(text: string): Promise<Claim | null> {
 }
 
 /**
- * Claims of tokens that were good, so that an agent's every request need not wait for the digest. What a claim is worth
- * the principal decides anew each time.
+ * Claims of tokens that were good, so that an agent's requests need not wait for the digest each time. The principal decides anew on each
+ * claim.
  */
 const claims = new Map<string, Claim>()
 const MOST_CLAIMS = 2_000

@@ -1,7 +1,6 @@
 /**
- * What this isolate remembers: for a token that was good, which configuration was current; and the compiled
- * configurations themselves, which never change once they have a version. Never an authority: the principal
- * checks the token and the version of every request.
+ * The memory of this isolate: for a token that was good, which configuration was current; and the compiled configurations themselves,
+ * which never change once they have a version. Never an authority: the principal checks the token and the version of every request.
  */
 import { type CompiledConfig, compile } from '../contract/compiled.ts'
 import type { TenantConfig } from '../contract/config.ts'
@@ -25,7 +24,7 @@ export function remember(tokenKey: string, config: TenantConfig): void {
   put(versionByToken, tokenKey, config.version, MOST_TOKENS)
 }
 
-/** Who calls, as far as policies ask. */
+/** The caller, as far as policies ask. */
 export interface Caller {
   readonly account: string | null
   readonly label: string
@@ -35,7 +34,7 @@ const callers = new Map<string, Caller>()
 /** Nobody in particular. */
 export const NOBODY: Caller = { account: null, label: '' }
 
-/** Who was last behind a token, on this transport or by this handle; a guess, which the principal puts right. */
+/** Returns the last caller behind a token, on this transport or by this handle; a guess, which the principal puts right. */
 export function knownCaller(tokenKey: string, where: Where): Caller {
   return callers.get(keyOf(tokenKey, where)) ?? NOBODY
 }
@@ -44,7 +43,7 @@ export function rememberCaller(tokenKey: string, where: Where, caller: Caller): 
   put(callers, keyOf(tokenKey, where), caller, MOST_TOKENS)
 }
 
-/** What a request says of where it belongs. */
+/** The request's own signs of its owner. */
 interface Where {
   readonly transport: string | null
   readonly handle: string | null

@@ -1,7 +1,6 @@
 /**
- * How calls ended, on its way to their audit rows. No call pays for that: outcomes travel with the next question
- * to the same principal or, when none comes soon, in one message for all. Should the isolate die first, the row says
- * that the outcome is unknown.
+ * Outcomes of calls on their way to their audit rows. No call pays for that: outcomes travel with the next question to the same principal
+ * or, when none comes soon, in one message for all. Should the isolate die first, the row says that the outcome is unknown.
  */
 import { errorName, log } from '../base/log.ts'
 import { principalOf } from '../contract/objects.ts'

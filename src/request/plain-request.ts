@@ -13,7 +13,7 @@ import {
 import { isObject } from '../base/json.ts'
 import { sessionEraVersions, statelessEraVersions } from '../base/revisions.ts'
 
-/** What the protocol package makes of such a request, as far as it is asked. */
+/** The protocol package's view of such a request, as far as it is needed. */
 export type PlainRoute =
   | { readonly kind: 'legacy'; readonly reason: 'no-claim' }
   | (InboundModernRoute & { readonly messageKind: 'request' })
@@ -65,7 +65,7 @@ const introduced = new Set<string>()
 const MOST_INTRODUCTIONS = 500
 const LONGEST_INTRODUCTION = 2_048
 
-/** What a client must say of itself in every request (MCP 2026-07-28, basic, `_meta`). */
+/** The introduction that every request must carry (MCP 2026-07-28, basic, `_meta`). */
 const envelope = [CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY]
 
 function introductionIn(meta: Readonly<Record<string, unknown>>): string {

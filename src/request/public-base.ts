@@ -1,4 +1,4 @@
-/** Where people find a tenant's pages: what a link that is given to somebody begins with. PURE. */
+/** The address of a tenant's pages, with which every link to them begins. PURE. */
 import { isLocalRequest } from '../base/loopback.ts'
 import { type HostSettings, publicHostOf, tenantOfHost } from './hosts.ts'
 
@@ -7,7 +7,7 @@ export type OriginSettings = HostSettings & { readonly PUBLIC_URL?: string }
 
 type LocalRequest = Parameters<typeof isLocalRequest>[0]
 
-/** What is wrong with PUBLIC_URL, or null. */
+/** Returns the problem with PUBLIC_URL, or null. */
 export function publicUrlProblem({ PUBLIC_URL }: { readonly PUBLIC_URL?: string }): string | null {
   if (PUBLIC_URL === undefined || PUBLIC_URL === '') return null
   const url = URL.parse(PUBLIC_URL)
@@ -16,10 +16,10 @@ export function publicUrlProblem({ PUBLIC_URL }: { readonly PUBLIC_URL?: string 
 }
 
 /**
- * Where people of `tenant` find its pages: scheme and host, and behind them what names the tenant where the host does not, as
- * in `https://gateway.example.com/t/acme`. It is what the deployment's variables say: PUBLIC_URL, or a name of the tenant's own,
- * or its name under TENANT_DOMAIN. It is never what a caller says in `Host`, for whoever asks for an approval would choose where the
- * person who decides is sent. Only on this machine it is where the request went. Null: it cannot be known.
+ * Returns the address of `tenant`'s pages: scheme and host, and behind them the tenant's path where the host does not name it, as in
+ * `https://gateway.example.com/t/acme`. It comes from the deployment's variables: PUBLIC_URL, or a name of the tenant's own, or its name
+ * under TENANT_DOMAIN. It never comes from the header `Host`, for then the agent that asks for an approval would choose where the person
+ * who decides is sent. Only on this machine it is the address of the request. Null: it cannot be known.
  */
 export function publicBase(settings: OriginSettings, tenant: string, request: LocalRequest): string | null {
   const { PUBLIC_URL } = settings

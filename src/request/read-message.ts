@@ -22,7 +22,7 @@ import { noteIntroduction, plainRoute } from './plain-request.ts'
 import { callHandleIn } from './session-handle.ts'
 import { standardHeaderRefusal } from './standard-headers.ts'
 
-/** What a session-era request without the header means (MCP 2025-06-18, transports). */
+/** The revision of a session-era request without the header (MCP 2025-06-18, transports). */
 const ASSUMED_VERSION = '2025-03-26'
 
 type Read = Exclude<Message, { kind: 'refused' }> | Refused
@@ -156,8 +156,8 @@ function paramsRefusal(method: string, params: unknown): Refusal | null {
 }
 
 /**
- * The shape that nearly all calls have, told without the schema, which would say the same at ten times the cost. What is
- * not so plain the schema looks at.
+ * Recognises the shape of nearly all calls without the schema, which would come to the same at ten times the cost. The schema checks all
+ * others.
  */
 function isPlainCall(params: unknown): boolean {
   if (!isObject(params) || typeof params.name !== 'string') return false
@@ -169,7 +169,7 @@ function isPlainCall(params: unknown): boolean {
   return true
 }
 
-/** What the classification has looked at already. */
+/** The members that the classification has checked already. */
 const envelopeKeys: ReadonlySet<string> = new Set([
   PROTOCOL_VERSION_META_KEY,
   CLIENT_INFO_META_KEY,

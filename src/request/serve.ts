@@ -23,7 +23,7 @@ import type { Era } from '../base/revisions.ts'
 import { identity, instructions } from '../base/version.ts'
 import type { RequestMessage } from './message.ts'
 
-/** What the answer may be made of. */
+/** The parts that the answer may be made of. */
 export interface Supplies {
   readonly list?: () => ListToolsResult['tools']
   readonly call?: () => CallToolResult

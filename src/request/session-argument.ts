@@ -6,12 +6,15 @@ import { isObject } from '../base/json.ts'
 import type { Tool } from '../upstream/all-tools.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from './session-argument-text.ts'
 
-/** Where the tool has an argument `session` of its own the gateway's is this; or, where it has that, too, this with `_2`, `_3`, … */
+/**
+ * The prefix of the gateway's argument where the tool has an argument `session` of its own; where it has that name, too, `_2`, `_3`, …
+ * follow.
+ */
 const OWN_PREFIX = `gatehouse_${SESSION_ARGUMENT}`
 /** Every name that the gateway's argument may have. */
 const RESERVED = new RegExp(`^(?:${SESSION_ARGUMENT}|${OWN_PREFIX}(?:_[1-9][0-9]{0,3})?)$`)
 
-/** What the gateway's argument is called beside the tool's own ones. */
+/** Returns the name of the gateway's argument beside the tool's own ones. */
 export function sessionArgumentOf(inputSchema: unknown): string {
   const own = argumentsIn(inputSchema)
   if (!own.has(SESSION_ARGUMENT)) return SESSION_ARGUMENT
@@ -35,7 +38,7 @@ export function withSessionArgument(tool: Tool): Tool {
 /** Which values of a reserved argument are for the gateway. */
 export type ForGateway = (value: unknown) => boolean
 
-/** Where every call names its session, the tool is listed with the argument, and whatever is in it is for the gateway. */
+/** Where every call names its session, the tool is listed with the argument, and any value in it is for the gateway. */
 export const anyValue: ForGateway = () => true
 
 /**
@@ -56,9 +59,9 @@ export function mayNameSession(
 }
 
 /**
- * A call's own arguments, and the handle that was among them: null for none. Whatever the gateway's argument is called now, it
- * may have been called otherwise when the client listed the tool; so each of its names is the gateway's that is not the tool's
- * own. What cannot be a handle, and two that differ, are the empty text, which is of no session.
+ * Returns a call's own arguments, and the handle that was among them: null for none. The gateway's argument may have had another name
+ * when the client listed the tool; so each of its names belongs to the gateway that is not the tool's own. A value that cannot be a
+ * handle, and two that differ, become the empty text, which is of no session.
  */
 export function withoutSession(
   args: Readonly<Record<string, unknown>>,
@@ -102,7 +105,7 @@ function argumentsIn(inputSchema: unknown): ReadonlySet<string> {
   return names
 }
 
-/** What a reference within the document leads to (RFC 6901); undefined for any other. */
+/** Resolves a reference within the document (RFC 6901); undefined for any other. */
 function referred(document: unknown, reference: string): unknown {
   if (!reference.startsWith('#')) return undefined
   const steps = reference.slice(1).split('/').slice(1)

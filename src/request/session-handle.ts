@@ -1,4 +1,4 @@
-/** How a message names the session that it belongs to. PURE. */
+/** Finds the session that a message names. PURE. */
 import { isObject } from '../base/json.ts'
 import type { Message } from './message.ts'
 import { handlesAlone, withoutSession } from './session-argument.ts'
@@ -6,15 +6,16 @@ import { handlesAlone, withoutSession } from './session-argument.ts'
 /** `_meta` key under which any request of any era may name its session; native tools have an argument for it, too. */
 export const SESSION_META_KEY = 'gatehouse/session'
 
-/** What is said of a request that names a session which is not live. */
+/** The message for a request that names a session which is not live. */
 export const DEAD_HANDLE =
   'The session handle that was given names no live session of this client, so nothing was done, and no other session was ' +
   'used in its place. To act in the current session, if there is one, leave the argument out; otherwise call auth_login ' +
   'for a new one.'
 
 /**
- * The handle in the message's `_meta`, or null: there is none. What is there and cannot be a handle is the empty text, which
- * is of no session: nothing may stand in for a session that was named. Of a call that is refused for its form it is what the call names, wherever.
+ * Returns the handle in the message's `_meta`, or null: there is none. A value that cannot be a handle becomes the empty text, which is
+ * of no session: no other session may take the place of one that was named. In a call that is refused for its form the handle counts
+ * wherever it stands.
  */
 export function handleIn(message: Message): string | null {
   if (message.kind === 'refused') return message.handle

@@ -1,7 +1,7 @@
 /**
- * Tasks are not passed on. A server tells them apart by who is authorised (MCP 2025-11-25, tasks, security; the tasks
- * extension of 2026-07-28 likewise), and to it every grant is the gateway: whoever knew or could list a task's id would
- * read the result of a call that another grant was allowed. So neither side is told that the other has them. PURE.
+ * Keeps tasks from being passed on. A server tells them apart by who is authorised (MCP 2025-11-25, tasks, security; the tasks extension
+ * of 2026-07-28 likewise), and to it every grant is the gateway: a client that knew or could list a task's id would read the result of a
+ * call that another grant was allowed. So neither side learns that the other has them. PURE.
  */
 import { CLIENT_CAPABILITIES_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
@@ -40,7 +40,7 @@ export function paramsWithoutTasks(params: Json): Json {
   return changed
 }
 
-/** What a server says of itself, without tasks: the result of `initialize` or `server/discover`. */
+/** Removes tasks from a server's introduction, the result of `initialize` or `server/discover`. */
 export function introductionWithoutTasks(message: RpcMessage): RpcMessage {
   const { result } = message
   if (!isObject(result?.capabilities)) return message

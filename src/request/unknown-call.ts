@@ -1,6 +1,6 @@
 import type { CallRecord } from '../contract/principal.ts'
 
-/** What is said of a call of nothing that is known: nothing of what the client called it. */
+/** The audit record of a call of an unknown tool. It holds nothing of the client's name for it. */
 export const unknownCall: CallRecord = {
   server: '(unknown)',
   tool: '(unknown)',
