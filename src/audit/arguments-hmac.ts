@@ -10,7 +10,7 @@ import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
 
 /** Longer arguments have none, for every call pays for it: 5 µs as arguments usually are, 25 µs where they are all small parts. */
 const MOST_CHARS = 2_048
-/** Of the 32: more than enough that two different arguments never look the same. */
+/** Bytes that are kept of the 32: more than enough that two different arguments never look the same. */
 const BYTES = 16
 
 /** Keys of tenants that this isolate has served lately. */

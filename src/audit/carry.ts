@@ -131,5 +131,5 @@ export function nextCarryMs(sql: SqlStorage, source: Source, nowMs: number): num
   return Math.max(gatheredMs, Math.min(waitsUntilMs ?? 0, nowMs + LONGEST_WAIT_MS), retryAtMs, nowMs)
 }
 
-/** How long a row waits for its outcome; then nobody is asked any more and it says "unknown". */
+/** The time that a row waits for its outcome; after it the row says "unknown". */
 export const LONGEST_WAIT_MS = 60_000

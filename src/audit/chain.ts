@@ -5,7 +5,7 @@
 import { sha256Hex } from '../base/sha256.ts'
 import { type AuditRow, canonicalRow, type Log } from '../contract/audit-row.ts'
 
-/** What the first row of a log is chained to. */
+/** The value that the first row of a log is chained to. */
 export const GENESIS = ''
 
 /** The hash of a row, as hex: SHA-256 over the hash before it, a line feed, and the row's one text. */

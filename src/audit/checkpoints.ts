@@ -1,11 +1,14 @@
 /**
- * What an object remembers of its own log besides its head: here and there a row's place and hash, as the audit database
- * confirmed it. Whoever rewrites a log there, with all hashes anew, can neither have it cut nor hide where it was
- * rewritten. The same in a PrincipalObject and a TenantObject (docs/decisions/0017-checkpoints.md).
+ * The checkpoints that an object stores of its own log besides its head: here and there a row's place and hash, as the audit database
+ * confirmed it. Somebody who rewrites a log there, with all hashes anew, can neither have it cut nor hide where it was rewritten. The
+ * same in a PrincipalObject and a TenantObject (docs/decisions/0017-checkpoints.md).
  */
 import type { Checkpoint } from '../contract/audit-logs.ts'
 
-/** Rows from one to the next, or some more: a batch is confirmed as one. So many are hashed again to find a rewriting. */
+/**
+ * The number of rows from one checkpoint to the next, or some more: a batch is confirmed as one. As many are hashed again to find a
+ * rewriting.
+ */
 export const CHECKPOINT_EVERY = 1_000
 /** Of more, those go whose neighbours are closest to each other: so the longest stretch stays as short as it can be. */
 export const MOST_CHECKPOINTS = 1_024

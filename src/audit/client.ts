@@ -1,6 +1,6 @@
 /**
- * What the audit trail says of the program that called: the name and version by which it introduced itself. Untrusted
- * text: any client may say anything of itself, so it names a client and proves nothing. PURE.
+ * The client in the audit trail: the name and version by which it introduced itself. Untrusted text: any client may give any name, so it
+ * names a client and proves nothing. PURE.
  */
 import { unseenIn } from '../base/invisible.ts'
 import { isObject } from '../base/json.ts'
@@ -9,7 +9,7 @@ import type { ClientName } from '../contract/client.ts'
 /** In UTF-16 code units; the longest name that was seen, of a client behind a proxy, has 41. */
 const MOST_NAME = 64
 const MOST_VERSION = 32
-/** What is longer is cut before it is looked at. */
+/** A longer text is cut before it is looked at. */
 const MOST_READ = 512
 /** Text that stays as it is. */
 const PLAIN = /^[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?$/
@@ -21,7 +21,7 @@ export function clientNamed(info: unknown): ClientName | null {
   return name === null ? null : { name, version: onOneLine(info.version, MOST_VERSION) }
 }
 
-/** What can be seen of a text, on one line; null where nothing can, or it is no text. */
+/** Returns the visible characters of a text, on one line; null where there are none, or it is no text. */
 function onOneLine(text: unknown, most: number): string | null {
   if (typeof text !== 'string') return null
   if (text.length <= most && PLAIN.test(text)) return text

@@ -3,7 +3,7 @@ import { TENANT_LOG } from '../contract/audit-row.ts'
 import type { Env } from '../contract/env.ts'
 import { principalObject, tenantObject } from '../contract/objects.ts'
 
-/** So many principals are asked; of a tenant that has more nobody can say it. */
+/** The most principals that are asked; in a tenant with more the answer is not known. */
 export const MOST_ASKED = 100
 
 /**

@@ -58,7 +58,7 @@ export async function cutLog(
   let walk = resumed(readWalk(sql, of), cut, beforeMs)
   for (;;) {
     const target = evidence.checkpoints.find(({ seq }) => seq > walk.seq)
-    // What comes then was not confirmed yet.
+    // Later rows are not confirmed yet.
     if (target === undefined) return 'done'
     if (budget.left <= 0) {
       const left = walk

@@ -1,8 +1,8 @@
-/** What retention has written down of each log, in the tenant's object: where it is cut, and how far it was looked at. */
+/** The records of retention about each log, in the tenant's object: where it is cut, and how far it was looked at. */
 import type { Checkpoint } from '../contract/audit-logs.ts'
 import type { Log } from '../contract/audit-row.ts'
 
-/** Where a log is cut. */
+/** The place where a log is cut. */
 export interface CutPlace extends Checkpoint {
   /** Rows up to here are gone from the audit database for sure. */
   readonly removedSeq: number
@@ -10,7 +10,7 @@ export interface CutPlace extends Checkpoint {
 
 /** Rows of a log that have been hashed again, and that nothing has confirmed yet. */
 export interface Walk {
-  /** Where the log was cut when it began: after another cut it is worth nothing. */
+  /** The place of the cut from which it began: after another cut it is worth nothing. */
   readonly fromSeq: number
   /** Rows from before this time are old, in Unix milliseconds. */
   readonly beforeMs: number
@@ -116,12 +116,12 @@ export function writeWalk(sql: SqlStorage, { principal, chain }: Log, walk: Walk
   )
 }
 
-/** How far a round over all logs is. */
+/** The progress of a round over all logs. */
 export interface Round {
   /** The last log that was looked at; '' before the first. */
   readonly principal: string
   readonly chain: string
-  /** How soon another round must follow; null: nothing was left over. */
+  /** The wait until another round must follow; null: nothing was left over. */
   readonly againMs: number | null
 }
 

@@ -1,4 +1,4 @@
-/** What is asked of the audit trail, as SQL. The tenant is never part of it: whoever asks names it apart. */
+/** Translates filters of the audit trail into SQL. The tenant is never part of them: the caller names it apart. */
 import * as z from 'zod/v4'
 import { columnOf, type FilteredColumn, filteredColumns } from '../contract/audit-columns.ts'
 import { auditFilters, type FilterName, filterNames } from '../contract/audit-filters.ts'

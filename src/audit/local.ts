@@ -1,4 +1,4 @@
-/** What an object says of its own log: for verification, for live tails, and for up to when a query is complete. */
+/** Reads an object's own log: for verification, for live tails, and to find the time up to which a query is complete. */
 import type { Cut, LocalRows, LogEvidence, LogHead, TenantLogs } from '../contract/audit-logs.ts'
 import type { Source } from './carry.ts'
 import { forgetCheckpoints, readCheckpoints } from './checkpoints.ts'

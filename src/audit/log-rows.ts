@@ -2,7 +2,7 @@
 import { columnNames, columnOf, type RowKind } from '../contract/audit-columns.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
 
-/** Where an object keeps its rows, with `seq` and `at`. All text is fixed SQL, never a caller's. */
+/** The table in which an object keeps its rows, with `seq` and `at`. All text is fixed SQL, never a caller's. */
 export interface LogTable {
   readonly table: string
   /** The kinds of rows in it, each with the condition under which a row is of it. */
@@ -18,7 +18,7 @@ export interface LogRows {
   last(sql: SqlStorage): number
 }
 
-/** How the rows of a table are read. Call it when the module is loaded. */
+/** Returns the functions that read a table's rows. Call it when the module is loaded. */
 export function logRows({ table, kinds, otherwise }: LogTable): LogRows {
   const own = Object.keys(kinds) as readonly RowKind[]
   const kind = `CASE ${own.map((it) => `WHEN ${kinds[it]} THEN '${it}'`).join(' ')} END AS kind`

@@ -1,9 +1,9 @@
-/** How far an object's log is chained and carried: one row, the same in a PrincipalObject and a TenantObject. */
+/** The progress of an object's log, chained and carried: one row, the same in a PrincipalObject and a TenantObject. */
 
 /** The row as it is. Times are Unix milliseconds. */
 export interface Progress {
   readonly chain: string
-  /** Where the chain begins; null while nothing was frozen. */
+  /** The first row of the chain; null while nothing was frozen. */
   readonly firstSeq: number | null
   /** Rows up to here change no more; they may have been sent. */
   readonly frozenSeq: number

@@ -7,11 +7,11 @@ export type Order = 'newest' | 'oldest'
 
 export interface Page {
   readonly rows: readonly StoredRow[]
-  /** Of the next page; null: there is none. */
+  /** The cursor of the next page; null: there is none. */
   readonly next: string | null
 }
 
-/** Where a page ended: time, then order of arrival. */
+/** The place where a page ended: time, then order of arrival. */
 type Cursor = readonly [at: number, arrived: number]
 
 /** A page of rows by time. Null: `after` is no cursor. */

@@ -21,7 +21,7 @@ const DAY_MS = 24 * 3_600_000
 const EVERY_MS = DAY_MS
 /** After something did not answer. */
 const AGAIN_MS = 15 * 60_000
-/** Where only the run was over. */
+/** The wait where only the run was over. */
 const SOON_MS = 60_000
 /** Logs in one run. Each costs three requests of the thousand that a run may make, besides those that are counted. */
 const MOST_LOGS = 100
@@ -62,7 +62,7 @@ async function goOn(context: RetentionContext): Promise<number> {
   const { sql, tenant, days, now, commit } = context
   const beforeMs = now() - days * DAY_MS
   const budget: Budget = { left: MOST_STATEMENTS }
-  // What an earlier run has cut and not removed goes first.
+  // Rows that an earlier run has cut and not removed go first.
   for (const { seq, ...of } of unremoved(sql, MOST_LOGS))
     if (!(await removeUpTo(context, { tenant, ...of }, seq, budget))) return SOON_MS
   const logs = await logsWithOldRows(context, beforeMs)
@@ -84,7 +84,7 @@ async function goOn(context: RetentionContext): Promise<number> {
   return againMs ?? EVERY_MS
 }
 
-/** How soon a log must be looked at again; null: tomorrow, with all others. */
+/** Returns the wait until a log must be looked at again; null: tomorrow, with all others. */
 function againAfter(outcome: CutOutcome): number | null {
   switch (outcome) {
     case 'more':

@@ -30,7 +30,7 @@ function shownValue(row: ShownRow, name: ColumnName): unknown {
   return value === null || columnOf(name).json === undefined ? value : JSON.parse(String(value))
 }
 
-/** What `shownRow` makes. */
+/** The schema of a row that `shownRow` makes. */
 export const rowSchema = z.object({
   at: z.string(),
   kind: z.enum(rowKinds),

@@ -46,7 +46,7 @@ export async function putRows(
 /** Longer than D1 lets any query run (30 s). */
 const PATIENCE_MS = 40_000
 
-/** Asks the database, patiently but not for ever. What comes too late changes nothing: whatever is put may be put again. */
+/** Asks the database, patiently but not for ever. A late answer changes nothing: whatever is put may be put again. */
 export async function asked<T>(work: () => Promise<T>, withinMs = PATIENCE_MS): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null
   const tooLong = new Promise<never>((_, reject) => {

@@ -35,16 +35,16 @@ const MOST_ARRIVED = 500
 /** Grants are looked for in every so manieth look. */
 const GRANTS_EVERY = 5
 /**
- * What one request may ask of others, all in all; then the client comes again. The platform allows 1,000; a stream that asks
- * more breaks off without saying its end.
+ * The most requests of one tail, all in all; then the client comes again. The platform allows 1,000; a stream that makes more breaks off
+ * without saying its end.
  */
 const MOST_ASKED = 800
-/** What it takes at most to learn whether it is still allowed: of a person by Access the team, its keys, and the person. */
+/** The most requests of checking that it is still allowed: of a person by Access the team, its keys, and the person. */
 const ALLOWED_ASKS = 3
 const LONGEST_MS = 15 * 60_000
 const ALLOWED_EVERY_MS = 5_000
 
-/** What a tail has told of one log. */
+/** The progress of a tail in one log. */
 interface Followed {
   readonly chain: string
   /** Rows up to here were there before it began. */
@@ -138,7 +138,7 @@ export class Tail {
     this.#followed.set(name, { chain, from: lastSeq, early: new Set(), last: 0, arrived: 0 })
   }
 
-  /** What the logs hold, after `seq` or after what was told of each. */
+  /** Returns the rows of the logs, after `seq` or after those that were sent of each. */
   async #ask(seq: number | null): Promise<readonly (readonly [string, LocalRows])[]> {
     const { env, tenant, filter } = this.#context
     if (this.#asks++ % GRANTS_EVERY === 0) {

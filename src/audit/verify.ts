@@ -26,8 +26,8 @@ export interface Finding {
     /** Rows of a log that no object knows: of one that was deleted, or made up. */
     | 'unknown_log'
   /**
-   * Of what was altered: the log is as it was written up to the first of these rows, and the alteration is not behind the
-   * second. Null: that cannot be said.
+   * The rows between which a log was altered: it is as it was written up to the first of them, and the alteration is not behind the
+   * second. Null: they cannot be found.
    */
   readonly between: readonly [after: number, until: number] | null
 }
@@ -36,16 +36,16 @@ export interface Verification {
   readonly rows: number
   readonly logs: number
   readonly findings: readonly Finding[]
-  /** Where to go on; null: all of it was looked at. */
+  /** The place to go on from; null: all of it was looked at. */
   readonly next: string | null
 }
 
-/** How far a log is verified. */
+/** The progress of verifying a log. */
 interface Thread {
   /** The last row that was looked at, and the hash that the database has for it. */
   readonly seq: number
   readonly hash: string
-  /** What the hash must be for all that the rows say, from the last one that is known for sure: the cut, or a checkpoint. */
+  /** The hash that follows from all that the rows say, from the last one that is known for sure: the cut, or a checkpoint. */
   readonly genuine: string
   /** That one. */
   readonly sure: number
@@ -53,7 +53,7 @@ interface Thread {
   readonly isTold: boolean
 }
 
-/** Where verifying stopped: in a log, or before one. */
+/** The place where verifying stopped: in a log, or before one. */
 interface Place {
   readonly principal: string
   readonly chain: string
@@ -127,7 +127,7 @@ class Run {
     }
   }
 
-  /** Verifies one log, from its beginning or from where `from` was. Where it stopped, or null at its end. */
+  /** Verifies one log, from its beginning or from the place `from`. Returns the place where it stopped, or null at the log's end. */
   async log(
     log: Log,
     evidence: LogEvidence,
@@ -143,7 +143,7 @@ class Run {
       const until = checkpoints.find((it) => it.seq >= seq)?.seq
       found('altered', seq, until === undefined ? null : [sure, until])
     }
-    /** Where retention has cut the log, if that is further on. */
+    /** Returns the place where retention has cut the log, if that is further on. */
     const cutAfter = async (thread: Thread): Promise<Thread> => {
       const cut = await this.#beginning(log, evidence)
       if (cut.seq <= thread.seq) return thread
@@ -177,7 +177,7 @@ class Run {
         if (!isLinked) altered(row.seq, thread.sure)
         const genuine: string =
           thread.genuine === thread.hash ? expected : await linkHash(thread.genuine, log, row)
-        // What follows is looked at by itself: one finding for one thing.
+        // The rows behind it are looked at by themselves: one finding for one thing.
         const isTold: boolean = thread.isTold || !isLinked
         const point = hashes.get(row.seq)
         if (point !== undefined && genuine !== point && !isTold) altered(row.seq, thread.sure)
@@ -200,7 +200,7 @@ class Run {
     return null
   }
 
-  /** What the first row that should be there is chained to, and up to where there must be none for sure. */
+  /** Returns the hash that the first row that should be there is chained to, and the row up to which there must be none for sure. */
   async #beginning(
     { principal, chain }: Log,
     { firstSeq }: LogEvidence,

@@ -125,7 +125,7 @@ export function objectId(namespace: DurableObjectNamespace, hex: string): Durabl
   }
 }
 
-/** What the object says. */
+/** Reads the object's lines. */
 async function* said(
   { link }: Conversation,
   {

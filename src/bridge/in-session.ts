@@ -58,8 +58,8 @@ export async function inSession(
 }
 
 /**
- * What is wrong between the arguments of a call and the headers that repeat them, or null. The server, which knows no
- * such headers, cannot look (MCP 2026-07-28, Streamable HTTP, custom headers); tools that were never listed have none.
+ * Returns the contradiction between the arguments of a call and the headers that repeat them, or null. The server, which knows no such
+ * headers, cannot look (MCP 2026-07-28, Streamable HTTP, custom headers); tools that were never listed have none.
  */
 async function headerMismatch(
   { context, link }: Conversation,

@@ -30,7 +30,7 @@ import { askClient } from './questions.ts'
 import { remember } from './remember.ts'
 import { watchResource } from './watched.ts'
 
-/** How often a server may ask for input before it answers one request. */
+/** The number of times that a server may ask for input before it answers one request. */
 const MOST_ROUNDS = 10
 /** Before a server that only wanted its state back is asked again. */
 const PAUSE_MS = 250
@@ -117,7 +117,7 @@ async function* steps(
   }
 }
 
-/** The last step. What the client would need to be able to do is said in words that an agent reads. */
+/** Makes the last step. A missing capability of the client is named in words that an agent reads. */
 function last(message: RpcMessage, { id, method }: Outgoing, status: number): Step {
   const { result, error } = message
   if (error?.code === MISSING_CAPABILITY) {

@@ -1,4 +1,4 @@
-/** What a server says of itself, for a client of the other era. */
+/** Introduces a server to a client of the other era. */
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { discovery } from '../eras/for-session.ts'
 import { initialization } from '../eras/for-stateless.ts'
@@ -18,7 +18,7 @@ export type Introduction =
 
 type Json = Readonly<Record<string, unknown>>
 
-/** What servers have said of themselves in sessions that this isolate has opened. A server may change it, so not for long. */
+/** Servers' introductions in sessions that this isolate has opened. A server may change it, so they are kept for a short time. */
 const initialized = new Map<string, { readonly result: Json; readonly atMs: number }>()
 const FRESH_MS = 5 * 60_000
 const MOST_KEPT = 500

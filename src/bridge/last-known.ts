@@ -8,13 +8,13 @@ import { isTool, type Tool } from '../upstream/all-tools.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { serverKey } from '../upstream/which.ts'
 
-/** Whose tools. */
+/** The server that the tools belong to. */
 type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>
 
 interface Known {
   readonly version: string
   readonly tools: readonly Tool[]
-  /** What is pinned of the tools that have drifted; null where that is not kept. */
+  /** The pinned versions of the tools that have drifted; null where they are not kept. */
   readonly drifted: ReadonlyMap<string, unknown>
 }
 
@@ -22,7 +22,7 @@ type Annotations = Readonly<Record<string, unknown>>
 
 const catalogues = new Map<string, Known & { readonly chars: number }>()
 const MOST_CATALOGUES = 200
-/** Of all of them, as JSON: an isolate has 128 MB, and read they take several times as much. */
+/** The most characters of all of them, as JSON: an isolate has 128 MB, and parsed they take several times as much. */
 const MOST_CHARS = 8 * 1024 * 1024
 let chars = 0
 
@@ -52,8 +52,7 @@ export async function configuredTools(of: Catalogued): Promise<readonly Tool[] |
 }
 
 /**
- * What a tool says of itself according to its pin: what it says now, if that is something else, nobody has accepted.
- * Null where it is not known.
+ * Returns a tool's annotations according to its pin: if the present ones differ, nobody has accepted them. Null where they are not known.
  */
 export async function pinnedAnnotations(
   of: Catalogued,

@@ -9,8 +9,8 @@ import type { Reached } from './conversation.ts'
 import { objectId, ownerOf } from './exchange-call.ts'
 
 /**
- * Brings an answer of a session-era client to the request that waits for it. Of notifications there is none that the
- * other era knows; cancellations are seen to before (forward/pass-on.ts).
+ * Brings an answer of a session-era client to the request that waits for it. No notification exists in both eras but cancellations, which
+ * are handled before (forward/pass-on.ts).
  */
 export async function crossing(
   at: Reached,

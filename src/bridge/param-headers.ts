@@ -13,7 +13,7 @@ import { serverKey } from '../upstream/which.ts'
 import { lastKnownTools } from './last-known.ts'
 
 const MOST_PAGES = 50
-/** What was listed here stands in for the catalogue, which is on its way, for so long. */
+/** The time for which tools that were listed here stand in for the catalogue, which is on its way. */
 const FRESH_MS = 60_000
 const MOST_TOOLS = 5_000
 

@@ -71,8 +71,8 @@ function neither(): Found {
 }
 
 /**
- * Opens a session in the client's name and remembers it; `replaces` is the id of one that the upstream forgot. Of several
- * requests that need it at the same time one opens it, and the others get that one.
+ * Opens a session in the client's name and remembers it; `replaces` is the id of one that the upstream forgot. Where several requests
+ * need it at the same time one opens it, and the others get that one.
  */
 export async function openFor(
   talk: Conversation,
@@ -110,7 +110,10 @@ async function openAlone(
   return bind(talk, mine, replaces, opened.message.result?.capabilities)
 }
 
-/** A session that the principal knows of. Where it stands for a server of the other era, the server has none. */
+/**
+ * Finds the server's partner for a session that the principal knows. A session that stands for a server of the other era has none at the
+ * server.
+ */
 function found(session: UpstreamSession): Found {
   const partner: Partner = isMark(session) ? { era: 'stateless' } : { era: 'session', session }
   return { ok: true, partner }
@@ -150,9 +153,9 @@ export function forget({ context, client, link }: Conversation, id: string | nul
 }
 
 /**
- * Has the principal remember a session. Of two that were opened at once the first counts, and the other is closed. One that
- * counts is told what the client has asked of the server before.
- * @param capabilities what the server has declared in it
+ * Has the principal store a session. Where two were opened at once the first counts, and the other is closed. The one that counts is sent
+ * the client's earlier wishes.
+ * @param capabilities those that the server has declared in it
  */
 export async function bind(
   talk: Conversation,

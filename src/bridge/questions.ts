@@ -14,7 +14,7 @@ import { ownerOf } from './exchange-call.ts'
 
 const MOST_QUESTIONS = 100
 
-/** What the client answered, by the names of the questions. */
+/** The client's answers, by the names of the questions. */
 export type Answered = { readonly responses: Readonly<Record<string, unknown>> } | UpstreamProblem
 
 export async function* askClient(

@@ -24,7 +24,7 @@ export async function remember(
     })
     .catch(() => null)
   if (bound?.kind !== 'bound') return false
-  // What was asked of the server before holds on, though nothing else is left of that: a login has ended meanwhile.
+  // The server's earlier log level holds on, though nothing else is left of that: a login has ended meanwhile.
   const level = logLevel === null ? (bound.wishes?.level ?? null) : null
   return level === null || logLevelOf(bound.session) !== null || remember(context, upstream, level)
 }

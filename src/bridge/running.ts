@@ -20,7 +20,7 @@ export interface Named {
 
 /** One request at one server. */
 export interface RunningRequest {
-  /** Of the client's HTTP request: one may be brought to several servers. */
+  /** The id of the client's HTTP request: one may be brought to several servers. */
   readonly requestId: string
   readonly server: string
   /** Null where the server is told by hanging up. */

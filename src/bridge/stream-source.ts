@@ -13,7 +13,7 @@ export interface StreamSource {
 
 /** It may come later. */
 export interface NotNow {
-  /** How long the server wants to be left alone, in milliseconds; null where it has not said so. */
+  /** The wait that the server asks for, in milliseconds; null where it names none. */
   readonly againInMs: number | null
 }
 

@@ -49,7 +49,7 @@ export async function subscribeAcross(
 /** Said by servers that have no streams, also as a page, for the session has just been opened. Anything else may pass. */
 const noStream: ReadonlySet<number> = new Set([404, 405, 501])
 
-/** What the session says, for this subscriber. It begins with the acknowledgement and ends with the session. */
+/** Turns the session's messages into those of this subscriber. The stream begins with the acknowledgement and ends with the session. */
 async function sourceOf(
   link: UpstreamLink,
   session: SessionNames,
@@ -78,7 +78,7 @@ async function sourceOf(
   const reader = sent.ok ? new MessageReader(sent, null, open) : null
   // Watched only once the stream is there, so that nothing is missed.
   const watched = hasStream ? await watch(link, session, wishes.resourceSubscriptions ?? []) : []
-  // What the gateway itself changes in the list of tools it can always tell.
+  // Changes of the list of tools that the gateway itself makes can always be reported.
   const kept: Wishes = hasStream
     ? { ...wishes, resourceSubscriptions: watched }
     : wishes.toolsListChanged === true

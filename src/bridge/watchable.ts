@@ -1,4 +1,4 @@
-/** Whether what a client watches may still be watched: asked wherever the gateway subscribes again of its own accord. */
+/** Checks that a watched resource may still be watched, wherever the gateway subscribes again of its own accord. */
 import { decide } from '../policy/decide.ts'
 import { readName } from '../policy/reading.ts'
 import type { RequestContext } from '../request/context.ts'

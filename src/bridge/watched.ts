@@ -23,7 +23,7 @@ function objectOf({ claim, transport }: RequestContext, { env, config }: Upstrea
   )
 }
 
-/** Of all that is watched there, what the policy withholds by now: a server is told all of it with each subscription. */
+/** Returns the watched resources there that the policy withholds by now: each subscription tells a server all that is watched. */
 async function withheldFrom(context: RequestContext, link: UpstreamLink): Promise<readonly string[]> {
   const response = await objectOf(context, link).fetch(`http://exchange${paths.watched}`, {
     method: 'POST',

@@ -1,7 +1,7 @@
 /**
- * What a client has asked a server for as long as its connection or its login lasts: updates of resources, and log messages from a level
- * on. The server keeps that with its session; the client knows of no session but its own. So it is remembered, and asked again
- * in a session that takes the place of another.
+ * A client's wishes to a server that last as long as its connection or its login: updates of resources, and log messages from a level on.
+ * The server keeps them with its session, of which the client knows nothing. So they are stored, and sent again in a session that takes
+ * the place of another.
  */
 import { isObject } from '../base/json.ts'
 import { log } from '../base/log.ts'
@@ -19,12 +19,12 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import type { Conversation } from './conversation.ts'
 import { isWatchable } from './watchable.ts'
 
-/** How long a new session is told before it is used; what is not done by then counts as lost. */
+/** The time in which a new session is sent its wishes before it is used; those that are not done by then count as lost. */
 const LONGEST_MS = 5_000
 const AT_ONCE = 6
 const MOST_BYTES = 64 * 1024
 
-/** What a request asks for, where it holds longer than its answer; null for any other request. */
+/** Returns the wish in a request, where it lasts longer than the answer; null for any other request. */
 export function wishIn(method: string, params: unknown): Wish | null {
   const { uri, level } = isObject(params) ? params : {}
   switch (method) {
@@ -80,7 +80,7 @@ export function remember(context: RequestContext, upstream: UpstreamConfig | nul
   )
 }
 
-/** Tells a new session what the client has asked for before. What the server does not grant again, the client is told. */
+/** Sends a new session the client's earlier wishes. The client is told of those that the server does not grant again. */
 export async function tellWishes(
   { context, link }: Conversation,
   session: SessionNames,
@@ -92,7 +92,7 @@ export async function tellWishes(
   const ask = (method: string, params: object) => request(link, session, { method, params, signal })
   if (level !== null && isObject(logging)) await ask('logging/setLevel', { level })
   const canWatch = isObject(resources) && resources.subscribe === true
-  // What the policy withholds by now, or from who is logged in now, is not asked for again.
+  // A resource that the policy withholds by now, or from the present login, is not asked for again.
   const waiting = uris.filter((uri) => canWatch && isWatchable(context, link.config.name, uri))
   const lost: string[] = uris.filter((uri) => !waiting.includes(uri))
   const work = async () => {

@@ -489,7 +489,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
       else await this.#keeping.run()
       await wake.rearm()
     } catch (error) {
-      // Of a tenant that has gone meanwhile nothing may be left.
+      // Nothing may be left of a tenant that has gone meanwhile.
       if (!this.#tenancy.isThere) return
       log('error', 'tenant.alarm_failed', { error: errorName(error) })
       await this.ctx.storage.setAlarm(Date.now() + LONGEST_RETRY_MS)

@@ -17,7 +17,7 @@ import { record, recordGone } from '../tables/recording.ts'
 import { readTenant } from '../tables/settings.ts'
 import type { Tenancy } from '../work/tenancy.ts'
 
-/** Whom `find` finds. Nobody, once the tenant is to go. */
+/** Returns the person that `find` finds. Null once the tenant is being deleted. */
 export function personWho(
   tenancy: Tenancy,
   find: (sql: SqlStorage, nowMs: number) => PersonView | null,
@@ -64,7 +64,7 @@ export async function putPerson(
   return { ...change, leavesNoAdmin }
 }
 
-/** Of a list of accounts on record, as JSON, and of one of them. */
+/** The most characters of a list of accounts on record, as JSON. */
 const MOST_LISTED = 400
 const MOST_ACCOUNT = 64
 

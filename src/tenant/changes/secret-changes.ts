@@ -25,7 +25,7 @@ import { fewOf } from './few.ts'
 
 const NO_ORIGINS =
   '/origins: found none; allowed: the origins of the servers that it may be sent to, such as ["https://crm.example.com"]'
-/** Of the origins, in characters of the record. */
+/** The most characters of the origins on record. */
 const MOST_RECORDED = 400
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What a tenant announces to its webhooks: a row for each that wants to know, written in the transaction of what it tells
- * of. Sent by webhook-delivery.ts, at least once, always under the same id and with the same body.
+ * Announcements to a tenant's webhooks: a row for each webhook that wants the event, written in the event's transaction. Sent by
+ * webhook-delivery.ts, at least once, always under the same id and with the same body.
  */
 import { log } from '../../base/log.ts'
 import { messageBody, type WebhookEvent } from '../../contract/webhook-events.ts'
@@ -18,7 +18,7 @@ export interface WebhookAnnouncement {
   readonly atMs: number
 }
 
-/** Queues a message for every webhook that has asked for its type. What was announced already changes nothing. */
+/** Queues a message for every webhook that has asked for its type. A second announcement with the same id changes nothing. */
 export function announce(sql: SqlStorage, { id, type, data, atMs }: WebhookAnnouncement): void {
   const webhooks = sql
     .exec<{ name: string; waiting: number }>(

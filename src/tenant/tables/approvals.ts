@@ -75,7 +75,7 @@ function detailOf({ grant, server, tool, rule, argumentsHmac, reason, usedAtMs }
     rule,
     arguments_hmac: argumentsHmac,
     reason: reason === null ? null : shortened(reason),
-    // Of a denial that came after it.
+    // The use before a denial that came after it.
     ...(usedAtMs === null ? {} : { used: new Date(usedAtMs).toISOString() }),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What administrators change, on record: who did what to what, and when. Written in the transaction of the change
- * itself; carried to the audit database like the decisions of a principal, and chained like them (docs/audit.md).
+ * Administrative changes on record: actor, action, subject and time. Each is written in the transaction of the change itself; carried to
+ * the audit database like the decisions of a principal, and chained like them (docs/audit.md).
  */
 import type { Source } from '../../audit/carry.ts'
 import { logRows } from '../../audit/log-rows.ts'
@@ -9,11 +9,11 @@ import { logRows } from '../../audit/log-rows.ts'
 export interface AdministrativeChange {
   /** Unix milliseconds. */
   readonly atMs: number
-  /** Who: `root`, `person:<name>`, or `gateway` for what nobody asked for, such as an expiry. */
+  /** The actor: `root`, `person:<name>`, or `gateway` for changes that nobody asked for, such as an expiry. */
   readonly actor: string
-  /** What was done, as `<thing>.<verb>`: `policy.put`, `grant.rotate`, `server.delete`, `tenant.suspend`. */
+  /** The action as `<thing>.<verb>`: `policy.put`, `grant.rotate`, `server.delete`, `tenant.suspend`. */
   readonly action: string
-  /** To what, as `<thing>/<name>`: `policy/main`. Of the tenant itself: `tenant`. */
+  /** The subject as `<thing>/<name>`: `policy/main`. For the tenant itself: `tenant`. */
   readonly subject: string
   /** Names and versions, such as `{from: 3, to: 4}`. */
   readonly detail: Readonly<Record<string, string | number | boolean | null>>

@@ -1,6 +1,7 @@
 /**
- * What an administrator may not change, because an approval depends on it: by what they are known themselves, and that an
- * agent is theirs. Else whoever asks could be whoever approves (docs/approvals.md). Others can change it for them.
+ * Refuses changes of an administrator that an approval depends on: of the names by which they are known themselves, and of the ownership
+ * of an agent of theirs. Otherwise the person who asks could be the one who approves (docs/approvals.md). Others can make the change for
+ * them.
  */
 import { type ChangeContext, type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
 

@@ -69,7 +69,7 @@ export function readGrant(sql: SqlStorage, name: string): StoredGrant | null {
   }
 }
 
-/** What an administrator may see of a grant; null for none, or a deleted one. */
+/** Returns a grant as an administrator may see it; null for none, or a deleted one. */
 export function viewGrant(sql: SqlStorage, name: string): GrantView | null {
   const grant = readGrant(sql, name)
   if (grant === null || grant.isDeleted) return null

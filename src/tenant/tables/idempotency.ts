@@ -1,7 +1,7 @@
 /** Requests that were made with an `Idempotency-Key`, and their answers. Sealed, for an answer may hold a token. */
 import type { IdempotentRequest } from '../../contract/tenant.ts'
 
-/** How long a key stands for its request. */
+/** The time for which a key stands for its request. */
 const KEEP_MS = 24 * 3_600_000
 const MOST = 10_000
 

@@ -17,7 +17,7 @@ export interface Listing {
   readonly flags: readonly FlagView[]
 }
 
-/** What is known of the listing without its tools, or null before the first. */
+/** Returns the listing without its tools, or null before the first. */
 export function readListing(sql: SqlStorage, server: string): Listing | null {
   const row = sql.exec('SELECT * FROM listings WHERE server = ?', server).toArray()[0]
   if (row === undefined) return null

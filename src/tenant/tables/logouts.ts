@@ -9,14 +9,14 @@ const DAY_MS = 24 * 3_600_000
 /** The longest that any session may last, and an hour for the login to get there. */
 const KEEP_LOGINS_MS = 30 * DAY_MS + 3_600_000
 /**
- * How long a logout is remembered, against tokens that were issued before it and against its being sent again. What
- * sends one is refused when it is older than an hour.
+ * The time that a logout is remembered, against tokens that were issued before it and against a second arrival. A logout token that is
+ * older than an hour is refused.
  */
 const KEEP_LOGOUTS_MS = 7 * DAY_MS
 /** A principal is asked again no earlier; twice as long with every try, up to the longest. */
 const RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 5 * 60_000
-/** Of a run that died, the principals are asked again after so long. */
+/** The lease of a run: after it, the principals of a run that died are asked again. */
 const LEASE_MS = 30_000
 const PURGE_BATCH = 1_000
 

@@ -1,4 +1,4 @@
-/** What a listing of an upstream's tools comes to: fingerprints, names, and what is suspicious about them. */
+/** Observes a listing of an upstream's tools: fingerprints, names, and suspicious texts. */
 import { canonicalJson } from '../../base/canonical-json.ts'
 import { hasOddNumber, parseExact } from '../../base/exact-json.ts'
 import { isObject } from '../../base/json.ts'
@@ -14,7 +14,7 @@ import { isOf, readServer } from './servers.ts'
 
 /** A longer listing is compared with the pins, but not kept for the catalogue. */
 const LONGEST_KEPT = 16 * 1024 * 1024
-/** Of the status: flags, and names that are not shown. */
+/** The most flags and hidden names in the status. */
 const MOST_NOTED = 200
 /** In characters: what is renamed travels with every grant's configuration. */
 const LONGEST_RENAMED = 256 * 1024
@@ -27,7 +27,7 @@ export interface ExaminedListing {
   readonly flags: readonly FlagView[]
   /** The number of entries with a name. */
   readonly named: number
-  /** Of the tools that may be listed; what is listed twice is here twice. */
+  /** The names of the tools that may be listed; a name that is listed twice is here twice. */
   readonly names: readonly string[]
   /** Kept from lists for what they are, and why. */
   readonly leftOut: readonly LeftOut[]
@@ -153,7 +153,7 @@ function short(names: readonly string[]): readonly string[] | null {
   return length <= LONGEST_NAMES ? names : null
 }
 
-/** How the names of a listing are exposed, within what a configuration can carry. */
+/** Decides how the names of a listing are exposed, within the size that a configuration can carry. */
 function exposed(
   server: string,
   names: readonly string[],

@@ -1,7 +1,7 @@
 /** Parts of a list, in the order of names. */
 import type { Page } from '../../contract/tenant.ts'
 
-/** Of things in the order of their names, those of a page. */
+/** Returns the things of a page, from a list in the order of names. */
 export function pageOf<T extends { readonly name: string }>(
   things: readonly T[],
   { after, limit }: Page,
@@ -9,7 +9,7 @@ export function pageOf<T extends { readonly name: string }>(
   return things.filter(({ name }) => after === null || name > after).slice(0, limit)
 }
 
-/** What `view` answers of the names of a page, which are given sorted. */
+/** Returns the views of a page's names, which are given sorted. */
 export function viewsOf<T>(
   names: readonly string[],
   { after, limit }: Page,

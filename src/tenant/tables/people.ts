@@ -104,7 +104,7 @@ export function revokeTokens(sql: SqlStorage, person: string): void {
 
 const NO_HASH = new Uint8Array(32)
 
-/** Whom a token's hash opens the administration for, or null. Takes the same time for whoever is not there. */
+/** Returns the person whose valid token has this hash, or null. Takes the same time for a person who is not there. */
 export function personByToken(
   sql: SqlStorage,
   name: string,

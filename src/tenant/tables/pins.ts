@@ -7,7 +7,7 @@ import type { DriftView } from '../../contract/tenant.ts'
 import { expose } from '../../names/tools.ts'
 import { diffTools } from '../../upstream/pins.ts'
 
-/** Of one server. A server that invents ever new names fills no disk: old ones that it no longer lists go. */
+/** The most pins of one server. A server that invents ever new names fills no disk: old ones that it no longer lists go. */
 const MOST_PINS = 10_000
 /** Longer definitions are pinned by their fingerprint alone. */
 const LONGEST_DEFINITION = 64 * 1024
@@ -33,7 +33,7 @@ interface PinRow extends Record<string, SqlStorageValue> {
   is_exact: number
 }
 
-/** What comparing a listing did. */
+/** The result of comparing a listing. */
 export interface Comparison {
   /** Pins or drift are not what they were. */
   readonly isChanged: boolean
@@ -99,7 +99,7 @@ export function compareWithPins(
   return { isChanged, isHeld }
 }
 
-/** What was pinned with JavaScript's numbers is compared with them once more, and has its digits from then on. */
+/** Compares a pin from JavaScript's numbers with them once more; from then on it has its digits. */
 function isAsPinned(pin: PinRow, fingerprint: string, roundedFingerprint: string): boolean {
   return pin.fingerprint === fingerprint || (pin.is_exact === 0 && pin.fingerprint === roundedFingerprint)
 }

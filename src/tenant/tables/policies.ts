@@ -3,7 +3,7 @@ import { MOST } from '../../contract/capacity.ts'
 import { type ChangeContext, type PolicySummary, type PolicyView, Refusal } from '../../contract/tenant.ts'
 import { etagOf } from './etags.ts'
 
-/** Of each policy; the oldest go first. */
+/** The most versions of each policy; the oldest go first. */
 const MOST_VERSIONS = 100
 /** Deleted policies whose versions are kept; those that were deleted first go, and their numbers with them. */
 const MOST_DELETED = 500

@@ -1,4 +1,4 @@
-/** Who changed what and why: on record, and under a new stamp, in the transaction of the change itself. */
+/** Records changes and renews their ETags, in the transaction of the change itself. */
 import type { ChangeContext } from '../../contract/tenant.ts'
 import { type AdministrativeChange, recordChange } from './changes.ts'
 import { dropEtag, renewEtag } from './etags.ts'

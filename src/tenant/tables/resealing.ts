@@ -6,7 +6,7 @@ import { type SecretUse, usesOf } from './secrets.ts'
 import { readServer, writeHeaders } from './servers.ts'
 import { madeOfSecret } from './static-secrets.ts'
 
-/** So many a call, for one invocation has only so much time. */
+/** The most values a call, for one invocation has only so much time. */
 const MOST_A_ROUND = 500
 
 /** A header's new value, and the one that it takes the place of. */

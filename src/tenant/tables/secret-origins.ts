@@ -1,4 +1,4 @@
-/** Where secrets may be sent: no header of a server elsewhere is made of one. */
+/** The origins that secrets may be sent to: no header of a server elsewhere is made of one. */
 import { Refusal, type RefusedChange } from '../../contract/tenant.ts'
 import { secretHeadersOf, viewSecret } from './secrets.ts'
 import { readServer } from './servers.ts'

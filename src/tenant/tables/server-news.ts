@@ -1,13 +1,13 @@
-/** What is announced of a tenant's upstream servers: tools that have changed, and servers that are left alone. */
+/** Announcements about a tenant's upstream servers: changed tools, and open circuit breakers. */
 import { announce } from './announcements.ts'
 import { driftOf } from './pins.ts'
 
-/** Of one announcement; the rest is in the server's status. */
+/** The most tools of one announcement; the rest is in the server's status. */
 const MOST_TOOLS = 50
 const MOST_FIELDS = 20
 const LONGEST_FIELD = 100
 
-/** What each drifted tool of a server is now, by name. */
+/** Returns the present version of each drifted tool of a server, by name. */
 export function driftNow(sql: SqlStorage, server: string): ReadonlyMap<string, string> {
   const rows = sql
     .exec<{ tool: string; fingerprint: string }>(

@@ -10,7 +10,7 @@ import { driftedTools, driftOf, pinsVersion } from './pins.ts'
 import { secretHeadersOf } from './secrets.ts'
 import { clearSeen, seenDigests } from './seen.ts'
 
-/** What a server says of itself, and of its failures, is kept no longer than this. */
+/** The longest texts that are kept of a server's introduction, and of its failures. */
 const LONGEST_NAME = 256
 const LONGEST_MESSAGE = 1_000
 /** With what differs; of more, the status says how many they are. */
@@ -207,7 +207,7 @@ function leftOutAfter(before: string, report: UpstreamReport['leftOut']): string
   return JSON.stringify(report.entries.length === 0 ? others : { ...others, [report.kind]: report.entries })
 }
 
-/** What is left out of all lists, as the status says it: of tools by their last listing, of the rest as it was told. */
+/** Returns all entries that lists leave out, for the status: tools by their last listing, the rest as reported. */
 function allLeftOut(listing: ReturnType<typeof readListing>, others: string): ServerStatus['leftOut'] {
   const leftOut = Object.entries(
     JSON.parse(others) as Record<LeftOutReport['kind'], LeftOutReport['entries']>,

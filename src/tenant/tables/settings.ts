@@ -8,7 +8,7 @@ import { etagOf } from './etags.ts'
 export interface StoredTenant {
   readonly name: string
   readonly settings: TenantDocument
-  /** Of the demo's tenant: its built-in grant goes by these settings, and not by its file. */
+  /** On the demo's tenant: its built-in grant goes by these settings, and not by its file. */
   readonly isSaid: boolean
   readonly isSuspended: boolean
   /** It is going away since then, and at the latest by then; the next round is due then. */
@@ -89,8 +89,8 @@ export function writeTenant(
 }
 
 /**
- * What of the settings is another now than `before`, for the record: names alone, and how long audit rows are kept,
- * because a shorter time lets evidence go. A new tenant's are compared with the defaults that it began with.
+ * Returns the settings that differ from `before`, for the record: names alone, and the retention of audit rows, because a shorter one
+ * lets evidence go. A new tenant's are compared with the defaults that it began with.
  */
 export function changedSettings(
   sql: SqlStorage,
@@ -133,7 +133,7 @@ export function policyAndSettingsBytes(sql: SqlStorage): number {
     .one().bytes
 }
 
-/** What is too much about the largest configuration that a grant of this tenant could have, or null. */
+/** Returns the problem with the size of the largest configuration that a grant of this tenant could have, or null. */
 export function sizeProblem(sql: SqlStorage): string | null {
   const servers = sql
     .exec<{ bytes: number }>(

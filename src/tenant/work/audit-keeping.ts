@@ -30,7 +30,7 @@ export class AuditKeeping {
     await this.#running.catch(() => {})
   }
 
-  /** What the object knows of its own log after `cut`; what is from before is let go. Null: there is no tenant. */
+  /** Returns the object's records of its own log after `cut`; earlier ones are let go. Null: there is no tenant. */
   evidence(cut: Pick<Cut, 'chain' | 'seq'> | null): LogEvidence | null {
     if (!this.#tenancy.isThere) return null
     const { sql } = this.#tenancy

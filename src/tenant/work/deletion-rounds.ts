@@ -38,7 +38,7 @@ export class DeletionRounds {
     return this.goOn()
   }
 
-  /** Goes as far as it gets; while something is left, the alarm goes on. Who comes during a round joins it. */
+  /** Does as much as it can; while something is left, the alarm goes on. A call during a round joins it. */
   goOn(): Promise<DeletionView> {
     this.#running ??= this.#round().finally(() => {
       this.#running = null

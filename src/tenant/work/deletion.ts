@@ -23,7 +23,7 @@ import { patiently } from './patience.ts'
 
 /** Between two rounds, where something has to be waited for. */
 export const DELETION_ROUND_MS = 5_000
-/** What one round may ask of others. The platform allows each invocation 1,000 requests. */
+/** The most requests of one round. The platform allows each invocation 1,000. */
 const MOST_REQUESTS = 900
 /** Nobody is asked later than this after a round began. */
 const MOST_MS = 25_000
@@ -54,7 +54,7 @@ export function planRound(sql: SqlStorage, atMs: number): void {
   sql.exec('UPDATE tenant SET delete_round_at = ? WHERE id = 1', atMs)
 }
 
-/** How far it is; null where nobody has asked for it. */
+/** Returns the progress of the deletion; null where none was ordered. */
 export function deletionView(sql: SqlStorage): DeletionView | null {
   const deletion = readTenant(sql)?.deletion ?? null
   if (deletion === null) return null
@@ -62,7 +62,7 @@ export function deletionView(sql: SqlStorage): DeletionView | null {
   return { kind: 'going', sinceMs, byMs, principals: countLeaving(sql) }
 }
 
-/** What came of a round. `isMore`: the next can follow at once, for there is nobody who has to be waited for. */
+/** The result of a round. `isMore`: the next can follow at once, for no object has to be waited for. */
 export interface DeletionRound {
   readonly view: DeletionView
   readonly isMore: boolean
@@ -88,7 +88,7 @@ export async function goOnDeleting(context: DeletionContext, nowMs: number): Pro
   try {
     // Before anybody is waited for, nobody gets in any more.
     if (await revokeSome(leaving, requests)) return going(true)
-    // What is on its way to the audit database arrives before all of it goes.
+    // Rows on their way to the audit database arrive before all of it goes.
     await patiently(kept())
     if (!isStill()) return absent
     const canFollow = await letGoSome(leaving, nowMs >= deletion.byMs, requests)

@@ -1,4 +1,4 @@
-/** What a tenant does by alarm, and when it must wake up next. Whatever it has to wake up for is said here, and only here. */
+/** The work that a tenant does by alarm, and the time of the next alarm. All reasons for an alarm are here, and only here. */
 import { nextCarryMs } from '../../audit/carry.ts'
 import { nextRetentionMs } from '../../audit/retention.ts'
 import { nextApprovalPurgeMs, purgeApprovals } from '../tables/approvals.ts'
@@ -12,7 +12,7 @@ import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-/** What is not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
+/** The reasons that are not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
 export interface Wakes {
   /** A request tells principals right now; the alarm comes for the rest, or in its place should it die. */
   readonly isPropagating: boolean

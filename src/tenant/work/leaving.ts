@@ -1,6 +1,6 @@
 /**
- * Principals of a tenant that goes away: every one is revoked first, then each sends what is due, and is erased. How far
- * each has come is in table `leaving`. Whoever was asked least often comes first, so nobody keeps another waiting.
+ * Removes the principals of a tenant that is deleted: every one is revoked first, then each sends its due events and is erased. The
+ * progress of each is in table `leaving`. The one that was asked least often comes first, so that none keeps another waiting.
  */
 import { errorName, log } from '../../base/log.ts'
 import type { Env } from '../../contract/env.ts'
@@ -23,7 +23,7 @@ export interface LeavingContext {
   readonly quiet: (grant: string) => Promise<void>
 }
 
-/** What this invocation may still ask of others. */
+/** The requests that this invocation may still make. */
 export interface Requests {
   left: number
 }

@@ -1,7 +1,7 @@
-/** What is waited for one object; it may be done all the same, and whoever is asked twice does it once. */
+/** The time that one object is waited for; it may do the work all the same, and does it once where it is asked twice. */
 const PATIENCE_MS = 10_000
 
-/** What another object answers. Throws when that takes too long. */
+/** Waits for another object's answer. Throws when that takes too long. */
 export async function patiently<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null
   const tooLong = new Promise<never>((_, reject) => {

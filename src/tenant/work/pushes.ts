@@ -20,7 +20,7 @@ import { MOST_CONFIG_BYTES, policyAndSettingsBytes } from '../tables/settings.ts
 const AT_ONCE = 16
 /** After so long the next push begins beside a slow one, which keeps no other waiting. */
 const SLOW_MS = 1_000
-/** How long a change waits for a principal before it counts it as pending; the push itself goes on. */
+/** The time that a change waits for a principal before it counts it as pending; the push itself goes on. */
 const PATIENCE_MS = 10_000
 
 /** The parts of the tenant's object that a push needs. */

@@ -11,7 +11,7 @@ const MOST_A_PAGE = 250
 /** Principals that are asked at the same time. */
 const AT_ONCE = 16
 
-/** What a tenant without principals answers. */
+/** The answer of a tenant without principals. */
 export const noPrincipals: PrincipalsResealed = {
   kind: 'principals_resealed',
   resealed: 0,

@@ -1,4 +1,4 @@
-/** What upstream servers turn out to list and to speak: compared, kept, announced, and told to whom it concerns. */
+/** Takes in upstream servers' listings and eras: compares them, stores them, announces changes and propagates them. */
 import { log } from '../../base/log.ts'
 import type { ObservedListing, Verdict } from '../../contract/tenant.ts'
 import type { UpstreamReport } from '../../contract/upstream.ts'
@@ -49,7 +49,7 @@ export class ServerWatch {
       const isWorse = Object.keys(after?.withheld ?? {}).some((tool) => !Object.hasOwn(before, tool))
       const verdict = after === null ? null : { withheld: after.withheld, renamed: after.renamed }
       if (!isNews) return { touched: [], verdict }
-      // What is withheld from now on is withheld at once, however much the server flaps: while it does, that only grows.
+      // A tool that is withheld from now on is withheld at once, however much the server flaps: while it does, that only grows.
       const waits = isFlapping && !isWorse
       const touched = touchByServer(sql, server, waits ? Date.now() + FLAPPING_MS : 0)
       return { touched: waits ? [] : touched, verdict }

@@ -1,6 +1,6 @@
 /**
- * What every operation of a TenantObject works on: its database, its keys, its alarm, and the one way to change
- * something, which is a transaction whose outcome is told to the principals that it concerns.
+ * The base of every operation of a TenantObject: its database, its keys, its alarm, and the one way to make a change, which is a
+ * transaction whose outcome is propagated to its principals.
  */
 import { errorName, log } from '../../base/log.ts'
 import { tenantDocument } from '../../contract/config.ts'
@@ -26,10 +26,10 @@ import { Propagator } from './propagator.ts'
 import { Wake } from './wake.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
 
-/** Who alone makes tenants, for the record (admin/who.ts). */
+/** The only actor who makes tenants (admin/who.ts). */
 const ROOT = 'root'
 
-/** What a transaction came to: whom it concerns, and what is there now. */
+/** The result of a transaction: the grants that it concerns, and the present state. */
 export interface Done<T> {
   readonly created: boolean
   /** Grants whose principals must be told. */
@@ -73,7 +73,7 @@ export class Tenancy {
     return secretKeys(this.env)
   }
 
-  /** What `work` reads of the tenant's tables; `otherwise`, where there is no tenant. */
+  /** Reads from the tenant's tables; returns `otherwise` where there is no tenant. */
   read<T>(work: (sql: SqlStorage) => T, otherwise: T): T {
     return this.isThere ? work(this.sql) : otherwise
   }

@@ -3,7 +3,7 @@ import type { Env } from '../../contract/env.ts'
 import { heldServers } from '../tables/observation.ts'
 import { nextWakeMs, type Wakes } from './housekeeping.ts'
 
-/** How often principals are told of a server whose listing changes all the time, and when its last one is compared anew. */
+/** The interval at which a flapping server's changes are propagated, and after which its last listing is compared anew. */
 export const FLAPPING_MS = 30_000
 
 export interface WakeContext {
@@ -15,7 +15,7 @@ export interface WakeContext {
   readonly sendMs: (nowMs: number) => number | null
 }
 
-/** What is not in the tables is kept here; a new life of the object begins without it. Times are Unix milliseconds. */
+/** The state outside of the tables; an object that starts again begins without it. Times are Unix milliseconds. */
 export class Wake {
   readonly #context: WakeContext
   /** The number of requests that propagate right now. */
@@ -33,7 +33,7 @@ export class Wake {
   async rearm(): Promise<void> {
     const { storage, env, isThere, sendMs } = this.#context
     const armedMs = await storage.getAlarm()
-    // Of a tenant that has gone meanwhile nothing may be left.
+    // Nothing may be left of a tenant that has gone meanwhile.
     if (!isThere()) return
     const nowMs = Date.now()
     const isHeld = heldServers(storage.sql).length > 0

@@ -180,7 +180,7 @@ function settle(context: WebhookDeliveryContext, webhook: WebhookView, sent: rea
   // Changed meanwhile, or removed and made again: how the one before fared says nothing of it.
   const present = viewWebhook(sql, name)
   if (present?.tag !== webhook.tag) return present !== null
-  // What got through shows that the receiver is there: a failure beside it is the first in a row again.
+  // A message that got through shows that the receiver is there: a failure beside it is the first in a row again.
   if (isAlive) noteSuccess(sql, name, nowMs)
   if (closed === null) return true
   const failures = present.failures + 1
