@@ -1,7 +1,7 @@
 /**
- * Cuts one log from its beginning. Nothing that the audit database says is believed: rows are hashed again, from the last
- * cut to the next row whose hash the log's own object has kept, and unless they come out at that hash, none goes. What
- * was written anew in the database, with all its hashes, therefore stays, and verification finds it.
+ * Cuts one log from its beginning. The audit database is not trusted: rows are hashed again, from the last cut to the next row whose hash
+ * the log's own object has kept, and unless they come out at that hash, none goes. A log that was rewritten in the database, with all its
+ * hashes, therefore stays, and verification finds it.
  */
 import { errorName, log } from '../base/log.ts'
 import type { Checkpoint, Cut, LogEvidence } from '../contract/audit-logs.ts'

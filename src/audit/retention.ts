@@ -1,9 +1,9 @@
 /**
- * Lets go what a tenant does not keep any longer. Where a log is cut is written down in the tenant's object first, with
- * the hash of the last row that goes: so what is left can still be verified, and nobody can pass a removal off as this.
+ * Removes audit rows that a tenant does not keep any longer. The place of each cut is stored in the tenant's object first, with the hash
+ * of the last row that goes: so the rest can still be verified, and no other removal can pass for this one.
  *
- * Logs with old rows are looked at in the order of their names, each in its turn and for its share, whatever becomes of
- * the others; how far the round is, is written down.
+ * Logs with old rows are looked at in the order of their names, each in its turn and for its share, whatever the result for the others;
+ * the progress of the round is stored.
  */
 import { errorName, log } from '../base/log.ts'
 import type { Log } from '../contract/audit-row.ts'

@@ -3,7 +3,7 @@ import * as z from 'zod/v4'
 import { type ColumnName, columnNames, columnOf, rowKinds } from '../contract/audit-columns.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
 
-/** What is shown of every row, whether it has been carried yet or not. */
+/** The parts of a row that are shown, carried or not. */
 export type ShownRow = AuditRow & {
   readonly principal: string
   readonly chain: string

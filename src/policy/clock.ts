@@ -1,4 +1,4 @@
-/** What a wall clock in some place of the world shows at a moment that is passed in. */
+/** The time on a wall clock in some place of the world, at a moment that is passed in. */
 
 export const weekdays = [
   'sunday',

@@ -6,16 +6,16 @@ import type { Charge, Kind, Limit, WindowName } from './model.ts'
 import { parsePath } from './path.ts'
 import { windowOf } from './window.ts'
 
-/** What a counter belongs to: a tool ("*": all of them), an entry on reading, or everything. */
+/** The owner of a counter: a tool ("*": all of them), an entry on reading, or everything. */
 export interface Owner {
   readonly kind: Kind | 'all'
   /** The tool, or the key of the entry. */
   readonly name: string
 }
 
-/** What a limit counts, as far as limits must agree on it. */
+/** The unit of a limit, as far as limits on one counter must agree on it. */
 export interface Counted {
-  /** Where it stands in the hosted document. */
+  /** The limit's place in the hosted document. */
   readonly at: string
   readonly owner: Owner
   /** The tool whose counter is only looked at, or null. */
@@ -23,7 +23,7 @@ export interface Counted {
   readonly counter: string
   readonly window: string
   readonly scope: string
-  /** What a call adds, in words. */
+  /** The amount that a call adds, in words. */
   readonly adds: string
 }
 
@@ -72,7 +72,7 @@ export function limitsOf(
   ]
 }
 
-/** What of an entry counts. */
+/** The counting parts of an entry. */
 export interface Counting {
   readonly limits?: readonly HostedLimit[] | undefined
   readonly counts?: readonly HostedCount[] | undefined

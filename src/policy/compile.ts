@@ -1,6 +1,6 @@
 /**
- * From a hosted document, which every dialect is translated to, to the internal form. What a schema cannot see,
- * because it takes two places of the document, is checked here.
+ * Compiles a hosted document, which every dialect is translated to, into the internal form. It also checks what a schema cannot see,
+ * because it takes two places of the document.
  */
 import { type Counted, counterKey, limitsOf, type NamedLimit, type Owner } from './compile-limits.ts'
 import { allOf, type ConditionDocument, compileCondition } from './condition.ts'
@@ -49,7 +49,7 @@ export function compile({ hosted, origins }: Pick<Translation, 'hosted' | 'origi
   return { policy, problems: contradictions(counted) }
 }
 
-/** Where a document speaks of what is read. */
+/** The sections of a document about reading. */
 export const sections: Readonly<Record<ReadKind, 'resources' | 'prompts'>> = {
   resource: 'resources',
   prompt: 'prompts',
@@ -113,7 +113,7 @@ function partOf(
   }
 }
 
-/** What each tool's counter counts, told by whoever adds to it. */
+/** Returns the unit of each tool's counter, as the rules that add to it define it. */
 function unitsOf({ tools = {}, all_tools = {} }: HostedDocument): ReadonlyMap<string, Charge['unit']> {
   const units = new Map<string, Charge['unit']>()
   for (const [tool, rules] of [...Object.entries(tools), ['*', all_tools] as const]) {

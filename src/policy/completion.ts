@@ -1,13 +1,13 @@
 /**
- * What a policy looks at in `completion/complete` (MCP, completion). The value that is typed, and those that are settled, stand
- * under the names of their arguments, as in the request that they are for; and under names of their own, which no argument
- * can take (`completion.…`, path.ts).
+ * The values of `completion/complete` that a policy looks at (MCP, completion). The value that is typed, and those that are settled,
+ * stand under the names of their arguments, as in the request that they are for; and under names of their own, which no argument can take
+ * (`completion.…`, path.ts).
  */
 import type { Call, Completion, ReadKind } from './model.ts'
 import { readKey } from './reading.ts'
 import { expandTemplate } from './template.ts'
 
-/** What conditions on `args` look at. Of a resource `uri` is the template's text, whatever its variables are called. */
+/** Returns the values that conditions on `args` look at. For a resource `uri` is the template's text, whatever its variables are called. */
 export function completionArgs(kind: ReadKind, completion: Completion): Readonly<Record<string, string>> {
   const values = valuesOf(completion)
   return kind === 'resource' ? { ...values, uri: completion.ref } : values

@@ -89,8 +89,8 @@ export function compileCondition(document: ConditionDocument, at: string): Test 
 }
 
 /**
- * Of one condition over `[*]`: elements times the values that each is compared with. What an agent sends, and what a policy
- * lists, are each bounded, and multiplied they would still take a second.
+ * The most comparisons of one condition over `[*]`: elements times the values that each is compared with. An agent's elements, and a
+ * policy's list, are each bounded, and multiplied they would still take a second.
  */
 const MOST_COMPARISONS = 100_000
 
@@ -100,7 +100,7 @@ function valuesOf(op: Operator, wanted: unknown): number {
 }
 
 interface Comparison {
-  /** Where it stands, as a JSON Pointer. */
+  /** The condition's place, as a JSON Pointer. */
   readonly condition: string
   readonly path: string
   readonly op: Operator
@@ -136,7 +136,7 @@ function comparisonsIn({ values }: Each, op: Operator): number {
   }, 0)
 }
 
-/** How much text there is to search: an agent may send many texts as well as a long one. */
+/** Returns how much text there is to search: an agent may send many texts as well as a long one. */
 function textLength({ values }: Each): number {
   return values.reduce<number>((sum, value) => {
     if (value instanceof Each) return sum + textLength(value)
@@ -155,7 +155,7 @@ function every({ values }: Each, test: ValueTest): Truth {
   return all
 }
 
-/** What was seen, without its value. */
+/** Names the type of a value, without the value. */
 function nameOf(value: unknown): string {
   if (value === MISSING) return 'nothing'
   if (value === UNFIT) return 'a value that the path cannot go through'

@@ -13,9 +13,9 @@ import { add, compareDecimals, type Decimal, formatDecimal, readDecimal, subtrac
 import type { Charge, Scope, Shadow } from './model.ts'
 import { describeWindow, sliceMs, stretchAt } from './window.ts'
 
-/** Where counters are kept. The caller's transaction makes a reservation one step. */
+/** The store of counters. The caller's transaction makes a reservation one step. */
 export interface CounterStore {
-  /** What was counted in the stretches that begin from `fromMs` to `toMs`, both included. */
+  /** Returns the counts of the stretches that begin from `fromMs` to `toMs`, both included. */
   read(key: string, fromMs: number, toMs: number): readonly Counted[]
   /** Sets what is counted; `keepUntilMs` is when nothing asks for it any more. */
   put(key: string, startMs: number, used: string, keepUntilMs: number): void
@@ -29,16 +29,16 @@ export interface Counted {
   readonly used: string
 }
 
-/** Whose calls are counted: the session and its account, or null for none. */
+/** The owner of the counted calls: the session and its account, or null for none. */
 export interface Subject {
   readonly session: string | null
   readonly account: string | null
 }
 
-/** What was taken from one counter: exactly what a refund gives back. Without an amount it is 1. */
+/** The amount taken from one counter, which is exactly what a refund gives back. Without an amount it is 1. */
 export type Taken = readonly [key: string, startMs: number, amount?: string]
 
-/** How one limit stands. */
+/** The state of one limit. */
 export interface Standing {
   readonly rule: string
   readonly counter: string
@@ -52,7 +52,7 @@ export interface Standing {
   /** Decimal text, as are `remaining` and `amount`. */
   readonly max: string
   readonly remaining: string
-  /** What the call adds, or would have added. */
+  /** The amount that the call adds, or would have added. */
   readonly amount: string
   /** When there is room again: for a refused call, for itself; else for more than now. Unix milliseconds. */
   readonly resetsAtMs: number
@@ -72,7 +72,7 @@ export type Reservation =
       readonly taken: readonly Taken[]
       /** The limits as they stand after it, those in shadow left out. */
       readonly standings: readonly Standing[]
-      /** What limits in shadow would have refused. */
+      /** The refusals that limits in shadow would have made. */
       readonly shadow: readonly Shadow[]
     }
   | { readonly ok: false; readonly limited: Limited }
@@ -139,7 +139,7 @@ export interface Prospect extends Standing {
   readonly shadow: boolean
 }
 
-/** How limits stand without charging anything. */
+/** Returns the state of limits without charging anything. */
 export function prospectsOf(
   store: CounterStore,
   charges: readonly Charge[],
@@ -258,7 +258,7 @@ function fits(total: Decimal, max: Decimal, strict: boolean): boolean {
   return strict ? order < 0 : order <= 0
 }
 
-/** What this module wrote is a decimal; a counter that holds anything else counts as more than any limit. */
+/** Reads a decimal that this module wrote; a counter that holds anything else counts as more than any limit. */
 function decimal(text: string): Decimal {
   return readDecimal(text) ?? BEYOND
 }

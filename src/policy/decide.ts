@@ -26,9 +26,9 @@ import { LONGEST_READ, normalForms, shortened } from './uri.ts'
 const NOTHING: readonly never[] = []
 
 /**
- * What the policy says of a call, as far as it can be said without counting. A grant without a policy denies
- * everything. The order is fixed: hidden, then the default for a tool that is not named, then what denies (the
- * tool's own rules before those on every call), then what asks a person, then the limits.
+ * Decides a call, as far as that is possible without counting. A grant without a policy denies everything. The order is fixed: hidden,
+ * then the default for a tool that is not named, then rules that deny (the tool's own before those on every call), then rules that ask a
+ * person, then the limits.
  *
  * One lookup and no loop over other tools: the cost grows with the rules of this tool alone.
  */
@@ -93,7 +93,10 @@ export function usesAnnotations(policy: Policy | null, tool: string, alias?: str
   return policy !== null && (rulesOf(policy, tool, alias) ?? policy.others).usesAnnotations
 }
 
-/** What whoever approves a call of this tool is not shown of it. Concealed under one of its names is concealed. */
+/**
+ * Returns the values of a call of this tool that its approver is not shown. A value that is concealed under one of the tool's names is
+ * concealed.
+ */
 export function concealedIn(policy: Policy, tool: string, alias?: string): readonly ConcealedPath[] {
   const named = [policy.tools.get(tool), alias === undefined ? undefined : policy.tools.get(alias)]
   const rules = named.filter((it) => it !== undefined)
@@ -123,8 +126,8 @@ function enforce(policy: Policy, call: Call, context: Context): Decision {
 }
 
 /**
- * What the policy says of reading. The completion of a template is asked once more as reading what the template stands for with the
- * values that there are, unless a key without `*` names the template; and with a variable called `uri` in the place of the template's text.
+ * Decides a request to read. The completion of a template is decided once more as reading the URI that the template expands to with the
+ * known values, unless a key without `*` names the template; and with a variable called `uri` in the place of the template's text.
  */
 function enforceReading(policy: Policy, kind: ReadKind, call: Call, context: Context): Decision {
   const asWritten = enforceEntry(policy, kind, call, context)
@@ -141,7 +144,7 @@ function enforceReading(policy: Policy, kind: ReadKind, call: Call, context: Con
   return both(decision, () => evaluate(rulesOn(policy, kind, call.tool, undefined), uncovered, context))
 }
 
-/** What a template stands for, as a policy names it; null for anything but the completion of one. */
+/** Returns the expansion of a template, as a policy names it; null for anything but the completion of one. */
 function expandedName(call: Pick<Call, 'kind' | 'tool' | 'completion'>): string | null {
   const uri = expansionOf(call)
   return uri === null ? null : readName('resource', readKey('resource', call.tool)?.server ?? '', uri)

@@ -48,7 +48,7 @@ export function dialectOf(document: Record<string, unknown>): Dialect | readonly
   }))
 }
 
-/** Where every mark is misspelt, the misspelt ones tell. */
+/** Where every mark is misspelt, the misspelt ones decide. */
 function meantDialect(document: Record<string, unknown>): Dialect {
   for (const { dialect } of marksOf(document, (name) => marks.get(nearest(name, marks.keys()) ?? '')))
     return dialect

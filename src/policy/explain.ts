@@ -50,7 +50,7 @@ function outcome(decision: Decision, full: Prospect | undefined): string {
   }
 }
 
-/** What the person is not shown who has to approve the call. */
+/** Returns the values that the approver of the call is not shown. */
 function concealed(policy: Policy | null, { tool, alias }: Call, { action }: Decision): string[] {
   const paths = policy === null || action !== 'require_approval' ? [] : concealedIn(policy, tool, alias)
   const names = [...new Set(paths.map(formatPath))]

@@ -1,4 +1,4 @@
-/** What the schemas of all three dialects say of reading. */
+/** The parts of all three dialects' schemas that are about reading. */
 import * as z from 'zod/v4'
 import { refuse } from './fragments.ts'
 import type { ReadKind } from './model.ts'
@@ -48,7 +48,7 @@ export function readingSections<E extends z.ZodType>(entry: E) {
 
 export const hide = z.boolean().optional().describe('Neither listed nor read, as if it were not there')
 
-/** What is hidden is not looked at any further. */
+/** An entry that hides has no other member. */
 export function aloneWhereHidden(it: { hide?: unknown }, context: z.core.$RefinementCtx): void {
   const others = Object.entries(it).filter(([name, value]) => name !== 'hide' && value !== undefined)
   if (it.hide === true && others.length > 0) refuse(context, 'hide by itself: nothing else is looked at')

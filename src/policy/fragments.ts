@@ -1,8 +1,8 @@
 /**
- * What the schemas of all three dialects are made of. They are the validator and, by `z.toJSONSchema`, what
- * editors complete and check with.
+ * The parts that the schemas of all three dialects are made of. They are the validator and, by `z.toJSONSchema`, the source from which
+ * editors complete and check.
  *
- * The text of a custom issue is what is allowed there; `params.nearest` is the name that may have been meant.
+ * The text of a custom issue says what is allowed there; `params.nearest` is the name that may have been meant.
  */
 import * as z from 'zod/v4'
 import { weekdays } from './clock.ts'
@@ -24,7 +24,7 @@ export function object<S extends z.ZodRawShape>(shape: S) {
   })
 }
 
-/** What stands at the top of every document. */
+/** The members at the top of every document. */
 export const top = {
   $schema: z.string().optional().describe('Where the JSON Schema of this document is, for editors'),
   version: z.literal('1'),
@@ -85,7 +85,7 @@ export const argumentPath = z.string().superRefine((text, context) => {
   if (!isOne) refuse(context, 'args.<name>, one value of the arguments', parsed.ok ? null : parsed.nearest)
 })
 
-/** Where a call carries what nobody is shown. */
+/** The places of a call whose values nobody is shown. */
 export const conceal = z
   .array(
     z.string().superRefine((text, context) => {

@@ -1,6 +1,6 @@
 /** Patterns in which `*` stands for any text, also for none: compared in time linear in text and pattern. */
 
-/** Whether the whole text is as the pattern says. */
+/** Tells whether the whole text matches the pattern. */
 export type Glob = (text: string) => boolean
 
 /** Compiles a pattern. Every character but `*` stands for itself. */
@@ -14,7 +14,7 @@ export function compileParts([first = '', ...rest]: readonly string[]): Glob {
   if (last === undefined) return (text) => text === first
   const finds = rest.filter((part) => part !== '').map(finderOf)
   return (text) => {
-    // What begins and ends it must not overlap.
+    // The beginning and the end must not overlap.
     if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
       return false
     const end = text.length - last.length

@@ -1,4 +1,4 @@
-/** What a limit says of itself in HTTP: draft-ietf-httpapi-ratelimit-headers-10. */
+/** The HTTP headers of a limit: draft-ietf-httpapi-ratelimit-headers-10. */
 
 import type { Standing } from './counting.ts'
 import { parseDecimal, ZERO } from './decimal.ts'

@@ -123,7 +123,7 @@ const rules = {
   conceal,
 }
 
-/** What an entry of `resources` or `prompts` may say. Nobody can be asked to approve what is read. */
+/** An entry of `resources` or `prompts`. Reading cannot be made subject to approval. */
 const readingEntry = object({
   hide,
   ...denials,

@@ -60,7 +60,7 @@ function explainUnion(
   document: unknown,
 ): Problem[] {
   if (!issue.message.startsWith('Invalid ')) {
-    // Of a union that is told apart by a name, the message is the list of its values.
+    // The message of a union that is told apart by a name is the list of its values.
     const words = issue.message.replace(/^one of /, '').split(', ')
     const options = [...words, ...issue.errors.flat().flatMap(valuesOf)]
     const found = describeValue(value)
@@ -79,7 +79,7 @@ function explainUnion(
   return best.flatMap((it) => explain(it, path, document))
 }
 
-/** How much an issue says that the value was never meant to be this branch of a union, but another. */
+/** Rates how surely an issue shows that the value was meant to be another branch of a union. */
 function unlikeness(issue: Issue, value: unknown): number {
   if (issue.code === 'unrecognized_keys' && issue.path.length === 0) return issue.keys.length
   const [name] = issue.path

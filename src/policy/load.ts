@@ -1,7 +1,6 @@
 /**
- * Loads a policy. All or nothing: with one problem in it there is no policy, and every problem is named. What a
- * document says but this engine would not enforce is a problem, never ignored: a rule that silently does nothing
- * is worse than no rule.
+ * Loads a policy. All or nothing: with one problem in it there is no policy, and every problem is named. A part of a document that this
+ * engine would not enforce is a problem, never ignored: a rule that silently does nothing is worse than no rule.
  */
 import type * as z from 'zod/v4'
 import { isObject, notJson } from '../base/json.ts'
@@ -27,7 +26,7 @@ export type Loaded =
       readonly dialect: Dialect
       /** The same policy in the hosted dialect: what `convert` prints. */
       readonly hosted: HostedDocument
-      /** What is allowed, and probably not meant. */
+      /** Parts that are allowed, and probably not meant. */
       readonly warnings: readonly Problem[]
       /** Names that nobody could check, since the tools of a server are not known. */
       readonly unchecked: readonly Unchecked[]
@@ -96,7 +95,7 @@ function translate(dialect: Dialect, document: unknown, leftOut: readonly string
   }
 }
 
-/** What is wrong between the tools that are right by themselves: said at once, not on the next attempt. */
+/** Finds contradictions between tools that are right by themselves, so that they are reported at once, not on the next attempt. */
 function deeperProblems(dialect: Dialect, document: Record<string, unknown>): readonly Problem[] {
   const schema: z.ZodType = schemas[dialect].tool
   const sound: [string, unknown][] = []

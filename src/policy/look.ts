@@ -8,7 +8,7 @@ export const MISSING: unique symbol = Symbol('missing')
 /** Something is there that the path cannot go through: a name asked of a string, an index of an object. */
 export const UNFIT: unique symbol = Symbol('unfit')
 
-/** What `[*]` found: one value for every element. */
+/** The values that `[*]` found: one for every element. */
 export class Each {
   readonly values: readonly unknown[]
   constructor(values: readonly unknown[]) {
@@ -65,7 +65,7 @@ function element(value: unknown, index: number): unknown {
   return index < value.length ? value[index] : MISSING
 }
 
-/** What a tool says of itself where it says nothing: the defaults of MCP 2025-11-25, ToolAnnotations. */
+/** The defaults of a tool's missing annotations: MCP 2025-11-25, ToolAnnotations. */
 const annotationDefaults: Readonly<Record<string, unknown>> = {
   readOnlyHint: false,
   destructiveHint: true,

@@ -4,7 +4,7 @@
 import type { Glob } from './glob.ts'
 import type { ConcealedPath } from './path.ts'
 
-/** What is asked for: that a tool does something, or to read. */
+/** The kinds of requests to read, beside calls of tools. */
 export const readKinds = ['resource', 'prompt'] as const
 export type ReadKind = (typeof readKinds)[number]
 export type Kind = 'tool' | ReadKind
@@ -19,19 +19,19 @@ export interface Call {
   readonly alias?: string | undefined
   /** The arguments as parsed from JSON. */
   readonly args: Readonly<Record<string, unknown>>
-  /** Where values for a prompt or a resource template are asked for; absent for anything else. */
+  /** The argument whose values are completed, of a prompt or a resource template; absent for anything else. */
   readonly completion?: Completion | undefined
-  /** What the tool says of itself (MCP ToolAnnotations), where it does. */
+  /** The tool's own annotations (MCP ToolAnnotations), where it has some. */
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Who calls, and when. */
+/** The caller and the time. */
 export interface Context {
   /** Unix milliseconds. */
   readonly nowMs: number
   /** The account of the session, or null for no session or one without a login. */
   readonly account: string | null
-  /** What people call the grant. */
+  /** The grant's name for people. */
   readonly label: string
 }
 
@@ -39,20 +39,20 @@ export interface Context {
 export const windowNames = ['minute', 'hour', 'day'] as const
 export type WindowName = (typeof windowNames)[number]
 
-/** How time is cut for a limit. Plain data: it crosses the boundary to the object that counts. */
+/** The way in which a limit cuts time. Plain data: it crosses the boundary to the object that counts. */
 export interface Window {
   readonly lengthMs: number
   /** Any stretch of `lengthMs`, instead of those that begin at multiples of it. */
   readonly sliding: boolean
 }
 
-/** Whose calls a limit counts together. */
+/** The calls that a limit counts together. */
 export const scopes = ['grant', 'session', 'account', 'tenant'] as const
 export type Scope = (typeof scopes)[number]
 
 /** "At most `max` per `window`, counted per `scope`." Plain data. */
 export interface Charge {
-  /** Where the rule stands in the document, as a JSON Pointer (RFC 6901). */
+  /** The rule's place in the document, as a JSON Pointer (RFC 6901). */
   readonly rule: string
   /** The name the document gives the counter. */
   readonly counter: string
@@ -67,9 +67,9 @@ export interface Charge {
   readonly max: string | null
   /** `max` itself is too much already: the rule dialect's `lt`. */
   readonly strict: boolean
-  /** What this call adds, as decimal text; "0" where the limit looks at another tool's counter. */
+  /** The amount that this call adds, as decimal text; "0" where the limit looks at another tool's counter. */
   readonly amount: string
-  /** Whether calls are counted, or the sum of an argument. */
+  /** The counted unit: calls, or the sum of an argument. */
   readonly unit: 'calls' | 'sum'
   /** The document's own words for the agent, or null for ours. */
   readonly message: string | null
@@ -85,7 +85,7 @@ export interface Limit {
   readonly from: { readonly path: string; readonly look: Look } | null
 }
 
-/** What a rule without counters does, and when. */
+/** The effect of a rule without counters, and its conditions. */
 export interface Check {
   readonly rule: string
   /**
@@ -100,13 +100,13 @@ export interface Check {
 
 /** Everything that is asked of a call to one tool, those on every tool included; or of reading, by one entry. */
 export interface ToolRules {
-  /** What allows the tool when nothing objects. */
+  /** The rule that allows the tool when nothing objects. */
   readonly rule: string
   readonly checks: readonly Check[]
   readonly limits: readonly Limit[]
   /** `limits` as charges, where none depends on an argument: then every call is charged the same. */
   readonly charges: readonly Charge[] | null
-  /** What whoever approves a call is not shown of it. */
+  /** The values that the approver of a call is not shown. */
   readonly conceals: readonly ConcealedPath[]
   /** Conditions look at the session's account or the grant's label. */
   readonly usesContext: boolean
@@ -119,13 +119,13 @@ export interface Policy {
   readonly hidesAll: boolean
   readonly hidden: ReadonlySet<string>
   readonly tools: ReadonlyMap<string, ToolRules>
-  /** What is asked of a tool that is not named. */
+  /** The rules for a tool that is not named. */
   readonly others: ToolRules
   /** Null: the document says nothing of reading resources, so it allows that. */
   readonly resources: Reading | null
   /** Null: the document says nothing of prompts, so it allows them. */
   readonly prompts: Reading | null
-  /** What is asked of reading where the document says nothing of it: the limits on everything, and no more. */
+  /** The rules for reading where the document does not mention it: the limits on everything, and no more. */
   readonly unsaid: ToolRules
   /** The whole policy only records what it would have done. */
   readonly shadow: boolean
@@ -136,11 +136,11 @@ export interface Reading {
   readonly kind: ReadKind
   /** In the order in which they are compared. */
   readonly patterns: readonly ReadingPattern[]
-  /** What is asked where no entry speaks of what is read, and the default allows. */
+  /** The rules where no entry matches what is read, and the default allows. */
   readonly others: ToolRules
 }
 
-/** What a document says of all that one key stands for. */
+/** The rules of a document for all that one key matches. */
 export interface ReadingEntry {
   readonly key: string
   /** It is neither listed nor read, as if it were not there. */
@@ -151,13 +151,13 @@ export interface ReadingEntry {
 /** Why a call is refused before anything is counted. */
 export type DenialCode = 'no_policy' | 'hidden' | 'default_deny' | 'denied' | 'ambiguous'
 
-/** One condition that was looked at: for administrators. Of what was there the type alone, never an argument's value. */
+/** One condition that was evaluated, for administrators. It shows the type of the argument alone, never its value. */
 export interface Sight {
-  /** Where the condition stands, as a JSON Pointer. */
+  /** The condition's place, as a JSON Pointer. */
   readonly condition: string
   readonly path: string
   readonly op: string
-  /** What the policy compares with: a constant of its own. */
+  /** The policy's side of the comparison: a constant of its own. */
   readonly value: unknown
   /** The JSON type of what was there, `nothing`, or what was in the way; of `[*]`, of each element. */
   readonly saw: string
@@ -167,7 +167,7 @@ export interface Sight {
 /** `unknown`: it cannot be told, because the types do not fit, the text is too long, or the elements are too many. */
 export type Truth = 'holds' | 'fails' | 'unknown'
 
-/** What a rule in shadow would have done. */
+/** The effect that a rule in shadow would have had. */
 export interface Shadow {
   readonly action: 'deny' | 'require_approval'
   readonly rule: string
@@ -183,7 +183,7 @@ interface Decided {
 export interface Denied extends Decided {
   readonly action: 'deny'
   readonly code: DenialCode
-  /** What the agent is told. */
+  /** The text for the agent. */
   readonly message: string
 }
 
@@ -191,7 +191,7 @@ export interface ApprovalRequired extends Decided {
   readonly action: 'require_approval'
   readonly code: 'approval_required'
   readonly message: string
-  /** What the call is charged once it is approved. */
+  /** The charges of the call once it is approved. */
   readonly charges: readonly Charge[]
 }
 
@@ -210,7 +210,7 @@ export type Test = (call: Call, context: Context, trace: Sight[]) => Truth
 export type Look = (call: Call, context: Context) => unknown
 
 export interface Completion {
-  /** What it is for, by the server's own name: a prompt, or a resource template by its text. */
+  /** The subject, by the server's own name: a prompt, or a resource template by its text. */
   readonly ref: string
   /** The argument that is completed, and what is typed of it. */
   readonly argument: { readonly name: string; readonly value: string }

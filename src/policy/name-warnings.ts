@@ -44,7 +44,7 @@ export function nameWarning(known: KnownTools, name: string, place: string): Pro
   }
 }
 
-/** Keys of `resources` and `prompts` that name servers which are not there. What those read is listed nowhere. */
+/** Warns of keys of `resources` and `prompts` that name servers which are not there. The things that can be read are listed nowhere. */
 export function readingWarnings(hosted: HostedDocument, known: KnownTools): Problem[] {
   const { servers } = known
   if (servers === null) return []

@@ -36,7 +36,7 @@ export type Fact = keyof typeof facts
 /** The arguments that are settled when another is completed: each is a text, by its name. */
 const SETTLED = 'completion.context'
 
-/** What type a path beside the arguments has; null for a path into the arguments, or for none. */
+/** Returns the type of a path beside the arguments; null for a path into the arguments, or for none. */
 export function typeOfPath(text: string): (typeof facts)[Fact] | null {
   const name = text.replace(/@.*$/, '')
   // The path may be anything yet, also the name of what every object has.
@@ -56,7 +56,7 @@ export type ParsedPath =
 
 export const LONGEST_PATH = 512
 
-/** What stands between the dots, or in brackets. Sticky: each match begins where the last one ended. */
+/** The text between the dots, or in brackets. Sticky: each match begins where the last one ended. */
 const STEP = /\.([^.[\]"\s\\]+)|\[(\d{1,6})\]|\[(\*)\]|\[("(?:[^"\\]|\\.)*")\]/y
 
 /** Reads a path of a condition, or says what is allowed instead. `state.` is not for this: see rules.ts. */
@@ -120,7 +120,7 @@ function stepsIn(text: string, from: number): Step[] | null {
   return steps
 }
 
-/** Where in a call a value is that nobody is shown: among its arguments, or in the `_meta` beside them. */
+/** The place of a concealed value in a call: among its arguments, or in the `_meta` beside them. */
 export interface ConcealedPath {
   readonly root: ConcealedRoot
   /** None: everything below the root. */

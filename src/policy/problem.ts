@@ -1,18 +1,18 @@
-/** Where something stands in a text, both from 1. */
+/** A place in a text, line and column from 1. */
 export interface Position {
   readonly line: number
   readonly column: number
 }
 
-/** What is wrong at one place of a document, in words that let its author mend it. */
+/** The problem at one place of a document, in words that let its author mend it. */
 export interface Problem extends Partial<Position> {
   /** JSON Pointer (RFC 6901) to the place; '' is the whole document. */
   readonly pointer: string
-  /** What stands there: a JSON type, or a short name or value. */
+  /** The value that was found: a JSON type, or a short name or value. */
   readonly found: string
-  /** What may stand there. */
+  /** The values that are allowed. */
   readonly allowed: string
-  /** What was probably meant, where something allowed is spelt nearly like what was found. */
+  /** The name that was probably meant, where an allowed one is spelt nearly like the one that was found. */
   readonly nearest?: string | null
   /** The name of a member is wrong, not its value. */
   readonly onName?: boolean

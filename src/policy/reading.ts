@@ -32,7 +32,7 @@ export function readKey(kind: ReadKind, key: string): ReadKey | null {
   return SERVER.test(server) && pattern !== '' ? { server: server === '*' ? null : server, pattern } : null
 }
 
-/** What is read, as a key would name it: `files+file:///docs/a`, `notes__draft_1`. */
+/** Names the thing that is read as a key would: `files+file:///docs/a`, `notes__draft_1`. */
 export function readName(kind: ReadKind, server: string, own: string): string {
   return `${server}${between[kind]}${own}`
 }
@@ -50,8 +50,8 @@ export function compileReading(kind: ReadKind, entries: readonly ReadingEntry[],
 }
 
 /**
- * Compiles a pattern for URIs whose percent-encoding was read: keys are written as servers list URIs, encoded. Where it says
- * enough of a URL for a parser to make the same of it as of what it stands for, what the parser writes counts, too.
+ * Compiles a pattern for URIs whose percent-encoding was read: keys are written as servers list URIs, encoded. Where the pattern has
+ * enough of a URL for a parser to treat it as it treats the URLs it stands for, the parser's form counts, too.
  */
 function compileDecoded(pattern: string): Glob {
   const isUrl = /^(?:file:\/(?:\/\/)?(?!\/)|[a-z][a-z0-9+.-]*:\/\/[^/?#*]+\/)/i.test(pattern)

@@ -160,7 +160,7 @@ export function comparesCounter(it: z.infer<typeof condition> | ConditionDocumen
   return 'path' in it && isCounter(it.path)
 }
 
-/** What "30/minute" says. */
+/** Reads a rate such as "30/minute". */
 export function readRate(text: string): { max: number; window: 'minute' | 'hour' | 'day' } {
   const [count, window] = text.split('/') as [string, 'minute' | 'hour' | 'day']
   return { max: Number(count), window }

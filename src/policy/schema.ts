@@ -16,7 +16,7 @@ export function shortSchema(): object {
   return schemaOf(shortDocument, 'Gatehouse policy, short dialect')
 }
 
-/** JSON Schema 2020-12. What only code can check (paths, patterns, counters) it leaves to loading. */
+/** Makes a JSON Schema 2020-12. Checks that only code can make (paths, patterns, counters) are left to loading. */
 function schemaOf(document: z.ZodType, title: string): object {
   return { title, ...z.toJSONSchema(document, { io: 'input', reused: 'ref' }) }
 }

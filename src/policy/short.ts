@@ -48,7 +48,7 @@ export const shortTool = object({
   }
 })
 
-/** What may be read: nobody can be asked to approve it. */
+/** An entry about reading, which cannot be made subject to approval. */
 const readingEntry = object({ action: z.enum(['allow', 'deny', 'hide']).optional(), ...rate }).superRefine(
   (it, context) => {
     const { action = 'allow', ...rest } = it

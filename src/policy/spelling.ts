@@ -11,7 +11,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > most) continue
     const edits = distance(word.toLowerCase(), candidate.toLowerCase())
-    // Of two as near, the one that begins alike: first letters are seldom wrong.
+    // Among equally near names the one that begins alike counts: first letters are seldom wrong.
     const isNearer = edits < fewest || (edits === fewest && best?.[0] !== word[0] && candidate[0] === word[0])
     if (isNearer && edits <= most) {
       fewest = edits

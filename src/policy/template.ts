@@ -4,7 +4,7 @@ interface Operator {
   readonly first: string
   readonly between: string
   readonly isNamed: boolean
-  /** What stands behind the name of an empty value. */
+  /** The text behind the name of an empty value. */
   readonly ifEmpty: string
   readonly keepsReserved: boolean
 }

@@ -24,14 +24,14 @@ export const LONGEST_TEXT = 1024 * 1024
 /** Nodes that aliases may repeat in all: "billion laughs" ends here. */
 const MOST_REPEATED = 10_000
 
-/** Of tags that mean nothing here; each is a mistake of its own. */
+/** The most warnings about tags without a meaning here; each is a mistake of its own. */
 const MOST_WARNINGS = 10
 
 export interface ReadText {
-  /** What the text says; of no use when there are problems. */
+  /** The value of the text; of no use when there are problems. */
   readonly value: unknown
   readonly problems: readonly Problem[]
-  /** Where a pointer stands, or the nearest thing around it. */
+  /** Returns the position of a pointer, or of the nearest thing around it. */
   readonly locate: (at: string, onName: boolean) => Position
 }
 
@@ -100,7 +100,7 @@ class Reader {
     // The parser recurses: text that is nested too deeply it leaves half read, with an error for every level.
     const isTooDeep = errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')
     if (isTooDeep) this.#refuse([], null, 'text nested without end', `at most ${DEEPEST} levels`)
-    // What the parser says behind its first error is mostly about what that one has left it with: the same mistake again.
+    // Errors behind the parser's first are mostly about the state that the first has left: the same mistake again.
     const said = errors.length > 0 ? errors.slice(0, 1) : warnings.slice(0, MOST_WARNINGS)
     for (const { message, pos } of isTooDeep ? [] : said) {
       this.#problems.push({

@@ -133,7 +133,7 @@ function placeOf(tool: string): string {
   return tool === '*' ? '/all_tools' : pointer('tools', tool)
 }
 
-/** How conditions name a counter. */
+/** Returns the name of a counter in conditions. */
 function counterPath(tool: string, counter: string): string {
   return `state.${tool === '*' ? '_global' : tool}.${counter}`
 }

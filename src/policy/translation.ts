@@ -4,7 +4,7 @@ import type { Problem } from './problem.ts'
 
 export interface Translation {
   readonly hosted: HostedDocument
-  /** Where a part of `hosted` stands in the author's document, by JSON Pointer; the same place where absent. */
+  /** The place in the author's document of each part of `hosted`, by JSON Pointer; the same place where absent. */
   readonly origins: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
 }

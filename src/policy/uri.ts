@@ -1,16 +1,16 @@
-/** What servers make of a URI before they look for what it names. */
+/** The forms that servers may give a URI before they look for what it names. */
 
 /** Longer text is not compared: no entry can be said to speak of it, so it is denied. In UTF-16 units. */
 export const LONGEST_READ = 2_048
 
 /**
- * What a server may read a URI as that normalises it: the normal form of RFC 3986, 6.2.2 (letters of scheme and host,
- * needless percent-encoding, dot segments); the same with all percent-encoding read, once and twice over, before the dot
- * segments are resolved and after; each with backslashes taken for slashes; and what a URL parser makes of each (WHATWG URL).
- * Each once, and without the URI itself.
+ * Returns the forms as which a normalising server may read a URI: the normal form of RFC 3986, 6.2.2 (letters of scheme and host,
+ * needless percent-encoding, dot segments); the same with all percent-encoding read, once and twice over, before the dot segments are
+ * resolved and after; each with backslashes taken for slashes; and a URL parser's form of each (WHATWG URL). Each once, and without the
+ * URI itself.
  *
- * Every step takes each text that there is to a handful of others, so a URI that is made for it has thousands of forms on paper. No
- * step keeps more text than MOST_TEXT; `isCut` says that there would have been more, and then nobody can say what the URI is.
+ * Every step makes a handful of texts of each, so a URI that is made for it has thousands of forms on paper. No step keeps more text than
+ * MOST_TEXT; `isCut` says that there would have been more, and then nobody can say what the URI is.
  */
 export function normalForms(uri: string): NormalForms {
   const { plain, parsed, isCut } = formsOf(uri)
@@ -50,7 +50,7 @@ export function compared(text: string): string {
   return decoded(text).normalize('NFC')
 }
 
-/** What a parser of URLs makes of it, or null where that refuses it (WHATWG URL, URL parsing). */
+/** Returns a URL parser's form of the URI, or null where the parser refuses it (WHATWG URL, URL parsing). */
 export function parsedUrl(uri: string): string | null {
   return URL.canParse(uri) ? new URL(uri).href : null
 }
@@ -112,8 +112,8 @@ function others(uri: string, forms: readonly string[]): string[] {
 }
 
 /**
- * RFC 3986, 6.2.2.1: scheme and host mean the same in lower case. What stands in a host's place behind schemes of servers' own
- * is a name like any other, and parsers of URLs leave it as it is (WHATWG URL, host parsing).
+ * Lowers scheme and host, which mean the same in lower case (RFC 3986, 6.2.2.1). The text in a host's place behind schemes of servers'
+ * own is a name like any other, and URL parsers leave it as it is (WHATWG URL, host parsing).
  */
 function lowered(uri: string): string {
   const [whole = '', scheme = '', authority = ''] =

@@ -1,10 +1,10 @@
-/** What the rules of a tool look at. */
+/** Finds the values that the rules of a tool look at. */
 import type { ConditionDocument } from './condition.ts'
 
 /** A path, and who looks at it. */
 export interface Use {
   readonly path: string
-  /** Where the condition or limit stands that uses it. */
+  /** The place of the condition or limit that uses it. */
   readonly at: string
   readonly isNegated: boolean
 }

@@ -1,4 +1,4 @@
-/** What a document may say, but its author can hardly mean. */
+/** Warns of parts that a document may have, but that its author can hardly have meant. */
 import { isObject } from '../base/json.ts'
 import { sections } from './compile.ts'
 import type { HostedRules } from './hosted.ts'
@@ -36,7 +36,7 @@ export function warningsOf({ hosted, origins }: Translation, known: KnownTools):
     if (warning !== null) warnings.push(warning)
     for (const use of [...usesOf(rules, place, origin), ...concealsIn(rules, place, origin)]) {
       const unknown = (known.schemas.get(tool) ?? []).map((schema) => unknownArgument(use, schema))
-      // Of several servers' tools of one name it is enough that one takes it.
+      // Among several servers' tools of one name it is enough that one takes it.
       const [first = null] = unknown
       if (first !== null && unknown.every((it) => it !== null)) warnings.push(first)
     }

@@ -1,4 +1,4 @@
-/** How time is cut for limits. */
+/** The windows of limits: the ways in which time is cut. */
 import { type Window, type WindowName, windowNames } from './model.ts'
 
 const SECOND_MS = 1_000
@@ -36,7 +36,7 @@ export function windowAt(name: WindowName, nowMs: number): Stretch {
   return stretchAt(lengthMs[name], nowMs)
 }
 
-/** How long a slice of a sliding window is. */
+/** Returns the length of a slice of a sliding window. */
 export function sliceMs({ lengthMs }: Window): number {
   return Math.ceil(lengthMs / SLICES)
 }

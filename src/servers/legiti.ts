@@ -85,9 +85,9 @@ async function decide(
 }
 
 /**
- * The answer as a tool result. Given back to the limits is only what was our own fault and surely did nothing:
- * not sent, or sent with a key that Legiti refused. What Legiti answered otherwise was used, even when the answer
- * is no: an agent that asks for an unknown sale in a loop is what limits are for.
+ * Turns the answer into a tool result. A charge is given back only where the fault was ours and the call surely did nothing: it was not
+ * sent, or sent with a key that Legiti refused. Any other answer of Legiti was used, even a refusal: an agent that asks for an unknown
+ * sale in a loop is what limits are for.
  */
 function complete(tool: LegitiTool, answer: LegitiAnswer): Completion {
   switch (answer.kind) {

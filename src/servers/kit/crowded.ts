@@ -1,4 +1,4 @@
-/** What is said where a grant has all the sessions that it may have. PURE. */
+/** The message where a grant has all the sessions that it may have. PURE. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { CROWDED_RETRY_SECONDS } from '../../request/admission.ts'
 import { failure } from './result.ts'

@@ -5,7 +5,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { isObject } from '../../base/json.ts'
 
-/** What a result says besides its message, by the names that its output schema gives. */
+/** The facts of a result besides its message, by the names that its output schema gives. */
 export type Facts = Readonly<Record<string, unknown>>
 
 /**

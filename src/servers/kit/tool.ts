@@ -1,4 +1,4 @@
-/** What a tool that lives in this Worker is made of. */
+/** The shape of a tool that is implemented in this Worker. */
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
 import type { CompiledConfig } from '../../contract/compiled.ts'
@@ -8,7 +8,7 @@ import type { AdmitAnswer, Admitted, Work } from '../../contract/principal.ts'
 import type { NativeServerName } from '../../names/native-servers.ts'
 import { MANY_SESSIONS_TEXT, SESSION_ARGUMENT } from '../../request/session-argument-text.ts'
 
-/** What a tool may know and use of the request it serves. */
+/** The parts of the request that a tool may know and use. */
 export interface CallContext {
   readonly env: Env
   readonly tenant: string
@@ -22,11 +22,11 @@ export interface CallContext {
    * `rule` is for the audit row.
    */
   readonly again: (work: Work, rule: string) => Promise<AdmitAnswer | { readonly kind: 'unavailable' }>
-  /** What the answer does not wait for. */
+  /** Does work that the answer does not wait for. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
-/** How a call ended, and whether it surely did not happen: then what it was charged is given back. */
+/** The end of a call, and whether it surely did not happen: then its charge is given back. */
 export interface Completion {
   readonly result: CallToolResult
   readonly refund?: boolean
@@ -34,11 +34,11 @@ export interface Completion {
   readonly drain?: boolean
 }
 
-/** What follows from good arguments, before anyone is asked. */
+/** The result of good arguments, before the principal is asked. */
 export type Preparation =
   | {
       readonly kind: 'work'
-      /** What the principal does, in the transaction that decides the call. */
+      /** The work of the principal, in the transaction that decides the call. */
       readonly work: Work
       /** Makes the answer, once the principal has admitted the call and done its part. */
       readonly complete: (admitted: Admitted) => Completion | Promise<Completion>
@@ -46,7 +46,7 @@ export type Preparation =
   /** Never reaches the tool. `code` is stable; `message` says what to do. */
   | { readonly kind: 'refuse'; readonly code: string; readonly message: string }
 
-/** Where a tool is listed: what is on there, and what the tenant has set up. */
+/** The place where a tool is listed: the deployment's servers, and the tenant's settings. */
 export interface ListingPlace {
   readonly settings: TenantSettings
   readonly deployed: ReadonlySet<NativeServerName>
