@@ -12,34 +12,15 @@ import { errorName, log } from '../base/log.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
 import { chainRows } from './chain.ts'
 import { markCheckpoint } from './checkpoints.ts'
+import type { ObjectLog } from './object-log.ts'
 import { markCarried, markFailed, markFrozen, type Progress, readProgress } from './progress.ts'
 import { putRows, StoreError } from './store.ts'
 
-/** An object's rows, in its own tables. */
-export interface Source {
-  /** The first rows after `seq`, in order, and whether each may still change. */
-  after(seq: number, most: number): readonly Pending[]
-  /** The last row's `seq`, 0 for none. */
-  last(): number
-  /** Rows up to `seq` must not change any more: whatever was awaited of them is not awaited any longer. */
-  freeze(seq: number): void
-  /** Rows up to `seq` are elsewhere. */
-  forget(seq: number, nowMs: number): void
-}
-
-/** A row that has not been carried yet. */
-export interface Pending {
-  readonly row: AuditRow
-  /** Until when it may wait for what is still missing in it, in Unix milliseconds; null: it is complete. */
-  readonly waitsUntilMs: number | null
-}
-
 export interface CarryContext {
-  readonly sql: SqlStorage
+  readonly log: ObjectLog
   readonly db: D1Database
   readonly tenant: string
   readonly principal: string
-  readonly source: Source
   /** One transaction, and the wake-up after a crash with it. */
   readonly commit: <T>(work: () => T) => Promise<T>
   readonly now: () => number
@@ -65,21 +46,13 @@ export async function carry(context: CarryContext): Promise<boolean> {
     const code = error instanceof StoreError ? error.code : errorName(error)
     log('warn', 'audit.not_carried', { tenant, principal, error: code })
     // Should even that not be written, the wake-up of the last transaction tries again.
-    await context.commit(() => markFailed(context.sql, context.now())).catch(() => {})
+    await context.commit(() => markFailed(context.log.sql, context.now())).catch(() => {})
     return false
   }
 }
 
-async function carryBatch({
-  sql,
-  db,
-  tenant,
-  principal,
-  source,
-  commit,
-  now,
-}: CarryContext): Promise<boolean> {
-  const frozen = await commit(() => freezeNext(sql, source, now()))
+async function carryBatch({ log, db, tenant, principal, commit, now }: CarryContext): Promise<boolean> {
+  const frozen = await commit(() => freezeNext(log, now()))
   if (frozen === null) return false
   const { rows, progress } = frozen
   const chainLog = { tenant, principal, chain: progress.chain }
@@ -88,21 +61,17 @@ async function carryBatch({
   const last = chained.at(-1)
   if (last === undefined) return false
   await commit(() => {
-    markCarried(sql, last.seq, last.hash)
-    markCheckpoint(sql, last.seq, last.hash)
-    source.forget(last.seq, now())
+    markCarried(log.sql, last.seq, last.hash)
+    markCheckpoint(log.sql, last.seq, last.hash)
+    log.forget(last.seq, now())
   })
   return true
 }
 
 /** The next rows to carry, frozen; null when there are none that are ready. */
-function freezeNext(
-  sql: SqlStorage,
-  source: Source,
-  nowMs: number,
-): { rows: readonly AuditRow[]; progress: Progress } | null {
-  const progress = readProgress(sql)
-  const pending = source.after(progress.headSeq, MOST_ROWS)
+function freezeNext(log: ObjectLog, nowMs: number): { rows: readonly AuditRow[]; progress: Progress } | null {
+  const progress = readProgress(log.sql)
+  const pending = log.after(progress.headSeq, MOST_ROWS)
   let chars = 0
   let ready = 0
   for (const { row, waitsUntilMs } of pending) {
@@ -114,16 +83,16 @@ function freezeNext(
   }
   const [first, last] = [pending[0]?.row, pending[ready - 1]?.row]
   if (ready === 0 || first === undefined || last === undefined) return null
-  source.freeze(last.seq)
-  markFrozen(sql, first.seq, last.seq)
+  log.freeze(last.seq)
+  markFrozen(log.sql, first.seq, last.seq)
   // Read again: freezing may have said what nobody will say any more.
-  return { rows: source.after(progress.headSeq, ready).map(({ row }) => row), progress }
+  return { rows: log.after(progress.headSeq, ready).map(({ row }) => row), progress }
 }
 
 /** When there will be something to carry, in Unix milliseconds; null for nothing. */
-export function nextCarryMs(sql: SqlStorage, source: Source, nowMs: number): number | null {
-  const { headSeq, frozenSeq, retryAtMs } = readProgress(sql)
-  const [oldest] = source.after(headSeq, 1)
+export function nextCarryMs(log: ObjectLog, nowMs: number): number | null {
+  const { headSeq, frozenSeq, retryAtMs } = readProgress(log.sql)
+  const [oldest] = log.after(headSeq, 1)
   if (oldest === undefined) return null
   const { row, waitsUntilMs } = oldest
   // A clock that stepped back must not put it off for long.

@@ -344,12 +344,12 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async auditHead(): Promise<LogHead | null> {
-    return this.#grant === null ? null : readHead(this.#sql, principalLog(this.#sql))
+    return this.#grant === null ? null : readHead(principalLog(this.#sql))
   }
 
   async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
     if (this.#grant === null) return null
-    return this.#write(() => readEvidence(this.#sql, principalLog(this.#sql), cut))
+    return this.#write(() => readEvidence(principalLog(this.#sql), cut))
   }
 
   async auditSettled(): Promise<void> {
@@ -357,7 +357,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
-    return this.#grant === null ? null : readLocal(this.#sql, principalLog(this.#sql), seq, most)
+    return this.#grant === null ? null : readLocal(principalLog(this.#sql), seq, most)
   }
 
   /** Never throws: an alarm handler that does is retried a few times and then stays silent. */

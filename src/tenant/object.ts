@@ -364,7 +364,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async auditLogs(): Promise<TenantLogs | null> {
-    return this.#tenancy.read((sql) => readTenantLogs(sql, changesLog(sql)), null)
+    return this.#tenancy.read((sql) => readTenantLogs(changesLog(sql)), null)
   }
 
   async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
@@ -372,7 +372,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
-    return this.#tenancy.read((sql) => readLocal(sql, changesLog(sql), seq, most), null)
+    return this.#tenancy.read((sql) => readLocal(changesLog(sql), seq, most), null)
   }
 
   async receiveAnnouncements(announcements: readonly Announcement[]): Promise<void> {

@@ -55,11 +55,10 @@ async function written(count: number, outcome: 'result' | null = 'result'): Prom
 async function carryWith(db: D1Database, commit?: CarryContext['commit']): Promise<boolean> {
   return runInDurableObject(principal(NAME), (_, { storage }) =>
     carry({
-      sql: storage.sql,
+      log: principalLog(storage.sql),
       db,
       tenant: 'acme',
       principal: 'bot',
-      source: principalLog(storage.sql),
       commit: commit ?? (async (work) => storage.transactionSync(work)),
       now: () => Date.now(),
     }),
@@ -131,7 +130,7 @@ describe('rows of a principal', () => {
     await carryWith(auditDb())
     expect(await held()).toBe(2)
     const nextMs = await runInDurableObject(principal(NAME), (_, { storage }) =>
-      nextCarryMs(storage.sql, principalLog(storage.sql), Date.now()),
+      nextCarryMs(principalLog(storage.sql), Date.now()),
     )
     expect(nextMs).toBe(START + 60_000)
     vi.setSystemTime(START + 60_000)
@@ -237,9 +236,9 @@ test.each([1, 2, 3, 4, 5, 6])(
         if (commits >= dies) throw new Error('died')
         return storage.transactionSync(work)
       }
-      const source = principalLog(storage.sql)
+      const log = principalLog(storage.sql)
       const now = () => Date.now()
-      await carry({ sql: storage.sql, db: auditDb(), tenant: 'acme', principal: 'bot', source, commit, now })
+      await carry({ log, db: auditDb(), tenant: 'acme', principal: 'bot', commit, now })
     })
     await evictDurableObject(principal(NAME))
     // What it remembers of the log agrees with the head, whether it died before the commit or after.

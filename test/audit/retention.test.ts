@@ -54,11 +54,10 @@ async function written(grant: string, count: number, atMs = Date.now()): Promise
         shadow: [],
       })
     await carry({
-      sql: storage.sql,
+      log: principalLog(storage.sql),
       db: auditDb(),
       tenant: 'acme',
       principal: grant,
-      source: principalLog(storage.sql),
       commit: async (work) => storage.transactionSync(work),
       now: () => Date.now(),
     })

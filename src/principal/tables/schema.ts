@@ -1,3 +1,4 @@
+import { CREATE_AUDIT_CHAIN, CREATE_AUDIT_CHECKPOINTS } from '../../audit/object-log.ts'
 import { runMigrations } from '../../durable/migrate.ts'
 
 export { schemaVersion } from '../../durable/migrate.ts'
@@ -164,17 +165,7 @@ const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN arguments_hmac TEXT;
 
   -- How far the audit rows are chained and carried to the audit database; the same in a TenantObject.
-  CREATE TABLE audit_chain (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    chain TEXT NOT NULL,                -- names this log: that of an object that was deleted had another
-    first_seq INTEGER,                  -- where the chain begins, NULL: nothing was frozen yet
-    frozen_seq INTEGER NOT NULL,        -- rows up to here change no more; they may have been sent
-    head_seq INTEGER NOT NULL,          -- rows up to here are in the audit database for sure
-    head_hash TEXT NOT NULL,            -- of that row, as hex; '' before the first
-    failures INTEGER NOT NULL,          -- rounds in a row in which nothing could be carried
-    retry_at INTEGER NOT NULL           -- nothing is sent before
-  );
-  INSERT INTO audit_chain VALUES (1, lower(hex(randomblob(8))), NULL, 0, 0, '', 0, 0);
+  ${CREATE_AUDIT_CHAIN}
   `,
   `
   -- Calls that a person must approve. Arguments are known by their digest alone.
@@ -248,10 +239,7 @@ const migrations: readonly string[] = [
   `,
   `
   -- Rows of the audit log as the audit database has confirmed them, one in a thousand; the same in a TenantObject.
-  CREATE TABLE audit_checkpoints (
-    seq INTEGER PRIMARY KEY,
-    hash TEXT NOT NULL                  -- of that row, as hex
-  );
+  ${CREATE_AUDIT_CHECKPOINTS}
   `,
   `
   -- What the arguments are known by in the audit trail; 'arguments' is a digest that stays here (approvals/digests.ts).

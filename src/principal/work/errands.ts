@@ -64,7 +64,7 @@ export class Errands {
   async carryAudit(): Promise<void> {
     const { env, grant, sql } = this.#principal
     if (env.AUDIT_DB === undefined || grant === null) return
-    const nextMs = nextCarryMs(sql, principalLog(sql), Date.now())
+    const nextMs = nextCarryMs(principalLog(sql), Date.now())
     // Nearly always there is nothing yet when something else has rung: then nothing is written either.
     if (!this.#carrying.isRunning && (nextMs === null || nextMs > Date.now())) return
     await this.#carrying.run()
@@ -140,11 +140,10 @@ export class Errands {
     const { sql, env, grant } = this.#principal
     if (env.AUDIT_DB === undefined || grant === null) return
     await carry({
-      sql,
+      log: principalLog(sql),
       db: env.AUDIT_DB,
       tenant: grant.tenant,
       principal: grant.name,
-      source: principalLog(sql),
       // Should this run die on its way, the alarm takes over.
       commit: this.#committing(() => Date.now() + CARRY_LEASE_MS),
       now: () => Date.now(),

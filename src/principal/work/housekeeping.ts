@@ -182,7 +182,7 @@ export function nextWakeMs(
     nextPurgeMs(sql, carrying !== 'nowhere'),
     nextContentEndMs(sql),
     tellMs,
-    carrying === 'idle' ? nextCarryMs(sql, principalLog(sql), nowMs) : null,
+    carrying === 'idle' ? nextCarryMs(principalLog(sql), nowMs) : null,
     carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
     grant?.olderSecret && grant.olderSecret.untilMs > nowMs ? grant.olderSecret.untilMs : null,

@@ -2,8 +2,7 @@
  * Administrative changes on record: actor, action, subject and time. Each is written in the transaction of the change itself; carried to
  * the audit database like the decisions of a principal, and chained like them (docs/audit.md).
  */
-import type { Source } from '../../audit/carry.ts'
-import { logRows } from '../../audit/log-rows.ts'
+import { objectLog } from '../../audit/object-log.ts'
 
 /** One administrative change. Never a secret, never a value: names, versions, counts. */
 export interface AdministrativeChange {
@@ -44,20 +43,12 @@ function cut(text: string): string {
   return text.length <= MOST_NAME ? text : `${text.slice(0, MOST_NAME)}…`
 }
 
-const rows = logRows({
+/** The rows of table `changes`, as they are carried to the audit database. Each is complete from the beginning. */
+export const changesLog = objectLog({
   table: 'changes',
   kinds: { change: 'TRUE' },
   otherwise: { request_id: "nullif(request_id, '')" },
+  forget: (sql, seq) => {
+    sql.exec('DELETE FROM changes WHERE seq <= ?', seq)
+  },
 })
-
-/** The rows of table `changes`, as they are carried to the audit database. Each is complete from the beginning. */
-export function changesLog(sql: SqlStorage): Source {
-  return {
-    after: (seq, most) => rows.after(sql, seq, most).map((row) => ({ row, waitsUntilMs: null })),
-    last: () => rows.last(sql),
-    freeze: () => {},
-    forget: (seq) => {
-      sql.exec('DELETE FROM changes WHERE seq <= ?', seq)
-    },
-  }
-}

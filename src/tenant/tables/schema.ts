@@ -1,3 +1,4 @@
+import { CREATE_AUDIT_CHAIN, CREATE_AUDIT_CHECKPOINTS } from '../../audit/object-log.ts'
 import { runMigrations } from '../../durable/migrate.ts'
 
 /** Gives each secret the origins of the servers that name it now. */
@@ -139,17 +140,7 @@ const migrations: readonly string[] = [
   );
 
   -- How far the rows above are chained and carried; the same in a PrincipalObject.
-  CREATE TABLE audit_chain (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    chain TEXT NOT NULL,                -- names this log: that of an object that was deleted had another
-    first_seq INTEGER,                  -- where the chain begins, NULL: nothing was frozen yet
-    frozen_seq INTEGER NOT NULL,        -- rows up to here change no more; they may have been sent
-    head_seq INTEGER NOT NULL,          -- rows up to here are in the audit database for sure
-    head_hash TEXT NOT NULL,            -- of that row, as hex; '' before the first
-    failures INTEGER NOT NULL,          -- rounds in a row in which nothing could be carried
-    retry_at INTEGER NOT NULL           -- nothing is sent before
-  );
-  INSERT INTO audit_chain VALUES (1, lower(hex(randomblob(8))), NULL, 0, 0, '', 0, 0);
+  ${CREATE_AUDIT_CHAIN}
 
   -- Everyone who ever had a log here: whoever is missing in the audit database was removed from it.
   CREATE TABLE audit_principals (name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -367,10 +358,7 @@ const migrations: readonly string[] = [
   `,
   `
   -- Rows of the tenant's own log as the audit database has confirmed them, one in a thousand; the same in a PrincipalObject.
-  CREATE TABLE audit_checkpoints (
-    seq INTEGER PRIMARY KEY,
-    hash TEXT NOT NULL                  -- of that row, as hex
-  );
+  ${CREATE_AUDIT_CHECKPOINTS}
 
   -- Rows that retention has hashed again and not cut yet, of logs that take it more than one run.
   CREATE TABLE audit_walks (

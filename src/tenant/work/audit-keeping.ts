@@ -33,8 +33,7 @@ export class AuditKeeping {
   /** Returns the object's records of its own log after `cut`; earlier ones are let go. Null: there is no tenant. */
   evidence(cut: Pick<Cut, 'chain' | 'seq'> | null): LogEvidence | null {
     if (!this.#tenancy.isThere) return null
-    const { sql } = this.#tenancy
-    return this.#tenancy.commit(() => readEvidence(sql, changesLog(sql), cut))
+    return this.#tenancy.commit(() => readEvidence(changesLog(this.#tenancy.sql), cut))
   }
 
   async #run(): Promise<void> {
@@ -49,7 +48,7 @@ export class AuditKeeping {
     wake.keepingUntilMs = now() + LONGEST_RETRY_MS
     await wake.rearm()
     try {
-      await carry({ sql, db, tenant: name, principal: TENANT_LOG, source: changesLog(sql), commit, now })
+      await carry({ log: changesLog(sql), db, tenant: name, principal: TENANT_LOG, commit, now })
       const evidence = async (principal: string, cut: Pick<Cut, 'chain' | 'seq'> | null) =>
         principal === TENANT_LOG
           ? this.evidence(cut)

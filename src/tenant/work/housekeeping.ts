@@ -41,7 +41,7 @@ export function nextWakeMs(
     nextTargetMs(sql),
     nextPurgeMs(sql, nowMs),
     isListed(sql) ? null : Math.ceil(nowMs / MINUTE_MS) * MINUTE_MS,
-    ...(carrying === 'idle' ? [nextCarryMs(sql, changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
+    ...(carrying === 'idle' ? [nextCarryMs(changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
     typeof carrying === 'number' ? carrying : null,
   ].filter((at) => at !== null)
   return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
