@@ -26,7 +26,7 @@ export interface Pending {
   readonly waitsUntilMs: number | null
 }
 
-/** Where an object keeps its rows, with `seq` and `at`. All text is fixed SQL, never a caller's. */
+/** The table in which an object keeps its rows, with `seq` and `at`. All text is fixed SQL, never a caller's. */
 export interface LogTable {
   readonly table: string
   /** The kinds of rows in it, each with the condition under which a row is of it. */

@@ -1,8 +1,8 @@
 /**
- * When a message to a webhook is delivered, retried or given up: what Legiti's outbox does (legiti/schedule.ts), for
+ * When a message to a webhook is delivered, retried or given up: what Legiti's outbox does (durable/retries.ts), for
  * receivers whose answers nobody has agreed on. PURE.
  */
-import { type Answer, retryAfterMs, type Verdict } from '../legiti/schedule.ts'
+import { type Answer, retryAfterMs, type Verdict } from '../durable/retries.ts'
 
 /** How long one attempt may take. Milliseconds. */
 export const WEBHOOK_TIMEOUT_MS = 10_000

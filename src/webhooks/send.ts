@@ -1,5 +1,5 @@
 /** One attempt to hand a message to its receiver. Never throws, never follows a redirect, reads no answer. */
-import type { Answer } from '../legiti/schedule.ts'
+import type { Answer } from '../durable/retries.ts'
 import { WEBHOOK_TIMEOUT_MS } from './schedule.ts'
 import { signedHeaders } from './signature.ts'
 

@@ -2,15 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   backOffMs,
-  DELIVERY_TIMEOUT_MS,
   FIRST_BACK_OFF_MS,
   GIVE_UP_AFTER_MS,
   KEEP_DEAD_MS,
   LONGEST_BACK_OFF_MS,
   MAX_RETRY_AFTER_MS,
-  PAUSE_PROBE_MS,
-  verdict,
-} from '../../src/legiti/schedule.ts'
+} from '../../src/durable/retries.ts'
+import { DELIVERY_TIMEOUT_MS, PAUSE_PROBE_MS, verdict } from '../../src/legiti/schedule.ts'
 import { unixSecondsOf, unixSecondsOfIso } from '../../src/legiti/tools/calendar.ts'
 
 const NOW = Date.UTC(2026, 2, 1, 12, 0, 0)

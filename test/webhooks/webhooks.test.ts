@@ -443,6 +443,24 @@ describe('a receiver', () => {
     expect(await get()).toMatchObject({ state: 'open', pending: 0 })
   })
 
+  test('that takes one message and fails beside it has failed once, however often it did before', async () => {
+    await put({ url: receiver('turns') })
+    await ask()
+    await ask({ account_id: 'bea' })
+    const standing = await get()
+    expect(standing).toMatchObject({ failures: 1, pending: 2 })
+    vi.setSystemTime(Date.parse(String(standing?.retry_at)))
+    await runDurableObjectAlarm(tenantObject('acme'))
+    await drain()
+    expect(await heard()).toHaveLength(3)
+    expect(await get()).toMatchObject({
+      state: 'backing_off',
+      failures: 1,
+      pending: 1,
+      last_error: 'http_503',
+    })
+  })
+
   test('that redirects is not followed', async () => {
     await put({ url: `${inject('otherSide')}/redirect/here` })
     await ask()

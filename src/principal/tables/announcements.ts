@@ -4,7 +4,7 @@
  */
 import { errorName, log } from '../../base/log.ts'
 import type { Announcement } from '../../contract/approvals.ts'
-import { backOffMs } from '../../legiti/schedule.ts'
+import { backOffMs } from '../../durable/retries.ts'
 
 /** Announcements in one message to the tenant. */
 const AT_ONCE = 100

@@ -1,5 +1,6 @@
 import type { Destination } from '../../contract/outbox.ts'
-import { backOffMs, HOLD_MS, PAUSE_PROBE_MS, type Verdict } from '../../legiti/schedule.ts'
+import { backOffMs, type Verdict } from '../../durable/retries.ts'
+import { HOLD_MS, PAUSE_PROBE_MS } from '../../legiti/schedule.ts'
 
 export function readDestination(sql: SqlStorage): Destination {
   const row = sql

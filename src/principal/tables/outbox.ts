@@ -1,5 +1,6 @@
 import type { EventPage, ListedEvent } from '../../contract/outbox.ts'
-import { GIVE_UP_AFTER_MS } from '../../legiti/schedule.ts'
+import { DurableQueue } from '../../durable/queue.ts'
+import { GIVE_UP_AFTER_MS } from '../../durable/retries.ts'
 import type { LegitiToolName } from '../../legiti/tools/all.ts'
 import { orderingKey } from '../../legiti/wire.ts'
 import { queueAnnouncement } from './announcements.ts'
@@ -18,6 +19,21 @@ export interface LeasedEvent extends OutboxEvent {
   readonly seq: number
   readonly attempts: number
 }
+
+const NO_LEASE = 'leased_by = NULL, lease_until = NULL'
+/** Whether nothing of a row's key is pending. */
+const IS_NEXT_OF_KEY = `NOT EXISTS (
+  SELECT 1 FROM outbox AS other WHERE other.state = 'pending' AND other.ordering_key = outbox.ordering_key)`
+
+const queue = new DurableQueue({
+  table: 'outbox',
+  at: 'occurred_at',
+  what: 'tool',
+  emptied: 'args = NULL',
+  leaving: `ready = 0, ${NO_LEASE}`,
+  // Behind what is already queued.
+  returning: `ready = ${IS_NEXT_OF_KEY}, seq = (SELECT max(seq) + 1 FROM outbox)`,
+})
 
 /** At thirty a minute, the whole 72 hours that Legiti may be away. */
 export const MOST_PENDING = 130_000
@@ -115,65 +131,41 @@ export function nextLeaseMs(sql: SqlStorage, incarnation: string): number | null
 
 /** Legiti has it. What was in it is removed at once; that it was, is kept for a while. */
 export function markDelivered(sql: SqlStorage, seq: number, nowMs: number): void {
-  settleEvent(sql, seq, 'delivered', null, nowMs)
-  sql.exec('UPDATE outbox SET args = NULL WHERE seq = ?', seq)
+  if (queue.markDelivered(sql, seq, nowMs)) makeNextReady(sql, seq)
 }
 
-/** Will not be delivered without a person: kept, with its content, to be listed and replayed. */
+/** Will not be delivered without a person: kept, with its content, to be listed and replayed. The tenant hears of it. */
 export function bury(sql: SqlStorage, seq: number, error: string, nowMs: number): void {
-  settleEvent(sql, seq, 'dead', error, nowMs)
-}
-
-/** Takes an event out of the queue and lets the next of its key be sent. */
-function settleEvent(
-  sql: SqlStorage,
-  seq: number,
-  state: 'delivered' | 'dead',
-  error: string | null,
-  nowMs: number,
-) {
-  const settled = sql
-    .exec<{ ordering_key: string; id: string; tool: string }>(
-      `UPDATE outbox SET state = ?, ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL, last_error = ?
-       WHERE seq = ? AND state = 'pending' RETURNING ordering_key, id, tool`,
-      state,
-      nowMs,
-      error,
+  if (!queue.bury(sql, seq, error, nowMs)) return
+  const { grant, event, tool } = sql
+    .exec<{ grant: string; event: string; tool: string }>(
+      'SELECT outbox.id AS event, tool, grants.name AS grant FROM outbox, grants WHERE seq = ?',
       seq,
     )
-    .toArray()[0]
-  if (settled === undefined) return
-  if (state === 'dead') {
-    const { id: event, tool } = settled
-    const { grant } = sql.exec<{ grant: string }>('SELECT name AS grant FROM grants WHERE id = 1').one()
-    const data = { grant, event, tool, reason: error ?? '' }
-    // One that is replayed may die again, and that is news.
-    queueAnnouncement(sql, { id: `dead_${event}_${nowMs}`, atMs: nowMs, type: 'legiti.dead_letter', data })
-  }
+    .one()
+  const data = { grant, event, tool, reason: error }
+  // One that is replayed may die again, and that is news.
+  queueAnnouncement(sql, { id: `dead_${event}_${nowMs}`, atMs: nowMs, type: 'legiti.dead_letter', data })
+  makeNextReady(sql, seq)
+}
+
+/** An event has left the queue: the next of its key may be sent. */
+function makeNextReady(sql: SqlStorage, seq: number): void {
   sql.exec(
-    `UPDATE outbox SET ready = 1 WHERE seq =
-       (SELECT min(seq) FROM outbox WHERE state = 'pending' AND ordering_key = ?)`,
-    settled.ordering_key,
+    `UPDATE outbox SET ready = 1 WHERE seq = (SELECT min(seq) FROM outbox
+       WHERE state = 'pending' AND ordering_key = (SELECT ordering_key FROM outbox WHERE seq = ?))`,
+    seq,
   )
 }
 
 /** Not delivered this time: the next drain may try. */
 export function release(sql: SqlStorage, seq: number, error: string): void {
-  sql.exec('UPDATE outbox SET leased_by = NULL, lease_until = NULL, last_error = ? WHERE seq = ?', error, seq)
+  sql.exec(`UPDATE outbox SET ${NO_LEASE}, last_error = ? WHERE seq = ?`, error, seq)
 }
 
 /** Buries what is too old to be worth sending. Returns how many. */
 export function buryExpired(sql: SqlStorage, nowMs: number): number {
-  const expired = sql
-    .exec<{ seq: number; last_error: string | null }>(
-      "SELECT seq, last_error FROM outbox WHERE state = 'pending' AND give_up_at <= ? ORDER BY seq LIMIT 1000",
-      nowMs,
-    )
-    .toArray()
-  for (const { seq, last_error } of expired) {
-    bury(sql, seq, `gave up after 72 hours: ${last_error ?? 'never tried'}`, nowMs)
-  }
-  return expired.length
+  return queue.buryExpired(sql, nowMs, (seq, reason) => bury(sql, seq, reason, nowMs))
 }
 
 /** Whether an event is pending. */
@@ -197,7 +189,7 @@ export function renewTime(sql: SqlStorage, nowMs: number): void {
 /** Takes everything out of the queue, so that nothing more is sent: the object is about to be erased. */
 export function stopSending(sql: SqlStorage, nowMs: number): void {
   sql.exec(
-    `UPDATE outbox SET state = 'dead', ready = 0, settled_at = ?, leased_by = NULL, lease_until = NULL
+    `UPDATE outbox SET state = 'dead', settled_at = ?, ready = 0, ${NO_LEASE}
      WHERE state = 'pending'`,
     nowMs,
   )
@@ -210,18 +202,7 @@ export function isDead(sql: SqlStorage, id: string): boolean {
 
 /** Makes a dead letter pending again, behind what is already queued. False when there is no such letter. */
 export function replay(sql: SqlStorage, id: string, nowMs: number): boolean {
-  const letter = sql
-    .exec<{ ordering_key: string }>("SELECT ordering_key FROM outbox WHERE id = ? AND state = 'dead'", id)
-    .toArray()[0]
-  if (letter === undefined) return false
-  sql.exec(
-    `UPDATE outbox SET state = 'pending', ready = ${IS_FIRST_OF_KEY}, settled_at = NULL, attempts = 0,
-       give_up_at = ?3, seq = (SELECT max(seq) + 1 FROM outbox) WHERE id = ?1`,
-    id,
-    letter.ordering_key,
-    nowMs + GIVE_UP_AFTER_MS,
-  )
-  return true
+  return queue.replay(sql, id, nowMs)
 }
 
 /** How the queue stands. */
@@ -254,26 +235,10 @@ export function listEvents(
   afterSeq: number,
   most: number,
 ): EventPage {
-  const rows = sql
-    .exec<OutboxRow & { state: ListedEvent['state']; settled_at: number | null; last_error: string | null }>(
-      `SELECT seq, id, tool, state, occurred_at, settled_at, attempts, last_error FROM outbox
-       WHERE state = ? AND seq > ? ORDER BY seq LIMIT ?`,
-      state,
-      afterSeq,
-      most + 1,
-    )
-    .toArray()
+  const rows = queue.list(sql, state, afterSeq, most + 1)
   const page = rows.slice(0, most)
   return {
-    events: page.map((row) => ({
-      id: row.id,
-      tool: row.tool,
-      state: row.state,
-      occurredAtMs: row.occurred_at,
-      settledAtMs: row.settled_at,
-      attempts: row.attempts,
-      lastError: row.last_error,
-    })),
+    events: page.map(({ seq: _, what, atMs, ...event }) => ({ ...event, tool: what, occurredAtMs: atMs })),
     next: rows.length > most ? (page.at(-1)?.seq ?? null) : null,
   }
 }

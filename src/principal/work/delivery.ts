@@ -1,6 +1,7 @@
 import { log } from '../../base/log.ts'
+import { roundOf, type Verdict } from '../../durable/retries.ts'
 import { askLegiti, type LegitiAnswer } from '../../legiti/client.ts'
-import { DELIVERY_TIMEOUT_MS, type Verdict, verdict } from '../../legiti/schedule.ts'
+import { DELIVERY_TIMEOUT_MS, verdict } from '../../legiti/schedule.ts'
 import { type LegitiSettings, settingsDigest } from '../../legiti/settings.ts'
 import { toWire } from '../../legiti/wire.ts'
 import {
@@ -99,14 +100,11 @@ async function send({ settings, now }: DeliveryContext, event: LeasedEvent): Pro
 function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
   const { sql, principal, now, random } = context
   const nowMs = now()
-  let closed: Extract<Verdict, { kind: 'pause' | 'back_off' }> | null = null
-  let delivered = 0
-  for (const { event, answer } of sent) {
-    const judged = judge(answer, nowMs)
+  const round = sent.map(({ event, answer }) => ({ event, judged: judge(answer, nowMs) }))
+  for (const { event, judged } of round) {
     switch (judged.kind) {
       case 'delivered':
         markDelivered(sql, event.seq, nowMs)
-        delivered++
         break
       case 'dead':
         bury(sql, event.seq, judged.reason, nowMs)
@@ -117,14 +115,13 @@ function settle(context: DeliveryContext, sent: readonly Sent[]): boolean {
           reason: judged.reason,
         })
         break
-      default:
+      case 'pause':
+      case 'back_off':
         release(sql, event.seq, judged.reason)
-        // A refused key outweighs a passing failure.
-        if (closed === null || judged.kind === 'pause') closed = judged
     }
   }
-  // An event that got through shows that Legiti is there: a failure beside it is the first in a row again.
-  if (delivered > 0 || closed === null) openDestination(sql)
+  const { isAlive, closed } = roundOf(round.map(({ judged }) => judged))
+  if (isAlive || closed === null) openDestination(sql)
   if (closed === null) return true
   const { failures, retryAtMs } = closeDestination(sql, closed, random(), nowMs)
   const level = closed.kind === 'pause' ? 'error' : 'warn'

@@ -4,7 +4,7 @@
  */
 import { nextCarryMs } from '../../audit/carry.ts'
 import type { Grant } from '../../contract/grant.ts'
-import { KEEP_DEAD_MS } from '../../legiti/schedule.ts'
+import { KEEP_DEAD_MS, KEEP_DELIVERED_MS } from '../../durable/retries.ts'
 import { eraseOverdueContents, nextContentEndMs } from '../tables/approval-contents.ts'
 import { principalLog, REFUNDABLE_MS } from '../tables/audit-log.ts'
 import { readDestination } from '../tables/destination.ts'
@@ -33,7 +33,7 @@ export const KEEP_MS = {
   endedSession: 30 * DAY_MS,
   /** Command-line clients open one for every command. */
   endedTransport: DAY_MS,
-  deliveredEvent: 7 * DAY_MS,
+  deliveredEvent: KEEP_DELIVERED_MS,
   deadEvent: KEEP_DEAD_MS,
   /** Where there is no audit database. */
   audit: 30 * DAY_MS,

@@ -4,7 +4,7 @@
  */
 import { log } from '../../base/log.ts'
 import { messageBody, type WebhookEvent } from '../../contract/webhook-events.ts'
-import { GIVE_UP_AFTER_MS } from '../../legiti/schedule.ts'
+import { GIVE_UP_AFTER_MS } from '../../durable/retries.ts'
 
 /** More do not wait for one webhook: at one a minute, what 72 hours bring, twice over. */
 const MOST_WAITING = 10_000

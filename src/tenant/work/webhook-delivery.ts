@@ -4,7 +4,14 @@
  */
 import { errorName, log } from '../../base/log.ts'
 import type { WebhookView } from '../../contract/webhooks.ts'
-import { backOffMs, GIVE_UP_AFTER_MS, KEEP_DEAD_MS, type Verdict } from '../../legiti/schedule.ts'
+import {
+  backOffMs,
+  GIVE_UP_AFTER_MS,
+  KEEP_DEAD_MS,
+  KEEP_DELIVERED_MS,
+  roundOf,
+  type Verdict,
+} from '../../durable/retries.ts'
 import { WEBHOOK_TIMEOUT_MS, webhookVerdict } from '../../webhooks/schedule.ts'
 import { sendMessage } from '../../webhooks/send.ts'
 import {
@@ -25,7 +32,6 @@ const GRACE_MS = 1_000
 const ROUND_MS = 2 * WEBHOOK_TIMEOUT_MS
 /** Messages of one run, to all webhooks: the platform allows its invocation 1,000 requests, and it does other things too. */
 const MOST_A_RUN = 200
-const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000
 
 export interface WebhookDeliveryContext {
   readonly sql: SqlStorage
@@ -159,14 +165,11 @@ function settle(context: WebhookDeliveryContext, webhook: WebhookView, sent: rea
   const { sql, tenant, now, random } = context
   const { name } = webhook
   const nowMs = now()
-  let closed: Extract<Verdict, { kind: 'back_off' }> | null = null
-  let isAlive = false
   for (const { message, judged } of sent) {
     const { seq, id } = message
     switch (judged.kind) {
       case 'delivered':
         markDelivered(sql, seq, nowMs)
-        isAlive = true
         break
       case 'dead':
         bury(sql, seq, judged.reason, nowMs)
@@ -174,16 +177,15 @@ function settle(context: WebhookDeliveryContext, webhook: WebhookView, sent: rea
         break
       case 'back_off':
         noteError(sql, seq, judged.reason)
-        closed = judged
     }
   }
   // Changed meanwhile, or removed and made again: how the one before fared says nothing of it.
   const present = viewWebhook(sql, name)
   if (present?.tag !== webhook.tag) return present !== null
-  // A message that got through shows that the receiver is there: a failure beside it is the first in a row again.
+  const { isAlive, closed } = roundOf(sent.map(({ judged }) => judged))
   if (isAlive) noteSuccess(sql, name, nowMs)
   if (closed === null) return true
-  const failures = present.failures + 1
+  const failures = (isAlive ? 0 : present.failures) + 1
   const waitMs = Math.min(backOffMs(failures, random(), closed.retryAfterMs), GIVE_UP_AFTER_MS)
   noteFailure(sql, { webhook: name, failures, retryAtMs: nowMs + waitMs, reason: closed.reason })
   const retryAt = new Date(nowMs + waitMs).toISOString()

@@ -9,7 +9,7 @@
  *   /large/…        2 MiB
  *   /html/…         something that is no JSON
  *   /echo/…         what it was sent
- *   /heard/<x>/<n>/…  answers <n>, or never where <n> is "hang"; GET /heard/<x> lists what came for <x> before
+ *   /heard/<x>/<n>/…  answers <n>, never where <n> is "hang", 503 and 200 in turn where it is "turns"; GET /heard/<x> lists what came for <x> before
  *   /asking/<x>/…   an MCP server that asks before it answers: asking-side.ts
  *   /keys           a JSON Web Key Set
  *   /magento/…      stores: fake-magento.ts
@@ -95,7 +95,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, keys: 
         ...before,
         { method: request.method, url: request.url, headers: request.headers, body },
       ])
-      return more === 'hang' ? undefined : json(Number(more), {})
+      if (more === 'hang') return
+      return json(more === 'turns' ? (before.length % 2 === 0 ? 503 : 200) : Number(more), {})
     }
     case 'keys':
       return json(200, keys)
