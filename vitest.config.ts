@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { parseEnv } from 'node:util'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/node/longest.ts'
 
 /**
  * Three kinds of test, told apart by name:
@@ -26,6 +27,8 @@ export default defineConfig({
   test: {
     // By itself vitest leaves one core unused, which is half of two.
     maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
+    reporters: ['default', './test/support/node/longest.ts'],
     coverage: { provider: 'istanbul', include: ['src/**/*.ts'] },
     projects: [
       // One process for many files, here and in workerd: to load the code costs more than most of them.
@@ -49,8 +52,9 @@ export default defineConfig({
           include: [whole],
           globalSetup: './test/support/node/built-once.ts',
           setupFiles: ['./test/support/node/recording.ts'],
-          // Each starts runtimes of its own; side by side they would only slow each other down.
-          fileParallelism: false,
+          // After the others. Each starts runtimes of its own, and for much of its time waits: more of them than cores run at once.
+          sequence: { groupOrder: 1 },
+          maxWorkers: availableParallelism() + 2,
           // Longer than any wait within them (test/support/node/patience.ts), which says what did not come.
           testTimeout: 300_000,
           hookTimeout: 300_000,

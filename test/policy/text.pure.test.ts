@@ -58,19 +58,19 @@ describe('text', () => {
     }
     const elapsedMs = processorClock()
     expect(read(bomb.join('\n')).problems).toEqual(['aliases that repeat too much'])
-    expect(elapsedMs()).toBeLessThan(5_000)
+    expect(elapsedMs()).toBeLessThan(2_000)
   })
 })
 
 describe('time', () => {
   test.each<[string, string]>([
-    ['very many names', Array.from({ length: 60_000 }, (_, i) => `a${i}: 1`).join('\n')],
-    ['very many aliases', `a: &x 1\nb: [${'*x,'.repeat(60_000)}]`],
-    ['very many anchors', `[${Array.from({ length: 60_000 }, (_, i) => `&a${i} 1`).join(',')}]`],
+    ['very many names', Array.from({ length: 20_000 }, (_, i) => `a${i}: 1`).join('\n')],
+    ['very many aliases', `a: &x 1\nb: [${'*x,'.repeat(20_000)}]`],
+    ['very many anchors', `[${Array.from({ length: 20_000 }, (_, i) => `&a${i} 1`).join(',')}]`],
   ])('grows with the text, for %s', (_, text) => {
     const elapsedMs = processorClock()
     readText(text)
-    expect(elapsedMs()).toBeLessThan(5_000)
+    expect(elapsedMs()).toBeLessThan(2_000)
   })
 
   test('an anchor that is set again means the later one', () => {

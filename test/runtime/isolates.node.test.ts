@@ -64,14 +64,17 @@ describe.skipIf(missing !== null)(`a hundred isolates ${missing ?? ''}`, () => {
     const answers = await Promise.all(
       agents.map((agent) => agent.send('tools/call', { name: 'crm__echo', arguments: { text: 'hello' } })),
     )
+    const refusals = new Set<string>()
     const outcomes = answers.map(({ status, answer }) => {
       const result = answer?.result as { isError?: boolean } | undefined
+      if (result?.isError === true) refusals.add(JSON.stringify(result))
       if (answer?.error !== undefined) return `${status} ${answer.error.message.split(/[:;]/)[0]}`
       return `${status} ${result?.isError === true ? 'refused' : 'made'}`
     })
     return {
       outcomes: [...new Set(outcomes)],
       isolates: new Set(answers.map(({ headers }) => headers.get('x-isolate'))).size,
+      refusals: [...refusals],
     }
   }
 
@@ -79,12 +82,17 @@ describe.skipIf(missing !== null)(`a hundred isolates ${missing ?? ''}`, () => {
     const api = adminApi(gateway.url, TENANT)
     await api.putTenant()
     await api.putPolicy('main', allow)
-    await api.putServer('crm', { url: server.url, limits: { concurrent: 1_000 } })
+    await api.putServer('crm', {
+      url: server.url,
+      limits: { concurrent: 1_000 },
+      // A hundred at once on a busy machine take their time.
+      timeouts: { response_seconds: 60, idle_seconds: 60, call_seconds: 120 },
+    })
     const grant = `bot-${era}-${crypto.randomUUID().slice(0, 8)}`
     const token = await api.putGrant(grant, { policy: 'main' })
     const agents = await connect(era, token)
     for (let i = 0; i < ROUNDS; i++)
-      expect(await next(agents)).toEqual({ outcomes: ['200 made'], isolates: ISOLATES })
+      expect(await next(agents)).toEqual({ outcomes: ['200 made'], isolates: ISOLATES, refusals: [] })
     return { grant, token, agents }
   }
 

@@ -7,7 +7,7 @@ import type { PrincipalCalls } from '../../src/contract/principal-calls.ts'
 import { isNativeName } from '../../src/servers/kit/tool-names.ts'
 import { makeAuditTables } from './audit.ts'
 import { type SaidTwice, saidOnce } from './says-everything.ts'
-import { beforeEmptied } from './searching.ts'
+import { beforeEmptied, touchedOf } from './searching.ts'
 
 export const DEMO_TOKEN = 'gh_demo_agent_insecure-local-token'
 export const BASE = 'http://127.0.0.1:8787'
@@ -204,12 +204,10 @@ export function principal(name = 'demo/agent'): DurableObjectStub<PrincipalCalls
   return env.PRINCIPAL.getByName(name)
 }
 
-const used = new Set(['demo/agent'])
-
 /** Empty storage. What still runs behind earlier answers is let finish first, so that it fails nobody's test. */
 export async function fresh(): Promise<void> {
   test += 1
-  await Promise.allSettled([...used].map((name) => principal(name).drain()))
+  await Promise.allSettled(touchedOf('PrincipalObject', env.PRINCIPAL).map((object) => object.drain()))
   beforeEmptied()
   await reset()
   await makeAuditTables()
@@ -228,7 +226,6 @@ export async function installGrant(
     expiresAtMs = null,
   }: { policy?: unknown; settings?: unknown; secret?: string; expiresAtMs?: number | null } = {},
 ): Promise<string> {
-  used.add(`${tenant}/${grant}`)
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret))
   await principal(`${tenant}/${grant}`).installGrant({
     tenant,

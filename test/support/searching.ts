@@ -2,7 +2,7 @@
  * Hears what the gateway is asked, and searches all objects, the audit database and the log for what was used:
  * leaks/spoken.ts, leaks/may-stand.ts. Loaded once for all test files of a runtime; setup.ts calls it for each.
  */
-import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
+import { runInDurableObject } from 'cloudflare:test'
 import { DurableObject, env } from 'cloudflare:workers'
 import { app } from '../../src/app.ts'
 import * as worker from '../../src/index.ts'
@@ -16,8 +16,11 @@ import { hearAnswer, hearRequest } from './leaks/spoken.ts'
 let needles = makeNeedles()
 const reading = new Set<Promise<void>>()
 let lines: string[] = []
-/** Objects that ran since storage was emptied. Nothing stands in the others, and to look into one makes it anew. */
-const touched = new Set<string>()
+/**
+ * Objects that ran since storage was emptied, by the names of their classes. Nothing stands in the others, and to look
+ * into one makes it anew.
+ */
+const touched = new Map<string, Set<string>>()
 
 /** Begins a test file: what the one before said is not looked for any more. */
 export function begin(): void {
@@ -32,11 +35,20 @@ export function beforeEmptied(): void {
   touched.clear()
 }
 
+/** The objects of a class that may have stored something. */
+export function touchedOf<T extends Rpc.DurableObjectBranded | undefined>(
+  className: string,
+  namespace: DurableObjectNamespace<T>,
+): readonly DurableObjectStub<T>[] {
+  return [...(touched.get(className) ?? [])].map((id) => namespace.get(namespace.idFromString(id)))
+}
+
 /** Stands between an object's class and the runtime's. */
 class Noted extends DurableObject {
   constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
     super(state, bindings)
-    touched.add(state.id.toString())
+    const { name } = this.constructor
+    touched.set(name, (touched.get(name) ?? new Set()).add(state.id.toString()))
   }
 }
 
@@ -114,10 +126,9 @@ export function forget(): void {
 export async function search(): Promise<readonly Finding[]> {
   await Promise.all(reading)
   const searcher = searcherOf(needles.all())
-  const inObjects = Object.entries(namespaces).map(async ([store, namespace]) => {
-    const ids = (await listDurableObjectIds(namespace)).filter((id) => touched.has(id.toString()))
-    return Promise.all(ids.map((id) => inObject(searcher, store, namespace.get(id))))
-  })
+  const inObjects = Object.entries(namespaces).map(([store, namespace]) =>
+    Promise.all(touchedOf(store, namespace).map((object) => inObject(searcher, store, object))),
+  )
   const stored = await Promise.all([inAuditDatabase(searcher), ...inObjects])
   const logged = findingsIn(searcher, lines.join('\n'), 'log', { store: 'log', table: null, column: null })
   return [...logged, ...stored.flat(2)]

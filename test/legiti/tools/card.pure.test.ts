@@ -345,16 +345,16 @@ describe('findCardNumber lets through', () => {
 
 describe('the cost', () => {
   it.each([
-    ['single digits', '4 '.repeat(500_000)],
-    ['one long run', '4'.repeat(1_000_000)],
-    ['near misses', '4111111111111112 '.repeat(60_000)],
-    ['what NFKC makes longer', '\ufdfa'.repeat(300_000)],
-    ['many members', Array.from({ length: 300_000 }, (_, index) => index)],
-  ])('of a megabyte of %s is a matter of seconds at most', (_what, document) => {
+    ['single digits', '4 '.repeat(150_000)],
+    ['one long run', '4'.repeat(300_000)],
+    ['near misses', '4111111111111112 '.repeat(18_000)],
+    ['what NFKC makes longer', '\ufdfa'.repeat(90_000)],
+    ['many members', Array.from({ length: 90_000 }, (_, index) => index)],
+  ])('of 300 kilobytes of %s is a matter of seconds at most', (_what, document) => {
     const spentMs = processorClock()
     expect(findCardNumber(document)).toBeNull()
-    // Where it grew with the square, it would be hours.
-    expect(spentMs()).toBeLessThan(20_000)
+    // Where it grew with the square, it would be an hour.
+    expect(spentMs()).toBeLessThan(6_000)
   })
 
   it('does not grow the stack with the depth', () => {

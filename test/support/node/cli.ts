@@ -3,11 +3,12 @@ import { sendRequest } from '../../../src/cli/kit/edge.ts'
 import type { HttpReply, HttpRequest, World } from '../../../src/cli/kit/outcome.ts'
 import { type Printed, run } from '../../../src/cli/run.ts'
 
-/** A Tuesday noon. */
 const NOW_MS = Date.parse('2030-01-01T12:00:00Z')
 
 export interface WorldOptions {
   readonly variables?: Readonly<Record<string, string>>
+  /** A Tuesday noon where absent. */
+  readonly nowMs?: number
   /** What a person answers; null: nobody is there. */
   readonly answer?: boolean | null
   /** Called with every question that is asked. */
@@ -27,6 +28,7 @@ export type Files = Record<string, string | Uint8Array>
 export function worldOf(files: Files, options: WorldOptions = {}): World {
   const {
     variables = {},
+    nowMs = NOW_MS,
     answer = null,
     asked = () => {},
     send = sendRequest,
@@ -36,7 +38,7 @@ export function worldOf(files: Files, options: WorldOptions = {}): World {
     wait = async () => {},
   } = options
   return {
-    nowMs: NOW_MS,
+    nowMs,
     read: async (file) => {
       const name = Object.keys(files).find((one) => file === one || file.endsWith(`/${one}`))
       const content = name === undefined ? undefined : files[name]
