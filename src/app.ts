@@ -26,6 +26,7 @@ import { toolsListed } from './policy/known-tools.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
 import { readiness } from './readiness/ready.ts'
 import { bodyLimitProblem } from './request/body.ts'
+import { logDecisionsProblem } from './request/decided.ts'
 import { allowedOriginsProblem, guard, isAllowedOrigin } from './request/guard.ts'
 import { hostSettingsProblem, tenantOfHost } from './request/hosts.ts'
 import { tokenAdvice } from './request/identity.ts'
@@ -181,6 +182,7 @@ async function misconfiguration(env: Env, http: Request): Promise<string | null>
     nativeServersProblem(env) ??
     legitiProblem(env) ??
     bodyLimitProblem(env) ??
+    logDecisionsProblem(env) ??
     secretKeysProblem(env) ??
     addressSettingsProblem(env) ??
     publicUrlProblem(env) ??

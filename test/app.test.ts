@@ -33,6 +33,7 @@ describe('/healthz', () => {
     [{ LEGITI_PROFILE: 'nothing' }, 'LEGITI_PROFILE is "nothing"; allowed: collection, ticketing-v1'],
     [{ MAX_BODY_BYTES: '1MB' }, 'MAX_BODY_BYTES is "1MB"; allowed: a whole number from 1 to 16777216'],
     [{ MAX_BODY_BYTES: '0' }, 'MAX_BODY_BYTES is "0"; allowed: a whole number from 1 to 16777216'],
+    [{ LOG_DECISIONS: 'yes' }, 'LOG_DECISIONS is "yes"; allowed: none, refused, all'],
     [{ LEGITI_REPORT_LOGINS: 'yes' }, 'LEGITI_REPORT_LOGINS is "yes"; allowed: true, false'],
     [
       { ENCRYPTION_KEYS: 'hunter2' },

@@ -16,6 +16,8 @@ export interface Settings {
   readonly PUBLIC_URL?: string
   /** The largest request body, in bytes. */
   readonly MAX_BODY_BYTES?: string
+  /** Which decisions are logged: `none`, `refused` or `all`: request/decided.ts. */
+  readonly LOG_DECISIONS?: string
   /** Native servers that the deployment has, separated by commas, or `none`: deployment/native-servers.ts. */
   readonly NATIVE_SERVERS?: string
   readonly LEGITI_BASE_URL?: string

@@ -17,6 +17,7 @@ import { rateLimitHeaders } from '../policy/headers.ts'
 import { type Admission, askPlanned, drainLater } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
+import { conclude } from '../request/decided.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { approvalAnswer } from './approval-answer.ts'
 import { afterDecision } from './approval-ask.ts'
@@ -97,7 +98,12 @@ export interface CallTool<F extends Found, R> {
 type CallPlan<R> = { readonly handle?: string } & (
   | { readonly kind: 'unknown'; readonly intent: Intent; readonly code: number }
   | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }
-  | { readonly kind: 'unlisted'; readonly intent: Intent; readonly upstream: Wanted }
+  | {
+      readonly kind: 'unlisted'
+      readonly intent: Intent
+      readonly upstream: Wanted
+      readonly isAhead: true
+    }
   | RefusedCall
   | {
       readonly kind: 'ready'
@@ -120,7 +126,8 @@ export async function runCall<F extends Found, R>(
   let { admission, planned, config } = await admit(message, tool)
   if (planned?.kind === 'unlisted' && config !== null) {
     const relisted = await tool.relisted?.(admission, config)
-    if (relisted) ({ admission, planned, config } = await admit(message, relisted))
+    if (relisted) ({ admission, planned } = await admit(message, relisted))
+    else conclude(context, planned.intent, admission)
   }
   const refused = refusedAnswer(admission)
   if (refused !== null) {
@@ -180,7 +187,7 @@ async function decided<F extends Found, R>(
   if (found.instead !== null) {
     const { instead } = found
     return instead.kind === 'unlisted'
-      ? { kind: 'unlisted', intent: { kind: 'check' }, upstream: instead.upstream }
+      ? { kind: 'unlisted', intent: { kind: 'check' }, upstream: instead.upstream, isAhead: true }
       : refusedFor(judge, instead)
   }
   const nowMs = Date.now()

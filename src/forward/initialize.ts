@@ -1,15 +1,17 @@
 /** `initialize` at one upstream server: a session here, a session there, and the server's own answer. */
 
-import { codes, refusalResponse } from '../base/jsonrpc.ts'
+import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
 import { sessionEraVersions } from '../base/revisions.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { introduceInSession } from '../bridge/introduce.ts'
 import { bind } from '../bridge/partner.ts'
+import { refusalRules } from '../contract/refusal-rules.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { afterAnswer, ask, askPlanned } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import type { Client } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
+import { concludeRefused } from '../request/decided.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { capabilitiesWithoutTasks, introductionWithoutTasks } from '../request/tasks.ts'
 import { askAnew, erasOf } from '../upstream/health.ts'
@@ -28,9 +30,9 @@ export function clientOf(params: Readonly<Record<string, unknown>>): string | nu
   return text.length > MOST_CLIENT_CHARS ? null : text
 }
 
-export function tooMuchClient(message: RequestMessage): Response {
-  const text = `capabilities and clientInfo are larger than ${MOST_CLIENT_CHARS} characters`
-  return refusalResponse({ status: 200, code: codes.invalidParams, message: text }, message.id)
+export function tooMuchClient(): Refusal {
+  const message = `capabilities and clientInfo are larger than ${MOST_CLIENT_CHARS} characters`
+  return { status: 200, code: codes.invalidParams, message }
 }
 
 export async function initializeUpstream(
@@ -49,9 +51,15 @@ export async function initializeUpstream(
         : ({ kind: 'check' } as const),
   }))
   return answer(admission, message.id, async ({ tenant, outcome }) => {
-    if (clientText === null) return tooMuchClient(message)
+    if (clientText === null) {
+      concludeRefused(context, refusalRules.request)
+      return refusalResponse(tooMuchClient(), message.id)
+    }
     const upstream = config?.upstreams.get(server)
-    if (upstream === undefined || outcome.kind !== 'opened') return unreachable()
+    if (upstream === undefined || outcome.kind !== 'opened') {
+      concludeRefused(context, refusalRules.unknownServer)
+      return unreachable()
+    }
     const within: RequestContext = { ...context, transport: outcome.transport }
     const passOn = (refusal: RpcMessage) => {
       // Without its server the session is of no use, and the client does not know of it.

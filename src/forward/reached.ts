@@ -4,12 +4,14 @@ import { problem } from '../base/errors.ts'
 import { codes, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
 import type { Reached } from '../bridge/conversation.ts'
 import type { AskedUpstream } from '../contract/principal.ts'
+import { refusalRules } from '../contract/refusal-rules.ts'
 import { acceptsEvents } from '../request/accept.ts'
 import { admittedIn, askPlanned } from '../request/admission.ts'
 import { answer } from '../request/answer.ts'
 import type { Client } from '../request/client.ts'
 import { ownerOf, sessionClient, statelessClient } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
+import { concludeRefused } from '../request/decided.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
 import { linkFor } from '../upstream/link.ts'
@@ -43,7 +45,10 @@ export async function reach(
   if (admission.kind !== 'admitted' || config === null)
     return { ok: false, response: await answer(admission, id, unreachable) }
   const upstream = config.upstreams.get(server)
-  if (upstream === undefined) return { ok: false, response: unreachable() }
+  if (upstream === undefined) {
+    concludeRefused(context, refusalRules.unknownServer)
+    return { ok: false, response: unreachable() }
+  }
   const { admitted } = admission
   const link = await linkFor(context, admitted.tenant, upstream)
   if ('failure' in link) {

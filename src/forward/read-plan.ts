@@ -40,6 +40,7 @@ export type ReadPlan =
   | {
       readonly kind: 'unlisted'
       readonly intent: Intent
+      readonly isAhead: true
       readonly upstream: Wanted
       readonly config: UpstreamConfig
     }
@@ -98,7 +99,7 @@ export async function planRead({ context, message, place, read, config, fresh }:
   if (refusedRead !== null) return refusedRead
   const wanted = wantedOf(message, upstream)
   if (isListed === 'unlisted')
-    return { kind: 'unlisted', intent: { kind: 'check' }, upstream: wanted, config: upstream }
+    return { kind: 'unlisted', intent: { kind: 'check' }, isAhead: true, upstream: wanted, config: upstream }
   if (isListed === 'absent')
     return {
       kind: 'unknown',

@@ -19,6 +19,7 @@ import { type Admission, admittedIn, askPlanned, drainLater } from '../request/a
 import { answer } from '../request/answer.ts'
 import { type Client, sessionClient, statelessClient } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
+import { conclude } from '../request/decided.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { SESSION_META_KEY } from '../request/session-handle.ts'
 import { paramsWithoutTasks } from '../request/tasks.ts'
@@ -114,7 +115,9 @@ async function decided(context: RequestContext, message: RequestMessage, place: 
     // Asked again as what it is, so that it is on record; the principal says the same.
     const { kind } = admission
     const isShut = kind === 'suspended' || kind === 'dead_session' || kind === 'dead_handle'
-    return isShut ? ask('nobody asked') : first
+    if (isShut) return ask('nobody asked')
+    conclude(context, planned.intent, admission)
+    return first
   }
   const { admitted } = admission
   const client = clientOf(message, admitted)

@@ -2,8 +2,10 @@
 import type { RequestId } from '../base/jsonrpc.ts'
 import { talkAt } from '../bridge/conversation.ts'
 import { remembering } from '../bridge/wishes.ts'
+import { refusalRules } from '../contract/refusal-rules.ts'
 import { refuse } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
+import { concludeRefused } from '../request/decided.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
 import { deliver } from './deliver.ts'
 import { tellElsewhere } from './elsewhere.ts'
@@ -70,7 +72,10 @@ async function dispatchRequest(
   if (method === 'server/discover' && era === 'stateless') return discoverUpstream(at, message)
   if (method === 'subscriptions/listen' && era === 'stateless')
     return listen(at, await withAllowedResources(context, message, server))
-  if (!passed.has(method)) return unknownMethod(message)
+  if (!passed.has(method)) {
+    concludeRefused(context, refusalRules.request)
+    return unknownMethod(message)
+  }
   const request = outgoing(message)
   return deliver(talkAt(at), request, remembering(at.context, at.upstream, request, deliveryOf(at, message)))
 }

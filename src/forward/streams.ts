@@ -26,7 +26,9 @@ export async function openSingleStream(context: RequestContext, server: string):
         ? null
         : await reach(context, server, { era: 'session', params: undefined, id: null, about: { asker } })
     const isLive = named?.ok === true && named.at.admitted.upstream !== null
-    return isLive ? named : reach(context, server, { era: 'session', params: undefined })
+    // Refused once is refused: it would be for the same reason.
+    if (isLive || named?.ok === false) return named
+    return reach(context, server, { era: 'session', params: undefined })
   }
   const reached = await reachOwn()
   if (!reached.ok) return reached.response

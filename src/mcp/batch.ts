@@ -4,10 +4,11 @@
  */
 import { parseExact } from '../base/exact-json.ts'
 import { codes, type Refusal, type RequestId } from '../base/jsonrpc.ts'
-import { ask } from '../request/admission.ts'
+import { askAhead } from '../request/admission.ts'
 import { answer, refuse } from '../request/answer.ts'
 import { readWritten } from '../request/as-written.ts'
 import type { RequestContext } from '../request/context.ts'
+import { conclude } from '../request/decided.ts'
 import type { Message } from '../request/message.ts'
 import { isCall } from '../request/read-message.ts'
 import { isEventStream } from '../upstream/http.ts'
@@ -26,10 +27,11 @@ export async function runBatch(
 ): Promise<Response> {
   const rule = isCall(bodies) ? '(batch)' : null
   if (bodies.length > MOST_MESSAGES) return refuse(context, tooLong(), null, rule)
-  const admission = await ask(context, { kind: 'check' })
+  const admission = await askAhead(context, { kind: 'check' })
   // Asked again as what it is, so that it is on record; the principal says the same.
   const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
   if (isShut && rule !== null) return refuse(context, openedMeanwhile(), null, rule)
+  conclude(context, { kind: 'check' }, admission)
   return answer(admission, null, async ({ protocolVersion }) => {
     if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(context, notInRevision(), null, rule)
     const answers: unknown[] = []

@@ -163,8 +163,7 @@ async function initialize(
   const { protocolVersion: asked } = params
   const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
   const client = clientOf(params)
-  if (client === null)
-    return answer(await ask(context, { kind: 'check' }), null, () => tooMuchClient(message))
+  if (client === null) return refuse(context, tooMuchClient(), message.id)
   const { admission, config } = await askPlanned(context, () => ({
     intent: { kind: 'open', protocolVersion, client } as const,
   }))

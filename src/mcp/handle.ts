@@ -4,6 +4,7 @@
 import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
 import { sessionEraVersions } from '../base/revisions.ts'
 import type { Env } from '../contract/env.ts'
+import { refusalRules } from '../contract/refusal-rules.ts'
 import { openMergedStream } from '../forward/merged-streams.ts'
 import { openSingleStream } from '../forward/streams.ts'
 import { acceptsEvents } from '../request/accept.ts'
@@ -12,6 +13,7 @@ import { answer, missingSession, refuse } from '../request/answer.ts'
 import { asWritten, nothingLost, readWritten } from '../request/as-written.ts'
 import { readBody } from '../request/body.ts'
 import type { RequestContext } from '../request/context.ts'
+import { decided } from '../request/decided.ts'
 import { countFailure, slowDown } from '../request/failures.ts'
 import { guard } from '../request/guard.ts'
 import { readClaim, unauthorized } from '../request/identity.ts'
@@ -31,7 +33,14 @@ export async function handle(
   requestId: string,
 ): Promise<Response> {
   const refusal = guard(http, env)
-  if (refusal !== null) return refusalResponse(refusal, null)
+  const headers = messageHeaders(http)
+  const era = eraOfHeaders(headers)
+  const nobody = { request: requestId, tenant: null, grant: null, server: null, tool: null, era }
+  if (refusal !== null) {
+    const rule = refusal.status === 403 ? refusalRules.origin : refusalRules.request
+    decided(env, { ...nobody, decision: 'refuse', rule })
+    return refusalResponse(refusal, null)
+  }
 
   const claim = await readClaim(http, endpoint.tenant, env)
   if (claim === null || known(claim.key) === undefined) await slowDown(http, Date.now())
@@ -39,14 +48,15 @@ export async function handle(
     const hasToken = http.headers.has('authorization')
     // Without a token nobody has guessed anything: clients ask like that to learn how to authenticate.
     if (hasToken) await countFailure(http, env, Date.now())
+    const rule = hasToken ? refusalRules.token : refusalRules.noToken
+    decided(env, { ...nobody, decision: 'refuse', rule })
     return unauthorized(hasToken)
   }
 
-  const headers = messageHeaders(http)
-  const isStateless = eraOfHeaders(headers) === 'stateless'
+  const isStateless = era === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
   const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
-  const context: RequestContext = { http, env, execution, claim, requestId, transport, ...nothing }
+  const context: RequestContext = { http, env, execution, claim, requestId, era, transport, ...nothing }
 
   switch (http.method) {
     case 'POST':
@@ -64,7 +74,7 @@ async function post(given: RequestContext, endpoint: Endpoint, headers: MessageH
   const body = await readBody(given.http, given.env)
   if (!body.ok) return refuse(given, body.refusal)
   const { message, id, lost } = readWritten(body.value, asWritten(body.text), headers)
-  const context = { ...given, lost }
+  const context = { ...given, lost, era: message.era }
   if (message.era === 'stateless')
     return dispatch({ ...context, transport: null, client: clientIn(body.value) }, endpoint, message, id)
   if (message.kind === 'refused')

@@ -15,6 +15,7 @@ import {
   isOnRecord,
 } from '../contract/principal.ts'
 import type { RequestContext } from './context.ts'
+import { conclude } from './decided.ts'
 import { countFailure } from './failures.ts'
 import { forget, known, remember, rememberCaller } from './known.ts'
 import { putBackOutcomes, takeOutcomes } from './outcomes.ts'
@@ -49,6 +50,13 @@ export function question(
 
 /** Asks for something that no configuration has a say in. */
 export async function ask(context: RequestContext, intent: Intent): Promise<Admission> {
+  const admission = await askAhead(context, intent)
+  conclude(context, intent, admission)
+  return admission
+}
+
+/** The same ahead of other questions: where nothing else is asked, the asker has to `conclude`. */
+export function askAhead(context: RequestContext, intent: Intent): Promise<Admission> {
   return put(context, question(context, intent, null))
 }
 
@@ -59,6 +67,8 @@ export interface Planned {
   readonly handle?: string | null
   /** The upstream whose session is wanted. */
   readonly upstream?: AdmitRequest['upstream']
+  /** Another question follows, or else the asker has to `conclude`. */
+  readonly isAhead?: true
   /** Undoes what planning took elsewhere, when the principal does not admit it. */
   readonly abandon?: () => Promise<void>
 }
@@ -81,9 +91,14 @@ export async function askPlanned<P extends Planned>(
     if (admission.kind === 'context') {
       const { account, label } = admission
       rememberCaller(context.claim.key, named, { account, label })
-    } else if (admission.kind !== 'stale') return { admission, planned, config }
+    } else if (admission.kind !== 'stale') {
+      if (planned?.isAhead !== true) conclude(context, intent, admission)
+      return { admission, planned, config }
+    }
   }
-  return { admission: { kind: 'unavailable' }, planned: null, config: null }
+  const admission = { kind: 'unavailable' } as const
+  conclude(context, { kind: 'configure' }, admission)
+  return { admission, planned: null, config: null }
 }
 
 /** Puts a question, and sends along how earlier calls ended; what of that may not have arrived waits for the next. */

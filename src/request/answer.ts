@@ -1,8 +1,10 @@
 /** From an admission to an HTTP answer. */
 import { codes, type Refusal, type RequestId, refusalResponse } from '../base/jsonrpc.ts'
 import type { Admitted, Intent } from '../contract/principal.ts'
+import { refusalRules } from '../contract/refusal-rules.ts'
 import { type Admission, ask, refusalOf } from './admission.ts'
 import type { RequestContext } from './context.ts'
+import { concludeRefused } from './decided.ts'
 import { unauthorized } from './identity.ts'
 import { unknownCall } from './unknown-call.ts'
 
@@ -35,6 +37,8 @@ export async function refuse(
   const admission = await ask(context, intent)
   // The request is wrong in any session; its row belongs to none.
   if (admission.kind === 'dead_handle' && rule !== null) return refusalResponse(refusal, id)
+  // Where it is a call the question said so, and was answered with that decision.
+  if (admission.kind === 'admitted' && rule === null) concludeRefused(context, refusalRules.request)
   return answer(admission, id, () => refusalResponse(refusal, id))
 }
 

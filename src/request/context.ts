@@ -1,4 +1,5 @@
 /** The context of one MCP request: the parts that later steps need, and the way to the principal's object. */
+import type { Era } from '../base/revisions.ts'
 import type { ClientName } from '../contract/client.ts'
 import type { Env } from '../contract/env.ts'
 import type { Lost } from './as-written.ts'
@@ -12,6 +13,8 @@ export interface RequestContext {
   readonly execution: ExecutionContext
   readonly claim: Claim
   readonly requestId: string
+  /** Of the message; of a request without one, and until it has been read, what the headers say. */
+  readonly era: Era
   /** `Mcp-Session-Id`, in the session era. */
   readonly transport: string | null
   /** The session that the request names, or null: it names none. */

@@ -5,6 +5,7 @@ import { principalOf } from '../contract/objects.ts'
 import { ADMITTED_HEADER, type AdmitAnswer, type Admitted, FEED_HEADER } from '../contract/principal.ts'
 import { type Admission, learn, question } from './admission.ts'
 import type { RequestContext } from './context.ts'
+import { conclude } from './decided.ts'
 
 /** Asks the principal for a feed: its one call for this request, admission included. */
 export async function openFeed(
@@ -19,14 +20,19 @@ export async function openFeed(
   try {
     const response = await principalOf(context).fetch('http://principal/feed', { headers })
     const feed = response.webSocket
-    if (feed === null)
-      return { admission: await learn(context, (await response.json()) as AdmitAnswer), feed: null }
+    if (feed === null) {
+      const admission = await learn(context, (await response.json()) as AdmitAnswer)
+      conclude(context, { kind: 'check' }, admission)
+      return { admission, feed: null }
+    }
     feed.accept()
     const admitted = JSON.parse(response.headers.get(ADMITTED_HEADER) ?? '') as Admitted
     return { admission: { kind: 'admitted', admitted }, feed }
   } catch (error) {
     log('error', 'principal.unavailable', { request: context.requestId, error: errorName(error) })
-    return { admission: { kind: 'unavailable' }, feed: null }
+    const admission = { kind: 'unavailable' } as const
+    conclude(context, { kind: 'check' }, admission)
+    return { admission, feed: null }
   }
 }
 

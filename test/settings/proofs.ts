@@ -319,6 +319,7 @@ const DEPLOYMENT: readonly Proof[] = [
   proof(/^env ALLOWED_ORIGINS$/, 'app.test.ts', 'is let through when it is on the list, exactly'),
   proof(/^env PUBLIC_URL$/, 'approvals/naming.pure.test.ts', 'with PUBLIC_URL'),
   proof(/^env MAX_BODY_BYTES$/, 'app.test.ts', 'names a variable that cannot be meant'),
+  proof(/^env LOG_DECISIONS$/, 'request/decided.test.ts', 'LOG_DECISIONS'),
   proof(
     /^env NATIVE_SERVERS$/,
     'deployment/native-servers.test.ts',

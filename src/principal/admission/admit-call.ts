@@ -1,6 +1,7 @@
 /** The steps of one call: its session, room for what it adds, a person's approval, the counters, the work, the record. */
 import { APPROVAL_SECONDS, MOST_PENDING_APPROVALS } from '../../contract/approvals.ts'
-import type { AdmitAnswer, AdmitRequest, Intent, StoppedCall } from '../../contract/principal.ts'
+import type { AdmitAnswer, AdmitRequest, Intent } from '../../contract/principal.ts'
+import { refusalRules, stoppedRules } from '../../contract/refusal-rules.ts'
 import { counterStore } from '../../durable/counters.ts'
 import { type Reservation, reserve } from '../../policy/counting.ts'
 import type { Charge } from '../../policy/model.ts'
@@ -12,12 +13,6 @@ import type { AdmitContext } from './admit-context.ts'
 import { admitted, record } from './admit-record.ts'
 import { handleOf, isCrowded, MAX_LIVE_SESSIONS, touch } from './admit-session.ts'
 import { endedBy, outcomeAtOnce, perform } from './admit-work.ts'
-
-/** The names in the audit trail that stand in the place of a rule. */
-const stoppedRules: Readonly<Record<StoppedCall, string>> = {
-  exhausted: '(asked too often)',
-  late: '(approval expired)',
-}
 
 /** Answers a call that belongs to `given`. */
 export function admitCall(
@@ -32,19 +27,24 @@ export function admitCall(
   const { transport, session } = place
   const isAdded = intent.work.kind === 'login' && endedBy(context, given, handle).length === 0
   if (isAdded && isCrowded(context)) {
-    record(context, request, { session: null, row: intent, decision: 'refuse', rule: '(too many sessions)' })
+    record(context, request, {
+      session: null,
+      row: intent,
+      decision: 'refuse',
+      rule: refusalRules.manySessions,
+    })
     return { kind: 'too_many_sessions', max: MAX_LIVE_SESSIONS }
   }
 
   if (intent.work.kind === 'notify' && isFull(sql)) {
-    record(context, request, { session, row: intent, decision: 'refuse', rule: '(outbox full)' })
+    record(context, request, { session, row: intent, decision: 'refuse', rule: refusalRules.outboxFull })
     return { kind: 'outbox_full' }
   }
 
   const approval = approvalFor(context, intent, place)
   const approvalId = 'id' in approval ? approval.id : null
   if (approval.kind === 'full') {
-    record(context, request, { session, row: intent, decision: 'refuse', rule: '(too many approvals)' })
+    record(context, request, { session, row: intent, decision: 'refuse', rule: refusalRules.manyApprovals })
     return { kind: 'approvals_full', max: MOST_PENDING_APPROVALS }
   }
   if ('approval' in approval) {

@@ -4,6 +4,7 @@
  * together.
  */
 import type { AdmitAnswer, AdmitRequest, Admitted, AskedUpstream, Intent } from '../../contract/principal.ts'
+import { refusalRules } from '../../contract/refusal-rules.ts'
 import { sessionModeOf } from '../../contract/session-mode.ts'
 import { settleCalls } from '../tables/audit.ts'
 import { endAll } from '../tables/ending.ts'
@@ -67,13 +68,23 @@ function decide(given: Given, request: AdmitRequest): AdmitAnswer {
   if (isSuspended && isCall && !isStale) return suspended(context, request, intent, place.session)
   if (found.kind === 'dead_transport' && !isSuspended) {
     if (isCall)
-      record(context, request, { session: null, row: intent, decision: 'refuse', rule: '(session ended)' })
+      record(context, request, {
+        session: null,
+        row: intent,
+        decision: 'refuse',
+        rule: refusalRules.deadSession,
+      })
     return { kind: 'dead_session' }
   }
   if (isStale) return { kind: 'stale', config: JSON.stringify(config) }
   if (found.kind === 'dead_handle') {
     if (isCall)
-      record(context, request, { session: null, row: intent, decision: 'refuse', rule: '(session ended)' })
+      record(context, request, {
+        session: null,
+        row: intent,
+        decision: 'refuse',
+        rule: refusalRules.deadSession,
+      })
     return { kind: 'dead_handle' }
   }
 
