@@ -5,7 +5,8 @@
  *
  * The table has the columns seq, id, state, attempts, give_up_at, settled_at and last_error.
  */
-import { GIVE_UP_AFTER_MS } from './retries.ts'
+import { type Retention, retention } from './retention.ts'
+import { GIVE_UP_AFTER_MS, KEEP_DEAD_MS, KEEP_DELIVERED_MS } from './retries.ts'
 
 export type QueueState = 'pending' | 'delivered' | 'dead'
 
@@ -44,9 +45,16 @@ const MOST_EXPIRED = 1_000
 /** Make one when the module is loaded: it makes the statements. Call its methods within a transaction. */
 export class DurableQueue {
   readonly #statements: ReturnType<typeof statementsOf>
+  /** How long what has left the queue is kept. */
+  readonly retentions: readonly Retention[]
 
-  constructor(table: QueueTable) {
-    this.#statements = statementsOf(table)
+  constructor(queue: QueueTable) {
+    this.#statements = statementsOf(queue)
+    const kept = (state: QueueState, keepMs: number) => {
+      const rows = `state = '${state}' AND settled_at IS NOT NULL`
+      return retention({ table: queue.table, column: 'settled_at', rows, keepMs })
+    }
+    this.retentions = [kept('delivered', KEEP_DELIVERED_MS), kept('dead', KEEP_DEAD_MS)]
   }
 
   /** The receiver has it. Its content is removed at once; that it was, is kept for a while. False: it was not pending. */

@@ -478,7 +478,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
       }
       // Not awaited: a slow receiver must not make principals wait.
       this.#tenancy.sendSoon()
-      this.#tenancy.commit(() => purge(sql, Date.now()))
+      while (this.#tenancy.commit(() => purge(sql, Date.now()))) {}
       await enlist(this.#tenancy)
       await this.#watch.compareHeld()
       // Either of the first two may ask hundreds; what it leaves is due at once, and has a run to itself.

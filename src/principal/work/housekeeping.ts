@@ -4,12 +4,20 @@
  */
 import { nextCarryMs } from '../../audit/carry.ts'
 import type { Grant } from '../../contract/grant.ts'
-import { KEEP_DEAD_MS, KEEP_DELIVERED_MS } from '../../durable/retries.ts'
+import {
+  fullHour,
+  nextPurgeMs,
+  PURGE_BATCH,
+  purgeRows,
+  type Retention,
+  retention,
+  soonest,
+} from '../../durable/retention.ts'
 import { eraseOverdueContents, nextContentEndMs } from '../tables/approval-contents.ts'
 import { principalLog, REFUNDABLE_MS } from '../tables/audit-log.ts'
 import { readDestination } from '../tables/destination.ts'
 import { endAll } from '../tables/ending.ts'
-import { nextLeaseMs } from '../tables/outbox.ts'
+import { eventRetentions, nextLeaseMs } from '../tables/outbox.ts'
 import { overdueSessions } from '../tables/sessions.ts'
 import {
   endOverdueTransports,
@@ -33,8 +41,6 @@ export const KEEP_MS = {
   endedSession: 30 * DAY_MS,
   /** Command-line clients open one for every command. */
   endedTransport: DAY_MS,
-  deliveredEvent: KEEP_DELIVERED_MS,
-  deadEvent: KEEP_DEAD_MS,
   /** Where there is no audit database. */
   audit: 30 * DAY_MS,
   /** After its time was over. */
@@ -97,57 +103,50 @@ function idleMsOf(grant: Grant | null): number {
   return (grant?.config.settings.sessions.idle_seconds ?? 0) * 1_000
 }
 
-/** Rows of a table that go away `keepMs` after the time in `column`. Fixed text, never a caller's. */
-interface Retention {
-  readonly table: string
-  readonly column: string
-  readonly rows: string
-  readonly keepMs: number
-}
-
 const everywhere: readonly Retention[] = [
-  { table: 'counters', column: 'window_end', rows: 'TRUE', keepMs: KEEP_MS.counter },
-  { table: 'sessions', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedSession },
-  { table: 'transports', column: 'ended_at', rows: 'ended_at IS NOT NULL', keepMs: KEEP_MS.endedTransport },
-  {
-    table: 'outbox',
-    column: 'settled_at',
-    rows: "state = 'delivered' AND settled_at IS NOT NULL",
-    keepMs: KEEP_MS.deliveredEvent,
-  },
-  {
-    table: 'outbox',
-    column: 'settled_at',
-    rows: "state = 'dead' AND settled_at IS NOT NULL",
-    keepMs: KEEP_MS.deadEvent,
-  },
-  { table: 'approvals', column: 'expires_at', rows: 'TRUE', keepMs: KEEP_MS.approval },
+  retention({ table: 'counters', column: 'window_end', keepMs: KEEP_MS.counter }),
+  retention({
+    table: 'sessions',
+    column: 'ended_at',
+    rows: 'ended_at IS NOT NULL',
+    keepMs: KEEP_MS.endedSession,
+  }),
+  retention({
+    table: 'transports',
+    column: 'ended_at',
+    rows: 'ended_at IS NOT NULL',
+    keepMs: KEEP_MS.endedTransport,
+  }),
+  ...eventRetentions,
+  retention({ table: 'approvals', column: 'expires_at', keepMs: KEEP_MS.approval }),
+]
+const whereCarried: readonly Retention[] = [
+  ...everywhere,
+  retention({
+    table: 'audit',
+    column: 'at',
+    rows: 'seq <= (SELECT head_seq FROM audit_chain)',
+    keepMs: REFUNDABLE_MS,
+  }),
 ]
 /** Rows stay while they are all that there is, and afterwards only as long as they may be needed for a refund. */
-const uncarried: Retention = { table: 'audit', column: 'at', rows: 'TRUE', keepMs: KEEP_MS.audit }
-const carried: Retention = {
-  table: 'audit',
-  column: 'at',
-  rows: 'seq <= (SELECT head_seq FROM audit_chain)',
-  keepMs: REFUNDABLE_MS,
-}
+const whereNot: readonly Retention[] = [
+  ...everywhere,
+  retention({ table: 'audit', column: 'at', keepMs: KEEP_MS.audit }),
+]
+const retentionsOf = (carries: boolean) => (carries ? whereCarried : whereNot)
 
-function retentionsOf(carries: boolean): readonly Retention[] {
-  return [...everywhere, carries ? carried : uncarried]
-}
+/** A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count. */
+const crowded = (most: number) => `DELETE FROM audit WHERE rowid IN (
+  SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${most} LIMIT ${PURGE_BATCH})`
+const CROWDED_WHERE_CARRIED = crowded(MOST_UNCARRIED_ROWS)
+const CROWDED_WHERE_NOT = crowded(MOST_AUDIT_ROWS)
 
 /** Deletes what has been kept long enough. True when there may be more. `carries`: audit rows are carried elsewhere. */
 export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean {
-  const written = retentionsOf(carries).map(({ table, column, rows, keepMs }) => {
-    const old = `SELECT rowid FROM ${table} WHERE ${rows} AND ${column} <= ? LIMIT ${BATCH}`
-    return sql.exec(`DELETE FROM ${table} WHERE rowid IN (${old})`, nowMs - keepMs).rowsWritten
-  })
-  // A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count.
-  const most = carries ? MOST_UNCARRIED_ROWS : MOST_AUDIT_ROWS
-  const crowded = `SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${most} LIMIT ${BATCH}`
-  written.push(sql.exec(`DELETE FROM audit WHERE rowid IN (${crowded})`).rowsWritten)
-  // Index entries count as rows written, so this errs towards looking again.
-  return written.some((rows) => rows >= BATCH)
+  const isMore = purgeRows(sql, retentionsOf(carries), nowMs)
+  const { rowsWritten } = sql.exec(carries ? CROWDED_WHERE_CARRIED : CROWDED_WHERE_NOT)
+  return isMore || rowsWritten >= PURGE_BATCH
 }
 
 /**
@@ -173,37 +172,28 @@ export function nextWakeMs(
   },
 ): number | null {
   const grantEndMs = grant?.expiresAtMs ?? null
-  const wakes = [
+  const purgeMs = nextPurgeMs(sql, retentionsOf(carrying !== 'nowhere'))
+  const wakeMs = soonest([
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     scalar(sql, 'SELECT min(ends_at) AS at FROM transports WHERE ended_at IS NULL'),
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, upstreamIdleMs(grant), nowMs + DRAIN_GRACE_MS),
     nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
-    nextPurgeMs(sql, carrying !== 'nowhere'),
+    purgeMs === null ? null : fullHour(purgeMs),
     nextContentEndMs(sql),
     tellMs,
     carrying === 'idle' ? nextCarryMs(principalLog(sql), nowMs) : null,
     carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
     grant?.olderSecret && grant.olderSecret.untilMs > nowMs ? grant.olderSecret.untilMs : null,
-  ].filter((at) => at !== null)
-  return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
+  ])
+  return wakeMs === null ? null : Math.max(wakeMs, nowMs)
 }
 
 /** When the next event may be sent, or null when none is pending. */
 export function nextDeliveryMs(sql: SqlStorage, incarnation: string, nowMs: number): number | null {
   const leaseMs = nextLeaseMs(sql, incarnation)
   return leaseMs === null ? null : Math.max(nowMs + DRAIN_GRACE_MS, leaseMs, readDestination(sql).retryAtMs)
-}
-
-function nextPurgeMs(sql: SqlStorage, carries: boolean): number | null {
-  const dues = retentionsOf(carries)
-    .map(({ table, column, rows, keepMs }) => {
-      const oldest = scalar(sql, `SELECT min(${column}) AS at FROM ${table} WHERE ${rows}`)
-      return oldest === null ? null : oldest + keepMs
-    })
-    .filter((due) => due !== null)
-  return dues.length === 0 ? null : Math.ceil(Math.min(...dues) / HOUR_MS) * HOUR_MS
 }
 
 /** How soon to look after rows written now, whatever kind they are. */

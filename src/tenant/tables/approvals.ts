@@ -11,10 +11,12 @@ import {
   stateAt,
 } from '../../contract/approvals.ts'
 import type { ApprovalsLeft } from '../../contract/tenant.ts'
+import { retention } from '../../durable/retention.ts'
 import { announce, type WebhookAnnouncement } from './announcements.ts'
 import { recordChange } from './changes.ts'
 
 const KEEP_MS = 30 * 24 * 3_600_000
+export const approvalRetention = retention({ table: 'approvals', column: 'expires_at', keepMs: KEEP_MS })
 
 /** Stores an announcement of a principal. The same one a second time changes nothing. */
 export function takeAnnouncement(sql: SqlStorage, announcement: Announcement): void {
@@ -199,15 +201,4 @@ function openOf(sql: SqlStorage, grant: string, nowMs: number): ReadonlyMap<stri
     nowMs,
   )
   return new Map(rows.toArray().map(({ id, state }) => [id, state]))
-}
-
-/** Deletes what has been kept long enough. */
-export function purgeApprovals(sql: SqlStorage, nowMs: number): void {
-  sql.exec('DELETE FROM approvals WHERE expires_at <= ?', nowMs - KEEP_MS)
-}
-
-/** When `purgeApprovals` has something to do. */
-export function nextApprovalPurgeMs(sql: SqlStorage): number | null {
-  const { at } = sql.exec<{ at: number | null }>('SELECT min(expires_at) AS at FROM approvals').one()
-  return at === null ? null : at + KEEP_MS
 }

@@ -10,6 +10,9 @@ const queue = new DurableQueue({
   of: 'webhook',
 })
 
+/** How long messages are kept that were delivered, or are dead. */
+export const messageRetentions = queue.retentions
+
 /** A message on its way. */
 export interface DueMessage {
   readonly seq: number

@@ -1,16 +1,16 @@
 /** The work that a tenant does by alarm, and the time of the next alarm. All reasons for an alarm are here, and only here. */
 import { nextCarryMs } from '../../audit/carry.ts'
 import { nextRetentionMs } from '../../audit/retention.ts'
-import { nextApprovalPurgeMs, purgeApprovals } from '../tables/approvals.ts'
+import { fullHour, nextPurgeMs, purgeRows, type Retention, soonest } from '../../durable/retention.ts'
+import { approvalRetention } from '../tables/approvals.ts'
 import { changesLog } from '../tables/changes.ts'
 import { nextTargetMs } from '../tables/logouts.ts'
 import { nextDueMs, RETRY_MS } from '../tables/propagation.ts'
 import { isListed, readTenant } from '../tables/settings.ts'
+import { messageRetentions } from '../tables/webhook-messages.ts'
 import { nextOlderSecretMs, purgeOlderSecrets } from '../tables/webhooks.ts'
-import { nextMessagePurgeMs, purgeMessages } from './webhook-delivery.ts'
 
 const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 
 /** The reasons that are not in the tables. Times are Unix milliseconds; null: not known, or not to be expected. */
 export interface Wakes {
@@ -34,29 +34,29 @@ export function nextWakeMs(
   // As it was planned, however often it is asked for: it must come.
   if (deletion !== null) return Math.max(deletion.nextRoundMs, nowMs)
   const dueMs = nextDueMs(sql)
-  const wakes = [
+  const wakeMs = soonest([
     dueMs !== null && isPropagating ? Math.max(dueMs, nowMs + RETRY_MS) : dueMs,
     compareMs,
     sendMs,
     nextTargetMs(sql),
-    nextPurgeMs(sql, nowMs),
+    nextHousekeepingMs(sql, nowMs),
     isListed(sql) ? null : Math.ceil(nowMs / MINUTE_MS) * MINUTE_MS,
     ...(carrying === 'idle' ? [nextCarryMs(changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
     typeof carrying === 'number' ? carrying : null,
-  ].filter((at) => at !== null)
-  return wakes.length === 0 ? null : Math.max(Math.min(...wakes), nowMs)
+  ])
+  return wakeMs === null ? null : Math.max(wakeMs, nowMs)
 }
 
-/** Deletes what has been kept long enough. */
-export function purge(sql: SqlStorage, nowMs: number): void {
-  purgeMessages(sql, nowMs)
-  purgeApprovals(sql, nowMs)
+const retentions: readonly Retention[] = [...messageRetentions, approvalRetention]
+
+/** Deletes what has been kept long enough. True when there may be more. */
+export function purge(sql: SqlStorage, nowMs: number): boolean {
   purgeOlderSecrets(sql, nowMs)
+  return purgeRows(sql, retentions, nowMs)
 }
 
-/** On the hour, so that what comes one after the other goes together. */
-function nextPurgeMs(sql: SqlStorage, nowMs: number): number | null {
-  const all = [nextMessagePurgeMs(sql), nextApprovalPurgeMs(sql), nextOlderSecretMs(sql)]
-  const dues = all.filter((at) => at !== null)
-  return dues.length === 0 ? null : Math.ceil(Math.max(Math.min(...dues), nowMs) / HOUR_MS) * HOUR_MS
+/** At the next full hour at the soonest. */
+function nextHousekeepingMs(sql: SqlStorage, nowMs: number): number | null {
+  const dueMs = soonest([nextPurgeMs(sql, retentions), nextOlderSecretMs(sql)])
+  return dueMs === null ? null : fullHour(Math.max(dueMs, nowMs))
 }

@@ -4,14 +4,7 @@
  */
 import { errorName, log } from '../../base/log.ts'
 import type { WebhookView } from '../../contract/webhooks.ts'
-import {
-  backOffMs,
-  GIVE_UP_AFTER_MS,
-  KEEP_DEAD_MS,
-  KEEP_DELIVERED_MS,
-  roundOf,
-  type Verdict,
-} from '../../durable/retries.ts'
+import { backOffMs, GIVE_UP_AFTER_MS, roundOf, type Verdict } from '../../durable/retries.ts'
 import { WEBHOOK_TIMEOUT_MS, webhookVerdict } from '../../webhooks/schedule.ts'
 import { sendMessage } from '../../webhooks/send.ts'
 import {
@@ -99,27 +92,6 @@ function nextSendMs(sql: SqlStorage, busy: ReadonlySet<string>, nowMs: number): 
     .one()
   const soonest = Math.min(at ?? Number.POSITIVE_INFINITY, over ?? Number.POSITIVE_INFINITY)
   return Number.isFinite(soonest) ? Math.max(nowMs + GRACE_MS, soonest) : null
-}
-
-/** Deletes what has been kept long enough. */
-export function purgeMessages(sql: SqlStorage, nowMs: number): void {
-  for (const [state, keepMs] of [
-    ['delivered', KEEP_DELIVERED_MS],
-    ['dead', KEEP_DEAD_MS],
-  ] as const)
-    sql.exec('DELETE FROM webhook_messages WHERE state = ? AND settled_at <= ?', state, nowMs - keepMs)
-}
-
-/** When `purgeMessages` has something to do. */
-export function nextMessagePurgeMs(sql: SqlStorage): number | null {
-  return sql
-    .exec<{ at: number | null }>(
-      `SELECT min(settled_at + CASE state WHEN 'dead' THEN ? ELSE ? END) AS at
-       FROM webhook_messages WHERE settled_at IS NOT NULL`,
-      KEEP_DEAD_MS,
-      KEEP_DELIVERED_MS,
-    )
-    .one().at
 }
 
 type Sent = { readonly message: DueMessage; readonly judged: Exclude<Verdict, { kind: 'pause' }> }
