@@ -9,6 +9,7 @@ import { rowSchema, shownRow } from '../audit/shown.ts'
 import { tailEvents } from '../audit/tail.ts'
 import { verify } from '../audit/verify.ts'
 import { problem } from '../base/errors.ts'
+import { rowOrders } from '../contract/audit-filters.ts'
 import type { Env } from '../contract/env.ts'
 import { object } from '../policy/fragments.ts'
 import { at, noSuchTenant } from './answers.ts'
@@ -54,7 +55,7 @@ export const auditRoutes: readonly Route[] = [
       query: object({
         ...filterQuery,
         ...pageQuery,
-        order: z.enum(['newest', 'oldest'], { error: 'newest or oldest' }).default('newest'),
+        order: z.enum(rowOrders, { error: rowOrders.join(' or ') }).default('newest'),
       }),
       answers: {
         200: answer(

@@ -6,12 +6,12 @@ import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
 import { principalObject } from '../contract/objects.ts'
 import type { Destination, ListedEvent } from '../contract/outbox.ts'
+import { queueStates } from '../contract/queue.ts'
 import { isName } from '../names/tokens.ts'
 import { object } from '../policy/fragments.ts'
 import { at } from './answers.ts'
 import { answer, limitQuery, pageOf, type Route, route } from './route.ts'
 
-const states = ['pending', 'dead', 'delivered'] as const
 const PATH = '/api/v1/tenants/:tenant/grants/:grant/outbox'
 
 const statusSchema = z.object({
@@ -32,7 +32,7 @@ const statusSchema = z.object({
 const eventSchema = z.object({
   id: z.string(),
   tool: z.string(),
-  state: z.enum(states),
+  state: z.enum(queueStates),
   occurred_at: z.string(),
   dead_at: z.string().nullable().optional(),
   delivered_at: z.string().nullable().optional(),
@@ -75,7 +75,7 @@ export const outboxRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'Events of an outbox in one state, oldest first',
       query: object({
-        state: z.enum(states).default('pending'),
+        state: z.enum(queueStates).default('pending'),
         after: z
           .string()
           .regex(/^[0-9]{1,15}$/, 'the next of an earlier page')

@@ -1,9 +1,10 @@
 /** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { queueStates } from '../contract/queue.ts'
 import { webhookSchema, webhookUrlProblem } from '../contract/webhook-document.ts'
 import { webhookEvents } from '../contract/webhook-events.ts'
-import { type MessageView, messageStates, type WebhookView } from '../contract/webhooks.ts'
+import type { MessageView, WebhookView } from '../contract/webhooks.ts'
 import { whyOff } from '../deployment/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { allowsPrivate, checkAddress } from '../upstream/resolve.ts'
@@ -54,7 +55,7 @@ const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
 const messageSchema = z.object({
   id: z.string(),
   type: z.string(),
-  state: z.enum(messageStates),
+  state: z.enum(queueStates),
   at: z.string(),
   settled_at: z.string().nullable(),
   attempts: z.int(),
@@ -182,7 +183,7 @@ export const webhookRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'Messages to a webhook in one state, oldest first',
       query: object({
-        state: z.enum(messageStates).default('pending'),
+        state: z.enum(queueStates).default('pending'),
         after: z
           .string()
           .regex(/^[0-9]{1,15}$/, 'the next of an earlier page')

@@ -1,9 +1,10 @@
 /** Reads the audit trail of one tenant: pages by time, and everything in the order in which it came. */
+import type { rowOrders } from '../contract/audit-filters.ts'
 import type { Log, StoredRow } from '../contract/audit-row.ts'
 import { type Filter, type Where, whereOf } from './filter.ts'
 import { asked } from './store.ts'
 
-export type Order = 'newest' | 'oldest'
+type Order = (typeof rowOrders)[number]
 
 export interface Page {
   readonly rows: readonly StoredRow[]

@@ -4,6 +4,9 @@ import { type AuditFilter, columns, type FilteredColumn, filteredColumns, rowKin
 /** Kinds that rows are asked for by: those of rows, and the two sorts of decision. */
 export const kindFilters = [...rowKinds, 'call', 'read'] as const
 
+/** Orders of rows by time. */
+export const rowOrders = ['newest', 'oldest'] as const
+
 /** Filters that belong to no single column; audit/filter.ts applies them. */
 const further = {
   who: {

@@ -1,4 +1,5 @@
 /** The events for Legiti that a principal holds, as administrators see them. */
+import type { QueueState } from './queue.ts'
 
 /** Whether Legiti can be reached, as this principal has found it. */
 export interface Destination {
@@ -15,7 +16,7 @@ export interface Destination {
 export interface ListedEvent {
   readonly id: string
   readonly tool: string
-  readonly state: 'pending' | 'delivered' | 'dead'
+  readonly state: QueueState
   readonly occurredAtMs: number
   readonly settledAtMs: number | null
   readonly attempts: number

@@ -3,6 +3,7 @@ import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from '
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from './audit-logs.ts'
 import type { AccessApplication } from './config.ts'
 import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
+import type { QueueState } from './queue.ts'
 import type { ServerDocument } from './server-document.ts'
 import type {
   ApprovalsLeft,
@@ -33,7 +34,7 @@ import type {
   Verdict,
 } from './tenant.ts'
 import type { UpstreamConfig, UpstreamReport } from './upstream.ts'
-import type { MessageState, MessageView, WebhookDocument, WebhookView } from './webhooks.ts'
+import type { MessageView, WebhookDocument, WebhookView } from './webhooks.ts'
 
 export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** The tenant, or null where nothing was ever set up. */
@@ -271,7 +272,7 @@ export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** Messages to a webhook in one state, oldest first; null where there is no such webhook. */
   webhookMessages(
     name: string,
-    state: MessageState,
+    state: QueueState,
     afterSeq: number,
     limit: number,
   ): Promise<readonly MessageView[] | null>

@@ -1,16 +1,13 @@
 /** A tenant's webhooks and their messages, as administrators see them. */
+import type { QueueState } from './queue.ts'
 import type { WebhookEvent } from './webhook-events.ts'
-
-export const messageStates = ['pending', 'delivered', 'dead'] as const
-
-export type MessageState = (typeof messageStates)[number]
 
 /** A message as an administrator sees it. */
 export interface MessageView {
   readonly seq: number
   readonly id: string
   readonly type: string
-  readonly state: MessageState
+  readonly state: QueueState
   readonly atMs: number
   readonly settledAtMs: number | null
   readonly attempts: number

@@ -5,10 +5,9 @@
  *
  * The table has the columns seq, id, state, attempts, give_up_at, settled_at and last_error.
  */
+import type { QueueState } from '../contract/queue.ts'
 import { type Retention, retention } from './retention.ts'
 import { GIVE_UP_AFTER_MS, KEEP_DEAD_MS, KEEP_DELIVERED_MS } from './retries.ts'
-
-export type QueueState = 'pending' | 'delivered' | 'dead'
 
 /** What is special of a table. All text is fixed SQL, never a caller's. */
 export interface QueueTable {

@@ -7,6 +7,7 @@ import type { AccessApplication } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
 import { nativesOf } from '../contract/grant-document.ts'
 import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
+import type { QueueState } from '../contract/queue.ts'
 import type { ServerDocument } from '../contract/server-document.ts'
 import type {
   Catalogue,
@@ -29,7 +30,7 @@ import type {
 } from '../contract/tenant.ts'
 import type { TenantCalls } from '../contract/tenant-calls.ts'
 import type { UpstreamConfig, UpstreamReport } from '../contract/upstream.ts'
-import type { MessageState, MessageView, WebhookDocument, WebhookView } from '../contract/webhooks.ts'
+import type { MessageView, WebhookDocument, WebhookView } from '../contract/webhooks.ts'
 import * as grantChanges from './changes/grant-changes.ts'
 import * as personChanges from './changes/person-changes.ts'
 import * as policyChanges from './changes/policy-changes.ts'
@@ -423,7 +424,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
 
   async webhookMessages(
     name: string,
-    state: MessageState,
+    state: QueueState,
     afterSeq: number,
     limit: number,
   ): Promise<readonly MessageView[] | null> {

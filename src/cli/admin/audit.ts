@@ -1,5 +1,5 @@
 /** `audit …`: what was decided and changed. */
-import { auditFilters, type FilterName, filterNames } from '../../contract/audit-filters.ts'
+import { auditFilters, type FilterName, filterNames, rowOrders } from '../../contract/audit-filters.ts'
 import { type Api, Ended, type Json, type Query } from '../gateway/api.ts'
 import { administer, momentOf, wholeNumber } from '../gateway/command.ts'
 import { type Column, cellsOf, member, shownList } from '../gateway/shown.ts'
@@ -63,7 +63,7 @@ export const auditCommands: readonly Command[] = [
     options: [
       ...filters,
       { name: 'limit', value: 'N', help: 'at most so many; 100 where absent' },
-      { name: 'order', value: 'ORDER', values: ['newest', 'oldest'], help: 'newest or oldest first' },
+      { name: 'order', value: 'ORDER', values: rowOrders, help: `${rowOrders.join(' or ')} first` },
     ],
     json: ['items', 'complete_until'],
     examples: [

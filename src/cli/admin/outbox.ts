@@ -1,6 +1,6 @@
 /** `outbox …`: what is still to be told to Legiti, and what could not be. */
 import { changed, part } from '../gateway/api.ts'
-import { administer } from '../gateway/command.ts'
+import { administer, QUEUE_STATE } from '../gateway/command.ts'
 import { member, shownList, shownThing } from '../gateway/shown.ts'
 import type { Command } from '../kit/command.ts'
 
@@ -21,14 +21,7 @@ export const outboxCommands: readonly Command[] = [
     name: 'list',
     summary: 'List events of a grant’s outbox, the oldest first',
     operands: GRANT,
-    options: [
-      {
-        name: 'state',
-        value: 'STATE',
-        values: ['pending', 'dead', 'delivered'],
-        help: 'pending, dead or delivered; pending where absent',
-      },
-    ],
+    options: [QUEUE_STATE],
     json: 'items',
     examples: ['gatehouse outbox list bot --state dead'],
     run: async (api, { operands: [grant = ''], values }) =>

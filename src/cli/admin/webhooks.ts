@@ -1,6 +1,6 @@
 /** `webhook …`: who is told of what happens. */
 import { type Api, changed, part } from '../gateway/api.ts'
-import { administer, keyOf, listed, mistaken, ONE, secondsOf } from '../gateway/command.ts'
+import { administer, keyOf, listed, mistaken, ONE, QUEUE_STATE, secondsOf } from '../gateway/command.ts'
 import { member, shownList, shownThing } from '../gateway/shown.ts'
 import type { Given, Option } from '../kit/arguments.ts'
 import type { Command } from '../kit/command.ts'
@@ -107,14 +107,7 @@ export const webhookCommands: readonly Command[] = [
     name: 'messages',
     summary: 'List messages to a webhook, the oldest first',
     operands: ONE,
-    options: [
-      {
-        name: 'state',
-        value: 'STATE',
-        values: ['pending', 'delivered', 'dead'],
-        help: 'pending, delivered or dead; pending where absent',
-      },
-    ],
+    options: [QUEUE_STATE],
     json: 'items',
     examples: ['gatehouse webhook messages oncall --state dead'],
     run: async (api, { operands: [name = ''], values }) =>

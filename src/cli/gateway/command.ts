@@ -1,5 +1,6 @@
 /** Describes commands that ask the administration API, so that each says only how it differs. */
 import { isObject } from '../../base/json.ts'
+import { queueStates } from '../../contract/queue.ts'
 import { describeValue } from '../../policy/problem.ts'
 import { readText } from '../../policy/text.ts'
 import type { Given, Operands, Option } from '../kit/arguments.ts'
@@ -61,6 +62,14 @@ export interface Destruction {
   readonly lines?: readonly string[]
   /** Consequences that the gateway is asked for. */
   readonly consequences?: () => Promise<readonly string[]>
+}
+
+/** Which of what waits to be sent is listed. */
+export const QUEUE_STATE: Option = {
+  name: 'state',
+  value: 'STATE',
+  values: queueStates,
+  help: `${queueStates.slice(0, -1).join(', ')} or ${queueStates.at(-1)}; pending where absent`,
 }
 
 /** One operand: the name of the thing that is meant. */

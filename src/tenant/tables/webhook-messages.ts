@@ -1,5 +1,6 @@
 /** Messages that wait for a tenant's webhooks, were delivered or are dead, in SQL. */
-import type { MessageState, MessageView } from '../../contract/webhooks.ts'
+import type { QueueState } from '../../contract/queue.ts'
+import type { MessageView } from '../../contract/webhooks.ts'
 import { DurableQueue } from '../../durable/queue.ts'
 
 const queue = new DurableQueue({
@@ -55,7 +56,7 @@ export function buryExpired(sql: SqlStorage, nowMs: number): number {
 export function listMessages(
   sql: SqlStorage,
   webhook: string,
-  state: MessageState,
+  state: QueueState,
   afterSeq: number,
   limit: number,
 ): MessageView[] {
