@@ -57,7 +57,7 @@ function concealAll(whole: JsonObject, met: (depth: number) => void): JsonObject
   return Object.fromEntries(entries.map(([name, value]) => [name, markerOf(value)]))
 }
 
-/** @param met is told how many of the steps lead to a marker */
+/** @param met is called with the number of steps that lead to a marker */
 function without(value: unknown, steps: readonly Step[], at: number, met: (depth: number) => void): unknown {
   if (value instanceof Marker) return value
   const step = steps[at]

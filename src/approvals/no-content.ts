@@ -14,7 +14,7 @@ const texts: Readonly<Record<NoContent, string>> = {
     'The values were not kept when the call was asked for. They are kept once its agent asks for it again.',
 }
 
-/** In a sentence or two, for whoever would decide. */
+/** Returns a sentence or two for the approver. */
 export function whyNoContent(absent: NoContent): string {
   return texts[absent]
 }

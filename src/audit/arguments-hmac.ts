@@ -1,7 +1,6 @@
 /**
- * Which calls had the same arguments, without saying which arguments: HMAC-SHA-256 over their canonical JSON, with a
- * key for each tenant that is derived from the deployment's (HKDF, RFC 5869). Whoever has no key can neither look a
- * value up nor compare two tenants.
+ * Shows which calls had the same arguments, without the arguments: HMAC-SHA-256 over their canonical JSON, with a key for each tenant
+ * that is derived from the deployment's (HKDF, RFC 5869). Without the key nobody can look a value up or compare two tenants.
  */
 import { BASE64URL } from '../base/base64url.ts'
 import { canonicalJson } from '../base/canonical-json.ts'

@@ -16,7 +16,7 @@ export interface TailContext {
   readonly db: D1Database
   readonly tenant: string
   readonly filter: Filter
-  /** `Last-Event-ID`: arrivals up to here were told; null to begin now. */
+  /** `Last-Event-ID`: arrivals up to here were sent; null to begin now. */
   readonly after: number | null
   /** Tells whether the person may still see it; checked now and then, for a tail outlives many changes. */
   readonly isAllowed: () => Promise<boolean>
@@ -25,7 +25,7 @@ export interface TailContext {
 }
 
 const EVERY_MS = 1_000
-/** A row waits so long for its outcome, then it is told without. */
+/** The time that a row waits for its outcome; then it is sent without. */
 const OUTCOME_MS = 2_000
 const HEARTBEAT_MS = 15_000
 /** More grants are heard of only when their rows arrive, which is within a minute or so. */
@@ -49,9 +49,9 @@ interface Followed {
   readonly chain: string
   /** Rows up to here were there before it began. */
   readonly from: number
-  /** Rows told before they arrived. */
+  /** Rows that were sent before they arrived. */
   readonly early: Set<number>
-  /** The last row told early; none up to here is, for the database had them all when the log became known. */
+  /** The last row that was sent early; none up to here is, for the database had them all when the log became known. */
   last: number
   /** The last row that arrived. */
   arrived: number

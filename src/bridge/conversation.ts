@@ -1,4 +1,4 @@
-/** One request of a client to one upstream server: how that is spoken to, and how the client is told. */
+/** One request of a client to one upstream server: the era in which the server is asked, and the client's answer. */
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted, UpstreamSession } from '../contract/principal.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'

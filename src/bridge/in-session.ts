@@ -45,7 +45,7 @@ export async function inSession(
   if (!statelessMethods.has(method)) return refuse(404, codes.methodNotFound, `Method not found: ${method}`)
   const mismatch = await headerMismatch(talk, request)
   if (mismatch !== null) return refuse(400, codes.headerMismatch, `Headers and body disagree: ${mismatch}`)
-  // A server of the session era makes no such states, so it is ours or nobody's.
+  // A server of the session era makes no such states, so it is ours or invalid.
   if (params?.requestState !== undefined) return continueExchange(talk, request, delivery)
   if (askingMethods.has(method) && canBeAsked(talk.client.capabilities))
     return exchange(talk, partner, request, delivery)
@@ -80,7 +80,7 @@ async function* steps(
   const { link, context, client } = talk
   const id = crypto.randomUUID()
   const leg = legOf(request)
-  // Said beforehand: whoever hangs up ends the request, and with it whatever has not been promised.
+  // A client that hangs up ends the request, and with it all work that was not promised to the runtime before.
   const over = Promise.withResolvers<void>()
   link.waitUntil(over.promise)
   const body = JSON.stringify(requestForSession(request, id))

@@ -23,7 +23,7 @@ export interface RunningRequest {
   /** The id of the client's HTTP request: one may be brought to several servers. */
   readonly requestId: string
   readonly server: string
-  /** Null where the server is told by hanging up. */
+  /** Null where the server is notified by hanging up. */
   readonly named: Named | null
   readonly cancel: () => void
 }
@@ -58,7 +58,7 @@ export interface Running {
   readonly end: () => void
 }
 
-/** A running request that takes what other isolates hear of it into account, once it takes long. */
+/** A running request that also heeds cancellations at other isolates, once it takes long. */
 export interface HeedingRequest extends Running {
   /** Has it begin with that after a while: for the watchdog of its request to the server. */
   readonly long: LongRequest | undefined
@@ -113,8 +113,8 @@ function makeRoom(): void {
 }
 
 /**
- * The request of the client's that has this id, at each server that it was brought to. None where two requests that are
- * under way have the same id: which of them is meant cannot be told, and the wrong one must not be stopped.
+ * Returns the client's request with this id, at each server that it was brought to. None where two requests that are under way have the
+ * same id: the notification does not say which of them it means, and the wrong one must not be stopped.
  */
 export function runningAs(context: RequestContext, id: RpcId): readonly RunningRequest[] {
   const found = byName.get(nameOf(context, id)) ?? []

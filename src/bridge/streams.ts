@@ -159,7 +159,7 @@ async function request(
   return answer.ok && answer.message.result !== undefined
 }
 
-/** Not every server lets a session be ended, so it is told twice that nobody listens any more. */
+/** Unsubscribes and ends the session: not every server lets a session be ended. */
 async function leave(link: UpstreamLink, session: SessionNames, uris: readonly string[]): Promise<void> {
   await Promise.all(uris.map((uri) => request(link, session, 'resources/unsubscribe', uri)))
   await closeSession(link, session)

@@ -1,4 +1,4 @@
-/** The Worker's part of what a session-era client hears from a server of the stateless era unasked. */
+/** The Worker's part of the messages that a session-era client gets from a server of the stateless era unasked. */
 import { errorName, log } from '../base/log.ts'
 import { paths, type Subscribe, type WatchFor } from '../contract/exchange.ts'
 import { exchangeObjects } from '../contract/objects.ts'
@@ -13,8 +13,8 @@ import { isWatchable } from './watchable.ts'
 const LONGEST_URI = 2_048
 
 /**
- * One object for all that a transport hears from one server. It outlasts a login and a logout, as what a client asks of a
- * server with sessions does: a server without any keeps nothing in which two accounts could meet.
+ * Returns the object for all unasked messages of one server to a transport. It outlasts a login and a logout, as a server's session keeps
+ * a client's wishes: a server without sessions keeps nothing in which two accounts could meet.
  */
 function objectOf({ claim, transport }: RequestContext, { env, config }: UpstreamLink) {
   const { name, incarnation = '', url } = config
@@ -39,7 +39,7 @@ export async function openWatch(
   link: UpstreamLink,
   { capabilities, clientInfo }: Client,
 ): Promise<StreamSource | null> {
-  // A body that is let go of does not tell the object so; the signal does.
+  // The object does not notice that a body is let go of; it does notice the signal.
   const abort = new AbortController()
   try {
     const terms: WatchFor = {

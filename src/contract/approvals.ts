@@ -7,11 +7,11 @@ import type { ClientName } from './client.ts'
 
 /** The Worker's part of a call that the policy wants a person to approve. */
 export interface ApprovalAsked {
-  /** Digests of the arguments, the one to keep first; whoever has one of them has the same arguments: digests.ts. */
+  /** Digests of the arguments, the one to keep first; a call with one of them has the same arguments: digests.ts. */
   readonly digests: readonly string[]
   /** The policy's rule that wants it. */
   readonly rule: string
-  /** The policy's words, for the agent and for whoever decides. */
+  /** The policy's message, for the agent and for the approver. */
   readonly message: string
   /** The beginning of the link: the address of the tenant's pages (origin.ts). */
   readonly base: string | null
@@ -138,7 +138,7 @@ export interface DecideRequest {
   readonly id: string
   readonly decision: 'approve' | 'deny'
   readonly reason: string | null
-  /** The revision that whoever decides has seen, where it must still be that one; absent or null: any. */
+  /** The revision that the approver has seen, where it must still be that one; absent or null: any. */
   readonly revision?: number | null
   readonly by: Decider
   /** The person whose agent the grant is, or null. */
@@ -158,9 +158,9 @@ export type DecideAnswer =
   | { readonly kind: 'absent' }
   /** It was decided otherwise, used, or is too old. */
   | { readonly kind: 'conflict'; readonly problem: string }
-  /** It is not what whoever decides has seen any more: something has changed since. */
+  /** The approval has changed since the approver has seen it. */
   | { readonly kind: 'stale' }
-  /** Whoever asked may not be the one who approves. */
+  /** The person who asked may not be the one who approves. */
   | { readonly kind: 'own' }
 
 /** Something that a principal tells its tenant, at least once. */

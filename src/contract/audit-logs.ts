@@ -1,4 +1,4 @@
-/** The audit logs of objects, as they tell of them: for verification, live tails and complete queries. */
+/** The audit logs of objects, as the objects report them: for verification, live tails and complete queries. */
 import type { AuditRow } from './audit-row.ts'
 
 /** A row that was carried, and the hash that it had. */

@@ -58,7 +58,7 @@ const settingsSchema = object({
 export const tenantDocument = object({
   ...common,
   audit: object({
-    /** Audit rows go so long after what they tell of. */
+    /** The days for which audit rows are kept after the event. */
     retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
   }).prefault({}),
   /** In place of the deployment's; null: the deployment's counts. */

@@ -66,7 +66,7 @@ const wishes: Readonly<Record<string, Capability>> = {
   resourceSubscriptions: 'resources.subscribe',
 }
 
-/** The part of what a subscriber wants to hear of that this server can tell; all of it where nothing is known. */
+/** Returns the part of a subscriber's wishes that this server can fulfil; all of it where nothing is known. */
 export function wishesFor(
   notifications: Readonly<Record<string, unknown>>,
   declared: readonly Capability[] | null,

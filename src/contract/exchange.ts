@@ -28,7 +28,7 @@ export interface Destination {
 export interface Begin extends Destination {
   /** `<tenant>/<grant>`. */
   readonly owner: string
-  /** The login that it belongs to, null: nobody's. Absent in what older versions asked. */
+  /** The login that it belongs to; null: to none. Absent in requests of older versions. */
   readonly login?: string | null
   /** Id of the request that begins it: by that the principal knows what was approved for it. */
   readonly begunBy: string
@@ -71,7 +71,7 @@ export type ExchangeLine =
   | { readonly kind: 'refused'; readonly why: Refusal }
 
 export type Refusal =
-  /** Unknown, used, expired, lost, of somebody else: nobody is told which. */
+  /** Unknown, used, expired, lost, or another client's: the answer does not say which. */
   | 'unknown'
   /** The retry asks for something else than the call that it claims to go on with. */
   | 'changed'

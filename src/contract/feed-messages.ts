@@ -3,7 +3,7 @@
 /** Before the id of an approval: somebody has decided. */
 export const DECIDED = 'decided:'
 
-/** Before a server's name, a colon and a resource's URI: its changes are not told of any more. */
+/** Before a server's name, a colon and a resource's URI: its changes are not reported any more. */
 export const LOST = 'lost:'
 
 /** That requests of this transport belong to another login now, or to none: what was opened in the last one is over. */

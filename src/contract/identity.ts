@@ -31,7 +31,7 @@ const magentoStore = object({
   /** True where its customers may log in; the same for its administrators. */
   customer: z.boolean().default(false),
   admin: z.boolean().default(false),
-  /** Put before account ids, so that those of several stores are told apart. */
+  /** The prefix of account ids, which keeps those of several stores apart. */
   account_prefix: z.string().max(64).default(''),
 }).refine((it) => it.customer || it.admin, 'customer, admin or both are true')
 

@@ -1,4 +1,4 @@
-/** Logins and logouts that an identity provider can bring about, as a tenant is told of them. */
+/** Logins and logouts that an identity provider can bring about, as they are reported to a tenant. */
 
 /** A login that is about to happen, as its token says. */
 export interface ExpectedLogin {

@@ -27,9 +27,9 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   admit(request: AdmitRequest): Promise<AdmitAnswer>
 
   /**
-   * Remembers a session that the Worker has opened upstream, unless another was first: then that one counts, and the
-   * Worker should end its own. Open streams of the transport hear of a new one.
-   * @throws RangeError when a name or id is longer than anything that is stored
+   * Stores a session that the Worker has opened upstream, unless another was first: then that one counts, and the Worker should end its
+   * own. Open streams of the transport are notified of a new one.
+   * @throws RangeError when a name or id is longer than its limit
    */
   bindUpstream(request: BindRequest): Promise<BindAnswer>
 
@@ -42,13 +42,13 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   /** A session that was to be opened could not be: nobody need wait for it. */
   giveUpUpstream(request: ClaimRequest): Promise<void>
 
-  /** Remembers what a client has asked of a server, so that a new session upstream can be told. */
+  /** Stores a client's wish to a server, so that a new session upstream can be sent it. */
   wishUpstream(request: WishRequest): Promise<void>
 
   /** A client takes a request of its connection back. Nothing is asked of storage. */
   takeBack(request: TakeBackRequest): Promise<void>
 
-  /** Returns when a request is taken back, as an isolate hears that does not bring it to its server; null after `mostMs`. */
+  /** Returns when a request is cancelled at an isolate that does not bring it to its server; null after `mostMs`. */
   waitForTakingBack(request: TakingBackAwaited): Promise<TakenBack | null>
 
   /** Has the streams of a connection say that updates will not come any more. */
@@ -89,9 +89,9 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   waitForDecision(id: string, mostMs: number): Promise<void>
 
   /**
-   * Installs or replaces the grant. Open streams hear when that may have changed their tools, and end when the
-   * secret that opened them has been replaced. Its approvals are closed then. It may be another grant of the same name, whose
-   * predecessor's end was never told here: then that one ends first.
+   * Installs or replaces the grant. Open streams are notified when that may have changed their tools, and end when the secret that opened
+   * them has been replaced. Its approvals are closed then. It may be another grant of the same name, whose predecessor's end was never
+   * reported here: then that one ends first.
    */
   installGrant(given: NewGrant): Promise<void>
 

@@ -76,7 +76,7 @@ export const callOutcomeKinds = [
   'broken',
   'cancelled',
   'refused',
-  /** Nobody can tell: the client may have the answer from elsewhere. */
+  /** The outcome cannot be known: the client may have the answer from elsewhere. */
   'unknown',
 ] as const
 export type CallOutcomeKind = (typeof callOutcomeKinds)[number]
@@ -100,7 +100,7 @@ export interface BindRequest {
   /** As in AdmitRequest; the transport's own upstream session is bound where `owner` is null. */
   readonly transport: string | null
   readonly owner: string | null
-  /** The login that it was opened for: that of the admission, whatever has begun since. Null: for nobody's requests. */
+  /** The login that it was opened for: that of the admission, whatever has begun since. Null: for requests without a login. */
   readonly login: string | null
   readonly server: string
   /** The address at which it was opened. */
@@ -154,7 +154,7 @@ export interface WishRequest {
   readonly transport: string
   /** Null: it holds for all servers that the connection reaches, now or later. */
   readonly server: string | null
-  /** The login that the request belonged to; null: nobody's. Absent in what older versions asked. */
+  /** The login that the request belonged to; null: to none. Absent in requests of older versions. */
   readonly login?: string | null
   readonly incarnation: string
   /** The server's address; '' where the wish holds for all servers. */
@@ -273,7 +273,7 @@ export type LoginEvidence =
   /** `sealedToken`: the store's own, sealed for `storeTokenContext`. */
   | { readonly kind: 'magento'; readonly store: string; readonly sealedToken: string }
 
-/** Which sessions are to end, whoever wants it from outside. */
+/** The sessions to end, as an administrator or an issuer names them. */
 export type SessionsToEnd =
   | { readonly kind: 'session'; readonly id: string }
   | { readonly kind: 'all' }
@@ -332,7 +332,7 @@ export interface HeldAnswer {
 }
 
 export type AdmitAnswer =
-  /** Wrong, revoked, expired or unknown: nobody outside is told which. */
+  /** Wrong, revoked, expired or unknown: the answer to the caller does not say which. */
   | { readonly kind: 'unauthorized' }
   /** The tenant is suspended: nothing of it is served. */
   | { readonly kind: 'suspended' }
@@ -355,7 +355,7 @@ export type AdmitAnswer =
 export interface Admitted {
   readonly label: string
   readonly tenant: string
-  /** The login that the request belongs to, after the work; null: it is nobody's. */
+  /** The login that the request belongs to, after the work; null: to none. */
   readonly session: SessionView | null
   readonly outcome: WorkOutcome
   /** The Worker should call `drain` once the client has its answer. */
@@ -420,7 +420,7 @@ export interface TakeBackRequest extends TakenBackKey, TakenBack {
   readonly credential: Credential
 }
 
-/** Asks to be told when a request is taken back. */
+/** Asks for the news that a request is cancelled. */
 export interface TakingBackAwaited extends TakenBackKey {
   readonly credential: Credential
   /** The id of the client's HTTP request. */

@@ -84,7 +84,7 @@ export interface ServerUses {
   }[]
 }
 
-/** The approvals of a grant after a change of it, as far as its principal has told. */
+/** The approvals of a grant after a change of it, as far as its principal has reported. */
 export interface ApprovalsLeft {
   /** Calls that waited for a person, or were approved and not made, and that nobody can approve or make any more. */
   readonly closed: number
@@ -248,7 +248,7 @@ export interface GrantView {
   readonly tag: string
   /** Until when the secret before this one is good, too; null: it is not. */
   readonly olderUntilMs: number | null
-  /** The principal has yet to be told of the last change. */
+  /** The principal does not have the last change yet. */
   readonly isPending: boolean
 }
 
@@ -286,7 +286,7 @@ export interface Resealed {
   readonly left: number
   /** The number of them that no key opens. */
   readonly stuck?: number
-  /** Principals that could not be told yet. */
+  /** Principals that could not be reached yet. */
   readonly pending: number
 }
 

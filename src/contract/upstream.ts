@@ -91,7 +91,7 @@ export interface UpstreamReport {
   readonly breaker?: 'closed' | 'open' | 'half_open'
   /** The result of a scan of the server at this URL; `problem` says in words why there is no list. */
   readonly scan?: { readonly atMs: number; readonly url: string; readonly problem: string | null }
-  /** In place of what was told of that kind before; null: of no kind is known what is left out. */
+  /** Takes the place of the last report of that kind; null: for no kind is known what is left out. */
   readonly leftOut?: LeftOutReport | null
 }
 

@@ -41,7 +41,7 @@ export function nativeStates(env: Env): Readonly<Record<NativeServerName, 'on' |
   return Object.fromEntries(states) as Record<NativeServerName, 'on' | 'off'>
 }
 
-/** Why the deployment does not have a native server, for whoever expects it; null where it has. */
+/** Returns the reason why the deployment does not have a native server; null where it has. */
 export function whyOff(env: Env, name: NativeServerName): string | null {
   if (isDeployed(env, name)) return null
   return namedIn(env) === null

@@ -4,7 +4,7 @@ import { whyOff } from '../deployment/native-servers.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 
-/** The first reason why the demo's scenes cannot be played here, for whoever runs them; null where they can. */
+/** Returns the first reason why the demo's scenes cannot be played here; null where they can. */
 export function demoLacks(env: Env): string | null {
   for (const name of nativeServerNames) {
     const why = whyOff(env, name)

@@ -39,7 +39,7 @@ export class LegitiStandIn extends DurableObject<Env> implements StandInCalls {
     return this.#sql.exec<{ mode: Mode }>('SELECT mode FROM behaviour').toArray()[0]?.mode ?? 'ok'
   }
 
-  /** Takes one request and answers as told. Refused ones are recorded, too: they did arrive. */
+  /** Takes one request and answers as configured. Refused ones are recorded, too: they did arrive. */
   async take(method: string, path: string, body: unknown): Promise<StandInAnswer> {
     const mode = this.mode()
     if (mode === 'slow') await scheduler.wait(SLOW_MS)

@@ -85,7 +85,7 @@ interface Waiting {
  */
 const GATHER_FROM = 2
 
-/** Nothing is lost while this waits: what it waits for has not run, and nobody has been told that it did. */
+/** Waiting loses nothing: the work has not run, and no caller was answered. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0))
 }

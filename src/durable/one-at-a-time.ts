@@ -1,4 +1,4 @@
-/** Work of which at most one run is on its way: whoever asks meanwhile gets the run that there is. */
+/** Work of which at most one run is on its way: a caller meanwhile gets the run that there is. */
 export class OneAtATime {
   readonly #work: () => Promise<void>
   readonly #afterwards: () => void

@@ -47,9 +47,9 @@ const URL_ELICITATION_REQUIRED = -32_042
 export interface Leg {
   readonly id: RpcId
   readonly method: string
-  /** Null: it wants to hear of no progress. */
+  /** Null: it wants no progress notifications. */
   readonly progressToken: RpcId | null
-  /** Null: it wants to hear of no log messages. */
+  /** Null: it wants no log messages. */
   readonly logLevel: string | null
 }
 
@@ -132,7 +132,7 @@ export function questionForStateless(method: string, params: Json | undefined): 
   return { method, params: withMeta({ ...rest, ...kept, _meta: undefined }, meta) }
 }
 
-/** A notification on the way to the answer of `ownId`; null where this client is not to hear it. */
+/** Returns a notification on the way to the answer of `ownId`; null where this client is not to get it. */
 export function noteForStateless(message: RpcMessage, ownId: string, leg: Leg): RpcMessage | null {
   const { method, params = {} } = message
   if (method === 'notifications/progress') {
@@ -193,13 +193,13 @@ export function honoured(wishes: Wishes, capabilities: unknown): Wishes {
   }
 }
 
-/** The first word of a subscription: what will be told of (MCP 2026-07-28, subscriptions). */
+/** The first message of a subscription: the notifications that it will bring (MCP 2026-07-28, subscriptions). */
 export function acknowledged(id: RpcId, wishes: Wishes): RpcMessage {
   const params = { notifications: wishes, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
   return { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
 }
 
-/** A notification as this subscriber hears it; null where it did not ask for it. */
+/** Returns a notification in the form for this subscriber; null where it did not ask for it. */
 export function changeForStateless(message: RpcMessage, id: RpcId, wishes: Wishes): RpcMessage | null {
   const { method = '', params = {} } = message
   const wish = Object.hasOwn(changes, method) ? changes[method] : undefined

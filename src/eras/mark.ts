@@ -19,7 +19,7 @@ export function sessionAmong(known: UpstreamSession | null): UpstreamSession | n
   return isMark(known) ? null : known
 }
 
-/** From which level on the client wants to hear, or null where it has not said so. */
+/** The level from which on the client wants log messages, or null where it has set none. */
 export function logLevelOf(known: Known): string | null {
   if (known === null || !isMark(known)) return null
   const level = known.protocolVersion.split(' ')[1]

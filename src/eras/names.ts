@@ -1,7 +1,7 @@
 /**
- * Names by which a client finds back to an exchange: `requestState` of a call that waits for input, and ids of
- * questions. Each names an object and a secret that only its client was told; a state also the request that began the
- * call, so that the Worker can ask the principal about it first. The exchange lets no other request be named. PURE.
+ * Names by which a client finds back to an exchange: `requestState` of a call that waits for input, and ids of questions. Each names an
+ * object and a secret that only its client has; a state also the request that began the call, so that the Worker can ask the principal
+ * about it first. The exchange accepts no other request. PURE.
  */
 
 /** The whole prefix is ours: an upstream that makes such states itself is not understood. */

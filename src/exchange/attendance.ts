@@ -40,7 +40,7 @@ export class Attendance {
     return this.#calls.size > 0
   }
 
-  /** A call is under way until `signal` aborts or the body is let go. It hears what is for it; first, that it may begin. */
+  /** Attends a call until `signal` aborts or the body is let go. The body brings the server's messages for it; first, that it may begin. */
   attend(link: UpstreamLink, signal: AbortSignal): ReadableStream<Uint8Array> {
     this.#link = link
     if (this.#idle !== null) clearTimeout(this.#idle)

@@ -44,7 +44,7 @@ import { newSecret } from './secret.ts'
 
 /** How long a call waits until the server can be heard outside of its own stream. */
 const READY_MS = 1_000
-/** Notifications that are kept while there is no request of the client's to tell them on. */
+/** The most notifications that are kept while no request of the client's is open. */
 const MOST_KEPT = 64
 const MOST_ROUNDS = 50
 const MOST_QUESTIONS = 64
@@ -77,7 +77,7 @@ export class Exchange {
   #out: LineWriter<ExchangeLine> | null = null
   #reader: MessageReader | null = null
   #hold: Hold | null = null
-  /** Aborts when it needs to hear no more of what the server says outside of the call. */
+  /** Aborts when the call needs no more messages from outside of its own stream. */
   readonly #left = new AbortController()
   /** Questions of the upstream's, by the names that the client answers them under. */
   readonly #questions = new Map<string, { readonly id: RpcId; readonly question: Question }>()
@@ -180,8 +180,8 @@ export class Exchange {
   }
 
   /**
-   * Has the server's questions heard that come outside of the call's own stream. The call begins when they can be, or after a moment:
-   * a server drops what nobody would hear, and waits for the answer all the same.
+   * Listens to the server's questions outside of the call's own stream. The call begins when they can be received, or after a moment: a
+   * server drops a question without a listener, and waits for the answer all the same.
    */
   async #attend(): Promise<void> {
     const { session, tenant, config } = this.#terms

@@ -1,7 +1,8 @@
 /**
- * The Durable Object in which the eras meet where one request is not enough: it holds a call that waits for its
- * client's input, collects a client's answers, hears what a server says outside of the calls in a session that they share, or
- * keeps what a session watches. An object of the first two kinds serves one exchange and stores nothing: should it die, the exchange is lost, and whoever comes back is told so.
+ * The Durable Object in which the eras meet where one request is not enough: it holds a call that waits for its client's input, collects
+ * a client's answers, receives a server's messages outside of the calls in a session that they share, or keeps what a session watches. An
+ * object of the first two kinds serves one exchange and stores nothing: should it die, the exchange is lost, and a client that comes back
+ * is told so.
  */
 import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../base/canonical-digest.ts'
@@ -82,7 +83,7 @@ export class ExchangeObject extends DurableObject<Env> {
     else await this.ctx.blockConcurrencyWhile(() => this.#forget())
   }
 
-  /** Forgets what is watched, and tells the tenant so; while that cannot be told, nothing is forgotten. */
+  /** Forgets what is watched, and notifies the tenant; while that fails, nothing is forgotten. */
   async #forget(): Promise<void> {
     try {
       const tenant = await this.ctx.storage.get<string>(TENANT)
@@ -183,7 +184,7 @@ export class ExchangeObject extends DurableObject<Env> {
     return new Response(null, { status: 204 })
   }
 
-  /** Whoever deletes the tenant must find what is stored of it here; so nothing is, where the tenant cannot be told. */
+  /** Makes the object known to its tenant, whose deletion must find what is stored here; where that fails, nothing is stored. */
   async #isKnownTo(tenant: string): Promise<boolean> {
     if ((await this.ctx.storage.get(TENANT)) !== undefined) return true
     try {

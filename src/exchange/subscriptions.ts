@@ -60,7 +60,7 @@ export class Watcher {
     const lists = Object.fromEntries(Object.values(changes).map((name) => [name, true]))
     const wishes = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
     const notifications = wishesFor(wishes, declaredOf(this.#link, 'stateless'))
-    // It can tell nothing. The stream stays open for what the gateway has to say.
+    // The server can report nothing. The stream stays open for the gateway's own messages.
     if (Object.keys(notifications).length === 0) return before?.abort()
     const params = {
       notifications,

@@ -17,8 +17,9 @@ const MOST_BODY_BYTES = 64 * 1024
 const MOST_TOKEN_CHARACTERS = 16 * 1024
 
 /**
- * A tenant that nobody knows, an issuer that is not the tenant's, a token that is none of theirs, and keys that cannot be had:
- * until the signature is found good, the same bytes, or whoever makes tokens up would learn which tenants and issuers there are.
+ * An unknown tenant, an issuer that is not the tenant's, a token that is none of theirs, and keys that cannot be fetched: until the
+ * signature is found good, the answer has the same bytes, or somebody who makes tokens up would learn which tenants and issuers there
+ * are.
  */
 const STRANGER = 'the logout_token is not one of an issuer that is known here'
 
@@ -30,7 +31,7 @@ export async function backchannelLogout(http: Request, env: Env, tenant: string 
   await slowDown(http, Date.now())
   const read = await readToken(http)
   if ('problem' in read) return refusal(read.problem)
-  // Nobody's object is woken for what cannot be a logout token of anyone.
+  // No object is woken for a token that cannot be a logout token of anyone.
   const claimed = claimedIssuer(read.token)
   if ('problem' in claimed) return refusal(claimed.problem)
   if (tenant === null || !isName(tenant)) return stranger(http, env, read.token)
@@ -85,7 +86,7 @@ async function stranger(http: Request, env: Env, token: string): Promise<Respons
   return refusal(STRANGER)
 }
 
-/** 2.8: what is refused is told why, and not cached. */
+/** Refuses with the reason, and without caching (2.8). */
 function refusal(
   description: string,
   status = 400,

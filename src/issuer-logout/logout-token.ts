@@ -16,12 +16,12 @@ const LONGEST_JTI = 512
 
 export type ReadLogout =
   | { readonly ok: true; readonly logout: IssuerLogout }
-  /** `isSigned`: its signature is an issuer's of this tenant, so whoever sent it may hear what is wrong with it. */
+  /** `isSigned`: its signature is an issuer's of this tenant, so its sender may learn the problem. */
   | { readonly ok: false; readonly problem: string; readonly isSigned: boolean }
 
 /**
- * The issuer that a token claims; or what is wrong with it, whoever it is from, so that it need not be verified. That is said of
- * the token alone, and so the same to everyone.
+ * Returns the issuer that a token claims; or the problem of a token that cannot be good whoever it is from, so that it need not be
+ * verified. The answer depends on the token alone, and so is the same to everyone.
  */
 export function claimedIssuer(token: string): { readonly issuer: string } | { readonly problem: string } {
   const claims = claimsOf(token)
@@ -42,7 +42,12 @@ export async function readLogoutToken(
   settings: TenantSettings,
   nowMs: number,
 ): Promise<ReadLogout> {
-  const verified = await verifyJwt(env, token, settings, ['iat', 'exp', 'jti', 'events'], nowMs)
+  const verified = await verifyJwt(
+    env,
+    token,
+    { settings, requiredClaims: ['iat', 'exp', 'jti', 'events'] },
+    nowMs,
+  )
   if (!verified.ok) {
     if (verified.kind === 'stranger') {
       await verifyInVain(token)

@@ -1,4 +1,4 @@
-/** Which dialect a document is written in, told from the names it uses. */
+/** Finds the dialect in which a document is written, from the names it uses. */
 import { isObject } from '../base/json.ts'
 import { type Problem, pointer } from './problem.ts'
 import { nearest } from './spelling.ts'

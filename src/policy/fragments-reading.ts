@@ -5,7 +5,7 @@ import type { ReadKind } from './model.ts'
 import { readKey } from './reading.ts'
 import type { Use } from './uses.ts'
 
-/** Longer keys mean nobody's URI. */
+/** The longest key; no URI is as long. */
 const LONGEST_KEY = 512
 /** Each may have to be compared with what is read. */
 const MOST_KEYS = 500

@@ -38,7 +38,7 @@ export const top = {
 
 export const shadow = z.boolean().optional().describe('Only record what this rule would have done')
 
-/** A year. Whoever writes milliseconds by mistake is told. */
+/** A year. It reports milliseconds that were written by mistake. */
 const LONGEST_WINDOW_SECONDS = 366 * 24 * 3_600
 
 export const windowSeconds = z.int().min(1).max(LONGEST_WINDOW_SECONDS)

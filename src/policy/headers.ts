@@ -4,8 +4,8 @@ import type { Standing } from './counting.ts'
 import { parseDecimal, ZERO } from './decimal.ts'
 
 /**
- * The fields `RateLimit-Policy` and `RateLimit`. Only limits that count calls are told: the draft has no unit for
- * sums of an argument. Empty where there is none.
+ * Returns the fields `RateLimit-Policy` and `RateLimit`. Only limits that count calls are in them: the draft has no unit for sums of an
+ * argument. Empty where there is none.
  */
 export function rateLimitHeaders(standings: readonly Standing[]): Record<string, string> {
   const calls = standings.filter(({ unit }) => unit === 'calls')

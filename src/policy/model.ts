@@ -88,10 +88,7 @@ export interface Limit {
 /** The effect of a rule without counters, and its conditions. */
 export interface Check {
   readonly rule: string
-  /**
-   * `require`: denies unless the conditions hold. `deny` and `approve`: act if they hold, and also when that
-   * cannot be told.
-   */
+  /** `require`: denies unless the conditions hold. `deny` and `approve`: act if they hold, and also when that is unknown. */
   readonly effect: 'require' | 'deny' | 'approve'
   readonly test: Test
   readonly message: string | null
@@ -164,7 +161,7 @@ export interface Sight {
   readonly outcome: Truth
 }
 
-/** `unknown`: it cannot be told, because the types do not fit, the text is too long, or the elements are too many. */
+/** `unknown`: the types do not fit, the text is too long, or the elements are too many. */
 export type Truth = 'holds' | 'fails' | 'unknown'
 
 /** The effect that a rule in shadow would have had. */

@@ -1,7 +1,7 @@
 /**
- * `GET /readyz`: whether this deployment can do its work now, beyond being configured. `/healthz` asks nobody; this asks
- * the audit database. An upstream server that is ill makes no gateway unready, so open breakers are told of, to the
- * deployment's owner alone: another tenant's servers are nobody's business.
+ * `GET /readyz`: tells whether this deployment can do its work now, beyond being configured. `/healthz` asks nothing else; this asks the
+ * audit database. An upstream server that is ill makes no gateway unready, so open breakers are only listed, and only for the
+ * deployment's owner: another tenant's servers must not be shown.
  */
 import { type StoreError, tablesProblem } from '../audit/store.ts'
 import type { Env } from '../contract/env.ts'

@@ -1,6 +1,6 @@
 /**
- * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale is told
- * the current one and decides again, so that a changed policy holds for the very next request.
+ * Asks the principal: the one Durable Object call of a request. A Worker whose configuration is stale gets the current one and decides
+ * again, so that a changed policy holds for the very next request.
  */
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { errorName, log } from '../base/log.ts'

@@ -1,7 +1,7 @@
 /**
- * A message with what must reach the other side digit by digit: the ids and tokens by which the two sides find requests again.
- * They are nobody's business but theirs, so they are kept as they were written, whatever JavaScript makes of the number; any
- * other number that would be lost is found, to be refused. PURE.
+ * A message with the parts that must reach the other side digit by digit: the ids and tokens by which the two sides find requests again.
+ * They are kept as they were written, whatever JavaScript makes of the number; any other number that would be lost is found, to be
+ * refused. PURE.
  */
 import { isLiteral, type NumberLiteral, parseExact } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'

@@ -1,4 +1,4 @@
-/** The client of a forwarded request: its era, and what it said of itself, which the upstream is told. PURE. */
+/** The client of a forwarded request: its era, and its introduction, which the upstream gets. PURE. */
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -17,7 +17,7 @@ export interface Client {
   readonly clientInfo: Readonly<Record<string, unknown>>
 }
 
-/** The client of a transport, as it introduced itself with `initialize`; read only where a server is to be told. */
+/** Returns the client of a transport, as it introduced itself with `initialize`; read only where a server is to get it. */
 export function sessionClient({ client, protocolVersion }: Admitted): Client {
   let read: Pick<Client, 'capabilities' | 'clientInfo'> | null = null
   const introduction = () => {

@@ -1,7 +1,7 @@
 /**
- * Slows whoever guesses tokens. Failures are counted by client address, in a rate-limit binding. While an
- * address is over its limit, a token that this isolate has not seen succeed waits a little before its principal is
- * asked. Nobody is locked out: addresses are shared, and a bad neighbour must not stop the others.
+ * Slows callers that guess tokens. Failures are counted by client address, in a rate-limit binding. While an address is over its limit, a
+ * token that this isolate has not seen succeed waits a little before its principal is asked. Nobody is locked out: addresses are shared,
+ * and a bad neighbour must not stop the others.
  */
 import type { Env } from '../contract/env.ts'
 

@@ -1,7 +1,7 @@
 /**
- * Requests in the form that nearly all have, told from others without the schemas of the protocol package, which say the same at
- * fifty times the cost: they look whether a request is an answer first, and make an error of each thing that it is not. A request that is
- * not so plain is left to them.
+ * Recognises requests in the form that nearly all have, without the schemas of the protocol package, which come to the same at fifty
+ * times the cost: they look whether a request is an answer first, and make an error of each thing that it is not. The schemas read all
+ * other requests.
  */
 import {
   CLIENT_CAPABILITIES_META_KEY,
@@ -27,7 +27,7 @@ const sessionEra: PlainRoute = { kind: 'legacy', reason: 'no-claim' }
 
 const members: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params'])
 
-/** The request's era, or null: the schemas must tell. */
+/** Returns the request's era, or null: the schemas must decide. */
 export function plainRoute(body: unknown, headers: Headers): PlainRoute | null {
   if (!isPlainRequest(body)) return null
   const { params, method } = body

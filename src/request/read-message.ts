@@ -1,7 +1,6 @@
 /**
- * From an HTTP request and its parsed body to one message of a known era, or to a refusal. PURE: everything
- * that can be told without asking anyone is told here, so that a message which gets past has no reason left
- * to be refused after its work was done.
+ * From an HTTP request and its parsed body to one message of a known era, or to a refusal. PURE: all checks that need no other party are
+ * made here, so that a message which gets past has no reason left to be refused after its work was done.
  */
 import {
   CLIENT_CAPABILITIES_META_KEY,
@@ -126,8 +125,8 @@ function readSessionEra(reason: string, body: unknown, headers: MessageHeaders):
 }
 
 /**
- * A request that asks for no answer is none in MCP. Passed on as a notification it would reach a server undecided, and
- * some carry out what they are told, whether it has an id or not.
+ * Refuses a request without an id, which is none in MCP. Passed on as a notification it would reach a server undecided, and some carry it
+ * out whether it has an id or not.
  */
 function notificationRefusal(method: string): Refusal | null {
   if (method.startsWith('notifications/')) return null

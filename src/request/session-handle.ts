@@ -33,8 +33,8 @@ function metaHandleIn(params: unknown): string | null {
 }
 
 /**
- * The handle that a call names, in `_meta` or in an argument, as far as that can be told of a call whose form is wrong, or whose
- * tool is not known: what is in an argument must look like a handle. Null for none, and for what is no call.
+ * Returns the handle that a call names, in `_meta` or in an argument, as far as a call can be read whose form is wrong, or whose tool is
+ * not known: the value of an argument must look like a handle. Null for none, and for a message that is no call.
  */
 export function callHandleIn(body: unknown): string | null {
   if (!isObject(body) || body.method !== 'tools/call' || !isObject(body.params)) return null

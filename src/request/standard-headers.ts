@@ -1,7 +1,6 @@
 /**
- * The headers that a stateless-era request repeats from its body, so that whoever routes by header and
- * whoever acts on the body mean the same call (MCP 2026-07-28, Streamable HTTP, standard request headers).
- * PURE.
+ * The headers that a stateless-era request repeats from its body, so that a router that reads the header and a server that reads the body
+ * see the same call (MCP 2026-07-28, Streamable HTTP, standard request headers). PURE.
  */
 import { decodeHeaderValue } from '../base/header-value.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'

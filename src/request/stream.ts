@@ -106,7 +106,7 @@ function feedBus(feed: WebSocket): ServerEventBus {
   }
 }
 
-/** The stream, ended as soon as the feed is: a revoked grant hears nothing more. */
+/** Ends the stream as soon as the feed ends, so that a revoked grant gets nothing more. */
 function untilClosed(body: ReadableStream<Uint8Array>, feed: WebSocket): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   return new ReadableStream<Uint8Array>({

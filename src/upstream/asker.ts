@@ -11,7 +11,7 @@ type Json = Readonly<Record<string, unknown>>
 
 const TAGGED = /^~([0-9a-f]{16}):/
 
-/** A server's name for something, as its client is told it. */
+/** Returns the name by which the client knows a server's thing. */
 export function exposeAsked(tag: string, id: RpcId): string {
   return `~${tag}:${JSON.stringify(id)}`
 }
@@ -28,7 +28,7 @@ export function readAsked(exposed: unknown): { readonly tag: string; readonly id
   }
 }
 
-/** A server's message as the client of the session with this tag is told it; the same object where it asks nothing. */
+/** Returns a server's message for the client of the session with this tag; the same object where it asks nothing. */
 export function askedIn(tag: string, message: RpcMessage): RpcMessage {
   const { id, method, params } = message
   if (isAnswer(message)) return message

@@ -18,7 +18,7 @@ export async function decline(
   await notify(link, session, { jsonrpc: '2.0', id, ...answer }, { client: null })
 }
 
-/** Declines every request among what a server says, behind whoever reads it. */
+/** Declines every request among a server's messages, behind the reader of the stream. */
 export function decliningIn(link: UpstreamLink, session: Asking): (message: RpcMessage) => void {
   return (message) => {
     if (isRequest(message)) link.waitUntil(decline(link, session, message))

@@ -1,6 +1,6 @@
 /**
- * Marks in the ids of events. Whoever resumes a stream, in whatever isolate, learns from them how the answer that comes in it was
- * sent and is called, and which session the stream was of. PURE.
+ * Marks in the ids of events. An isolate that resumes a stream learns from them how the answer that comes in it was sent and is called,
+ * and which session the stream was of. PURE.
  */
 import { parseExact } from '../base/exact-json.ts'
 import { isRpcId } from '../base/rpc.ts'

@@ -35,7 +35,7 @@ export function saysForgotten(text: string): boolean {
 
 /** An error of MCP for arguments that do not fit: a tool may have one that is called `session_id`. */
 const INVALID_PARAMS = -32_602
-/** Longer ones tell of something else, and mention a session by the way. */
+/** Longer texts are about something else, and mention a session by the way. */
 const LONGEST_CHARS = 300
 /** Words that no tool has for sessions of its own. */
 const OF_THE_TRANSPORT =

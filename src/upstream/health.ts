@@ -12,7 +12,7 @@ import type { UpstreamLink } from './link.ts'
 import { forAdministrators } from './problem.ts'
 import { namesIn, serverKey } from './which.ts'
 
-/** Successes are no news: they are told once in so long. Failures are told sooner, many in one report. */
+/** Successes are no news: they are reported once in so long. Failures are reported sooner, many in one report. */
 const REPORT_SUCCESS_MS = 30_000
 const REPORT_FAILURE_MS = 2_000
 /** A server that seems to speak no era at all is asked anew, but not all the time. */
@@ -126,7 +126,7 @@ export function declares(link: UpstreamLink, era: Era, capability: Capability): 
   return declaredOf(link, era)?.includes(capability) === true
 }
 
-/** A server may declare more later, and not every server says so: whoever misses something asks again, but not all the time. */
+/** A server may declare more later, and not every server says so: a request that misses something asks again, but not all the time. */
 const HEAR_AGAIN_MS = 60_000
 
 /** Tells whether the server's introduction is to be asked for, because something is not known to be in it. Counts as asking. */
@@ -155,9 +155,8 @@ export type Entry =
   | { readonly kind: 'resting'; readonly retryAtMs: number }
 
 /**
- * Asks the breaker and the cap. Whoever is let must call `leave`, once, with what became of it. An endless stream takes
- * no place, which it would keep for hours, and says nothing to the breaker: it ends too late for a probe, and a server
- * without streams may be well.
+ * Asks the breaker and the cap. A caller that is let in must call `leave`, once, with the result. An endless stream takes no place, which
+ * it would keep for hours, and says nothing to the breaker: it ends too late for a probe, and a server without streams may be well.
  */
 export function enter(link: UpstreamLink, isEndless: boolean): Entry {
   const { config } = link

@@ -29,8 +29,8 @@ export interface UpstreamRequest {
   /** Aborts when the client has cancelled or, with a `TimeoutError`, when the server has had its time. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Says when the client has taken the request back and the server is being told so. It may then stop in any way, or
-   * not at all, and none of that says that it is ill.
+   * Aborts when the client has cancelled the request and the server is being notified. The server may then stop in any way, or not at
+   * all, and none of that counts as a failure.
    */
   readonly takenBack?: Cancellation | undefined
   /** The listener for a request that takes long. */
@@ -39,7 +39,7 @@ export interface UpstreamRequest {
   readonly isEndless?: boolean
   /** It goes along with a request that has a place: health.ts, `enterAside`. */
   readonly isAside?: boolean
-  /** As `isEndless`, but it takes a place as any other: whoever sends it sees to its time. */
+  /** As `isEndless`, but it takes a place as any other: the caller limits its time. */
   readonly isUntimed?: boolean
   /** It goes on with another request, whose hold this is: in the place of that one, and within the time that is left of it. */
   readonly within?: Hold
@@ -47,7 +47,7 @@ export interface UpstreamRequest {
   readonly onHold?: (hold: Hold) => void
 }
 
-/** An open request. Whoever holds it must `end` it. */
+/** An open request. Its holder must `end` it. */
 export interface Hold {
   readonly link: UpstreamLink
   readonly watchdog: Watchdog
@@ -123,7 +123,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   return isTakenBack() ? { ok: false, problem: takenBack(null) } : answered
 }
 
-/** Whoever has the hold ends it, also where this fails. */
+/** The holder ends the hold, also where this fails. */
 async function sendWithin(link: UpstreamLink, request: UpstreamRequest, hold: Hold): Promise<Sent> {
   const { watchdog } = hold
   watchdog.heard(link.config.responseSeconds * 1_000)

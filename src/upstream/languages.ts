@@ -15,7 +15,7 @@ export interface Language {
   readonly never: string
   /** To inform, to mention: as an order, or as what is not to be done. Not to notify: that is what honest tools do. */
   readonly inform: string
-  /** The user, as the one who is told. */
+  /** The user, from whom something is to be kept. */
   readonly user: string
   readonly must: string
   readonly read: string

@@ -1,7 +1,7 @@
 /** The protocol between the Worker and an ExchangeObject while a request lasts: JSON, a line each. */
 import { parseExact } from '../base/exact-json.ts'
 
-/** Holds back whoever writes more than a slow reader has taken. */
+/** The most bytes that wait for a slow reader before the writer is held back. */
 const MOST_WAITING_BYTES = 256 * 1024
 
 /** The writing end. */

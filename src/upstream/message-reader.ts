@@ -156,7 +156,7 @@ export class MessageReader {
     if (watchdog.problem !== null) throw new BodyProblem(watchdog.problem)
   }
 
-  /** Makes whoever reads throw `problem`. */
+  /** Makes the pending read throw `problem`. */
   stop(problem: UpstreamProblem): void {
     this.#stopped ??= problem
     this.#hold.watchdog.stop(problem)

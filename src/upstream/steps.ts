@@ -8,7 +8,7 @@ import { type Delivery, type Ending, eventHeaders, eventOf } from './reception.t
 const PATIENCE_MS = 5_000
 const KEEP_ALIVE_MS = 15_000
 
-/** Whoever makes steps, and how they are told that nobody waits any more. */
+/** A maker of steps, and the way to let it know that nobody waits any more. */
 export interface Steps {
   readonly next: () => Promise<Step | null>
   readonly gone: () => void
@@ -64,7 +64,7 @@ export async function respond(steps: Steps, delivery: Delivery, signal: AbortSig
 type Last = Exclude<Step, { kind: 'note' }>
 type Problem = Extract<Step, { kind: 'problem' }>
 
-/** Never throws: whoever waits for the answer would else wait for ever. */
+/** Never throws, for the answer would otherwise never come. */
 async function nextOf(steps: Steps): Promise<Step> {
   try {
     return (await steps.next()) ?? { kind: 'problem', problem: endedEarly(200) }
@@ -105,15 +105,15 @@ function messageOf(step: Step, { failure, rewriting }: Delivery): RpcMessage | n
   return rewriting === null ? step.message : rewriting.message(step.message)
 }
 
-/** A step with its message as JSON; `text` is null where the client is told nothing. */
+/** A step with its message as JSON; `text` is null where the client gets nothing. */
 interface Written<S extends Step = Step> {
   readonly step: S
   readonly text: string | null
 }
 
 /**
- * Writes a step for the client, before anybody is told how the request went: a message that nests more deeply than can be
- * written again becomes a problem.
+ * Writes a step for the client, before its outcome is reported: a message that nests more deeply than can be written again becomes a
+ * problem.
  */
 function written<S extends Step>(step: S, delivery: Delivery): Written<S | Problem> {
   try {

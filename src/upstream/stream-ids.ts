@@ -17,8 +17,8 @@ const encoder = new TextEncoder()
 type Line = 'field' | 'data' | 'event id' | 'other'
 
 /**
- * Restores the id in an event stream, given in pieces cut anywhere. The ids of its events get a mark, by which whoever
- * resumes the stream can be given its rest in the same way.
+ * Restores the id in an event stream, given in pieces cut anywhere. The ids of its events get a mark, so that the rest of a resumed
+ * stream can be given in the same way.
  */
 export class StreamIds {
   /** Null where the stream answers no request whose id changes. */

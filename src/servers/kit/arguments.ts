@@ -44,7 +44,7 @@ function problemsOf(issue: z.core.$ZodIssue, names: readonly string[]): Problem[
   }
 }
 
-/** The JSON type alone: an argument's value is nobody's business in an error that may be logged on its way. */
+/** Names the JSON type alone: an argument's value must not be in an error that may be logged on its way. */
 function typeOf(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'

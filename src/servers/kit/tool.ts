@@ -61,7 +61,7 @@ export interface NativeTool {
   /** The same where not all of that is there; absent: the tool is the same everywhere. */
   readonly listed?: (definition: Tool, place: ListingPlace) => Tool
   readonly input: z.ZodObject
-  /** Arguments that open something: whoever approves a call is not shown them. */
+  /** Arguments that open something: the approver of a call is not shown them. */
   readonly secrets?: readonly string[]
   readonly prepare: (
     args: Readonly<Record<string, unknown>>,

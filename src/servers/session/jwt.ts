@@ -57,8 +57,13 @@ export type Verified =
 export async function verifyJwt(
   env: Env,
   token: string,
-  settings: TenantSettings,
-  requiredClaims: string[],
+  {
+    settings,
+    requiredClaims,
+  }: {
+    readonly settings: TenantSettings
+    readonly requiredClaims: string[]
+  },
   nowMs: number,
 ): Promise<Verified> {
   const named = claimsOf(token)?.iss

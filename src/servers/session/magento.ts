@@ -78,7 +78,7 @@ export async function magentoProof(
     // No endpoint of Magento's REST API revokes an administrator's token, so it is of no use to anyone here.
     return claimed === null ? fail(NOT_ACCEPTED) : { ok: true, account: claimed, token: null }
   }
-  const account = await customerOf(env, store, token.data, username, signal)
+  const account = await customerOf(env, { store, token: token.data, username, signal })
   if (account !== null) return { ok: true, account, token: token.data }
   await revokeCustomerToken(env, store, token.data)
   return fail(UNAVAILABLE)
@@ -87,10 +87,17 @@ export async function magentoProof(
 /** The customer's id, which stays when the e-mail address changes; null where the store does not say the same thing twice. */
 async function customerOf(
   env: Env,
-  store: MagentoStore,
-  token: string,
-  username: string,
-  signal: AbortSignal | undefined,
+  {
+    store,
+    token,
+    username,
+    signal,
+  }: {
+    readonly store: MagentoStore
+    readonly token: string
+    readonly username: string
+    readonly signal: AbortSignal | undefined
+  },
 ): Promise<string | null> {
   const answer = await askMagento(env, store, { method: 'GET', path: '/customers/me', token, signal })
   const customer =

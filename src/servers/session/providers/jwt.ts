@@ -52,7 +52,7 @@ export async function jwtProof(
 ): Promise<JwtProof> {
   if (settings.identity.jwt.length === 0)
     return fail('This tenant has no issuer configured for the provider "jwt".')
-  const verified = await verifyJwt(env, token, settings, ['sub', 'exp'], nowMs)
+  const verified = await verifyJwt(env, token, { settings, requiredClaims: ['sub', 'exp'] }, nowMs)
   if (!verified.ok) {
     if (verified.kind === 'stranger') return fail('The token is not a JWT of a configured issuer.')
     return fail(verified.message, accountId.safeParse(claimsOf(token)?.sub).data ?? null)
