@@ -66,7 +66,7 @@ export class DurableQueue {
     return sql.exec(this.#statements.bury, nowMs, reason, seq).toArray().length > 0
   }
 
-  /** Gives up what is too old to be worth sending, each with `bury`. Returns how many. */
+  /** Gives up events that are too old to be worth sending, each with `bury`. Returns how many. */
   buryExpired(sql: SqlStorage, nowMs: number, bury: (seq: number, reason: string) => void): number {
     const expired = sql
       .exec<{ seq: number; last_error: string | null }>(this.#statements.expired, nowMs)
@@ -76,12 +76,14 @@ export class DurableQueue {
     return expired.length
   }
 
-  /** Rows in one state after `afterSeq`, oldest first. @param of whose queue, where the table has several */
+  /** Returns rows in one state after `afterSeq`, oldest first. @param of the queue's name, where the table has several */
   list(
     sql: SqlStorage,
-    state: QueueState,
-    afterSeq: number,
-    most: number,
+    {
+      state,
+      afterSeq,
+      most,
+    }: { readonly state: QueueState; readonly afterSeq: number; readonly most: number },
     ...of: readonly string[]
   ): QueuedRow[] {
     return sql

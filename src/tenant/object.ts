@@ -430,7 +430,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   ): Promise<readonly MessageView[] | null> {
     return this.#tenancy.read((sql) => {
       if (webhooks.viewWebhook(sql, name) === null) return null
-      return listMessages(sql, name, state, afterSeq, limit)
+      return listMessages(sql, name, { state, afterSeq, limit })
     }, null)
   }
 

@@ -93,9 +93,15 @@ export function isFull(sql: SqlStorage): boolean {
  */
 export function lease(
   sql: SqlStorage,
-  incarnation: string,
-  most: number,
-  leaseMs: number,
+  {
+    incarnation,
+    most,
+    leaseMs,
+  }: {
+    readonly incarnation: string
+    readonly most: number
+    readonly leaseMs: number
+  },
   nowMs: number,
 ): LeasedEvent[] {
   const rows = sql
@@ -238,7 +244,7 @@ export function listEvents(
   afterSeq: number,
   most: number,
 ): EventPage {
-  const rows = queue.list(sql, state, afterSeq, most + 1)
+  const rows = queue.list(sql, { state, afterSeq, most: most + 1 })
   const page = rows.slice(0, most)
   return {
     events: page.map(({ seq: _, what, atMs, ...event }) => ({ ...event, tool: what, occurredAtMs: atMs })),

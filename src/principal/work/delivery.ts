@@ -79,7 +79,11 @@ function leaseDue({ sql, incarnation, now, principal }: DeliveryContext, setting
   const destination = readDestination(sql)
   if (destination.retryAtMs > nowMs) return []
   // After a failure one event asks whether Legiti is back, so that a long outage costs few calls.
-  return lease(sql, incarnation, destination.failures > 0 ? 1 : CONCURRENCY, LEASE_MS, nowMs)
+  return lease(
+    sql,
+    { incarnation, most: destination.failures > 0 ? 1 : CONCURRENCY, leaseMs: LEASE_MS },
+    nowMs,
+  )
 }
 
 interface Sent {

@@ -56,12 +56,18 @@ export function buryExpired(sql: SqlStorage, nowMs: number): number {
 export function listMessages(
   sql: SqlStorage,
   webhook: string,
-  state: QueueState,
-  afterSeq: number,
-  limit: number,
+  {
+    state,
+    afterSeq,
+    limit,
+  }: {
+    readonly state: QueueState
+    readonly afterSeq: number
+    readonly limit: number
+  },
 ): MessageView[] {
   return queue
-    .list(sql, state, afterSeq, limit, webhook)
+    .list(sql, { state, afterSeq, most: limit }, webhook)
     .map(({ what, ...message }) => ({ ...message, type: what }))
 }
 

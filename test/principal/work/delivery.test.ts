@@ -283,7 +283,7 @@ describe('a lease', () => {
     await runInDurableObject(principal(), (_, { storage: { sql } }) => {
       for (const [i, account] of ['a', 'a', 'b'].entries()) put(sql, `e${i}`, account)
       const ids = (incarnation: string, nowMs = START) =>
-        lease(sql, incarnation, 10, 30_000, nowMs).map(({ id }) => id)
+        lease(sql, { incarnation, most: 10, leaseMs: 30_000 }, nowMs).map(({ id }) => id)
       expect(ids('one')).toEqual(['e0', 'e2'])
       expect(ids('one')).toEqual([])
       expect(ids('two')).toEqual(['e0', 'e2'])
@@ -296,7 +296,7 @@ describe('a lease', () => {
     await stateless('server/discover')
     await runInDurableObject(principal(), (_, { storage: { sql } }) => {
       for (let i = 0; i < 4; i++) put(sql, `e${i}`, 'a')
-      const next = () => lease(sql, crypto.randomUUID(), 10, 30_000, START)
+      const next = () => lease(sql, { incarnation: crypto.randomUUID(), most: 10, leaseMs: 30_000 }, START)
       const [first, ...none] = next()
       expect([first?.id, none]).toEqual(['e0', []])
       markDelivered(sql, first?.seq ?? 0, START)
@@ -316,8 +316,12 @@ describe('a lease', () => {
     await runInDurableObject(principal(), (_, { storage: { sql } }) => {
       for (let i = 0; i < 1_000; i++) put(sql, `e${i}`, 'poison')
       put(sql, 'other', 'ana')
-      expect(lease(sql, 'one', 2, 30_000, START).map(({ id }) => id)).toEqual(['e0', 'other'])
-      expect(lease(sql, 'two', 1, 30_000, START).map(({ id }) => id)).toEqual(['e0'])
+      expect(lease(sql, { incarnation: 'one', most: 2, leaseMs: 30_000 }, START).map(({ id }) => id)).toEqual(
+        ['e0', 'other'],
+      )
+      expect(lease(sql, { incarnation: 'two', most: 1, leaseMs: 30_000 }, START).map(({ id }) => id)).toEqual(
+        ['e0'],
+      )
     })
   })
 
@@ -345,7 +349,11 @@ describe('a lease', () => {
         FROM others JOIN outbox ON id = 'e' || (i % 2) ORDER BY i`)
       sql.exec("UPDATE outbox SET state = 'delivered', ready = 0, settled_at = 1 WHERE seq <= 1000")
       sql.exec('UPDATE outbox SET ready = 1 WHERE seq IN (1001, 1002)')
-      expect(rowsRead((it) => expect(lease(it, 'one', 6, 30_000, START)).toHaveLength(2))).toBeLessThan(30)
+      expect(
+        rowsRead((it) =>
+          expect(lease(it, { incarnation: 'one', most: 6, leaseMs: 30_000 }, START)).toHaveLength(2),
+        ),
+      ).toBeLessThan(30)
       expect(rowsRead((it) => markDelivered(it, 1001, START))).toBeLessThan(30)
       expect(
         rowsRead((it) =>
