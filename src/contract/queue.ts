@@ -1,4 +1,4 @@
-/** How something stands that waits to be sent: an event for Legiti, a message to a webhook. PURE. */
+/** The states of a queued event for Legiti, and of a message to a webhook. PURE. */
 export const queueStates = ['pending', 'dead', 'delivered'] as const
 
 export type QueueState = (typeof queueStates)[number]

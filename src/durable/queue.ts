@@ -9,7 +9,7 @@ import type { QueueState } from '../contract/queue.ts'
 import { type Retention, retention } from './retention.ts'
 import { GIVE_UP_AFTER_MS, KEEP_DEAD_MS, KEEP_DELIVERED_MS } from './retries.ts'
 
-/** What is special of a table. All text is fixed SQL, never a caller's. */
+/** A table with a queue in it. All text is fixed SQL, never a caller's. */
 export interface QueueTable {
   readonly table: string
   /** The column of the time at which that happened of which a row tells. */
@@ -44,7 +44,7 @@ const MOST_EXPIRED = 1_000
 /** Make one when the module is loaded: it makes the statements. Call its methods within a transaction. */
 export class DurableQueue {
   readonly #statements: ReturnType<typeof statementsOf>
-  /** How long what has left the queue is kept. */
+  /** The time that rows are kept once they have left the queue. */
   readonly retentions: readonly Retention[]
 
   constructor(queue: QueueTable) {

@@ -18,10 +18,10 @@ export const LONGEST_BACK_OFF_MS = 30 * MINUTE_MS
 /** Age at which an undelivered event becomes a dead letter. Milliseconds since it happened. */
 export const GIVE_UP_AFTER_MS = 72 * HOUR_MS
 
-/** How long a dead letter is kept, to be sent again. Milliseconds. */
+/** The time that a dead letter is kept, to be sent again. Milliseconds. */
 export const KEEP_DEAD_MS = 30 * DAY_MS
 
-/** How long it is kept that something was delivered. Milliseconds. */
+/** The time that the row of a delivered message is kept. Milliseconds. */
 export const KEEP_DELIVERED_MS = 7 * DAY_MS
 
 /** Longest `Retry-After` that is believed, so that one bad answer cannot silence a destination. Milliseconds. */
@@ -39,10 +39,10 @@ export type Verdict =
   | { kind: 'pause'; reason: string }
   | { kind: 'back_off'; reason: string; retryAfterMs: number | null }
 
-/** How an attempt ended: the receiver answered (`retryAfter` is the header's text), or it did not. */
+/** The end of one attempt: the receiver answered (`retryAfter` is the header's text), or it did not. */
 export type Answer = { status: number; retryAfter: string | null } | { failure: 'timeout' | 'network' }
 
-/** What a round of attempts at one receiver came to. */
+/** The result of a round of attempts at one receiver. */
 export interface Round<V extends Verdict> {
   /** Something got through: a failure beside it is the first in a row again. */
   readonly isAlive: boolean

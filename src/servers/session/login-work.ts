@@ -1,4 +1,4 @@
-/** What the principal makes of a proof, and the answers that follow. PURE. */
+/** The principal's work after a proof, and the answers that follow. PURE. */
 import type { AdmitAnswer, Admitted, LoginEvidence, Work } from '../../contract/principal.ts'
 import { findCardNumber } from '../../legiti/tools/card.ts'
 import { failure } from '../kit/result.ts'
@@ -36,7 +36,7 @@ export function completed(admitted: Admitted, complete: Complete): Completion {
   return admitted.outcome.kind === 'login_refused' ? failed(LOGGED_OUT) : complete(admitted)
 }
 
-/** Whether the principal has something to send. */
+/** Tells whether the principal has something to send. */
 export function drains(answer: AdmitAnswer | { readonly kind: 'unavailable' }): boolean {
   return answer.kind === 'admitted' && answer.admitted.drain
 }

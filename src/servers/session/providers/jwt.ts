@@ -30,7 +30,7 @@ export const jwt: Provider = {
   },
 }
 
-/** What an issuer said of an account, as far as its logout can ask for it later. */
+/** An issuer's words on an account, as far as its logout can ask for it later. */
 type JwtSubject = Omit<Extract<LoginEvidence, { kind: 'jwt' }>, 'kind' | 'knownLogouts'> & {
   /** When the token was issued, in seconds by the issuer's clock; null where it does not say. */
   readonly issuedAt: number | null

@@ -1,4 +1,4 @@
-/** What an identity provider is: each is one file in this folder, and stands in the list in all.ts. PURE. */
+/** The interface of identity providers: each is one file in this folder, and stands in the list in all.ts. PURE. */
 import type * as z from 'zod/v4'
 import type { TenantSettings } from '../../../contract/config.ts'
 import type { Admitted } from '../../../contract/principal.ts'
@@ -15,16 +15,16 @@ export interface ProviderArgument {
 /** The arguments of a provider, as their schemas have let them through. */
 export type Given = Readonly<Record<string, string | undefined>>
 
-/** How an agent proves, or may assert, whose account it acts for. */
+/** A way in which an agent proves, or asserts, the account that it acts for. */
 export interface Provider {
   /** `provider` in a login. */
   readonly name: string
-  /** How it establishes the account; follows its name in the description of the argument `provider`. */
+  /** The way in which it establishes the account; follows its name in the description of the argument `provider`. */
   readonly does: string
   readonly takes: Readonly<Record<string, ProviderArgument>>
   /** It needs no other system: it is listed where the tenant has set up none at all. */
   readonly isAlwaysListed?: true
-  /** Whether a login of this tenant can succeed with it. */
+  /** Tells whether a login of this tenant can succeed with it. */
   accepts(settings: TenantSettings): boolean
   /**
    * Proves the account: before the call is decided, or in the work that follows.
@@ -37,7 +37,7 @@ export interface Provider {
 /** Makes the answer to a login that took place. */
 export type Complete = (admitted: Admitted) => Completion
 
-/** Whether the account is so. */
+/** An account that is proven, or the reason why it is not. */
 export type Proof =
   | { readonly ok: true; readonly account: string }
   /**
