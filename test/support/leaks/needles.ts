@@ -34,6 +34,9 @@ const SHORTEST_ARGUMENT = 6
 /** Shorter words are names of columns, servers and tools, too: nothing tells the one from the other. */
 const SHORTEST_WORD = 12
 const word = /^[a-z_-]*$/
+/** Shorter numbers stand in times by chance, which are milliseconds of 13 digits. */
+const SHORTEST_NUMBER = 14
+const digits = /^\d*$/
 /** Of long values, this is looked for: whoever keeps a value keeps its beginning. */
 const LONGEST = 96
 
@@ -73,5 +76,6 @@ export function makeNeedles(): Needles {
 
 function shortestOf(kind: Kind, text: string | null): number {
   if (kind !== 'argument' && kind !== 'answer') return SHORTEST_SECRET
+  if (text !== null && digits.test(text)) return SHORTEST_NUMBER
   return text !== null && word.test(text) ? SHORTEST_WORD : SHORTEST_ARGUMENT
 }
