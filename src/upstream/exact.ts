@@ -10,11 +10,10 @@ const SUSPECT = /[0-9]{16}|[0-9][eE]/
 const MOST_DIGITS = 309
 /** The most characters of a number that an error quotes. */
 const LONGEST_QUOTE = 40
-const NUMBERS = /-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?/g
 const ZERO = 0x30
-const PARTS = /^-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/
-/** The notation in which programs write a floating-point number that is too large for plain digits. */
-const SCIENTIFIC = /^-?[0-9](?:\.[0-9]+)?[eE]/
+const NINE = 0x39
+/** The signs of a number besides its digits. */
+const SIGNS = new Set(['-', '+', '.', 'e', 'E'].map((sign) => sign.charCodeAt(0)))
 
 /**
  * The first number in a JSON text that would not stay what it is (`isInexact`), cut at 40 characters; null where all do. The text must
@@ -26,15 +25,35 @@ export function inexactNumber(text: string): string | null {
   while (start < text.length) {
     const quote = text.indexOf('"', start)
     const end = quote < 0 ? text.length : quote
-    if (end - start >= 3) {
-      for (const [literal] of text.slice(start, end).matchAll(NUMBERS)) {
-        if (isInexact(literal)) return quoted(literal)
-      }
-    }
+    const inexact = firstInexact(text, start, end)
+    if (inexact !== null) return quoted(inexact)
     if (quote < 0) return null
     start = behindString(text, quote)
   }
   return null
+}
+
+/**
+ * The first inexact number between two places that have no string between them. Read in a loop: a regular expression keeps a
+ * place to go back to for each digit, and there may be millions of them.
+ */
+function firstInexact(text: string, from: number, to: number): string | null {
+  for (let at = from; at < to; at += 1) {
+    if (!isDigit(text.charCodeAt(at))) continue
+    const begin = at > from && text[at - 1] === '-' ? at - 1 : at
+    while (at < to && isOfNumber(text.charCodeAt(at))) at += 1
+    const literal = text.slice(begin, at)
+    if (isInexact(literal)) return literal
+  }
+  return null
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= NINE
+}
+
+function isOfNumber(code: number): boolean {
+  return isDigit(code) || SIGNS.has(code)
 }
 
 /** A number as an error names it, cut at 40 characters. */
@@ -54,7 +73,7 @@ export function isInexact(literal: string): boolean {
   if (!Number.isFinite(kept)) return true
   const meant = integerIn(literal)
   if (meant === null || isExactly(kept, meant)) return false
-  const written = SCIENTIFIC.test(literal) ? integerIn(String(kept)) : null
+  const written = isScientific(literal) ? integerIn(String(kept)) : null
   return written === null || written.digits !== meant.digits || written.zeros !== meant.zeros
 }
 
@@ -69,9 +88,29 @@ interface Integer {
   readonly zeros: number
 }
 
+/** A literal's digits before and behind the point, and its exponent; null where it has none. */
+function partsOf(literal: string): { whole: string; fraction: string; exponent: string | null } {
+  const begin = literal.startsWith('-') ? 1 : 0
+  const e = literal.search(/[eE]/)
+  const end = e < 0 ? literal.length : e
+  const point = literal.indexOf('.')
+  const isWhole = point < 0 || point > end
+  return {
+    whole: literal.slice(begin, isWhole ? end : point),
+    fraction: isWhole ? '' : literal.slice(point + 1, end),
+    exponent: e < 0 ? null : literal.slice(e + 1),
+  }
+}
+
+/** Tells whether it is the notation in which programs write a floating-point number that is too large for plain digits. */
+function isScientific(literal: string): boolean {
+  const { whole, exponent } = partsOf(literal)
+  return exponent !== null && whole.length === 1
+}
+
 /** The integer that a literal says; null for a fraction. */
 function integerIn(literal: string): Integer | null {
-  const [, whole = '', fraction = '', exponent = '0'] = PARTS.exec(literal) ?? []
+  const { whole, fraction, exponent } = partsOf(literal)
   const all = `${whole}${fraction}`
   // In loops: a regular expression would look for the end of the zeros from each of them.
   let end = all.length
@@ -79,7 +118,7 @@ function integerIn(literal: string): Integer | null {
   let start = 0
   while (start < end && all.charCodeAt(start) === ZERO) start += 1
   if (start === end) return { digits: '', zeros: 0 }
-  const zeros = Number(exponent) - fraction.length + all.length - end
+  const zeros = Number(exponent ?? 0) - fraction.length + all.length - end
   return zeros < 0 ? null : { digits: all.slice(start, end), zeros }
 }
 
