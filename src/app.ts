@@ -135,7 +135,15 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
       const { tenant, server } = (isNamed ? c.req.param() : {}) as { tenant?: string; server?: string }
       if (server !== undefined && !isName(server)) return notFound()
       const endpoint: Endpoint = { tenant: tenant ?? null, server: server ?? null }
-      return handle(c.req.raw, c.env, c.executionCtx as ExecutionContext, endpoint, c.get('requestId'))
+      return handle(
+        {
+          http: c.req.raw,
+          env: c.env,
+          execution: c.executionCtx as ExecutionContext,
+          requestId: c.get('requestId'),
+        },
+        endpoint,
+      )
     })
   }
 }

@@ -2,22 +2,12 @@
  * One call of a stateless-era client in a session of its upstream, while the upstream may ask the client for
  * something. The upstream's stream stays open from the first request of the client through all of its retries.
  */
-import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
 import { answers, isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
-import {
-  ANSWER_MS,
-  type Attend,
-  type AttendLine,
-  type Begin,
-  type Continue,
-  type ExchangeLine,
-  paths,
-} from '../contract/exchange.ts'
-import { exchangeObjects } from '../contract/objects.ts'
+import { ANSWER_MS, type Begin, type Continue, type ExchangeLine } from '../contract/exchange.ts'
 import type { Outgoing } from '../contract/outgoing.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { lacking, type Question } from '../eras/capabilities.ts'
+import { lacking } from '../eras/capabilities.ts'
 import {
   answerForStateless,
   inputRequired,
@@ -32,7 +22,7 @@ import { hungUp, notRpc, problemFrom } from '../upstream/answer-problems.ts'
 import { decline } from '../upstream/declining.ts'
 import { isForgotten } from '../upstream/forgetting.ts'
 import { type Hold, send } from '../upstream/http.ts'
-import { LineReader, LineWriter } from '../upstream/lines.ts'
+import { LineWriter } from '../upstream/lines.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { MessageReader } from '../upstream/message-reader.ts'
 import { notify } from '../upstream/notify.ts'
@@ -40,14 +30,13 @@ import { problemOf } from '../upstream/problem.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { cancel, resume } from '../upstream/session-messages.ts'
 import { Allowance } from './allowance.ts'
+import { listenAside } from './listening.ts'
+import { OpenQuestions } from './questions.ts'
 import { newSecret } from './secret.ts'
 
-/** How long a call waits until the server can be heard outside of its own stream. */
-const READY_MS = 1_000
 /** The most notifications that are kept while no request of the client's is open. */
 const MOST_KEPT = 64
 const MOST_ROUNDS = 50
-const MOST_QUESTIONS = 64
 
 /** The end of a call; its answer still as the upstream gave it. */
 type Last = Extract<ExchangeLine, { kind: 'answer' | 'problem' | 'forgotten' }>
@@ -79,9 +68,7 @@ export class Exchange {
   #hold: Hold | null = null
   /** Aborts when the call needs no more messages from outside of its own stream. */
   readonly #left = new AbortController()
-  /** Questions of the upstream's, by the names that the client answers them under. */
-  readonly #questions = new Map<string, { readonly id: RpcId; readonly question: Question }>()
-  #questionCount = 0
+  readonly #questions = new OpenQuestions()
   #rounds = 0
   #secret: string | null = null
   #kept: RpcMessage[] = []
@@ -146,7 +133,10 @@ export class Exchange {
     const link = this.#link
     const { signal } = this.#abort
     this.#whole.start()
-    await this.#attend()
+    await listenAside(link, this.#terms, this.#left.signal, (message) => {
+      this.#take(message, 200)
+      this.#askWhatIsOpen()
+    })
     if (this.#isOver) return
     const sent = await send(link, {
       method: 'POST',
@@ -169,7 +159,7 @@ export class Exchange {
     try {
       while (!this.#isOver) {
         for (const message of await reader.next()) this.#take(message, reader.status)
-        if (this.#questions.size > 0 && this.#out !== null) this.#ask()
+        this.#askWhatIsOpen()
         await this.#out?.room()
       }
     } catch (error) {
@@ -177,42 +167,6 @@ export class Exchange {
       this.#finish({ kind: 'problem', problem })
     }
     reader.close(problem)
-  }
-
-  /**
-   * Listens to the server's questions outside of the call's own stream. The call begins when they can be received, or after a moment: a
-   * server drops a question without a listener, and waits for the answer all the same.
-   */
-  async #attend(): Promise<void> {
-    const { session, tenant, config } = this.#terms
-    const link = this.#link
-    if (session.id === null) return
-    const name = JSON.stringify(['attendance', this.owner, config.name, config.url, session.id])
-    const attend: Attend = { tenant, config, session, hops: link.hops }
-    const { promise: isReady, resolve: ready } = Promise.withResolvers<void>()
-    const listen = async () => {
-      const response = await exchangeObjects(link.env, link.tenant)
-        .getByName(name)
-        .fetch(`http://exchange${paths.attend}`, {
-          method: 'POST',
-          body: JSON.stringify(attend),
-          signal: this.#left.signal,
-        })
-      if (response.body === null) return
-      const reader = new LineReader<AttendLine>(response.body)
-      this.#left.signal.addEventListener('abort', () => reader.cancel())
-      for (let line = await reader.next(); line !== null; line = await reader.next()) {
-        if (line.kind === 'ready') ready()
-        if (line.kind !== 'said') continue
-        this.#take(line.message, 200)
-        if (this.#questions.size > 0 && this.#out !== null) this.#ask()
-      }
-    }
-    // That nothing is heard there is no reason not to make the call.
-    link.waitUntil(listen().then(ready, ready))
-    const timer = setTimeout(ready, READY_MS)
-    await isReady
-    clearTimeout(timer)
   }
 
   #allowSilence(ms: number): void {
@@ -230,24 +184,18 @@ export class Exchange {
       this.#finish({ kind: 'answer', message, status })
     } else if (isAnswer(message)) return
     else if (message.id !== undefined && message.id !== null) this.#takeQuestion(message, message.id)
-    else if (message.method === 'notifications/cancelled') this.#withdraw(message.params?.requestId)
+    else if (message.method === 'notifications/cancelled') this.#questions.withdraw(message.params?.requestId)
     else this.#note(message)
   }
 
   #takeQuestion(message: RpcMessage, id: RpcId): void {
     const { capabilities, session } = this.#terms
     const question = questionForStateless(message.method ?? '', message.params)
-    if (lacking(capabilities, question) !== null || this.#questions.size >= MOST_QUESTIONS) {
+    if (lacking(capabilities, question) !== null || this.#questions.isFull) {
       this.#link.waitUntil(decline(this.#link, session, message))
       return
     }
-    this.#questionCount += 1
-    this.#questions.set(`question${this.#questionCount}`, { id, question })
-  }
-
-  /** The upstream does not want to know any more. */
-  #withdraw(id: unknown): void {
-    for (const [name, question] of this.#questions) if (question.id === id) this.#questions.delete(name)
+    this.#questions.add(id, question)
   }
 
   #note(message: RpcMessage): void {
@@ -259,6 +207,10 @@ export class Exchange {
     if (note !== null) this.#out.write({ kind: 'note', message: note })
   }
 
+  #askWhatIsOpen(): void {
+    if (this.#questions.areThere && this.#out !== null) this.#ask()
+  }
+
   /** Answers the client's request with what the upstream wants to know, and waits. */
   #ask(): void {
     this.#rounds += 1
@@ -268,9 +220,8 @@ export class Exchange {
       return
     }
     const secret = newSecret()
-    const requests = Object.fromEntries([...this.#questions].map(([name, { question }]) => [name, question]))
     const state = requestStateOf({ object: this.#host.id, secret, begunBy: this.begunBy })
-    const message = inputRequired(this.#leg.id, requests, state)
+    const message = inputRequired(this.#leg.id, this.#questions.inputRequests(), state)
     const status = this.#reader?.status ?? 200
     try {
       this.#out?.write({ kind: 'answer', message, status })
@@ -299,15 +250,9 @@ export class Exchange {
 
   /** Sends on what the client answered; what it left open it is asked again. */
   async #answer({ params }: Outgoing): Promise<void> {
-    const responses = isObject(params?.inputResponses) ? params.inputResponses : {}
-    const answered = [...this.#questions].filter(
-      ([name]) => Object.hasOwn(responses, name) && isObject(responses[name]),
-    )
-    for (const [name] of answered) this.#questions.delete(name)
-    if (this.#questions.size > 0) this.#ask()
-    const problems = await Promise.all(
-      answered.map(([name, { id }]) => this.#notify({ jsonrpc: '2.0', id, result: responses[name] })),
-    )
+    const answered = this.#questions.takeAnswered(params?.inputResponses)
+    if (this.#questions.areThere) this.#ask()
+    const problems = await Promise.all(answered.map((it) => this.#notify({ jsonrpc: '2.0', ...it })))
     const problem = problems.find((it) => it !== null)
     if (problem !== undefined) this.#stop(problem)
   }
@@ -331,7 +276,7 @@ export class Exchange {
         code: codes.internalError,
         message: `The client did not answer within ${ANSWER_MS / 60_000} minutes`,
       }
-      for (const { id } of this.#questions.values())
+      for (const id of this.#questions.ids())
         this.#link.waitUntil(this.#notify({ jsonrpc: '2.0', id, error }))
       this.#cancelUpstream(problemOf('unanswered', error.message))
     }

@@ -25,12 +25,17 @@ import { callHandleIn } from '../request/session-handle.ts'
 import { openStream } from '../request/stream.ts'
 import { dispatch, type Endpoint, isUpstream } from './dispatch.ts'
 
+/** A request to an MCP endpoint, and what serves it. */
+export interface Received {
+  readonly http: Request
+  readonly env: Env
+  readonly execution: ExecutionContext
+  readonly requestId: string
+}
+
 export async function handle(
-  http: Request,
-  env: Env,
-  execution: ExecutionContext,
+  { http, env, execution, requestId }: Received,
   endpoint: Endpoint,
-  requestId: string,
 ): Promise<Response> {
   const refusal = guard(http, env)
   const headers = messageHeaders(http)
