@@ -85,6 +85,10 @@ export const CREATE_AUDIT_CHAIN = `CREATE TABLE audit_chain (
   );
   INSERT INTO audit_chain VALUES (1, lower(hex(randomblob(8))), NULL, 0, 0, '', 0, 0);`
 
+/** The row of `audit_chain` in a new database: every log has a name of its own. */
+export const FIRST_OF_AUDIT_CHAIN = `INSERT INTO audit_chain (id, chain, frozen_seq, head_seq, head_hash, failures, retry_at)
+  VALUES (1, lower(hex(randomblob(8))), 0, 0, '', 0, 0)`
+
 /** Rows of the log as the audit database has confirmed them, one in a thousand. */
 export const CREATE_AUDIT_CHECKPOINTS = `CREATE TABLE audit_checkpoints (
     seq INTEGER PRIMARY KEY,

@@ -15,8 +15,16 @@ export function schemaVersion(sql: SqlStorage): number {
  */
 const finished = new WeakMap<readonly string[], string>()
 
-/** Brings the tables up to date with `migrations`. Call inside a transaction. */
-export function runMigrations(sql: SqlStorage, migrations: readonly string[]): void {
+/**
+ * Brings the tables up to date with `migrations`. Call inside a transaction.
+ * @param firstRows what fills the tables that the migrations fill in an empty database, by their names: rows are made, not taken
+ * over, for there may be something random in them. Where these are not the tables that are filled, every object runs all migrations.
+ */
+export function runMigrations(
+  sql: SqlStorage,
+  migrations: readonly string[],
+  firstRows: Readonly<Record<string, string>> = {},
+): void {
   const from = schemaVersion(sql)
   // A later version of the gateway was here: what it made stays, or it would make it again when it comes back.
   if (from >= migrations.length) return
@@ -30,7 +38,7 @@ export function runMigrations(sql: SqlStorage, migrations: readonly string[]): v
     sql.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (0)')
   for (const migration of migrations.slice(from)) sql.exec(migration)
   sql.exec('UPDATE schema_version SET version = ?', migrations.length)
-  if (isEmpty) finished.set(migrations, statementsOf(sql))
+  if (isEmpty) remember(sql, migrations, firstRows)
 }
 
 /** The tables that are not the runtime's, nor SQLite's own, in the order in which they were made. */
@@ -47,22 +55,19 @@ function ownParts(sql: SqlStorage, condition: string): { name: string; sql: stri
     .toArray()
 }
 
-/** Tables, then what stands in them, then what would act on that: indexes and triggers. */
-function statementsOf(sql: SqlStorage): string {
+/** Keeps the statements: tables, then what stands in them, then what would act on that: indexes and triggers. */
+function remember(
+  sql: SqlStorage,
+  migrations: readonly string[],
+  firstRows: Readonly<Record<string, string>>,
+): void {
   const tables = ownTables(sql)
-  const rows = tables.flatMap(({ name }) => insertsInto(sql, `"${name.replaceAll('"', '""')}"`))
+  const known = { ...firstRows, schema_version: `INSERT INTO schema_version VALUES (${migrations.length})` }
+  const isFilled = ({ name }: { name: string }) =>
+    sql.exec(`SELECT 1 FROM "${name.replaceAll('"', '""')}" LIMIT 1`).toArray().length > 0
+  const filled = tables.filter(isFilled).map(({ name }) => name)
+  if (filled.toSorted().join() !== Object.keys(known).toSorted().join()) return
   const others = ownParts(sql, "type != 'table'")
-  return [...tables.map((it) => it.sql), ...rows, ...others.map((it) => it.sql)].join(';\n')
-}
-
-function insertsInto(sql: SqlStorage, table: string): string[] {
-  const rows = [...sql.exec(`SELECT * FROM ${table}`).raw()]
-  return rows.map((values) => `INSERT INTO ${table} VALUES (${values.map(literal).join(', ')})`)
-}
-
-function literal(value: SqlStorageValue): string {
-  if (value === null) return 'NULL'
-  if (typeof value === 'number') return String(value)
-  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
-  return `X'${new Uint8Array(value).toHex()}'`
+  const statements = [...tables.map((it) => it.sql), ...Object.values(known), ...others.map((it) => it.sql)]
+  finished.set(migrations, statements.join(';\n'))
 }

@@ -73,11 +73,14 @@ describe.skipIf(bareWorkerdMissing !== null)(
           if (answers === killAtAnswer) restarted = gateway.kill9().then(gateway.start)
         }
         const passed: string[] = []
+        /** What arrived and was no result, as where a busy machine could not ask the principal in time. */
+        const odd: string[] = []
         const persist = async (client: SessionClient, n: number) => {
           await wait(n * staggerMs)
           for (let i = 0; i < MOST_CALLS; i++) {
             const outcome = await track(client, `account-${n}-${i}`, countAnswer)
             if (outcome.kind === 'limited') return
+            if (outcome.kind === 'odd') odd.push(outcome.answer)
             if (outcome.kind === 'passed') passed.push(outcome.account)
             else await restarted
           }
@@ -89,7 +92,8 @@ describe.skipIf(bareWorkerdMissing !== null)(
 
         // What was charged and not answered when the runtime died stays charged: never one too many.
         expect(passed.length).toBeLessThanOrEqual(LIMIT)
-        expect(passed.length).toBeGreaterThanOrEqual(killAtAnswer)
+        if (odd.length > 0) await annotate(`answered with no result: ${odd.join(', ')}`)
+        expect(passed.length + odd.length).toBeGreaterThanOrEqual(killAtAnswer)
 
         // A charge and its event are one transaction: as many events as the limit lets through, all that was
         // acknowledged among them. One that Legiti took just when the runtime died may come twice.
@@ -104,12 +108,26 @@ describe.skipIf(bareWorkerdMissing !== null)(
   },
 )
 
-type Outcome = { readonly kind: 'passed' | 'limited' | 'broken'; readonly account: string }
+type Outcome =
+  | { readonly kind: 'passed' | 'limited' | 'broken'; readonly account: string }
+  /** An answer that is no result: `answer` says which. */
+  | { readonly kind: 'odd'; readonly account: string; readonly answer: string }
 
 /** One call under the limit, for an account of its own, so that its event can be told from every other. */
 async function track(client: SessionClient, account: string, onAnswer = () => {}): Promise<Outcome> {
-  const answer = await client.call('track_logout', { account_id: account }, onAnswer).catch(() => null)
+  let hasArrived = false
+  const arrived = () => {
+    hasArrived = true
+    onAnswer()
+  }
+  const answer = await client
+    .call('track_logout', { account_id: account }, arrived)
+    .catch((error: unknown) => {
+      if (hasArrived) return error instanceof Error ? error.message : String(error)
+      return null
+    })
   if (answer === null) return { kind: 'broken', account }
+  if (typeof answer === 'string') return { kind: 'odd', account, answer }
   if (!answer.isError) return { kind: 'passed', account }
   expect(answer.structured).toMatchObject({ error: { code: 'rate_limited', limit: LIMIT, window: 'minute' } })
   return { kind: 'limited', account }

@@ -162,7 +162,16 @@ describe.skipIf(bareWorkerdMissing !== null)(`what is listed at /mcp${missing}`,
     evil.server.list({ tools: borrowed.map((name) => named(name)) })
     const tools = { auth_whoami: {}, [`${well.name}__echo`]: {} }
     const agent = await agentUnder(era, { default: 'deny', tools }, ['session', well.name, evil.name])
-    expect(await agent.tools()).toEqual(['auth_whoami', `${well.name}__echo`])
+    let listed = await agent.send('tools/list')
+    const names = () => (listed.answer?.result?.tools as { name: string }[] | undefined)?.map((it) => it.name)
+    const isWhole = async () => {
+      if (names()?.length === 2) return true
+      console.warn(`a list without all that answer: ${JSON.stringify(listed.answer)}`)
+      listed = await agent.send('tools/list')
+      return false
+    }
+    await until('all servers are listed', isWhole, 5_000)
+    expect(names()).toEqual(['auth_whoami', `${well.name}__echo`])
     for (const name of borrowed)
       expect((await agent.call(`${evil.name}__${name}`, { text: 'x' })).code).toBe('default_deny')
     expect(calledAs(evil)).toEqual([])

@@ -1,4 +1,4 @@
-import { CREATE_AUDIT_CHAIN, CREATE_AUDIT_CHECKPOINTS } from '../../audit/object-log.ts'
+import { CREATE_AUDIT_CHAIN, CREATE_AUDIT_CHECKPOINTS, FIRST_OF_AUDIT_CHAIN } from '../../audit/object-log.ts'
 import { runMigrations } from '../../durable/migrate.ts'
 
 export { schemaVersion } from '../../durable/migrate.ts'
@@ -402,7 +402,14 @@ const migrations: readonly string[] = [
   `,
 ]
 
+/** What the migrations above put into an empty database. */
+const firstRows = {
+  destination:
+    "INSERT INTO destination (id, failures, retry_at, paused, reason, settings) VALUES (1, 0, 0, 0, '', '')",
+  audit_chain: FIRST_OF_AUDIT_CHAIN,
+}
+
 /** Brings the tables up to date. Call inside a transaction. */
 export function migrate(sql: SqlStorage): void {
-  runMigrations(sql, migrations)
+  runMigrations(sql, migrations, firstRows)
 }

@@ -1,4 +1,4 @@
-import { CREATE_AUDIT_CHAIN, CREATE_AUDIT_CHECKPOINTS } from '../../audit/object-log.ts'
+import { CREATE_AUDIT_CHAIN, CREATE_AUDIT_CHECKPOINTS, FIRST_OF_AUDIT_CHAIN } from '../../audit/object-log.ts'
 import { runMigrations } from '../../durable/migrate.ts'
 
 /** Gives each secret the origins of the servers that name it now. */
@@ -455,7 +455,14 @@ const migrations: readonly string[] = [
   `,
 ]
 
+/** What the migrations above put into an empty database. */
+const firstRows = {
+  audit_chain: FIRST_OF_AUDIT_CHAIN,
+  audit_retention: 'INSERT INTO audit_retention (id, next_at) VALUES (1, 0)',
+  last_stamp: 'INSERT INTO last_stamp (id, stamp) VALUES (1, 0)',
+}
+
 /** Brings the tables up to date. Call inside a transaction. */
 export function migrate(sql: SqlStorage): void {
-  runMigrations(sql, migrations)
+  runMigrations(sql, migrations, firstRows)
 }
