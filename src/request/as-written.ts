@@ -13,8 +13,11 @@ import { readMessage } from './read-message.ts'
 /** A number behind the name of an id or a token that is no plain integer of at most 15 digits: most messages have none. */
 const ODD_NAME = /"(?:id|requestId|progressToken)"\s*:\s*(?!(?:0|-?[1-9][0-9]{0,14})(?![0-9.eE+-]))-?[0-9]/
 
-/** Numbers behind the names of ids and tokens, wherever they stand. */
-const NAMED_NUMBERS = /"(?:id|requestId|progressToken)"\s*:\s*(-?[0-9][0-9.eE+-]*)/g
+/**
+ * Numbers behind the names of ids and tokens, wherever they stand, up to a length that JavaScript writes none in: a longer one
+ * differs from what is written of it in any case.
+ */
+const NAMED_NUMBERS = /"(?:id|requestId|progressToken)"\s*:\s*(-?[0-9][0-9.eE+-]{0,64})/g
 
 /** The text with its numbers as they were written, where that makes a difference; null where it makes none. Throws for what is no JSON. */
 export function asWritten(text: string): unknown {

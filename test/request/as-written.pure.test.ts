@@ -90,6 +90,27 @@ describe('ids and tokens', () => {
   })
 })
 
+describe('in a text of millions of characters', () => {
+  const digits = '1'.repeat(5_000_000)
+  const spaces = ' '.repeat(5_000_000)
+  test.each([
+    ['an id of so many digits', `{"jsonrpc":"2.0","method":"ping","id":${digits}}`],
+    ['a fraction of so many digits', `{"jsonrpc":"2.0","method":"ping","id":1.${digits}}`],
+    ['an exponent of so many digits', `{"jsonrpc":"2.0","method":"ping","id":1e${digits}}`],
+    [
+      'a token of so many digits',
+      `{"jsonrpc":"2.0","method":"ping","id":1,"params":{"_meta":{"progressToken":${digits}}}}`,
+    ],
+  ])('%s is no id, and is refused', (_, text) => {
+    expect(read(text).message.kind).toBe('refused')
+  })
+
+  test('so many spaces before an id change nothing', () => {
+    const text = `{"jsonrpc":"2.0","method":"ping","id"${spaces}:${spaces}1.0}`
+    expect(sent(read(text))).toContain('"id":1.0')
+  })
+})
+
 describe('numbers that are lost', () => {
   test('count where they stand last, as for every reader', () => {
     const text = (args: string) =>

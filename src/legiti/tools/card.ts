@@ -112,6 +112,21 @@ const SEPARATOR = /^[\p{Zs}\p{Pd}.\u00b7\u2212]$/u
 const HEXADECIMAL_ID =
   /(?<![0-9a-z])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-z])/gi
 
+/** The runs of ASCII digits of a text. In a loop: a regular expression keeps a place to go back to for each digit of a run. */
+function* runsOfDigits(text: string): Generator<{ readonly index: number; readonly run: string }> {
+  for (let index = 0; index < text.length; index += 1) {
+    let end = index
+    while (isDigit(text.charCodeAt(end))) end += 1
+    if (end === index) continue
+    yield { index, run: text.slice(index, end) }
+    index = end
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39
+}
+
 /**
  * Tells whether the text holds a card number anywhere: whole runs of digits, one or several joined by single separators,
  * 13 to 19 digits together. A window starts and ends with a run, so that "sale 12 4111 1111 1111 1111" is found
@@ -124,10 +139,9 @@ function holdsCardNumber(raw: string): boolean {
   let digits = ''
   let starts: number[] = []
   let end = -1
-  for (const match of text.matchAll(/\d+/g)) {
-    const run = match[0]
-    const joined = match.index === end + 1 && SEPARATOR.test(text.charAt(end))
-    end = match.index + run.length
+  for (const { index, run } of runsOfDigits(text)) {
+    const joined = index === end + 1 && SEPARATOR.test(text.charAt(end))
+    end = index + run.length
     if (!joined || run.length > LONGEST) {
       digits = ''
       starts = []
