@@ -16,14 +16,14 @@ export interface Answers {
   readonly requestState?: unknown
 }
 
-/** What the call answers of what a server has asked, or null; answers to the gateway's own question are no such thing. */
+/** Returns the call's answers to a server's questions, or null; an answer to the gateway's own question is none. */
 export function answersIn({ era, body }: RequestMessage): Answers | null {
   const { inputResponses, requestState } = body.params ?? {}
   if (era !== 'stateless' || isOwnState(requestState)) return null
   return inputResponses === undefined && requestState === undefined ? null : { inputResponses, requestState }
 }
 
-/** Whether `requestState` is the gateway's own: then neither it nor the answers beside it are for a server. */
+/** Tells whether `requestState` is the gateway's own: then neither it nor the answers beside it are for a server. */
 export function isOwnState(requestState: unknown): boolean {
   return typeof requestState === 'string' && grantOfApproval(requestState) !== null
 }

@@ -69,7 +69,7 @@ export type Looked<F extends Found> = Unfound | (F & { readonly instead: null })
 /** A call that its tool can take. */
 export interface Checked<R> {
   readonly kind: 'ready'
-  /** What the principal does, in the transaction that admits the call. */
+  /** The principal does this in the transaction that admits the call. */
   readonly work: Work
   /** The request that began the call which this one goes on with; null for a call of its own. */
   readonly begunBy: string | null
@@ -78,7 +78,7 @@ export interface Checked<R> {
   readonly ready: R
 }
 
-/** What differs from tool to tool. */
+/** A tool as a call sees it: the parts that differ from tool to tool. */
 export interface CallTool<F extends Found, R> {
   readonly context: RequestContext
   /** As the client calls it. */
@@ -94,7 +94,7 @@ export interface CallTool<F extends Found, R> {
   readonly put: (result: CallToolResult, headers: Headers) => Response | Promise<Response>
 }
 
-/** What the Worker made of a call before the principal is asked. */
+/** The Worker's plan for a call, made before the principal is asked. */
 type CallPlan<R> = { readonly handle?: string } & (
   | { readonly kind: 'unknown'; readonly intent: Intent; readonly code: number }
   | { readonly kind: 'unfit'; readonly intent: Intent; readonly refusal: Refusal }

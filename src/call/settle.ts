@@ -30,7 +30,7 @@ export function settling(call: UnderWay): (ending: Ending) => void {
     const { context, isApproved, startedAtMs } = call
     settleLater(context, settledFrom(ending, startedAtMs))
     if (ending.kind === 'failed' && isRefunded(ending.problem)) giveBack(call, ending.problem.status !== null)
-    // What was approved has not been done before its server has been told what it asks for.
+    // An approved call is not done before its server has been told what it asks for.
     const question = isApproved ? questionIn(ending) : null
     if (question !== null) afterAnswer(context, () => reopen(context, question))
   }

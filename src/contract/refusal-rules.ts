@@ -1,7 +1,7 @@
-/** What stands in place of a policy's rule where a call is refused for a reason of the gateway's own. */
+/** Names that stand in place of a policy's rule where the gateway refuses a call for a reason of its own. */
 import type { StoppedCall } from './principal.ts'
 
-/** Of an approved call that does not go on. */
+/** The same for an approved call that does not go on. */
 export const stoppedRules: Readonly<Record<StoppedCall, string>> = {
   exhausted: '(asked too often)',
   late: '(approval expired)',

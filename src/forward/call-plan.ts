@@ -39,7 +39,7 @@ export interface FoundUpstream extends Found {
   readonly args: Readonly<Record<string, unknown>>
 }
 
-/** What the call is performed with. */
+/** All that performing the call needs. */
 export interface ReadyUpstream {
   readonly target: Target
   /** The tool's own. */
@@ -185,7 +185,7 @@ async function findIn(
 
 const noAnnotations = { annotations: undefined }
 
-/** Whether the server would get the call as it is meant. */
+/** Tells whether the server would get the call as it is meant. */
 export async function check(
   { context, target, args }: FoundUpstream,
   message: RequestMessage,

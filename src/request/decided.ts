@@ -36,7 +36,7 @@ export function decided({ LOG_DECISIONS: which }: Settings, decision: Decided): 
 
 const settings = ['none', 'refused', 'all']
 
-/** What is wrong with LOG_DECISIONS, or null. */
+/** Returns the problem with LOG_DECISIONS, or null. */
 export function logDecisionsProblem({ LOG_DECISIONS: which }: Settings): string | null {
   if (which === undefined || settings.includes(which)) return null
   return `LOG_DECISIONS is ${JSON.stringify(which)}; allowed: ${settings.join(', ')}`

@@ -58,20 +58,17 @@ type Found =
   | { readonly ok: true; readonly message: RpcMessage }
   | { readonly ok: false; readonly problem: UpstreamProblem }
 
-async function readJson(
-  reader: BodyReader,
-  {
-    id,
-    mostBytes,
-    status,
-    onRequest,
-  }: {
-    readonly id: RpcId
-    readonly mostBytes: number
-    readonly status: number
-    readonly onRequest: (message: RpcMessage) => void
-  },
-): Promise<Found> {
+/** The answer that is looked for. */
+interface Wanted {
+  readonly id: RpcId
+  readonly mostBytes: number
+  /** The HTTP status that it comes with. */
+  readonly status: number
+  /** Called with each request of the server's that comes with it. */
+  readonly onRequest: (message: RpcMessage) => void
+}
+
+async function readJson(reader: BodyReader, { id, mostBytes, status, onRequest }: Wanted): Promise<Found> {
   const read = await readUpTo(reader, mostBytes)
   if (read.kind === 'problem') return { ok: false, problem: read.problem }
   if (read.kind === 'more') {
@@ -84,20 +81,7 @@ async function readJson(
   return message === undefined ? { ok: false, problem: notRpc(status) } : { ok: true, message }
 }
 
-async function findEvent(
-  reader: BodyReader,
-  {
-    id,
-    mostBytes,
-    status,
-    onRequest,
-  }: {
-    readonly id: RpcId
-    readonly mostBytes: number
-    readonly status: number
-    readonly onRequest: (message: RpcMessage) => void
-  },
-): Promise<Found> {
+async function findEvent(reader: BodyReader, { id, mostBytes, status, onRequest }: Wanted): Promise<Found> {
   const decoder = new TextDecoder()
   const watch = new EventWatch(id, mostBytes, onRequest)
   let bytes = 0

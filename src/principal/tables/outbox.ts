@@ -21,7 +21,7 @@ export interface LeasedEvent extends OutboxEvent {
 }
 
 const NO_LEASE = 'leased_by = NULL, lease_until = NULL'
-/** Whether nothing of a row's key is pending. */
+/** Tells whether nothing of a row's key is pending. */
 const IS_NEXT_OF_KEY = `NOT EXISTS (
   SELECT 1 FROM outbox AS other WHERE other.state = 'pending' AND other.ordering_key = outbox.ordering_key)`
 

@@ -402,7 +402,7 @@ const migrations: readonly string[] = [
   `,
 ]
 
-/** What the migrations above put into an empty database. */
+/** Rows that the migrations above put into an empty database. */
 const firstRows = {
   destination:
     "INSERT INTO destination (id, failures, retry_at, paused, reason, settings) VALUES (1, 0, 0, 0, '', '')",

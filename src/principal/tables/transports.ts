@@ -2,7 +2,7 @@
 import { clientNamed } from '../../audit/client.ts'
 import { isObject } from '../../base/json.ts'
 import type { ClientName } from '../../contract/client.ts'
-import { endUpstreamsOfOwner } from './upstream-session-ends.ts'
+import { endUpstreamsOfOwner, type IdleLimit } from './upstream-session-ends.ts'
 import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'
 
 /** A transport that has not ended. */
@@ -161,20 +161,7 @@ export function endLongestUnused(
 }
 
 /** Ends transports whose time is over; one with an open event stream is in use. Returns how many it looked at. */
-export function endOverdueTransports(
-  sql: SqlStorage,
-  {
-    hasStream,
-    idleMs,
-    nowMs,
-    most,
-  }: {
-    readonly hasStream: (transport: string) => boolean
-    readonly idleMs: number
-    readonly nowMs: number
-    readonly most: number
-  },
-): number {
+export function endOverdueTransports(sql: SqlStorage, { hasStream, idleMs, nowMs, most }: IdleLimit): number {
   const due = sql
     .exec<{ id: string }>(
       'SELECT id FROM transports WHERE ended_at IS NULL AND ends_at <= ? ORDER BY ends_at LIMIT ?',

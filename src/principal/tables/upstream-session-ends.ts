@@ -28,24 +28,21 @@ export function endAllUpstreams(sql: SqlStorage, nowMs: number): void {
   markEnded(sql, 'TRUE', [], nowMs)
 }
 
+/** Which of those that were not used for a time are ended. */
+export interface IdleLimit {
+  /** Tells whether a transport has an open event stream, and so is in use. */
+  readonly hasStream: (transport: string) => boolean
+  readonly idleMs: number
+  readonly nowMs: number
+  /** The most that are looked at. */
+  readonly most: number
+}
+
 /**
  * Looks at up to `most` sessions that no login keeps and that were not used for `idleMs`, and ends them. A session whose transport has
  * an open event stream is in use, and stays. Returns how many it looked at.
  */
-export function endIdleUpstreams(
-  sql: SqlStorage,
-  {
-    hasStream,
-    idleMs,
-    nowMs,
-    most,
-  }: {
-    readonly hasStream: (transport: string) => boolean
-    readonly idleMs: number
-    readonly nowMs: number
-    readonly most: number
-  },
-): number {
+export function endIdleUpstreams(sql: SqlStorage, { hasStream, idleMs, nowMs, most }: IdleLimit): number {
   const due = sql
     .exec<{ seq: number; owner: string; stateless: number }>(
       `SELECT seq, owner, stateless FROM upstream_sessions

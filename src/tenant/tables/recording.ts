@@ -5,21 +5,19 @@ import { dropEtag, renewEtag } from './etags.ts'
 
 type Detail = AdministrativeChange['detail']
 
+/** A change of a thing, as the audit trail has it. */
+interface Recorded {
+  readonly action: string
+  readonly subject: string
+  readonly detail: Detail
+  readonly atMs: number
+}
+
 /** A thing is made or changed. */
 export function record(
   sql: SqlStorage,
   by: ChangeContext,
-  {
-    action,
-    subject,
-    detail,
-    atMs,
-  }: {
-    readonly action: string
-    readonly subject: string
-    readonly detail: Detail
-    readonly atMs: number
-  },
+  { action, subject, detail, atMs }: Recorded,
 ): void {
   renewEtag(sql, subject)
   recordOnly(sql, by, { action, subject, detail, atMs })
@@ -29,15 +27,7 @@ export function record(
 export function recordGone(
   sql: SqlStorage,
   by: ChangeContext,
-  {
-    action,
-    subject,
-    atMs,
-  }: {
-    readonly action: string
-    readonly subject: string
-    readonly atMs: number
-  },
+  { action, subject, atMs }: Omit<Recorded, 'detail'>,
 ): void {
   dropEtag(sql, subject)
   recordOnly(sql, by, { action, subject, detail: {}, atMs })
@@ -47,17 +37,7 @@ export function recordGone(
 export function recordOnly(
   sql: SqlStorage,
   { actor, reason }: ChangeContext,
-  {
-    action,
-    subject,
-    detail,
-    atMs,
-  }: {
-    readonly action: string
-    readonly subject: string
-    readonly detail: Detail
-    readonly atMs: number
-  },
+  { action, subject, detail, atMs }: Recorded,
 ): void {
   const why = reason === null ? {} : { reason }
   recordChange(sql, { atMs, actor, action, subject, detail: { ...detail, ...why } })

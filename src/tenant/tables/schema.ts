@@ -455,7 +455,7 @@ const migrations: readonly string[] = [
   `,
 ]
 
-/** What the migrations above put into an empty database. */
+/** Rows that the migrations above put into an empty database. */
 const firstRows = {
   audit_chain: FIRST_OF_AUDIT_CHAIN,
   audit_retention: 'INSERT INTO audit_retention (id, next_at) VALUES (1, 0)',
