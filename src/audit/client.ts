@@ -2,6 +2,7 @@
  * The client in the audit trail: the name and version by which it introduced itself. Untrusted text: any client may give any name, so it
  * names a client and proves nothing. PURE.
  */
+import { CLIENT_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { unseenIn } from '../base/invisible.ts'
 import { isObject } from '../base/json.ts'
 import type { ClientName } from '../contract/client.ts'
@@ -19,6 +20,17 @@ export function clientNamed(info: unknown): ClientName | null {
   if (!isObject(info)) return null
   const name = onOneLine(info.name, MOST_NAME)
   return name === null ? null : { name, version: onOneLine(info.version, MOST_VERSION) }
+}
+
+/**
+ * The client that a message of the stateless era names in its `_meta`, or null. It should be named there and need not be (MCP
+ * 2026-07-28, basic, `_meta`).
+ *
+ * @param body the message as it came, also one that is refused
+ */
+export function clientIn(body: unknown): ClientName | null {
+  if (!isObject(body) || !isObject(body.params) || !isObject(body.params._meta)) return null
+  return clientNamed(body.params._meta[CLIENT_INFO_META_KEY])
 }
 
 /** Returns the visible characters of a text, on one line; null where there are none, or it is no text. */

@@ -56,6 +56,8 @@ export interface Running {
   readonly sentAs: (named: Named) => void
   /** Must be called when the request is over. */
   readonly end: () => void
+  /** Calls `listener` when the request is over, or at once where it is. */
+  readonly onEnd: (listener: () => void) => void
 }
 
 /** A running request that also heeds cancellations at other isolates, once it takes long. */
@@ -81,6 +83,8 @@ export function track(context: RequestContext, server: string, id: RpcId): Runni
     cancel: resolve,
     untilMs: Date.now() + LONGEST_MS,
   }
+  let isOver = false
+  const listeners: (() => void)[] = []
   makeRoom()
   running.add(tracked)
   const same = byName.get(name)
@@ -91,7 +95,15 @@ export function track(context: RequestContext, server: string, id: RpcId): Runni
     sentAs: (named) => {
       tracked.named = named
     },
-    end: () => drop(tracked),
+    end: () => {
+      isOver = true
+      drop(tracked)
+      for (const listener of listeners.splice(0)) listener()
+    },
+    onEnd: (listener) => {
+      if (isOver) listener()
+      else listeners.push(listener)
+    },
   }
 }
 

@@ -26,9 +26,12 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Heedin
   const { transport } = context
   if (transport === null || isLong(id)) return { ...running, long: undefined, timeLong: () => {} }
   const fromMs = Date.now()
-  let isOver = false
   let isHeeding = false
   const heed = async () => {
+    let isOver = false
+    running.onEnd(() => {
+      isOver = true
+    })
     while (!isOver) {
       const asked = {
         credential: context.claim.credential,
@@ -43,22 +46,20 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Heedin
     }
   }
   const call = () => {
-    if (isHeeding || isOver) return
+    if (isHeeding) return
     isHeeding = true
     // A principal that cannot be asked, or knows no such thing yet, is not asked again: the request goes on as it would have.
     void heed().catch(() => {})
   }
-  let timer: ReturnType<typeof setTimeout> | null = null
+  let hasTimer = false
   return {
     ...running,
     long: { afterMs: LONG_MS, call },
     timeLong: () => {
-      timer ??= setTimeout(call, LONG_MS)
-    },
-    end: () => {
-      isOver = true
-      if (timer !== null) clearTimeout(timer)
-      running.end()
+      if (hasTimer) return
+      hasTimer = true
+      const timer = setTimeout(call, LONG_MS)
+      running.onEnd(() => clearTimeout(timer))
     },
   }
 }

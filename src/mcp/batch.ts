@@ -6,11 +6,10 @@ import { parseExact } from '../base/exact-json.ts'
 import { codes, type Refusal, type RequestId } from '../base/jsonrpc.ts'
 import { askAhead } from '../request/admission.ts'
 import { answer, refuse } from '../request/answer.ts'
-import { readWritten } from '../request/as-written.ts'
 import type { RequestContext } from '../request/context.ts'
 import { conclude } from '../request/decided.ts'
 import type { Message } from '../request/message.ts'
-import { isCall } from '../request/read-message.ts'
+import { isCall, readMessage } from '../request/read-message.ts'
 import { isEventStream } from '../upstream/http.ts'
 import { EventWatch } from '../upstream/watch.ts'
 
@@ -39,7 +38,7 @@ export async function runBatch(
     for (const [index, body] of bodies.entries()) {
       // Messages of a batch carry no headers of their own.
       const headers = { protocolVersion: null, method: null, name: null }
-      const { message, id, lost } = readWritten(body, written?.[index] ?? null, headers)
+      const { message, id, lost } = readMessage(body, written?.[index] ?? null, headers)
       const isInitialize = message.kind === 'request' && message.method === 'initialize'
       const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
       // Rows of a batch are found by the id of its answer, with the place of their message.

@@ -1,6 +1,7 @@
 /**
  * The life of a request to an MCP endpoint, top to bottom: guard, identify, read, admit, answer.
  */
+import { clientIn } from '../audit/client.ts'
 import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
 import { sessionEraVersions } from '../base/revisions.ts'
 import type { Env } from '../contract/env.ts'
@@ -10,7 +11,7 @@ import { openSingleStream } from '../forward/streams.ts'
 import { acceptsEvents } from '../request/accept.ts'
 import { ask, drainLater } from '../request/admission.ts'
 import { answer, missingSession, refuse } from '../request/answer.ts'
-import { asWritten, nothingLost, readWritten } from '../request/as-written.ts'
+import { asWritten, nothingLost } from '../request/as-written.ts'
 import { readBody } from '../request/body.ts'
 import type { RequestContext } from '../request/context.ts'
 import { decided } from '../request/decided.ts'
@@ -19,8 +20,7 @@ import { guard } from '../request/guard.ts'
 import { readClaim, unauthorized } from '../request/identity.ts'
 import { known } from '../request/known.ts'
 import type { MessageHeaders } from '../request/message.ts'
-import { clientIn } from '../request/message-client.ts'
-import { eraOfHeaders, isCall } from '../request/read-message.ts'
+import { eraOfHeaders, isCall, readMessage } from '../request/read-message.ts'
 import { callHandleIn } from '../request/session-handle.ts'
 import { openStream } from '../request/stream.ts'
 import { dispatch, type Endpoint, isUpstream } from './dispatch.ts'
@@ -78,7 +78,7 @@ export async function handle(
 async function post(given: RequestContext, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
   const body = await readBody(given.http, given.env)
   if (!body.ok) return refuse(given, body.refusal)
-  const { message, id, lost } = readWritten(body.value, asWritten(body.text), headers)
+  const { message, id, lost } = readMessage(body.value, asWritten(body.text), headers)
   const context = { ...given, lost, era: message.era }
   if (message.era === 'stateless')
     return dispatch({ ...context, transport: null, client: clientIn(body.value) }, endpoint, message, id)

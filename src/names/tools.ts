@@ -1,8 +1,9 @@
 /**
- * Names an upstream's tools, prompts and resources where several servers share one list, and leads back from such a name to its server.
- * PURE.
+ * The names of tools: native ones; an upstream's, and those of its prompts and resources, where several servers share one list, and
+ * the way back from such a name to its server; and the bare name that a policy may use. PURE.
  */
 import { fnv1a } from '../base/fnv1a.ts'
+import { legitiToolNames } from '../legiti/tools/tool.ts'
 import { nativeServerNames } from './native-servers.ts'
 
 /** Between server and name; a server's name has no underscore, so the first one in a name is this. */
@@ -16,6 +17,13 @@ const LONGEST_NAME = 64 - 'mcp__gatehouse__'.length
 export const LONGEST_TOOL_NAME = 256
 const ACCEPTED = /^[A-Za-z0-9_-]+$/
 const HASH_DIGITS = 8
+
+const nativeTools: ReadonlySet<string> = new Set([
+  'auth_login',
+  'auth_logout',
+  'auth_whoami',
+  ...legitiToolNames,
+])
 
 /** Names of a server that cannot all be shown. */
 export interface Exposures {
@@ -36,6 +44,19 @@ export interface LeftOut {
  */
 export function isServerName(text: string): boolean {
   return /^[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?$/.test(text) && !nativeServerNames.some((name) => name === text)
+}
+
+/** Tells whether a native tool has this name, whoever reaches it. */
+export function isNativeName(name: string): boolean {
+  return nativeTools.has(name)
+}
+
+/**
+ * A tool's own name, as policies may call it without its server's; undefined where that name means another tool: a
+ * native one, or one of a server that it names. Else a server could call its tool what a policy allows of others.
+ */
+export function aliasOf(tool: string): string | undefined {
+  return isNativeName(tool) || split(tool) !== null ? undefined : tool
 }
 
 /**

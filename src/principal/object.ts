@@ -113,7 +113,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async admit(request: AdmitRequest): Promise<AdmitAnswer> {
-    const config = await authenticate(this.#state, request)
+    const config = await authenticate(this.#state, this.env, request)
     if (config === null) return { kind: 'unauthorized' }
     if (onlyReads(request)) return this.#admit(request, config)
     const answer = await this.#write(() => this.#admit(request, config))
@@ -126,7 +126,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   override async fetch(http: Request): Promise<Response> {
     const request = feedRequest(http)
     if (request === null) return new Response(null, { status: 400 })
-    const config = await authenticate(this.#state, request)
+    const config = await authenticate(this.#state, this.env, request)
     if (config === null) return Response.json({ kind: 'unauthorized' } satisfies AdmitAnswer)
     const answer = await this.#write(() => this.#admit(request, config))
     const opened = feedAnswer(this.ctx, request.transport, config.version, answer)
@@ -374,7 +374,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       void this.#errands.revokeTokens()
       await this.#errands.deliver()
       if (this.#isErased()) return
-      while (await this.#write(() => purge(this.#sql, Date.now(), this.#state.carries))) {}
+      while (await this.#write(() => purge(this.#sql, Date.now(), this.#hasAuditDatabase))) {}
       this.#alarm.at(this.#errands.nextWakeMs())
     } catch (error) {
       if (this.#isErased()) return
@@ -408,8 +408,14 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     return this.#state.write(work)
   }
 
+  /** Audit rows have somewhere to go. The demo's, too; without a database they stay here. */
+  get #hasAuditDatabase(): boolean {
+    return this.env.AUDIT_DB !== undefined
+  }
+
   #admit(request: AdmitRequest, config: TenantConfig): AdmitAnswer {
-    return admitAndArm(this.#state, request, config, this.#reportLogins)
+    const settings = { reportLogins: this.#reportLogins, hasAuditDatabase: this.#hasAuditDatabase }
+    return admitAndArm(this.#state, request, config, settings)
   }
 
   /** Tells whether everything was forgotten, maybe while somebody waited. */

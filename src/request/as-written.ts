@@ -4,11 +4,10 @@
  * refused. PURE.
  */
 import { isLiteral, type NumberLiteral, parseExact } from '../base/exact-json.ts'
+import { inexactNumber, isInexact, isInteger, quoted } from '../base/inexact-numbers.ts'
 import { isObject } from '../base/json.ts'
 import { idOf, type RequestId } from '../base/jsonrpc.ts'
-import { inexactNumber, isInexact, isInteger, quoted } from '../upstream/exact.ts'
-import type { Message, MessageHeaders } from './message.ts'
-import { readMessage } from './read-message.ts'
+import type { Message } from './message.ts'
 
 /** A number behind the name of an id or a token that is no plain integer of at most 15 digits: most messages have none. */
 const ODD_NAME = /"(?:id|requestId|progressToken)"\s*:\s*(?!(?:0|-?[1-9][0-9]{0,14})(?![0-9.eE+-]))-?[0-9]/
@@ -50,22 +49,19 @@ export interface Lost {
 export const nothingLost: Lost = { number: null, argument: null }
 
 /**
- * Reads one message.
- * @param written what `asWritten` said of it
+ * Reads one message whose numbers are not all as JavaScript writes them.
+ * @param written the same message from `asWritten`
+ * @param read reads a message of plain numbers
  */
-export function readWritten(body: unknown, written: unknown, headers: MessageHeaders): Reading {
-  if (written === null) return { message: readMessage(body, headers), id: idOf(body), lost: nothingLost }
+export function readWritten(body: unknown, written: unknown, read: (plain: unknown) => Message): Reading {
   if (Array.isArray(body) && Array.isArray(written)) {
     // Each part is read once more, by itself.
-    const message = readMessage(
-      body.map((part, index) => named(part, written[index], standIn)),
-      headers,
-    )
+    const message = read(body.map((part, index) => named(part, written[index], standIn)))
     const batch = message.kind === 'batch' ? { ...message, bodies: body, written } : message
     return { message: batch, id: null, lost: nothingLost }
   }
   const literals = namesIn(written).flatMap(({ it, name }) => (isLiteral(it[name]) ? [it[name]] : []))
-  const message = readMessage(literals.length === 0 ? body : named(body, written, standIn), headers)
+  const message = read(literals.length === 0 ? body : named(body, written, standIn))
   return {
     message: literals.length === 0 ? message : withNames(message, written),
     id: idOf(written),

@@ -14,8 +14,9 @@ import {
   specTypeSchemas,
 } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
-import { codes, type Refusal } from '../base/jsonrpc.ts'
+import { codes, idOf, type Refusal } from '../base/jsonrpc.ts'
 import { type Era, sessionEraVersions, statelessEraVersions } from '../base/revisions.ts'
+import { nothingLost, type Reading, readWritten } from './as-written.ts'
 import type { Message, MessageHeaders } from './message.ts'
 import { noteIntroduction, plainRoute } from './plain-request.ts'
 import { callHandleIn } from './session-handle.ts'
@@ -27,8 +28,17 @@ const ASSUMED_VERSION = '2025-03-26'
 type Read = Exclude<Message, { kind: 'refused' }> | Refused
 type Refused = Omit<Extract<Message, { kind: 'refused' }>, 'isCall' | 'handle'>
 
-/** Reads one POSTed body. */
-export function readMessage(body: unknown, headers: MessageHeaders): Message {
+/**
+ * Reads one message: a POSTed body, or a part of one.
+ * @param written the same with its numbers as they were written, where that makes a difference (as-written.ts); else null
+ */
+export function readMessage(body: unknown, written: unknown, headers: MessageHeaders): Reading {
+  if (written !== null) return readWritten(body, written, (plain) => readPlain(plain, headers))
+  return { message: readPlain(body, headers), id: idOf(body), lost: nothingLost }
+}
+
+/** Reads it as JavaScript has it. */
+function readPlain(body: unknown, headers: MessageHeaders): Message {
   const message = read(body, headers)
   if (message.kind !== 'refused') return message
   return { ...message, isCall: isCall(body), handle: callHandleIn(body) }

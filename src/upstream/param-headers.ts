@@ -3,9 +3,9 @@
  * (MCP 2026-07-28, Streamable HTTP, "Custom headers from tool parameters"). PURE.
  */
 import { decodeHeaderValue, encodeHeaderValue } from '../base/header-value.ts'
+import { isInexact } from '../base/inexact-numbers.ts'
 import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
-import { isInexact } from './exact.ts'
 
 const PREFIX = 'Mcp-Param-'
 /** RFC 9110, section 5.6.2. */

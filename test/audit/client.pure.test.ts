@@ -1,8 +1,7 @@
 /** What a client says of itself, as rows of the audit trail have it. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { clientNamed } from '../../src/audit/client.ts'
-import { clientIn } from '../../src/request/message-client.ts'
+import { clientIn, clientNamed } from '../../src/audit/client.ts'
 
 const named = (name: unknown, version: unknown = '1.0') => clientNamed({ name, version })
 const nameOf = (name: unknown) => named(name)?.name ?? null

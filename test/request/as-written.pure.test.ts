@@ -1,12 +1,13 @@
 /** What the policy sees of a client's text is what its server reads; what only names a request stays as it was written. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { asWritten, type Reading, readWritten } from '../../src/request/as-written.ts'
+import { asWritten, type Reading } from '../../src/request/as-written.ts'
+import { readMessage } from '../../src/request/read-message.ts'
 
 const noHeaders = { protocolVersion: '2025-11-25', method: null, name: null }
 
 function read(text: string): Reading {
-  return readWritten(JSON.parse(text), asWritten(text), noHeaders)
+  return readMessage(JSON.parse(text), asWritten(text), noHeaders)
 }
 
 /** The message as a server would get it. */
@@ -64,7 +65,7 @@ describe('ids and tokens', () => {
     const text = `[${part('9007199254740993')},${part('2')},${part('3', '9007199254740993')}]`
     const { message } = read(text)
     if (message.kind !== 'batch') throw new Error('no batch')
-    const parts = message.bodies.map((body, i) => readWritten(body, message.written?.[i] ?? null, noHeaders))
+    const parts = message.bodies.map((body, i) => readMessage(body, message.written?.[i] ?? null, noHeaders))
     expect(parts.map(({ id }) => JSON.stringify(id))).toEqual(['9007199254740993', '2', '3'])
     expect(parts.map(({ lost }) => lost.number)).toEqual([null, null, '9007199254740993'])
   })

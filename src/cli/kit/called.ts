@@ -1,6 +1,5 @@
 /** A call as the gateway judges it: an upstream server's tool has two names that rules may use. PURE. */
-import { aliasOf } from '../../forward/alias.ts'
-import { split } from '../../names/tools.ts'
+import { aliasOf, split } from '../../names/tools.ts'
 import type { Call } from '../../policy/model.ts'
 
 /** The names under which a call of `tool` is judged; `SERVER__TOOL` is also known by the tool's own name. */

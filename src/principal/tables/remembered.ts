@@ -9,10 +9,16 @@ const HARMLESS = /^\s*(?:SELECT|(?:INSERT INTO|UPDATE|DELETE FROM) (?:audit|coun
 const MOST_ROWS = 2_000
 const MOST_TEXTS = 1_000
 
+/** A row, and the time from which it is another, with no statement between; Infinity: never. */
+export interface Timed<T> {
+  readonly row: T
+  readonly untilMs: number
+}
+
 export class RememberedRows {
   /** Has to be used for every statement. */
   readonly sql: SqlStorage
-  readonly #rows = new Map<string, unknown>()
+  readonly #rows = new Map<string, Timed<unknown>>()
   /** Verdicts on statements, by their text, whether they are harmless: the same few texts come with every call. */
   readonly #harmless = new Map<string, boolean>()
 
@@ -21,18 +27,16 @@ export class RememberedRows {
   }
 
   /**
-   * The row that was read under this key before, or else what `read` gives now.
-   * @param isGood whether a remembered row still counts; a row can go out of date without a statement, by time alone
+   * The row that was read under this key before, as long as its time is not over; or else the one that `read` returns now. The key
+   * names one kind of row.
    */
-  row<T>(key: string, read: () => T, isGood: (row: T) => boolean = always): T {
-    if (this.#rows.has(key)) {
-      const known = this.#rows.get(key) as T
-      if (isGood(known)) return known
-    }
-    const row = read()
+  row<T>(key: string, nowMs: number, read: () => Timed<T>): T {
+    const known = this.#rows.get(key) as Timed<T> | undefined
+    if (known !== undefined && nowMs < known.untilMs) return known.row
+    const timed = read()
     if (this.#rows.size >= MOST_ROWS) this.#rows.clear()
-    this.#rows.set(key, row)
-    return row
+    this.#rows.set(key, timed)
+    return timed.row
   }
 
   /** After storage has changed without a statement: a transaction was taken back, or everything was deleted. */
@@ -61,8 +65,4 @@ export class RememberedRows {
     this.#harmless.set(query, isHarmless)
     return isHarmless
   }
-}
-
-function always(): boolean {
-  return true
 }

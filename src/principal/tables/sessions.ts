@@ -96,7 +96,7 @@ export function startSession(
     session.lastSeenAtMs,
     session.idleMs,
     session.expiresAtMs,
-    endsAt(session),
+    endsAtMs(session),
   )
   return session
 }
@@ -107,7 +107,7 @@ export function touchSession(sql: SqlStorage, session: Session, nowMs: number): 
   sql.exec(
     'UPDATE sessions SET last_seen_at = ?, ends_at = ? WHERE id = ?',
     touched.lastSeenAtMs,
-    endsAt(touched),
+    endsAtMs(touched),
     session.id,
   )
   return touched
@@ -152,7 +152,7 @@ export function viewOf(session: Session, protocolVersion: string | null): Sessio
     provider: session.provider,
     startedAtMs: session.startedAtMs,
     lastSeenAtMs: session.lastSeenAtMs,
-    idleExpiresAtMs: endsAt(session),
+    idleExpiresAtMs: endsAtMs(session),
     expiresAtMs: session.expiresAtMs,
     protocolVersion,
   }
@@ -160,9 +160,10 @@ export function viewOf(session: Session, protocolVersion: string | null): Sessio
 
 /** Tells whether the time of a session is over. */
 export function isOverdue(session: Session, nowMs: number): boolean {
-  return endsAt(session) <= nowMs
+  return endsAtMs(session) <= nowMs
 }
 
-function endsAt(session: Session): number {
+/** The time at which a live session ends unless it is used. */
+export function endsAtMs(session: Session): number {
   return Math.min(session.lastSeenAtMs + session.idleMs, session.expiresAtMs)
 }

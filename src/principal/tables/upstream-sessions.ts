@@ -29,7 +29,7 @@ export function useUpstream(
 ): UpstreamSession | null {
   const { server, url, incarnation } = whose
   const key = `upstream ${server} ${whose.session} ${whose.owner}`
-  const row = rows.row(key, () => live(rows.sql, whose))
+  const row = rows.row(key, nowMs, () => ({ row: live(rows.sql, whose), untilMs: Infinity }))
   if (row === null || row.url !== url || row.incarnation !== incarnation) return null
   const isLeftAlone = row.stateless === 1 || whose.session === ''
   if (isLeftAlone && nowMs - row.last_used_at >= TOUCH_MS)

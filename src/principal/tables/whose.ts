@@ -5,7 +5,7 @@
 import type { SessionMode } from '../../contract/session-mode.ts'
 import type { RememberedRows } from './remembered.ts'
 import {
-  isOverdue,
+  endsAtMs,
   SESSION_COLUMNS,
   type Session,
   type SessionRow,
@@ -103,10 +103,12 @@ function placeOf(context: WhoseContext, asked: Asked): Place {
   const { transport, handle, asker = null } = asked
   const isOdd = transport !== null && transport.length > LONGEST_ID
   if (handle !== null || asker !== null || isOdd) return read(context, asked)
-  // Once a session's time is over, an older one may be the youngest.
-  const isInTime = ({ session }: Place) => session === null || !isOverdue(session, nowMs)
   const key = transport === null ? `nowhere ${mode}` : `on ${mode} ${transport}`
-  return rows.row(key, () => read(context, asked), isInTime)
+  return rows.row(key, nowMs, () => {
+    const place = read(context, asked)
+    // Once a session's time is over, an older one may be the youngest.
+    return { row: place, untilMs: place.session === null ? Infinity : endsAtMs(place.session) }
+  })
 }
 
 function read({ rows: { sql }, mode, nowMs }: WhoseContext, asked: Asked): Place {

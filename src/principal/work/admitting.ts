@@ -17,17 +17,22 @@ export function hasLoggedIn(answer: AdmitAnswer): boolean {
   return answer.kind === 'admitted' && answer.admitted.outcome.kind === 'logged_in' && !answer.admitted.drain
 }
 
-/**
- * Answers a request that has been authenticated.
- * @param reportLogins tell Legiti of logins
- */
+/** The settings of the deployment that an admission depends on. */
+export interface AdmittingSettings {
+  /** Legiti is told of logins, too. */
+  readonly reportLogins: boolean
+  /** Audit rows have a database to go to. */
+  readonly hasAuditDatabase: boolean
+}
+
+/** Answers a request that has been authenticated. */
 export function admitAndArm(
   principal: PrincipalState,
   request: AdmitRequest,
   config: TenantConfig,
-  reportLogins: boolean,
+  { reportLogins, hasAuditDatabase }: AdmittingSettings,
 ): AdmitAnswer {
-  const { sql, grant, alarm, carries, incarnation, hasStream, rows, tellsLegiti } = principal
+  const { sql, grant, alarm, incarnation, hasStream, rows, tellsLegiti } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
   if (!opens(grant, request.credential, nowMs)) return { kind: 'unauthorized' }
@@ -35,7 +40,8 @@ export function admitAndArm(
   const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, rows }
   const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
-  if (carries && (isOnRecord(request.intent) || request.intent.kind === 'close')) alarm.by(nowMs + GATHER_MS)
+  const isRecorded = isOnRecord(request.intent) || request.intent.kind === 'close'
+  if (hasAuditDatabase && isRecorded) alarm.by(nowMs + GATHER_MS)
   if (answer.kind === 'approval') {
     if (answer.drain) alarm.by(nowMs + DRAIN_GRACE_MS)
     if (answer.approval.state === 'pending') alarm.by(answer.approval.expiresAtMs)

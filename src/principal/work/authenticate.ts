@@ -1,6 +1,7 @@
 /** Authenticates the caller: compares the token's secret with the grant, and chooses the configuration that then counts. */
 import { isDemo } from '../../base/local-switches.ts'
 import type { TenantConfig } from '../../contract/config.ts'
+import type { Env } from '../../contract/env.ts'
 import type { Grant } from '../../contract/grant.ts'
 import type { AdmitRequest } from '../../contract/principal.ts'
 import { DEMO_LABEL, demoConfig, demoSecretHash } from '../../demo/demo.ts'
@@ -12,9 +13,10 @@ import type { PrincipalState } from './state.ts'
 /** The current configuration when the token opens this principal's grant, else null. Writes nothing but the demo's grant, where its files are others now. */
 export async function authenticate(
   principal: PrincipalState,
+  env: Env,
   request: AdmitRequest,
 ): Promise<TenantConfig | null> {
-  const isDemoGrant = isDemo(principal.env) && request.tenant === DEMO_TENANT && request.grant === DEMO_GRANT
+  const isDemoGrant = isDemo(env) && request.tenant === DEMO_TENANT && request.grant === DEMO_GRANT
   if (principal.grant === null && isDemoGrant) await seedDemo(principal, request)
   const { grant } = principal
   if (!opens(grant, request.credential, Date.now())) return null

@@ -48,11 +48,6 @@ export class PrincipalState {
     return this.#env()
   }
 
-  /** Audit rows have somewhere to go. The demo's, too; without a database they stay here. */
-  get carries(): boolean {
-    return this.env.AUDIT_DB !== undefined
-  }
-
   /** The name of this principal in the log; empty where there is no grant. */
   get name(): string {
     return this.grant === null ? '' : `${this.grant.tenant}/${this.grant.name}`

@@ -1,7 +1,7 @@
 /** The list of native names and the tools themselves are of one mind. */
 import { expect, test } from 'vitest'
+import { isNativeName } from '../../src/names/tools.ts'
 import { nativeTools } from '../../src/servers/catalogue.ts'
-import { isNativeName } from '../../src/servers/kit/tool-names.ts'
 
 test('every native tool is known by its name, and nothing else is', () => {
   const names = nativeTools().flatMap(({ tools }) => tools.map(({ name }) => name))

@@ -2,7 +2,7 @@
  * Numbers that JSON can say and JavaScript cannot keep. A request that is parsed, decided on and written again
  * would reach its server with another number than its client sent. PURE.
  */
-import { behindString } from '../base/exact-json.ts'
+import { behindString } from './exact-json.ts'
 
 /** Only a number with so many digits in a row as 2^53 has, or with an exponent, can be lost. */
 const SUSPECT = /[0-9]{16}|[0-9][eE]/

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { inexactNumber } from '../../src/upstream/exact.ts'
+import { inexactNumber } from '../../src/base/inexact-numbers.ts'
 import { processorClock } from '../support/processor-time.ts'
 
 describe('a number that would become another', () => {

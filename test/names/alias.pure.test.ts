@@ -1,6 +1,6 @@
 /** By which bare name a policy may speak of an upstream server's tool. */
 import { expect, test } from 'vitest'
-import { aliasOf } from '../../src/forward/alias.ts'
+import { aliasOf } from '../../src/names/tools.ts'
 
 test.each([
   ['echo', 'echo'],
