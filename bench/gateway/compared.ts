@@ -2,21 +2,21 @@
  * Where the processor time of one build's call goes beside another's: CPU profiles of both, round by round in turn, so that
  * whatever else the machine does meets both. Functions are matched by name and source file, so one that moved is two.
  */
-import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
-import { builtElsewhere } from '../../test/support/node/built-worker.ts'
 import type { Era } from '../../test/support/node/mcp-agent.ts'
 import { steadyPort } from '../../test/support/node/steady-port.ts'
+import { type Build, startBuilds } from './builds.ts'
 import { inspect } from './inspector.ts'
 import { load } from './load.ts'
 import { startSmallWorker } from './small-worker.ts'
-import { EXPECTED, gatewaySubject, type Subject, setUpGateway } from './subjects.ts'
+import { EXPECTED, gatewaySubject, type Subject } from './subjects.ts'
 
 const SHOWN = 45
 
-interface Build {
-  readonly gateway: BareGateway
+interface Inspected {
+  readonly build: Build
+  readonly subject: Subject
+  /** host:port */
   readonly inspector: string
-  readonly tokens: readonly string[]
 }
 
 interface Spent {
@@ -37,23 +37,22 @@ export async function compareProfiles(options: {
   try {
     const upstream = await startSmallWorker('upstream-worker.js')
     stops.push(() => upstream.stop())
-    const builds: Build[] = []
-    for (const checkout of [options.against, null]) {
-      const inspector = `127.0.0.1:${await steadyPort()}`
-      const gateway = await startBare(
-        { DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' },
-        {
-          flags: [`--inspector-addr=${inspector}`],
-          ...(checkout === null ? {} : { built: await builtElsewhere(checkout) }),
-        },
-      )
-      stops.push(() => gateway.stop())
-      builds.push({ gateway, inspector, tokens: await setUpGateway(gateway.url, upstream.url, 1) })
-    }
+    const inspectors: string[] = []
+    const builds = await startBuilds(upstream.url, stops, {
+      against: [options.against],
+      grants: 1,
+      optionsOf: async () => {
+        const inspector = `127.0.0.1:${await steadyPort()}`
+        inspectors.push(inspector)
+        return { flags: [`--inspector-addr=${inspector}`] }
+      },
+    })
     for (const era of options.eras) {
-      const subjects: [Build, Subject][] = []
-      for (const build of builds)
-        subjects.push([build, await gatewaySubject(build.gateway.url, build.tokens, era)])
+      const subjects: Inspected[] = []
+      for (const [i, build] of builds.entries()) {
+        const subject = await gatewaySubject(build.gateway.url, build.tokens, era)
+        subjects.push({ build, subject, inspector: inspectors[i] ?? '' })
+      }
       for (const width of options.widths) {
         console.log(`\n${era}, ${width} connection${width === 1 ? '' : 's'}`)
         print(await profiled(subjects, width, options))
@@ -65,21 +64,21 @@ export async function compareProfiles(options: {
 }
 
 async function profiled(
-  subjects: readonly [Build, Subject][],
+  subjects: readonly Inspected[],
   width: number,
   { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
 ): Promise<readonly Spent[]> {
   const under = { width, seconds, expected: EXPECTED }
-  for (const [, { url, requests }] of subjects) await load(url, requests, under)
+  for (const { subject } of subjects) await load(subject.url, subject.requests, under)
   const spent = new Map<Build, Spent>(
-    subjects.map(([build]) => [build, { functions: new Map(), files: new Map(), calls: 0 }]),
+    subjects.map(({ build }) => [build, { functions: new Map(), files: new Map(), calls: 0 }]),
   )
   for (let round = 0; round < rounds; round++) {
-    for (const [build, { url, requests }] of round % 2 === 0 ? subjects : subjects.toReversed()) {
+    for (const { build, subject, inspector } of round % 2 === 0 ? subjects : subjects.toReversed()) {
       const own = spent.get(build)
       if (own === undefined) continue
-      const { selfMicros } = await inspect(`http://${build.inspector}`, async () => {
-        own.calls += (await load(url, requests, under)).rate * seconds
+      const { selfMicros } = await inspect(`http://${inspector}`, async () => {
+        own.calls += (await load(subject.url, subject.requests, under)).calls
       })
       for (const { name, file, micros } of selfMicros.values()) {
         if (name === '(idle)') continue

@@ -10,6 +10,8 @@ export type Prepared = Buffer
 /** Throughput in requests a second, times in milliseconds. */
 export interface Measured {
   readonly rate: number
+  /** All that were answered, those of the first moments too. */
+  readonly calls: number
   readonly p50: number
   readonly p99: number
 }
@@ -42,6 +44,10 @@ export async function load(
 ): Promise<Measured> {
   const { width, seconds, expected } = options
   const times: number[] = []
+  let calls = 0
+  const answered = () => {
+    calls += 1
+  }
   const sockets = await Promise.all(Array.from({ length: width }, () => open(url)))
   const from = performance.now() + RAMP_MS
   const until = from + seconds * 1_000
@@ -49,7 +55,7 @@ export async function load(
     await Promise.all(
       sockets.map((socket, n) => {
         const own = requests.filter((_, i) => i % width === n % requests.length)
-        return keepBusy(socket, own.length === 0 ? requests : own, { from, until, expected, times })
+        return keepBusy(socket, own.length === 0 ? requests : own, { from, until, expected, times, answered })
       }),
     )
   } finally {
@@ -58,7 +64,7 @@ export async function load(
   const elapsed = (performance.now() - from) / 1_000
   times.sort((a, b) => a - b)
   const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0
-  return { rate: times.length / elapsed, p50: at(0.5), p99: at(0.99) }
+  return { rate: times.length / elapsed, calls, p50: at(0.5), p99: at(0.99) }
 }
 
 function open(url: URL): Promise<Socket> {
@@ -80,7 +86,14 @@ function keepBusy(
     until,
     expected,
     times,
-  }: { readonly from: number; readonly until: number; readonly expected: string; readonly times: number[] },
+    answered,
+  }: {
+    readonly from: number
+    readonly until: number
+    readonly expected: string
+    readonly times: number[]
+    readonly answered: () => void
+  },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let sent = 0
@@ -102,6 +115,7 @@ function keepBusy(
         return
       }
       received = null
+      answered()
       if (now < until) send()
       else resolve()
     })

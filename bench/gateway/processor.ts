@@ -2,51 +2,32 @@
  * How much processor time a call takes of the gateway's process, all its threads together: a figure that other work on
  * the machine disturbs less than it does a rate. From /proc, so on Linux alone.
  */
-import { readFileSync } from 'node:fs'
-import { type BareGateway, startBare } from '../../test/support/node/bare-workerd.ts'
-import { builtElsewhere } from '../../test/support/node/built-worker.ts'
 import type { Era } from '../../test/support/node/mcp-agent.ts'
+import { type Build, startBuilds } from './builds.ts'
 import { load } from './load.ts'
 import { median } from './median.ts'
 import { startSmallWorker } from './small-worker.ts'
-import { EXPECTED, gatewaySubject, type Subject, setUpGateway } from './subjects.ts'
-
-/** Of one tick of `/proc/<pid>/stat`: USER_HZ is 100 on Linux, whatever the machine (proc(5)). */
-const MICROS_A_TICK = 10_000
-
-/** A gateway that is loaded, under the name that the output gives it. */
-interface Build {
-  readonly name: string
-  readonly gateway: BareGateway
-  /** The tokens of the grants that are set up in it. */
-  readonly tokens: readonly string[]
-}
+import { spentMicros } from './spent.ts'
+import { EXPECTED, gatewaySubject, type Subject } from './subjects.ts'
 
 /**
  * Loads a gateway of its own on one principal, and prints the time of a call: the least of `rounds`, and the median.
  *
- * @param options.against another checkout of this repository, with its packages installed: its gateway is measured, too, round
- *   by round in turn, so that whatever else the machine does meets both
+ * @param options.against other checkouts of this repository, with their packages installed: their gateways are measured, too, round
+ *   by round in turn, so that whatever else the machine does meets all of them
  */
 export async function measureProcessor(options: {
   readonly seconds: number
   readonly rounds: number
   readonly widths: readonly number[]
   readonly eras: readonly Era[]
-  readonly against: string | null
+  readonly against: readonly string[]
 }): Promise<void> {
   const stops: (() => Promise<void>)[] = []
   try {
     const upstream = await startSmallWorker('upstream-worker.js')
     stops.push(() => upstream.stop())
-    const builds: Build[] = []
-    for (const checkout of options.against === null ? [null] : [options.against, null]) {
-      const built = checkout === null ? {} : { built: await builtElsewhere(checkout) }
-      const gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' }, built)
-      stops.push(() => gateway.stop())
-      const tokens = await setUpGateway(gateway.url, upstream.url, 1)
-      builds.push({ name: checkout === null ? 'this' : 'against', gateway, tokens })
-    }
+    const builds = await startBuilds(upstream.url, stops, { against: options.against, grants: 1 })
     for (const era of options.eras) {
       const subjects: [Build, Subject][] = []
       for (const build of builds)
@@ -69,33 +50,26 @@ async function measure(
   for (let round = 0; round < rounds; round++) {
     // Whichever comes second takes some hundredths more, also beside itself.
     for (const [build, { url, requests }] of round % 2 === 0 ? subjects : subjects.toReversed()) {
-      const before = ticks(build.gateway.pid())
-      const { rate } = await load(url, requests, { ...under, seconds })
-      const spent = (ticks(build.gateway.pid()) - before) * MICROS_A_TICK
-      micros.get(build)?.push(spent / (rate * seconds))
+      const before = spentMicros(build.gateway.pid())
+      const { calls } = await load(url, requests, { ...under, seconds })
+      micros.get(build)?.push((spentMicros(build.gateway.pid()) - before) / calls)
     }
   }
-  const name = `${subjects[0]?.[1].era}, ${width} connection${width === 1 ? '' : 's'}`
-  const least = (build: Build) => Math.min(...(micros.get(build) ?? []))
-  const middle = (build: Build) => median(micros.get(build) ?? [])
-  const figures = subjects.map(([build]) => {
-    const label = subjects.length === 1 ? '' : `${build.name} `
-    return `${label}${least(build).toFixed(0).padStart(5)} (${middle(build).toFixed(0)})`
-  })
-  console.log(
-    `  ${name.padEnd(28)} ${figures.join('   ')} µs a call, least (median)${ratioOf([...micros.values()])}`,
-  )
+  const first = [...micros.values()][0] ?? []
+  console.log(`  ${subjects[0]?.[1].era}, ${width} connection${width === 1 ? '' : 's'}`)
+  for (const [{ name }, own] of micros) {
+    const label = subjects.length === 1 ? '' : name
+    const figures = `${Math.min(...own)
+      .toFixed(0)
+      .padStart(6)} (${median(own).toFixed(0)}) µs a call, least (median)`
+    console.log(`    ${label.padEnd(16)} ${figures}${own === first ? '' : ratioOf(first, own)}`)
+  }
 }
 
-/** The ratio of the last build to the first, by the least times, and by the median of each round's ratio. Empty for a single build. */
-function ratioOf([before, after]: readonly (readonly number[])[]): string {
-  if (before === undefined || after === undefined) return ''
-  const own = after.map((micros, round) => micros / (before[round] ?? micros))
-  return `   ratio ${(Math.min(...after) / Math.min(...before)).toFixed(2)} (${median(own).toFixed(2)})`
-}
-
-/** User and system time of a process so far: the 14th and 15th field, counted behind the name, which may hold anything. */
-function ticks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-  return Number(fields[11]) + Number(fields[12])
+/** The ratio of a build to the first, by the least times, and by the median of each round's ratio with its quartiles. */
+function ratioOf(before: readonly number[], after: readonly number[]): string {
+  const own = after.map((micros, round) => micros / (before[round] ?? micros)).toSorted((a, b) => a - b)
+  const at = (part: number) => (own[Math.min(own.length - 1, Math.floor(own.length * part))] ?? 1).toFixed(3)
+  const least = (Math.min(...after) / Math.min(...before)).toFixed(3)
+  return `   ratio to the first ${least} (${median(own).toFixed(3)}, quartiles ${at(0.25)} to ${at(0.75)})`
 }

@@ -6,6 +6,8 @@ import { type Prepared, prepare } from './load.ts'
 /** The upstream's name at the gateway. */
 export const SERVER = 'up'
 export const EXPECTED = 'pong'
+/** The tenant that is set up. */
+export const TENANT = 'bench'
 
 /** Principals over which calls are spread. */
 export const PRINCIPALS = 100
@@ -13,14 +15,25 @@ export const PRINCIPALS = 100
 export interface Subject {
   readonly name: string
   readonly era: Era
-  readonly kind: 'direct' | 'proxy' | 'gateway'
+  readonly kind: 'direct' | 'proxy' | 'gateway' | 'peer'
   readonly principals: number
   readonly url: URL
   readonly requests: readonly Prepared[]
 }
 
-/** A tool call as an agent of that era sends it. */
-function call(url: URL, era: Era, session: string | null, token: string | null): Prepared {
+/** Connections that are open at once have requests of different ids, as those of one client have. */
+const IDS = 64
+
+/** A tool call as an agent of that era sends it, once for each id. */
+function calls(
+  url: URL,
+  era: Era,
+  {
+    session,
+    token,
+    ids = IDS,
+  }: { readonly session: string | null; readonly token: string | null; readonly ids?: number },
+): readonly Prepared[] {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1' },
@@ -38,11 +51,17 @@ function call(url: URL, era: Era, session: string | null, token: string | null):
       ? { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'echo' }
       : { 'mcp-protocol-version': '2025-11-25' }),
   }
-  return prepare(url, headers, { jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+  return Array.from({ length: ids }, (_, i) =>
+    prepare(url, headers, { jsonrpc: '2.0', id: i + 1, method: 'tools/call', params }),
+  )
 }
 
-/** Sent straight to `base`: the upstream itself, or a proxy that is transparent. */
-export async function plainSubject(kind: 'direct' | 'proxy', base: string, era: Era): Promise<Subject> {
+/** Sent straight to `base`: the upstream itself, a proxy that is transparent, or what somebody may use instead. */
+export async function plainSubject(
+  kind: 'direct' | 'proxy' | 'peer',
+  base: string,
+  era: Era,
+): Promise<Subject> {
   const url = new URL('/mcp', base)
   const { session } = await connectAgent(era, url.href)
   return {
@@ -51,7 +70,7 @@ export async function plainSubject(kind: 'direct' | 'proxy', base: string, era: 
     kind,
     principals: 1,
     url,
-    requests: [call(url, era, session, null)],
+    requests: calls(url, era, { session, token: null }),
   }
 }
 
@@ -61,7 +80,7 @@ export async function setUpGateway(
   upstreamUrl: string,
   grants = PRINCIPALS,
 ): Promise<readonly string[]> {
-  const admin = adminApi(gatewayUrl, 'bench')
+  const admin = adminApi(gatewayUrl, TENANT)
   await admin.putTenant()
   // All 64 connections share one isolate here; the cap is not what is measured.
   await admin.putServer(SERVER, { url: new URL('/mcp', upstreamUrl).href, limits: { concurrent: 1_000 } })
@@ -83,6 +102,7 @@ export async function gatewaySubject(
   gatewayUrl: string,
   tokens: readonly string[],
   era: Era,
+  name = 'gatehouse',
 ): Promise<Subject> {
   const url = new URL(`/mcp/${SERVER}`, gatewayUrl)
   const requests: Prepared[] = []
@@ -90,11 +110,11 @@ export async function gatewaySubject(
     const agent = await connectAgent(era, url.href, { authorization: `Bearer ${token}` })
     const { text } = await agent.call('echo', { text: EXPECTED })
     if (text !== EXPECTED) throw new Error(`the gateway answered: ${text}`)
-    requests.push(call(url, era, agent.session, token))
+    requests.push(...calls(url, era, { session: agent.session, token, ids: tokens.length === 1 ? IDS : 1 }))
   }
   const spread = tokens.length === 1 ? 'one principal' : `${tokens.length} principals`
   return {
-    name: `gatehouse, ${era}, ${spread}`,
+    name: `${name}, ${era}, ${spread}`,
     era,
     kind: 'gateway',
     principals: tokens.length,
