@@ -2,10 +2,9 @@
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { accessProblem } from './admin/access.ts'
-import { api } from './admin/api.ts'
+import { API_PATHS, administration } from './admin/door.ts'
 import { mountPages } from './admin/page/routes.ts'
 import { rootTokenProblem } from './admin/root-token.ts'
-import { mount } from './admin/serve.ts'
 import { authenticate } from './admin/who.ts'
 import { StoreError } from './audit/store.ts'
 import { problem } from './base/errors.ts'
@@ -159,7 +158,7 @@ for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-log
   })
 }
 
-mount(app, api)
+app.all(API_PATHS, administration)
 
 mountPages(app, notFound)
 

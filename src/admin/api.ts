@@ -1,4 +1,6 @@
 /** All routes of the administration API: add a part here and it is served and described. */
+
+import { lazy } from '../base/lazy.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { descriptionRoutes } from './description.ts'
@@ -17,21 +19,21 @@ import { toolRoutes } from './tools.ts'
 import { webhookRoutes } from './webhooks.ts'
 import { whoamiRoutes } from './whoami.ts'
 
-export const api: readonly Route[] = [
-  ...directoryRoutes,
-  ...tenantRoutes,
-  ...peopleRoutes,
-  ...secretRoutes,
-  ...serverRoutes,
-  ...toolRoutes,
-  ...originRoutes,
-  ...policyRoutes,
-  ...grantRoutes,
-  ...outboxRoutes,
-  ...sessionRoutes,
-  ...auditRoutes,
-  ...approvalRoutes,
-  ...webhookRoutes,
-  ...whoamiRoutes,
-  ...descriptionRoutes(() => api),
-]
+export const api = lazy((): readonly Route[] => [
+  ...directoryRoutes(),
+  ...tenantRoutes(),
+  ...peopleRoutes(),
+  ...secretRoutes(),
+  ...serverRoutes(),
+  ...toolRoutes(),
+  ...originRoutes(),
+  ...policyRoutes(),
+  ...grantRoutes(),
+  ...outboxRoutes(),
+  ...sessionRoutes(),
+  ...auditRoutes(),
+  ...approvalRoutes(),
+  ...webhookRoutes(),
+  ...whoamiRoutes(),
+  ...descriptionRoutes(api),
+])

@@ -7,6 +7,7 @@ import { grantOfApproval } from '../approvals/id.ts'
 import { judgedApproval } from '../approvals/judged.ts'
 import { whyNoContent } from '../approvals/no-content.ts'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import { errorName, log } from '../base/log.ts'
 import { type ApprovalView, approvalStates, type JudgedApproval } from '../contract/approvals.ts'
 import { type PrincipalStub, principalObject } from '../contract/objects.ts'
@@ -21,73 +22,81 @@ const PATH = '/api/v1/tenants/:tenant/approvals'
 const MOST_WITH_CONTENT = 25
 const CURSOR = /^([0-9]{1,15})_(apr_[a-z0-9_-]{1,120})$/
 
-const shownSchema = z.object({
-  id: z.string(),
-  state: z.enum(approvalStates),
-  grant: z.string(),
-  session: z.string().nullable(),
-  account: z.string().nullable(),
-  client: z
-    .object({ name: z.string(), version: z.string().nullable() })
-    .nullable()
-    .describe('By what the client that asked first introduces itself; nobody has proven it'),
-  server: z.string(),
-  tool: z.string(),
-  argument_names: z.array(z.string()),
-  arguments_hmac: z
-    .string()
-    .nullable()
-    .describe(
-      'As in the audit trail: the same for the same arguments; null without ENCRYPTION_KEYS, and of long ones',
-    ),
-  rule: z.string(),
-  policy_version: z
-    .string()
-    .describe('The version of the configuration under which the call was first asked for'),
-  message: z.string(),
-  url: z
-    .string()
-    .nullable()
-    .describe('The address of its page; null where no variable says where the gateway is found'),
-  requested_at: z.string(),
-  expires_at: z.string().describe('Until when it can be decided, and the approved call be made'),
-  decided_at: z.string().nullable(),
-  decided_by: z.string().nullable(),
-  reason: z.string().nullable(),
-  used_at: z
-    .string()
-    .nullable()
-    .describe('The time at which a call was last made by it; also of one that was denied afterwards'),
-})
-const contentSchema = z.object({
-  arguments: z.record(z.string(), z.unknown()).describe('By name; where `concealed` says so, a marker'),
-  meta: z
-    .record(z.string(), z.unknown())
-    .nullable()
-    .describe('The `_meta` that is forwarded. Another one does not make it another call'),
-  concealed: z
-    .array(z.string())
-    .describe('Paths at which the policy conceals a value, such as args.card.number'),
-  omitted: z
-    .array(z.object({ path: z.string(), type: z.string(), bytes: z.int() }))
-    .describe('Values that are too long to be kept, with the length of their JSON'),
-})
-const judgedSchema = shownSchema.extend({
-  owner: z.string().nullable().optional().describe('For approvers: the person whose agent the grant is'),
-  content: contentSchema
-    .nullable()
-    .optional()
-    .describe('For approvers: what the call carries, until somebody decides'),
-  no_content: z.string().nullable().optional().describe('For approvers: why content is null'),
-})
-const decidedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
+const shownSchema = lazy(() =>
+  z.object({
+    id: z.string(),
+    state: z.enum(approvalStates),
+    grant: z.string(),
+    session: z.string().nullable(),
+    account: z.string().nullable(),
+    client: z
+      .object({ name: z.string(), version: z.string().nullable() })
+      .nullable()
+      .describe('By what the client that asked first introduces itself; nobody has proven it'),
+    server: z.string(),
+    tool: z.string(),
+    argument_names: z.array(z.string()),
+    arguments_hmac: z
+      .string()
+      .nullable()
+      .describe(
+        'As in the audit trail: the same for the same arguments; null without ENCRYPTION_KEYS, and of long ones',
+      ),
+    rule: z.string(),
+    policy_version: z
+      .string()
+      .describe('The version of the configuration under which the call was first asked for'),
+    message: z.string(),
+    url: z
+      .string()
+      .nullable()
+      .describe('The address of its page; null where no variable says where the gateway is found'),
+    requested_at: z.string(),
+    expires_at: z.string().describe('Until when it can be decided, and the approved call be made'),
+    decided_at: z.string().nullable(),
+    decided_by: z.string().nullable(),
+    reason: z.string().nullable(),
+    used_at: z
+      .string()
+      .nullable()
+      .describe('The time at which a call was last made by it; also of one that was denied afterwards'),
+  }),
+)
+const contentSchema = lazy(() =>
+  z.object({
+    arguments: z.record(z.string(), z.unknown()).describe('By name; where `concealed` says so, a marker'),
+    meta: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .describe('The `_meta` that is forwarded. Another one does not make it another call'),
+    concealed: z
+      .array(z.string())
+      .describe('Paths at which the policy conceals a value, such as args.card.number'),
+    omitted: z
+      .array(z.object({ path: z.string(), type: z.string(), bytes: z.int() }))
+      .describe('Values that are too long to be kept, with the length of their JSON'),
+  }),
+)
+const judgedSchema = lazy(() =>
+  shownSchema().extend({
+    owner: z.string().nullable().optional().describe('For approvers: the person whose agent the grant is'),
+    content: contentSchema()
+      .nullable()
+      .optional()
+      .describe('For approvers: what the call carries, until somebody decides'),
+    no_content: z.string().nullable().optional().describe('For approvers: why content is null'),
+  }),
+)
+const decidedSchema = lazy(() => shownSchema().extend({ warnings: z.array(z.string()) }))
 
-const decisionSchema = object({
-  decision: z.enum(['approve', 'deny']),
-  reason: z.string().min(1, '1 to 1000 characters').max(1_000, '1 to 1000 characters').optional(),
-})
+const decisionSchema = lazy(() =>
+  object({
+    decision: z.enum(['approve', 'deny']),
+    reason: z.string().min(1, '1 to 1000 characters').max(1_000, '1 to 1000 characters').optional(),
+  }),
+)
 
-export const approvalRoutes: readonly Route[] = [
+export const approvalRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
@@ -97,7 +106,7 @@ export const approvalRoutes: readonly Route[] = [
       query: object({
         state: z.enum(approvalStates).optional(),
         after: z.string().regex(CURSOR, 'the next of an earlier page').optional(),
-        limit: limitQuery,
+        limit: limitQuery(),
         content: z
           .literal('true')
           .optional()
@@ -105,7 +114,7 @@ export const approvalRoutes: readonly Route[] = [
             `For approvers: with what each call that waits carries, ${MOST_WITH_CONTENT} to a page at most. Others get none`,
           ),
       }),
-      answers: { 200: answer('A page of approvals', pageOf(judgedSchema.omit({ owner: true }))) },
+      answers: { 200: answer('A page of approvals', pageOf(judgedSchema().omit({ owner: true }))) },
     },
     async ({ object, env, tenant, who, query: { state = null, after, limit: asked, content } }) => {
       const [, requestedAt, id] = CURSOR.exec(after ?? '') ?? []
@@ -128,7 +137,7 @@ export const approvalRoutes: readonly Route[] = [
       summary: 'One approval',
       description:
         'The roles approver, admin and root also see the values that the call carries, for as long as nobody has decided.',
-      answers: { 200: answer('The approval', judgedSchema) },
+      answers: { 200: answer('The approval', judgedSchema()) },
     },
     async (call) => {
       if (may(call.who, 'approver')) return judged(call)
@@ -146,8 +155,8 @@ export const approvalRoutes: readonly Route[] = [
         'The agent makes an approved call by asking for it again, once. Whoever is known to be behind the session may not ' +
         'approve it, nor may the owner of its grant. What was approved may be denied until its time is over: a call that was ' +
         'made by then is not undone, and `warnings` says so.',
-      body: jsonBody(decisionSchema),
-      answers: { 200: answer('The approval as it is now', decidedSchema) },
+      body: jsonBody(decisionSchema()),
+      answers: { 200: answer('The approval as it is now', decidedSchema()) },
     },
     async (call) => {
       const { params, body } = call
@@ -176,7 +185,7 @@ export const approvalRoutes: readonly Route[] = [
       }
     },
   ),
-]
+])
 
 /** An approval of the list with what its call carries: that is in no list, so the principal is asked, where the call waits. */
 async function shownWithContent(env: Call['env'], tenant: string, approval: ApprovalView) {
@@ -241,7 +250,7 @@ function absent(): Response {
   return problem(404, 'Not found', 'This tenant has no approval of that id.')
 }
 
-function approvalResource(approval: ApprovalView): z.output<typeof shownSchema> {
+function approvalResource(approval: ApprovalView): z.output<ReturnType<typeof shownSchema>> {
   const { id, state, grant, account, server, tool, rule, message, url, reason } = approval
   return {
     id,

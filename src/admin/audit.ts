@@ -9,6 +9,7 @@ import { rowSchema, shownRow } from '../audit/shown.ts'
 import { tailEvents } from '../audit/tail.ts'
 import { verify } from '../audit/verify.ts'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import { rowOrders } from '../contract/audit-filters.ts'
 import type { Env } from '../contract/env.ts'
 import { object } from '../policy/fragments.ts'
@@ -18,34 +19,38 @@ import { authenticate, may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/audit'
 
-const arrival = z
-  .string()
-  .regex(/^\d{1,15}$/, 'the next or last of an earlier export')
-  .optional()
+const arrival = lazy(() =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'the next or last of an earlier export')
+    .optional(),
+)
 
-const verificationSchema = z.object({
-  intact: z.boolean().describe('Nothing was found in what this answer covers'),
-  rows: z.int(),
-  logs: z.int(),
-  findings: z.array(
-    z.object({
-      grant: z.string(),
-      chain: z.string(),
-      seq: z.int(),
-      problem: z.enum(['altered', 'missing', 'cut_short', 'made_up', 'unknown_log']),
-      between: z
-        .array(z.int())
-        .length(2)
-        .nullable()
-        .describe(
-          'For an altered log: it is as it was written up to the first row, and the alteration is not behind the second',
-        ),
-    }),
-  ),
-  next: z.string().nullable().describe('`after` of the next request; null: all of it was looked at'),
-})
+const verificationSchema = lazy(() =>
+  z.object({
+    intact: z.boolean().describe('Nothing was found in what this answer covers'),
+    rows: z.int(),
+    logs: z.int(),
+    findings: z.array(
+      z.object({
+        grant: z.string(),
+        chain: z.string(),
+        seq: z.int(),
+        problem: z.enum(['altered', 'missing', 'cut_short', 'made_up', 'unknown_log']),
+        between: z
+          .array(z.int())
+          .length(2)
+          .nullable()
+          .describe(
+            'For an altered log: it is as it was written up to the first row, and the alteration is not behind the second',
+          ),
+      }),
+    ),
+    next: z.string().nullable().describe('`after` of the next request; null: all of it was looked at'),
+  }),
+)
 
-export const auditRoutes: readonly Route[] = [
+export const auditRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
@@ -54,7 +59,7 @@ export const auditRoutes: readonly Route[] = [
       summary: 'Decisions, ends of sessions and administrative changes, by time',
       query: object({
         ...filterQuery,
-        ...pageQuery,
+        ...pageQuery(),
         order: z.enum(rowOrders, { error: rowOrders.join(' or ') }).default('newest'),
       }),
       answers: {
@@ -93,7 +98,7 @@ export const auditRoutes: readonly Route[] = [
       description:
         'The last line is {"end":true,…}; an export without it is not whole. `next`: go on with it as `after`. ' +
         '`last`: what comes later is had with it as `after`.',
-      query: object({ ...filterQuery, after: arrival }),
+      query: object({ ...filterQuery, after: arrival() }),
       answers: { 200: answer('Lines of JSON', null, 'application/x-ndjson') },
     },
     async ({ env, tenant, query: { after = '0', ...filter } }) => {
@@ -150,7 +155,7 @@ export const auditRoutes: readonly Route[] = [
       summary: 'Proves that no row was removed or altered',
       description: 'Goes through the trail in pieces: repeat with `next` as `after` until it is null.',
       body: jsonBody(object({ after: z.string().max(1_000).optional() })),
-      answers: { 200: answer('The findings', verificationSchema) },
+      answers: { 200: answer('The findings', verificationSchema()) },
     },
     async ({ env, tenant, body: { after = null } }) => {
       const { AUDIT_DB: db } = env
@@ -163,7 +168,7 @@ export const auditRoutes: readonly Route[] = [
       return Response.json({ intact: found.findings.length === 0, ...found })
     },
   ),
-]
+])
 
 function completeAt(env: Env, tenant: string, grant: string | undefined): Promise<number | null> {
   return completeUntil(env, tenant, grant ?? null, Date.now())

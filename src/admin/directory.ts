@@ -1,5 +1,6 @@
 /** The administration API of the deployment: which tenants there are. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { errorName, log } from '../base/log.ts'
 import type { Env } from '../contract/env.ts'
 import { tenantDirectory, tenantObject } from '../contract/objects.ts'
@@ -12,22 +13,24 @@ const MAKING_MS = 3_600_000
 
 const states = ['active', 'suspended', 'deleting', 'unknown'] as const
 
-const listedSchema = z.object({
-  name: z.string(),
-  state: z.enum(states).describe('unknown: its object could not be asked'),
-  created_at: z.string().nullable(),
-})
-type Listed = z.output<typeof listedSchema>
+const listedSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    state: z.enum(states).describe('unknown: its object could not be asked'),
+    created_at: z.string().nullable(),
+  }),
+)
+type Listed = z.output<ReturnType<typeof listedSchema>>
 
-export const directoryRoutes: readonly Route[] = [
+export const directoryRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: '/api/v1/tenants',
       role: 'root',
       summary: 'All tenants of the deployment, by name',
-      query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of tenants', pageOf(listedSchema)) },
+      query: object({ ...pageQuery() }),
+      answers: { 200: answer('A page of tenants', pageOf(listedSchema())) },
     },
     async ({ env, query: { after = null, limit } }) => {
       const directory = tenantDirectory(env)
@@ -39,7 +42,7 @@ export const directoryRoutes: readonly Route[] = [
       return Response.json({ items: asked.filter((one) => one !== null), next })
     },
   ),
-]
+])
 
 /** Asks a tenant for its state; null where there is none of that name. */
 async function stateOf(env: Env, name: string): Promise<Listed | null> {

@@ -1,6 +1,7 @@
 /** The administration API's grants. A grant's token is in the answer that made it, and nowhere else ever. */
 
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import type { Env } from '../contract/env.ts'
 import { grantSchema, nativesOf, tidyServers } from '../contract/grant-document.ts'
 import { principalObject, type TenantStub } from '../contract/objects.ts'
@@ -31,44 +32,48 @@ const PATH = '/api/v1/tenants/:tenant/grants'
 const MOST_OVERLAP = 30 * 24 * 3_600
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 
-const shownSchema = z.object({
-  name: z.string(),
-  label: z.string(),
-  policy: z.string().nullable(),
-  servers: z.union([z.literal('*'), z.array(z.string())]),
-  native_servers: z
-    .partialRecord(z.enum(nativeServerNames), z.enum(['on', 'off']))
-    .describe(
-      'The native servers that it has; off: this deployment has not, so the grant reaches nothing of it',
-    ),
-  owner: z.string().nullable(),
-  sessions: z.enum(sessionModes),
-  expires_at: z.string().nullable(),
-  built_in: z.boolean(),
-  pending: z.int(),
-  older_token_until: z.string().nullable().describe('The token before this one is good until then'),
-  created_at: z.string(),
-  updated_at: z.string(),
-})
-const withUse = shownSchema.extend({
-  last_used_at: z
-    .string()
-    .nullable()
-    .describe(
-      'When a call or a read of it was last decided, also where it was denied, or a session of it last used; null: never, not for 30 days where there is no audit database, or it could not be asked',
-    ),
-})
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
+const shownSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    label: z.string(),
+    policy: z.string().nullable(),
+    servers: z.union([z.literal('*'), z.array(z.string())]),
+    native_servers: z
+      .partialRecord(z.enum(nativeServerNames), z.enum(['on', 'off']))
+      .describe(
+        'The native servers that it has; off: this deployment has not, so the grant reaches nothing of it',
+      ),
+    owner: z.string().nullable(),
+    sessions: z.enum(sessionModes),
+    expires_at: z.string().nullable(),
+    built_in: z.boolean(),
+    pending: z.int(),
+    older_token_until: z.string().nullable().describe('The token before this one is good until then'),
+    created_at: z.string(),
+    updated_at: z.string(),
+  }),
+)
+const withUse = lazy(() =>
+  shownSchema().extend({
+    last_used_at: z
+      .string()
+      .nullable()
+      .describe(
+        'When a call or a read of it was last decided, also where it was denied, or a session of it last used; null: never, not for 30 days where there is no audit database, or it could not be asked',
+      ),
+  }),
+)
+const changedSchema = lazy(() => shownSchema().extend({ warnings: z.array(z.string()) }))
 
-export const grantRoutes: readonly Route[] = [
+export const grantRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'viewer',
       summary: 'All grants, by name',
-      query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of grants', pageOf(withUse)) },
+      query: object({ ...pageQuery() }),
+      answers: { 200: answer('A page of grants', pageOf(withUse())) },
     },
     async ({ object, env, tenant, query: { after = null, limit } }) => {
       const grants = await object.grants({ after, limit: limit + 1 })
@@ -82,7 +87,7 @@ export const grantRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'viewer',
       summary: 'A grant',
-      answers: { 200: answer('The grant, without its token', withUse) },
+      answers: { 200: answer('The grant, without its token', withUse()) },
     },
     async ({ object, env, tenant, params }) => {
       const grant = await object.grant(params.name)
@@ -98,8 +103,8 @@ export const grantRoutes: readonly Route[] = [
       description: 'The token is in the answer that makes the grant, and nowhere else. A change keeps it.',
       body: jsonBody(grantSchema),
       answers: {
-        200: answer('The grant as it is now', changedSchema),
-        201: answer('The grant was made', changedSchema.extend({ token: z.string() })),
+        200: answer('The grant as it is now', changedSchema()),
+        201: answer('The grant was made', changedSchema().extend({ token: z.string() })),
       },
       creates: true,
       versioned: true,
@@ -125,7 +130,7 @@ export const grantRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Revokes a grant and forgets it',
       versioned: true,
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, params, by }) => {
       const gone = await object.deleteGrant(params.name, by)
@@ -150,7 +155,7 @@ export const grantRoutes: readonly Route[] = [
       body: jsonBody(
         object({ overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(0) }),
       ),
-      answers: { 201: answer('The grant with its new token', changedSchema.extend({ token: z.string() })) },
+      answers: { 201: answer('The grant with its new token', changedSchema().extend({ token: z.string() })) },
       creates: true,
       versioned: true,
     },
@@ -170,7 +175,7 @@ export const grantRoutes: readonly Route[] = [
       return tagged({ ...now, token }, put.now.tag, 201)
     },
   ),
-]
+])
 
 const APPROVALS = 'calls that waited for a person, or were approved and not made yet'
 

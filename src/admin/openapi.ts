@@ -1,5 +1,6 @@
 /** The administration API in OpenAPI 3.1, made of the routes themselves. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { identity } from '../base/version.ts'
 import type { AnswerSpec, Route } from './route.ts'
 
@@ -81,7 +82,7 @@ export function openApi(routes: readonly Route[]): OpenApi {
           description: 'Cloudflare Access, which sets it',
         },
       },
-      schemas: { Problem: jsonSchema(problemSchema, 'output') },
+      schemas: { Problem: jsonSchema(problemSchema(), 'output') },
       responses: Object.fromEntries(
         Object.entries(refusals).map(([status, description]) => [
           `Refused${status}`,
@@ -92,13 +93,15 @@ export function openApi(routes: readonly Route[]): OpenApi {
   }
 }
 
-const problemSchema = z.object({
-  type: z.string(),
-  status: z.int(),
-  title: z.string(),
-  detail: z.string(),
-  problems: z.array(z.string()).optional(),
-})
+const problemSchema = lazy(() =>
+  z.object({
+    type: z.string(),
+    status: z.int(),
+    title: z.string(),
+    detail: z.string(),
+    problems: z.array(z.string()).optional(),
+  }),
+)
 
 function operation(route: Route, path: string): Operation {
   const { method, role, summary, description, body, answers } = route

@@ -1,5 +1,6 @@
 /** The administration API's check of an origin, for whoever plans changes and must know before the first is made. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { readServerDocument } from '../contract/server-document.ts'
 import { webhookUrlProblem } from '../contract/webhook-document.ts'
 import { object } from '../policy/fragments.ts'
@@ -8,15 +9,17 @@ import { ownAddressProblem } from './own-address.ts'
 import { answer, type Route, route } from './route.ts'
 
 const ORIGIN = 'an origin, such as https://crm.example.com'
-const reason = z.string().nullable()
-const checkedSchema = z.object({
-  origin: z.string(),
-  server: reason.describe('The reason why no server of the tenant may be there, or null'),
-  other: reason.describe('The reason why no webhook, store or issuer’s keys may be there, or null'),
-  unknown: reason.describe('The reason why the name could not be resolved, or null'),
-})
+const reason = lazy(() => z.string().nullable())
+const checkedSchema = lazy(() =>
+  z.object({
+    origin: z.string(),
+    server: reason().describe('The reason why no server of the tenant may be there, or null'),
+    other: reason().describe('The reason why no webhook, store or issuer’s keys may be there, or null'),
+    unknown: reason().describe('The reason why the name could not be resolved, or null'),
+  }),
+)
 
-export const originRoutes: readonly Route[] = [
+export const originRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
@@ -31,7 +34,7 @@ export const originRoutes: readonly Route[] = [
           .max(300, ORIGIN)
           .refine((text) => isOrigin(text), ORIGIN),
       }),
-      answers: { 200: answer('The reasons against it, if any', checkedSchema) },
+      answers: { 200: answer('The reasons against it, if any', checkedSchema()) },
     },
     async ({ c, env, query: { origin } }) => {
       const url = new URL(origin)
@@ -39,7 +42,7 @@ export const originRoutes: readonly Route[] = [
       const own = ownAddressProblem(url, env, c.req.raw)
       const address = await checkAddress(url, env)
       const refused = address.kind === 'refused' ? address.problem : null
-      const said: z.output<typeof checkedSchema> = {
+      const said: z.output<ReturnType<typeof checkedSchema>> = {
         origin: url.origin,
         server: plain(
           [...(written.ok ? [] : written.problems), own, refused].find((it) => it !== null) ?? null,
@@ -50,7 +53,7 @@ export const originRoutes: readonly Route[] = [
       return Response.json(said)
     },
   ),
-]
+])
 
 function isOrigin(text: string): boolean {
   const url = URL.parse(text)

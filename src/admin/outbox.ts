@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import { principalObject } from '../contract/objects.ts'
 import type { Destination, ListedEvent } from '../contract/outbox.ts'
 import { queueStates } from '../contract/queue.ts'
@@ -14,40 +15,44 @@ import { answer, limitQuery, pageOf, type Route, route } from './route.ts'
 
 const PATH = '/api/v1/tenants/:tenant/grants/:grant/outbox'
 
-const statusSchema = z.object({
-  pending: z.int(),
-  dead: z.int(),
-  delivered: z.int(),
-  oldest_pending_age_seconds: z.int(),
-  destination: z.object({
-    state: z
-      .enum(['open', 'backing_off', 'paused', 'off'])
-      .describe('off: the deployment has no Legiti, and nothing is queued'),
-    failures: z.int(),
-    retry_at: z.string().nullable(),
-    reason: z.string().nullable(),
+const statusSchema = lazy(() =>
+  z.object({
+    pending: z.int(),
+    dead: z.int(),
+    delivered: z.int(),
+    oldest_pending_age_seconds: z.int(),
+    destination: z.object({
+      state: z
+        .enum(['open', 'backing_off', 'paused', 'off'])
+        .describe('off: the deployment has no Legiti, and nothing is queued'),
+      failures: z.int(),
+      retry_at: z.string().nullable(),
+      reason: z.string().nullable(),
+    }),
   }),
-})
+)
 
-const eventSchema = z.object({
-  id: z.string(),
-  tool: z.string(),
-  state: z.enum(queueStates),
-  occurred_at: z.string(),
-  dead_at: z.string().nullable().optional(),
-  delivered_at: z.string().nullable().optional(),
-  attempts: z.int(),
-  last_error: z.string().nullable(),
-})
+const eventSchema = lazy(() =>
+  z.object({
+    id: z.string(),
+    tool: z.string(),
+    state: z.enum(queueStates),
+    occurred_at: z.string(),
+    dead_at: z.string().nullable().optional(),
+    delivered_at: z.string().nullable().optional(),
+    attempts: z.int(),
+    last_error: z.string().nullable(),
+  }),
+)
 
-export const outboxRoutes: readonly Route[] = [
+export const outboxRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'viewer',
       summary: "How a grant's outbox stands",
-      answers: { 200: answer('Counts, age and destination', statusSchema) },
+      answers: { 200: answer('Counts, age and destination', statusSchema()) },
     },
     async ({ env, tenant, params }) => {
       const status = isName(params.grant) ? await principalObject(env, tenant, params.grant).outbox() : null
@@ -80,9 +85,9 @@ export const outboxRoutes: readonly Route[] = [
           .string()
           .regex(/^[0-9]{1,15}$/, 'the next of an earlier page')
           .optional(),
-        limit: limitQuery,
+        limit: limitQuery(),
       }),
-      answers: { 200: answer('A page of events', pageOf(eventSchema)) },
+      answers: { 200: answer('A page of events', pageOf(eventSchema())) },
     },
     async ({ env, tenant, params, query: { state, after = '0', limit } }) => {
       if (!isName(params.grant)) return noSuchGrant()
@@ -116,7 +121,7 @@ export const outboxRoutes: readonly Route[] = [
       return Response.json({ event, state: 'pending' }, { status: 202 })
     },
   ),
-]
+])
 
 function stateOf({ paused, retryAtMs }: Destination, nowMs: number) {
   if (paused) return 'paused'

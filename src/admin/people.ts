@@ -1,6 +1,7 @@
 /** The administration API's people: who may administer a tenant, in which role, and their tokens. */
 
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { personSchema } from '../contract/person-document.ts'
 import { personRoles } from '../contract/roles.ts'
 import type { LeftAdmins, PersonView } from '../contract/tenant.ts'
@@ -26,27 +27,29 @@ const LAST_ADMIN =
 const MOST_OVERLAP = 7 * 24 * 3_600
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 
-const shownSchema = z.object({
-  name: z.string(),
-  role: z.enum(personRoles),
-  email: z.string().nullable(),
-  accounts: z.array(z.string()),
-  tokens: z.int().describe('The number of tokens that are good now'),
-  created_at: z.string(),
-  updated_at: z.string(),
-})
+const shownSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    role: z.enum(personRoles),
+    email: z.string().nullable(),
+    accounts: z.array(z.string()),
+    tokens: z.int().describe('The number of tokens that are good now'),
+    created_at: z.string(),
+    updated_at: z.string(),
+  }),
+)
 
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
+const changedSchema = lazy(() => shownSchema().extend({ warnings: z.array(z.string()) }))
 
-export const peopleRoutes: readonly Route[] = [
+export const peopleRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'admin',
       summary: 'All people, by name',
-      query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of people', pageOf(shownSchema)) },
+      query: object({ ...pageQuery() }),
+      answers: { 200: answer('A page of people', pageOf(shownSchema())) },
     },
     async ({ object, query: { after = null, limit } }) => {
       const people = await object.people({ after, limit: limit + 1 })
@@ -60,7 +63,7 @@ export const peopleRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'admin',
       summary: 'A person',
-      answers: { 200: answer('The person', shownSchema) },
+      answers: { 200: answer('The person', shownSchema()) },
     },
     async ({ object, params }) => {
       const person = await object.person(params.name)
@@ -76,8 +79,8 @@ export const peopleRoutes: readonly Route[] = [
       description: LAST_ADMIN,
       body: jsonBody(personSchema),
       answers: {
-        200: answer('The person as they are now', changedSchema),
-        201: answer('The person was added', changedSchema),
+        200: answer('The person as they are now', changedSchema()),
+        201: answer('The person was added', changedSchema()),
       },
       creates: true,
       versioned: true,
@@ -99,7 +102,7 @@ export const peopleRoutes: readonly Route[] = [
       summary: 'Removes a person, and with them their tokens',
       description: LAST_ADMIN,
       versioned: true,
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, tenant, params, by }) => {
       const removed = await object.deletePerson(params.name, by)
@@ -126,7 +129,7 @@ export const peopleRoutes: readonly Route[] = [
       answers: {
         201: answer(
           'The person and the token',
-          changedSchema.extend({ token: z.string(), expires_at: z.string().nullable() }),
+          changedSchema().extend({ token: z.string(), expires_at: z.string().nullable() }),
         ),
       },
       creates: true,
@@ -150,14 +153,14 @@ export const peopleRoutes: readonly Route[] = [
       path: `${PATH}/:name/token`,
       role: 'admin',
       summary: "Revokes a person's tokens",
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, tenant, params, by }) => {
       const removed = await object.revokePersonTokens(params.name, by)
       return removal(removed, 'person', adminWarnings(removed, tenant))
     },
   ),
-]
+])
 
 function adminWarnings({ leavesNoAdmin, leavesNoAdminToken }: LeftAdmins, tenant: string): string[] {
   return [

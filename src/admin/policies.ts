@@ -1,6 +1,7 @@
 /** The administration API's policies: immutable numbered versions, of which one is current. */
 
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import type { PolicySummary, PolicyView } from '../contract/tenant.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
@@ -43,39 +44,47 @@ import { knownTools } from './tools.ts'
 
 const PATH = '/api/v1/tenants/:tenant/policies'
 
-const summarySchema = z.object({
-  name: z.string(),
-  version: z.int(),
-  current: z.boolean(),
-  created_at: z.string(),
-  created_by: z.string().describe('root, or person:<name>; empty where it is not known'),
-  reason: z.string().nullable(),
-  deleted_at: z
-    .string()
-    .nullable()
-    .describe(
-      'The policy was deleted then, while this was its current version; a later version is of one made anew',
-    ),
-  deleted_by: z.string().nullable(),
-  deleted_reason: z.string().nullable(),
-})
-const differenceSchema = z.object({
-  tool: z.string(),
-  what: z.enum(['listed', 'call', 'rule', 'limit']),
-  a: z.string().nullable(),
-  b: z.string().nullable(),
-})
-const policySchema = summarySchema.extend({ policy: z.unknown() })
-const changedSchema = policySchema.extend({ warnings: z.array(z.string()), ...propagationMembers })
+const summarySchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    version: z.int(),
+    current: z.boolean(),
+    created_at: z.string(),
+    created_by: z.string().describe('root, or person:<name>; empty where it is not known'),
+    reason: z.string().nullable(),
+    deleted_at: z
+      .string()
+      .nullable()
+      .describe(
+        'The policy was deleted then, while this was its current version; a later version is of one made anew',
+      ),
+    deleted_by: z.string().nullable(),
+    deleted_reason: z.string().nullable(),
+  }),
+)
+const differenceSchema = lazy(() =>
+  z.object({
+    tool: z.string(),
+    what: z.enum(['listed', 'call', 'rule', 'limit']),
+    a: z.string().nullable(),
+    b: z.string().nullable(),
+  }),
+)
+const policySchema = lazy(() => summarySchema().extend({ policy: z.unknown() }))
+const changedSchema = lazy(() =>
+  policySchema().extend({ warnings: z.array(z.string()), ...propagationMembers() }),
+)
 
 const VERSION = 'a whole number from 1'
-const versionNumber = z.int(VERSION).min(1, VERSION).max(999_999_999, VERSION)
-const versionQuery = z
-  .string()
-  .regex(/^[1-9]\d{0,8}$/, VERSION)
-  .transform(Number)
+const versionNumber = lazy(() => z.int(VERSION).min(1, VERSION).max(999_999_999, VERSION))
+const versionQuery = lazy(() =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, VERSION)
+    .transform(Number),
+)
 
-export const policyRoutes: readonly Route[] = [
+export const policyRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
@@ -83,10 +92,10 @@ export const policyRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'All policies, by name',
       query: object({
-        ...pageQuery,
+        ...pageQuery(),
         deleted: z.enum(['true', 'false']).default('false').describe('true: those that were deleted instead'),
       }),
-      answers: { 200: answer('A page of policies', pageOf(summarySchema)) },
+      answers: { 200: answer('A page of policies', pageOf(summarySchema())) },
     },
     async ({ object, query: { after = null, limit, deleted } }) => {
       const policies = await object.policies({ after, limit: limit + 1 }, deleted === 'true')
@@ -101,11 +110,11 @@ export const policyRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'A policy',
       query: object({
-        version: versionQuery
+        version: versionQuery()
           .optional()
           .describe('An earlier version, of a deleted policy as well; else the current one'),
       }),
-      answers: { 200: answer('The policy', policySchema) },
+      answers: { 200: answer('The policy', policySchema()) },
     },
     async ({ object, params, query }) => {
       const policy = await object.policy(params.name, query.version ?? null)
@@ -123,8 +132,8 @@ export const policyRoutes: readonly Route[] = [
       versioned: true,
       body: textBody(z.record(z.string(), z.unknown()).describe('A policy of one of the three dialects')),
       answers: {
-        200: answer('The policy as it is now', changedSchema),
-        201: answer('The policy was made', changedSchema),
+        200: answer('The policy as it is now', changedSchema()),
+        201: answer('The policy was made', changedSchema()),
       },
     },
     async (call) => {
@@ -157,7 +166,7 @@ export const policyRoutes: readonly Route[] = [
       description:
         'Its versions stay on record, and one that is made in its place goes on with their numbers.',
       versioned: true,
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, params, by }) => removal(await object.deletePolicy(params.name, by), 'policy'),
   ),
@@ -167,8 +176,8 @@ export const policyRoutes: readonly Route[] = [
       path: `${PATH}/:name/versions`,
       role: 'viewer',
       summary: 'The versions of a policy, the newest first: who made them, when and why',
-      query: object({ after: versionQuery.optional(), limit: limitQuery }),
-      answers: { 200: answer('A page of versions', pageOf(summarySchema)) },
+      query: object({ after: versionQuery().optional(), limit: limitQuery() }),
+      answers: { 200: answer('A page of versions', pageOf(summarySchema())) },
     },
     async ({ object, params, query: { after = null, limit } }) => {
       const versions = await object.policyVersions(params.name, after, limit + 1)
@@ -184,13 +193,13 @@ export const policyRoutes: readonly Route[] = [
       role: 'viewer',
       summary: 'Compares two versions of a policy, tool by tool',
       query: object({
-        from: versionQuery,
-        to: versionQuery.optional().describe('The current one, where it is left out'),
+        from: versionQuery(),
+        to: versionQuery().optional().describe('The current one, where it is left out'),
       }),
       answers: {
         200: answer(
           'The differences: a is what it was, b what it is',
-          z.object({ from: z.int(), to: z.int(), same: z.boolean(), changes: z.array(differenceSchema) }),
+          z.object({ from: z.int(), to: z.int(), same: z.boolean(), changes: z.array(differenceSchema()) }),
         ),
       },
     },
@@ -212,8 +221,8 @@ export const policyRoutes: readonly Route[] = [
       summary: 'Makes an earlier version of a policy the current one',
       description: 'A deleted policy is there again.',
       versioned: true,
-      body: jsonBody(object({ version: versionNumber })),
-      answers: { 200: answer('The policy as it is now', changedSchema) },
+      body: jsonBody(object({ version: versionNumber() })),
+      answers: { 200: answer('The policy as it is now', changedSchema()) },
     },
     async (call) => {
       const { object, params, body, tenant, by } = call
@@ -233,7 +242,7 @@ export const policyRoutes: readonly Route[] = [
       return tagged(now, put.now.tag)
     },
   ),
-]
+])
 
 /** Warns of grants under the policy whose native servers it makes useless. */
 async function refusedGrants({ env, object }: Pick<Call, 'env' | 'object'>, policy: string, source: Source) {

@@ -14,6 +14,7 @@
  *     )
  */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import type { Env } from '../contract/env.ts'
 import type { TenantStub } from '../contract/objects.ts'
 import type { Role } from '../contract/roles.ts'
@@ -134,18 +135,15 @@ export function route<const P extends string, Q extends z.ZodType = NoQuery, B =
 const LIMITS = 'a whole number from 1 to 100'
 
 /** The length of a page of a list. */
-export const limitQuery = z.coerce
-  .number({ error: LIMITS })
-  .int(LIMITS)
-  .min(1, LIMITS)
-  .max(100, LIMITS)
-  .default(100)
+export const limitQuery = lazy(() =>
+  z.coerce.number({ error: LIMITS }).int(LIMITS).min(1, LIMITS).max(100, LIMITS).default(100),
+)
 
-/** The query of a list: `query: object({ ...pageQuery })`. */
-export const pageQuery = {
+/** The query of a list: `query: object({ ...pageQuery() })`. */
+export const pageQuery = lazy(() => ({
   after: z.string().max(1_000, 'the next of an earlier page').optional(),
-  limit: limitQuery,
-}
+  limit: limitQuery(),
+}))
 
 /** The answer of a list. */
 export function pageOf(item: z.ZodType) {
@@ -156,15 +154,18 @@ export function pageOf(item: z.ZodType) {
 }
 
 /** Members of an answer that say how many grants a change has reached. */
-export const propagationMembers = {
+export const propagationMembers = lazy(() => ({
   told: z.int().describe('Grants that the change concerns and that go by it already'),
   pending: z.int().describe('Grants that could not be told of it yet; they are told as soon as they can be'),
-}
+}))
 
 /** The answers of a DELETE. */
-export const removed = {
-  200: answer(
-    'It is gone',
-    z.object({ deleted: z.literal(true), warnings: z.array(z.string()), ...propagationMembers }),
-  ),
-} as const
+export const removed = lazy(
+  () =>
+    ({
+      200: answer(
+        'It is gone',
+        z.object({ deleted: z.literal(true), warnings: z.array(z.string()), ...propagationMembers() }),
+      ),
+    }) as const,
+)

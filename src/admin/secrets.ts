@@ -1,6 +1,7 @@
 /** The administration API's secrets: values that go in and never come out, for headers of upstream servers. */
 
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import type { TenantStub } from '../contract/objects.ts'
 import { MOST_ORIGINS, readOrigins } from '../contract/origins.ts'
 import { headerValueProblem } from '../contract/static-headers.ts'
@@ -33,30 +34,34 @@ const PATH = '/api/v1/tenants/:tenant/secrets'
 /** Rounds of one request; whoever is told that something is left asks again. */
 const MOST_ROUNDS = 20
 
-const shownSchema = z.object({
-  name: z.string(),
-  origins: z
-    .array(z.string())
-    .describe(
-      'The origins that it may be sent to; none: it was stored before secrets had origins, and is sent nowhere new',
-    ),
-  key: z.string().describe('Id of the key that it is sealed with'),
-  servers: z.array(z.string()).describe('Servers with a header that is made of it'),
-  created_at: z.string(),
-  updated_at: z.string(),
-})
+const shownSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    origins: z
+      .array(z.string())
+      .describe(
+        'The origins that it may be sent to; none: it was stored before secrets had origins, and is sent nowhere new',
+      ),
+    key: z.string().describe('Id of the key that it is sealed with'),
+    servers: z.array(z.string()).describe('Servers with a header that is made of it'),
+    created_at: z.string(),
+    updated_at: z.string(),
+  }),
+)
 
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...propagationMembers })
+const changedSchema = lazy(() =>
+  shownSchema().extend({ warnings: z.array(z.string()), ...propagationMembers() }),
+)
 
-export const secretRoutes: readonly Route[] = [
+export const secretRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'admin',
       summary: 'The names of all secrets',
-      query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of names', pageOf(shownSchema)) },
+      query: object({ ...pageQuery() }),
+      answers: { 200: answer('A page of names', pageOf(shownSchema())) },
     },
     async ({ object, query: { after = null, limit } }) => {
       const secrets = await object.secrets({ after, limit: limit + 1 })
@@ -85,8 +90,8 @@ export const secretRoutes: readonly Route[] = [
         }),
       ),
       answers: {
-        200: answer('It was replaced', changedSchema),
-        201: answer('It is stored', changedSchema),
+        200: answer('It was replaced', changedSchema()),
+        201: answer('It is stored', changedSchema()),
       },
       creates: true,
       versioned: true,
@@ -118,7 +123,7 @@ export const secretRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Forgets a secret that no header is made of',
       versioned: true,
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, params, by }) => removal(await object.deleteSecret(params.name, by), 'secret'),
   ),
@@ -161,7 +166,7 @@ export const secretRoutes: readonly Route[] = [
       }
     },
   ),
-]
+])
 
 /** One round: what the tenant keeps, then what its principals keep. */
 async function resealAll(object: TenantStub, by: ChangeContext) {

@@ -5,6 +5,7 @@ import { problem } from '../base/errors.ts'
 import { parseExact } from '../base/exact-json.ts'
 import { hopsOnward } from '../base/hops.ts'
 import { isObject } from '../base/json.ts'
+import { lazy } from '../base/lazy.ts'
 import { KEPT, readServerDocument, type ServerDocument, serverSchema } from '../contract/server-document.ts'
 import type { Catalogue, ServerStatus, ServerView } from '../contract/tenant.ts'
 import { removedServerWarnings } from '../contract/warnings.ts'
@@ -42,96 +43,106 @@ import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/servers'
 
-const shownSchema = serverSchema.extend({
-  name: z.string(),
-  headers: z.record(z.string(), z.unknown()),
-  created_at: z.string(),
-  updated_at: z.string(),
-})
-const changedSchema = shownSchema.extend({
-  scans: z
-    .boolean()
-    .describe(
-      'It is being asked for its tools, which are not known: `last_scan` of its status says how that ended',
-    ),
-  warnings: z.array(z.string()),
-  ...propagationMembers,
-})
-const time = z.string().nullable()
-const statusSchema = z.object({
-  name: z.string(),
-  url: z.string(),
-  enabled: z.boolean(),
-  eras: z.object({ session: z.boolean().nullable(), stateless: z.boolean().nullable() }),
-  protocol_version: z.string().nullable(),
-  server_info: z.object({ name: z.string(), version: z.string() }).nullable(),
-  last_success_at: time,
-  successes: z.int(),
-  failures: z.int(),
-  last_failure: z.object({ at: z.string(), kind: z.string(), message: z.string() }).nullable(),
-  last_scan: z
-    .object({ at: z.string(), ok: z.boolean(), problem: z.string().nullable() })
-    .nullable()
-    .describe(
-      'null: none has ended since the server was registered, moved, or replaced while its tools were not known',
-    ),
-  breaker: z.enum(['closed', 'open', 'half_open']),
-  tools: z.int(),
-  catalogue_at: time,
-  drift: z.array(
-    z.object({ tool: z.string(), since: z.string(), action: z.string(), diff: z.array(z.unknown()) }),
-  ),
-  drift_total: z.int(),
-  flags: z.array(z.object({ tool: z.string(), kind: z.string(), where: z.string(), found: z.string() })),
-  names: z.object({
-    renamed: z.record(z.string(), z.string()),
-    left_out: z.array(
-      z.object({
-        name: z.string(),
-        reason: z.string(),
-        kind: z.enum(['prompts', 'resources', 'resourceTemplates']).optional().describe('Absent: a tool'),
-      }),
-    ),
+const shownSchema = lazy(() =>
+  serverSchema.extend({
+    name: z.string(),
+    headers: z.record(z.string(), z.unknown()),
+    created_at: z.string(),
+    updated_at: z.string(),
   }),
-})
-const toolSchema = z.object({
-  name: z.string().describe('As the server calls it, and as /mcp/<server> lists it'),
-  exposed: z
-    .string()
-    .nullable()
-    .describe('As /mcp lists it; null: it is left out there. Policies name it <server>__<name>'),
-  class: z
-    .enum(annotationClasses)
-    .describe('The class by the tool’s own annotations, which are a claim and no proof'),
-  title: z.string().nullable(),
-  annotations: z.record(z.string(), z.unknown()),
-  drifted: z.boolean().describe('It is something else than what is pinned'),
-})
-const usesSchema = z.object({
-  grants: z.array(z.string()).readonly().describe('Grants that name it in `servers`'),
-  every: z.array(z.string()).readonly().describe('Grants that reach every server, and so this one'),
-  policies: z
-    .array(
-      z.object({
-        name: z.string(),
-        tools: z.array(z.string()).readonly(),
-        reads: z.array(z.string()).readonly().describe('Keys of resources and prompts'),
-      }),
-    )
-    .readonly()
-    .describe('Policies in force that name it'),
-})
-const acceptedSchema = z.object({ accepted: z.array(z.string()), ...propagationMembers })
+)
+const changedSchema = lazy(() =>
+  shownSchema().extend({
+    scans: z
+      .boolean()
+      .describe(
+        'It is being asked for its tools, which are not known: `last_scan` of its status says how that ended',
+      ),
+    warnings: z.array(z.string()),
+    ...propagationMembers(),
+  }),
+)
+const time = lazy(() => z.string().nullable())
+const statusSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    url: z.string(),
+    enabled: z.boolean(),
+    eras: z.object({ session: z.boolean().nullable(), stateless: z.boolean().nullable() }),
+    protocol_version: z.string().nullable(),
+    server_info: z.object({ name: z.string(), version: z.string() }).nullable(),
+    last_success_at: time(),
+    successes: z.int(),
+    failures: z.int(),
+    last_failure: z.object({ at: z.string(), kind: z.string(), message: z.string() }).nullable(),
+    last_scan: z
+      .object({ at: z.string(), ok: z.boolean(), problem: z.string().nullable() })
+      .nullable()
+      .describe(
+        'null: none has ended since the server was registered, moved, or replaced while its tools were not known',
+      ),
+    breaker: z.enum(['closed', 'open', 'half_open']),
+    tools: z.int(),
+    catalogue_at: time(),
+    drift: z.array(
+      z.object({ tool: z.string(), since: z.string(), action: z.string(), diff: z.array(z.unknown()) }),
+    ),
+    drift_total: z.int(),
+    flags: z.array(z.object({ tool: z.string(), kind: z.string(), where: z.string(), found: z.string() })),
+    names: z.object({
+      renamed: z.record(z.string(), z.string()),
+      left_out: z.array(
+        z.object({
+          name: z.string(),
+          reason: z.string(),
+          kind: z.enum(['prompts', 'resources', 'resourceTemplates']).optional().describe('Absent: a tool'),
+        }),
+      ),
+    }),
+  }),
+)
+const toolSchema = lazy(() =>
+  z.object({
+    name: z.string().describe('As the server calls it, and as /mcp/<server> lists it'),
+    exposed: z
+      .string()
+      .nullable()
+      .describe('As /mcp lists it; null: it is left out there. Policies name it <server>__<name>'),
+    class: z
+      .enum(annotationClasses)
+      .describe('The class by the tool’s own annotations, which are a claim and no proof'),
+    title: z.string().nullable(),
+    annotations: z.record(z.string(), z.unknown()),
+    drifted: z.boolean().describe('It is something else than what is pinned'),
+  }),
+)
+const usesSchema = lazy(() =>
+  z.object({
+    grants: z.array(z.string()).readonly().describe('Grants that name it in `servers`'),
+    every: z.array(z.string()).readonly().describe('Grants that reach every server, and so this one'),
+    policies: z
+      .array(
+        z.object({
+          name: z.string(),
+          tools: z.array(z.string()).readonly(),
+          reads: z.array(z.string()).readonly().describe('Keys of resources and prompts'),
+        }),
+      )
+      .readonly()
+      .describe('Policies in force that name it'),
+  }),
+)
+const acceptedSchema = lazy(() => z.object({ accepted: z.array(z.string()), ...propagationMembers() }))
 
-export const serverRoutes: readonly Route[] = [
+export const serverRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'viewer',
       summary: 'All upstream servers, each with its status',
-      query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of servers', pageOf(shownSchema.extend({ status: statusSchema }))) },
+      query: object({ ...pageQuery() }),
+      answers: { 200: answer('A page of servers', pageOf(shownSchema().extend({ status: statusSchema() }))) },
     },
     async ({ object, who, query: { after = null, limit } }) => {
       const servers = await object.servers({ after, limit: limit + 1 })
@@ -150,7 +161,7 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'viewer',
       summary: 'An upstream server, without the values of its headers',
-      answers: { 200: answer('The server', shownSchema) },
+      answers: { 200: answer('The server', shownSchema()) },
     },
     async ({ object, who, params }) => {
       const server = await object.server(params.name)
@@ -163,7 +174,7 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name/status`,
       role: 'viewer',
       summary: 'The state of an upstream server',
-      answers: { 200: answer('Its status', statusSchema) },
+      answers: { 200: answer('Its status', statusSchema()) },
     },
     async ({ object, who, params }) => {
       const server = await object.server(params.name)
@@ -176,11 +187,13 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name/uses`,
       role: 'viewer',
       summary: 'What names an upstream server, and so changes with its removal',
-      answers: { 200: answer('Grants and policies', usesSchema) },
+      answers: { 200: answer('Grants and policies', usesSchema()) },
     },
     async ({ object, params }) => {
       const uses = await object.serverUses(params.name)
-      return uses === null ? notFound('server') : Response.json(uses satisfies z.output<typeof usesSchema>)
+      return uses === null
+        ? notFound('server')
+        : Response.json(uses satisfies z.output<ReturnType<typeof usesSchema>>)
     },
   ),
   route(
@@ -193,8 +206,8 @@ export const serverRoutes: readonly Route[] = [
         200: answer(
           'The tools, by name',
           z.object({
-            items: z.array(toolSchema),
-            listed_at: time.describe('null: never listed, or too many to keep'),
+            items: z.array(toolSchema()),
+            listed_at: time().describe('null: never listed, or too many to keep'),
           }),
         ),
       },
@@ -227,8 +240,8 @@ export const serverRoutes: readonly Route[] = [
       creates: true,
       versioned: true,
       answers: {
-        200: answer('The server as it is now', changedSchema),
-        201: answer('The server was registered', changedSchema),
+        200: answer('The server as it is now', changedSchema()),
+        201: answer('The server was registered', changedSchema()),
       },
     },
     async (call) => {
@@ -266,7 +279,7 @@ export const serverRoutes: readonly Route[] = [
       description:
         'It is taken from the grants that name it; policies go on naming it. `warnings` says which (before: `/uses`).',
       versioned: true,
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, params, by }) => {
       const removed = await object.deleteServer(params.name, by)
@@ -281,7 +294,7 @@ export const serverRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Asks an upstream server for its tools now',
       answers: {
-        200: answer('Its status, and what the scan found', statusSchema.extend({ scan: z.unknown() })),
+        200: answer('Its status, and what the scan found', statusSchema().extend({ scan: z.unknown() })),
       },
     },
     async (call) => {
@@ -305,7 +318,7 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name/accept`,
       role: 'admin',
       summary: 'Takes every tool that has changed as what it is now',
-      answers: { 200: answer('The tools that were accepted', acceptedSchema) },
+      answers: { 200: answer('The tools that were accepted', acceptedSchema()) },
     },
     async ({ object, params, by }) => {
       const accepted = await object.accept(params.name, null, by)
@@ -318,7 +331,7 @@ export const serverRoutes: readonly Route[] = [
       path: `${PATH}/:name/tools/:tool/accept`,
       role: 'admin',
       summary: 'Takes one tool that has changed as what it is now',
-      answers: { 200: answer('The tool was accepted', acceptedSchema) },
+      answers: { 200: answer('The tool was accepted', acceptedSchema()) },
     },
     async ({ object, params, by }) => {
       const accepted = await object.accept(params.name, params.tool, by)
@@ -327,13 +340,13 @@ export const serverRoutes: readonly Route[] = [
       return problem(404, 'Not found', 'No tool of that name has drifted from its pin.')
     },
   ),
-]
+])
 
 /** The tools of a listing. The server's own text is checked before it is shown. */
 function toolsIn(
   { name: server, status }: ServerView,
   { toolsJson, driftedJson }: Catalogue,
-): z.output<typeof toolSchema>[] {
+): z.output<ReturnType<typeof toolSchema>>[] {
   const drifted = JSON.parse(driftedJson) as Record<string, unknown>
   const listed = (parseExact(toolsJson) as unknown[]).filter(isObject)
   return listed

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import { isDemo } from '../base/local-switches.ts'
 import type { Env } from '../contract/env.ts'
 import { principalObject, type TenantStub } from '../contract/objects.ts'
@@ -25,23 +26,27 @@ const AT_ONCE = 10
 const NEXT = 'the next of an earlier page'
 const account = accountId.optional().describe('Only sessions of this account')
 
-const sessionSchema = z.object({
-  id: z.string(),
-  grant: z.string(),
-  account: z.string().nullable().describe('null: nobody has logged in yet'),
-  provider: z.string().nullable(),
-  started_at: z.string(),
-  last_seen_at: z.string(),
-  idle_expires_at: z.string(),
-  expires_at: z.string(),
-  protocol_version: z.string().nullable(),
-})
-const endedSchema = z.object({
-  ended: z.int(),
-  pending: z.int().describe('Grants that could not be asked yet; they are asked until they have answered'),
-})
+const sessionSchema = lazy(() =>
+  z.object({
+    id: z.string(),
+    grant: z.string(),
+    account: z.string().nullable().describe('null: nobody has logged in yet'),
+    provider: z.string().nullable(),
+    started_at: z.string(),
+    last_seen_at: z.string(),
+    idle_expires_at: z.string(),
+    expires_at: z.string(),
+    protocol_version: z.string().nullable(),
+  }),
+)
+const endedSchema = lazy(() =>
+  z.object({
+    ended: z.int(),
+    pending: z.int().describe('Grants that could not be asked yet; they are asked until they have answered'),
+  }),
+)
 
-export const sessionRoutes: readonly Route[] = [
+export const sessionRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
@@ -54,9 +59,9 @@ export const sessionRoutes: readonly Route[] = [
           .string()
           .regex(/^\d{1,15}$/, NEXT)
           .optional(),
-        limit: limitQuery,
+        limit: limitQuery(),
       }),
-      answers: { 200: answer('A page of sessions', pageOf(sessionSchema)) },
+      answers: { 200: answer('A page of sessions', pageOf(sessionSchema())) },
     },
     async ({ env, tenant, params: { grant }, query: { account = null, after = '0', limit } }) => {
       const found = isName(grant)
@@ -73,7 +78,7 @@ export const sessionRoutes: readonly Route[] = [
       path: `${OF_GRANT}/:session`,
       role: 'admin',
       summary: 'Ends a session',
-      answers: { 200: answer('It has ended', endedSchema) },
+      answers: { 200: answer('It has ended', endedSchema()) },
     },
     async ({ env, object: tenantObject, by, tenant, params: { grant, session } }) => {
       const principal = isName(grant) ? principalObject(env, tenant, grant) : null
@@ -92,7 +97,7 @@ export const sessionRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Ends all sessions of a grant, or those of one account',
       body: jsonBody(object({ account })),
-      answers: { 200: answer('They have ended', endedSchema) },
+      answers: { 200: answer('They have ended', endedSchema()) },
     },
     async ({ env, object: tenantObject, by, tenant, params: { grant }, body: { account } }) => {
       const principal = isName(grant) ? principalObject(env, tenant, grant) : null
@@ -117,9 +122,9 @@ export const sessionRoutes: readonly Route[] = [
           .string()
           .regex(/^[a-z0-9-]{1,63}:\d{1,15}$/, NEXT)
           .optional(),
-        limit: limitQuery,
+        limit: limitQuery(),
       }),
-      answers: { 200: answer('A page of sessions', pageOf(sessionSchema)) },
+      answers: { 200: answer('A page of sessions', pageOf(sessionSchema())) },
     },
     async ({ env, object, tenant, query: { account = null, after, limit } }) =>
       Response.json(await ofTenant(env, { tenantObject: object, tenant, account, after, limit })),
@@ -133,7 +138,7 @@ export const sessionRoutes: readonly Route[] = [
       description:
         'Those that began before the request. Grants that cannot be asked now are asked until they answer.',
       body: jsonBody(object({ account: accountId })),
-      answers: { 200: answer('They have ended', endedSchema) },
+      answers: { 200: answer('They have ended', endedSchema()) },
     },
     async ({ env, object, by, tenant, body: { account } }) => {
       const builtIn = builtInGrants(env, tenant)
@@ -147,7 +152,7 @@ export const sessionRoutes: readonly Route[] = [
       return Response.json({ ended: ended.reduce<number>((sum, it) => sum + (it ?? 0), 0), pending: 0 })
     },
   ),
-]
+])
 
 type Shown = ReturnType<typeof sessionResource>
 

@@ -2,6 +2,7 @@
 
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import { isDemo } from '../base/local-switches.ts'
 import { type TenantDocument, tenantDocument } from '../contract/config.ts'
 import type { DeletionView, TenantView } from '../contract/tenant.ts'
@@ -28,36 +29,42 @@ const PATH = '/api/v1/tenants/:tenant'
 const MOST_WAIT_SECONDS = 72 * 3_600
 const WAITS = `a whole number from 0 to ${MOST_WAIT_SECONDS}`
 
-const deletionSchema = z.object({
-  state: z.literal('deleting'),
-  since: z.string(),
-  by: z.string().describe('Events that Legiti has not taken by then are lost'),
-  principals: z.int().describe('Grants, past ones included, that are not gone yet'),
-})
+const deletionSchema = lazy(() =>
+  z.object({
+    state: z.literal('deleting'),
+    since: z.string(),
+    by: z.string().describe('Events that Legiti has not taken by then are lost'),
+    principals: z.int().describe('Grants, past ones included, that are not gone yet'),
+  }),
+)
 
-const shownSchema = z.object({
-  name: z.string(),
-  identity: z.unknown(),
-  sessions: z.unknown(),
-  audit: z.unknown(),
-  access: z.unknown().describe('The tenant’s own application of Cloudflare Access, or null'),
-  approvals: z.unknown(),
-  suspended_at: z.string().nullable(),
-  created_at: z.string(),
-  updated_at: z.string(),
-  deletion: deletionSchema.nullable().optional(),
-})
-const withPending = shownSchema.extend({ pending: propagationMembers.pending })
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()), ...propagationMembers })
+const shownSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    identity: z.unknown(),
+    sessions: z.unknown(),
+    audit: z.unknown(),
+    access: z.unknown().describe('The tenant’s own application of Cloudflare Access, or null'),
+    approvals: z.unknown(),
+    suspended_at: z.string().nullable(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    deletion: deletionSchema().nullable().optional(),
+  }),
+)
+const withPending = lazy(() => shownSchema().extend({ pending: propagationMembers().pending }))
+const changedSchema = lazy(() =>
+  shownSchema().extend({ warnings: z.array(z.string()), ...propagationMembers() }),
+)
 
-export const tenantRoutes: readonly Route[] = [
+export const tenantRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'viewer',
       summary: 'A tenant and its settings',
-      answers: { 200: answer('The tenant', withPending) },
+      answers: { 200: answer('The tenant', withPending()) },
     },
     async ({ object, tenant }) => {
       const view = await object.tenant()
@@ -76,8 +83,8 @@ export const tenantRoutes: readonly Route[] = [
       creates: true,
       versioned: true,
       answers: {
-        200: answer('The tenant as it is now', changedSchema),
-        201: answer('The tenant was created', changedSchema),
+        200: answer('The tenant as it is now', changedSchema()),
+        201: answer('The tenant was created', changedSchema()),
       },
     },
     async (call) => {
@@ -103,7 +110,7 @@ export const tenantRoutes: readonly Route[] = [
       role: 'root',
       summary: 'Suspends a tenant: its agents are refused from the next request on',
       versioned: true,
-      answers: { 200: answer('The tenant as it is now', changedSchema) },
+      answers: { 200: answer('The tenant as it is now', changedSchema()) },
     },
     (call) => suspension(call, true),
   ),
@@ -114,7 +121,7 @@ export const tenantRoutes: readonly Route[] = [
       role: 'root',
       summary: 'Ends the suspension of a tenant',
       versioned: true,
-      answers: { 200: answer('The tenant as it is now', changedSchema) },
+      answers: { 200: answer('The tenant as it is now', changedSchema()) },
     },
     (call) => suspension(call, false),
   ),
@@ -145,7 +152,7 @@ export const tenantRoutes: readonly Route[] = [
         ),
         202: answer(
           'It is on the way out',
-          z.object({ deleted: z.literal(false), deletion: deletionSchema }),
+          z.object({ deleted: z.literal(false), deletion: deletionSchema() }),
         ),
       },
     },
@@ -158,7 +165,7 @@ export const tenantRoutes: readonly Route[] = [
       return refusal(went)
     },
   ),
-]
+])
 
 const DEMO_GOES_BY =
   `The built-in grant ${DEMO_TENANT}/${DEMO_GRANT} goes by these settings now, and not by src/demo/tenant.json, whose values stand for ` +

@@ -1,6 +1,7 @@
 /** The administration API's tools: everything that a policy of the tenant can name, as far as it is known. */
 
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import type { Env } from '../contract/env.ts'
 import type { ToolSchemas } from '../contract/tenant.ts'
 import { whyOff } from '../deployment/native-servers.ts'
@@ -10,31 +11,33 @@ import { type KnownTool, type ServerTools, toolsOf } from '../policy/known-tools
 import { nativeTools } from '../servers/catalogue.ts'
 import { answer, type Route, route } from './route.ts'
 
-const serverSchema = z.object({
-  name: z.string(),
-  off: z
-    .string()
-    .nullable()
-    .describe(
-      'Why the deployment does not have this native server, whose names are reserved all the same; null: it has',
-    ),
-  native: z.boolean().describe('It is the gateway’s own: policies name its tools by their names alone'),
-  tools: z
-    .array(
-      z.object({
-        names: z.array(z.string()).describe('As policies may name it, the fullest first'),
-        shown_as: z
-          .string()
-          .nullable()
-          .describe('As /mcp lists it, where policies name it otherwise, for it does not fit there'),
-        input_schema: z.unknown(),
-      }),
-    )
-    .nullable()
-    .describe('null: they are not known, for it was never listed, or lists too much to keep'),
-})
+const serverSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    off: z
+      .string()
+      .nullable()
+      .describe(
+        'Why the deployment does not have this native server, whose names are reserved all the same; null: it has',
+      ),
+    native: z.boolean().describe('It is the gateway’s own: policies name its tools by their names alone'),
+    tools: z
+      .array(
+        z.object({
+          names: z.array(z.string()).describe('As policies may name it, the fullest first'),
+          shown_as: z
+            .string()
+            .nullable()
+            .describe('As /mcp lists it, where policies name it otherwise, for it does not fit there'),
+          input_schema: z.unknown(),
+        }),
+      )
+      .nullable()
+      .describe('null: they are not known, for it was never listed, or lists too much to keep'),
+  }),
+)
 
-export const toolRoutes: readonly Route[] = [
+export const toolRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
@@ -49,7 +52,7 @@ export const toolRoutes: readonly Route[] = [
           .describe('true: root gets the native servers also where there is no tenant yet, and no 404'),
       }),
       answers: {
-        200: answer('All servers, each with its tools', z.object({ servers: z.array(serverSchema) })),
+        200: answer('All servers, each with its tools', z.object({ servers: z.array(serverSchema()) })),
       },
     },
     async ({ object: tenant, env }) => {
@@ -65,10 +68,10 @@ export const toolRoutes: readonly Route[] = [
             input_schema: schema,
           })) ?? null,
       }))
-      return Response.json({ servers } satisfies { servers: z.output<typeof serverSchema>[] })
+      return Response.json({ servers } satisfies { servers: z.output<ReturnType<typeof serverSchema>>[] })
     },
   ),
-]
+])
 
 /** The tools that a policy of the tenant can name: native tools, and upstream ones under both of their names. */
 export function knownTools(schemas: ToolSchemas, env: Env) {

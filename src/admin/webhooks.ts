@@ -1,6 +1,7 @@
 /** The administration API's webhooks. A webhook's secret is in the answer that made it, and nowhere else ever. */
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import { queueStates } from '../contract/queue.ts'
 import { webhookSchema, webhookUrlProblem } from '../contract/webhook-document.ts'
 import { webhookEvents } from '../contract/webhook-events.ts'
@@ -31,46 +32,50 @@ const MOST_OVERLAP = 30 * OVERLAP
 const LEGITI_EVENT = 'legiti.dead_letter'
 const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 
-const shownSchema = z.object({
-  name: z.string(),
-  url: z.string(),
-  events: z.array(z.enum(webhookEvents)),
-  enabled: z.boolean(),
-  state: z.enum(['open', 'backing_off']),
-  failures: z.int().describe('Rounds that failed in a row'),
-  retry_at: z.string().nullable(),
-  last_error: z.string().nullable(),
-  last_success_at: z.string().nullable(),
-  pending: z.int(),
-  dead: z.int(),
-  older_secret_until: z
-    .string()
-    .nullable()
-    .describe('Messages are signed with the secret before this one as well until then'),
-  created_at: z.string(),
-  updated_at: z.string(),
-})
-const changedSchema = shownSchema.extend({ warnings: z.array(z.string()) })
+const shownSchema = lazy(() =>
+  z.object({
+    name: z.string(),
+    url: z.string(),
+    events: z.array(z.enum(webhookEvents)),
+    enabled: z.boolean(),
+    state: z.enum(['open', 'backing_off']),
+    failures: z.int().describe('Rounds that failed in a row'),
+    retry_at: z.string().nullable(),
+    last_error: z.string().nullable(),
+    last_success_at: z.string().nullable(),
+    pending: z.int(),
+    dead: z.int(),
+    older_secret_until: z
+      .string()
+      .nullable()
+      .describe('Messages are signed with the secret before this one as well until then'),
+    created_at: z.string(),
+    updated_at: z.string(),
+  }),
+)
+const changedSchema = lazy(() => shownSchema().extend({ warnings: z.array(z.string()) }))
 
-const messageSchema = z.object({
-  id: z.string(),
-  type: z.string(),
-  state: z.enum(queueStates),
-  at: z.string(),
-  settled_at: z.string().nullable(),
-  attempts: z.int(),
-  last_error: z.string().nullable(),
-})
+const messageSchema = lazy(() =>
+  z.object({
+    id: z.string(),
+    type: z.string(),
+    state: z.enum(queueStates),
+    at: z.string(),
+    settled_at: z.string().nullable(),
+    attempts: z.int(),
+    last_error: z.string().nullable(),
+  }),
+)
 
-export const webhookRoutes: readonly Route[] = [
+export const webhookRoutes = lazy((): readonly Route[] => [
   route(
     {
       method: 'GET',
       path: PATH,
       role: 'viewer',
       summary: 'All webhooks, by name',
-      query: object({ ...pageQuery }),
-      answers: { 200: answer('A page of webhooks', pageOf(shownSchema)) },
+      query: object({ ...pageQuery() }),
+      answers: { 200: answer('A page of webhooks', pageOf(shownSchema())) },
     },
     async ({ object, who, query: { after = null, limit } }) => {
       const { items, next } = page(
@@ -87,7 +92,7 @@ export const webhookRoutes: readonly Route[] = [
       path: `${PATH}/:name`,
       role: 'viewer',
       summary: 'A webhook, and how it stands',
-      answers: { 200: answer('The webhook, without its secret', shownSchema) },
+      answers: { 200: answer('The webhook, without its secret', shownSchema()) },
     },
     async ({ object, who, params }) => {
       const webhook = await object.webhook(params.name)
@@ -105,8 +110,8 @@ export const webhookRoutes: readonly Route[] = [
         'else. A change keeps it.',
       body: jsonBody(webhookSchema),
       answers: {
-        200: answer('The webhook as it is now', changedSchema),
-        201: answer('The webhook was made', changedSchema.extend({ secret: z.string() })),
+        200: answer('The webhook as it is now', changedSchema()),
+        201: answer('The webhook was made', changedSchema().extend({ secret: z.string() })),
       },
       creates: true,
       versioned: true,
@@ -151,7 +156,7 @@ export const webhookRoutes: readonly Route[] = [
         }),
       ),
       answers: {
-        201: answer('The webhook with its new secret', changedSchema.extend({ secret: z.string() })),
+        201: answer('The webhook with its new secret', changedSchema().extend({ secret: z.string() })),
       },
       creates: true,
       versioned: true,
@@ -172,7 +177,7 @@ export const webhookRoutes: readonly Route[] = [
       role: 'admin',
       summary: 'Forgets a webhook and what waits for it',
       versioned: true,
-      answers: removed,
+      answers: removed(),
     },
     async ({ object, params, by }) => removal(await object.deleteWebhook(params.name, by), 'webhook'),
   ),
@@ -188,9 +193,9 @@ export const webhookRoutes: readonly Route[] = [
           .string()
           .regex(/^[0-9]{1,15}$/, 'the next of an earlier page')
           .optional(),
-        limit: limitQuery,
+        limit: limitQuery(),
       }),
-      answers: { 200: answer('A page of messages, without what is in them', pageOf(messageSchema)) },
+      answers: { 200: answer('A page of messages, without what is in them', pageOf(messageSchema())) },
     },
     async ({ object, params, query: { state, after = '0', limit } }) => {
       const messages = await object.webhookMessages(params.name, state, Number(after), limit + 1)
@@ -214,10 +219,10 @@ export const webhookRoutes: readonly Route[] = [
         ? Response.json({ message, state: 'pending' }, { status: 202 })
         : problem(404, 'No such dead letter', 'This webhook has no dead letter of that id.'),
   ),
-]
+])
 
 /** A receiver's URL is often all that one needs to write to it: whoever may not set it sees where it leads alone. */
-function webhookResource(webhook: WebhookView, who: Who): z.output<typeof shownSchema> {
+function webhookResource(webhook: WebhookView, who: Who): z.output<ReturnType<typeof shownSchema>> {
   const { name, url, events, enabled, failures, retryAtMs, lastError, pending, dead, olderUntilMs } = webhook
   return {
     name,

@@ -10,7 +10,7 @@ import { findCardNumber } from '../legiti/tools/card.ts'
 import { toWire } from '../legiti/wire.ts'
 import { SESSION_ARGUMENT } from '../request/session-argument-text.ts'
 import { failure, passedOn, success } from './kit/result.ts'
-import { inputSchema, outputSchema } from './kit/schemas.ts'
+import { definition } from './kit/schemas.ts'
 import {
   type CallContext,
   type Completion,
@@ -33,14 +33,10 @@ export const legitiServerTools: readonly NativeTool[] = legitiTools.map((tool) =
   const { name, title, description, annotations } = tool
   return {
     server: 'legiti',
-    definition: {
-      name,
-      title,
-      description,
-      inputSchema: inputSchema(input),
-      ...(tool.kind === 'notification' ? { outputSchema: outputSchema(acceptedOutput) } : {}),
-      annotations: { title, ...annotations },
-    },
+    definition: definition(
+      { name, title, description, annotations: { title, ...annotations } },
+      { input, output: tool.kind === 'notification' ? acceptedOutput : null },
+    ),
     input,
     prepare: (args, context) => prepare(tool, args, context),
   }

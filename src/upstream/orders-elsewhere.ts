@@ -2,6 +2,7 @@
  * Text that is aimed at the model, in languages other than English: what orders.ts looks for, put together of the words
  * of each language. Every pattern takes time in proportion to the text: whatever may repeat is bounded. PURE.
  */
+import { lazy } from '../base/lazy.ts'
 import { chinese, japanese, type Language, spaced } from './languages.ts'
 
 const words = (most: number) => String.raw`(?:[^\s.;:]{1,40} ){0,${most}}?`
@@ -12,7 +13,7 @@ const ADDRESS = String.raw`[\w.+-]{1,64}@(?!example\.)[\w-]{1,63}\.[a-z]`
 interface Orders {
   /** In what they are written. */
   readonly script: RegExp
-  readonly orders: readonly RegExp[]
+  readonly orders: () => readonly RegExp[]
 }
 
 /** @param secrets the source of an expression for files that hold secrets */
@@ -20,34 +21,39 @@ export function ordersElsewhere(secrets: string): (text: string) => string | nul
   const all: readonly Orders[] = [
     ...spaced.map((language) => ({
       script: language.script === 'Latin' ? /[a-z]/ : /\p{Script=Cyrillic}/u,
-      orders: sourcesOf(language, secrets).map((source) => new RegExp(source, 'u')),
+      orders: compiled(() => sourcesOf(language, secrets)),
     })),
     {
       script: /\p{Script=Han}/u,
-      orders: [
+      orders: compiled(() => [
         ...chinese,
         `(?:读取|讀取|打开|打開|查看|获取|獲取|复制|複製|发送|發送|上传|上傳|提供|附上)[^。；\\n]{0,40}?${secrets}[^。；\\n]{0,60}?(?:传|傳|发送|發送|放入|填入|附加|附上|作为|作為|写入|寫入|提供|内容|內容)`,
-      ].map((source) => new RegExp(source, 'u')),
+      ]),
     },
     {
       script: /[\p{Script=Hiragana}\p{Script=Katakana}]/u,
-      orders: [
+      orders: compiled(() => [
         ...japanese,
         `${secrets}[^。\\n]{0,20}?(?:を|の)[^。\\n]{0,20}?(?:読み|読ん|取得|コピー|開い|開き|内容)[^。\\n]{0,60}?(?:渡し|渡す|送信|送っ|含め|添付|入れ|指定)`,
-      ].map((source) => new RegExp(source, 'u')),
+      ]),
     },
   ]
   return (text) => {
     const plain = withoutAccents(text)
     for (const { script, orders } of all) {
       if (!script.test(plain)) continue
-      for (const order of orders) {
+      for (const order of orders()) {
         const found = order.exec(plain)
         if (found !== null) return found[0].trim()
       }
     }
     return null
   }
+}
+
+/** Expressions that are compiled when a text in their script first comes. */
+function compiled(sources: () => readonly string[]): () => readonly RegExp[] {
+  return lazy(() => sources().map((source) => new RegExp(source, 'u')))
 }
 
 function sourcesOf(language: Language, secrets: string): readonly string[] {

@@ -5,6 +5,7 @@
  * to the text: whatever may repeat is bounded.
  */
 
+import { lazy } from '../base/lazy.ts'
 import { encodedIn } from './encoded-text.ts'
 import { ordersElsewhere } from './orders-elsewhere.ts'
 
@@ -22,7 +23,7 @@ const TOLD = '(?:instructions?|prompts?|rules|guidelines|directives?|training|gu
 const UNASKED = `(?! (?:[^.]{1,80} )?unless (?:they|he|she|it is|the users?|explicitly|specifically|asked|requested))`
 
 /** Matched against text in lower case with single spaces. */
-const orders: readonly RegExp[] = [
+const sources: readonly string[] = [
   // An order to ignore the model's earlier instructions.
   `\\b(?:ignore|disregard|forget|override|do not follow|don't follow|stop following) ${words(3)}(?:previous|prior|preceding|above|earlier|foregoing|original|initial|your|system|developer|safety) ${words(2)}${TOLD}\\b`,
   `\\b(?:ignore|disregard|forget) (?:all|any|every|other|all other|any other) (?:of the |of your )?(?:instructions?|prompts?|directives?|guardrails)\\b(?! (?:in|inside|within|from|found|contained|it|they|that|which|embedded))`,
@@ -59,8 +60,9 @@ const orders: readonly RegExp[] = [
   String.raw`(?<![|:/\x60'"=[-])<(?:system|assistant)>(?![|:/.\x60'"=\]-])`,
   String.raw`<\|(?:im_start|im_end|system|endoftext|start_header_id|eot_id)\|>`,
   String.raw`\[/?inst\]|<</?sys>>`,
-].map((source) => new RegExp(source, 'u'))
+]
 
+const orders = lazy(() => sources.map((source) => new RegExp(source, 'u')))
 const elsewhere = ordersElsewhere(SECRETS)
 
 /** The first piece of a text that is aimed at the model, or null where there is none. */
@@ -71,7 +73,7 @@ export function addressed(text: string): string | null {
     .replaceAll(/[*_]{1,3}(?=\p{L})|(?<=\p{L})[*]{1,3}/gu, (mark) => (mark.startsWith('_') ? mark : ''))
     .replaceAll(/\s+/g, ' ')
     .toLowerCase()
-  for (const order of orders) {
+  for (const order of orders()) {
     const found = order.exec(plain)
     if (found !== null) return found[0].trim()
   }

@@ -52,7 +52,7 @@ describe('the list of tenants', () => {
   ]
 
   test('is made by a PUT of each kind of thing, and all of them are tried here', () => {
-    const kinds = api.flatMap(({ method, path }) =>
+    const kinds = api().flatMap(({ method, path }) =>
       method === 'PUT' ? (/:tenant\/([a-z]+)\/:\w+$/.exec(path)?.[1] ?? []) : [],
     )
     expect(makers.map(([path]) => path.split('/')[0]).toSorted()).toEqual(kinds.toSorted())

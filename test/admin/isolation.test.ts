@@ -9,7 +9,7 @@ import { includes, type Role, roles } from '../../src/contract/roles.ts'
 import { makeGrant, makePerson, ROOT, remains, tenantObject } from '../support/admin.ts'
 import { fresh, headersOf, open } from '../support/gateway.ts'
 
-const operations = Object.entries(openApi(api).paths).flatMap(([path, methods]) =>
+const operations = Object.entries(openApi(api()).paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
 )
 const closed = operations

@@ -38,7 +38,7 @@ type Schema = Readonly<Record<string, unknown>>
 
 /** Everything that a route's body may say; one that no name is known for stands under its route, and so without a proof. */
 function ofRoutes(): string[] {
-  return Object.entries(openApi(api).paths).flatMap(([path, operations]) =>
+  return Object.entries(openApi(api()).paths).flatMap(([path, operations]) =>
     Object.entries(operations).flatMap(([method, { requestBody }]) => {
       const content = (requestBody?.content ?? {}) as Readonly<Record<string, { readonly schema?: Schema }>>
       const schema = content['application/json']?.schema

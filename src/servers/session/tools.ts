@@ -4,7 +4,7 @@ import * as z from 'zod/v4'
 import type { Admitted, SessionView } from '../../contract/principal.ts'
 import { SESSION_ARGUMENT } from '../../request/session-argument-text.ts'
 import { failure, success } from '../kit/result.ts'
-import { inputSchema, outputSchema } from '../kit/schemas.ts'
+import { definition } from '../kit/schemas.ts'
 import { type NativeTool, sessionHandle } from '../kit/tool.ts'
 import { providerText, withProviders } from './listed-providers.ts'
 import { prepareLogin } from './login.ts'
@@ -173,14 +173,10 @@ function tool(it: {
   const { name, title, description, annotations, input, output, secrets = [], listed, prepare } = it
   return {
     server: 'session',
-    definition: {
-      name,
-      title,
-      description,
-      inputSchema: inputSchema(input),
-      outputSchema: outputSchema(output),
-      annotations: { title, ...annotations },
-    },
+    definition: definition(
+      { name, title, description, annotations: { title, ...annotations } },
+      { input, output },
+    ),
     input,
     secrets,
     ...(listed === undefined ? {} : { listed }),
