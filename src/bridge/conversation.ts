@@ -5,7 +5,7 @@ import type { UpstreamConfig } from '../contract/upstream.ts'
 import type { Client } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import type { HeedingRequest } from './running.ts'
+import type { CancellableRequest } from './running.ts'
 
 /** The era in which an upstream is spoken to, and the session there. */
 export type Partner =
@@ -22,7 +22,7 @@ export interface Conversation {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined
   /** The request as its client can cancel it. Absent in the stateless era, where the client hangs up. */
-  readonly running?: HeedingRequest
+  readonly running?: CancellableRequest
 }
 
 /** A request that has been admitted, and the server that it is for. */

@@ -14,7 +14,7 @@ import {
 import { exchangeObjects } from '../contract/objects.ts'
 import type { Outgoing } from '../contract/outgoing.ts'
 import { readRequestState } from '../eras/names.ts'
-import type { Claim } from '../request/identity.ts'
+import type { PresentedCredential } from '../request/identity.ts'
 import { abandonment } from '../upstream/answer-problems.ts'
 import { LineReader } from '../upstream/lines.ts'
 import { problemOf } from '../upstream/problem.ts'
@@ -27,7 +27,7 @@ import { abortOf, renew } from './renewing.ts'
 /** Headers of the client's that go on to the upstream. */
 const traceHeaders = ['traceparent', 'tracestate', 'baggage']
 
-export function ownerOf({ tenant, grant }: Pick<Claim, 'tenant' | 'grant'>): string {
+export function ownerOf({ tenant, grant }: Pick<PresentedCredential, 'tenant' | 'grant'>): string {
   return `${tenant}/${grant}`
 }
 
@@ -69,7 +69,7 @@ async function* beginning(
       tenant: link.tenant,
       config: link.config,
       hops: link.hops,
-      owner: ownerOf(context.claim),
+      owner: ownerOf(context.presented),
       login: context.login,
       begunBy: context.requestId,
       session: { id: session.id, protocolVersion: session.protocolVersion },
@@ -106,7 +106,7 @@ async function* continuing(talk: Conversation, request: Outgoing, signal: AbortS
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (name === null || id === null) return yield refusal(request.id, 'unknown')
   const goOn: Continue = {
-    owner: ownerOf(context.claim),
+    owner: ownerOf(context.presented),
     login: context.login,
     server: link.config.name,
     secret: name.secret,

@@ -26,7 +26,7 @@ async function answered({ context, link }: Reached, body: unknown): Promise<void
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (message === null || name === null || id === null) return
   const answer: Answer = {
-    owner: ownerOf(context.claim),
+    owner: ownerOf(context.presented),
     transport: context.transport ?? '',
     secret: name.secret,
     index: name.index,

@@ -126,7 +126,7 @@ function ended(): Found {
 
 function claimOf({ context, client, link }: Conversation, replaces: ClaimRequest['replaces']): ClaimRequest {
   return {
-    credential: context.claim.credential,
+    credential: context.presented.credential,
     transport: context.transport,
     owner: ownerOf(client),
     login: context.login,
@@ -140,10 +140,10 @@ function claimOf({ context, client, link }: Conversation, replaces: ClaimRequest
 /** Has the principal forget a session that its server has ended; the next request opens another. */
 export function forget({ context, client, link }: Conversation, id: string | null): void {
   if (id === null) return
-  const { claim, transport } = context
+  const { presented, transport } = context
   afterAnswer(context, (principal) =>
     principal.forgetUpstream({
-      credential: claim.credential,
+      credential: presented.credential,
       transport,
       owner: ownerOf(client),
       server: link.config.name,

@@ -26,7 +26,7 @@ export async function* askClient(
     return problemOf('unanswered', `asked the client more than ${MOST_QUESTIONS} things at once`)
   const names = [...questions.keys()]
   const ask: Ask = {
-    owner: ownerOf(context.claim),
+    owner: ownerOf(context.presented),
     transport: context.transport ?? '',
     count: names.length,
   }

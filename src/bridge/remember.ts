@@ -13,7 +13,7 @@ export async function remember(
 ): Promise<boolean> {
   const bound = await principalOf(context)
     .bindUpstream({
-      credential: context.claim.credential,
+      credential: context.presented.credential,
       transport: context.transport,
       owner: null,
       login: context.login,

@@ -1,12 +1,12 @@
 /**
  * Requests that this isolate is bringing to servers, so that their client can cancel them: by a message of its own, in the
- * session era. One that reaches another isolate finds nothing here: elsewhere.ts.
+ * session era. One that reaches another isolate finds nothing here: remote-cancellations.ts.
  */
 import { isLiteral } from '../base/exact-json.ts'
 import type { RpcId } from '../base/rpc.ts'
 import type { SessionNames } from '../contract/upstream.ts'
 import type { RequestContext } from '../request/context.ts'
-import { takenBack } from '../upstream/answer-problems.ts'
+import { cancelledByClient } from '../upstream/answer-problems.ts'
 import { Cancellation } from '../upstream/cancellation.ts'
 import { forgiven } from '../upstream/http.ts'
 import type { Delivery, Ending } from '../upstream/reception.ts'
@@ -44,9 +44,9 @@ const running = new Set<Tracked>()
 const byName = new Map<string, Tracked[]>()
 
 /** One text for one id on one connection: names of tenants and grants have no space, and what is last may have any. */
-function nameOf({ claim, transport }: RequestContext, id: RpcId): string {
+function nameOf({ presented, transport }: RequestContext, id: RpcId): string {
   const text = isLiteral(id) ? id.rawJSON : `${id}`
-  return `${claim.tenant} ${claim.grant} ${typeof id} ${text.length} ${text} ${transport ?? ''}`
+  return `${presented.tenant} ${presented.grant} ${typeof id} ${text.length} ${text} ${transport ?? ''}`
 }
 
 export interface Running {
@@ -60,8 +60,8 @@ export interface Running {
   readonly onEnd: (listener: () => void) => void
 }
 
-/** A running request that also heeds cancellations at other isolates, once it takes long. */
-export interface HeedingRequest extends Running {
+/** A running request that also learns of cancellations at other isolates, once it takes long. */
+export interface CancellableRequest extends Running {
   /** Has it begin with that after a while: for the watchdog of its request to the server. */
   readonly long: LongRequest | undefined
   /** The same by a timer: for work that no watchdog bounds as a whole. */
@@ -133,8 +133,8 @@ export function runningAs(context: RequestContext, id: RpcId): readonly RunningR
   return found.every(({ requestId }) => requestId === found[0]?.requestId) ? found : []
 }
 
-/** The delivery of a request that its client may take back. However its server then stops, it was cancelled. */
-export function untilTakenBack(delivery: Delivery, { cancelled, end }: Running): Delivery {
+/** The delivery of a request that its client may cancel. However its server then stops, it was cancelled. */
+export function cancellable(delivery: Delivery, { cancelled, end }: Running): Delivery {
   return {
     ...delivery,
     onEnd: (ending) => {
@@ -149,11 +149,11 @@ function withdrawn(ending: Ending): Ending {
     case 'failed':
       return { kind: 'failed', problem: forgiven(ending.problem) ?? ending.problem }
     case 'paused':
-      return { kind: 'failed', problem: takenBack(ending.status) }
+      return { kind: 'failed', problem: cancelledByClient(ending.status) }
     case 'answered':
       // It was faster: then it is done.
       return ending.message === 'cut' || ending.message.error === undefined
         ? ending
-        : { kind: 'failed', problem: takenBack(ending.status) }
+        : { kind: 'failed', problem: cancelledByClient(ending.status) }
   }
 }

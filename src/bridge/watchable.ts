@@ -10,12 +10,12 @@ import { known } from '../request/known.ts'
  * @param uri the server's own
  */
 export function isWatchable(
-  { claim, caller }: Pick<RequestContext, 'claim' | 'caller'>,
+  { presented, caller }: Pick<RequestContext, 'presented' | 'caller'>,
   server: string,
   uri: string,
 ): boolean {
   if (caller === null) return false
-  const policy = known(claim.key)?.policy ?? null
+  const policy = known(presented.key)?.policy ?? null
   const call = { kind: 'resource', tool: readName('resource', server, uri), args: { uri } } as const
   return decide(policy, call, { nowMs: Date.now(), ...caller }).action === 'allow'
 }

@@ -16,10 +16,10 @@ const LONGEST_URI = 2_048
  * Returns the object for all unasked messages of one server to a transport. It outlasts a login and a logout, as a server's session keeps
  * a client's wishes: a server without sessions keeps nothing in which two accounts could meet.
  */
-function objectOf({ claim, transport }: RequestContext, { env, config }: UpstreamLink) {
+function objectOf({ presented, transport }: RequestContext, { env, config }: UpstreamLink) {
   const { name, incarnation = '', url } = config
-  return exchangeObjects(env, claim.tenant).getByName(
-    JSON.stringify([ownerOf(claim), transport, name, incarnation, url]),
+  return exchangeObjects(env, presented.tenant).getByName(
+    JSON.stringify([ownerOf(presented), transport, name, incarnation, url]),
   )
 }
 

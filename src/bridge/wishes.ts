@@ -65,11 +65,11 @@ export function remembering(
 
 /** `upstream` null: of all servers that the connection reaches. */
 export function remember(context: RequestContext, upstream: UpstreamConfig | null, wish: Wish): void {
-  const { claim, transport, login } = context
+  const { presented, transport, login } = context
   if (transport === null) return
   afterAnswer(context, (principal) =>
     principal.wishUpstream({
-      credential: claim.credential,
+      credential: presented.credential,
       transport,
       login,
       server: upstream?.name ?? null,
@@ -100,13 +100,13 @@ export async function tellWishes(
       if (!(await ask('resources/subscribe', { uri }))) lost.push(uri)
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  const { transport, claim } = context
+  const { transport, presented } = context
   if (lost.length === 0 || transport === null) return
   const server = link.config.name
   log('warn', 'upstream.updates_lost', { tenant: link.tenant, server, resources: lost.length })
   // Before the answer, so that nobody relies on it.
   await principalOf(context)
-    .loseUpdates({ credential: claim.credential, transport, server, uris: lost })
+    .loseUpdates({ credential: presented.credential, transport, server, uris: lost })
     .catch(() => {})
 }
 

@@ -88,7 +88,7 @@ export class Judge {
     this.#context = context
     this.#config = config
     this.#subject = subject
-    this.#caller = isAsked ? knownCaller(context.claim.key, context) : NOBODY
+    this.#caller = isAsked ? knownCaller(context.presented.key, context) : NOBODY
     this.#assumed = isAsked ? this.#caller : null
   }
 
@@ -166,7 +166,7 @@ export class Judge {
 
   async #asked(): Promise<ApprovalAsked | null> {
     if (this.#approval === null) return null
-    const { env, http, claim } = this.#context
+    const { env, http, presented } = this.#context
     const {
       tool,
       alias,
@@ -177,16 +177,16 @@ export class Judge {
       isEarly = false,
     } = this.#subject
     const [digests, continues] = await Promise.all([
-      argumentDigests(env, claim.tenant, args),
+      argumentDigests(env, presented.tenant, args),
       answers === null ? null : continuationOf(answers),
     ])
-    const { tenant, grant } = claim
+    const { tenant, grant } = presented
     const of = { tenant, grant, digest: digests[0] ?? '' }
     const { policy } = this.#config
     const ofPolicy = policy === null ? [] : concealedIn(policy, tool, alias)
     const paths = [...secrets.map(argumentCalled), ...ofPolicy]
     const content = await sealContent(env, of, { args, meta: meta() }, paths)
-    const base = publicBase(env, claim.tenant, http)
+    const base = publicBase(env, presented.tenant, http)
     const said = { rule: this.#rule, message: this.#approval }
     return { digests, ...said, base, continues, isEarly, content }
   }

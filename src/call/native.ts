@@ -87,11 +87,11 @@ async function check(
   }
   const inexact = inexactArguments(context)
   if (inexact !== null) return { kind: 'refused', decision: 'refuse', rule: '(number)', result: inexact }
-  const { env, claim, execution } = context
+  const { env, presented, execution } = context
   const prepared = await tool.prepare(parsed.args, {
     env,
-    tenant: claim.tenant,
-    grant: claim.grant,
+    tenant: presented.tenant,
+    grant: presented.grant,
     config,
     nowMs,
     signal,
@@ -106,7 +106,7 @@ async function check(
 
 /** What the audit row says. Only names that our schemas have: whatever else a client calls things may be a secret. */
 async function record(
-  { env, claim }: RequestContext,
+  { env, presented }: RequestContext,
   tool: NativeTool | null,
   args: Record<string, unknown>,
   given: readonly string[],
@@ -115,7 +115,7 @@ async function record(
   const known = given.filter((name) => Object.hasOwn(tool.input.shape, name))
   const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
   // What logs in may be a password: nothing is kept that a guess at it could be compared with.
-  const hmac = tool.definition.name === 'auth_login' ? null : await argumentsHmac(env, claim.tenant, args)
+  const hmac = tool.definition.name === 'auth_login' ? null : await argumentsHmac(env, presented.tenant, args)
   return { server: tool.server, tool: tool.definition.name, argumentNames, argumentsHmac: hmac }
 }
 

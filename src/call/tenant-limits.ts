@@ -15,13 +15,13 @@ const nothing: TenantReservation = { ok: true, taken: [], standings: [], shadow:
 
 /** Charges a call to the tenant's counters; for a call without such limits nobody is asked. */
 export async function reserveForTenant(
-  { env, claim, requestId }: RequestContext,
+  { env, presented, requestId }: RequestContext,
   charges: readonly Charge[],
 ): Promise<TenantReservation> {
   if (charges.length === 0) return nothing
   try {
     // RPC's types make arrays of tuples; the values are as they were.
-    return (await tenantCounters(env, claim.tenant).reserve(charges)) as Reservation
+    return (await tenantCounters(env, presented.tenant).reserve(charges)) as Reservation
   } catch (error) {
     log('error', 'tenant_counters.unavailable', { request: requestId, error: errorName(error) })
     // What only watches must not refuse, not even by being away.
@@ -31,12 +31,12 @@ export async function reserveForTenant(
 
 /** Gives back what was taken. Should that fail, the charge stays: too much is counted, never too little. */
 export async function refundTenant(
-  { env, claim, requestId }: RequestContext,
+  { env, presented, requestId }: RequestContext,
   taken: readonly Taken[],
 ): Promise<void> {
   if (taken.length === 0) return
   try {
-    await tenantCounters(env, claim.tenant).refund(taken)
+    await tenantCounters(env, presented.tenant).refund(taken)
   } catch (error) {
     log('warn', 'tenant_counters.refund_failed', { request: requestId, error: errorName(error) })
   }

@@ -25,10 +25,10 @@ export function principalObject(
 /** Finds the principal of a request. */
 export function principalOf({
   env,
-  claim: { tenant, grant },
+  presented: { tenant, grant },
 }: {
   readonly env: Bindings<'PRINCIPAL'>
-  readonly claim: { readonly tenant: string; readonly grant: string }
+  readonly presented: { readonly tenant: string; readonly grant: string }
 }) {
   return principalObject(env, tenant, grant)
 }

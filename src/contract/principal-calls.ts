@@ -6,8 +6,11 @@ import type { EventPage, ListedEvent, OutboxView } from './outbox.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
+  AwaitCancellation,
   BindAnswer,
   BindRequest,
+  CancellationNotice,
+  CancelRequest,
   ClaimAnswer,
   ClaimRequest,
   ForgetRequest,
@@ -16,9 +19,6 @@ import type {
   SessionPage,
   SessionsToEnd,
   Settled,
-  TakeBackRequest,
-  TakenBack,
-  TakingBackAwaited,
   WishRequest,
 } from './principal.ts'
 
@@ -45,11 +45,11 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   /** Stores a client's wish to a server, so that a new session upstream can be sent it. */
   wishUpstream(request: WishRequest): Promise<void>
 
-  /** A client takes a request of its connection back. Nothing is asked of storage. */
-  takeBack(request: TakeBackRequest): Promise<void>
+  /** A client cancels a request of its connection. Nothing is asked of storage. */
+  takeBack(request: CancelRequest): Promise<void>
 
   /** Returns when a request is cancelled at an isolate that does not bring it to its server; null after `mostMs`. */
-  waitForTakingBack(request: TakingBackAwaited): Promise<TakenBack | null>
+  waitForTakingBack(request: AwaitCancellation): Promise<CancellationNotice | null>
 
   /** Has the streams of a connection say that updates will not come any more. */
   loseUpdates(request: LossRequest): Promise<void>

@@ -405,23 +405,23 @@ export interface SessionPage {
 }
 
 /** A request of a connection's, by the id that its client has given it, as JSON. */
-export interface TakenBackKey {
+export interface CancellationKey {
   readonly transport: string
   readonly id: string
 }
 
 /** The client's own reason, where it gives one. */
-export interface TakenBack {
+export interface CancellationNotice {
   readonly reason: string | null
 }
 
-/** Tells that a request was taken back. */
-export interface TakeBackRequest extends TakenBackKey, TakenBack {
+/** Tells that a request was cancelled. */
+export interface CancelRequest extends CancellationKey, CancellationNotice {
   readonly credential: Credential
 }
 
 /** Asks for the news that a request is cancelled. */
-export interface TakingBackAwaited extends TakenBackKey {
+export interface AwaitCancellation extends CancellationKey {
   readonly credential: Credential
   /** The id of the client's HTTP request. */
   readonly requestId: string

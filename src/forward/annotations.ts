@@ -13,12 +13,12 @@ import type { Target } from './target.ts'
  * not known.
  */
 export async function annotationsFor(
-  { env, claim }: RequestContext,
+  { env, presented }: RequestContext,
   { policy }: CompiledConfig,
   { upstream, tool }: Target,
   { tool: named, alias }: Pick<Subject, 'tool' | 'alias'>,
 ): Promise<{ readonly annotations: Subject['annotations'] } | { readonly undecided: CallToolResult }> {
-  const annotations = await pinnedAnnotations({ env, tenant: claim.tenant, config: upstream }, tool)
+  const annotations = await pinnedAnnotations({ env, tenant: presented.tenant, config: upstream }, tool)
   if (annotations !== null) return { annotations }
   // A tool that is hidden is refused without them, and a policy that only watches refuses nothing.
   if (policy?.shadow !== false || !isListed(policy, named, alias)) return { annotations: undefined }

@@ -110,10 +110,10 @@ async function inSession(
 
 /** The schema of the tool's arguments as it was last listed; null where it is not known. */
 async function inputSchemaOf(
-  { env, claim }: RequestContext,
+  { env, presented }: RequestContext,
   { upstream, tool }: Target,
 ): Promise<{ readonly of: unknown } | null> {
-  const tools = await lastKnownTools({ env, tenant: claim.tenant, config: upstream })
+  const tools = await lastKnownTools({ env, tenant: presented.tenant, config: upstream })
   const known = tools?.find(({ name }) => name === tool)
   return known === undefined ? null : { of: known.inputSchema }
 }
@@ -295,13 +295,13 @@ function fitting(target: Target | null): Target | null {
 
 /** What the audit row says: argument names as they were given, where they look like names at all. */
 async function record(
-  { env, claim }: RequestContext,
+  { env, presented }: RequestContext,
   target: Target | null,
   args: Readonly<Record<string, unknown>>,
 ): Promise<CallRecord> {
   if (target === null) return unknownCall
   const argumentNames = argumentNamesOf(args)
-  const hmac = await argumentsHmac(env, claim.tenant, args)
+  const hmac = await argumentsHmac(env, presented.tenant, args)
   return { server: target.upstream.name, tool: target.tool, argumentNames, argumentsHmac: hmac }
 }
 

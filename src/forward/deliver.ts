@@ -4,7 +4,7 @@ import { isAnswer, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { bridge } from '../bridge/bridge.ts'
 import type { Conversation, Partner } from '../bridge/conversation.ts'
 import { findPartner, forget, openFor } from '../bridge/partner.ts'
-import { track, untilTakenBack } from '../bridge/running.ts'
+import { cancellable, track } from '../bridge/running.ts'
 import { type Capability, neededFor } from '../contract/declared.ts'
 import { nameOf, type Outgoing } from '../contract/outgoing.ts'
 import type { UpstreamSession } from '../contract/principal.ts'
@@ -21,7 +21,7 @@ import { receive } from '../upstream/receive.ts'
 import { type Delivery, type Reception, type Rewriting, unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { isMerged, mayAsk, notAsked } from './asking.ts'
-import { heeding } from './elsewhere.ts'
+import { withRemoteCancellation } from './remote-cancellations.ts'
 
 /** Delivers a request. Always answers, in bounded time. */
 export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
@@ -37,9 +37,13 @@ export async function attempt(
 ): Promise<Response | { readonly lacks: Capability }> {
   if (talk.client.era === 'stateless') return attemptAt(talk, request, delivery)
   // Before anything that takes time: the client may cancel the request while its server is being found.
-  const running = heeding(talk, request.id, track(talk.context, talk.link.config.name, request.id))
+  const running = withRemoteCancellation(
+    talk,
+    request.id,
+    track(talk.context, talk.link.config.name, request.id),
+  )
   try {
-    const attempted = await attemptAt({ ...talk, running }, request, untilTakenBack(delivery, running))
+    const attempted = await attemptAt({ ...talk, running }, request, cancellable(delivery, running))
     if (!(attempted instanceof Response)) running.end()
     return attempted
   } catch (error) {
@@ -123,7 +127,7 @@ async function inSession(
       headers: requestHeaders({ client: context.http.headers, session }),
       body,
       signal,
-      takenBack: running?.cancelled,
+      cancellation: running?.cancelled,
       long: running?.long,
     })
   }

@@ -13,13 +13,13 @@ import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
 import type { EntryKind } from '../upstream/entries.ts'
 import { forEachServer } from './each-server.ts'
-import { tellElsewhere } from './elsewhere.ts'
 import { inquire } from './inquire.ts'
 import { listEverything, reachAll } from './lists.ts'
-import { addressed, passOn, takeBack, takenBackBy } from './pass-on.ts'
+import { addressed, cancel, cancelledBy, passOn } from './pass-on.ts'
 import { deliveryOf, outgoing, partAt, reach } from './reached.ts'
 import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
+import { forwardCancellation } from './remote-cancellations.ts'
 import { type Concerning, concerning, rewritingFor, splitId } from './rewriting.ts'
 
 const lists: Readonly<Record<string, EntryKind>> = {
@@ -145,8 +145,8 @@ export async function tellUpstreams(
     return passOn(reached.at, worded, about.asker)
   }
   const one = concerning(message.body.method, message.body.params)
-  const taken = one === null ? takenBackBy(context, message) : null
-  if (taken !== null) return takeBackAll(context, message, taken)
+  const cancelled = one === null ? cancelledBy(context, message) : null
+  if (cancelled !== null) return cancelAll(context, message, cancelled)
   if (one !== null) return tellOne(context, message, one)
   const { about } = addressed(context, message)
   const reached = await reachAll(context, { era: message.era, params: message.body.params, id: null, about })
@@ -188,20 +188,20 @@ async function tellOne(
   return accepted()
 }
 
-/** A request is taken back where it is under way, and nowhere else. */
-async function takeBackAll(
+/** Cancels a request where it is under way, and nowhere else. */
+async function cancelAll(
   context: RequestContext,
   message: Extract<Message, { kind: 'notification' }>,
-  taken: readonly RunningRequest[],
+  running: readonly RunningRequest[],
 ): Promise<Response> {
   const accepted = () => new Response(null, { status: 202 })
-  if (taken.length === 0)
+  if (running.length === 0)
     return answer(await ask(context, { kind: 'check' }), null, () => {
-      tellElsewhere(context, message.body.params)
+      forwardCancellation(context, message.body.params)
       return accepted()
     })
   const reached = await Promise.all(
-    taken.map(async (request) => ({
+    running.map(async (request) => ({
       request,
       at: await reach(context, request.server, { era: message.era, params: undefined }),
     })),
@@ -209,7 +209,7 @@ async function takeBackAll(
   const [refusal] = reached.flatMap(({ at }) => (at.ok || at.response.status === 404 ? [] : [at.response]))
   if (refusal !== undefined) return refusal
   // Nobody waits for a server that is slow to take note.
-  const cancelled = reached.map(({ request, at }) => (at.ok ? takeBack(at.at, request, message) : undefined))
+  const cancelled = reached.map(({ request, at }) => (at.ok ? cancel(at.at, request, message) : undefined))
   context.execution.waitUntil(Promise.all(cancelled))
   return accepted()
 }

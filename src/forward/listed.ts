@@ -26,16 +26,16 @@ export function isConfigured(config: CompiledConfig, upstream: UpstreamConfig, t
 
 /** `unknown`: it has not listed its tools, as far as can be told. */
 export async function knowsTool(
-  { env, claim }: RequestContext,
+  { env, presented }: RequestContext,
   config: CompiledConfig,
   upstream: UpstreamConfig,
   tool: string,
 ): Promise<'listed' | 'unlisted' | 'unknown'> {
   const names = config.toolNames.get(upstream.name)
-  if (names?.has(tool) || wasFound(listKey(claim.tenant, upstream), tool)) return 'listed'
+  if (names?.has(tool) || wasFound(listKey(presented.tenant, upstream), tool)) return 'listed'
   if (names !== undefined) return 'unlisted'
   // Too many to travel with the configuration, or configured before they did.
-  const tools = await lastKnownTools({ env, tenant: claim.tenant, config: upstream })
+  const tools = await lastKnownTools({ env, tenant: presented.tenant, config: upstream })
   if (tools === null) return 'unknown'
   return namesOf(tools).has(tool) ? 'listed' : 'unlisted'
 }

@@ -45,11 +45,11 @@ export async function listEverything(
     }
     if (config === null) return refusalResponse(undecided, message.id)
     const asked = [...config.upstreams.values()].filter(({ name }) => places === null || places.has(name))
-    const budget = new ListBudget(context.claim.tenant, asked.length)
+    const budget = new ListBudget(context.presented.tenant, asked.length)
     try {
       const parts = await forEachServer(
         asked,
-        ({ name }) => ({ tenant: context.claim.tenant, server: name }),
+        ({ name }) => ({ tenant: context.presented.tenant, server: name }),
         (upstream) =>
           partOf(context, upstream, { message, kind, place: places?.get(upstream.name) ?? null, budget }),
         (upstream) => missing(upstream, 'upstream_broken', 'listed something that could not be read'),
@@ -148,7 +148,7 @@ export async function reachAll(
     }
   const reached = await forEachServer<string, Reached | null>(
     [...config.upstreams.keys()],
-    (server) => ({ tenant: context.claim.tenant, server }),
+    (server) => ({ tenant: context.presented.tenant, server }),
     async (server) => {
       const one = await reach(context, server, {
         era: message.era,

@@ -89,7 +89,7 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
     merged.onChange(joinAll)
     merged.onChange(joinAll, LOGIN_CHANGED)
     // Without servers nobody is asked. A server that is added is announced by the feed.
-    if (known(context.claim.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
+    if (known(context.presented.key)?.upstreams.size !== 0) joinAll().catch(() => closeQuietly(feed))
     return merged.response()
   })
 }

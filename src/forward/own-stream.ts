@@ -21,7 +21,7 @@ const MOST_KEPT = 2_000
 
 function keyOf({ link, context }: Reached, { id }: UpstreamSession): string {
   const { name, url, incarnation } = link.config
-  const { tenant, grant } = context.claim
+  const { tenant, grant } = context.presented
   return JSON.stringify([tenant, name, url, incarnation, grant, context.transport, context.login, id])
 }
 

@@ -112,7 +112,7 @@ async function say(at: Reached, session: SessionNames, body: object): Promise<Up
  * Returns the request that a notification cancels, at each server that has it; null for a notification of another kind. A client
  * may cancel a request that has been answered, or that never was: then the list is empty.
  */
-export function takenBackBy(
+export function cancelledBy(
   context: RequestContext,
   { era, body }: Notification,
 ): readonly RunningRequest[] | null {
@@ -123,7 +123,7 @@ export function takenBackBy(
 }
 
 /** Cancels a request at its server, by the id that it has there. */
-export async function takeBack(at: Reached, request: RunningRequest, { body }: Notification): Promise<void> {
+export async function cancel(at: Reached, request: RunningRequest, { body }: Notification): Promise<void> {
   // First, so that whatever the server answers to the cancellation is taken as its consequence.
   request.cancel()
   const { named } = request

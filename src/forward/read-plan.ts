@@ -133,7 +133,7 @@ function begunByOf({ era, body }: RequestMessage): string | null {
  * for a fresh list, `absent` after that, or why it could not be asked.
  */
 async function isListedPrompt(
-  { claim }: RequestContext,
+  { presented }: RequestContext,
   config: CompiledConfig,
   upstream: UpstreamConfig,
   {
@@ -145,7 +145,7 @@ async function isListedPrompt(
   },
 ): Promise<'listed' | 'passed' | 'unlisted' | 'absent' | CallToolResult> {
   if (kind !== 'prompt') return 'passed'
-  const known = knowsPrompt(claim.tenant, upstream, own)
+  const known = knowsPrompt(presented.tenant, upstream, own)
   if (known === 'listed') return 'listed'
   // A policy that says nothing of prompts lets all of them pass, by whatever name.
   if (known === 'unknown' && (config.policy === null || config.policy.prompts === null)) return 'passed'
@@ -181,7 +181,7 @@ function notListed(
  * name only where its server lists it.
  */
 async function record(
-  { env, claim }: RequestContext,
+  { env, presented }: RequestContext,
   {
     method,
     upstream: { name: server },
@@ -196,7 +196,7 @@ async function record(
 ): Promise<CallRecord> {
   const tool = kind === 'resource' ? 'resource' : isListed ? `prompt/${own.slice(0, LONGEST_NAME)}` : 'prompt'
   const said = completion !== undefined ? params : kind === 'prompt' ? askedPrompt(own, args) : args
-  const hmac = await argumentsHmac(env, claim.tenant, said)
+  const hmac = await argumentsHmac(env, presented.tenant, said)
   return { method, server, tool, argumentNames: argumentNamesOf(args), argumentsHmac: hmac }
 }
 

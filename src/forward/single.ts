@@ -8,15 +8,15 @@ import type { RequestContext } from '../request/context.ts'
 import { concludeRefused } from '../request/decided.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
 import { deliver } from './deliver.ts'
-import { tellElsewhere } from './elsewhere.ts'
 import { initializeUpstream } from './initialize.ts'
 import { discoverUpstream } from './introduce.ts'
 import { listingOf, listReadable } from './list-readable.ts'
 import { listTools } from './list-tools.ts'
-import { addressed, passOn, takeBack, takenBackBy } from './pass-on.ts'
+import { addressed, cancel, cancelledBy, passOn } from './pass-on.ts'
 import { deliveryOf, outgoing, reach, unknownMethod, unreachable } from './reached.ts'
 import { readUpstream } from './read.ts'
 import { readsIn } from './reads.ts'
+import { forwardCancellation } from './remote-cancellations.ts'
 import { listen } from './streams.ts'
 import { withAllowedResources } from './watched-resources.ts'
 
@@ -40,11 +40,11 @@ export async function dispatchSingle(
       const reached = await reach(context, server, { era: worded.era, params, id: null, about })
       if (!reached.ok) return reached.response
       if (about.asker !== undefined) return passOn(reached.at, worded, about.asker)
-      const taken = message.kind === 'notification' ? takenBackBy(context, message) : null
-      if (taken === null || message.kind === 'response') return passOn(reached.at, message)
-      if (taken.length === 0) tellElsewhere(context, message.body.params)
-      const own = taken.filter((request) => request.server === server)
-      await Promise.all(own.map((request) => takeBack(reached.at, request, message)))
+      const cancelled = message.kind === 'notification' ? cancelledBy(context, message) : null
+      if (cancelled === null || message.kind === 'response') return passOn(reached.at, message)
+      if (cancelled.length === 0) forwardCancellation(context, message.body.params)
+      const own = cancelled.filter((request) => request.server === server)
+      await Promise.all(own.map((request) => cancel(reached.at, request, message)))
       return new Response(null, { status: 202 })
     }
     case 'request':

@@ -12,7 +12,7 @@ import type { UpstreamLink } from '../upstream/link.ts'
  * some is looked at.
  */
 export async function paramHeaderRefusal(
-  { http, env, claim }: RequestContext,
+  { http, env, presented }: RequestContext,
   { era }: RequestMessage,
   {
     config,
@@ -25,7 +25,7 @@ export async function paramHeaderRefusal(
   },
 ): Promise<Refusal | null> {
   if (era !== 'stateless' || !hasParamHeaders(http.headers)) return null
-  const tools = await lastKnownTools({ env, tenant: claim.tenant, config })
+  const tools = await lastKnownTools({ env, tenant: presented.tenant, config })
   const known = tools?.find(({ name }) => name === tool)
   const problem = known === undefined ? null : paramHeaderProblem(known.inputSchema, args, http.headers)
   if (problem === null) return null

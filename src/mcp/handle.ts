@@ -17,7 +17,7 @@ import type { RequestContext } from '../request/context.ts'
 import { decided } from '../request/decided.ts'
 import { countFailure, slowDown } from '../request/failures.ts'
 import { guard } from '../request/guard.ts'
-import { readClaim, unauthorized } from '../request/identity.ts'
+import { presentedIn, unauthorized } from '../request/identity.ts'
 import { known } from '../request/known.ts'
 import type { MessageHeaders } from '../request/message.ts'
 import { eraOfHeaders, isCall, readMessage } from '../request/read-message.ts'
@@ -47,9 +47,9 @@ export async function handle(
     return refusalResponse(refusal, null)
   }
 
-  const claim = await readClaim(http, endpoint.tenant, env)
-  if (claim === null || known(claim.key) === undefined) await slowDown(http, Date.now())
-  if (claim === null) {
+  const presented = await presentedIn(http, endpoint.tenant, env)
+  if (presented === null || known(presented.key) === undefined) await slowDown(http, Date.now())
+  if (presented === null) {
     const hasToken = http.headers.has('authorization')
     // Without a token nobody has guessed anything: clients ask like that to learn how to authenticate.
     if (hasToken) await countFailure(http, env, Date.now())
@@ -61,7 +61,7 @@ export async function handle(
   const isStateless = era === 'stateless'
   const transport = isStateless ? null : http.headers.get('mcp-session-id')
   const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
-  const context: RequestContext = { http, env, execution, claim, requestId, era, transport, ...nothing }
+  const context: RequestContext = { http, env, execution, presented, requestId, era, transport, ...nothing }
 
   switch (http.method) {
     case 'POST':

@@ -12,8 +12,11 @@ import type { EventPage, ListedEvent, OutboxView } from '../contract/outbox.ts'
 import type {
   AdmitAnswer,
   AdmitRequest,
+  AwaitCancellation,
   BindAnswer,
   BindRequest,
+  CancellationNotice,
+  CancelRequest,
   ClaimAnswer,
   ClaimRequest,
   ForgetRequest,
@@ -22,9 +25,6 @@ import type {
   SessionPage,
   SessionsToEnd,
   Settled,
-  TakeBackRequest,
-  TakenBack,
-  TakingBackAwaited,
   WishRequest,
 } from '../contract/principal.ts'
 import type { PrincipalCalls } from '../contract/principal-calls.ts'
@@ -51,6 +51,7 @@ import { admitAndArm, hasLoggedIn, onlyReads } from './work/admitting.ts'
 import type { Alarm } from './work/alarm.ts'
 import { authenticate } from './work/authenticate.ts'
 import { bind, forget, openingKey, openingOf, wish } from './work/binding.ts'
+import { Cancellations } from './work/cancellations.ts'
 import { Errands } from './work/errands.ts'
 import { HeldCalls } from './work/held-calls.ts'
 import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, noteUse, purge } from './work/housekeeping.ts'
@@ -58,7 +59,6 @@ import { replacePredecessor, revokeGrant, stopEverything } from './work/leaving.
 import { Openings } from './work/openings.ts'
 import { resealAll } from './work/resealing.ts'
 import { PrincipalState } from './work/state.ts'
-import { TakenBackRequests } from './work/taken-back.ts'
 
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
 const ALARM_RETRY_MS = 60_000
@@ -77,7 +77,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   readonly #errands: Errands
   readonly #heldCalls: HeldCalls
   readonly #openings = new Openings()
-  readonly #takenBack = new TakenBackRequests()
+  readonly #cancellations = new Cancellations()
   /** Read once: reading the settings parses a URL, and every admission asks. */
   readonly #reportLogins: boolean
 
@@ -163,8 +163,8 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     await this.#write(() => wish(this.#state, request))
   }
 
-  async takeBack({ credential, reason, ...key }: TakeBackRequest): Promise<void> {
-    if (opens(this.#grant, credential, Date.now())) this.#takenBack.cancel(key, { reason })
+  async takeBack({ credential, reason, ...key }: CancelRequest): Promise<void> {
+    if (opens(this.#grant, credential, Date.now())) this.#cancellations.cancel(key, { reason })
   }
 
   async waitForTakingBack({
@@ -173,9 +173,9 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     ageMs,
     mostMs,
     ...key
-  }: TakingBackAwaited): Promise<TakenBack | null> {
+  }: AwaitCancellation): Promise<CancellationNotice | null> {
     if (!opens(this.#grant, credential, Date.now())) throw new Error('unauthorized')
-    return this.#takenBack.wait(key, requestId, ageMs, mostMs)
+    return this.#cancellations.wait(key, { requestId, ageMs, mostMs })
   }
 
   async loseUpdates({ credential, transport, server, uris }: LossRequest): Promise<void> {

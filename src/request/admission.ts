@@ -42,8 +42,8 @@ export function question(
   configVersion: string | null,
   upstream: AdmitRequest['upstream'] = null,
 ): Question {
-  const { claim, requestId, transport, handle, client } = context
-  const { tenant, grant, credential } = claim
+  const { presented, requestId, transport, handle, client } = context
+  const { tenant, grant, credential } = presented
   const asked = { tenant, grant, credential, requestId, transport, handle, configVersion, upstream, intent }
   return client !== null && isOnRecord(intent) ? { ...asked, client } : asked
 }
@@ -79,7 +79,7 @@ export async function askPlanned<P extends Planned>(
   plan: (config: CompiledConfig) => P | Promise<P>,
 ): Promise<{ admission: Admission; planned: P | null; config: CompiledConfig | null }> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const config = known(context.claim.key) ?? null
+    const config = known(context.presented.key) ?? null
     const planned = config === null ? null : await plan(config)
     const intent: Intent = planned?.intent ?? { kind: 'configure' }
     const named = planned?.handle === undefined ? context : { ...context, handle: planned.handle }
@@ -90,7 +90,7 @@ export async function askPlanned<P extends Planned>(
     if (isRefused) await planned?.abandon?.()
     if (admission.kind === 'context') {
       const { account, label } = admission
-      rememberCaller(context.claim.key, named, { account, label })
+      rememberCaller(context.presented.key, named, { account, label })
     } else if (admission.kind !== 'stale') {
       if (planned?.isAhead !== true) conclude(context, intent, admission)
       return { admission, planned, config }
@@ -136,9 +136,9 @@ export function drainLater(context: RequestContext): void {
 
 /** Takes from an answer what the isolate should know next time. */
 export async function learn<A extends AdmitAnswer>(context: RequestContext, answer: A): Promise<A> {
-  if (answer.kind === 'stale') remember(context.claim.key, JSON.parse(answer.config) as TenantConfig)
+  if (answer.kind === 'stale') remember(context.presented.key, JSON.parse(answer.config) as TenantConfig)
   if (answer.kind === 'unauthorized') {
-    forget(context.claim.key)
+    forget(context.presented.key)
     await countFailure(context.http, context.env, Date.now())
   }
   return answer

@@ -3,7 +3,7 @@ import type { Era } from '../base/revisions.ts'
 import type { ClientName } from '../contract/client.ts'
 import type { Env } from '../contract/env.ts'
 import type { Lost } from './as-written.ts'
-import type { Claim } from './identity.ts'
+import type { PresentedCredential } from './identity.ts'
 import type { Caller } from './known.ts'
 
 /** One request, with all that later steps need to know of it. A step that learns more passes on a copy. */
@@ -11,7 +11,7 @@ export interface RequestContext {
   readonly http: Request
   readonly env: Env
   readonly execution: ExecutionContext
-  readonly claim: Claim
+  readonly presented: PresentedCredential
   readonly requestId: string
   /** Of the message; of a request without one, and until it has been read, what the headers say. */
   readonly era: Era

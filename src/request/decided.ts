@@ -58,15 +58,15 @@ export function concludeRefused(context: RequestContext, rule: string): void {
 }
 
 function take(
-  { env, claim, requestId, era }: RequestContext,
+  { env, presented, requestId, era }: RequestContext,
   { decision, rule }: Verdict,
   intent: Intent | null,
 ): void {
   const call = intent !== null && 'call' in intent ? intent.call : null
   decided(env, {
     request: requestId,
-    tenant: claim.tenant,
-    grant: claim.grant,
+    tenant: presented.tenant,
+    grant: presented.grant,
     server: call?.server ?? null,
     tool: call?.tool ?? null,
     decision,

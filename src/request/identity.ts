@@ -1,5 +1,4 @@
-/** From the Authorization header to the principal that can judge it. */
-
+/** Reads the credential in a request's Authorization header; the principal that it names decides on it. */
 import { isLocalDemo } from '../base/local-switches.ts'
 import { hostnameOf } from '../base/request-host.ts'
 import { sha256 } from '../base/sha256.ts'
@@ -10,8 +9,8 @@ import { bearerToken, parseToken } from '../names/tokens.ts'
 import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
 
-/** A well-formed token, not yet known to be any good. */
-export interface Claim {
+/** A well-formed credential, of which its principal has not been asked yet. */
+export interface PresentedCredential {
   readonly tenant: string
   readonly grant: string
   readonly credential: Credential
@@ -20,44 +19,44 @@ export interface Claim {
 }
 
 /**
- * Reads the claim, or null when there is none worth asking about: no token, another shape, another tenant
+ * Reads the credential that a request presents, or null when there is none worth asking about: no token, another shape, another tenant
  * than the URL names, or the demo's tenant where there is no demo.
  */
-export async function readClaim(
+export async function presentedIn(
   request: Request,
   pathTenant: string | null,
   env: Env,
-): Promise<Claim | null> {
+): Promise<PresentedCredential | null> {
   const text = bearerToken(request.headers.get('authorization')) ?? ''
-  const claim = claims.get(text) ?? (await claimOf(text))
-  if (claim === null) return null
-  if (pathTenant !== null && pathTenant !== claim.tenant) return null
-  if (!hostAllows(env, hostnameOf(request.url), claim.tenant)) return null
-  if (claim.tenant === DEMO_TENANT && !isLocalDemo(env, request)) return null
-  return claim
+  const presented = remembered.get(text) ?? (await parsePresented(text))
+  if (presented === null) return null
+  if (pathTenant !== null && pathTenant !== presented.tenant) return null
+  if (!hostAllows(env, hostnameOf(request.url), presented.tenant)) return null
+  if (presented.tenant === DEMO_TENANT && !isLocalDemo(env, request)) return null
+  return presented
 }
 
-async function claimOf(text: string): Promise<Claim | null> {
+async function parsePresented(text: string): Promise<PresentedCredential | null> {
   const token = parseToken(text)
   if (token === null) return null
   const { tenant, grant, secret } = token
   const credential: Credential = { kind: 'token', proof: await sha256(secret) }
-  const claim = { tenant, grant, credential, key: `${tenant}/${grant}/${credentialKey(credential)}` }
+  const presented = { tenant, grant, credential, key: `${tenant}/${grant}/${credentialKey(credential)}` }
   // Only of tokens that were good: a guesser must not push them out.
-  if (known(claim.key) !== undefined) rememberClaim(text, claim)
-  return claim
+  if (known(presented.key) !== undefined) rememberPresented(text, presented)
+  return presented
 }
 
 /**
- * Claims of tokens that were good, so that an agent's requests need not wait for the digest each time. The principal decides anew on each
- * claim.
+ * The credentials of tokens that were good, so that an agent's requests need not wait for the digest each time. The principal decides
+ * anew on each request.
  */
-const claims = new Map<string, Claim>()
-const MOST_CLAIMS = 2_000
+const remembered = new Map<string, PresentedCredential>()
+const MOST_REMEMBERED = 2_000
 
-function rememberClaim(text: string, claim: Claim): void {
-  if (claims.size >= MOST_CLAIMS) claims.clear()
-  claims.set(text, claim)
+function rememberPresented(text: string, presented: PresentedCredential): void {
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+  remembered.set(text, presented)
 }
 
 /**

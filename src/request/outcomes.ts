@@ -24,12 +24,12 @@ const waiting = new Map<string, Settled[]>()
 const leaving = new Map<string, number>()
 const BELIEVED_MS = 4 * QUIET_MS
 
-function keyOf({ claim }: Pick<RequestContext, 'claim'>): string {
-  return `${claim.tenant}/${claim.grant}`
+function keyOf({ presented }: Pick<RequestContext, 'presented'>): string {
+  return `${presented.tenant}/${presented.grant}`
 }
 
 /** Takes what waits for a principal, to be sent along, once it is worth it. */
-export function takeOutcomes(context: Pick<RequestContext, 'claim'>): readonly Settled[] {
+export function takeOutcomes(context: Pick<RequestContext, 'presented'>): readonly Settled[] {
   const key = keyOf(context)
   return (waiting.get(key)?.length ?? 0) < FEWEST_AT_ONCE ? [] : takeAll(key)
 }
@@ -43,7 +43,10 @@ function takeAll(key: string): readonly Settled[] {
 }
 
 /** Puts back what could not be sent. */
-export function putBackOutcomes(context: Pick<RequestContext, 'claim'>, outcomes: readonly Settled[]): void {
+export function putBackOutcomes(
+  context: Pick<RequestContext, 'presented'>,
+  outcomes: readonly Settled[],
+): void {
   if (outcomes.length === 0) return
   const key = keyOf(context)
   waiting.set(key, [...outcomes, ...(waiting.get(key) ?? [])].slice(0, MOST_WAITING))

@@ -54,8 +54,8 @@ export function abandonment(signal: AbortSignal | undefined): UpstreamProblem {
     : problemOf('cancelled', 'was not waited for: the client hung up')
 }
 
-/** The client has taken the request back; whatever the server then does is its right (MCP 2025-11-25, cancellation). */
-export function takenBack(status: number | null): UpstreamProblem {
+/** The client has cancelled the request; whatever the server then does is its right (MCP 2025-11-25, cancellation). */
+export function cancelledByClient(status: number | null): UpstreamProblem {
   return problemOf('cancelled', 'was not waited for: the client cancelled', { status })
 }
 

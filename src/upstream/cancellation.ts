@@ -1,6 +1,6 @@
 /**
- * That a client has taken a request back, for all who work on it. An AbortSignal would say the same, but it and its listeners are
- * objects of the runtime: they cost every call several times what this does, and nearly no call is taken back. PURE.
+ * The cancellation of a request by its client, for all who work on it. An AbortSignal would say the same, but it and its listeners are
+ * objects of the runtime: they cost every call several times what this does, and nearly no call is cancelled. PURE.
  */
 export class Cancellation {
   #isRequested = false

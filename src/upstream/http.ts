@@ -5,7 +5,7 @@
 import { HOP_HEADER } from '../base/hops.ts'
 import { errorName } from '../base/log.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
-import { abandonment, takenBack } from './answer-problems.ts'
+import { abandonment, cancelledByClient } from './answer-problems.ts'
 import type { Cancellation } from './cancellation.ts'
 import { upstreamRequestHeaders } from './headers.ts'
 import { enter, enterAside } from './health.ts'
@@ -19,7 +19,7 @@ import { type LongRequest, Watchdog } from './watchdog.ts'
 const LOOP_DETECTED = 508
 
 /** The time that a cancelled request may still take: many servers then send nothing more, and end nothing. */
-const TAKEN_BACK_MS = 5_000
+const CANCELLATION_GRACE_MS = 5_000
 
 export interface UpstreamRequest {
   readonly method: 'POST' | 'GET' | 'DELETE'
@@ -32,7 +32,7 @@ export interface UpstreamRequest {
    * Aborts when the client has cancelled the request and the server is being notified. The server may then stop in any way, or not at
    * all, and none of that counts as a failure.
    */
-  readonly takenBack?: Cancellation | undefined
+  readonly cancellation?: Cancellation | undefined
   /** The listener for a request that takes long. */
   readonly long?: LongRequest | undefined
   /** An event stream that may be silent, and last, as long as it likes once it is open. It takes no place. */
@@ -71,9 +71,9 @@ export type Sent =
 export async function send(link: UpstreamLink, request: UpstreamRequest): Promise<Sent> {
   if (request.within !== undefined) return sendWithin(link, request, request.within)
   const { config } = link
-  const isTakenBack = () => request.takenBack?.isRequested === true
+  const isCancelled = () => request.cancellation?.isRequested === true
   // While it was got ready; the server has not heard of it, and need not.
-  if (isTakenBack()) return { ok: false, problem: { ...takenBack(null), isUndone: true } }
+  if (isCancelled()) return { ok: false, problem: { ...cancelledByClient(null), isUndone: true } }
   const entry = request.isAside === true ? enterAside(link) : enter(link, request.isEndless === true)
   if (entry.kind === 'busy') {
     const open = request.isAside === true ? 'too many messages' : `${config.maxConcurrent} requests`
@@ -99,9 +99,9 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   request.signal?.addEventListener('abort', cancel)
   let grace: ReturnType<typeof setTimeout> | null = null
   const letFinish = () => {
-    grace = setTimeout(() => watchdog.stop(takenBack(null)), TAKEN_BACK_MS)
+    grace = setTimeout(() => watchdog.stop(cancelledByClient(null)), CANCELLATION_GRACE_MS)
   }
-  const heedless = request.takenBack?.onRequest(letFinish)
+  const stopListening = request.cancellation?.onRequest(letFinish)
   const hold: Hold = {
     link,
     watchdog,
@@ -110,8 +110,8 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       watchdog.stop()
       if (grace !== null) clearTimeout(grace)
       request.signal?.removeEventListener('abort', cancel)
-      heedless?.()
-      entry.leave(isTakenBack() ? forgiven(problem) : problem)
+      stopListening?.()
+      entry.leave(isCancelled() ? forgiven(problem) : problem)
     },
   }
   if (request.signal?.aborted) watchdog.stop({ ...abandonment(request.signal), isUndone: true })
@@ -120,7 +120,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
   const answered = await answerTo(link, request, watchdog, isUntimed)
   if (answered.ok) return { ...answered, hold }
   hold.end(answered.problem)
-  return isTakenBack() ? { ok: false, problem: takenBack(null) } : answered
+  return isCancelled() ? { ok: false, problem: cancelledByClient(null) } : answered
 }
 
 /** The holder ends the hold, also where this fails. */
@@ -162,7 +162,7 @@ function headersOf(link: UpstreamLink, { method, headers }: UpstreamRequest): Re
 
 /** Turns the problem of a cancelled request into one that is no fault. A request that surely was not carried out stays so. */
 export function forgiven(problem: UpstreamProblem | null): UpstreamProblem | null {
-  return problem === null || problem.isUndone ? problem : takenBack(problem.status)
+  return problem === null || problem.isUndone ? problem : cancelledByClient(problem.status)
 }
 
 /**

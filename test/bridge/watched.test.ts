@@ -11,7 +11,7 @@ import { linkOf } from '../support/reception.ts'
 beforeEach(fresh)
 
 const contextOf = (transport: string, login: string | null) =>
-  ({ claim: { tenant: 'acme', grant: 'bot' }, transport, login }) as unknown as RequestContext
+  ({ presented: { tenant: 'acme', grant: 'bot' }, transport, login }) as unknown as RequestContext
 const watch = (transport: string, login: string | null, uri: string, isWatched = true) =>
   watchResource(contextOf(transport, login), linkOf({ incarnation: 'i1' }), uri, isWatched)
 const watched = async () => {

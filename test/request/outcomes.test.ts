@@ -37,7 +37,7 @@ function world(grant: string) {
     ({
       env: { ...env, AUTH_FAILURES: undefined, PRINCIPAL: { getByName: () => principal } },
       http: new Request('https://mcp.example.com/mcp'),
-      claim: { tenant: 'acme', grant, credential: shownByHash(new Uint8Array()), key: grant },
+      presented: { tenant: 'acme', grant, credential: shownByHash(new Uint8Array()), key: grant },
       requestId,
       transport: null,
       execution: { waitUntil: (work: Promise<unknown>) => void behind.push(work) },

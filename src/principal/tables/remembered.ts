@@ -39,7 +39,7 @@ export class RememberedRows {
     return timed.row
   }
 
-  /** After storage has changed without a statement: a transaction was taken back, or everything was deleted. */
+  /** After storage has changed without a statement: a transaction was rolled back, or everything was deleted. */
   forget(): void {
     this.#rows.clear()
   }

@@ -14,7 +14,7 @@ const NOW_MS = 1_000_000
 
 beforeEach(fresh)
 
-test('a logout that is taken back leaves the login, for those whose work ran beside it, too', async () => {
+test('a logout that is rolled back leaves the login, for those whose work ran beside it, too', async () => {
   await installGrant('acme', 'bot')
   await runInDurableObject(principal('acme/bot'), async (_, { storage }) => {
     const state = new PrincipalState(
@@ -34,7 +34,7 @@ test('a logout that is taken back leaves the login, for those whose work ran bes
       () => {
         endSession(sql, 'ses_a', 'logout', NOW_MS)
         expect(accountOf(find())).toBeNull()
-        throw new Error('taken back')
+        throw new Error('rolled back')
       },
       () => accountOf(find()),
     ]

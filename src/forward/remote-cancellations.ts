@@ -5,9 +5,9 @@
 import { isRpcId, type RpcId } from '../base/rpc.ts'
 import type { Conversation } from '../bridge/conversation.ts'
 import { forget } from '../bridge/partner.ts'
-import { type HeedingRequest, type Running, runningAs } from '../bridge/running.ts'
+import { type CancellableRequest, type Running, runningAs } from '../bridge/running.ts'
 import { principalOf } from '../contract/objects.ts'
-import type { TakenBack } from '../contract/principal.ts'
+import type { CancellationNotice } from '../contract/principal.ts'
 import { afterAnswer } from '../request/admission.ts'
 import type { RequestContext } from '../request/context.ts'
 import { notify } from '../upstream/notify.ts'
@@ -20,21 +20,21 @@ const LONGEST_REASON = 1_000
 /** Longer ids, as JSON, are not kept anywhere but with their request. */
 const LONGEST_ID = 256
 
-/** Lets a request heed what other isolates hear, until it is over: whoever works on it says when it takes long. */
-export function heeding(talk: Conversation, id: RpcId, running: Running): HeedingRequest {
+/** Makes a request cancellable by way of other isolates, until it is over: the code that works on it says when it takes long. */
+export function withRemoteCancellation(talk: Conversation, id: RpcId, running: Running): CancellableRequest {
   const { context } = talk
   const { transport } = context
   if (transport === null || isLong(id)) return { ...running, long: undefined, timeLong: () => {} }
   const fromMs = Date.now()
-  let isHeeding = false
-  const heed = async () => {
+  let isListening = false
+  const listen = async () => {
     let isOver = false
     running.onEnd(() => {
       isOver = true
     })
     while (!isOver) {
       const asked = {
-        credential: context.claim.credential,
+        credential: context.presented.credential,
         transport,
         id: JSON.stringify(id),
         requestId: context.requestId,
@@ -42,14 +42,14 @@ export function heeding(talk: Conversation, id: RpcId, running: Running): Heedin
         mostMs: WAIT_MS,
       }
       const taken = await principalOf(context).waitForTakingBack(asked)
-      if (taken !== null && !isOver) return takeBackHere(talk, id, taken)
+      if (taken !== null && !isOver) return cancelHere(talk, id, taken)
     }
   }
   const call = () => {
-    if (isHeeding) return
-    isHeeding = true
+    if (isListening) return
+    isListening = true
     // A principal that cannot be asked, or knows no such thing yet, is not asked again: the request goes on as it would have.
-    void heed().catch(() => {})
+    void listen().catch(() => {})
   }
   let hasTimer = false
   return {
@@ -70,7 +70,7 @@ function isLong(id: RpcId): boolean {
   return JSON.stringify(id).length > LONGEST_ID
 }
 
-async function takeBackHere(talk: Conversation, id: RpcId, { reason }: TakenBack): Promise<void> {
+async function cancelHere(talk: Conversation, id: RpcId, { reason }: CancellationNotice): Promise<void> {
   const { context, link } = talk
   const own = runningAs(context, id).filter(
     ({ requestId, server }) => requestId === context.requestId && server === link.config.name,
@@ -89,16 +89,16 @@ async function takeBackHere(talk: Conversation, id: RpcId, { reason }: TakenBack
 }
 
 /** Tells the principal of a cancellation that is about nothing in this isolate, behind the answer. */
-export function tellElsewhere(
+export function forwardCancellation(
   context: RequestContext,
   params: Readonly<Record<string, unknown>> | undefined,
 ): void {
-  const { transport, claim } = context
+  const { transport, presented } = context
   if (transport === null || params === undefined) return
   const { requestId, reason } = params
   if (!isRpcId(requestId) || isLong(requestId)) return
   const said = {
-    credential: claim.credential,
+    credential: presented.credential,
     transport,
     id: JSON.stringify(requestId),
     reason: typeof reason === 'string' ? reason.slice(0, LONGEST_REASON) : null,
