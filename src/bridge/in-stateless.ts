@@ -9,11 +9,11 @@ import { lacking } from '../eras/capabilities.ts'
 import { statelessMethods } from '../eras/for-session.ts'
 import {
   answerForSession,
-  type InputWish,
-  inputWish,
   noteForSession,
+  type RequiredInput,
   type Round,
   requestForStateless,
+  requiredInputIn,
 } from '../eras/for-stateless.ts'
 import { logLevelOf } from '../eras/mark.ts'
 import { logLevels } from '../eras/meta.ts'
@@ -103,12 +103,12 @@ async function* steps(
   for (let rounds = 0; ; rounds++) {
     const answer = yield* ask(talk, request, round, signal)
     if (answer === null) return
-    const wish = inputWish(answer.message)
-    if (wish === null) {
+    const required = requiredInputIn(answer.message)
+    if (required === null) {
       yield last(answer.message, request, answer.status)
       return
     }
-    const next = rounds < MOST_ROUNDS ? yield* fulfil(talk, wish, acceptsEvents, signal) : tooManyRounds()
+    const next = rounds < MOST_ROUNDS ? yield* fulfil(talk, required, acceptsEvents, signal) : tooManyRounds()
     if ('failure' in next) {
       yield { kind: 'problem', problem: next }
       return
@@ -218,12 +218,12 @@ async function* askOnce(
 /** Has the client answer, and makes the next round of it. */
 async function* fulfil(
   talk: Conversation,
-  wish: InputWish | 'malformed',
+  required: RequiredInput | 'malformed',
   acceptsEvents: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<Step, Round | UpstreamProblem> {
-  if (wish === 'malformed') return problemOf('not_mcp', 'asked for input in a form that cannot be read')
-  const { questions, requestState } = wish
+  if (required === 'malformed') return problemOf('not_mcp', 'asked for input in a form that cannot be read')
+  const { questions, requestState } = required
   const state = requestState === null ? {} : { requestState }
   if (questions.size === 0) {
     await pause(signal)

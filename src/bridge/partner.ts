@@ -16,7 +16,7 @@ import { problemOf } from '../upstream/problem.ts'
 import { announce, closeSession } from '../upstream/session.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { keepIntroduction } from './introduce.ts'
-import { tellWishes } from './wishes.ts'
+import { sendPreferences } from './preferences.ts'
 
 export type Found =
   | { readonly ok: true; readonly partner: Partner }
@@ -154,7 +154,7 @@ export function forget({ context, client, link }: Conversation, id: string | nul
 
 /**
  * Has the principal store a session. Where two were opened at once the first counts, and the other is closed. The one that counts is sent
- * the client's earlier wishes.
+ * the client's earlier preferences.
  * @param capabilities those that the server has declared in it
  */
 export async function bind(
@@ -172,6 +172,6 @@ export async function bind(
     return ended()
   }
   if (bound.session.id !== mine.id) link.waitUntil(closeSession(link, mine))
-  else if (bound.wishes !== undefined) await tellWishes(talk, mine, bound.wishes, capabilities)
+  else if (bound.wishes !== undefined) await sendPreferences(talk, mine, bound.wishes, capabilities)
   return found(bound.session)
 }

@@ -1,6 +1,12 @@
 /** Event streams between the eras. */
 import type { SessionNames, UpstreamProblem } from '../contract/upstream.ts'
-import { acknowledged, changeForStateless, honoured, type Wishes, wishesOf } from '../eras/for-session.ts'
+import {
+  acknowledged,
+  changeForStateless,
+  honoured,
+  type NotificationFilter,
+  notificationFilterOf,
+} from '../eras/for-session.ts'
 import { profileOf } from '../request/client.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { decline, decliningIn } from '../upstream/declining.ts'
@@ -42,8 +48,8 @@ export async function subscribeAcross(
     link.waitUntil(closeSession(link, session))
     return problem
   }
-  const wishes = honoured(wishesOf(message.body.params), opened.message.result?.capabilities)
-  return sourceOf(link, session, message, wishes)
+  const filter = honoured(notificationFilterOf(message.body.params), opened.message.result?.capabilities)
+  return sourceOf(link, session, message, filter)
 }
 
 /** Said by servers that have no streams, also as a page, for the session has just been opened. Anything else may pass. */
@@ -54,7 +60,7 @@ async function sourceOf(
   link: UpstreamLink,
   session: SessionNames,
   { id }: RequestMessage,
-  wishes: Wishes,
+  filter: NotificationFilter,
 ): Promise<StreamSource | UpstreamProblem> {
   const abort = new AbortController()
   const open = (lastEventId?: string) =>
@@ -77,11 +83,11 @@ async function sourceOf(
   const hasStream = sent.ok && sent.response.ok && isEventStream(sent.response)
   const reader = sent.ok ? new MessageReader(sent, null, open) : null
   // Watched only once the stream is there, so that nothing is missed.
-  const watched = hasStream ? await watch(link, session, wishes.resourceSubscriptions ?? []) : []
+  const watched = hasStream ? await watch(link, session, filter.resourceSubscriptions ?? []) : []
   // Changes of the list of tools that the gateway itself makes can always be reported.
-  const kept: Wishes = hasStream
-    ? { ...wishes, resourceSubscriptions: watched }
-    : wishes.toolsListChanged === true
+  const kept: NotificationFilter = hasStream
+    ? { ...filter, resourceSubscriptions: watched }
+    : filter.toolsListChanged === true
       ? { toolsListChanged: true }
       : {}
   const encoder = new TextEncoder()
@@ -124,7 +130,7 @@ async function sourceOf(
   return { body: stream, end }
 }
 
-function withoutEmpty({ resourceSubscriptions: uris, ...lists }: Wishes): Wishes {
+function withoutEmpty({ resourceSubscriptions: uris, ...lists }: NotificationFilter): NotificationFilter {
   return uris === undefined || uris.length === 0 ? lists : { ...lists, resourceSubscriptions: uris }
 }
 

@@ -14,7 +14,7 @@ const LONGEST_URI = 2_048
 
 /**
  * Returns the object for all unasked messages of one server to a transport. It outlasts a login and a logout, as a server's session keeps
- * a client's wishes: a server without sessions keeps nothing in which two accounts could meet.
+ * a client's preferences: a server without sessions keeps nothing in which two accounts could meet.
  */
 function objectOf({ presented, transport }: RequestContext, { env, config }: UpstreamLink) {
   const { name, incarnation = '', url } = config

@@ -59,21 +59,21 @@ export function neededFor(method: string): Capability | null {
 }
 
 /** The kinds of notifications in a subscription, by the capability that each needs (MCP 2026-07-28, subscriptions). */
-const wishes: Readonly<Record<string, Capability>> = {
+const capabilityOf: Readonly<Record<string, Capability>> = {
   toolsListChanged: 'tools.listChanged',
   promptsListChanged: 'prompts.listChanged',
   resourcesListChanged: 'resources.listChanged',
   resourceSubscriptions: 'resources.subscribe',
 }
 
-/** Returns the part of a subscriber's wishes that this server can fulfil; all of it where nothing is known. */
-export function wishesFor(
+/** Returns the part of a subscriber's notifications that this server can fulfil; all of it where nothing is known. */
+export function declaredNotifications(
   notifications: Readonly<Record<string, unknown>>,
   declared: readonly Capability[] | null,
 ): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(notifications).filter(([wish]) => {
-      const needed = Object.hasOwn(wishes, wish) ? wishes[wish] : undefined
+    Object.entries(notifications).filter(([name]) => {
+      const needed = Object.hasOwn(capabilityOf, name) ? capabilityOf[name] : undefined
       return needed === undefined || declared === null || declared.includes(needed)
     }),
   )

@@ -15,11 +15,11 @@ import type {
   ClaimRequest,
   ForgetRequest,
   LossRequest,
+  PreferenceRequest,
   ResealAnswer,
   SessionPage,
   SessionsToEnd,
   Settled,
-  WishRequest,
 } from './principal.ts'
 
 export interface PrincipalCalls extends Rpc.DurableObjectBranded {
@@ -42,8 +42,8 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   /** A session that was to be opened could not be: nobody need wait for it. */
   giveUpUpstream(request: ClaimRequest): Promise<void>
 
-  /** Stores a client's wish to a server, so that a new session upstream can be sent it. */
-  wishUpstream(request: WishRequest): Promise<void>
+  /** Stores a client's preference at a server, so that a new session upstream can be sent it. */
+  wishUpstream(request: PreferenceRequest): Promise<void>
 
   /** A client cancels a request of its connection. Nothing is asked of storage. */
   takeBack(request: CancelRequest): Promise<void>

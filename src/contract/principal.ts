@@ -120,8 +120,8 @@ export type BindAnswer =
   | {
       readonly kind: 'bound'
       readonly session: UpstreamSession
-      /** The client's earlier wishes, which the session must learn of; absent where there are none. */
-      readonly wishes?: Wishes
+      /** The client's earlier preferences, which the session must learn of; absent where there are none. */
+      readonly wishes?: Preferences
     }
   | { readonly kind: 'dead_session' }
   | { readonly kind: 'unauthorized' }
@@ -137,19 +137,19 @@ export type ClaimAnswer =
   | { readonly kind: 'dead_session' }
   | { readonly kind: 'unauthorized' }
 
-/** A wish of a client to a server, which lasts as long as its connection or the login in which it was made. */
-export type Wish =
+/** A preference of a client's at a server, which lasts as long as its connection or the login in which it was made. */
+export type Preference =
   | { readonly kind: 'level'; readonly level: string }
   | { readonly kind: 'resource'; readonly uri: string; readonly isWatched: boolean }
 
 /** All that it has asked of one server. */
-export interface Wishes {
+export interface Preferences {
   readonly level: string | null
   readonly uris: readonly string[]
 }
 
-/** Remembers a wish of a session-era client's that its server has granted. */
-export interface WishRequest {
+/** Stores a preference of a session-era client's that its server has granted. */
+export interface PreferenceRequest {
   readonly credential: Credential
   readonly transport: string
   /** Null: it holds for all servers that the connection reaches, now or later. */
@@ -157,9 +157,9 @@ export interface WishRequest {
   /** The login that the request belonged to; null: to none. Absent in requests of older versions. */
   readonly login?: string | null
   readonly incarnation: string
-  /** The server's address; '' where the wish holds for all servers. */
+  /** The server's address; '' where the preference holds for all servers. */
   readonly url: string
-  readonly wish: Wish
+  readonly wish: Preference
 }
 
 /** Tells the client of a connection that a server has taken up a new session, and does not send these updates in it. */

@@ -158,7 +158,7 @@ export function discovery({ capabilities, serverInfo, instructions }: Json): Jso
 }
 
 /** The notifications that a subscriber wants. */
-export interface Wishes {
+export interface NotificationFilter {
   readonly toolsListChanged?: true
   readonly promptsListChanged?: true
   readonly resourcesListChanged?: true
@@ -168,7 +168,7 @@ export interface Wishes {
 /** More resources than this are not watched in one subscription. */
 export const MOST_RESOURCES = 256
 
-export function wishesOf(params: unknown): Wishes {
+export function notificationFilterOf(params: unknown): NotificationFilter {
   const { notifications } = isObject(params) ? params : {}
   if (!isObject(notifications)) return {}
   const { resourceSubscriptions: uris } = notifications
@@ -180,11 +180,11 @@ export function wishesOf(params: unknown): Wishes {
   }
 }
 
-/** The wishes that the server can fulfil. Changes of the list of tools are always among them, for the gateway itself makes some. */
-export function honoured(wishes: Wishes, capabilities: unknown): Wishes {
+/** The part of a filter that the server can fulfil. It always has changes of the list of tools, for the gateway itself makes some. */
+export function honoured(filter: NotificationFilter, capabilities: unknown): NotificationFilter {
   const { prompts, resources } = isObject(capabilities) ? capabilities : {}
   const can = (capability: unknown, what: string) => isObject(capability) && capability[what] === true
-  const { toolsListChanged, promptsListChanged, resourcesListChanged, resourceSubscriptions } = wishes
+  const { toolsListChanged, promptsListChanged, resourcesListChanged, resourceSubscriptions } = filter
   return {
     ...(toolsListChanged === true ? { toolsListChanged } : {}),
     ...(promptsListChanged === true && can(prompts, 'listChanged') ? { promptsListChanged } : {}),
@@ -194,19 +194,23 @@ export function honoured(wishes: Wishes, capabilities: unknown): Wishes {
 }
 
 /** The first message of a subscription: the notifications that it will bring (MCP 2026-07-28, subscriptions). */
-export function acknowledged(id: RpcId, wishes: Wishes): RpcMessage {
-  const params = { notifications: wishes, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
+export function acknowledged(id: RpcId, filter: NotificationFilter): RpcMessage {
+  const params = { notifications: filter, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } }
   return { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
 }
 
 /** Returns a notification in the form for this subscriber; null where it did not ask for it. */
-export function changeForStateless(message: RpcMessage, id: RpcId, wishes: Wishes): RpcMessage | null {
+export function changeForStateless(
+  message: RpcMessage,
+  id: RpcId,
+  filter: NotificationFilter,
+): RpcMessage | null {
   const { method = '', params = {} } = message
-  const wish = Object.hasOwn(changes, method) ? changes[method] : undefined
+  const listed = Object.hasOwn(changes, method) ? changes[method] : undefined
   const isWanted =
-    wish !== undefined
-      ? wish in wishes
-      : method === RESOURCE_UPDATED && (wishes.resourceSubscriptions ?? []).includes(String(params.uri))
+    listed !== undefined
+      ? listed in filter
+      : method === RESOURCE_UPDATED && (filter.resourceSubscriptions ?? []).includes(String(params.uri))
   if (!isWanted) return null
   return { jsonrpc: '2.0', method, params: withMeta(params, { [SUBSCRIPTION_ID_META_KEY]: id }) }
 }

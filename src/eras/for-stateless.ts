@@ -59,14 +59,14 @@ export function answerForSession(message: RpcMessage, id: RpcId, method: string)
   return { jsonrpc: '2.0', id, result: rest._meta === undefined ? rest : withMeta(rest, {}) }
 }
 
-/** A server's wish for input: its questions by their names, and what it wants to see again. */
-export interface InputWish {
+/** The input that a server requires: its questions by their names, and the state that it wants to see again. */
+export interface RequiredInput {
   readonly questions: ReadonlyMap<string, Question>
   readonly requestState: string | null
 }
 
 /** Returns the inputs that the server asks for; null for a result that asks for none, `malformed` for one that cannot be read. */
-export function inputWish({ result }: RpcMessage): InputWish | 'malformed' | null {
+export function requiredInputIn({ result }: RpcMessage): RequiredInput | 'malformed' | null {
   if (result?.resultType !== 'input_required') return null
   const { inputRequests = {}, requestState } = result
   if (!isObject(inputRequests)) return 'malformed'

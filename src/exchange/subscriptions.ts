@@ -3,7 +3,7 @@
  * resources that it watches, which such a server takes all at once.
  */
 import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
-import { wishesFor } from '../contract/declared.ts'
+import { declaredNotifications } from '../contract/declared.ts'
 import { clientCapabilities } from '../eras/capabilities.ts'
 import { changeForSession } from '../eras/for-stateless.ts'
 import { changes } from '../eras/meta.ts'
@@ -58,8 +58,8 @@ export class Watcher {
     this.#current = abort
     const isCurrent = () => this.#current === abort && !this.#isOver
     const lists = Object.fromEntries(Object.values(changes).map((name) => [name, true]))
-    const wishes = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
-    const notifications = wishesFor(wishes, declaredOf(this.#link, 'stateless'))
+    const filter = { ...lists, ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }) }
+    const notifications = declaredNotifications(filter, declaredOf(this.#link, 'stateless'))
     // The server can report nothing. The stream stays open for the gateway's own messages.
     if (Object.keys(notifications).length === 0) return before?.abort()
     const params = {

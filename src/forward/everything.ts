@@ -2,8 +2,8 @@
 import { isObject } from '../base/json.ts'
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { preferenceIn, rememberPreference } from '../bridge/preferences.ts'
 import type { RunningRequest } from '../bridge/running.ts'
-import { remember, wishIn } from '../bridge/wishes.ts'
 import { listSecondsOf } from '../contract/upstream.ts'
 import { logLevels } from '../eras/meta.ts'
 import { split, splitUri } from '../names/tools.ts'
@@ -119,8 +119,9 @@ async function toEveryServer(context: RequestContext, message: RequestMessage): 
     },
     () => null,
   )
-  const wish = wishIn(message.method, message.body.params)
-  if (wish?.kind === 'level' && logLevels.includes(wish.level)) remember(reached.context, null, wish)
+  const preference = preferenceIn(message.method, message.body.params)
+  if (preference?.kind === 'level' && logLevels.includes(preference.level))
+    rememberPreference(reached.context, null, preference)
   return Response.json({ jsonrpc: '2.0', id: message.id, result: {} })
 }
 

@@ -7,7 +7,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import { codes, type Refusal, refusalResponse } from '../base/jsonrpc.ts'
 import { continueExchange } from '../bridge/exchange-call.ts'
-import { remembering } from '../bridge/wishes.ts'
+import { rememberingPreference } from '../bridge/preferences.ts'
 import type { TenantCharge } from '../call/judge.ts'
 import { limitedHeaders, limitedResult } from '../call/results.ts'
 import { settling } from '../call/settle.ts'
@@ -151,7 +151,7 @@ async function perform(
   const client = clientOf(message, admitted)
   const talk = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
   if (isContinued) return continueExchange(talk, request, delivery)
-  return deliver(talk, request, remembering(talk.context, upstream, request, delivery))
+  return deliver(talk, request, rememberingPreference(talk.context, upstream, request, delivery))
 }
 
 /** Removes params that the policy has not looked at, so that they can mean nothing to the server. */

@@ -1,7 +1,7 @@
 /** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
 import type { RequestId } from '../base/jsonrpc.ts'
 import { talkAt } from '../bridge/conversation.ts'
-import { remembering } from '../bridge/wishes.ts'
+import { rememberingPreference } from '../bridge/preferences.ts'
 import { refusalRules } from '../contract/refusal-rules.ts'
 import { refuse } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
@@ -77,5 +77,9 @@ async function dispatchRequest(
     return unknownMethod(message)
   }
   const request = outgoing(message)
-  return deliver(talkAt(at), request, remembering(at.context, at.upstream, request, deliveryOf(at, message)))
+  return deliver(
+    talkAt(at),
+    request,
+    rememberingPreference(at.context, at.upstream, request, deliveryOf(at, message)),
+  )
 }

@@ -6,7 +6,7 @@ import { type Reached, talkAt } from '../bridge/conversation.ts'
 import { findPartner } from '../bridge/partner.ts'
 import { rewritten, type StreamSource, sourceFrom } from '../bridge/stream-source.ts'
 import { subscribeAcross } from '../bridge/streams.ts'
-import { wishesFor } from '../contract/declared.ts'
+import { declaredNotifications } from '../contract/declared.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import type { RequestMessage } from '../request/message.ts'
 import { declaredOf } from '../upstream/health.ts'
@@ -61,15 +61,15 @@ export async function subscribe(
   const pair = { sent: crypto.randomUUID(), client: message.id }
   const { params = {}, ...request } = outgoing(message)
   const { notifications } = params as { notifications?: Readonly<Record<string, unknown>> }
-  const wishes = wishesFor(notifications ?? {}, declaredOf(link, 'stateless'))
-  if (isOneOfMany && Object.keys(wishes).length === 0) {
+  const filter = declaredNotifications(notifications ?? {}, declaredOf(link, 'stateless'))
+  if (isOneOfMany && Object.keys(filter).length === 0) {
     const silent = problemOf('undeclared', 'has declared nothing that it could tell', { isUndone: true })
     return { ...refused(silent), isFinal: true }
   }
   const sent = await send(link, {
     method: 'POST',
     headers: requestHeaders({ client: context.http.headers, stateless: { method: message.method } }),
-    body: JSON.stringify({ ...request, id: pair.sent, params: { ...params, notifications: wishes } }),
+    body: JSON.stringify({ ...request, id: pair.sent, params: { ...params, notifications: filter } }),
     isEndless: true,
     signal: at.signal ?? context.http.signal,
   })

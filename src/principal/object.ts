@@ -21,11 +21,11 @@ import type {
   ClaimRequest,
   ForgetRequest,
   LossRequest,
+  PreferenceRequest,
   ResealAnswer,
   SessionPage,
   SessionsToEnd,
   Settled,
-  WishRequest,
 } from '../contract/principal.ts'
 import type { PrincipalCalls } from '../contract/principal-calls.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
@@ -50,7 +50,7 @@ import { adoptUpstreams } from './tables/upstream-sessions.ts'
 import { admitAndArm, hasLoggedIn, onlyReads } from './work/admitting.ts'
 import type { Alarm } from './work/alarm.ts'
 import { authenticate } from './work/authenticate.ts'
-import { bind, forget, openingKey, openingOf, wish } from './work/binding.ts'
+import { bind, forget, openingKey, openingOf, prefer } from './work/binding.ts'
 import { Cancellations } from './work/cancellations.ts'
 import { Errands } from './work/errands.ts'
 import { HeldCalls } from './work/held-calls.ts'
@@ -158,9 +158,9 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     if (openingOf(this.#state, request).kind !== 'bound') this.#openings.over(openingKey(request))
   }
 
-  async wishUpstream(request: WishRequest): Promise<void> {
+  async wishUpstream(request: PreferenceRequest): Promise<void> {
     if (!opens(this.#grant, request.credential, Date.now())) return
-    await this.#write(() => wish(this.#state, request))
+    await this.#write(() => prefer(this.#state, request))
   }
 
   async takeBack({ credential, reason, ...key }: CancelRequest): Promise<void> {
@@ -320,7 +320,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
 
   async outbox(): Promise<OutboxView | null> {
     if (this.#grant === null) return null
-    const isOff = !this.#state.tellsLegiti
+    const isOff = !this.#state.hasLegiti
     return { ...outboxStatus(this.#sql), destination: readDestination(this.#sql), isOff, nowMs: Date.now() }
   }
 

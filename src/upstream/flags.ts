@@ -1,11 +1,11 @@
 /**
- * Looks in a tool for what its reader would not see, and for text that gives orders to the model instead of saying
- * what the tool does. A flag is a reason to look, not a verdict: nothing is withheld for it. PURE.
+ * Looks in a tool for characters that its reader would not see, and for prompt injection: text that gives orders to the model instead
+ * of a description of the tool. A flag is a reason to look, not a verdict: nothing is withheld for it. PURE.
  */
 import { unseenIn } from '../base/invisible.ts'
 import { isObject } from '../base/json.ts'
 import { pointer } from '../policy/problem.ts'
-import { addressed } from './orders.ts'
+import { promptInjectionIn } from './prompt-injection.ts'
 
 const MOST_FLAGS = 20
 const MOST_CODES = 5
@@ -100,7 +100,7 @@ function within(part: Part, name: string): Part {
 function look(text: unknown, path: readonly (string | number)[], flags: ToolFlag[]): void {
   if (typeof text !== 'string') return
   const visible = lookForUnseen(text, path, flags)
-  const found = addressed(visible)
+  const found = promptInjectionIn(visible)
   if (found !== null) flags.push({ kind: 'addresses_the_model', where: pointer(...path), found: cut(found) })
 }
 

@@ -1,6 +1,6 @@
 /**
  * The words of other languages by which a text gives orders to a model. Written as they stand after `plain` of
- * orders-elsewhere.ts: lower case, Latin letters without accents. Each is the source of a regular expression. PURE.
+ * prompt-injection-languages.ts: lower case, Latin letters without accents. Each is the source of a regular expression. PURE.
  */
 
 export interface Language {

@@ -1,6 +1,6 @@
 /** What servers declare, and what they are therefore asked. */
 import { describe, expect, test } from 'vitest'
-import { declaredIn, neededFor, wishesFor } from '../../src/contract/declared.ts'
+import { declaredIn, declaredNotifications, neededFor } from '../../src/contract/declared.ts'
 
 describe('a server has declared', () => {
   test.each<readonly [unknown, readonly string[]]>([
@@ -33,9 +33,15 @@ test('requests need what they are about, and some need nothing', () => {
 })
 
 test('a subscription is of what can be told', () => {
-  const wishes = { toolsListChanged: true, resourceSubscriptions: ['a:b'], 'x-own': 1 }
-  expect(wishesFor(wishes, ['tools.listChanged'])).toEqual({ toolsListChanged: true, 'x-own': 1 })
-  expect(wishesFor(wishes, ['resources.subscribe'])).toEqual({ resourceSubscriptions: ['a:b'], 'x-own': 1 })
-  expect(wishesFor(wishes, [])).toEqual({ 'x-own': 1 })
-  expect(wishesFor(wishes, null)).toEqual(wishes)
+  const notifications = { toolsListChanged: true, resourceSubscriptions: ['a:b'], 'x-own': 1 }
+  expect(declaredNotifications(notifications, ['tools.listChanged'])).toEqual({
+    toolsListChanged: true,
+    'x-own': 1,
+  })
+  expect(declaredNotifications(notifications, ['resources.subscribe'])).toEqual({
+    resourceSubscriptions: ['a:b'],
+    'x-own': 1,
+  })
+  expect(declaredNotifications(notifications, [])).toEqual({ 'x-own': 1 })
+  expect(declaredNotifications(notifications, null)).toEqual(notifications)
 })

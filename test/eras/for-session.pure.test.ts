@@ -10,9 +10,9 @@ import {
   type Leg,
   legOf,
   noteForStateless,
+  notificationFilterOf,
   questionForStateless,
   requestForSession,
-  wishesOf,
 } from '../../src/eras/for-session.ts'
 
 const envelope = {
@@ -189,7 +189,7 @@ test('a server introduces itself as servers of the other era do', () => {
 })
 
 test('a subscriber hears what it asked for and the server can tell, and nothing else', () => {
-  const asked = wishesOf({
+  const asked = notificationFilterOf({
     notifications: {
       toolsListChanged: true,
       promptsListChanged: true,
@@ -198,14 +198,14 @@ test('a subscriber hears what it asked for and the server can tell, and nothing 
   })
   expect(asked).toEqual({ toolsListChanged: true, promptsListChanged: true, resourceSubscriptions: ['a:1'] })
   expect(honoured(asked, {})).toEqual({ toolsListChanged: true })
-  const wishes = honoured(asked, { prompts: {}, resources: { subscribe: true } })
-  expect(wishes).toEqual({ toolsListChanged: true, resourceSubscriptions: ['a:1'] })
-  expect(acknowledged('s', wishes)).toMatchObject({
+  const filter = honoured(asked, { prompts: {}, resources: { subscribe: true } })
+  expect(filter).toEqual({ toolsListChanged: true, resourceSubscriptions: ['a:1'] })
+  expect(acknowledged('s', filter)).toMatchObject({
     method: 'notifications/subscriptions/acknowledged',
-    params: { notifications: wishes, _meta: { 'io.modelcontextprotocol/subscriptionId': 's' } },
+    params: { notifications: filter, _meta: { 'io.modelcontextprotocol/subscriptionId': 's' } },
   })
   const change = (method: string, params?: Record<string, unknown>) =>
-    changeForStateless({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }, 's', wishes)
+    changeForStateless({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }, 's', filter)
   expect(change('notifications/tools/list_changed')).toEqual({
     jsonrpc: '2.0',
     method: 'notifications/tools/list_changed',

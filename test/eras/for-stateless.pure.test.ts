@@ -5,10 +5,10 @@ import {
   answerForSession,
   changeForSession,
   initialization,
-  inputWish,
   noteForSession,
   questionForSession,
   requestForStateless,
+  requiredInputIn,
 } from '../../src/eras/for-stateless.ts'
 import { isMark, logLevelOf } from '../../src/eras/mark.ts'
 import {
@@ -74,19 +74,22 @@ test('a missing resource has the code of the older era; other wrong params keep 
   expect(of({ uri: 'x:y' }, 'tools/call')).toBe(-32602)
 })
 
-test('a wish for input is read with care', () => {
-  const wish = (result: Record<string, unknown>) => inputWish({ jsonrpc: '2.0', id: 1, result })
-  expect(wish({ resultType: 'complete' })).toBeNull()
-  expect(wish({})).toBeNull()
-  expect(wish({ resultType: 'input_required' })).toBe('malformed')
-  expect(wish({ resultType: 'input_required', inputRequests: [] })).toBe('malformed')
-  expect(wish({ resultType: 'input_required', inputRequests: { a: 1 } })).toBe('malformed')
-  expect(wish({ resultType: 'input_required', requestState: 's' })).toEqual({
+test('required input is read with care', () => {
+  const required = (result: Record<string, unknown>) => requiredInputIn({ jsonrpc: '2.0', id: 1, result })
+  expect(required({ resultType: 'complete' })).toBeNull()
+  expect(required({})).toBeNull()
+  expect(required({ resultType: 'input_required' })).toBe('malformed')
+  expect(required({ resultType: 'input_required', inputRequests: [] })).toBe('malformed')
+  expect(required({ resultType: 'input_required', inputRequests: { a: 1 } })).toBe('malformed')
+  expect(required({ resultType: 'input_required', requestState: 's' })).toEqual({
     questions: new Map(),
     requestState: 's',
   })
   const asked = { resultType: 'input_required', inputRequests: { a: { method: 'roots/list', more: 1 } } }
-  expect(wish(asked)).toEqual({ questions: new Map([['a', { method: 'roots/list' }]]), requestState: null })
+  expect(required(asked)).toEqual({
+    questions: new Map([['a', { method: 'roots/list' }]]),
+    requestState: null,
+  })
 })
 
 test('a question becomes a request; a page gets the id that the era wants', () => {

@@ -133,13 +133,13 @@ test('without events nothing is written or said', async () => {
 test.each([
   [true, 1],
   [false, 0],
-])('an end of a session queues its logout where Legiti is told: %s', async (tellsLegiti, queued) => {
+])('an end of a session queues its logout where Legiti is told: %s', async (hasLegiti, queued) => {
   const client = await connect()
   await client.login('ana')
   await runInDurableObject(principal(), (_, { storage: { sql } }) => {
     sql.exec('DELETE FROM outbox')
     for (const session of liveSessions(sql))
-      expect(end({ sql, tellsLegiti }, session, 'logout', Date.now())).toBe(true)
+      expect(end({ sql, hasLegiti }, session, 'logout', Date.now())).toBe(true)
   })
   expect(await rows('SELECT 1 FROM outbox')).toHaveLength(queued)
   expect(await rows("SELECT account, rule FROM audit WHERE decision = 'end'")).toEqual([

@@ -101,7 +101,7 @@ async function statementsOf(change: Partial<AdmitRequest>) {
       config,
       nowMs,
       newId: () => crypto.randomUUID(),
-      tellsLegiti: true,
+      hasLegiti: true,
       reportLogins: false,
       hasStream: () => false,
     }

@@ -46,7 +46,7 @@ export class PrincipalObject extends Principal {
       config,
       nowMs: Date.now(),
       newId,
-      tellsLegiti: true,
+      hasLegiti: true,
       reportLogins: false,
       hasStream: () => false,
     }

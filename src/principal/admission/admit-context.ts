@@ -15,7 +15,7 @@ export interface AdmitContext {
   readonly nowMs: number
   readonly newId: () => string
   /** The deployment has Legiti: it is told of ends of sessions. */
-  readonly tellsLegiti: boolean
+  readonly hasLegiti: boolean
   /** And of logins, too. */
   readonly reportLogins: boolean
   /** Tells whether an event stream of this transport is open. */

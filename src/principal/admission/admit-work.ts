@@ -111,7 +111,7 @@ function login(
 }
 
 function reportLogin(context: AdmitContext, id: string, account: string, success: boolean): boolean {
-  if (!context.tellsLegiti || !context.reportLogins) return false
+  if (!context.hasLegiti || !context.reportLogins) return false
   const args = { account_id: account, success }
   return enqueue(context.sql, { id, tool: 'track_login', args, occurredAtMs: context.nowMs })
 }

@@ -3,14 +3,14 @@ import { writeAudit } from './audit.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
+import { deletePreferencesOfLogin } from './upstream-preferences.ts'
 import { endUpstreamsOfLogin } from './upstream-session-ends.ts'
-import { forgetWishesOfLogin } from './upstream-wishes.ts'
 
 /** The parts of the principal that an end needs. */
 export interface EndingContext {
   readonly sql: SqlStorage
   /** Legiti is told of it: false where the deployment has no Legiti, and then nothing is queued. */
-  readonly tellsLegiti: boolean
+  readonly hasLegiti: boolean
 }
 
 /**
@@ -19,14 +19,14 @@ export interface EndingContext {
  * changes nothing.
  */
 export function end(
-  { sql, tellsLegiti }: EndingContext,
+  { sql, hasLegiti }: EndingContext,
   session: Session,
   reason: EndReason,
   nowMs: number,
 ): boolean {
   if (!endSession(sql, session.id, reason, nowMs)) return false
   endUpstreamsOfLogin(sql, session.id, nowMs)
-  forgetWishesOfLogin(sql, session.id)
+  deletePreferencesOfLogin(sql, session.id)
   retireStoreToken(sql, session.id, nowMs)
   writeAudit(sql, {
     atMs: nowMs,
@@ -41,7 +41,7 @@ export function end(
     taken: [],
     shadow: [],
   })
-  if (!tellsLegiti) return true
+  if (!hasLegiti) return true
   enqueue(sql, {
     id: `logout:${session.id}`,
     tool: 'track_logout',

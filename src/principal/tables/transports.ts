@@ -2,8 +2,8 @@
 import { clientNamed } from '../../audit/client.ts'
 import { isObject } from '../../base/json.ts'
 import type { ClientName } from '../../contract/client.ts'
+import { deleteAllPreferences, deletePreferences } from './upstream-preferences.ts'
 import { endUpstreamsOfOwner, type IdleLimit } from './upstream-session-ends.ts'
-import { forgetAllWishes, forgetWishes } from './upstream-wishes.ts'
 
 /** A transport that has not ended. */
 export interface Transport {
@@ -125,13 +125,13 @@ export function markListed(sql: SqlStorage, id: string, version: string): void {
 export function endTransport(sql: SqlStorage, id: string, nowMs: number): void {
   sql.exec('UPDATE transports SET ended_at = ? WHERE id = ? AND ended_at IS NULL', nowMs, id)
   endUpstreamsOfOwner(sql, id, nowMs)
-  forgetWishes(sql, id)
+  deletePreferences(sql, id)
 }
 
 /** Ends all of them: the grant is revoked. */
 export function endAllTransports(sql: SqlStorage, nowMs: number): void {
   sql.exec('UPDATE transports SET ended_at = ? WHERE ended_at IS NULL', nowMs)
-  forgetAllWishes(sql)
+  deleteAllPreferences(sql)
 }
 
 export function countTransports(sql: SqlStorage): number {

@@ -32,12 +32,12 @@ export function admitAndArm(
   config: TenantConfig,
   { reportLogins, hasAuditDatabase }: AdmittingSettings,
 ): AdmitAnswer {
-  const { sql, grant, alarm, incarnation, hasStream, rows, tellsLegiti } = principal
+  const { sql, grant, alarm, incarnation, hasStream, rows, hasLegiti } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
   if (!opens(grant, request.credential, nowMs)) return { kind: 'unauthorized' }
   const newId = () => crypto.randomUUID()
-  const context = { sql, grant, config, nowMs, newId, tellsLegiti, reportLogins, hasStream, rows }
+  const context = { sql, grant, config, nowMs, newId, hasLegiti, reportLogins, hasStream, rows }
   const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
   const isRecorded = isOnRecord(request.intent) || request.intent.kind === 'close'

@@ -6,16 +6,16 @@ import type {
   ClaimAnswer,
   ClaimRequest,
   ForgetRequest,
-  WishRequest,
+  PreferenceRequest,
 } from '../../contract/principal.ts'
 import { sessionModeOf } from '../../contract/session-mode.ts'
 import { opens } from '../tables/grants.ts'
 import { liveById } from '../tables/sessions.ts'
 import { openTransportById } from '../tables/transports.ts'
 import { upstreamsOf } from '../tables/upstream-ending.ts'
+import { type Asker, preferencesOf, storePreference } from '../tables/upstream-preferences.ts'
 import { nextUpstreamEndMs } from '../tables/upstream-session-ends.ts'
 import { bindUpstream, forgetUpstream, useUpstream } from '../tables/upstream-sessions.ts'
-import { type Asker, keepWish, wishesOf } from '../tables/upstream-wishes.ts'
 import { whose as whoseIs } from '../tables/whose.ts'
 import { upstreamIdleMs } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
@@ -85,15 +85,19 @@ export function openingOf(
   return { kind: 'none' }
 }
 
-/** Keeps a wish of a client's. One of a login that has ended meanwhile ends with it. Call inside a transaction. */
-export function wish(state: PrincipalState, request: WishRequest): void {
+/** Stores a preference of a client's. One of a login that has ended meanwhile ends with it. Call inside a transaction. */
+export function prefer(state: PrincipalState, request: PreferenceRequest): void {
   const { sql, grant } = state
   const nowMs = Date.now()
   if (!opens(grant, request.credential, nowMs)) return
   const { transport, login = null } = request
   if (openTransportById(sql, transport) === null) return
   if (login !== null && liveById(sql, login, nowMs) === null) return
-  keepWish(sql, { ...request, asker: askerOn(state, grant, { transport, login }, nowMs) }, request.wish)
+  storePreference(
+    sql,
+    { ...request, asker: askerOn(state, grant, { transport, login }, nowMs) },
+    request.wish,
+  )
 }
 
 /** Tells whether requests of the connection are this login's without naming it; nobody's are nobody's. */
@@ -136,7 +140,7 @@ export function bind(state: PrincipalState, request: BindRequest): BindAnswer {
   const isOurs = bound.id === opened.id
   const wishes =
     isOurs && transport !== null && !stateless && state.grant !== null
-      ? wishesOf(sql, {
+      ? preferencesOf(sql, {
           ...{ transport, server, incarnation, url },
           asker: askerOn(state, state.grant, { transport, login: request.login ?? null }, nowMs),
         })

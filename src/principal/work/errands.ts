@@ -91,9 +91,9 @@ export class Errands {
   }
 
   async #deliver(): Promise<void> {
-    const { sql, name, env, incarnation, tellsLegiti } = this.#principal
+    const { sql, name, env, incarnation, hasLegiti } = this.#principal
     // Without Legiti there are events only of a time in which there was one.
-    if (!tellsLegiti && !hasPending(sql)) return
+    if (!hasLegiti && !hasPending(sql)) return
     await deliver({
       sql,
       principal: name,

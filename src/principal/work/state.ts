@@ -19,7 +19,7 @@ export class PrincipalState {
   /** Null: none was ever installed, or everything was forgotten, maybe while somebody waited. */
   grant: Grant | null = null
   /** The deployment has Legiti. Read once, for every admission asks: another value comes with another isolate. */
-  readonly tellsLegiti: boolean
+  readonly hasLegiti: boolean
   /** Tells whether an event stream of this transport, which there is, is open. */
   readonly hasStream: (transport: string) => boolean
   readonly rows: RememberedRows
@@ -41,7 +41,7 @@ export class PrincipalState {
       }
     })
     this.#env = env
-    this.tellsLegiti = isDeployed(env(), 'legiti')
+    this.hasLegiti = isDeployed(env(), 'legiti')
   }
 
   get env(): Env {

@@ -106,8 +106,8 @@ export const sessionTools: readonly NativeTool[] = [
   }),
 ]
 
-function logoutDescription(tellsLegiti: boolean): string {
-  const told = tellsLegiti ? ' and Legiti is told that the account has logged out' : ''
+function logoutDescription(hasLegiti: boolean): string {
+  const told = hasLegiti ? ' and Legiti is told that the account has logged out' : ''
   return (
     `End the current session. Its data is destroyed${told}. The client’s connection stays, and auth_login starts another ` +
     'session on it. Without a live session nothing changes.'

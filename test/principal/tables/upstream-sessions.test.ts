@@ -10,13 +10,13 @@ import type {
   AdmitRequest,
   BindRequest,
   ClaimRequest,
+  Preference,
+  PreferenceRequest,
   Settled,
   UpstreamSession,
-  Wish,
-  WishRequest,
 } from '../../../src/contract/principal.ts'
 import type { UpstreamConfig } from '../../../src/contract/upstream.ts'
-import { MOST_WATCHED } from '../../../src/principal/tables/upstream-wishes.ts'
+import { MOST_WATCHED } from '../../../src/principal/tables/upstream-preferences.ts'
 import { OPENING_MS } from '../../../src/principal/work/openings.ts'
 import { headerContext, seal, secretKeys } from '../../../src/secrets/seal.ts'
 import { shown } from '../../support/credential.ts'
@@ -152,7 +152,7 @@ const claim = async (more: Partial<ClaimRequest>) =>
     replaces: undefined,
     ...more,
   })
-const wish = async (transport: string, it: Wish, more: Partial<WishRequest> = {}) =>
+const wish = async (transport: string, it: Preference, more: Partial<PreferenceRequest> = {}) =>
   principal(NAME).wishUpstream({
     credential: await shown('s'),
     transport,

@@ -1,15 +1,15 @@
 /**
- * The wishes of a client to its servers beyond one request: notifications of changed resources, and log messages from a level on. A
- * server keeps them with its own session, so they are sent again where one is opened anew. A wish from a login belongs to that login and
- * ends with it; a wish from before any login is the connection's, and holds wherever no handle is needed.
+ * A client's preferences at its servers beyond one request: updates of resources, and log messages from a level on. A server keeps them
+ * with its own session, so they are sent again where one is opened anew. A preference from a login belongs to that login and ends with
+ * it; a preference from before any login is the connection's, and holds wherever no handle is needed.
  */
-import type { Wish, Wishes } from '../../contract/principal.ts'
+import type { Preference, Preferences } from '../../contract/principal.ts'
 
 /** The most watched resources of one connection, over all servers and logins. */
 export const MOST_WATCHED = 1_000
 const LONGEST_VALUE = 2_048
 
-/** Stands for all servers: a wish that was made at the URL that serves them all. */
+/** Stands for all servers: a preference that was made at the URL that serves them all. */
 const ALL = ''
 /** Stands for the connection itself, without a login. */
 const NOBODY = ''
@@ -25,7 +25,7 @@ interface Place {
   readonly url: string
 }
 
-/** The owner of a wish, or of a session. */
+/** The owner of a preference, or of a session. */
 export interface Asker {
   /** Null: nobody's. */
   readonly login: string | null
@@ -35,41 +35,41 @@ export interface Asker {
 
 /**
  * The value of the column `incarnation`: registration and address, which together identify a server. An earlier version stored the
- * registration alone; such a row belongs to no server that can be named, so its wish is sent to none.
+ * registration alone; such a row belongs to no server that can be named, so its preference is sent to none.
  */
 function whichOf({ incarnation, url }: Place): string {
   return JSON.stringify([incarnation, url])
 }
 
-/** Remembers a wish, or that it was taken back. False where it cannot be kept: it is then lost with the server's session. */
-export function keepWish(sql: SqlStorage, place: Place, wish: Wish): boolean {
+/** Stores a preference, or deletes one that was revoked. False where it cannot be kept: it is then lost with the server's session. */
+export function storePreference(sql: SqlStorage, place: Place, preference: Preference): boolean {
   const { transport, asker, server } = place
   const session = asker.login ?? NOBODY
   const where = { transport, session, server: server ?? ALL }
   const which = whichOf(place)
-  if (wish.kind === 'level') {
+  if (preference.kind === 'level') {
     // The last word counts, whether it was for one or for all.
     const isOther = server === null ? '' : 'AND server = ?'
     sql.exec(
       `DELETE FROM upstream_wishes WHERE transport = ? AND session = ? AND kind = 'level' ${isOther}`,
       ...[transport, session, ...(server === null ? [] : [server])],
     )
-    insert(sql, where, { which, kind: 'level', value: wish.level })
+    insert(sql, where, { which, kind: 'level', value: preference.level })
     return true
   }
-  // A request without a login takes back the connection's wish, so it does so for the connection.
-  const mine = wish.isWatched || !asker.isUnnamed ? [session, session] : [session, NOBODY]
+  // A request without a login revokes the connection's preference for the whole connection.
+  const mine = preference.isWatched || !asker.isUnnamed ? [session, session] : [session, NOBODY]
   sql.exec(
     `DELETE FROM upstream_wishes
      WHERE transport = ? AND session IN (?, ?) AND server = ? AND kind = 'resource' AND value = ?`,
-    ...[transport, ...mine, where.server, wish.uri],
+    ...[transport, ...mine, where.server, preference.uri],
   )
-  if (!wish.isWatched) return true
+  if (!preference.isWatched) return true
   const { n } = sql
     .exec<{ n: number }>('SELECT count(*) AS n FROM upstream_wishes WHERE transport = ?', transport)
     .one()
-  if (n >= MOST_WATCHED || wish.uri.length > LONGEST_VALUE) return false
-  insert(sql, where, { which, kind: 'resource', value: wish.uri })
+  if (n >= MOST_WATCHED || preference.uri.length > LONGEST_VALUE) return false
+  insert(sql, where, { which, kind: 'resource', value: preference.uri })
   return true
 }
 
@@ -86,7 +86,7 @@ function insert(
     value,
   }: {
     readonly which: string
-    readonly kind: Wish['kind']
+    readonly kind: Preference['kind']
     readonly value: string
   },
 ): void {
@@ -96,7 +96,7 @@ function insert(
   )
 }
 
-interface WishRow extends Record<string, SqlStorageValue> {
+interface PreferenceRow extends Record<string, SqlStorageValue> {
   session: string
   server: string
   incarnation: string
@@ -104,13 +104,16 @@ interface WishRow extends Record<string, SqlStorageValue> {
   value: string
 }
 
-/** Returns the wishes that a new session with `server` must learn of; null where there are none. */
-export function wishesOf(sql: SqlStorage, place: Place & { readonly server: string }): Wishes | null {
+/** Returns the preferences that a new session with `server` must learn of; null where there are none. */
+export function preferencesOf(
+  sql: SqlStorage,
+  place: Place & { readonly server: string },
+): Preferences | null {
   const { transport, asker, server } = place
   const session = asker.login ?? NOBODY
   const which = whichOf(place)
   const rows = sql
-    .exec<WishRow>(
+    .exec<PreferenceRow>(
       `SELECT session, server, incarnation, kind, value FROM upstream_wishes
        WHERE transport = ? AND session IN (?, ?) AND server IN (?, ?)`,
       ...[transport, session, asker.isUnnamed ? NOBODY : session, ALL, server],
@@ -120,7 +123,7 @@ export function wishesOf(sql: SqlStorage, place: Place & { readonly server: stri
   if (rows.length === 0) return null
   const levels = rows.filter(({ kind }) => kind === 'level').toSorted((one, other) => rank(one) - rank(other))
   /** The login's own word counts before the connection's, and one for this server before one for all. */
-  function rank(row: WishRow): number {
+  function rank(row: PreferenceRow): number {
     return (row.session === session ? 0 : 2) + (row.server === server ? 0 : 1)
   }
   const uris = rows.flatMap(({ kind, value }) => (kind === 'resource' ? [value] : []))
@@ -128,16 +131,16 @@ export function wishesOf(sql: SqlStorage, place: Place & { readonly server: stri
 }
 
 /** Forgets what was asked on a connection. Part of the transaction that ends the connection. */
-export function forgetWishes(sql: SqlStorage, transport: string): void {
+export function deletePreferences(sql: SqlStorage, transport: string): void {
   sql.exec('DELETE FROM upstream_wishes WHERE transport = ?', transport)
 }
 
 /** Forgets what was asked in a login, on whatever connection. Part of the transaction that ends the login. */
-export function forgetWishesOfLogin(sql: SqlStorage, session: string): void {
+export function deletePreferencesOfLogin(sql: SqlStorage, session: string): void {
   sql.exec("DELETE FROM upstream_wishes WHERE session = ? AND session <> ''", session)
 }
 
 /** Forgets what was asked on any: all of them end. */
-export function forgetAllWishes(sql: SqlStorage): void {
+export function deleteAllPreferences(sql: SqlStorage): void {
   sql.exec('DELETE FROM upstream_wishes')
 }

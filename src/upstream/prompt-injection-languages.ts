@@ -1,6 +1,6 @@
 /**
- * Text that is aimed at the model, in languages other than English: what orders.ts looks for, put together of the words
- * of each language. Every pattern takes time in proportion to the text: whatever may repeat is bounded. PURE.
+ * Finds prompt injection in languages other than English: the patterns of prompt-injection.ts, put together of the words of each
+ * language. Every pattern takes time in proportion to the text: whatever may repeat is bounded. PURE.
  */
 import { lazy } from '../base/lazy.ts'
 import { chinese, japanese, type Language, spaced } from './languages.ts'
@@ -10,29 +10,29 @@ const BEGIN = String.raw`(?<![\p{L}\p{N}])`
 const END = String.raw`(?![\p{L}\p{N}])`
 const ADDRESS = String.raw`[\w.+-]{1,64}@(?!example\.)[\w-]{1,63}\.[a-z]`
 
-interface Orders {
-  /** In what they are written. */
+interface Patterns {
+  /** In which they are written. */
   readonly script: RegExp
-  readonly orders: () => readonly RegExp[]
+  readonly patterns: () => readonly RegExp[]
 }
 
 /** @param secrets the source of an expression for files that hold secrets */
-export function ordersElsewhere(secrets: string): (text: string) => string | null {
-  const all: readonly Orders[] = [
+export function otherLanguages(secrets: string): (text: string) => string | null {
+  const all: readonly Patterns[] = [
     ...spaced.map((language) => ({
       script: language.script === 'Latin' ? /[a-z]/ : /\p{Script=Cyrillic}/u,
-      orders: compiled(() => sourcesOf(language, secrets)),
+      patterns: compiled(() => sourcesOf(language, secrets)),
     })),
     {
       script: /\p{Script=Han}/u,
-      orders: compiled(() => [
+      patterns: compiled(() => [
         ...chinese,
         `(?:读取|讀取|打开|打開|查看|获取|獲取|复制|複製|发送|發送|上传|上傳|提供|附上)[^。；\\n]{0,40}?${secrets}[^。；\\n]{0,60}?(?:传|傳|发送|發送|放入|填入|附加|附上|作为|作為|写入|寫入|提供|内容|內容)`,
       ]),
     },
     {
       script: /[\p{Script=Hiragana}\p{Script=Katakana}]/u,
-      orders: compiled(() => [
+      patterns: compiled(() => [
         ...japanese,
         `${secrets}[^。\\n]{0,20}?(?:を|の)[^。\\n]{0,20}?(?:読み|読ん|取得|コピー|開い|開き|内容)[^。\\n]{0,60}?(?:渡し|渡す|送信|送っ|含め|添付|入れ|指定)`,
       ]),
@@ -40,10 +40,10 @@ export function ordersElsewhere(secrets: string): (text: string) => string | nul
   ]
   return (text) => {
     const plain = withoutAccents(text)
-    for (const { script, orders } of all) {
+    for (const { script, patterns } of all) {
       if (!script.test(plain)) continue
-      for (const order of orders()) {
-        const found = order.exec(plain)
+      for (const pattern of patterns()) {
+        const found = pattern.exec(plain)
         if (found !== null) return found[0].trim()
       }
     }

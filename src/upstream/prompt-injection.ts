@@ -1,13 +1,13 @@
 /**
- * Text that is aimed at the model rather than at a reader: in English here, in other languages in orders-elsewhere.ts. Descriptions are read by models and say how to use a
- * tool; what is looked for is what no honest description needs: to unsay other instructions, to keep something
- * from the user, to come before every other tool, to fetch secrets. PURE. Every pattern takes time in proportion
- * to the text: whatever may repeat is bounded.
+ * Finds prompt injection in a tool's texts: orders to the model rather than a description for a reader. English is here, other languages
+ * are in prompt-injection-languages.ts. The patterns match what no honest description needs: to revoke other instructions, to keep
+ * something from the user, to come before every other tool, to fetch secrets. PURE. Every pattern takes time in proportion to the text:
+ * whatever may repeat is bounded.
  */
 
 import { lazy } from '../base/lazy.ts'
 import { encodedIn } from './encoded-text.ts'
-import { ordersElsewhere } from './orders-elsewhere.ts'
+import { otherLanguages } from './prompt-injection-languages.ts'
 
 const words = (most: number) => String.raw`(?:[^\s.;:]{1,40} ){0,${most}}?`
 const NEVER = `(?:do not|don't|dont|never|must not|mustn't|should not|shouldn't|without|avoid)`
@@ -62,22 +62,22 @@ const sources: readonly string[] = [
   String.raw`\[/?inst\]|<</?sys>>`,
 ]
 
-const orders = lazy(() => sources.map((source) => new RegExp(source, 'u')))
-const elsewhere = ordersElsewhere(SECRETS)
+const patterns = lazy(() => sources.map((source) => new RegExp(source, 'u')))
+const inOtherLanguages = otherLanguages(SECRETS)
 
-/** The first piece of a text that is aimed at the model, or null where there is none. */
-export function addressed(text: string): string | null {
+/** Returns the first piece of a text that gives orders to the model; null where there is none. */
+export function promptInjectionIn(text: string): string | null {
   const plain = text
     .normalize('NFKC')
     .replaceAll(/[\u2018\u2019\u02BC]/g, "'")
     .replaceAll(/[*_]{1,3}(?=\p{L})|(?<=\p{L})[*]{1,3}/gu, (mark) => (mark.startsWith('_') ? mark : ''))
     .replaceAll(/\s+/g, ' ')
     .toLowerCase()
-  for (const order of orders()) {
-    const found = order.exec(plain)
+  for (const pattern of patterns()) {
+    const found = pattern.exec(plain)
     if (found !== null) return found[0].trim()
   }
-  const found = elsewhere(plain)
+  const found = inOtherLanguages(plain)
   if (found !== null) return found
   const encoded = encodedIn(text)
   return encoded === null

@@ -1,12 +1,12 @@
 /**
- * A client's wishes to a server that last as long as its connection or its login: updates of resources, and log messages from a level on.
- * The server keeps them with its session, of which the client knows nothing. So they are stored, and sent again in a session that takes
- * the place of another.
+ * A client's preferences at a server: resources whose updates it subscribes to, and the level from which it gets log messages. They last
+ * as long as its connection or its login. The server keeps them with its session, of which the client knows nothing; therefore they are
+ * stored, and sent again in a session that takes the place of another. The principal's call and table say `wish`.
  */
 import { isObject } from '../base/json.ts'
 import { log } from '../base/log.ts'
 import { principalOf } from '../contract/objects.ts'
-import type { Wish, Wishes } from '../contract/principal.ts'
+import type { Preference, Preferences } from '../contract/principal.ts'
 import type { SessionNames, UpstreamConfig } from '../contract/upstream.ts'
 import { afterAnswer } from '../request/admission.ts'
 import type { RequestContext } from '../request/context.ts'
@@ -19,13 +19,13 @@ import { requestHeaders } from '../upstream/request-headers.ts'
 import type { Conversation } from './conversation.ts'
 import { isWatchable } from './watchable.ts'
 
-/** The time in which a new session is sent its wishes before it is used; those that are not done by then count as lost. */
+/** The time in which a new session is sent its preferences before it is used; those that are not done by then count as lost. */
 const LONGEST_MS = 5_000
 const AT_ONCE = 6
 const MOST_BYTES = 64 * 1024
 
-/** Returns the wish in a request, where it lasts longer than the answer; null for any other request. */
-export function wishIn(method: string, params: unknown): Wish | null {
+/** Returns the preference in a request, where it lasts longer than the answer; null for any other request. */
+export function preferenceIn(method: string, params: unknown): Preference | null {
   const { uri, level } = isObject(params) ? params : {}
   switch (method) {
     case 'resources/subscribe':
@@ -41,30 +41,34 @@ export function wishIn(method: string, params: unknown): Wish | null {
 }
 
 /**
- * Has the principal remember what the client asks of a server, once the server has agreed. Other requests pass unchanged.
+ * has the principal remember what the client asks of a server, once the server has agreed. Other requests pass unchanged.
  * @param context of a request that was admitted: what is asked is its login's
  */
-export function remembering(
+export function rememberingPreference(
   context: RequestContext,
   upstream: UpstreamConfig,
   { method, params }: { readonly method: string; readonly params?: unknown },
   delivery: Delivery,
 ): Delivery {
-  const wish = wishIn(method, params)
-  if (wish === null) return delivery
+  const preference = preferenceIn(method, params)
+  if (preference === null) return delivery
   return {
     ...delivery,
     onEnd: (ending) => {
       delivery.onEnd(ending)
       const isGranted =
         ending.kind === 'answered' && ending.message !== 'cut' && ending.message.result !== undefined
-      if (isGranted) remember(context, upstream, wish)
+      if (isGranted) rememberPreference(context, upstream, preference)
     },
   }
 }
 
 /** `upstream` null: of all servers that the connection reaches. */
-export function remember(context: RequestContext, upstream: UpstreamConfig | null, wish: Wish): void {
+export function rememberPreference(
+  context: RequestContext,
+  upstream: UpstreamConfig | null,
+  preference: Preference,
+): void {
   const { presented, transport, login } = context
   if (transport === null) return
   afterAnswer(context, (principal) =>
@@ -75,16 +79,16 @@ export function remember(context: RequestContext, upstream: UpstreamConfig | nul
       server: upstream?.name ?? null,
       incarnation: upstream?.incarnation ?? '',
       url: upstream?.url ?? '',
-      wish,
+      wish: preference,
     }),
   )
 }
 
-/** Sends a new session the client's earlier wishes. The client is told of those that the server does not grant again. */
-export async function tellWishes(
+/** Sends a new session the client's earlier preferences. The client is told of those that the server does not grant again. */
+export async function sendPreferences(
   { context, link }: Conversation,
   session: SessionNames,
-  { level, uris }: Wishes,
+  { level, uris }: Preferences,
   capabilities: unknown,
 ): Promise<void> {
   const { logging, resources } = isObject(capabilities) ? capabilities : {}
