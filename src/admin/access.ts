@@ -15,7 +15,7 @@ const LONGEST_EMAIL = 254
 /** Tenants name teams, too: the one asked for longest ago goes. */
 const MOST_TEAMS = 500
 
-/** By team; an isolate fetches its keys once, and again for an unknown key at most every 30 seconds. */
+/** Key sets by team; an isolate fetches its keys once, and again for an unknown key at most every 30 seconds. */
 const keySets = new Map<string, JWTVerifyGetKey>()
 
 /** The team that is believed, and applications of it. */
@@ -57,7 +57,7 @@ function isAddress(value: unknown): value is string {
   return isText(value) && value.length <= LONGEST_EMAIL
 }
 
-/** Whom assertions are believed of: the tenant's own application alone, where it has one, or else the deployment's; or nobody. */
+/** The application whose assertions are believed: the tenant's own alone, where it has one, or else the deployment's; null: nobody's. */
 export function trustedIn(env: Env, own: AccessApplication | null): Trusted | null {
   if (own !== null) return { issuer: `https://${own.team_domain}`, audience: own.audience }
   const issuer = issuerOf(env)

@@ -69,7 +69,7 @@ export function nameProblem(what: string, name: string): string | null {
   return `the ${what}'s name: found ${JSON.stringify(name.slice(0, 80))}; allowed: 1 to 63 of a-z, 0-9 and -, with no - at either end`
 }
 
-/** That the built-in grant of the demo goes by a file, for whoever changes the demo tenant's. */
+/** Warns that the built-in grant of the demo goes by a file, where the demo tenant's settings are changed. */
 export function demoKeeps(
   { env, tenant }: Pick<Call, 'env' | 'tenant'>,
   what: 'settings' | 'policy',

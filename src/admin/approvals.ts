@@ -152,8 +152,8 @@ export const approvalRoutes = lazy((): readonly Route[] => [
       role: 'approver',
       summary: 'Approves or denies a call',
       description:
-        'The agent makes an approved call by asking for it again, once. Whoever is known to be behind the session may not ' +
-        'approve it, nor may the owner of its grant. What was approved may be denied until its time is over: a call that was ' +
+        'The agent makes an approved call by asking for it again, once. A person who is known to be behind the session may not ' +
+        'approve it, nor may the owner of its grant. An approved call may be denied until its time is over: one that was ' +
         'made by then is not undone, and `warnings` says so.',
       body: jsonBody(decisionSchema()),
       answers: { 200: answer('The approval as it is now', decidedSchema()) },

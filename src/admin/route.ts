@@ -101,16 +101,16 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly reason: string | null
   /** The tenant of the path, or '' where it names none. */
   readonly tenant: string
-  /** That tenant's object. */
+  /** The object of that tenant. */
   readonly object: TenantStub
   readonly params: Readonly<Record<P, string>>
   readonly query: Q
   readonly body: B
-  /** The body's text, for whoever must know what was written and what was left out. */
+  /** The body's text, for a route that must know what was written and what was left out. */
   readonly text: string
   /** The condition of `If-Match` and `If-None-Match`. */
   readonly expected: Expected
-  /** The three together, for whatever writes. */
+  /** The three together, for a route that writes. */
   readonly by: ChangeContext
   /** Secret bytes for a creation, the same ones when a request is repeated with its `Idempotency-Key`. */
   readonly seed: Uint8Array

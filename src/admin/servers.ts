@@ -186,7 +186,7 @@ export const serverRoutes = lazy((): readonly Route[] => [
       method: 'GET',
       path: `${PATH}/:name/uses`,
       role: 'viewer',
-      summary: 'What names an upstream server, and so changes with its removal',
+      summary: 'Documents that name an upstream server, and change with its removal',
       answers: { 200: answer('Grants and policies', usesSchema()) },
     },
     async ({ object, params }) => {

@@ -22,7 +22,7 @@ export interface Asked {
   readonly tenant: string | null
 }
 
-/** By what a token is known again: as it is stored, and so no token. Null for `person`: the root token. */
+/** The sign by which a token is known again: its digest, which is no token. Null for `person`: the root token. */
 export interface Credential {
   readonly person: string | null
   /** SHA-256 of the secret part, or of the whole root token. */

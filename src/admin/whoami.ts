@@ -26,7 +26,7 @@ const whoamiSchema = lazy(() =>
           ),
         audit_database: z.boolean().describe('Without AUDIT_DB rows stay for 30 days'),
       })
-      .describe('What this deployment is set up with, for whoever plans a change'),
+      .describe('The optional parts of this deployment, for planning a change'),
   }),
 )
 
@@ -37,7 +37,7 @@ export const whoamiRoutes = lazy((): readonly Route[] => [
       path: '/api/v1/whoami',
       role: 'root',
       summary: 'That the token is the root token, whatever tenants there are',
-      answers: { 200: answer('Who asks', whoamiSchema()) },
+      answers: { 200: answer('The caller', whoamiSchema()) },
     },
     ({ who, env }) => said(env, who, null),
   ),

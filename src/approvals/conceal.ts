@@ -22,7 +22,7 @@ class Marker {
   }
 }
 
-/** The text that stands in the place of a concealed value of this type. Of null, the type would be the value. */
+/** The text that stands in the place of a concealed value of this type. The type of null would be its value. */
 export function markerFor(type: JsonType): string {
   return type === 'null' ? '(concealed)' : `(concealed ${type})`
 }

@@ -1,6 +1,6 @@
 /**
- * By what a principal knows that the arguments are the same, without keeping them: HMAC-SHA-256 over their canonical JSON,
- * with keys of the tenant's own that are derived from the deployment's (HKDF, RFC 5869), the current one's first. Without
+ * The digests by which a principal knows that the arguments are the same, without keeping them: HMAC-SHA-256 over their canonical
+ * JSON, with keys of the tenant's own that are derived from the deployment's (HKDF, RFC 5869), the current one's first. Without
  * keys it is their SHA-256. It stays in the principal: what people see is the audit trail's (audit/arguments-hmac.ts).
  */
 import { canonicalDigest } from '../base/canonical-digest.ts'

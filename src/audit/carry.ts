@@ -6,7 +6,7 @@
  * 3. One transaction moves the head, remembers it where it is far from the last that is remembered, and lets go of the rows.
  *
  * A crash between any two of them repeats what came after the last transaction; the database keeps the first of two
- * equal rows. So nothing is lost and nothing is doubled.
+ * equal rows. Thus nothing is lost and nothing is doubled.
  */
 import { errorName, log } from '../base/log.ts'
 import type { AuditRow } from '../contract/audit-row.ts'

@@ -10,7 +10,7 @@ import type { Checkpoint } from '../contract/audit-logs.ts'
  * rewriting.
  */
 export const CHECKPOINT_EVERY = 1_000
-/** Of more, those go whose neighbours are closest to each other: so the longest stretch stays as short as it can be. */
+/** The most that are kept. Beyond it those go whose neighbours are closest to each other, so the longest stretch stays as short as it can be. */
 export const MOST_CHECKPOINTS = 1_024
 
 /** Remembers the row `seq`, once it is far enough from the last that is. Call it in the transaction that moves the head. */

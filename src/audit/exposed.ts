@@ -1,6 +1,6 @@
 /**
  * Finds the tools that a filter means by a name whose own is longer than clients take: agents know such a tool by the beginning
- * of its name and a hash of all of it (names/tools.ts), and rows have its own name. Asked of the trail, which also has tools
+ * of its name and a hash of all of it (names/tools.ts), and rows have its own name. The trail is asked, which also has tools
  * that their servers list no longer.
  */
 import { expose, split } from '../names/tools.ts'

@@ -1,7 +1,7 @@
 /**
- * The trail as it grows, as server-sent events. Once a second: what has come to the audit database, and, of a tenant
- * with few grants, what is still where it was decided, so that a denial is seen at once. In no order but that of each
- * log's own arrival; a row that came twice after a reconnect is known by `grant`, `chain` and `seq`.
+ * The trail as it grows, as server-sent events. Once a second it sends the rows that have come to the audit database, and,
+ * for a tenant with few grants, those that are still where they were decided, so that a denial is seen at once. Each log is in its own
+ * order, and there is no order between logs; a row that came twice after a reconnect is known by `grant`, `chain` and `seq`.
  */
 import type { LocalRows } from '../contract/audit-logs.ts'
 import { TENANT_LOG } from '../contract/audit-row.ts'

@@ -1,7 +1,7 @@
 /**
  * Proves that nothing was removed from a tenant's trail and nothing altered: every hash is computed again, from where
  * retention last cut a log to the head that the log's own object keeps, and on the way compared with those of other rows
- * that it has kept. That object is asked first: what it has been confirmed must be there.
+ * that it has kept. The object is asked first: the rows that were confirmed to it must be there.
  */
 import type { Checkpoint, Cut, LogEvidence } from '../contract/audit-logs.ts'
 import { type Log, TENANT_LOG } from '../contract/audit-row.ts'
@@ -47,7 +47,7 @@ interface Thread {
   readonly hash: string
   /** The hash that follows from all that the rows say, from the last one that is known for sure: the cut, or a checkpoint. */
   readonly genuine: string
-  /** That one. */
+  /** The row of that checkpoint. */
   readonly sure: number
   /** Something was found since then: it is why the next checkpoint is not met. */
   readonly isTold: boolean

@@ -1,4 +1,4 @@
-/** How deep JSON text is nested. PURE. */
+/** The nesting depth of JSON text. PURE. */
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 

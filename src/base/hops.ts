@@ -38,7 +38,7 @@ function hopsOf(http: Asked): readonly string[] {
 function hopsIn({ headers }: Asked): readonly string[] {
   const text = headers.get(HOP_HEADER)
   if (text === null) return []
-  // Whoever says more than any gateway does is refused.
+  // A longer text than any gateway writes is refused.
   if (text.length > LONGEST) return Array(MOST_HOPS).fill('')
   return text.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]))
 }

@@ -1,5 +1,5 @@
 /**
- * In which era, and in which session, an upstream is spoken to: the client's own era where the upstream has it,
+ * Chooses the era, and the session, in which an upstream is spoken to: the client's own era where the upstream has it,
  * else the other one, with a bridge between.
  */
 

@@ -52,7 +52,7 @@ export async function subscribeAcross(
   return sourceOf(link, session, message, filter)
 }
 
-/** Said by servers that have no streams, also as a page, for the session has just been opened. Anything else may pass. */
+/** Statuses of servers that have no streams, also as a page, for the session has just been opened. Any other status may pass. */
 const noStream: ReadonlySet<number> = new Set([404, 405, 501])
 
 /** Turns the session's messages into those of this subscriber. The stream begins with the acknowledgement and ends with the session. */

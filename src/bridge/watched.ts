@@ -78,7 +78,8 @@ export async function watchResource(
     method: 'POST',
     body: JSON.stringify(subscribe),
   })
-  if (response.status === 503) return 'What a session watches cannot be kept now; try again later'
+  if (response.status === 503)
+    return 'The watched resources of the session cannot be stored now; try again later'
   return response.ok
     ? null
     : `A session can watch ${MOST_RESOURCES} resources of a server at once; unsubscribe from some`

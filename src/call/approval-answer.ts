@@ -1,4 +1,4 @@
-/** What an agent is told of a call that a person must approve. */
+/** The answer to an agent whose call a person must approve. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { sessionTakesLinks, takesLinks } from '../approvals/links.ts'
 import { codes, refusalResponse } from '../base/jsonrpc.ts'

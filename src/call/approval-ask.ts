@@ -7,7 +7,7 @@ import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
 
 /**
- * How long the retry of a client waits for the person that it has sent to the link. Within the minute that clients
+ * The time that the retry of a client waits for the person that it has sent to the link. It is within the minute that clients
  * wait for an answer (the protocol's own packages: 60 s).
  */
 export const WAIT_MS = 20_000
@@ -15,7 +15,7 @@ export const WAIT_MS = 20_000
 /** The name of our question among the `inputRequests` of a result (MCP 2026-07-28, multi round-trip requests). */
 export const QUESTION = 'approval'
 
-/** How long a retry that overtakes the news of what it answers waits for it. */
+/** The time that a retry waits for the news of the question that it answers, which it may overtake. */
 const OVERTAKEN_MS = 2_000
 
 /**

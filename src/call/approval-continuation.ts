@@ -1,16 +1,16 @@
 /**
- * What ties the answers to a server's questions to the call that was asked (MCP 2026-07-28, multi round-trip requests): the
- * `requestState` that the server gave, as SHA-256. A server that gives none is told apart by nothing but the call itself.
+ * Ties the answers to a server's questions to the call that was asked (MCP 2026-07-28, multi round-trip requests) by the
+ * `requestState` that the server gave, as SHA-256. Without one, nothing but the call itself tells them apart.
  */
 import { grantOfApproval } from '../approvals/id.ts'
 import { isObject } from '../base/json.ts'
 import { sha256Hex } from '../base/sha256.ts'
 import type { RequestMessage } from '../request/message.ts'
 
-/** Of a server that gives no state: whatever brings answers goes on. No digest looks like it. */
+/** Stands for a server that gives no state: any call that brings answers goes on. No digest looks like it. */
 const STATELESS = 'answers'
 
-/** What a call brings to its server's questions. */
+/** A call's answers to its server's questions. */
 export interface Answers {
   readonly inputResponses?: unknown
   readonly requestState?: unknown
@@ -28,13 +28,13 @@ export function isOwnState(requestState: unknown): boolean {
   return typeof requestState === 'string' && grantOfApproval(requestState) !== null
 }
 
-/** What the result `input_required` can be gone on with; null for one that no call can be told to answer. */
+/** Returns the digest of the state with which a result `input_required` can be answered; null where no call can answer it. */
 export async function continuationAsked(result: Readonly<Record<string, unknown>>): Promise<string | null> {
   const { inputRequests, requestState } = result
   return named(requestState, isObject(inputRequests) && Object.keys(inputRequests).length > 0)
 }
 
-/** What a call goes on with; null for one that begins. */
+/** Returns the digest of the state that a call answers; null for a call that begins. */
 export async function continuationOf({ inputResponses, requestState }: Answers): Promise<string | null> {
   return named(requestState, isObject(inputResponses))
 }

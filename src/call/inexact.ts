@@ -22,7 +22,7 @@ export function inexactRefusal({ lost }: Found, message: Message): Refusal | nul
   return { status, code: codes.invalidParams, message: textOf(lost.number) }
 }
 
-/** What is said of a call that goes to a server with such a number in it; null where there is none. */
+/** The result of a call that would go to a server with such a number in it; null where it has none. */
 export function inexactResult({ lost }: Found): CallToolResult | null {
   return resultOf(lost.number)
 }

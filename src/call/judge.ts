@@ -1,6 +1,6 @@
 /**
- * What is asked of every call, whatever serves it: the policy, then the limits of the whole tenant. The rest is
- * counted by the principal, with what is said here.
+ * Decides on every call, whatever serves it: the policy first, then the limits of the whole tenant. The principal counts the rest, by
+ * the intent that is made here.
  */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentDigests } from '../approvals/digests.ts'
@@ -32,13 +32,13 @@ export interface Subject {
   readonly completion?: Call['completion']
   readonly annotations?: Readonly<Record<string, unknown>> | undefined
   readonly call: CallRecord
-  /** The `_meta` that is forwarded with it, or null; absent: it has none. Asked for where a person must approve the call alone. */
+  /** The `_meta` that is forwarded with it, or null; absent: it has none. Read only where a person must approve the call. */
   readonly meta?: () => Readonly<Record<string, unknown>> | null
   /** Arguments that nobody is shown, whatever the policy says. */
   readonly secrets?: readonly string[]
-  /** What it answers of what its server has asked; null or absent for a call that begins. */
+  /** Its answers to its server's questions; null or absent for a call that begins. */
   readonly answers?: Answers | null
-  /** That its server has asked may not be known yet. */
+  /** The principal may not know yet that the server has asked. */
   readonly isEarly?: boolean
 }
 
@@ -50,7 +50,7 @@ export interface RefusedCall {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What the tenant's counters were charged, and how to give it back. */
+/** The charge on the tenant's counters, and the way to give it back. */
 export interface TenantCharge {
   readonly taken: Extract<Reservation, { ok: true }>
   readonly abandon: () => Promise<void>
@@ -79,7 +79,7 @@ export class Judge {
   #shadow: readonly Shadow[] = []
   #rule = ''
   #charges: readonly Charge[] = []
-  /** What the policy says where a person must approve the call. */
+  /** The policy's message where a person must approve the call. */
   #approval: string | null = null
 
   constructor(context: RequestContext, config: CompiledConfig, subject: Subject) {

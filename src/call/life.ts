@@ -1,6 +1,6 @@
 /**
- * One life of a tools/call, whatever serves the tool: find, decide, check, admit, perform, settle. What differs between a tool of the
- * gateway's own and one of an upstream server is in its `CallTool`.
+ * One life of a tools/call, whatever serves the tool: find, decide, check, admit, perform, settle. A `CallTool` has the
+ * differences between a tool of the gateway's own and one of an upstream server.
  *
  * - find: which tool the call is of, and what the policy and the audit look at
  * - decide: what the policy says (judge.ts)
@@ -74,7 +74,7 @@ export interface Checked<R> {
   /** The request that began the call which this one goes on with; null for a call of its own. */
   readonly begunBy: string | null
   readonly upstream: Wanted | null
-  /** Whatever `perform` needs. */
+  /** The data that `perform` needs. */
   readonly ready: R
 }
 

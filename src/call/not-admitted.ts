@@ -13,7 +13,7 @@ export interface RefusedAnswer {
   readonly drain: boolean
 }
 
-/** What is said of a call that was not admitted; null where that is said otherwise, or where it was admitted. */
+/** The result of a call that was not admitted; null where the answer is another than a result, or where it was admitted. */
 export function refusedAnswer(admission: Admission): RefusedAnswer | null {
   const say = (result: CallToolResult): RefusedAnswer => ({ result, headers: {}, drain: false })
   switch (admission.kind) {

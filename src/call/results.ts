@@ -1,4 +1,4 @@
-/** What an agent is told about a call that was not let through. */
+/** Results for the agent of a call that was not let through. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { Limited, Standing } from '../policy/counting.ts'
 import { jsonNumber } from '../policy/decimal.ts'

@@ -1,6 +1,6 @@
 /**
- * How a call ended, whatever served it: told to its audit row, and given back where it surely did not happen. Nothing of it keeps
- * the answer waiting.
+ * Settles a call, whatever served it: tells its audit row how it ended, and gives back its charge where it surely did not happen. The
+ * answer waits for none of that.
  */
 import { isObject } from '../base/json.ts'
 import { principalOf } from '../contract/objects.ts'
@@ -47,7 +47,7 @@ export function giveBack({ context, admitted, ofTenant }: UnderWay, isAnswered =
 }
 
 /**
- * How a call ended, for its audit row. Where the client may resume the stream nobody learns it: that is said at once, because a row
+ * The outcome of a call, for its audit row. Where the client may resume the stream nobody learns it: that is said at once, because a row
  * that waits for its outcome holds back all behind it (decision 23).
  */
 export function settledFrom(ending: Ending, startedAtMs: number): Omit<Settled, 'requestId'> {

@@ -1,6 +1,6 @@
 /**
  * Limits with scope `tenant`: counted in an object of the tenant's own, before its principal is asked, because the
- * principal may do a call's work in the very transaction that admits it. What was taken for a call that was
+ * principal may do a call's work in the very transaction that admits it. The charge of a call that was
  * then not admitted is given back. Only calls under such a limit pay for the second object.
  */
 import { errorName, log } from '../base/log.ts'

@@ -31,7 +31,7 @@ const bearer = ({ token }: Target, reference: string) => `Bearer ${token ?? refe
 const entry = ({ name }: Target, server: object) => ({ mcpServers: { [name]: server } })
 const fromEnvironment = ({ token }: Target) =>
   token === null ? [`It takes the token from the environment: ${VARIABLE}.`] : []
-/** Said of a file that people keep under version control, where it holds a live token. */
+/** The warning about a file that people keep under version control, where it holds a live token. */
 const notForGit = ({ token }: Target, file: string) =>
   token === null
     ? []

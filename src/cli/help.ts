@@ -18,7 +18,7 @@ export function programHelp(group: string | null): string[] {
     'Options:',
     ...optionLines([...everywhere, { name: 'version', value: null, help: 'print the version' }]),
     '',
-    'A policy is JSON or YAML, in any of its dialects; - is standard input. What asks the gateway takes',
+    'A policy is JSON or YAML, in any of its dialects; - is standard input. Commands that ask the gateway take',
     '--url, --token and --tenant, or GATEHOUSE_URL, GATEHOUSE_TOKEN and GATEHOUSE_TENANT; behind Cloudflare Access',
     'also a service token of it: CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET.',
     ...(group === null

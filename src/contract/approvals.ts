@@ -17,7 +17,7 @@ export interface ApprovalAsked {
   readonly base: string | null
   /** The question that the call goes on with, where it answers one of its server; null for a call that begins: continuation.ts. */
   readonly continues: string | null
-  /** That its server has asked may not be known yet. */
+  /** The principal may not know yet that the server has asked. */
   readonly isEarly: boolean
   /**
    * The content for an approver, sealed: content.ts. Null: there are no keys to seal it with. A Worker of an earlier version, while this
@@ -130,7 +130,7 @@ export function stateAt(
 export type Decider = {
   readonly name: string
   readonly email: string | null
-  /** By which sessions know this person, besides. */
+  /** The other names by which sessions know this person. */
   readonly accounts: readonly string[]
 } | null
 

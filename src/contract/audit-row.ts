@@ -1,4 +1,4 @@
-/** What a row of the audit trail is, and the text that its hash is made of. PURE. */
+/** A row of the audit trail, and the text that its hash is made of. PURE. */
 import { type ColumnName, columnNames, columnOf, type columns, type RowKind } from './audit-columns.ts'
 
 /** Stands for the tenant's administrative changes where a grant's name would be; no grant can be called that. */
@@ -14,7 +14,7 @@ export type AuditRow = {
   readonly kind: RowKind
 } & { readonly [C in ColumnName]: Value<C> | null }
 
-/** Whose log a row is in. */
+/** The log that a row is in. */
 export interface Log {
   readonly tenant: string
   /** The grant's name, or TENANT_LOG. */

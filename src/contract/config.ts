@@ -61,7 +61,7 @@ export const tenantDocument = object({
     /** The days for which audit rows are kept after the event. */
     retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
   }).prefault({}),
-  /** In place of the deployment's; null: the deployment's counts. */
+  /** Replaces the deployment's; null: the deployment's counts. */
   access: accessApplication.nullable().default(null),
 })
 

@@ -6,10 +6,10 @@ export const DECIDED = 'decided:'
 /** Before a server's name, a colon and a resource's URI: its changes are not reported any more. */
 export const LOST = 'lost:'
 
-/** That requests of this transport belong to another login now, or to none: what was opened in the last one is over. */
+/** Requests of this transport belong to another login now, or to none: the streams of the last one are over. */
 export const LOGIN_CHANGED = 'login_changed'
 
-/** That tools may have changed; that the login is another; that a session with an upstream was opened; that a person has decided about a call. */
+/** The news: tools may have changed; the login is another; a session with an upstream was opened; a person has decided about a call. */
 export type FeedMessage =
   | 'tools_changed'
   | typeof LOGIN_CHANGED

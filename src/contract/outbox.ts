@@ -1,7 +1,7 @@
 /** The events for Legiti that a principal holds, as administrators see them. */
 import type { QueueState } from './queue.ts'
 
-/** Whether Legiti can be reached, as this principal has found it. */
+/** The state of the way to Legiti, as this principal has found it. */
 export interface Destination {
   /** Rounds that failed in a row; while above 0, one event at a time is tried. */
   readonly failures: number
@@ -30,7 +30,7 @@ export interface EventPage {
   readonly next: number | null
 }
 
-/** How many events wait, and how the way to Legiti stands. Times are Unix milliseconds. */
+/** The number of waiting events, and the state of the way to Legiti. Times are Unix milliseconds. */
 export interface OutboxView {
   readonly pending: number
   readonly dead: number

@@ -15,7 +15,7 @@ export const personSchema = object({
     .transform(asciiLowerCase)
     .nullable()
     .default(null)
-    .describe('Who Cloudflare Access says they are'),
+    .describe('The address by which Cloudflare Access knows them'),
   accounts: z
     .array(z.string(ACCOUNTS).trim().min(1, ACCOUNTS).max(256, ACCOUNTS), ACCOUNTS)
     .max(20, ACCOUNTS)

@@ -34,8 +34,9 @@ export interface PrincipalCalls extends Rpc.DurableObjectBranded {
   bindUpstream(request: BindRequest): Promise<BindAnswer>
 
   /**
-   * Tells whether the Worker is to open a session upstream. Of several that ask at the same time one is; the others wait until it has
-   * bound the session, or for as long as that may take, and are to open one themselves if there is none then.
+   * Tells whether the Worker is to open a session upstream. One of several that ask at the same time is told to;
+   * the others wait until it has bound the session, or for as long as that may take, and are to open one themselves if there is none
+   * then.
    */
   claimUpstream(request: ClaimRequest): Promise<ClaimAnswer>
 

@@ -1,4 +1,4 @@
-/** To which login a request belongs that names none: a grant's setting. PURE. */
+/** A grant's setting: the login to which a request belongs that names none. PURE. */
 
 export const sessionModes = ['auto', 'one', 'many'] as const
 

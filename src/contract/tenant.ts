@@ -259,7 +259,7 @@ export interface GrantDocument {
   readonly servers: readonly string[] | '*'
   /** The person whose agent it is: that one cannot approve its calls. */
   readonly owner: string | null
-  /** To which login a request belongs that names none. */
+  /** The login to which a request belongs that names none. */
   readonly sessions: SessionMode
   readonly expiresAtMs: number | null
 }

@@ -1,7 +1,7 @@
 /** Warnings that come with a change, for answers of the gateway and for commands. PURE. */
 import type { ServerUses } from './tenant.ts'
 
-/** That the change made its tenant, for whoever meant another one. */
+/** Warns that the change made its tenant: another one may have been meant. */
 export function madeTenantWarning(tenant: string): string {
   return `The tenant ${tenant} was made: there was none of that name.`
 }
@@ -25,16 +25,16 @@ function some(names: readonly string[]): string {
   return `${names.slice(0, MOST_NAMED).join(', ')}${more}`
 }
 
-/** That nobody of the tenant can administer it any more. */
+/** Warns that nobody of the tenant can administer it any more. */
 export function noAdminWarning(tenant: string): string {
   return `Nobody is admin of the tenant ${tenant} any more: the root token alone administers it.`
 }
 
-/** That no admin comes in by a token any more. */
+/** Warns that no admin has a token any more. */
 export const noAdminTokenWarning =
   'No admin of the tenant has a token any more: they come in through Cloudflare Access, or the root token gives them another.'
 
-/** That whatever is changed helps no agent, as long as all of them are refused. */
+/** Warns that the change helps no agent, as long as all of them are refused. */
 export function suspendedWarning(tenant: string): string {
   return `The tenant ${tenant} is suspended: its agents are refused until somebody with the root token resumes it.`
 }

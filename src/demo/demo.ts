@@ -34,7 +34,7 @@ export function checkDemoAgainst(tools: () => KnownTools): void {
   knownTools = tools
 }
 
-/** By what each was made of, which is the same object for as long as it is in memory. */
+/** Configurations by the list that they were made of, which is the same object for as long as it is in memory. */
 const composed = new WeakMap<object, { readonly of: unknown; readonly config: Promise<TenantConfig> }>()
 
 /**

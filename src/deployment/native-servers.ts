@@ -6,7 +6,7 @@ import type { Env } from '../contract/env.ts'
 import { hasLegitiVariables } from '../legiti/settings.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 
-/** In `NATIVE_SERVERS`, alone: the deployment has no native server. An empty variable is one that is not set. */
+/** Alone in `NATIVE_SERVERS`, it says that the deployment has no native server. An empty variable is one that is not set. */
 const NONE = 'none'
 
 /** Every request asks, and a deployment's variables do not change while its isolates live. */

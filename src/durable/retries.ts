@@ -28,7 +28,7 @@ export const KEEP_DELIVERED_MS = 7 * DAY_MS
 export const MAX_RETRY_AFTER_MS = DAY_MS
 
 /**
- * What one attempt means for the event and its destination. `delivered`: done. `dead`: this event is refused for
+ * The meaning of one attempt for the event and its destination. `delivered`: done. `dead`: this event is refused for
  * good. `pause`: the key is refused, so every event of the destination waits. `back_off`: the destination is
  * unwell; try later, not before `retryAfterMs` from now when that is not null. `reason` is a stable code
  * (`http_503`, `timeout`, `network`) without any detail of the event.
@@ -62,7 +62,7 @@ export function roundOf<V extends Verdict>(verdicts: readonly V[]): Round<V> {
 }
 
 /**
- * How long to wait, in milliseconds, after `failures` failures in a row (1 is the first). The interval doubles
+ * Returns the wait in milliseconds after `failures` failures in a row (1 is the first). The interval doubles
  * from FIRST_BACK_OFF_MS to LONGEST_BACK_OFF_MS; `random` (0 up to 1) places the wait between half of the
  * interval and all of it, so that destinations which failed together do not return together. Never less than
  * `retryAfterMs`.

@@ -13,10 +13,10 @@ import type { UpstreamLink } from '../upstream/link.ts'
 import { MessageReader } from '../upstream/message-reader.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 
-/** Said by servers that have no such stream. */
+/** Statuses of servers that have no such stream. */
 const noStream: ReadonlySet<number> = new Set([404, 405, 501])
 
-/** How long the stream stays open when no call is under way: the next one need not wait for it. */
+/** The time that the stream stays open when no call is under way, so that the next one need not wait for it. */
 const IDLE_MS = 10_000
 
 export class Attendance {

@@ -5,7 +5,7 @@ import { exchangeObjects } from '../contract/objects.ts'
 import { LineReader } from '../upstream/lines.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 
-/** How long a call waits until the server can be heard outside of its own stream. */
+/** The time that a call waits until the server can be heard outside of its own stream. */
 const READY_MS = 1_000
 
 /**
@@ -34,7 +34,7 @@ export async function listenAside(
       else if (line.kind === 'said') take(line.message)
     }
   }
-  // That nothing is heard there is no reason not to make the call.
+  // The call is made even where the stream does not open.
   link.waitUntil(listen().then(ready, ready))
   const timer = setTimeout(ready, READY_MS)
   await isReady

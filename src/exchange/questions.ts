@@ -12,7 +12,7 @@ export interface Answered {
 }
 
 export class OpenQuestions {
-  /** By the names that the client answers them under. */
+  /** Open questions by the names under which the client answers them. */
   readonly #open = new Map<string, { readonly id: RpcId; readonly question: Question }>()
   #count = 0
 

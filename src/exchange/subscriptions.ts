@@ -16,7 +16,7 @@ import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 
 const METHOD = 'subscriptions/listen'
-/** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */
+/** The most that may wait for a client that reads slowly; beyond it the stream is ended, and the client comes back. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024
 
 /** One open stream of the client's. */

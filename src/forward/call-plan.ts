@@ -48,7 +48,7 @@ export interface ReadyUpstream {
 
 type Finding = Looked<FoundUpstream>
 
-/** What asking for a fresh list came to; null where nobody was asked. */
+/** The result of asking for a fresh list; `said` is null where nobody was asked. */
 export interface FreshList {
   readonly target: Target
   readonly said: Fresh<ListedTools> | null
@@ -63,14 +63,14 @@ export function asListed(config: CompiledConfig, fresh: FreshList | null): Compi
   return { ...config, upstreams }
 }
 
-/** What is asked about a call. */
+/** A question about a call. */
 export interface Asked {
   readonly context: RequestContext
   readonly message: RequestMessage
   /** Null: there is no such server that the grant may reach. */
   readonly target: Target | null
   readonly config: CompiledConfig
-  /** That its server has asked may not be known yet. */
+  /** The principal may not know yet that the server has asked. */
   readonly isEarly: boolean
   /** Null before the server was asked for a fresh list. */
   readonly fresh: FreshList | null
@@ -88,7 +88,7 @@ export async function find(asked: Asked): Promise<Finding> {
     const { args, handle } = withoutSession(given, schema.of, isForGateway)
     return inSession(asked, handle, (named) => findIn(named, target, args))
   }
-  // No server gets such a call, but its row is of whom it names.
+  // No server gets such a call, but its row belongs to the session that it names.
   const { handle } = withoutSession(given, undefined, handlesAlone)
   return inSession(asked, handle, (named) =>
     target === null ? findIn(named, target, given) : unclear(named, target, given),

@@ -1,6 +1,6 @@
 /**
- * Work for several servers at once. Whatever goes wrong with one of them, an exception of ours over something that it
- * said included, stays its own part: nobody else's answer is made of it.
+ * Work for several servers at once. A failure at one of them, even an exception of ours over something that it said,
+ * stays in its own part: no other server's answer is made of it.
  */
 import { errorName, log } from '../base/log.ts'
 

@@ -1,13 +1,13 @@
 /**
- * Fresh lists, asked for because a name was called that is in none that is known. Whoever calls names at random must not
- * make a server list without end: of one server, each isolate asks for one list at a time and for few of them a minute.
+ * Fresh lists, asked for because a name was called that is in none that is known. A client that calls names at random
+ * must not make a server list without end: each isolate asks a server for one list at a time and for few of them a minute.
  */
 import type { UpstreamProblem } from '../contract/upstream.ts'
 
 /** As many may be asked for at once, and one more in so long. */
 const BURST = 10
 const REFILL_MS = 6_000
-/** Whoever waits for another request's list waits so much longer than that may take: it may have been stopped. */
+/** The time that a request waits for another request's list beyond what that may take: it may have been stopped. */
 const PATIENCE_MS = 1_000
 /** A name that a fresh list had is believed so long, while the configuration does not have it yet. */
 const BELIEVED_MS = 60_000
@@ -26,7 +26,7 @@ export type Fresh<L extends Named> =
   | { readonly kind: 'found' }
   /** The server did not list. */
   | { readonly kind: 'failed'; readonly problem: UpstreamProblem }
-  /** So many lists were asked for lately that this one was not. */
+  /** Too many lists were asked for lately to ask for this one. */
   | { readonly kind: 'spent'; readonly retryAfterSeconds: number }
 
 /** Which list: of which server, and what is known of it. */

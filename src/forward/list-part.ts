@@ -111,7 +111,7 @@ interface Chosen {
 }
 
 /**
- * Returns the entries that clients of the era take, under their names in the merged list. Of two with one name the first is kept, be it
+ * Returns the entries that clients of the era take, under their names in the merged list. The first of two with one name is kept, be it
  * on an earlier page: clients refuse a list with two of one name, or lose one.
  *
  * @param named the name in the merged list; null where it has none

@@ -11,14 +11,14 @@ import { isSameServer } from '../upstream/which.ts'
 import { Pauses, pause } from './pauses.ts'
 
 const KEEP_ALIVE_MS = 15_000
-/** How much may wait for a client that reads slowly; after that its stream is ended, and it comes back. */
+/** The most that may wait for a client that reads slowly; beyond it the stream is ended, and the client comes back. */
 export const MOST_WAITING_CHARS = 4 * 1024 * 1024
 /** Streams of servers that are opened for one stream of a client, again ones included: the platform allows its invocation 1,000 requests. */
 const MOST_OPENED = 400
 
 /** The way in which a server's stream is opened, and the changes to its messages. */
 export interface Joining {
-  /** Behind the event of that id, where there is one. `onRenewed`: another session with the server has taken its place. */
+  /** Opens it behind the event of that id, where there is one. `onRenewed`: another session with the server has taken its place. */
   readonly open: (
     at: Reached,
     lastEventId: string | undefined,

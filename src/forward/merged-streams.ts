@@ -27,7 +27,7 @@ import { withAllowedResources } from './watched-resources.ts'
 /** The principal says this once a session with a server has been opened: its stream can be joined. */
 export const UPSTREAM_OPENED = 'upstream:'
 
-/** How long a subscription is not acknowledged while servers are still being joined. */
+/** The time that the acknowledgement of a subscription waits for servers that are still being joined. */
 const ACKNOWLEDGED_MS = 1_000
 
 /** GET in the session era. Servers are joined behind it. */

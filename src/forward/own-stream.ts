@@ -12,7 +12,7 @@ import { discard, retryAfterSeconds, type Sent, send } from '../upstream/http.ts
 import { unchanged } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 
-/** Said by servers that have no streams. Anything else may pass: another stream is open, too much is asked, it is ill. */
+/** Statuses of servers that have no streams. Any other status may pass: another stream is open, too much is asked, it is ill. */
 const noStream: ReadonlySet<number> = new Set([405, 501])
 
 /** Sessions that have no stream, as far as this isolate was told. */

@@ -1,4 +1,4 @@
-/** How long a server whose stream ended, or did not come, is left alone: doubled each time, until one has lasted that long. */
+/** The time that a server whose stream ended, or did not come, is left alone: doubled each time, until one has lasted that long. */
 const SHORTEST_MS = 1_000
 const LONGEST_MS = 60_000
 

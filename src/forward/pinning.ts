@@ -16,8 +16,8 @@ import { serverKey } from '../upstream/which.ts'
 const compared = new Map<string, Compared>()
 const MOST_SERVERS = 2_000
 /**
- * By which rules a listing is read: the status and the names that are exposed follow from it. Raised with the rules, so that
- * a listing that was compared under older ones is compared anew.
+ * The version of the rules by which a listing is read: the status and the exposed names follow from it. It is raised with the rules, so
+ * that a listing that was compared under older ones is compared anew.
  */
 const READING = 'rules 2'
 const MOST_LISTINGS = 32

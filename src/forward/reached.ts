@@ -81,7 +81,7 @@ export function outgoing({ id, method, body }: RequestMessage) {
   } as const
 }
 
-/** How a request that is no call is answered where its server gives no answer. */
+/** The delivery of a request that is no call, with the answer where its server gives none. */
 export function deliveryOf({ context, upstream }: Reached, { id }: RequestMessage): Delivery {
   return {
     acceptsEvents: () => acceptsEvents(context.http),

@@ -11,11 +11,11 @@ import { readAsked } from '../upstream/asker.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 
 /**
- * Rewrites for the server `server` behind a URL that serves several. Of its answers only the one to `request` passes, which the stream is
- * for, and none where that is null: any other would be taken for another server's.
+ * Rewrites for the server `server` behind a URL that serves several. Only the answer to `request` passes, which the stream is for,
+ * and none where that is null: any other would be taken for another server's.
  */
 export function rewritingFor(server: string, request: RpcId | null): Rewriting {
-  // Whoever resumes the stream must still be told apart from whoever forges.
+  // The one who resumes the stream must still be told apart from one who forges.
   const stream = request === null ? server : `${server}:${inEventId(request)}`
   return {
     message: (message) =>

@@ -33,7 +33,7 @@ interface Introduction {
   readonly serverInfo: unknown
 }
 
-/** In which era it is listed. */
+/** The era, and the session, in which it is listed. */
 type Way = { readonly session: SessionNames } | 'stateless'
 
 /**
@@ -58,7 +58,7 @@ export async function scanServer(given: Omit<UpstreamLink, 'credentials'>): Prom
   return scanned
 }
 
-/** In the server's status, for whoever looks later: a scan goes on behind an answer, too. */
+/** Reports the scan to the server's status, for a later look: a scan goes on behind an answer, too. */
 async function keep({ env, tenant, config }: Omit<UpstreamLink, 'credentials'>, scanned: Scanned) {
   const { incarnation, url, name } = config
   const atMs = Date.now()

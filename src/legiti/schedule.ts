@@ -11,14 +11,14 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** How long one delivery may take before it counts as failed. Milliseconds. */
+/** The time after which one delivery counts as failed. Milliseconds. */
 export const DELIVERY_TIMEOUT_MS = 15 * SECOND_MS
 
-/** How often a paused destination is tried, in case its key was mended. Milliseconds. */
+/** The interval at which a paused destination is tried, in case its key was mended. Milliseconds. */
 export const PAUSE_PROBE_MS = HOUR_MS
 
 /**
- * How often a principal that has events, and whose deployment has no Legiti, looks whether it has one again. Milliseconds.
+ * The interval at which a principal that has events, and whose deployment has no Legiti, looks for it again. Milliseconds.
  * Its next use looks as well.
  */
 export const HOLD_MS = DAY_MS

@@ -16,7 +16,7 @@ import { EventWatch } from '../upstream/watch.ts'
 const revisionsWithBatches = new Set(['2024-11-05', '2025-03-26'])
 /** A batch pays a principal call a message, so its length is bounded. */
 export const MOST_MESSAGES = 50
-/** Of all answers together: they are held until the last has come. In UTF-16 units. */
+/** The most that all answers together may have, in UTF-16 units: they are held until the last has come. */
 export const MOST_ANSWERS_CHARS = 8 * 1024 * 1024
 
 export async function runBatch(

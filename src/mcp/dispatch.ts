@@ -25,7 +25,7 @@ import { openSubscription } from '../request/stream.ts'
 import { listedTools, reachableAt } from '../servers/catalogue.ts'
 import { runBatch } from './batch.ts'
 
-/** What the URL says. */
+/** The tenant and the server that the URL names. */
 export interface Endpoint {
   /** The tenant in the path, or null where the token alone names it. */
   readonly tenant: string | null

@@ -72,8 +72,8 @@ export function expose(server: string, original: string): string {
 }
 
 /**
- * Decides how the names that a server lists are exposed. Of two that would get the same name, the first in code-unit order has it and the
- * other is left out, in whatever order the server lists them.
+ * Decides how the names that a server lists are exposed. The first in code-unit order of two that would get the same name has it,
+ * and the other is left out, in whatever order the server lists them.
  */
 export function exposures(server: string, originals: readonly string[]): Exposures {
   const renamed: Record<string, string> = {}

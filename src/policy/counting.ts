@@ -2,7 +2,7 @@
  * Counting: what a call takes from its limits, and what is given back. Arithmetic over a store of counters, which
  * holds one decimal number by key and by the start of a stretch of time.
  *
- * What is guaranteed, however reservations, refunds and the clock are interleaved, as long as the clock does not
+ * The guarantees, however reservations, refunds and the clock are interleaved, as long as the clock does not
  * step back behind what the store has dropped:
  * - a calendar window, or one of so many seconds, never holds more than `max`;
  * - a sliding window: no stretch of its length holds more than `max`, wherever it begins. It is counted in slices

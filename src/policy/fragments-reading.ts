@@ -40,7 +40,7 @@ function section<E extends z.ZodType>(kind: ReadKind, entry: E) {
 export function readingSections<E extends z.ZodType>(entry: E) {
   return {
     resources: section('resource', entry).describe(
-      'What may be read, by server and URI. Where absent, every resource',
+      'The resources that may be read, by server and URI. Where absent, every resource',
     ),
     prompts: section('prompt', entry).describe('Prompts, by server and name. Where absent, every prompt'),
   }

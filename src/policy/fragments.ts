@@ -53,7 +53,7 @@ export const sliding = z
   .optional()
   .describe('Count any stretch of the window’s length, not only those of the calendar')
 
-export const scope = z.enum(scopes).optional().describe('Whose calls count together')
+export const scope = z.enum(scopes).optional().describe('The callers whose calls count together')
 
 /** An amount: never negative, and exact. */
 export const amount = z

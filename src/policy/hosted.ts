@@ -35,7 +35,7 @@ const counted = {
   window,
   sliding,
   scope,
-  increment: amount.optional().describe('What a call adds; 1 where nothing is said'),
+  increment: amount.optional().describe('The amount that a call adds; 1 where nothing is said'),
   increment_from: argumentPath.optional().describe('The argument whose value a call adds'),
 }
 

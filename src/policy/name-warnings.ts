@@ -119,6 +119,6 @@ export function describeUnchecked({ servers, names }: Unchecked): string {
 export function describeOff({ server, why, names }: OffNames): string {
   return (
     `The policy names tools of the native server "${server}", which this deployment does not have (${why}): ${names.join(', ')}. ` +
-    'What it says of them has no effect.'
+    'Its entries for them have no effect.'
   )
 }

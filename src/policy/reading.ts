@@ -2,7 +2,7 @@
  * Which entry of `resources` or `prompts` speaks of what is read. A key is `*`, or a server and a pattern of its own
  * names: `files+file:///docs/*`, `notes__draft_*`, and `*+…` or `*__…` for whatever server.
  *
- * What is judged is the very text that is sent: nothing is decoded, resolved or folded first. Servers do that, each in its
+ * The policy judges the very text that is sent: nothing is decoded, resolved or folded first. Servers do that, each in its
  * own way, so a URI that would fall under another entry in its normal form is refused (`isAmbiguous`).
  */
 import { compileGlob, compileParts, type Glob } from './glob.ts'
@@ -86,8 +86,8 @@ function entryBy(
 }
 
 /**
- * Tells whether a URI is, to some server that normalises it, one that another entry speaks of. Whoever names a URI in full means that
- * one, as it is written.
+ * Tells whether a URI is, to some server that normalises it, one that another entry speaks of. A key that names a URI in full means
+ * that one, as it is written.
  */
 export function isAmbiguous(reading: Reading, name: string, found: ReadingEntry | null): boolean {
   if (reading.kind !== 'resource' || found?.key.includes('*') === false) return false

@@ -23,7 +23,7 @@ import { finish, newDraft, present, type Translation } from './translation.ts'
 const MOST_CALLS = Number.MAX_SAFE_INTEGER
 
 const rate = {
-  reason: message.optional().describe('What the agent is told'),
+  reason: message.optional().describe('The message for the agent'),
   rate_limit: object({
     max: z.int().min(0).max(MOST_CALLS),
     window: windowSeconds.describe('Seconds'),

@@ -18,7 +18,7 @@ import { DEEPEST } from '../base/json.ts'
 import { compareDecimals, parseDecimal } from './decimal.ts'
 import { describeValue, type Position, type Problem, pointer } from './problem.ts'
 
-/** In characters: ten thousand tools with a limit each. The parser takes some seconds for as much at its worst. */
+/** In characters; ten thousand tools with a limit each have fewer. The parser takes some seconds for as much at its worst. */
 export const LONGEST_TEXT = 1024 * 1024
 
 /** Nodes that aliases may repeat in all: "billion laughs" ends here. */

@@ -23,7 +23,7 @@ export interface NormalForms {
 }
 
 /**
- * In UTF-16 units: as much as 16 URIs of the greatest length that is compared. Comparing is linear in it and in the keys of a
+ * The most UTF-16 units: as many as 16 URIs of the greatest length that is compared have. Comparing is linear in it and in the keys of a
  * policy, which are bounded, too.
  */
 export const MOST_TEXT = 16 * LONGEST_READ

@@ -94,7 +94,7 @@ function whatCanBeAsked({ elicitation, sampling, roots }: Client['capabilities']
   ]
 }
 
-/** Just that as capabilities, so that who comes first does not decide what the others share. */
+/** Returns those alone as capabilities, so that the first client does not decide what the others share. */
 function askableOnly(capabilities: Client['capabilities']): Record<string, unknown> {
   const can = new Set(whatCanBeAsked(capabilities))
   const some = (...names: string[]) =>

@@ -13,7 +13,7 @@ export interface RequestContext {
   readonly execution: ExecutionContext
   readonly presented: PresentedCredential
   readonly requestId: string
-  /** Of the message; of a request without one, and until it has been read, what the headers say. */
+  /** The era of the message; that of the headers for a request without one, and until it has been read. */
   readonly era: Era
   /** `Mcp-Session-Id`, in the session era. */
   readonly transport: string | null

@@ -1,6 +1,6 @@
 /**
  * The one place that every decision of the MCP endpoint passes, once: about a call, or a request to read, that a policy decides; and
- * about any other request that is refused. Whoever wants to count or show all decisions does it in `decided`.
+ * about any other request that is refused. Code that counts or shows all decisions belongs in `decided`.
  *
  * As in the audit trail, a call that waits for a person and then goes on is two decisions. A request that is let through
  * without a policy having a say in it (a list, `initialize`, a notification) is none.

@@ -5,7 +5,7 @@
  */
 import type { Env } from '../contract/env.ts'
 
-/** How long an unknown token waits: every time for a guesser, once for anybody else. */
+/** The time that an unknown token waits: every time for a guesser, once for anybody else. */
 export const SLOW_DOWN_MS = 1_000
 /** As long as the period of the binding in wrangler.toml. */
 const SLOW_FOR_MS = 60_000

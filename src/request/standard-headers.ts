@@ -21,7 +21,7 @@ export function standardHeaderRefusal(
 ): Refusal | null {
   if (headers.protocolVersion === null) return mismatch('the header MCP-Protocol-Version is missing')
   if (headers.method === null) return mismatch('the header Mcp-Method is missing')
-  // That the version and the method agree with the body was checked when the message was classified.
+  // The classification of the message has checked that the version and the method agree with the body.
   const source = nameSources.get(method)
   if (source === undefined) return null
   const inBody = (params as Record<string, unknown> | undefined)?.[source]

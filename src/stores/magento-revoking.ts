@@ -16,6 +16,6 @@ export async function revokeCustomerToken(
   const path = '/integration/customer/revoke-customer-token'
   const answer = await askMagento(env, store, { method: 'POST', path, token, body: {} })
   if (answer.kind === 'failed') return answer.why === 'address' ? null : answer.why
-  // Whatever else it answers, it has heard: 401 says that the token is no good any more.
+  // Any other answer says that it has heard: 401, that the token is no good any more.
   return answer.status >= 500 || answer.status === 429 ? `http_${answer.status}` : null
 }

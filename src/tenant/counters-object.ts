@@ -28,7 +28,7 @@ export class TenantCounters extends DurableObject<Env> implements CountersCalls 
   }
 
   async reserve(charges: readonly Charge[]): Promise<Reservation> {
-    // Asked once a life of this object: storage may hold an alarm from an earlier one.
+    // Read once a life of this object: storage may hold an alarm from an earlier one.
     this.#isArmed ||= (await this.ctx.storage.getAlarm()) !== null
     return this.#commits.run(() => {
       this.#create()

@@ -72,7 +72,7 @@ const MOST_BESIDE = 200
 /**
  * One tenant: its settings, upstream servers, policies and grants, all in one SQLite database, and the pins of what
  * its servers list. It is the truth; each principal holds a copy of what concerns it, and is told of every change
- * before the change is answered. Whoever could not be told then is told by alarm.
+ * before the change is answered. A principal that could not be told then is told by alarm.
  *
  * Only names what can be asked of it; the files of this folder do it. An object without a tenant stores nothing.
  */

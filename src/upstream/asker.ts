@@ -1,7 +1,7 @@
 /**
  * Marks a server's questions with the session that asked. A transport may have several sessions with one server, one for each login, and
- * a client's answer does not name its session. So the names by which a client knows a question, its id and its progress token, carry the
- * tag that the principal has given to the session in which it was asked. PURE.
+ * a client's answer does not name its session. Therefore the names by which a client knows a question, its id and its progress token, carry
+ * the tag that the principal has given to the session in which it was asked. PURE.
  */
 import { parseExact } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'

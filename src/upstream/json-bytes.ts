@@ -47,7 +47,7 @@ export class StringFollower {
       const stop = found < 0 || found > end ? end : found
       let slashes = 0
       while (stop - slashes > at && bytes[stop - slashes - 1] === BACKSLASH) slashes += 1
-      // That the first byte is escaped matters only where it is one of these.
+      // An escape of the first byte matters only where it is one of these.
       const isEscaped = (slashes % 2 === 1) !== (this.#isEscaped && slashes === stop - at)
       this.#isEscaped = stop === end && isEscaped
       if (stop === end) return end

@@ -1,5 +1,5 @@
 /**
- * Follows the outline of a JSON object that goes by and is not held: strings and brackets, nothing else. That is enough to
+ * Follows the outline of a JSON object that goes by and is not held: strings and brackets, nothing else. This is enough to
  * tell an object that is whole from the beginning of one, wherever it was cut. PURE.
  */
 import {

@@ -43,7 +43,7 @@ export async function openForClient(
   return { kind: verdict === 'speaks' ? 'refused' : 'unclear', message: opened.message }
 }
 
-/** That a server gives no session, where the client did not ask for one itself. */
+/** The problem that a server gives no session, where the client did not ask for one itself. */
 export function sessionRefused({ error }: RpcMessage): UpstreamProblem {
   return problemOf('not_mcp', `refused to open a session (${error?.code})`, { isUndone: true })
 }

@@ -69,7 +69,7 @@ export function paramHeaderProblem(inputSchema: unknown, args: unknown, headers:
       return `the header ${header} is there, but ${place} is not`
     }
     const text = written(value)
-    // Not what the schema asks for; whoever checks the arguments says so.
+    // Not what the schema asks for; the check of the arguments says so.
     if (text === null) continue
     if (sent === null) return `the header ${header} is missing; it repeats ${place}`
     const decoded = decodeHeaderValue(sent)

@@ -71,7 +71,7 @@ export function describe(server: string, problem: UpstreamProblem, what = 'The c
   const retry = retryAfterSeconds === null ? '' : ` Try again in ${retryAfterSeconds} seconds.`
   const done = isUndone
     ? `${what} was not carried out.`
-    : `Whether ${what.toLowerCase()} took effect is not known.`
+    : `It is not known whether ${what.toLowerCase()} took effect.`
   return `The server "${server}" ${problem.message}. ${done}${retry}`
 }
 

@@ -1,6 +1,6 @@
 /**
  * Passes an upstream's answer on to the client: small JSON once it is whole and right, everything else as it comes.
- * Whatever goes wrong on the way, the client's last word is a JSON-RPC answer to its request.
+ * After any failure on the way, the last message to the client is still a JSON-RPC answer to its request.
  */
 import { answers, asAnswer, isAnswer, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'

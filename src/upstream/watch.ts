@@ -42,7 +42,7 @@ export class EventWatch {
   }
 
   /**
-   * Tells whether the upstream has a question open. That it was answered is not said here, so it stays open until the upstream
+   * Tells whether the upstream has a question open. An answer to it is not seen here, so it stays open until the upstream
    * withdraws it (MCP 2025-11-25, cancellation). A `ping` is none: every client answers at once.
    */
   get isAsking(): boolean {

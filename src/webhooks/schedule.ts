@@ -4,7 +4,7 @@
  */
 import { type Answer, retryAfterMs, type Verdict } from '../durable/retries.ts'
 
-/** How long one attempt may take. Milliseconds. */
+/** The time that one attempt may take. Milliseconds. */
 export const WEBHOOK_TIMEOUT_MS = 10_000
 
 /**

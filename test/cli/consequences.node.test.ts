@@ -223,7 +223,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`consequences ${bareWorkerdMissing 
       const says = (file: string) =>
         `${file}: warning: The tools of dead are not known yet, so these names were not checked: some_tool.\n` +
         `${file}: warning: The policy names tools of the native server "legiti", which this deployment does not have ` +
-        '(NATIVE_SERVERS does not name it): track_logout. What it says of them has no effect.\n'
+        '(NATIVE_SERVERS does not name it): track_logout. Its entries for them have no effect.\n'
       expect((await cli('policy push p p.yaml --yes', { 'p.yaml': policy })).err).toBe(says('p.yaml'))
       expect((await cli('policy validate p.yaml --gateway', { 'p.yaml': policy })).out).toContain(
         says('p.yaml'),

@@ -244,7 +244,7 @@ describe('a policy that names tools in vain', () => {
     const put = await adminWith({ NATIVE_SERVERS: 'session' }, 'PUT', 'acme/policies/main', POLICY)
     expect(put.body?.warnings).toContain(
       'The policy names tools of the native server "legiti", which this deployment does not have (NATIVE_SERVERS does not name it): ' +
-        'track_logout, evaluate_sale. What it says of them has no effect.',
+        'track_logout, evaluate_sale. Its entries for them have no effect.',
     )
     const on = await admin('PUT', 'acme/policies/main', { ...POLICY, description: 'on' })
     expect(JSON.stringify(on.body?.warnings)).not.toContain('native server')

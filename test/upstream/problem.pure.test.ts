@@ -37,13 +37,13 @@ test('the audit tells what was not delivered from what was refused', () => {
 describe('the words', () => {
   test('say whether it took effect, and when to come back', () => {
     expect(say('crm', problemOf('broken', 'broke off'))).toBe(
-      'The server "crm" broke off. Whether the call took effect is not known.',
+      'The server "crm" broke off. It is not known whether the call took effect.',
     )
     expect(say('crm', problemOf('busy', 'is busy', { ...undone, retryAfterSeconds: 7 }))).toBe(
       'The server "crm" is busy. The call was not carried out. Try again in 7 seconds.',
     )
     expect(say('crm', problemOf('timeout', 'did not answer'), 'The request')).toBe(
-      'The server "crm" did not answer. Whether the request took effect is not known.',
+      'The server "crm" did not answer. It is not known whether the request took effect.',
     )
   })
 })

@@ -16,7 +16,7 @@ export interface Shown extends Heading {
   readonly approval: ApprovalView
   /** The person whose agent the grant is; null for nobody. */
   readonly owner: string | null
-  /** By what people know the grant; null for one that is there no more. */
+  /** The name by which people know the grant; null for one that is there no more. */
   readonly label: string | null
   /** For people who may decide; null for others. */
   readonly judged: {
@@ -131,7 +131,7 @@ function formOf({ approval, judged, nowMs, reason = '' }: Shown, formToken: stri
   const [only] = choices
   if (only === undefined)
     return html`${reason !== '' && html`<p>You had written: ${inline(reason)}</p>\n`}<p>Nothing is left to decide.</p>\n`
-  return html`${choices.length === 1 && html`<p>${approval.state === 'approved' ? 'It can still be denied, until its time is over.' : 'It can be denied, so that it does not go on or come again. What was done by then is not undone.'}</p>\n`}${partly !== null && alert(partly)}<form method="post">
+  return html`${choices.length === 1 && html`<p>${approval.state === 'approved' ? 'It can still be denied, until its time is over.' : 'It can be denied, so that it does not go on or come again. Nothing that was done by then is undone.'}</p>\n`}${partly !== null && alert(partly)}<form method="post">
 <input type="hidden" name="do" value="decide">
 <input type="hidden" name="form" value="${formToken}">
 <label for="reason">Reason</label>

@@ -21,7 +21,7 @@ export async function decideOn(visit: Visit, fields: ReadonlyMap<string, string>
       refusedPage(
         400,
         'Not accepted',
-        'What was sent is not what the form of this page sends. Nothing was done.',
+        'The request is not the one that the form of this page sends. Nothing was done.',
       ),
     )
   // A form sends line ends as CR LF (HTML, "constructing the entry list").

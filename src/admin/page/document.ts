@@ -5,7 +5,7 @@ import { STYLE } from './style.ts'
 export interface Page {
   readonly status: number
   readonly title: string
-  /** Whose page it is, and who is signed in; null before that. */
+  /** The tenant of the page, and the reader who is signed in; null before that. */
   readonly header?: Html | null
   readonly main: Html
   readonly headers?: Readonly<Record<string, string>>

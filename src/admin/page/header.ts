@@ -1,9 +1,9 @@
-/** Whose page it is, who reads it, and the way out. PURE. */
+/** The head of a page: its tenant, its reader, and the button to sign out. PURE. */
 import type { Role } from '../../contract/roles.ts'
 import { type Html, html } from './html.ts'
 import { inline } from './visible.ts'
 
-/** Whoever is signed in. */
+/** The person who is signed in. */
 export interface Reader {
   /** As decisions are on record: `root`, or `person:<name>`. */
   readonly actor: string

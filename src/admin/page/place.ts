@@ -22,12 +22,12 @@ export function placeOf(settings: HostSettings, hostname: string, pathTenant: st
   return of.kind === 'none' ? null : { tenant: of.kind === 'tenant' ? of.tenant : null, base: '/approvals' }
 }
 
-/** Where a tenant's pages are at a host that names none. */
+/** The path of a tenant's pages at a host that names none. */
 export function baseOf(tenant: string): string {
   return `/t/${tenant}/approvals`
 }
 
-/** The path of an approval's page, or of the list. What stands in an address comes from anywhere: it stays one segment. */
+/** The path of an approval's page, or of the list. The text of an address comes from anywhere: it stays one segment. */
 export function pathTo(base: string, id: string | null): string {
   return id === null ? base : `${base}/${encodeURIComponent(id.toWellFormed())}`
 }

@@ -1,6 +1,6 @@
 /**
- * The pages of approvals: `/approvals` and `/approvals/<id>` at a tenant's own host, and below `/t/<tenant>` at any. Whoever
- * is not signed in gets the same for every id; whoever is, the same for every id that is none of this tenant.
+ * The pages of approvals: `/approvals` and `/approvals/<id>` at a tenant's own host, and below `/t/<tenant>` at any. A visitor
+ * who is not signed in gets the same for every id; one who is, the same for every id that is none of this tenant.
  */
 import type { Context, Hono } from 'hono'
 import { errorName, log } from '../../base/log.ts'
@@ -76,10 +76,10 @@ async function answer(
 }
 
 const refusals: Readonly<Record<Extract<ReadForm, { ok: false }>['status'], string>> = {
-  400: 'What was sent is not what the form of this page sends. Nothing was done.',
+  400: 'The request is not the one that the form of this page sends. Nothing was done.',
   403: 'This was not sent by the form of this page, as far as your browser says, so nothing was done. Open the link again.',
-  413: 'What was sent is larger than the form of this page allows. Nothing was done.',
-  415: 'What was sent is not a form. Programs use the administration API.',
+  413: 'The request is larger than the form of this page allows. Nothing was done.',
+  415: 'The request is not a form. Programs use the administration API.',
 }
 
 function refusedForm(status: keyof typeof refusals) {

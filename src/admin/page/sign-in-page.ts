@@ -53,7 +53,7 @@ const tenantField = html`<label for="tenant">Tenant</label>
 <input id="tenant" name="tenant" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="63" aria-describedby="tenant-help">
 `
 
-/** Where nobody can sign in; the same for every approval, too. */
+/** The page of a gateway where nobody can sign in; the same for every approval, too. */
 export function closedPage(why: 'no_keys' | 'no_tls'): Page {
   const text =
     why === 'no_keys'

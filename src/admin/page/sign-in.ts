@@ -1,7 +1,7 @@
 /**
  * Signs people in at a page. The cookie holds no token: it holds the digest that a token is known by, sealed for one tenant and for a
- * time, and that is compared with what the tenant knows for every request. So a person who is removed, or whose token is
- * replaced, is out at once; and who gets hold of the cookie, or of the database, has no token (docs/decisions/0039-the-approval-page.md).
+ * time, and that is compared with what the tenant knows for every request. Therefore a person who is removed, or whose token is
+ * replaced, is out at once; and a thief of the cookie, or of the database, has no token (docs/decisions/0039-the-approval-page.md).
  */
 import * as z from 'zod/v4'
 import { BASE64URL } from '../../base/base64url.ts'

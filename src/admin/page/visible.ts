@@ -1,6 +1,6 @@
 /**
- * Text that somebody else wrote, as it is. What is not drawn, or draws other text differently, is shown by its code:
- * whoever decides must not be shown something else than what is sent. PURE.
+ * Text that somebody else wrote, as it is. A character that is not drawn, or draws other text differently, is shown by its
+ * code: the approver must not be shown something else than what is sent. PURE.
  */
 import { piecesOf } from '../../base/invisible.ts'
 import { type Html, html } from './html.ts'

@@ -165,7 +165,7 @@ async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> 
   const now = await api.find(of(name))
   if (now === null) return bringBack(api, { given, world, name, version })
   if (now.body.version === version) return fine(['nothing to do'], { changed: false, ...now.body })
-  // Asked of the gateway, which knows both.
+  // The gateway is asked, which knows both.
   const { body } = await api.get(`${of(name)}/diff`, { from: String(now.body.version), to: version })
   const changes = body.changes as Parameters<typeof changeLines>[0]
   const lines = changeLines(changes, `@${name}:${now.body.version}`, `@${name}:${version}`)

@@ -40,7 +40,7 @@ export interface PlanOptions {
 }
 
 export interface Plan {
-  /** In an order in which each has what it needs. None where there are problems. */
+  /** The steps, each behind those that it needs. None where there are problems. */
   readonly steps: readonly Step[]
   /** Everything that does not fit together. */
   readonly problems: readonly string[]

@@ -82,7 +82,7 @@ export interface Recorded {
 }
 
 const LONGEST_PAGE = 100
-/** In place of a tenant's name: what is asked is of the deployment. */
+/** Stands in the place of a tenant's name in requests about the deployment. */
 export const NO_TENANT = ''
 
 /** The API behind a link. Paths are those of the tenant, whose own is ''; where none is named, of the deployment: /tenants. */

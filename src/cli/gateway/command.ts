@@ -152,7 +152,7 @@ async function consequencesOf(
     return [...lines, ...(await consequences())]
   } catch (error) {
     if (!(error instanceof Ended)) throw error
-    return [...lines, `What it changes beside that could not be asked: ${error.outcome.errors[0] ?? ''}`]
+    return [...lines, `Its other consequences could not be looked up: ${error.outcome.errors[0] ?? ''}`]
   }
 }
 

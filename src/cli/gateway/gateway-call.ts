@@ -11,7 +11,7 @@ import { gatewayTools } from './gateway-tools.ts'
 type Called = Pick<Call, 'tool' | 'alias' | 'annotations'>
 
 /**
- * What is judged where an agent calls `name`: the name in `/mcp`, or that in `/mcp/<server>` where one server alone has such a tool.
+ * Finds the tool that an agent calls as `name`: the name in `/mcp`, or that in `/mcp/<server>` where one server alone has such a tool.
  *
  * @throws Ended where no server has it, or several have
  */

@@ -5,7 +5,7 @@ import type { Given, Option } from '../kit/arguments.ts'
 import type { Misuse, World } from '../kit/outcome.ts'
 
 export interface Link {
-  /** Such as `https://gate.example`. */
+  /** For example `https://gate.example`. */
   readonly origin: string
   /** Never part of anything that is printed. */
   readonly token: string

@@ -25,7 +25,7 @@ export interface Outcome {
 
 /** The result of a wait. */
 export interface Late {
-  /** In place of the outcome's. */
+  /** Replaces the outcome's. */
   readonly code: Outcome['code']
   /** For standard error. */
   readonly errors: readonly string[]

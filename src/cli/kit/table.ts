@@ -1,7 +1,7 @@
 /** Rows under each other, for people. */
 
 const BETWEEN = '  '
-/** Where a row has nothing. */
+/** Stands in an empty cell. */
 export const NOTHING = '—'
 /** Nothing is cut to less than this. */
 const SHORTEST = 6
@@ -14,9 +14,9 @@ export function table(rows: Rows): string[] {
 }
 
 /**
- * The same for a terminal of `width` characters. What does not fit there goes without the columns in which no row has anything,
- * and is cut where it is longest, with `…`; what is first in a row is whole, for it names the row. Where there is no room for even
- * that much, lines are longer.
+ * The same for a terminal of `width` characters. A table that does not fit loses the columns that are empty in all rows, and then
+ * its longest cells are cut, with `…`; the first cell of a row is whole, for it names the row. Where there is no room for even that
+ * much, lines are longer.
  *
  * @param rows the first of them are the heads, where there are any
  */

@@ -27,7 +27,7 @@ import {
 } from './fields.ts'
 import type { LegitiTool } from './tool.ts'
 
-const NO_FULL_CARD = 'Of the card send only the first six and last four digits; anything longer is refused.'
+const NO_FULL_CARD = 'Send only the first six and last four digits of the card; anything longer is refused.'
 
 const evaluated = {
   sale_id: saleId,

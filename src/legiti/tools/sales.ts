@@ -71,8 +71,8 @@ export const trackSale: LegitiTool = {
   title: 'Report a sale',
   description:
     'Tell Legiti that a sale was made or that its contents changed. Use it when no verdict is awaited; to wait for ' +
-    'one call evaluate_order, and to report only a new status call update_order. Of the card send only the first ' +
-    `six and last four digits. ${afterwards}`,
+    'one call evaluate_order, and to report only a new status call update_order. Send only the first ' +
+    `six and last four digits of the card. ${afterwards}`,
   kind: 'notification',
   input: z.strictObject({
     action: word('What happened to the sale, such as create, update or cancel.'),
@@ -97,7 +97,7 @@ export const trackPayment: LegitiTool = {
   description:
     'Tell Legiti that a payment of a sale was authorized, captured, refunded or voided, or that the attempt failed ' +
     '(status and decline_reason). This only reports: no money moves. Call it at every step, declined ones ' +
-    `included. Of the card send only the first six and last four digits. ${afterwards}`,
+    `included. Send only the first six and last four digits of the card. ${afterwards}`,
   kind: 'notification',
   input: z.strictObject({
     action: z.enum(['authorize', 'capture', 'refund', 'void']).describe('Which step of the payment.'),

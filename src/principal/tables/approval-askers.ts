@@ -7,7 +7,7 @@ export interface Asker {
   readonly session: string | null
 }
 
-/** Of more, the youngest are notified: a client that opens a connection for every command has left the others. */
+/** The most connections that are notified, the youngest first: a client that opens one for every command has left the others. */
 const MOST_ASKERS = 20
 
 /** Remembers who asks for a call that waits. A request of the stateless era has no connection to be told on. */

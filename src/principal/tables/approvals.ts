@@ -54,7 +54,7 @@ export type Held =
   | { readonly kind: 'held'; readonly approval: ApprovalView }
   /** It began, and does not go on. */
   | { readonly kind: StoppedCall; readonly approval: ApprovalView }
-  /** So many calls wait already that this one is not taken. */
+  /** Too many calls wait already to take this one. */
   | { readonly kind: 'full' }
 
 /**

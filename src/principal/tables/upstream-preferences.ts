@@ -29,7 +29,7 @@ interface Place {
 export interface Asker {
   /** Null: nobody's. */
   readonly login: string | null
-  /** True where a request of this connection is its own without naming it. What is the connection's holds for it as well. */
+  /** True where a request of this connection is its own without naming it. The connection's preferences hold for it as well. */
   readonly isUnnamed: boolean
 }
 

@@ -1,6 +1,6 @@
 /** Ended sessions whose upstream server has yet to be asked to end them: taken, tried again, given up. */
 
-/** How often a server is asked to end a session, and the time between two tries. */
+/** The number of times that a server is asked to end a session, and the time between two tries. */
 export const MOST_TRIES = 3
 export const RETRY_MS = 60_000
 

@@ -66,8 +66,8 @@ export function whose(context: WhoseContext, asked: Asked): Whose {
 }
 
 /**
- * Returns the sessions that a request without a handle may belong to, as SQL and its values; null: none. Of several, which exist only
- * where the grant's setting was another before, the youngest counts.
+ * Returns the sessions that a request without a handle may belong to, as SQL and its values; null: none. The youngest of several counts,
+ * which exist only where the grant's setting was another before.
  */
 export function candidates(mode: SessionMode, transport: string | null): Candidates | null {
   switch (mode) {

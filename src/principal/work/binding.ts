@@ -20,7 +20,7 @@ import { whose as whoseIs } from '../tables/whose.ts'
 import { upstreamIdleMs } from './housekeeping.ts'
 import type { PrincipalState } from './state.ts'
 
-/** To whom a session with an upstream server belongs, and with which registration; or why it can be nobody's. */
+/** Finds the owner of a session with an upstream server, and the server's registration; or why it can be nobody's. */
 function whose(
   { sql, grant }: PrincipalState,
   request: Omit<ClaimRequest, 'replaces' | 'url'>,

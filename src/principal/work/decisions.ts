@@ -1,6 +1,6 @@
 /**
- * Whoever waits for a person's decision right now. Memory alone: after an eviction nobody waits any more, and whoever
- * did asks again.
+ * Requests that wait for a person's decision right now. Memory alone: after an eviction nobody waits any more, and those who
+ * did ask again.
  */
 
 /** More do not wait; they are answered at once. */

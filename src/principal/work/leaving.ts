@@ -27,7 +27,7 @@ export async function revokeGrant(principal: PrincipalState): Promise<boolean> {
 
 /**
  * Another grant takes the name of one that was deleted: of that one nothing is left but the record, and what has yet to be
- * delivered. Part of the transaction that installs the other. Whatever of it was revoked already changes nothing here.
+ * delivered. Part of the transaction that installs the other. A grant that was revoked already is left as it is.
  */
 export function replacePredecessor(context: EndingContext, grant: string, nowMs: number): void {
   const { sql } = context

@@ -1,6 +1,6 @@
 /**
- * Sessions with upstream servers that are being opened right now. Of several requests that find none at the same time, in whatever
- * isolates, one opens it and the others wait for that. Memory alone: where it is lost, each opens one and the first counts.
+ * Sessions with upstream servers that are being opened right now. One of several requests that find none at the same time, in
+ * whatever isolates, opens it, and the others wait for that. Memory alone: where it is lost, each opens one and the first counts.
  */
 
 /** An opening that is not heard of for so long counts as lost: its isolate may be gone. */

@@ -51,7 +51,7 @@ export function hasRevocations(sql: SqlStorage, nowMs: number): boolean {
   return sql.exec('SELECT 1 FROM revocations WHERE retry_at <= ? LIMIT 1', nowMs).toArray().length > 0
 }
 
-/** Whoever has not been tried by now is not: the principal is about to be erased. */
+/** Drops the revocations that were not tried by now: the principal is about to be erased. */
 export function forgetRevocations(sql: SqlStorage): void {
   sql.exec('DELETE FROM revocations')
 }

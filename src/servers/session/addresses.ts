@@ -1,4 +1,4 @@
-/** Where credentials of people may be sent, and issuers' keys be fetched: where upstream servers may be, too. */
+/** Checks the addresses to which people's credentials are sent and from which issuers' keys are fetched: those that upstream servers may have. */
 import type { TenantDocument } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
 import { identityAddresses } from '../../contract/identity.ts'

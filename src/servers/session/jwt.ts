@@ -84,7 +84,7 @@ export async function verifyJwt(
     } catch (error) {
       const problem = describe(error)
       isUntried &&= problem.isUntried
-      // Of several issuers of one name, the one whose signature it is says what is wrong.
+      // Several issuers may have one name; the problem is that of the one who has signed it.
       if (failed.kind !== 'refused' || !failed.isSigned) failed = { ok: false, kind: 'refused', ...problem }
     }
   }

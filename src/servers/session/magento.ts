@@ -26,9 +26,9 @@ export type MagentoProof =
   | { readonly ok: true; readonly account: string; readonly token: string | null }
   | Extract<Proof, { ok: false }>
 
-/** What goes into a header as it is (RFC 6750, 2.1), and nobody's novel. */
+/** A token that goes into a header as it is (RFC 6750, 2.1), of bounded length. */
 const tokenSchema = z.string().regex(/^[A-Za-z0-9._~+/=-]{1,4096}$/)
-/** Of all that a store says of a customer, what tells who it is. */
+/** The members of a store's customer that tell who it is. */
 const customerSchema = z.object({ id: z.int().positive(), email: z.string().max(320) })
 const refusalSchema = z.object({
   message: z.string().optional(),
@@ -46,7 +46,7 @@ export function findStore(
   kind: MagentoKind,
   name: string | undefined,
 ): MagentoStore | { readonly problem: string } {
-  // What was stored before there were stores has none.
+  // Settings that were stored before there were stores have none.
   const all = (settings.identity.magento ?? []).filter((store) => store[kind])
   if (all.length === 0) return { problem: `This tenant has no store for the provider "magento-${kind}".` }
   const found =

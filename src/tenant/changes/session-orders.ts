@@ -12,7 +12,7 @@ import type { Tenancy } from '../work/tenancy.ts'
 /** Principals that one invocation may ask; the platform counts. The rest is the alarm's. */
 const MOST_ASKED = 500
 
-/** Ends what an issuer's logout names; null where another logout had its id. Whoever cannot be asked now is asked by alarm. */
+/** Ends what an issuer's logout names; null where another logout had its id. Principals that cannot be asked now are asked by alarm. */
 export async function issuerLogout(tenancy: Tenancy, logout: IssuerLogout): Promise<Ended | null> {
   if (!tenancy.isThere) return { ended: 0, pending: 0 }
   const recorded = tenancy.commit(() => recordIssuerLogout(tenancy.sql, logout, Date.now()))
@@ -20,7 +20,7 @@ export async function issuerLogout(tenancy: Tenancy, logout: IssuerLogout): Prom
   return recorded.kind === 'recorded' ? endSessions(tenancy, recorded.seq) : { ended: 0, pending: 0 }
 }
 
-/** Ends the sessions of an account in all grants, `others` besides. Whoever cannot be asked now is asked by alarm. */
+/** Ends the sessions of an account in all grants, `others` besides. Principals that cannot be asked now are asked by alarm. */
 export async function endAccount(
   tenancy: Tenancy,
   account: string,

@@ -1,6 +1,6 @@
 /**
  * The grants of a tenant, and which of their principals have yet to be told of a change: those whose `pushed` is
- * behind their `revision`. Whatever changes a grant's configuration touches it in the same transaction.
+ * behind their `revision`. Every change of a grant's configuration touches it in the same transaction.
  */
 import { MOST } from '../../contract/capacity.ts'
 import { type GrantDocument, type GrantView, Refusal } from '../../contract/tenant.ts'

@@ -11,7 +11,7 @@ import { diffTools } from '../../upstream/pins.ts'
 const MOST_PINS = 10_000
 /** Longer definitions are pinned by their fingerprint alone. */
 const LONGEST_DEFINITION = 64 * 1024
-/** Whoever names members at length gets no diff to be proud of: a row holds 2 MB. */
+/** The most characters of a diff. A note stands in the place of a longer one, for a row holds 2 MB. */
 const LONGEST_DIFF = 50_000
 
 /** A listed tool, ready to be compared. */

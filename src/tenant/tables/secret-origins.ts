@@ -4,8 +4,8 @@ import { secretHeadersOf, viewSecret } from './secrets.ts'
 import { readServer } from './servers.ts'
 
 /**
- * Whoever can register a server need not know the value of a secret, and so may not have it sent to wherever they like. Call
- * it inside the transaction that writes one or the other, when both are written.
+ * Refuses a server that would get a secret which is for other origins: a person who can register a server need not know the value of
+ * a secret, and must not have it sent anywhere. Call it inside the transaction that writes one or the other, when both are written.
  *
  * @throws Refusal when a header of this server is made of a secret that is for other origins
  */

@@ -1,4 +1,4 @@
-/** Whatever of a tenant names one of its servers: what its removal changes beside it. Synchronous SQL. */
+/** The uses of a server: everything of a tenant that names it, and that its removal changes. Synchronous SQL. */
 
 import type { ServerUses } from '../../contract/tenant.ts'
 import { loadPolicy } from '../../policy/load.ts'

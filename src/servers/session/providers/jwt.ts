@@ -58,7 +58,7 @@ export async function jwtProof(
     return fail(verified.message, accountId.safeParse(claimsOf(token)?.sub).data ?? null)
   }
   const { sub, sid, iat } = verified.result.payload
-  // What an issuer says when it ends sessions is no proof of one (OpenID Connect Back-Channel Logout 1.0, 2.4).
+  // A token by which an issuer ends sessions is no proof of one (OpenID Connect Back-Channel Logout 1.0, 2.4).
   if (verified.result.payload.events !== undefined || isLogoutType(verified.result.protectedHeader.typ))
     return fail('The token is not one that proves an account.')
   const account = accountId.safeParse(sub)
@@ -85,7 +85,7 @@ async function expect(
       : { kind: 'jwt', issuer, subject, sid, knownLogouts: known }
   } catch (error) {
     log('warn', 'session.login_not_expected', { tenant, error: errorName(error) })
-    return fail('Whether its issuer has logged it out could not be looked up; try again later.')
+    return fail('It could not be looked up whether its issuer has logged it out; try again later.')
   }
 }
 

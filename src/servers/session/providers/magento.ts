@@ -48,7 +48,7 @@ function magento(kind: MagentoKind, does: string): Provider {
     name: `magento-${kind}`,
     does,
     takes,
-    // What was stored before there were stores has none.
+    // Settings that were stored before there were stores have none.
     accepts: ({ identity }) => (identity.magento ?? []).some((store) => store[kind]),
     prepare: (given, context, complete) => prepare(kind, given, context, complete),
   }
