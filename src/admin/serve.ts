@@ -15,7 +15,7 @@ import { describeProblem } from '../policy/problem.ts'
 import { invalid, nameProblem, noSuchTenant } from './answers.ts'
 import type { AdminContext, Who } from './context.ts'
 import { type ReadDocument, readJson, readJsonOrYaml } from './document.ts'
-import { once } from './once.ts'
+import { idempotent } from './idempotency.ts'
 import type { Call, Route } from './route.ts'
 import { actorOf, authenticate, may } from './who.ts'
 
@@ -77,7 +77,7 @@ async function serve(route: Route, c: AdminContext): Promise<Response> {
     seed: crypto.getRandomValues(new Uint8Array(SEED_BYTES)),
   }
   const key = route.creates === true ? (c.req.header('idempotency-key') ?? null) : null
-  const response = key === null ? await route.handle(call) : await once(route, call, key, body.text)
+  const response = key === null ? await route.handle(call) : await idempotent(route, call, key, body.text)
   return notModified(c, response) ? new Response(null, { status: 304, headers: response.headers }) : response
 }
 

@@ -48,7 +48,7 @@ export async function retain(context: RetentionContext): Promise<void> {
   if (nextRetentionMs(sql) > now()) return
   let againMs = AGAIN_MS
   try {
-    againMs = await goOn(context)
+    againMs = await resume(context)
   } catch (error) {
     const code = error instanceof StoreError ? error.code : errorName(error)
     log('warn', 'audit.not_cut', { tenant, error: code })
@@ -58,7 +58,7 @@ export async function retain(context: RetentionContext): Promise<void> {
 }
 
 /** Goes on with the round, or begins one. Answers how soon there must be another run, in milliseconds. */
-async function goOn(context: RetentionContext): Promise<number> {
+async function resume(context: RetentionContext): Promise<number> {
   const { sql, tenant, days, now, commit } = context
   const beforeMs = now() - days * DAY_MS
   const budget: Budget = { left: MOST_STATEMENTS }

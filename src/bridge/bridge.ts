@@ -7,12 +7,12 @@ import { inStateless } from './in-stateless.ts'
 
 /** Always answers, in bounded time. */
 export function bridge(
-  talk: Conversation,
+  conversation: Conversation,
   partner: Partner,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
   return partner.era === 'session'
-    ? inSession(talk, partner, request, delivery)
-    : inStateless(talk, request, delivery)
+    ? inSession(conversation, partner, request, delivery)
+    : inStateless(conversation, request, delivery)
 }

@@ -37,6 +37,6 @@ export interface Reached {
   readonly signal?: AbortSignal
 }
 
-export function talkAt({ context, client, link, admitted, signal }: Reached): Conversation {
+export function conversationAt({ context, client, link, admitted, signal }: Reached): Conversation {
   return { context, client, link, known: admitted.upstream, signal }
 }

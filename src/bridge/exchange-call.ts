@@ -33,36 +33,40 @@ export function ownerOf({ tenant, grant }: Pick<PresentedCredential, 'tenant' | 
 
 /** Begins a call whose upstream may ask the client something. */
 export function exchange(
-  talk: Conversation,
+  conversation: Conversation,
   partner: Extract<Partner, { era: 'session' }>,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
-  const abort = abortOf(talk)
+  const abort = abortOf(conversation)
   return respond(
-    stepsOf(beginning(talk, partner, request, abort.signal), abort),
+    stepsOf(beginning(conversation, partner, request, abort.signal), abort),
     delivery,
-    talk.context.http.signal,
+    conversation.context.http.signal,
   )
 }
 
 /** Goes on with one: the client's retry, with what it answered. */
 export function continueExchange(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
-  const abort = abortOf(talk)
-  return respond(stepsOf(continuing(talk, request, abort.signal), abort), delivery, talk.context.http.signal)
+  const abort = abortOf(conversation)
+  return respond(
+    stepsOf(continuing(conversation, request, abort.signal), abort),
+    delivery,
+    conversation.context.http.signal,
+  )
 }
 
 async function* beginning(
-  talk: Conversation,
+  conversation: Conversation,
   partner: Extract<Partner, { era: 'session' }>,
   request: Outgoing,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
-  const { context, client, link } = talk
+  const { context, client, link } = conversation
   let { session } = partner
   for (let attempt = 0; attempt < 2; attempt++) {
     const begin: Begin = {
@@ -81,8 +85,8 @@ async function* beginning(
       }),
     }
     const id = exchangeObjects(link.env, link.tenant).newUniqueId()
-    const over = () => forget(talk, begin.session.id)
-    const end = yield* said(talk, {
+    const over = () => forget(conversation, begin.session.id)
+    const end = yield* said(conversation, {
       id,
       path: paths.begin,
       body: begin,
@@ -91,7 +95,7 @@ async function* beginning(
       onOver: over,
     })
     if (end !== 'forgotten') return
-    const renewed = await renew(talk, session.id)
+    const renewed = await renew(conversation, session.id)
     if (!renewed.ok) return yield { kind: 'problem', problem: renewed.problem }
     session = renewed.partner.session
   }
@@ -99,13 +103,17 @@ async function* beginning(
   yield { kind: 'problem', problem: problemOf('not_mcp', message, { isUndone: true }) }
 }
 
-async function* continuing(talk: Conversation, request: Outgoing, signal: AbortSignal): AsyncGenerator<Step> {
-  const { context, link } = talk
+async function* continuing(
+  conversation: Conversation,
+  request: Outgoing,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  const { context, link } = conversation
   const EXCHANGE = exchangeObjects(link.env, link.tenant)
   const name = readRequestState(String(request.params?.requestState))
   const id = name === null ? null : objectId(EXCHANGE, name.object)
   if (name === null || id === null) return yield refusal(request.id, 'unknown')
-  const goOn: Continue = {
+  const terms: Continue = {
     owner: ownerOf(context.presented),
     login: context.login,
     server: link.config.name,
@@ -113,7 +121,7 @@ async function* continuing(talk: Conversation, request: Outgoing, signal: AbortS
     begunBy: name.begunBy,
     request,
   }
-  yield* said(talk, { id, path: paths.goOn, body: goOn, requestId: request.id, signal })
+  yield* said(conversation, { id, path: paths.continue, body: terms, requestId: request.id, signal })
 }
 
 /** The object's id, or null for one that this namespace did not make. */

@@ -32,7 +32,7 @@ import { abortOf, renew } from './renewing.ts'
 type SessionPartner = Extract<Partner, { era: 'session' }>
 
 export async function inSession(
-  talk: Conversation,
+  conversation: Conversation,
   partner: SessionPartner,
   request: Outgoing,
   delivery: Delivery,
@@ -43,17 +43,17 @@ export async function inSession(
     return refusalResponse({ status, code, message }, id)
   }
   if (!statelessMethods.has(method)) return refuse(404, codes.methodNotFound, `Method not found: ${method}`)
-  const mismatch = await headerMismatch(talk, request)
+  const mismatch = await headerMismatch(conversation, request)
   if (mismatch !== null) return refuse(400, codes.headerMismatch, `Headers and body disagree: ${mismatch}`)
   // A server of the session era makes no such states, so it is ours or invalid.
-  if (params?.requestState !== undefined) return continueExchange(talk, request, delivery)
-  if (askingMethods.has(method) && canBeAsked(talk.client.capabilities))
-    return exchange(talk, partner, request, delivery)
-  const abort = abortOf(talk)
+  if (params?.requestState !== undefined) return continueExchange(conversation, request, delivery)
+  if (askingMethods.has(method) && canBeAsked(conversation.client.capabilities))
+    return exchange(conversation, partner, request, delivery)
+  const abort = abortOf(conversation)
   return respond(
-    stepsOf(steps(talk, partner, request, abort.signal), abort),
+    stepsOf(steps(conversation, partner, request, abort.signal), abort),
     delivery,
-    talk.context.http.signal,
+    conversation.context.http.signal,
   )
 }
 
@@ -72,12 +72,12 @@ async function headerMismatch(
 }
 
 async function* steps(
-  talk: Conversation,
+  conversation: Conversation,
   partner: SessionPartner,
   request: Outgoing,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
-  const { link, context, client } = talk
+  const { link, context, client } = conversation
   const id = crypto.randomUUID()
   const leg = legOf(request)
   // A client that hangs up ends the request, and with it all work that was not promised to the runtime before.
@@ -93,9 +93,9 @@ async function* steps(
     })
   let { session } = partner
   let sent = await post(session)
-  const onOver = () => forget(talk, partner.session.id)
+  const onOver = () => forget(conversation, partner.session.id)
   if (sent.ok && (await isForgotten(sent, session, id, onOver))) {
-    const renewed = await renew(talk, session.id)
+    const renewed = await renew(conversation, session.id)
     if (!renewed.ok) {
       over.resolve()
       return yield { kind: 'problem', problem: renewed.problem }

@@ -39,20 +39,20 @@ const MISSING_CAPABILITY = -32_021
 
 /** Answers with what the server says, or with what such a server is not asked. */
 export async function inStateless(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
-  const { context, link, known } = talk
+  const { context, link, known } = conversation
   // Every request of the session, in whatever isolate, then knows what this one had to find out.
   if (known === null) context.execution.waitUntil(remember(context, link.config, null))
-  const own = await answerHere(talk, request)
+  const own = await answerHere(conversation, request)
   if (own !== null) {
     delivery.onEnd({ kind: 'answered', message: own, status: 200 })
     return Response.json(own)
   }
-  const abort = abortWith(talk.running?.cancelled.toSignal(), talk.signal)
-  const generator = steps(talk, request, delivery.acceptsEvents(), abort.signal)
+  const abort = abortWith(conversation.running?.cancelled.toSignal(), conversation.signal)
+  const generator = steps(conversation, request, delivery.acceptsEvents(), abort.signal)
   return respond(stepsOf(generator, abort), delivery, context.http.signal)
 }
 
@@ -94,21 +94,22 @@ async function answerHere(
 }
 
 async function* steps(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   acceptsEvents: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   let round: Round = {}
   for (let rounds = 0; ; rounds++) {
-    const answer = yield* ask(talk, request, round, signal)
+    const answer = yield* ask(conversation, request, round, signal)
     if (answer === null) return
     const required = requiredInputIn(answer.message)
     if (required === null) {
       yield last(answer.message, request, answer.status)
       return
     }
-    const next = rounds < MOST_ROUNDS ? yield* fulfil(talk, required, acceptsEvents, signal) : tooManyRounds()
+    const next =
+      rounds < MOST_ROUNDS ? yield* fulfil(conversation, required, acceptsEvents, signal) : tooManyRounds()
     if ('failure' in next) {
       yield { kind: 'problem', problem: next }
       return
@@ -153,13 +154,13 @@ function tooManyRounds(): UpstreamProblem {
 
 /** Sends the request once and says what comes on the way; returns the answer, or null where a problem was said. */
 async function* ask(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   round: Round,
   signal: AbortSignal,
 ): AsyncGenerator<Step, { readonly message: RpcMessage; readonly status: number } | null> {
   for (let attempt = 0; ; attempt++) {
-    const answer = yield* askOnce(talk, request, { round, signal, isFresh: attempt > 0 })
+    const answer = yield* askOnce(conversation, request, { round, signal, isFresh: attempt > 0 })
     const isMismatch = answer?.message.error?.code === codes.headerMismatch
     // The server has done nothing but compare: what it wants repeated has changed since it was last listed.
     if (attempt > 0 || !isMismatch || request.method !== 'tools/call') return answer
@@ -217,7 +218,7 @@ async function* askOnce(
 
 /** Has the client answer, and makes the next round of it. */
 async function* fulfil(
-  talk: Conversation,
+  conversation: Conversation,
   required: RequiredInput | 'malformed',
   acceptsEvents: boolean,
   signal: AbortSignal,
@@ -230,14 +231,14 @@ async function* fulfil(
     return state
   }
   for (const question of questions.values()) {
-    const missing = lacking(talk.client.capabilities, question)
+    const missing = lacking(conversation.client.capabilities, question)
     if (missing !== null) return cannot(missing)
   }
   if (!acceptsEvents)
     return problemOf('unanswered', 'asked the client for input, but the client takes no event stream', {
       isUndone: true,
     })
-  const answered = yield* askClient(talk, questions, signal)
+  const answered = yield* askClient(conversation, questions, signal)
   return 'failure' in answered ? answered : { inputResponses: answered.responses, ...state }
 }
 

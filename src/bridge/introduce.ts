@@ -7,8 +7,8 @@ import { discover } from '../upstream/discover.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { sessionRefused } from '../upstream/opening.ts'
 import { problemOf } from '../upstream/problem.ts'
+import { serverKey } from '../upstream/server-key.ts'
 import { closeSession, openSession } from '../upstream/session.ts'
-import { serverKey } from '../upstream/which.ts'
 import type { Conversation, Partner } from './conversation.ts'
 import { remember } from './remember.ts'
 
@@ -35,8 +35,11 @@ export function keepIntroduction(link: UpstreamLink, client: Client, result: Jso
 }
 
 /** The answer to `initialize`, for a server of the stateless era. */
-export async function introduceInSession(talk: Conversation, protocolVersion: string): Promise<Introduction> {
-  const { link, context } = talk
+export async function introduceInSession(
+  conversation: Conversation,
+  protocolVersion: string,
+): Promise<Introduction> {
+  const { link, context } = conversation
   const discovered = await discover(link)
   if (discovered.kind === 'failed' || discovered.kind === 'unclear')
     return { ok: false, problem: discovered.problem }

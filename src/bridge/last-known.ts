@@ -6,7 +6,7 @@ import { tenantObject } from '../contract/objects.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { isTool, type Tool } from '../upstream/all-tools.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { serverKey } from '../upstream/which.ts'
+import { serverKey } from '../upstream/server-key.ts'
 
 /** The server that the tools belong to. */
 type Catalogued = Pick<UpstreamLink, 'env' | 'tenant' | 'config'>

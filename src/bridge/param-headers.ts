@@ -8,8 +8,8 @@ import { MOST_MESSAGE_BYTES } from '../upstream/message-reader.ts'
 import { paramHeaders } from '../upstream/param-headers.ts'
 import { readAnswer } from '../upstream/read-answer.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
+import { serverKey } from '../upstream/server-key.ts'
 import { gatewayProfile } from '../upstream/session.ts'
-import { serverKey } from '../upstream/which.ts'
 import { lastKnownTools } from './last-known.ts'
 
 const MOST_PAGES = 50

@@ -24,34 +24,34 @@ export type Found =
   | { readonly ok: false; readonly problem: UpstreamProblem; readonly isUnclear?: boolean }
 
 /** Finds out how to speak to the upstream, and opens a session with it where one is needed. */
-export async function findPartner(talk: Conversation): Promise<Found> {
-  const { link, client, known } = talk
+export async function findPartner(conversation: Conversation): Promise<Found> {
+  const { link, client, known } = conversation
   askAnew(link)
   if (client.era === 'session') {
     if (isMark(known) && erasOf(link).stateless !== false) return { ok: true, partner: { era: 'stateless' } }
     const session = sessionAmong(known)
     if (session !== null) return { ok: true, partner: { era: 'session', session } }
-    return firstOf(talk, trySession, tryStateless)
+    return firstOf(conversation, trySession, tryStateless)
   }
   // A server that is known for the older era alone is not asked again with every request.
-  return firstOf(talk, tryStateless, trySession)
+  return firstOf(conversation, tryStateless, trySession)
 }
 
-type Attempt = (talk: Conversation) => Promise<Found | null>
+type Attempt = (conversation: Conversation) => Promise<Found | null>
 
-async function firstOf(talk: Conversation, preferred: Attempt, other: Attempt): Promise<Found> {
-  const first = await preferred(talk)
+async function firstOf(conversation: Conversation, preferred: Attempt, other: Attempt): Promise<Found> {
+  const first = await preferred(conversation)
   if (first !== null && (first.ok || first.isUnclear !== true)) return first
-  const second = await other(talk)
+  const second = await other(conversation)
   return second?.ok === true ? second : (first ?? second ?? neither())
 }
 
-async function trySession(talk: Conversation): Promise<Found | null> {
-  const { link, known } = talk
+async function trySession(conversation: Conversation): Promise<Found | null> {
+  const { link, known } = conversation
   if (erasOf(link).session === false) return null
   const session = sessionAmong(known)
   if (session !== null) return { ok: true, partner: { era: 'session', session } }
-  const opened = await openFor(talk, known === null ? undefined : known.id)
+  const opened = await openFor(conversation, known === null ? undefined : known.id)
   return opened === 'other_era' ? null : opened
 }
 
@@ -75,26 +75,26 @@ function neither(): Found {
  * need it at the same time one opens it, and the others get that one.
  */
 export async function openFor(
-  talk: Conversation,
+  conversation: Conversation,
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
-  const claim = claimOf(talk, replaces)
-  const claimed = await principalOf(talk.context)
+  const claim = claimOf(conversation, replaces)
+  const claimed = await principalOf(conversation.context)
     .claimUpstream(claim)
     .catch(() => ({ kind: 'unavailable' }) as const)
   if (claimed.kind === 'bound') return found(claimed.session)
   if (claimed.kind !== 'open') return ended()
-  const opened = await openAlone(talk, replaces)
+  const opened = await openAlone(conversation, replaces)
   const isBound = opened !== 'other_era' && opened.ok
-  if (!isBound) afterAnswer(talk.context, (principal) => principal.giveUpUpstream(claim))
+  if (!isBound) afterAnswer(conversation.context, (principal) => principal.giveUpUpstream(claim))
   return opened
 }
 
 async function openAlone(
-  talk: Conversation,
+  conversation: Conversation,
   replaces: string | null | undefined,
 ): Promise<Found | 'other_era'> {
-  const { link, client, context, signal } = talk
+  const { link, client, context, signal } = conversation
   const opened = await openForClient(link, profileOf(client), context.http.headers, signal)
   if (opened.kind === 'failed') return { ok: false, problem: opened.problem }
   if (opened.kind === 'other_era') return 'other_era'
@@ -107,7 +107,7 @@ async function openAlone(
     link.waitUntil(closeSession(link, mine))
     return { ok: false, problem: refused }
   }
-  return bind(talk, mine, replaces, opened.message.result?.capabilities)
+  return bind(conversation, mine, replaces, opened.message.result?.capabilities)
 }
 
 /**
@@ -158,20 +158,20 @@ export function forget({ context, client, link }: Conversation, id: string | nul
  * @param capabilities those that the server has declared in it
  */
 export async function bind(
-  talk: Conversation,
+  conversation: Conversation,
   mine: { readonly id: string | null; readonly protocolVersion: string },
   replaces: string | null | undefined,
   capabilities: unknown,
 ): Promise<Found> {
-  const { context, link } = talk
+  const { context, link } = conversation
   const bound = await principalOf(context)
-    .bindUpstream({ ...claimOf(talk, replaces), session: mine })
+    .bindUpstream({ ...claimOf(conversation, replaces), session: mine })
     .catch(() => ({ kind: 'unavailable' }) as const)
   if (bound.kind !== 'bound') {
     link.waitUntil(closeSession(link, mine))
     return ended()
   }
   if (bound.session.id !== mine.id) link.waitUntil(closeSession(link, mine))
-  else if (bound.wishes !== undefined) await sendPreferences(talk, mine, bound.wishes, capabilities)
+  else if (bound.wishes !== undefined) await sendPreferences(conversation, mine, bound.wishes, capabilities)
   return found(bound.session)
 }

@@ -14,13 +14,13 @@ export function abortOf({ context, signal }: Conversation): AbortController {
 
 /** Opens another session for one that its server has forgotten. */
 export async function renew(
-  talk: Conversation,
+  conversation: Conversation,
   forgotten: string | null,
 ): Promise<
   | { readonly ok: true; readonly partner: SessionPartner }
   | { readonly ok: false; readonly problem: UpstreamProblem }
 > {
-  const renewed = await openFor(talk, forgotten)
+  const renewed = await openFor(conversation, forgotten)
   if (renewed !== 'other_era' && !renewed.ok) return renewed
   if (renewed !== 'other_era' && renewed.partner.era === 'session')
     return { ok: true, partner: renewed.partner }

@@ -8,7 +8,7 @@ import type { SessionNames } from '../contract/upstream.ts'
 import type { RequestContext } from '../request/context.ts'
 import { cancelledByClient } from '../upstream/answer-problems.ts'
 import { Cancellation } from '../upstream/cancellation.ts'
-import { forgiven } from '../upstream/http.ts'
+import { asCancelled } from '../upstream/http.ts'
 import type { Delivery, Ending } from '../upstream/reception.ts'
 import type { LongRequest } from '../upstream/watchdog.ts'
 
@@ -147,7 +147,7 @@ export function cancellable(delivery: Delivery, { cancelled, end }: Running): De
 function withdrawn(ending: Ending): Ending {
   switch (ending.kind) {
     case 'failed':
-      return { kind: 'failed', problem: forgiven(ending.problem) ?? ending.problem }
+      return { kind: 'failed', problem: asCancelled(ending.problem) ?? ending.problem }
     case 'paused':
       return { kind: 'failed', problem: cancelledByClient(ending.status) }
     case 'answered':

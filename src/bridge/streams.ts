@@ -18,14 +18,14 @@ import { readAnswer } from '../upstream/read-answer.ts'
 import { messageEvent } from '../upstream/reception.ts'
 import { requestHeaders } from '../upstream/request-headers.ts'
 import { announce, closeSession, openSession } from '../upstream/session.ts'
-import { type Reached, talkAt } from './conversation.ts'
+import { conversationAt, type Reached } from './conversation.ts'
 import { findPartner } from './partner.ts'
 import { notNow, type Opened, type StreamSource } from './stream-source.ts'
 import { openWatch } from './watched.ts'
 
 /** For a GET of the session era: what a server of the stateless era says to a subscriber. */
 export async function streamAcross(at: Reached): Promise<Opened> {
-  const found = await findPartner(talkAt(at))
+  const found = await findPartner(conversationAt(at))
   if (!found.ok) return notNow
   if (found.partner.era === 'session') return 'none'
   return (await openWatch(at.context, at.link, at.client)) ?? notNow

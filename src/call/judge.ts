@@ -124,7 +124,7 @@ export class Judge {
    * Goes on with a call that was decided and charged when the request `begunBy` began it: nothing is charged again, and
    * nobody is asked again; what was said since then of its approval counts. Call it after `decide` has allowed.
    */
-  goOn(begunBy: string): ReservedCall {
+  resume(begunBy: string): ReservedCall {
     const nothing = { charges: [], approval: null, work: { kind: 'none' } } as const
     const intent = this.#intent({ rule: '(continued)', begunBy, ...nothing })
     const taken = { ok: true, taken: [], standings: [], shadow: [] } as const

@@ -196,7 +196,7 @@ async function decided<F extends Found, R>(
   const checked = await tool.check(found, config, nowMs)
   if (checked.kind !== 'ready') return refusedFor(judge, checked)
   const { work, begunBy, upstream, ready } = checked
-  const reserved = begunBy === null ? await judge.reserve(work) : judge.goOn(begunBy)
+  const reserved = begunBy === null ? await judge.reserve(work) : judge.resume(begunBy)
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved
   return { kind: 'ready', intent, upstream, ready, ofTenant, abandon: ofTenant.abandon }

@@ -2,7 +2,7 @@
 /** The edge of the command line: the clock and the terminal; prints, and sets the exit code. */
 import { argv, env, stderr, stdin, stdout } from 'node:process'
 import { createInterface } from 'node:readline/promises'
-import { listFolder, readContent, sendRequest, writeFileWhole } from './kit/edge.ts'
+import { listFolder, readContent, sendRequest, writeFileWhole } from './kit/io.ts'
 import { MISUSE } from './kit/outcome.ts'
 import { run } from './run.ts'
 

@@ -6,7 +6,7 @@ import type { SessionNames, UpstreamConfig, UpstreamProblem } from './upstream.t
 /** Paths of the object's `fetch`. */
 export const paths = {
   begin: '/begin',
-  goOn: '/continue',
+  continue: '/continue',
   ask: '/ask',
   answer: '/answer',
   attend: '/attend',

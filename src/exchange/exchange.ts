@@ -110,7 +110,7 @@ export class Exchange {
   }
 
   /** Takes the client's answers and goes on. The caller has looked at owner, beginning and digest. */
-  goOn({ secret, request }: Continue, signal: AbortSignal): ReadableStream<Uint8Array> | null {
+  continue({ secret, request }: Continue, signal: AbortSignal): ReadableStream<Uint8Array> | null {
     if (!this.isOf(secret)) return null
     this.#secret = null
     this.#stopWaiting()

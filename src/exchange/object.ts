@@ -54,8 +54,8 @@ export class ExchangeObject extends DurableObject<Env> {
     switch (new URL(request.url).pathname) {
       case paths.begin:
         return this.#begin(body as Begin, request.signal)
-      case paths.goOn:
-        return this.#goOn(body as Continue, request.signal)
+      case paths.continue:
+        return this.#continue(body as Continue, request.signal)
       case paths.ask:
         return this.#ask(body as Ask, request.signal)
       case paths.answer:
@@ -118,7 +118,7 @@ export class ExchangeObject extends DurableObject<Env> {
     return new Response(this.#exchange.begin(signal))
   }
 
-  async #goOn(terms: Continue, signal: AbortSignal): Promise<Response> {
+  async #continue(terms: Continue, signal: AbortSignal): Promise<Response> {
     const digest = await canonicalDigest(callOf(terms.server, terms.request))
     const exchange = this.#exchange
     if (exchange === null || exchange.owner !== terms.owner) return refused('unknown')
@@ -130,7 +130,7 @@ export class ExchangeObject extends DurableObject<Env> {
     const isSaid = exchange.login !== undefined && terms.login !== undefined
     if (isSaid && exchange.login !== terms.login) return refused('unknown')
     if (exchange.digest !== digest) return refused('changed')
-    const body = exchange.goOn(terms, signal)
+    const body = exchange.continue(terms, signal)
     return body === null ? refused('unknown') : new Response(body)
   }
 

@@ -7,7 +7,7 @@ import {
 } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import type { RpcMessage } from '../base/rpc.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import type { Admitted } from '../contract/principal.ts'
 import { listSecondsOf, type UpstreamConfig, type UpstreamProblem } from '../contract/upstream.ts'
@@ -62,7 +62,7 @@ export async function askForList<T>(
       failed = why
       return rpcFailure(asked.id, upstream.name, why)
     }
-    const { message: answer } = await inquire(talkAt(at), outgoing(asked), {
+    const { message: answer } = await inquire(conversationAt(at), outgoing(asked), {
       ...deliveryOf(at, asked),
       failure,
     })

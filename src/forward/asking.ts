@@ -25,16 +25,16 @@ export async function mayAsk({ link, signal }: Conversation, era: Era, needed: C
  * implements; where it is one of several, the gateway implements the method, and the server has no such thing.
  */
 export function notAsked(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   delivery: Delivery,
   lacks: Capability,
 ): Response {
   const { id, method } = request
-  const { name } = talk.link.config
+  const { name } = conversation.link.config
   const problem = problemOf('undeclared', `has not declared the capability ${lacks}`, { isUndone: true })
   delivery.onEnd({ kind: 'failed', problem })
-  const isSession = talk.client.era === 'session'
+  const isSession = conversation.client.era === 'session'
   const headers = delivery.headers ?? {}
   if (isMerged(delivery)) {
     const code = method === 'resources/read' && isSession ? codes.resourceNotFound : codes.invalidParams

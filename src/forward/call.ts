@@ -117,9 +117,11 @@ async function perform(
   const own = given.arguments === undefined ? {} : { arguments: args }
   const params = forwardedParams(target.tool, { ...given, ...own })
   const request = { jsonrpc: '2.0', id: message.id, method: 'tools/call', params } as const
-  const talk = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
+  const conversation = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
   // Never to the server itself: nothing was charged.
-  return isContinued ? continueExchange(talk, request, delivery) : deliver(talk, request, delivery)
+  return isContinued
+    ? continueExchange(conversation, request, delivery)
+    : deliver(conversation, request, delivery)
 }
 
 /** The fields of `params` that MCP knows: what the policy has not looked at must not mean anything to the tool. */

@@ -24,26 +24,32 @@ import { isMerged, mayAsk, notAsked } from './asking.ts'
 import { withRemoteCancellation } from './remote-cancellations.ts'
 
 /** Delivers a request. Always answers, in bounded time. */
-export async function deliver(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
-  const delivered = await attempt(talk, request, delivery)
-  return delivered instanceof Response ? delivered : notAsked(talk, request, delivery, delivered.lacks)
+export async function deliver(
+  conversation: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const delivered = await attempt(conversation, request, delivery)
+  return delivered instanceof Response
+    ? delivered
+    : notAsked(conversation, request, delivery, delivered.lacks)
 }
 
 /** Delivers a request, or says what its server would have to have declared to be asked that. */
 export async function attempt(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response | { readonly lacks: Capability }> {
-  if (talk.client.era === 'stateless') return attemptAt(talk, request, delivery)
+  if (conversation.client.era === 'stateless') return attemptAt(conversation, request, delivery)
   // Before anything that takes time: the client may cancel the request while its server is being found.
   const running = withRemoteCancellation(
-    talk,
+    conversation,
     request.id,
-    track(talk.context, talk.link.config.name, request.id),
+    track(conversation.context, conversation.link.config.name, request.id),
   )
   try {
-    const attempted = await attemptAt({ ...talk, running }, request, cancellable(delivery, running))
+    const attempted = await attemptAt({ ...conversation, running }, request, cancellable(delivery, running))
     if (!(attempted instanceof Response)) running.end()
     return attempted
   } catch (error) {
@@ -53,20 +59,24 @@ export async function attempt(
 }
 
 async function attemptAt(
-  talk: Conversation,
+  conversation: Conversation,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response | { readonly lacks: Capability }> {
   // What comes before and beside the request itself takes as long as its server likes.
-  if (talk.known === null) talk.running?.timeLong()
-  const found = await findPartner(talk)
+  if (conversation.known === null) conversation.running?.timeLong()
+  const found = await findPartner(conversation)
   if (!found.ok) return refused(found.problem, delivery)
   const needed = neededFor(request.method)
-  if (needed !== null && !declares(talk.link, found.partner.era, needed)) {
-    talk.running?.timeLong()
-    if (!(await mayAsk(talk, found.partner.era, needed))) return { lacks: needed }
+  if (needed !== null && !declares(conversation.link, found.partner.era, needed)) {
+    conversation.running?.timeLong()
+    if (!(await mayAsk(conversation, found.partner.era, needed))) return { lacks: needed }
   }
-  return asClientReads(talk.client.era, delivery, await deliverTo(talk, found.partner, request, delivery))
+  return asClientReads(
+    conversation.client.era,
+    delivery,
+    await deliverTo(conversation, found.partner, request, delivery),
+  )
 }
 
 /**
@@ -83,18 +93,18 @@ function asClientReads(era: Era, delivery: Delivery, response: Response): Respon
 }
 
 async function deliverTo(
-  talk: Conversation,
+  conversation: Conversation,
   partner: Partner,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
-  if (partner.era !== talk.client.era) {
-    talk.running?.timeLong()
-    return bridge(talk, partner, request, delivery)
+  if (partner.era !== conversation.client.era) {
+    conversation.running?.timeLong()
+    return bridge(conversation, partner, request, delivery)
   }
   return partner.era === 'session'
-    ? inSession(talk, partner, request, delivery)
-    : stateless(talk, request, delivery)
+    ? inSession(conversation, partner, request, delivery)
+    : stateless(conversation, request, delivery)
 }
 
 /** Answers a request that was not sent, or to which nothing came back. */
@@ -104,14 +114,14 @@ export function refused(problem: UpstreamProblem, { failure, onEnd, headers }: D
 }
 
 async function inSession(
-  talk: Conversation,
+  conversation: Conversation,
   partner: Extract<Partner, { era: 'session' }>,
   request: Outgoing,
   delivery: Delivery,
 ): Promise<Response> {
   const id = crypto.randomUUID()
   const body = JSON.stringify({ ...request, id })
-  const { context, link, signal, running } = talk
+  const { context, link, signal, running } = conversation
   const receptionIn = (session: UpstreamSession): Reception => {
     // Clients are not known to read arrays, even of the one revision that has them, so these are taken apart.
     const apart = hasBatches(session.protocolVersion) ? unchanged : null
@@ -135,18 +145,20 @@ async function inSession(
   let sent = await post(partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
   const { session } = partner
-  if (!(await isForgotten(sent, session, id, () => forget(talk, session.id))))
+  if (!(await isForgotten(sent, session, id, () => forget(conversation, session.id))))
     return receive(sent.response, sent.hold, receptionIn(session))
 
   // A server that does not know the session has not done anything for it, so the request may be sent again, once.
   running?.timeLong()
-  const renewed = await openFor(talk, session.id)
+  const renewed = await openFor(conversation, session.id)
   if (renewed === 'other_era') {
-    const found = await findPartner({ ...talk, known: null })
-    return found.ok ? deliverTo(talk, found.partner, request, delivery) : refused(found.problem, delivery)
+    const found = await findPartner({ ...conversation, known: null })
+    return found.ok
+      ? deliverTo(conversation, found.partner, request, delivery)
+      : refused(found.problem, delivery)
   }
   if (!renewed.ok) return refused(renewed.problem, delivery)
-  if (renewed.partner.era !== 'session') return deliverTo(talk, renewed.partner, request, delivery)
+  if (renewed.partner.era !== 'session') return deliverTo(conversation, renewed.partner, request, delivery)
   sent = await post(renewed.partner.session)
   if (!sent.ok) return refused(sent.problem, delivery)
   return receive(sent.response, sent.hold, receptionIn(renewed.partner.session))
@@ -164,8 +176,12 @@ function answersOnly(link: UpstreamLink, session: SessionNames): Rewriting {
   }
 }
 
-async function stateless(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Response> {
-  const { link, context } = talk
+async function stateless(
+  conversation: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Response> {
+  const { link, context } = conversation
   const id = crypto.randomUUID()
   const names = { method: request.method, name: nameOf(request) }
   const sent = await send(link, {
@@ -173,7 +189,7 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
     headers: requestHeaders({ client: context.http.headers, stateless: names }),
     body: JSON.stringify({ ...request, id }),
     // In this era to hang up is to cancel.
-    signal: talk.signal ?? context.http.signal,
+    signal: conversation.signal ?? context.http.signal,
   })
   if (!sent.ok) return refused(sent.problem, delivery)
   const reception: Reception = { ...delivery, id, client: request.id, mayResume: false }
@@ -188,8 +204,9 @@ async function stateless(talk: Conversation, request: Outgoing, delivery: Delive
       stateless: null,
       session: erasOf(link).session === false ? null : erasOf(link).session,
     })
-    const found = await findPartner(talk)
-    if (found.ok && found.partner.era === 'session') return deliverTo(talk, found.partner, request, delivery)
+    const found = await findPartner(conversation)
+    if (found.ok && found.partner.era === 'session')
+      return deliverTo(conversation, found.partner, request, delivery)
   }
   const message = restored(answer.message, { sent: id, client: request.id })
   delivery.onEnd({ kind: 'answered', message, status: answer.status })

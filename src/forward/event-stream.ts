@@ -46,7 +46,7 @@ export function streamOf(feed: WebSocket, source: StreamSource | null, options: 
       stream = new EventStream(controller, feed, options)
       stream.begin(source)
     },
-    pull: () => stream?.goOn(),
+    pull: () => stream?.resume(),
     cancel: () => stream?.stop(),
   })
   return new Response(body, { headers: eventHeaders })
@@ -107,7 +107,7 @@ class EventStream {
   }
 
   /** Goes on reading, as the client has taken what it was sent. */
-  goOn(): void {
+  resume(): void {
     this.#resume?.()
   }
 

@@ -1,7 +1,7 @@
 /** All that a grant reaches, behind one URL: `/mcp`. Upstream names carry their server's prefix and find back by it. */
 import { isObject } from '../base/json.ts'
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { preferenceIn, rememberPreference } from '../bridge/preferences.ts'
 import type { RunningRequest } from '../bridge/running.ts'
 import { listSecondsOf } from '../contract/upstream.ts'
@@ -115,7 +115,7 @@ async function toEveryServer(context: RequestContext, message: RequestMessage): 
     partAt,
     (one) => {
       const at = { ...one, signal: AbortSignal.timeout(listSecondsOf(one.upstream) * 1_000) }
-      return inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+      return inquire(conversationAt(at), outgoing(message), deliveryOf(at, message))
     },
     () => null,
   )

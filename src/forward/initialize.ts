@@ -76,7 +76,7 @@ export async function initializeUpstream(
       capabilities,
       clientInfo: params.clientInfo as Client['clientInfo'],
     }
-    const talk = { context: within, client, link, known: null }
+    const conversation = { context: within, client, link, known: null }
     const headers = { 'mcp-session-id': outcome.transport }
     askAnew(link)
     let refusal: RpcMessage | null = null
@@ -89,7 +89,7 @@ export async function initializeUpstream(
       if (opened.kind === 'failed') return give(opened.problem)
       if (opened.kind === 'opened') {
         const mine = { id: opened.id, protocolVersion: opened.protocolVersion }
-        const bound = await bind(talk, mine, undefined, null)
+        const bound = await bind(conversation, mine, undefined, null)
         if (!bound.ok) return give(bound.problem)
         return Response.json({ ...introductionWithoutTasks(opened.message), id: message.id }, { headers })
       }
@@ -97,7 +97,7 @@ export async function initializeUpstream(
       // The server's own answer to this client, whatever others are told.
       if (opened.kind === 'refused') return passOn(opened.message)
     }
-    const introduced = await introduceInSession(talk, protocolVersion)
+    const introduced = await introduceInSession(conversation, protocolVersion)
     if (!introduced.ok) return refusal === null ? give(introduced.problem) : passOn(refusal)
     const introduction = { jsonrpc: '2.0', id: message.id, result: introduced.result } as const
     return Response.json(introductionWithoutTasks(introduction), { headers })

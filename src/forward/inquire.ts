@@ -26,12 +26,16 @@ export interface Inquiry {
  * Delivers a request and reads its answer, in whatever form it comes. On the way notifications are dropped, and requests of
  * the server's answered here: the client does not see the stream.
  */
-export async function inquire(talk: Conversation, request: Outgoing, delivery: Delivery): Promise<Inquiry> {
-  const { config } = talk.link
+export async function inquire(
+  conversation: Conversation,
+  request: Outgoing,
+  delivery: Delivery,
+): Promise<Inquiry> {
+  const { config } = conversation.link
   const maxResponseBytes = Math.min(config.maxResponseBytes, MOST_BYTES)
-  const link = { ...talk.link, config: { ...config, maxResponseBytes } }
-  const response = await attempt({ ...talk, link }, request, { ...delivery, isRead: true })
-  if (!(response instanceof Response)) return undeclared(talk, request, response.lacks)
+  const link = { ...conversation.link, config: { ...config, maxResponseBytes } }
+  const response = await attempt({ ...conversation, link }, request, { ...delivery, isRead: true })
+  if (!(response instanceof Response)) return undeclared(conversation, request, response.lacks)
   const { status } = response
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   const text = await response.text().catch(() => null)

@@ -5,7 +5,7 @@
 import type { LeftOutReport } from '../contract/upstream.ts'
 import { report } from '../upstream/health.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
-import { serverKey } from '../upstream/which.ts'
+import { serverKey } from '../upstream/server-key.ts'
 
 export interface LeftOut {
   readonly name: string

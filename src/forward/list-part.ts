@@ -2,7 +2,7 @@
 import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
 import type { RpcMessage } from '../base/rpc.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { configuredTools } from '../bridge/last-known.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
 import { exposedName, exposeUri } from '../names/tools.ts'
@@ -85,7 +85,7 @@ async function otherPart(
   const { policy } = at.config
   // A grant without a policy reads nothing, so nobody is asked.
   if (policy === null) return empty(at.upstream)
-  const inquiry = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  const inquiry = await inquire(conversationAt(at), outgoing(message), deliveryOf(at, message))
   const { message: answered } = inquiry
   // One that has declared them, and says that it does not know the method, has none either.
   if (inquiry.isUndeclared || answered.error?.code === codes.methodNotFound) return empty(at.upstream)

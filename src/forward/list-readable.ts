@@ -1,6 +1,6 @@
 /** Lists of prompts, resources and templates, as far as the policy lets them be read. */
 import { isObject } from '../base/json.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { isAllReadable, isReadable } from '../policy/decide.ts'
 import type { Policy, ReadKind } from '../policy/model.ts'
 import { readName } from '../policy/reading.ts'
@@ -61,12 +61,12 @@ export async function listReadable(
   const kind = kinds[member]
   // As it comes: nothing is taken from it. (Of prompts it is remembered which there are.)
   if (kind === 'resource' && isAllReadable(policy, kind))
-    return deliver(talkAt(at), outgoing(message), deliveryOf(at, message))
+    return deliver(conversationAt(at), outgoing(message), deliveryOf(at, message))
   const {
     message: answer,
     status,
     isStream,
-  } = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  } = await inquire(conversationAt(at), outgoing(message), deliveryOf(at, message))
   const { result } = answer
   if (result !== undefined && member === 'prompts') notePrompts(at, message, result)
   const listed = result?.[member]

@@ -1,5 +1,5 @@
 /** `tools/list` of one upstream server: compared with its pins, then filtered by the policy. */
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { configuredTools } from '../bridge/last-known.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
@@ -13,7 +13,7 @@ import { allTools, isTool, type Tool, toolsIn } from '../upstream/all-tools.ts'
 import { toolText } from '../upstream/pins.ts'
 import { problemOf } from '../upstream/problem.ts'
 import { eventHeaders, messageEvent } from '../upstream/reception.ts'
-import { serverKey } from '../upstream/which.ts'
+import { serverKey } from '../upstream/server-key.ts'
 import { rpcFailure } from './deliver.ts'
 import { type Inquiry, inquire } from './inquire.ts'
 import { ListBudget } from './list-budget.ts'
@@ -56,7 +56,7 @@ async function listWithin(at: Reached, message: RequestMessage): Promise<Respons
 
 /** One page of a server's tools, as far as they may be shown. */
 export async function toolsOf(at: Reached, message: RequestMessage): Promise<Listed> {
-  const inquiry = await inquire(talkAt(at), outgoing(message), deliveryOf(at, message))
+  const inquiry = await inquire(conversationAt(at), outgoing(message), deliveryOf(at, message))
   const { message: answer } = inquiry
   // A server without tools is a server, whose list is empty.
   if (inquiry.isUndeclared) return { ok: true, ...inquiry, tools: [], upstream: at.upstream }
@@ -152,7 +152,7 @@ async function scan(at: Reached, message: RequestMessage): Promise<readonly unkn
   const { cursor: _, ...rest } = paramsWithoutTasks(message.body.params ?? {})
   const tools = await allTools(async (cursor) => {
     const asked = { ...outgoing(message), params: { ...rest, ...(cursor === undefined ? {} : { cursor }) } }
-    return (await inquire(talkAt(at), asked, deliveryOf(at, message))).message
+    return (await inquire(conversationAt(at), asked, deliveryOf(at, message))).message
   })
   if (tools === null) throw new Error('a page of the list is missing')
   return tools

@@ -4,7 +4,7 @@
  */
 import { isObject } from '../base/json.ts'
 import type { UpstreamConfig } from '../contract/upstream.ts'
-import { serverKey } from '../upstream/which.ts'
+import { serverKey } from '../upstream/server-key.ts'
 import { type AskPage, askForList, type ListAsker, longestMs } from './ask-list.ts'
 import { askAfresh, type Fresh, type ListKey, type Named, wasFound } from './fresh-lists.ts'
 

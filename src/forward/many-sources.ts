@@ -7,7 +7,7 @@ import type { UpstreamConfig } from '../contract/upstream.ts'
 import { closeQuietly } from '../request/feed.ts'
 import { EventRewriter } from '../upstream/receive-events.ts'
 import { eventHeaders, type Rewriting } from '../upstream/reception.ts'
-import { isSameServer } from '../upstream/which.ts'
+import { isSameServer } from '../upstream/server-key.ts'
 import { Pauses, pause } from './pauses.ts'
 
 const KEEP_ALIVE_MS = 15_000

@@ -1,7 +1,7 @@
 /** Event streams of everything that a grant reaches: what the gateway says, and what each server says, in one. */
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import type { RpcMessage } from '../base/rpc.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { findPartner } from '../bridge/partner.ts'
 import { isWatchable } from '../bridge/watchable.ts'
 import { LOGIN_CHANGED } from '../contract/feed-messages.ts'
@@ -69,7 +69,7 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
       merged.leave(key)
       // The session has ended since. The client goes on listening, so another is opened, and joined once the principal says so.
       const own = reached.find(({ upstream }) => upstream.name === origin.server)
-      if (own?.admitted.upstream === null) await findPartner(talkAt(own))
+      if (own?.admitted.upstream === null) await findPartner(conversationAt(own))
     }
     merged.hear((message) => {
       if (!message.startsWith(UPSTREAM_OPENED)) return

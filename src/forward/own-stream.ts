@@ -1,6 +1,6 @@
 /** The stream of a session with a server, on which it speaks without being asked (MCP 2025-11-25, listening for messages). */
 import { hasBatches } from '../base/revisions.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { openFor } from '../bridge/partner.ts'
 import { type NotNow, notNow, type Opened, passedOn, rewritten, sourceFrom } from '../bridge/stream-source.ts'
 import { streamAcross } from '../bridge/streams.ts'
@@ -44,7 +44,7 @@ export async function sourceOf(
   const isKnown = await knowsSession(at.link, session, at.signal)
   if (isKnown === null) return notNow
   if (isKnown) return none(at, session)
-  const renewed = await openFor(talkAt(at), session.id)
+  const renewed = await openFor(conversationAt(at), session.id)
   if (renewed === 'other_era') return notNow
   if (!renewed.ok) return later(renewed.problem.retryAfterSeconds)
   if (renewed.partner.era !== 'session') return notNow

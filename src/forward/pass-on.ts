@@ -3,7 +3,7 @@ import { isObject } from '../base/json.ts'
 import { codes, refusalResponse } from '../base/jsonrpc.ts'
 import { log } from '../base/log.ts'
 import { isRpcId } from '../base/rpc.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { crossing } from '../bridge/notifications.ts'
 import { forget } from '../bridge/partner.ts'
 import { type RunningRequest, runningAs } from '../bridge/running.ts'
@@ -96,7 +96,7 @@ function isDeclared({ client }: Reached, { body }: Notification): boolean {
 
 async function say(at: Reached, session: SessionNames, body: object): Promise<UpstreamProblem | null> {
   const { link, context } = at
-  const onForgotten = () => forget(talkAt(at), session.id)
+  const onForgotten = () => forget(conversationAt(at), session.id)
   const problem = await notify(link, session, body, { client: context.http.headers, onForgotten })
   if (problem !== null) {
     log('warn', 'upstream.message_lost', {

@@ -7,7 +7,7 @@ import type { UpstreamConfig } from '../contract/upstream.ts'
 import { judgeTool } from '../upstream/entries.ts'
 import type { UpstreamLink } from '../upstream/link.ts'
 import { listingText } from '../upstream/pins.ts'
-import { serverKey } from '../upstream/which.ts'
+import { serverKey } from '../upstream/server-key.ts'
 
 /**
  * Listings that this isolate has had compared with the pins as they are: the tenant's object need not be asked while its

@@ -110,7 +110,7 @@ export async function planRead({ context, message, place, read, config, fresh }:
   const isContinued = begunBy !== null
   // A request that ends something is let through, however much was used.
   const reserved = isContinued
-    ? judge.goOn(begunBy)
+    ? judge.resume(begunBy)
     : await (read.isFree ? judge.free() : judge.reserve({ kind: 'none' }))
   if (reserved.kind === 'refused') return reserved
   const { intent, ofTenant } = reserved

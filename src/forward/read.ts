@@ -149,9 +149,13 @@ async function perform(
   const params = forwardedParams(read, message.body.params ?? {})
   const request = { jsonrpc: '2.0', id: message.id, method: message.method, params } as const
   const client = clientOf(message, admitted)
-  const talk = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
-  if (isContinued) return continueExchange(talk, request, delivery)
-  return deliver(talk, request, rememberingPreference(talk.context, upstream, request, delivery))
+  const conversation = { context: admittedIn(context, admitted), client, link, known: admitted.upstream }
+  if (isContinued) return continueExchange(conversation, request, delivery)
+  return deliver(
+    conversation,
+    request,
+    rememberingPreference(conversation.context, upstream, request, delivery),
+  )
 }
 
 /** Removes params that the policy has not looked at, so that they can mean nothing to the server. */

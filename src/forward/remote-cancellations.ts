@@ -21,8 +21,12 @@ const LONGEST_REASON = 1_000
 const LONGEST_ID = 256
 
 /** Makes a request cancellable by way of other isolates, until it is over: the code that works on it says when it takes long. */
-export function withRemoteCancellation(talk: Conversation, id: RpcId, running: Running): CancellableRequest {
-  const { context } = talk
+export function withRemoteCancellation(
+  conversation: Conversation,
+  id: RpcId,
+  running: Running,
+): CancellableRequest {
+  const { context } = conversation
   const { transport } = context
   if (transport === null || isLong(id)) return { ...running, long: undefined, timeLong: () => {} }
   const fromMs = Date.now()
@@ -42,7 +46,7 @@ export function withRemoteCancellation(talk: Conversation, id: RpcId, running: R
         mostMs: WAIT_MS,
       }
       const taken = await principalOf(context).waitForTakingBack(asked)
-      if (taken !== null && !isOver) return cancelHere(talk, id, taken)
+      if (taken !== null && !isOver) return cancelHere(conversation, id, taken)
     }
   }
   const call = () => {
@@ -70,8 +74,12 @@ function isLong(id: RpcId): boolean {
   return JSON.stringify(id).length > LONGEST_ID
 }
 
-async function cancelHere(talk: Conversation, id: RpcId, { reason }: CancellationNotice): Promise<void> {
-  const { context, link } = talk
+async function cancelHere(
+  conversation: Conversation,
+  id: RpcId,
+  { reason }: CancellationNotice,
+): Promise<void> {
+  const { context, link } = conversation
   const own = runningAs(context, id).filter(
     ({ requestId, server }) => requestId === context.requestId && server === link.config.name,
   )
@@ -83,7 +91,7 @@ async function cancelHere(talk: Conversation, id: RpcId, { reason }: Cancellatio
     const body = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
     await notify(link, named.session, body, {
       client: context.http.headers,
-      onForgotten: () => forget(talk, named.session.id),
+      onForgotten: () => forget(conversation, named.session.id),
     })
   }
 }

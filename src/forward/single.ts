@@ -1,6 +1,6 @@
 /** One upstream server alone, at `/mcp/<server>`: its names unchanged, transparent but for policy. */
 import type { RequestId } from '../base/jsonrpc.ts'
-import { talkAt } from '../bridge/conversation.ts'
+import { conversationAt } from '../bridge/conversation.ts'
 import { rememberingPreference } from '../bridge/preferences.ts'
 import { refusalRules } from '../contract/refusal-rules.ts'
 import { refuse } from '../request/answer.ts'
@@ -78,7 +78,7 @@ async function dispatchRequest(
   }
   const request = outgoing(message)
   return deliver(
-    talkAt(at),
+    conversationAt(at),
     request,
     rememberingPreference(at.context, at.upstream, request, deliveryOf(at, message)),
   )

@@ -2,7 +2,7 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import type { RpcMessage } from '../base/rpc.ts'
-import { type Reached, talkAt } from '../bridge/conversation.ts'
+import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { findPartner } from '../bridge/partner.ts'
 import { rewritten, type StreamSource, sourceFrom } from '../bridge/stream-source.ts'
 import { subscribeAcross } from '../bridge/streams.ts'
@@ -52,7 +52,7 @@ export async function subscribe(
     isFinal: false,
     againInMs: problem.retryAfterSeconds === null ? null : problem.retryAfterSeconds * 1_000,
   })
-  const found = await findPartner(talkAt(at))
+  const found = await findPartner(conversationAt(at))
   if (!found.ok) return refused(found.problem)
   if (found.partner.era === 'session') {
     const across = await subscribeAcross(at, message)

@@ -6,7 +6,7 @@ import type { TenantSettings } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
 import type { IssuerLogout } from '../contract/logouts.ts'
 import { accountId } from '../legiti/tools/fields.ts'
-import { CLOCK_TOLERANCE_SECONDS, claimsOf, isSid, verifyInVain, verifyJwt } from '../servers/session/jwt.ts'
+import { CLOCK_TOLERANCE_SECONDS, claimsOf, isSid, verifyDummy, verifyJwt } from '../servers/session/jwt.ts'
 
 export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 
@@ -50,11 +50,11 @@ export async function readLogoutToken(
   )
   if (!verified.ok) {
     if (verified.kind === 'stranger') {
-      await verifyInVain(token)
+      await verifyDummy(token)
       return refused('the token is not a JWT of a configured issuer', false)
     }
     // The answer takes as long where no key was tried: otherwise its time would tell whose issuers are whose.
-    if (verified.isUntried) await verifyInVain(token)
+    if (verified.isUntried) await verifyDummy(token)
     return refused(verified.message, verified.isSigned)
   }
   const { payload } = verified.result

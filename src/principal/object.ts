@@ -50,9 +50,9 @@ import { adoptUpstreams } from './tables/upstream-sessions.ts'
 import { admitAndArm, hasLoggedIn, onlyReads } from './work/admitting.ts'
 import type { Alarm } from './work/alarm.ts'
 import { authenticate } from './work/authenticate.ts'
+import { BackgroundWork } from './work/background-work.ts'
 import { bind, forget, openingKey, openingOf, prefer } from './work/binding.ts'
 import { Cancellations } from './work/cancellations.ts'
-import { Errands } from './work/errands.ts'
 import { HeldCalls } from './work/held-calls.ts'
 import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, noteUse, purge } from './work/housekeeping.ts'
 import { replacePredecessor, revokeGrant, stopEverything } from './work/leaving.ts'
@@ -74,7 +74,7 @@ const LEAVE_MS = 2_000
  */
 export class PrincipalObject extends DurableObject<Env> implements PrincipalCalls {
   readonly #state: PrincipalState
-  readonly #errands: Errands
+  readonly #background: BackgroundWork
   readonly #heldCalls: HeldCalls
   readonly #openings = new Openings()
   readonly #cancellations = new Cancellations()
@@ -88,10 +88,10 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       () => this.env,
       (transport) => hasFeed(ctx, transport),
     )
-    this.#errands = new Errands(this.#state)
+    this.#background = new BackgroundWork(this.#state)
     this.#heldCalls = new HeldCalls(
       this.#state,
-      () => this.#errands.announceToTenant(),
+      () => this.#background.announceToTenant(),
       (approval) => this.#sayDecided(approval),
     )
     const legiti = legitiSettings(env)
@@ -105,7 +105,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       await this.#alarm.read()
       // The events that the last run was still sending when it died are due now, not when its lease would be over; and an
       // alarm that was lost must not silence what is pending.
-      const wakeMs = this.#errands.nextWakeMs()
+      const wakeMs = this.#background.nextWakeMs()
       if (wakeMs !== null) this.#alarm.by(wakeMs)
       // Events that were kept while there was no Legiti need not wait for the day to be over.
       if (legiti.target.kind !== 'off' && isHeld(this.#sql)) this.#alarm.by(Date.now())
@@ -197,12 +197,12 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     if (this.#grant === null) return
     this.#closeFeeds()
     // Side by side: a slow upstream or store keeps nothing from Legiti.
-    const errands = this.#errands
+    const background = this.#background
     await Promise.all([
-      errands.deliver(),
-      errands.endUpstreams(),
-      errands.revokeTokens(),
-      errands.announceToTenant(),
+      background.deliver(),
+      background.endUpstreams(),
+      background.revokeTokens(),
+      background.announceToTenant(),
     ])
   }
 
@@ -254,7 +254,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     })
     if (before === null) return
     // The tenant's list must show the approvals as closed when the person who replaced the token gets the answer.
-    await this.#errands.announceToTenant()
+    await this.#background.announceToTenant()
     if (grant.config.suspended || !stillOpens(before, this.#grant)) closeAllFeeds(this.ctx)
     else if (before.config.version !== grant.config.version) announce(this.ctx, 'tools_changed')
     // The login that a request belongs to depends on it.
@@ -265,7 +265,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     const revoked = await revokeGrant(this.#state)
     if (!revoked) return false
     closeAllFeeds(this.ctx)
-    await this.#errands.announceToTenant()
+    await this.#background.announceToTenant()
     return true
   }
 
@@ -301,7 +301,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async erase(): Promise<void> {
-    await stopEverything(this.#state, this.#errands)
+    await stopEverything(this.#state, this.#background)
     closeAllFeeds(this.ctx)
     // In one turn, so that neither is ever without the other.
     await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
@@ -353,7 +353,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async auditSettled(): Promise<void> {
-    await this.#errands.carried()
+    await this.#background.carried()
   }
 
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
@@ -368,14 +368,14 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       while (await this.#write(() => endOverdue(this.#state, Date.now()))) {}
       this.#closeFeeds()
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
-      void this.#errands.endUpstreams()
-      void this.#errands.carryAudit()
-      void this.#errands.announceToTenant()
-      void this.#errands.revokeTokens()
-      await this.#errands.deliver()
+      void this.#background.endUpstreams()
+      void this.#background.carryAudit()
+      void this.#background.announceToTenant()
+      void this.#background.revokeTokens()
+      await this.#background.deliver()
       if (this.#isErased()) return
       while (await this.#write(() => purge(this.#sql, Date.now(), this.#hasAuditDatabase))) {}
-      this.#alarm.at(this.#errands.nextWakeMs())
+      this.#alarm.at(this.#background.nextWakeMs())
     } catch (error) {
       if (this.#isErased()) return
       log('error', 'principal.alarm_failed', { principal: this.#state.name, error: errorName(error) })

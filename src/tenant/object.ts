@@ -474,7 +474,7 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
     if (!this.#tenancy.isThere) return
     try {
       if (readTenant(sql)?.deletion) {
-        await this.#deletion.goOn()
+        await this.#deletion.resume()
         return
       }
       // Not awaited: a slow receiver must not make principals wait.

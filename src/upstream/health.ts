@@ -10,7 +10,7 @@ import type { KnownEras, UpstreamConfig, UpstreamProblem, UpstreamReport } from 
 import { abandoned, admit, type Breaker, closed, failed, succeeded } from './breaker.ts'
 import type { UpstreamLink } from './link.ts'
 import { forAdministrators } from './problem.ts'
-import { namesIn, serverKey } from './which.ts'
+import { namesIn, serverKey } from './server-key.ts'
 
 /** Successes are no news: they are reported once in so long. Failures are reported sooner, many in one report. */
 const REPORT_SUCCESS_MS = 30_000

@@ -111,7 +111,7 @@ export async function send(link: UpstreamLink, request: UpstreamRequest): Promis
       if (grace !== null) clearTimeout(grace)
       request.signal?.removeEventListener('abort', cancel)
       stopListening?.()
-      entry.leave(isCancelled() ? forgiven(problem) : problem)
+      entry.leave(isCancelled() ? asCancelled(problem) : problem)
     },
   }
   if (request.signal?.aborted) watchdog.stop({ ...abandonment(request.signal), isUndone: true })
@@ -161,7 +161,7 @@ function headersOf(link: UpstreamLink, { method, headers }: UpstreamRequest): Re
 }
 
 /** Turns the problem of a cancelled request into one that is no fault. A request that surely was not carried out stays so. */
-export function forgiven(problem: UpstreamProblem | null): UpstreamProblem | null {
+export function asCancelled(problem: UpstreamProblem | null): UpstreamProblem | null {
   return problem === null || problem.isUndone ? problem : cancelledByClient(problem.status)
 }
 

@@ -10,7 +10,7 @@ export class LineWriter<T> {
   readonly #encoder = new TextEncoder()
   #controller!: ReadableStreamDefaultController<Uint8Array>
   #isOpen = true
-  #goOn: (() => void) | null = null
+  #resume: (() => void) | null = null
 
   /**
    * @param signal of the request that the lines answer: a body that is not read any more is not always cancelled
@@ -20,7 +20,7 @@ export class LineWriter<T> {
     const leave = () => {
       if (!this.#isOpen) return
       this.#isOpen = false
-      this.#goOn?.()
+      this.#resume?.()
       onGone()
     }
     signal.addEventListener('abort', leave)
@@ -29,7 +29,7 @@ export class LineWriter<T> {
         start: (controller) => {
           this.#controller = controller
         },
-        pull: () => this.#goOn?.(),
+        pull: () => this.#resume?.(),
         cancel: leave,
       },
       { highWaterMark: MOST_WAITING_BYTES, size: (piece) => piece?.byteLength ?? 0 },
@@ -54,9 +54,9 @@ export class LineWriter<T> {
   async room(): Promise<void> {
     while (this.#isOpen && (this.#controller.desiredSize ?? 1) <= 0) {
       await new Promise<void>((resolve) => {
-        this.#goOn = resolve
+        this.#resume = resolve
       })
-      this.#goOn = null
+      this.#resume = null
     }
   }
 }

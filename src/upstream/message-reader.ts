@@ -78,7 +78,7 @@ export class MessageReader {
     for (;;) {
       const piece = await this.#body.next()
       if (piece === null) {
-        await this.#goOn()
+        await this.#reopen()
         continue
       }
       const messages = this.#messagesIn(this.#decoder.decode(piece, { stream: true }))
@@ -114,7 +114,7 @@ export class MessageReader {
   }
 
   /** A stream whose events have ids may end at any time, to be taken up again (MCP 2025-11-25, resumability). */
-  async #goOn(): Promise<void> {
+  async #reopen(): Promise<void> {
     const { status } = this
     if (this.#resume === null || this.#lastEventId === null || this.#resumptions >= MOST_RESUMPTIONS)
       throw new BodyProblem(endedEarly(status))

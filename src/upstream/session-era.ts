@@ -6,8 +6,8 @@ import { isObject } from '../base/json.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { erasOf, learnEras } from './health.ts'
 import type { UpstreamLink } from './link.ts'
+import { serverKey } from './server-key.ts'
 import { closeSession, gatewayProfile, type Opened, openSession } from './session.ts'
-import { serverKey } from './which.ts'
 
 export type Verdict =
   | 'speaks'

@@ -132,7 +132,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`administration ${bareWorkerdMissin
     await cli('policy push shared p.json --yes', files)
     const other = cliAt(gateway.url, 'acme')
     const send = cli.requests.length
-    const { sendRequest } = await import('../../src/cli/kit/edge.ts')
+    const { sendRequest } = await import('../../src/cli/kit/io.ts')
     const { code, err } = await cli(
       'policy push shared p.json --yes',
       { 'p.json': '{"version":"1"}' },

@@ -2,12 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { placeProblems } from '../../src/cli/apply/addresses.ts'
 import { planProblems } from '../../src/cli/apply/checks.ts'
+import type { CurrentDocuments, CurrentState } from '../../src/cli/apply/current-state.ts'
 import { openJournal } from '../../src/cli/apply/journal.ts'
 import { peopleSteps } from '../../src/cli/apply/people-steps.ts'
 import { readWanted } from '../../src/cli/apply/read-wanted.ts'
 import { roleProblems } from '../../src/cli/apply/roles.ts'
 import type { Step } from '../../src/cli/apply/step.ts'
-import type { There, Things } from '../../src/cli/apply/there.ts'
 import type { Api, Json } from '../../src/cli/gateway/api.ts'
 import { type Files, worldOf } from '../support/node/cli.ts'
 
@@ -24,13 +24,13 @@ async function wantedOf(files: Files) {
   return wanted
 }
 
-const things = (all: Readonly<Record<string, Json>>): Things =>
+const things = (all: Readonly<Record<string, Json>>): CurrentDocuments =>
   new Map(Object.entries(all).map(([name, it]) => [name, { name, ...it }]))
 
-function there(more: Partial<There> = {}): There {
+function current(more: Partial<CurrentState> = {}): CurrentState {
   const none = new Map()
   return {
-    asker: { name: null, role: 'root' },
+    caller: { name: null, role: 'root' },
     deployment: { encryption_keys: true, audit_database: true },
     tenant: { tag: null, body: { deletion: null } },
     ...{ people: none, secrets: none, servers: none, policies: none, grants: none, webhooks: none },
@@ -38,8 +38,8 @@ function there(more: Partial<There> = {}): There {
   }
 }
 
-async function problems(files: Files, more: Partial<There> = {}, prune = false) {
-  return planProblems(await wantedOf(files), there(more), prune, NOW_MS)
+async function problems(files: Files, more: Partial<CurrentState> = {}, prune = false) {
+  return planProblems(await wantedOf(files), current(more), prune, NOW_MS)
 }
 
 const person = (role: string, email: string | null = null, accounts: readonly string[] = []) => ({
@@ -299,11 +299,11 @@ describe('secrets', () => {
   })
 
   test('are for admins to see', async () => {
-    const asker = { name: 'bob', role: 'policy_manager' }
-    expect(await problems({ 't/secrets/s.yaml': '' }, { asker, secrets: null })).toEqual([
+    const caller = { name: 'bob', role: 'policy_manager' }
+    expect(await problems({ 't/secrets/s.yaml': '' }, { caller, secrets: null })).toEqual([
       't/secrets: found the role policy_manager, which may not see secrets; allowed: admin',
     ])
-    expect(await problems(crm, { asker, secrets: null })).toEqual([])
+    expect(await problems(crm, { caller, secrets: null })).toEqual([])
   })
 })
 
@@ -337,10 +337,10 @@ describe('people', () => {
   })
 
   test('do not take from themselves what they ask with, nor change by what they are known', async () => {
-    const asker = { name: 'ana', role: 'admin' }
+    const caller = { name: 'ana', role: 'admin' }
     const people = things({ ana: person('admin', 'ana@acme.example', ['a']), bob: person('admin') })
     const bob = { 't/people/bob.yaml': 'role: admin' }
-    const own = async (text: string) => problems({ ...bob, 't/people/ana.yaml': text }, { asker, people })
+    const own = async (text: string) => problems({ ...bob, 't/people/ana.yaml': text }, { caller, people })
     expect(await own('role: admin\nemail: ana@acme.example\naccounts: [a]')).toEqual([])
     expect(await own('role: viewer\nemail: ana@acme.example\naccounts: [a]')).toEqual([
       't/people/ana.yaml: /role: found viewer, and you are admin; allowed: yours, until somebody else changes it',
@@ -349,21 +349,21 @@ describe('people', () => {
       't/people/ana.yaml: /email: found another than yours; allowed: yours, until somebody else changes it',
       't/people/ana.yaml: /accounts: found another than yours; allowed: yours, until somebody else changes it',
     ])
-    expect(await problems(bob, { asker, people })).toEqual([])
-    expect(await problems(bob, { asker, people }, true)).toEqual([
+    expect(await problems(bob, { caller, people })).toEqual([])
+    expect(await problems(bob, { caller, people }, true)).toEqual([
       't/people: found no ana, who asks; allowed: to be removed by somebody else',
     ])
     const grants = things({ bot: grant({ owner: 'ana' }) })
     expect(
-      await problems({ 't/grants/bot.yaml': 'label: g\nowner: bob' }, { asker, people, grants }),
+      await problems({ 't/grants/bot.yaml': 'label: g\nowner: bob' }, { caller, people, grants }),
     ).toEqual([
       't/grants/bot.yaml: /owner: found another than you; allowed: you, until somebody else changes it',
     ])
   })
 
   test('are for admins to see', async () => {
-    const asker = { name: 'bob', role: 'policy_manager' }
-    expect(await problems(ana, { asker, people: null })).toEqual([
+    const caller = { name: 'bob', role: 'policy_manager' }
+    expect(await problems(ana, { caller, people: null })).toEqual([
       't/people: found the role policy_manager, which may not see people; allowed: admin',
     ])
   })

@@ -247,7 +247,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
     await cli('apply t --yes', there, { variables })
     there['t/grants/bot.yaml'] = 'label: Bot\npolicy: readers\n'
     there['t/grants/ops.yaml'] = 'policy: nobody\nexpires_at: 2099-01-01T00:00:00+01:00\n'
-    const { sendRequest } = await import('../../src/cli/kit/edge.ts')
+    const { sendRequest } = await import('../../src/cli/kit/io.ts')
     const other = cliAt(gateway.url, 'fourth')
     const stopped = await cli('apply t --yes', there, {
       variables,

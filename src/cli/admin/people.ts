@@ -3,7 +3,16 @@
 import { personRoles } from '../../contract/roles.ts'
 import type { Api } from '../gateway/api.ts'
 import { changed, part } from '../gateway/api.ts'
-import { administer, keyOf, listed, momentOf, ONE, secondsOf, unlessAgreed, yes } from '../gateway/command.ts'
+import {
+  administer,
+  keyOf,
+  listed,
+  momentOf,
+  ONE,
+  secondsOf,
+  unlessConfirmed,
+  yes,
+} from '../gateway/command.ts'
 import { member, shownList, shownThing } from '../gateway/shown.ts'
 import type { Given, Option } from '../kit/arguments.ts'
 import type { Command } from '../kit/command.ts'
@@ -72,7 +81,7 @@ export const personCommands: readonly Command[] = [
       const next = values.get('role') ?? before.body.role
       if (before.body.role === 'admin' && next !== 'admin' && (await isLastAdmin(api, name))) {
         const question = `Make ${name} ${next}?`
-        const refused = await unlessAgreed(api, given, world, {
+        const refused = await unlessConfirmed(api, given, world, {
           lines: [noAdminLeft(api, name)],
           question,
           data: {

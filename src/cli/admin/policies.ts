@@ -8,7 +8,7 @@ import {
   keyOf,
   mistaken,
   ONE,
-  unlessAgreed,
+  unlessConfirmed,
   warned,
   yes,
 } from '../gateway/command.ts'
@@ -116,7 +116,7 @@ async function push(api: Api, given: Given, world: World): Promise<Outcome> {
   const lines = before === null ? [`policy ${name} is new`] : changeLines(changes, was, from)
   const warnings = warningLines(from, next)
   warned(world, given, warnings)
-  const refused = await unlessAgreed(api, given, world, {
+  const refused = await unlessConfirmed(api, given, world, {
     lines,
     question: `Push it as ${name}?`,
     data: {
@@ -170,7 +170,7 @@ async function rollBack(api: Api, given: Given, world: World): Promise<Outcome> 
   const changes = body.changes as Parameters<typeof changeLines>[0]
   const lines = changeLines(changes, `@${name}:${now.body.version}`, `@${name}:${version}`)
   const question = `Roll ${name} back to version ${version}?`
-  const refused = await unlessAgreed(api, given, world, {
+  const refused = await unlessConfirmed(api, given, world, {
     lines,
     question,
     data: { changed: false, changes },
@@ -198,7 +198,7 @@ async function bringBack(
   // Refused where no such version is on record.
   await api.get(of(name), { version })
   const question = `${name} was deleted. Bring it back, as its version ${version}?`
-  const refused = await unlessAgreed(api, given, world, {
+  const refused = await unlessConfirmed(api, given, world, {
     lines: [],
     question,
     data: { changed: false, changes: [] },

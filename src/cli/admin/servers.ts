@@ -6,7 +6,7 @@ import { removedServerWarnings } from '../../contract/warnings.ts'
 import type { Answer } from '../gateway/api.ts'
 import { type Api, changed, Ended, type Json, part } from '../gateway/api.ts'
 import { administer, file, keyOf, mistaken, ONE, objectIn } from '../gateway/command.ts'
-import { failedScanOf, namedInVain, scanProblems, scansNow } from '../gateway/scans.ts'
+import { failedScanOf, missingToolWarnings, scanProblems, scansNow } from '../gateway/scans.ts'
 import { member, shownList, shownThing, yamlLines } from '../gateway/shown.ts'
 import type { Command } from '../kit/command.ts'
 import type { Outcome } from '../kit/outcome.ts'
@@ -193,7 +193,7 @@ async function scanned(
 ): Promise<Outcome> {
   if (!scansNow(body)) return outcome
   const failed = await scanProblems(api, [name], world)
-  const found = failed.length > 0 ? failed : await namedInVain(api, name)
+  const found = failed.length > 0 ? failed : await missingToolWarnings(api, name)
   const warnings = [...((body.warnings ?? []) as string[]), ...found]
   return {
     ...outcome,

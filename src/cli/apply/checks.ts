@@ -4,35 +4,37 @@ import { EVERY_UPSTREAM } from '../../contract/grant-document.ts'
 import { KEPT } from '../../contract/server-document.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
 import { namesAfter, namesGone } from './after.ts'
+import type { CurrentState } from './current-state.ts'
 import { grantDifferences, instantMs } from './differences.ts'
 import { folders, kinds } from './kinds.ts'
 import { peopleProblems } from './people-checks.ts'
 import { secretProblems } from './secret-checks.ts'
-import type { There } from './there.ts'
 import type { Wanted, WantedGrant } from './wanted.ts'
 
 /** Every problem that can be known before anything is done. */
-export function planProblems(wanted: Wanted, there: There, prune: boolean, nowMs: number): string[] {
-  if (there.tenant !== null && (there.tenant.body.deletion ?? null) !== null)
+export function planProblems(wanted: Wanted, current: CurrentState, prune: boolean, nowMs: number): string[] {
+  if (current.tenant !== null && (current.tenant.body.deletion ?? null) !== null)
     return [`${wanted.folder}: found a tenant that is being deleted; allowed: one that is there to stay`]
   return [
-    ...peopleProblems(wanted, there, prune),
-    ...secretProblems(wanted, there, prune),
-    ...keptHeaders(wanted, there),
-    ...missingReferences(wanted, there, prune),
-    ...grantProblems(wanted, there, nowMs),
-    ...policiesInUse(wanted, there, prune),
-    ...strayProblems(wanted, there, prune),
-    ...capacityProblems(wanted, there),
+    ...peopleProblems(wanted, current, prune),
+    ...secretProblems(wanted, current, prune),
+    ...keptHeaders(wanted, current),
+    ...missingReferences(wanted, current, prune),
+    ...grantProblems(wanted, current, nowMs),
+    ...policiesInUse(wanted, current, prune),
+    ...strayProblems(wanted, current, prune),
+    ...capacityProblems(wanted, current),
   ]
 }
 
 /** Grants of owners, under policies, and of servers, that would not be there. */
-function missingReferences(wanted: Wanted, there: There, prune: boolean): string[] {
-  const knownPolicies = namesAfter(wanted.policies, there.policies, prune)
-  const knownServers = [...nativeServerNames, ...namesAfter(wanted.servers, there.servers, prune)]
+function missingReferences(wanted: Wanted, current: CurrentState, prune: boolean): string[] {
+  const knownPolicies = namesAfter(wanted.policies, current.policies, prune)
+  const knownServers = [...nativeServerNames, ...namesAfter(wanted.servers, current.servers, prune)]
   const knownPeople =
-    wanted.people === null && there.people === null ? null : namesAfter(wanted.people, there.people, prune)
+    wanted.people === null && current.people === null
+      ? null
+      : namesAfter(wanted.people, current.people, prune)
   const missing = (file: string, what: string, name: string, known: readonly string[]) =>
     known.includes(name)
       ? []
@@ -42,7 +44,7 @@ function missingReferences(wanted: Wanted, there: There, prune: boolean): string
   return [...(wanted.grants ?? [])].flatMap(([name, { file, document }]) => {
     const { policy, servers, owner } = document
     // A person who has left may stay the owner.
-    const isOwned = owner === null || there.grants?.get(name)?.owner === owner
+    const isOwned = owner === null || current.grants?.get(name)?.owner === owner
     return [
       ...(policy === null ? [] : missing(file, 'policy', policy, knownPolicies)),
       ...(servers === EVERY_UPSTREAM ? [] : servers)
@@ -54,9 +56,13 @@ function missingReferences(wanted: Wanted, there: There, prune: boolean): string
 }
 
 /** Grants that the gateway would not change so. */
-function grantProblems({ grants }: Wanted, { grants: there, asker }: There, nowMs: number): string[] {
+function grantProblems(
+  { grants }: Wanted,
+  { grants: current, caller }: CurrentState,
+  nowMs: number,
+): string[] {
   return [...(grants ?? [])].flatMap(([name, { file, document }]) => {
-    const now = there?.get(name)
+    const now = current?.get(name)
     if (now !== undefined && grantDifferences(document, now).length === 0) return []
     if (now?.built_in === true)
       return [`${file}: found the built-in grant ${name}; allowed: a grant of another name`]
@@ -64,7 +70,7 @@ function grantProblems({ grants }: Wanted, { grants: there, asker }: There, nowM
       ...(isPast(document, nowMs)
         ? [`${file}: /expires_at: found a time that is past; allowed: a time to come, or null`]
         : []),
-      ...(asker.name !== null && now?.owner === asker.name && document.owner !== now.owner
+      ...(caller.name !== null && now?.owner === caller.name && document.owner !== now.owner
         ? [`${file}: /owner: found another than you; allowed: you, until somebody else changes it`]
         : []),
     ]
@@ -76,14 +82,18 @@ function isPast({ expires_at }: WantedGrant['document'], nowMs: number): boolean
 }
 
 /** A policy is not deleted under a grant. */
-function policiesInUse({ folder, policies, grants }: Wanted, there: There, prune: boolean): string[] {
-  const staying = namesAfter(grants, there.grants, prune)
+function policiesInUse(
+  { folder, policies, grants }: Wanted,
+  current: CurrentState,
+  prune: boolean,
+): string[] {
+  const staying = namesAfter(grants, current.grants, prune)
   const under = (policy: string) =>
     staying.filter((name) => {
       const wanted = grants?.get(name)
-      return (wanted === undefined ? there.grants?.get(name)?.policy : wanted.document.policy) === policy
+      return (wanted === undefined ? current.grants?.get(name)?.policy : wanted.document.policy) === policy
     })
-  return namesGone(policies, there.policies, prune).flatMap((policy) => {
+  return namesGone(policies, current.policies, prune).flatMap((policy) => {
     const names = under(policy)
     // For a grant in the folder, the missing policy is a problem of its own already.
     if (names.length === 0 || names.some((name) => grants?.has(name))) return []
@@ -94,9 +104,9 @@ function policiesInUse({ folder, policies, grants }: Wanted, there: There, prune
 }
 
 /** "(set)" keeps the value that is stored for the same place. */
-function keptHeaders({ servers }: Wanted, there: There): string[] {
+function keptHeaders({ servers }: Wanted, current: CurrentState): string[] {
   return [...(servers ?? [])].flatMap(([name, { file, document }]) => {
-    const now = there.servers.get(name)
+    const now = current.servers.get(name)
     const isSame = URL.parse(String(now?.url))?.origin === URL.parse(document.url)?.origin
     const stored = isSame ? Object.keys((now?.headers ?? {}) as object) : []
     return Object.entries(document.headers)
@@ -109,9 +119,13 @@ function keptHeaders({ servers }: Wanted, there: There): string[] {
 }
 
 /** A thing is not deleted while a file that was not understood may stand for it. */
-function strayProblems({ folder, strays, ...wanted }: Wanted, there: There, prune: boolean): string[] {
+function strayProblems(
+  { folder, strays, ...wanted }: Wanted,
+  current: CurrentState,
+  prune: boolean,
+): string[] {
   return folders.flatMap((kind) =>
-    namesGone(wanted[kind], there[kind], prune).flatMap((name) => {
+    namesGone(wanted[kind], current[kind], prune).flatMap((name) => {
       const file = strays[kind].get(name)
       if (file === undefined) return []
       return [
@@ -122,9 +136,9 @@ function strayProblems({ folder, strays, ...wanted }: Wanted, there: There, prun
 }
 
 /** Deletions come last, so old and new things are there together for a while. */
-function capacityProblems({ folder, ...wanted }: Wanted, there: There): string[] {
+function capacityProblems({ folder, ...wanted }: Wanted, current: CurrentState): string[] {
   return folders.flatMap((kind) => {
-    const names = new Set([...(wanted[kind]?.keys() ?? []), ...(there[kind]?.keys() ?? [])])
+    const names = new Set([...(wanted[kind]?.keys() ?? []), ...(current[kind]?.keys() ?? [])])
     if (wanted[kind] === null || names.size <= MOST[kind]) return []
     return [
       `${folder}/${kind}: found ${names.size}, with those of the tenant; allowed: at most ${MOST[kind]}`,

@@ -1,6 +1,6 @@
 /** `apply DIR`: makes a tenant what a folder says. */
 import type { Api } from '../gateway/api.ts'
-import { administer, mistaken, unlessAgreed, warned, yes } from '../gateway/command.ts'
+import { administer, mistaken, unlessConfirmed, warned, yes } from '../gateway/command.ts'
 import type { Given } from '../kit/arguments.ts'
 import { FINE, type Outcome, PROBLEMS, visible, type World } from '../kit/outcome.ts'
 import { openJournal } from './journal.ts'
@@ -72,7 +72,7 @@ async function apply(api: Api, given: Given, world: World): Promise<Outcome> {
   const lines = [`tenant ${api.tenant}`, ...steps.flatMap(stepLines)]
   if (isPlan) return { code: CHANGES, lines, errors: [], data }
   const count = steps.length === 1 ? 'this' : `these ${steps.length} changes`
-  const refused = await unlessAgreed(api, given, world, { lines, question: `Make ${count}?`, data })
+  const refused = await unlessConfirmed(api, given, world, { lines, question: `Make ${count}?`, data })
   if (refused !== null) return { ...refused, code: CHANGES }
   const say = (line: string) => {
     if (!switches.has('json')) world.print(`${visible(line)}\n`)

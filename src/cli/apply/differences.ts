@@ -5,29 +5,29 @@ import type { Json } from '../gateway/api.ts'
 import { canonical } from '../kit/canonical.ts'
 import type { WantedGrant, WantedPerson, WantedWebhook } from './wanted.ts'
 
-export function settingsDifferences(document: Json, there: Json): string[] {
-  return membersThatDiffer(document, there)
+export function settingsDifferences(document: Json, current: Json): string[] {
+  return membersThatDiffer(document, current)
 }
 
 /** With the role that is given or taken. The order of accounts means nothing. */
 export function personDifferences(
   { role, email, accounts }: WantedPerson['document'],
-  there: Json,
+  current: Json,
 ): string[] {
   const sorted = (value: unknown) => canonical(Array.isArray(value) ? value.toSorted() : value)
   return [
-    ...(role === there.role ? [] : [`role ${there.role} → ${role}`]),
-    ...membersThatDiffer({ email }, there),
-    ...(sorted(accounts) === sorted(there.accounts) ? [] : ['accounts']),
+    ...(role === current.role ? [] : [`role ${current.role} → ${role}`]),
+    ...membersThatDiffer({ email }, current),
+    ...(sorted(accounts) === sorted(current.accounts) ? [] : ['accounts']),
   ]
 }
 
 /** @param again whether values that cannot be compared count as others */
-export function serverDifferences(document: ServerDocument, there: Json, again: boolean): string[] {
+export function serverDifferences(document: ServerDocument, current: Json, again: boolean): string[] {
   const literals = Object.values(document.headers).some(
     (value) => typeof value === 'string' && value !== KEPT,
   )
-  const stored = isObject(there.headers) ? there.headers : {}
+  const stored = isObject(current.headers) ? current.headers : {}
   const headers = Object.entries(document.headers).map(([name, value]) => [
     name,
     // A kept header stays as it is, whether it is a value or made of a secret.
@@ -35,28 +35,28 @@ export function serverDifferences(document: ServerDocument, there: Json, again: 
   ])
   const shown = { ...document, headers: Object.fromEntries(headers) as Json }
   return [
-    ...membersThatDiffer(shown, { ...there, headers: stored }),
+    ...membersThatDiffer(shown, { ...current, headers: stored }),
     ...(again && literals ? ['header values'] : []),
   ]
 }
 
-export function grantDifferences(document: WantedGrant['document'], there: Json): string[] {
+export function grantDifferences(document: WantedGrant['document'], current: Json): string[] {
   const time = (value: unknown) => (typeof value === 'string' ? instantMs(value) : null)
   const { expires_at, ...rest } = document
   return [
-    ...membersThatDiffer(rest, there),
-    ...(time(expires_at) === time(there.expires_at) ? [] : ['expires_at']),
+    ...membersThatDiffer(rest, current),
+    ...(time(expires_at) === time(current.expires_at) ? [] : ['expires_at']),
   ]
 }
 
-export function webhookDifferences(document: WantedWebhook['document'], there: Json): string[] {
-  const events = Array.isArray(there.events) ? there.events.toSorted() : there.events
-  return membersThatDiffer(document, { ...there, events })
+export function webhookDifferences(document: WantedWebhook['document'], current: Json): string[] {
+  const events = Array.isArray(current.events) ? current.events.toSorted() : current.events
+  return membersThatDiffer(document, { ...current, events })
 }
 
-function membersThatDiffer(wanted: object, there: Json): string[] {
+function membersThatDiffer(wanted: object, current: Json): string[] {
   return Object.entries(wanted)
-    .filter(([name, value]) => canonical(value) !== canonical(there[name]))
+    .filter(([name, value]) => canonical(value) !== canonical(current[name]))
     .map(([name]) => name)
 }
 

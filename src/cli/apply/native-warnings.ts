@@ -6,14 +6,14 @@ import { type NativeTools, refusedNatives, refusedUnder } from '../../policy-mea
 import type { Api } from '../gateway/api.ts'
 import { loaded } from '../gateway/deployed.ts'
 import { namesGone } from './after.ts'
+import type { CurrentState } from './current-state.ts'
 import { pathOf } from './kinds.ts'
 import type { Step } from './step.ts'
-import type { There } from './there.ts'
 import type { Wanted } from './wanted.ts'
 
 interface Plan {
   readonly wanted: Wanted
-  readonly there: There
+  readonly current: CurrentState
   readonly prune: boolean
   readonly steps: readonly Step[]
 }
@@ -60,13 +60,17 @@ async function ofGrant(
 }
 
 /** Grants that are under it now are what the gateway sees when it answers; those that are changed themselves are said above. */
-function ofPolicy({ wanted, there, prune, steps }: Plan, step: Step, natives: readonly NativeTools[]): Said {
+function ofPolicy(
+  { wanted, current, prune, steps }: Plan,
+  step: Step,
+  natives: readonly NativeTools[],
+): Said {
   const it = wanted.policies?.get(step.name)
   if (it === undefined) return { step, said: [], lines: [] }
-  const now = [...(there.grants ?? [])]
+  const now = [...(current.grants ?? [])]
     .filter(([, grant]) => grant.policy === step.name)
     .map(([name, grant]) => ({ name, natives: Object.keys((grant.native_servers ?? {}) as object) }))
-  const gone = namesGone(wanted.grants, there.grants, prune)
+  const gone = namesGone(wanted.grants, current.grants, prune)
   const isSaid = (name: string) =>
     gone.includes(name) || steps.some((other) => other.kind === 'grant' && other.name === name)
   const own = now.filter(({ name }) => !isSaid(name))
@@ -75,8 +79,8 @@ function ofPolicy({ wanted, there, prune, steps }: Plan, step: Step, natives: re
 }
 
 /** The policy as it is after the plan; null where there is none, which is a problem of its own. */
-async function policyAfter(api: Api, { wanted, there }: Plan, name: string): Promise<Source | null> {
+async function policyAfter(api: Api, { wanted, current }: Plan, name: string): Promise<Source | null> {
   const own = wanted.policies?.get(name)
   if (own !== undefined) return own.policy
-  return there.policies.has(name) ? loaded(api, await api.get(pathOf('policies', name))) : null
+  return current.policies.has(name) ? loaded(api, await api.get(pathOf('policies', name))) : null
 }

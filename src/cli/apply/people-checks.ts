@@ -1,29 +1,33 @@
 /** Finds changes of people that the gateway would refuse half-way, or that would lock everybody out. PURE. */
 import { namesAfter, namesGone } from './after.ts'
+import type { CurrentDocuments, CurrentState } from './current-state.ts'
 import { personDifferences } from './differences.ts'
-import type { There, Things } from './there.ts'
 import type { Wanted, WantedPerson } from './wanted.ts'
 
 /** Every problem, with the file that it is in. */
 export function peopleProblems(
   { folder, people }: Wanted,
-  { people: there, asker }: There,
+  { people: current, caller }: CurrentState,
   prune: boolean,
 ): string[] {
   if (people === null) return []
-  if (there === null)
-    return [`${folder}/people: found the role ${asker.role}, which may not see people; allowed: admin`]
+  if (current === null)
+    return [`${folder}/people: found the role ${caller.role}, which may not see people; allowed: admin`]
   return [
-    ...sharedAddresses(people, there, prune),
-    ...(asker.name === null ? [] : ownProblems(folder, { own: asker.name, people, there, prune })),
-    ...lastAdmin(folder, people, there, prune),
+    ...sharedAddresses(people, current, prune),
+    ...(caller.name === null ? [] : ownProblems(folder, { own: caller.name, people, current, prune })),
+    ...lastAdmin(folder, people, current, prune),
   ]
 }
 
 /** An address is nobody else's: of the folder, and of the people that stay without being in it. */
-function sharedAddresses(people: ReadonlyMap<string, WantedPerson>, there: Things, prune: boolean): string[] {
-  const staying = namesAfter(people, there, prune).filter((name) => !people.has(name))
-  const owners = new Map<unknown, string>(staying.map((name) => [there.get(name)?.email, name]))
+function sharedAddresses(
+  people: ReadonlyMap<string, WantedPerson>,
+  current: CurrentDocuments,
+  prune: boolean,
+): string[] {
+  const staying = namesAfter(people, current, prune).filter((name) => !people.has(name))
+  const owners = new Map<unknown, string>(staying.map((name) => [current.get(name)?.email, name]))
   const problems: string[] = []
   for (const [name, { file, document }] of people) {
     const { email } = document
@@ -44,18 +48,18 @@ function ownProblems(
   {
     own,
     people,
-    there,
+    current,
     prune,
   }: {
     readonly own: string
     readonly people: ReadonlyMap<string, WantedPerson>
-    readonly there: Things
+    readonly current: CurrentDocuments
     readonly prune: boolean
   },
 ): string[] {
-  const now = there.get(own)
+  const now = current.get(own)
   if (now === undefined) return []
-  if (namesGone(people, there, prune).includes(own))
+  if (namesGone(people, current, prune).includes(own))
     return [`${folder}/people: found no ${own}, who asks; allowed: to be removed by somebody else`]
   const wanted = people.get(own)
   if (wanted === undefined) return []
@@ -74,12 +78,12 @@ function ownProblems(
 function lastAdmin(
   folder: string,
   people: ReadonlyMap<string, WantedPerson>,
-  there: Things,
+  current: CurrentDocuments,
   prune: boolean,
 ): string[] {
-  const before = [...there].filter(([, { role }]) => role === 'admin').map(([name]) => name)
-  const roleAfter = (name: string) => people.get(name)?.document.role ?? there.get(name)?.role
-  const isLeft = namesAfter(people, there, prune).some((name) => roleAfter(name) === 'admin')
+  const before = [...current].filter(([, { role }]) => role === 'admin').map(([name]) => name)
+  const roleAfter = (name: string) => people.get(name)?.document.role ?? current.get(name)?.role
+  const isLeft = namesAfter(people, current, prune).some((name) => roleAfter(name) === 'admin')
   if (before.length === 0 || isLeft) return []
   const which = before.slice(0, 10).join(', ')
   return [

@@ -3,8 +3,8 @@
  * an admin. An address that moves to another person is taken away first, since no two people may have it. PURE.
  */
 import type { Json } from '../gateway/api.ts'
+import type { CurrentDocuments } from './current-state.ts'
 import { personDifferences } from './differences.ts'
-import type { Things } from './there.ts'
 import type { WantedPerson } from './wanted.ts'
 
 export interface PersonStep {
@@ -15,24 +15,27 @@ export interface PersonStep {
 }
 
 /** The changes of people, without deletions, which come at the very end. */
-export function peopleSteps(people: ReadonlyMap<string, WantedPerson>, there: Things): PersonStep[] {
+export function peopleSteps(
+  people: ReadonlyMap<string, WantedPerson>,
+  current: CurrentDocuments,
+): PersonStep[] {
   const steps = [...people].flatMap(([name, { document }]): (PersonStep & { rank: number })[] => {
-    const now = there.get(name)
+    const now = current.get(name)
     const details = now === undefined ? [] : personDifferences(document, now)
     if (now !== undefined && details.length === 0) return []
     const rank = document.role === 'admin' ? 0 : now?.role === 'admin' ? 2 : 1
     return [{ action: now === undefined ? 'create' : 'change', name, body: document, details, rank }]
   })
   return [
-    ...releases(people, there),
+    ...releases(people, current),
     ...steps.toSorted((a, b) => a.rank - b.rank).map(({ rank: _, ...step }) => step),
   ]
 }
 
 /** Takes addresses away from people whose address goes to somebody else. */
-function releases(people: ReadonlyMap<string, WantedPerson>, there: Things): PersonStep[] {
+function releases(people: ReadonlyMap<string, WantedPerson>, current: CurrentDocuments): PersonStep[] {
   const takers = new Map([...people].map(([name, { document }]) => [document.email, name]))
-  return [...there].flatMap(([name, { role, email, accounts }]): PersonStep[] => {
+  return [...current].flatMap(([name, { role, email, accounts }]): PersonStep[] => {
     const taker = typeof email === 'string' ? takers.get(email) : undefined
     if (taker === undefined || taker === name) return []
     const body = { role, email: null, accounts }

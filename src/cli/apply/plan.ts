@@ -13,6 +13,7 @@ import { changeLines } from '../policy/diff.ts'
 import { placeProblems } from './addresses.ts'
 import { namesGone } from './after.ts'
 import { planProblems } from './checks.ts'
+import { type CurrentDocuments, type CurrentState, mayAdminister, readCurrentState } from './current-state.ts'
 import { deploymentProblems } from './deployment-checks.ts'
 import {
   grantDifferences,
@@ -26,7 +27,6 @@ import { nativeWarnings } from './native-warnings.ts'
 import { peopleSteps } from './people-steps.ts'
 import { roleProblems } from './roles.ts'
 import type { Step } from './step.ts'
-import { mayAdminister, readThere, type There, type Things } from './there.ts'
 import type { Wanted, WantedPolicy } from './wanted.ts'
 
 export interface PlanOptions {
@@ -51,59 +51,59 @@ export interface Plan {
 /** The steps, or what does not fit together. */
 export async function planOf(api: Api, wanted: Wanted, options: PlanOptions): Promise<Plan> {
   const { prune } = options
-  const there = await readThere(api, wanted, prune)
-  const found = planProblems(wanted, there, prune, options.nowMs)
-  const policies = await policySteps(api, wanted, there)
+  const current = await readCurrentState(api, wanted, prune)
+  const found = planProblems(wanted, current, prune, options.nowMs)
+  const policies = await policySteps(api, wanted, current)
   const written = new Set(policies.map(({ name }) => name))
   // All that is wrong is said at once, also what only the steps show.
   const steps = [
-    ...tenantSteps(wanted, there, api.tenant),
-    ...(await personSteps(api, wanted, there)),
-    ...(await serverSteps(api, wanted, there, options.headers)),
+    ...tenantSteps(wanted, current, api.tenant),
+    ...(await personSteps(api, wanted, current)),
+    ...(await serverSteps(api, wanted, current, options.headers)),
     ...policies,
     ...(await madeOnce(api, 'grants', {
       wanted: wanted.grants,
-      there: there.grants,
+      current: current.grants,
       differences: grantDifferences,
       unfinished: options.unfinished,
     })),
     ...(await madeOnce(api, 'webhooks', {
       wanted: wanted.webhooks,
-      there: there.webhooks,
+      current: current.webhooks,
       differences: webhookDifferences,
       unfinished: options.unfinished,
     })),
-    ...(await deletions(api, { wanted, there, prune, written })),
+    ...(await deletions(api, { wanted, current, prune, written })),
   ]
-  const places = mayAdminister(there.asker)
+  const places = mayAdminister(current.caller)
     ? await placeProblems(api, wanted, steps)
     : { problems: [], warnings: [] }
-  const names = await nameWarnings(api, { wanted, there, prune, steps })
+  const names = await nameWarnings(api, { wanted, current, prune, steps })
   // Somebody who may not see the things that are there would seem to make them all.
-  const beyond = found.length > 0 ? [] : roleProblems(steps, there.asker)
-  const vain = deploymentProblems(wanted, there.deployment, steps)
+  const beyond = found.length > 0 ? [] : roleProblems(steps, current.caller)
+  const vain = deploymentProblems(wanted, current.deployment, steps)
   const problems = [...found, ...beyond, ...vain, ...places.problems]
-  const warnings = [...suspension(there, api.tenant), ...places.warnings, ...names.warnings]
+  const warnings = [...suspension(current, api.tenant), ...places.warnings, ...names.warnings]
   return { steps: problems.length > 0 ? [] : names.steps, problems, warnings }
 }
 
 /** A tenant whose agents are refused, of which nobody would learn here otherwise. */
-function suspension({ tenant }: There, name: string): string[] {
+function suspension({ tenant }: CurrentState, name: string): string[] {
   const since = tenant?.body.suspended_at ?? null
   if (since === null) return []
   return [`warning: ${suspendedWarning(name)} Since ${since}; gatehouse tenant resume ${name} ends it.`]
 }
 
-function tenantSteps({ tenant: wanted }: Wanted, { tenant: there }: There, name: string): Step[] {
+function tenantSteps({ tenant: wanted }: Wanted, { tenant: current }: CurrentState, name: string): Step[] {
   const step = { kind: 'tenant' as const, name, path: '', body: wanted?.document ?? {} }
-  if (there === null) return [{ ...step, action: 'create', tag: null, details: [] }]
-  const details = wanted === null ? [] : settingsDifferences(wanted.document, there.body)
-  return details.length === 0 ? [] : [{ ...step, action: 'change', tag: there.tag, details }]
+  if (current === null) return [{ ...step, action: 'create', tag: null, details: [] }]
+  const details = wanted === null ? [] : settingsDifferences(wanted.document, current.body)
+  return details.length === 0 ? [] : [{ ...step, action: 'change', tag: current.tag, details }]
 }
 
-async function personSteps(api: Api, { people }: Wanted, { people: there }: There): Promise<Step[]> {
+async function personSteps(api: Api, { people }: Wanted, { people: current }: CurrentState): Promise<Step[]> {
   const steps: Step[] = []
-  for (const step of peopleSteps(people ?? new Map(), there ?? new Map())) {
+  for (const step of peopleSteps(people ?? new Map(), current ?? new Map())) {
     const path = pathOf('people', step.name)
     const tag = step.action === 'create' ? null : (await api.get(path)).tag
     steps.push({ ...step, kind: 'person', path, tag })
@@ -111,10 +111,14 @@ async function personSteps(api: Api, { people }: Wanted, { people: there }: Ther
   return steps
 }
 
-async function serverSteps(api: Api, wanted: Wanted, there: There, again: boolean): Promise<Step[]> {
+async function serverSteps(api: Api, wanted: Wanted, current: CurrentState, again: boolean): Promise<Step[]> {
   const differs = (document: Parameters<typeof serverDifferences>[0], now: Json) =>
     serverDifferences(document, now, again)
-  return thingSteps(api, 'servers', { wanted: wanted.servers, there: there.servers, differences: differs })
+  return thingSteps(api, 'servers', {
+    wanted: wanted.servers,
+    current: current.servers,
+    differences: differs,
+  })
 }
 
 /** Those that are not there, and those that are otherwise: compared with the list, and with what is there now. */
@@ -123,18 +127,18 @@ async function thingSteps<D extends object>(
   folder: Folder,
   {
     wanted,
-    there,
+    current,
     differences,
   }: {
     readonly wanted: ReadonlyMap<string, { readonly document: D }> | null
-    readonly there: Things | null
+    readonly current: CurrentDocuments | null
     readonly differences: (document: D, now: Json) => string[]
   },
 ): Promise<Step[]> {
   const steps: Step[] = []
   for (const [name, { document }] of wanted ?? []) {
     const step = { kind: kinds[folder], name, path: pathOf(folder, name), body: document }
-    const listed = there?.get(name)
+    const listed = current?.get(name)
     if (listed === undefined) steps.push({ ...step, action: 'create', tag: null, details: [] })
     else if (differences(document, listed).length > 0) {
       const { body, tag } = await api.get(step.path)
@@ -151,12 +155,12 @@ async function madeOnce<D extends object>(
   folder: 'grants' | 'webhooks',
   {
     wanted,
-    there,
+    current,
     differences,
     unfinished,
   }: {
     readonly wanted: ReadonlyMap<string, { readonly document: D }> | null
-    readonly there: Things | null
+    readonly current: CurrentDocuments | null
     readonly differences: (document: D, now: Json) => string[]
     readonly unfinished: readonly Unfinished[]
   },
@@ -174,14 +178,18 @@ async function madeOnce<D extends object>(
     const step = { kind: kinds[folder], name, path: pathOf(folder, name), body: document }
     return [{ ...step, action: 'create', tag: null, details, unfinished: it }]
   })
-  return [...again, ...(await thingSteps(api, folder, { wanted: rest, there, differences }))]
+  return [...again, ...(await thingSteps(api, folder, { wanted: rest, current, differences }))]
 }
 
-async function policySteps(api: Api, { policies }: Wanted, { policies: there }: There): Promise<Step[]> {
+async function policySteps(
+  api: Api,
+  { policies }: Wanted,
+  { policies: current }: CurrentState,
+): Promise<Step[]> {
   const steps: Step[] = []
   for (const [name, { document, policy, file }] of policies ?? []) {
     const step = { kind: 'policy' as const, name, path: pathOf('policies', name), body: document }
-    if (!there.has(name)) {
+    if (!current.has(name)) {
       steps.push({ ...step, action: 'create', tag: null, details: [] })
       continue
     }
@@ -202,19 +210,19 @@ async function deletions(
   api: Api,
   {
     wanted,
-    there,
+    current,
     prune,
     written,
   }: {
     readonly wanted: Wanted
-    readonly there: There
+    readonly current: CurrentState
     readonly prune: boolean
     readonly written: ReadonlySet<string>
   },
 ): Promise<Step[]> {
   const steps: Step[] = []
   for (const folder of deleted) {
-    for (const name of namesGone(wanted[folder], there[folder], prune)) {
+    for (const name of namesGone(wanted[folder], current[folder], prune)) {
       const path = pathOf(folder, name)
       const step = { action: 'delete' as const, kind: kinds[folder], name, path, details: [] }
       // Secrets cannot be read, nor need they be: one that was replaced meanwhile goes all the same.
@@ -223,7 +231,7 @@ async function deletions(
         const now = await api.find(path)
         if (now === null) continue
         const left =
-          folder === 'servers' ? await usesLeft(api, { wanted, there, prune, written, path }) : null
+          folder === 'servers' ? await usesLeft(api, { wanted, current, prune, written, path }) : null
         steps.push({ ...step, tag: now.tag, ...left })
       }
     }
@@ -236,13 +244,13 @@ async function usesLeft(
   api: Api,
   {
     wanted,
-    there,
+    current,
     prune,
     written,
     path,
   }: {
     readonly wanted: Wanted
-    readonly there: There
+    readonly current: CurrentState
     readonly prune: boolean
     readonly written: ReadonlySet<string>
     readonly path: string
@@ -252,8 +260,8 @@ async function usesLeft(
   // An older gateway does not say.
   if (uses === undefined) return { details: [] }
   const gone = {
-    grants: namesGone(wanted.grants, there.grants, prune),
-    policies: namesGone(wanted.policies, there.policies, prune),
+    grants: namesGone(wanted.grants, current.grants, prune),
+    policies: namesGone(wanted.policies, current.policies, prune),
   }
   const staying = (name: string) => !gone.grants.includes(name) && !wanted.grants?.has(name)
   const details = removedServerWarnings({
@@ -269,12 +277,12 @@ async function nameWarnings(
   api: Api,
   {
     wanted,
-    there,
+    current,
     prune,
     steps,
   }: {
     readonly wanted: Wanted
-    readonly there: There
+    readonly current: CurrentState
     readonly prune: boolean
     readonly steps: readonly Step[]
   },
@@ -285,9 +293,9 @@ async function nameWarnings(
     written(step) !== undefined || (step.kind === 'grant' && step.action !== 'delete')
   const tools = steps.some(isAbout) ? await gatewayToolsBefore(api) : null
   if (tools === null) return { steps, warnings: [] }
-  const known = toolsOf(toolsAfter(tools, wanted, there, prune))
+  const known = toolsOf(toolsAfter(tools, wanted, current, prune))
   const warnings: string[] = []
-  const natives = await nativeWarnings(api, { wanted, there, prune, steps }, tools)
+  const natives = await nativeWarnings(api, { wanted, current, prune, steps }, tools)
   const told = steps.map((step) => {
     const native = natives.find((it) => it.step === step)
     const policy = written(step)
@@ -304,13 +312,13 @@ async function nameWarnings(
 function toolsAfter(
   tools: readonly ServerTools[],
   { servers }: Wanted,
-  { servers: there }: There,
+  { servers: current }: CurrentState,
   prune: boolean,
 ): ServerTools[] {
-  const gone = namesGone(servers, there, prune)
+  const gone = namesGone(servers, current, prune)
   const isSame = (name: string) => {
     const wanted = servers?.get(name)
-    return wanted === undefined || wanted.document.url === there.get(name)?.url
+    return wanted === undefined || wanted.document.url === current.get(name)?.url
   }
   const known = tools
     .filter(({ name }) => !gone.includes(name))

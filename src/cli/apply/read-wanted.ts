@@ -34,10 +34,10 @@ export async function readWanted(
   const problems = [...sources.problems]
   const settings = sources.tenant === null ? null : documents.tenant(sources.tenant, problems)
   const all = <T>(kind: Folder, read: documents.Reader<T>): ReadonlyMap<string, T> | null => {
-    const there = sources.things[kind]
-    if (there === null) return null
+    const current = sources.things[kind]
+    if (current === null) return null
     const things = new Map<string, T>()
-    for (const [name, source] of there) {
+    for (const [name, source] of current) {
       const thing = read(source, name, problems)
       if (thing !== null) things.set(name, thing)
     }

@@ -1,10 +1,10 @@
-/** Checks that the asker's role allows every step of a plan. PURE. */
+/** Checks that the caller's role allows every step of a plan. PURE. */
 import { includes, type Role, roles } from '../../contract/roles.ts'
+import type { Caller } from './current-state.ts'
 import type { Step } from './step.ts'
-import type { Asker } from './there.ts'
 
 /** At most one line: the first step that the role does not allow, and the number of others. */
-export function roleProblems(steps: readonly Step[], { name, role }: Asker): string[] {
+export function roleProblems(steps: readonly Step[], { name, role }: Caller): string[] {
   const needed = (step: Step): Role =>
     step.kind === 'tenant' && step.action === 'create'
       ? 'root'

@@ -1,30 +1,30 @@
 /** Secrets that must be there, by name and origin: their values are in no file, so nothing here can mend them. PURE. */
 import { namesAfter, namesGone } from './after.ts'
-import type { There, Things } from './there.ts'
+import type { CurrentDocuments, CurrentState } from './current-state.ts'
 import type { Wanted } from './wanted.ts'
 
 /** Every problem, with the command that ends it. */
 export function secretProblems(
   wanted: Wanted,
-  { secrets: there, servers, asker }: There,
+  { secrets: current, servers, caller }: CurrentState,
   prune: boolean,
 ): string[] {
-  if (there === null) {
+  if (current === null) {
     // Somebody who may not see secrets changes no server either.
-    if (wanted.secrets === null || asker.role === 'admin' || asker.role === 'root') return []
+    if (wanted.secrets === null || caller.role === 'admin' || caller.role === 'root') return []
     return [
-      `${wanted.folder}/secrets: found the role ${asker.role}, which may not see secrets; allowed: admin`,
+      `${wanted.folder}/secrets: found the role ${caller.role}, which may not see secrets; allowed: admin`,
     ]
   }
   return [
-    ...statedSecrets(wanted, there),
-    ...namedSecrets(wanted, there),
-    ...secretsInUse(wanted, there, servers, prune),
+    ...statedSecrets(wanted, current),
+    ...namedSecrets(wanted, current),
+    ...secretsInUse(wanted, current, servers, prune),
   ]
 }
 
-const originsIn = (there: Things, secret: string) =>
-  there.get(secret)?.origins as readonly string[] | undefined
+const originsIn = (current: CurrentDocuments, secret: string) =>
+  current.get(secret)?.origins as readonly string[] | undefined
 
 /** Headers of servers in the folder that are made of secrets. */
 function usesIn({ servers }: Wanted) {
@@ -38,8 +38,8 @@ function usesIn({ servers }: Wanted) {
 }
 
 /** The command that stores a secret, with all origins that the folder, or else the tenant, needs. */
-function making(wanted: Wanted, there: Things, secret: string): string {
-  const stated = wanted.secrets?.get(secret)?.origins ?? originsIn(there, secret) ?? []
+function making(wanted: Wanted, current: CurrentDocuments, secret: string): string {
+  const stated = wanted.secrets?.get(secret)?.origins ?? originsIn(current, secret) ?? []
   const needed = usesIn(wanted).filter((it) => it.secret === secret)
   const origins = [...new Set([...stated, ...needed.map(({ origin }) => origin)])]
   const where = origins.length === 0 ? 'https://…' : origins.join(',')
@@ -47,10 +47,10 @@ function making(wanted: Wanted, there: Things, secret: string): string {
 }
 
 /** Those that the folder says must be there. */
-function statedSecrets(wanted: Wanted, there: Things): string[] {
+function statedSecrets(wanted: Wanted, current: CurrentDocuments): string[] {
   return [...(wanted.secrets ?? [])].flatMap(([name, { file, origins }]) => {
-    const has = originsIn(there, name)
-    const make = making(wanted, there, name)
+    const has = originsIn(current, name)
+    const make = making(wanted, current, name)
     if (has === undefined)
       return [
         `${file}: found no secret ${JSON.stringify(name)} in the tenant; allowed: one that is there (${make})`,
@@ -67,29 +67,36 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
 }
 
 /** A header of a secret that is not there, or is not for that server. */
-function namedSecrets(wanted: Wanted, there: Things): string[] {
+function namedSecrets(wanted: Wanted, current: CurrentDocuments): string[] {
   return usesIn(wanted).flatMap(({ file, header, secret, origin }) => {
     const found = `${file}: /headers/${header}: found the secret ${JSON.stringify(secret)}`
-    const origins = originsIn(there, secret)
+    const origins = originsIn(current, secret)
     if (origins === undefined) {
-      const allowed = [...there.keys()].join(', ') || 'none yet'
+      const allowed = [...current.keys()].join(', ') || 'none yet'
       return [
-        `${found}, which the tenant does not have; allowed: ${allowed} (${making(wanted, there, secret)})`,
+        `${found}, which the tenant does not have; allowed: ${allowed} (${making(wanted, current, secret)})`,
       ]
     }
     if (origins.includes(origin)) return []
     return [
-      `${found}, which is not for ${origin}; allowed: one of this origin (${making(wanted, there, secret)})`,
+      `${found}, which is not for ${origin}; allowed: one of this origin (${making(wanted, current, secret)})`,
     ]
   })
 }
 
 /** A secret that a header is made of is not deleted. */
-function secretsInUse(wanted: Wanted, there: Things, serversThere: Things, prune: boolean): string[] {
+function secretsInUse(
+  wanted: Wanted,
+  current: CurrentDocuments,
+  currentServers: CurrentDocuments,
+  prune: boolean,
+): string[] {
   const uses = usesIn(wanted)
-  const staying = namesAfter(wanted.servers, serversThere, prune).filter((name) => !wanted.servers?.has(name))
-  return namesGone(wanted.secrets, there, prune).flatMap((secret) => {
-    const now = (there.get(secret)?.servers ?? []) as readonly string[]
+  const staying = namesAfter(wanted.servers, currentServers, prune).filter(
+    (name) => !wanted.servers?.has(name),
+  )
+  return namesGone(wanted.secrets, current, prune).flatMap((secret) => {
+    const now = (current.get(secret)?.servers ?? []) as readonly string[]
     const users = [
       ...uses.filter((it) => it.secret === secret).map(({ server }) => server),
       ...staying.filter((server) => now.includes(server)),

@@ -127,7 +127,7 @@ export function administer(spec: AdminCommand): Command {
         if (spec.destroys !== undefined) {
           const { question, ...known } = spec.destroys(api, given)
           const lines = await consequencesOf(known, given)
-          const refused = await unlessAgreed(api, given, world, { lines, question, data: { done: false } })
+          const refused = await unlessConfirmed(api, given, world, { lines, question, data: { done: false } })
           if (refused !== null) return refused
           read = lines
         }
@@ -260,7 +260,7 @@ export function warned(world: World, { switches }: Given, warnings: readonly str
  *
  * @returns what the command comes to where nobody does, or null
  */
-export async function unlessAgreed(
+export async function unlessConfirmed(
   { command }: Pick<Api, 'command'>,
   { switches }: Given,
   world: World,

@@ -43,8 +43,8 @@ async function scanProblem(api: Api, server: string, world: World): Promise<stri
   return `The first scan of the server ${server} is not over after ${(MOST_POLLS * POLL_MS) / 1_000} s: gatehouse server scan ${server} asks it again, and waits.`
 }
 
-/** Tools of a server that policies name, and that it turns out not to have; a line for each policy. */
-export async function namedInVain(api: Api, server: string): Promise<string[]> {
+/** Warns of tools that policies name and that their server turns out not to have; a line for each policy. */
+export async function missingToolWarnings(api: Api, server: string): Promise<string[]> {
   const uses = (await api.find(`/servers/${part(server)}/uses`))?.body
   const tools = (await gatewayTools(api))?.find(({ name }) => name === server)?.tools ?? null
   if (uses === undefined || tools === null) return []

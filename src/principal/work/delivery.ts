@@ -55,8 +55,8 @@ export async function deliver(context: DeliveryContext): Promise<void> {
     const sent = await Promise.all(
       batch.map(async (event) => ({ event, answer: await send(context, event) })),
     )
-    const goOn = await context.commit(() => settle(context, sent))
-    if (!goOn) return
+    const goesOn = await context.commit(() => settle(context, sent))
+    if (!goesOn) return
   }
 }
 

@@ -7,7 +7,7 @@ import { schemaVersion } from '../tables/schema.ts'
 import { liveSessions } from '../tables/sessions.ts'
 import { endAllTransports } from '../tables/transports.ts'
 import { endAllUpstreams } from '../tables/upstream-session-ends.ts'
-import type { Errands } from './errands.ts'
+import type { BackgroundWork } from './background-work.ts'
 import { forgetRevocations } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 
@@ -46,7 +46,7 @@ function endEverything(context: EndingContext, grant: string, nowMs: number): vo
 }
 
 /** Has everything that is on its way come to its end, and nothing begin, so that its rows can go. */
-export async function stopEverything(principal: PrincipalState, errands: Errands): Promise<void> {
+export async function stopEverything(principal: PrincipalState, background: BackgroundWork): Promise<void> {
   const { sql } = principal
   if (principal.grant !== null && principal.grant.revokedAtMs === null)
     throw new Error('erased before it has left')
@@ -57,5 +57,5 @@ export async function stopEverything(principal: PrincipalState, errands: Errands
       stopSending(sql, Date.now())
       forgetRevocations(sql)
     })
-  await errands.quiet()
+  await background.quiet()
 }

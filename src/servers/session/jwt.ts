@@ -106,8 +106,8 @@ const decoys = {
   },
 }
 
-/** As much work as verifying a token takes, for one that nobody here can have issued, and always in vain. Never throws. */
-export async function verifyInVain(token: string): Promise<void> {
+/** Does as much work as verifying a token takes, for one that nobody here can have issued: the answer takes as long. Never throws. */
+export async function verifyDummy(token: string): Promise<void> {
   const keys = ({ alg = '' }: { alg?: string }) =>
     importJWK(alg.startsWith('ES') ? decoys.ES : decoys.RS, alg)
   await jwtVerify(token, keys, { algorithms: ALGORITHMS }).catch(() => {})

@@ -9,7 +9,7 @@ import { principalObject } from '../../contract/objects.ts'
 import { changesLog } from '../tables/changes.ts'
 import { LONGEST_RETRY_MS } from '../tables/propagation.ts'
 import { readTenant } from '../tables/settings.ts'
-import { patiently } from './patience.ts'
+import { inTime } from './in-time.ts'
 import type { Tenancy } from './tenancy.ts'
 
 export class AuditKeeping {
@@ -52,7 +52,7 @@ export class AuditKeeping {
       const evidence = async (principal: string, cut: Pick<Cut, 'chain' | 'seq'> | null) =>
         principal === TENANT_LOG
           ? this.evidence(cut)
-          : patiently<LogEvidence | null>(principalObject(env, name, principal).auditEvidence(cut))
+          : inTime<LogEvidence | null>(principalObject(env, name, principal).auditEvidence(cut))
       await retain({ sql, db, tenant: name, days: retentionDays(settings), evidence, commit, now })
     } finally {
       wake.keepingUntilMs = null

@@ -4,7 +4,7 @@ import { checkPreconditions } from '../tables/etags.ts'
 import { record } from '../tables/recording.ts'
 import { readTenant } from '../tables/settings.ts'
 import type { AuditKeeping } from './audit-keeping.ts'
-import { DELETION_ROUND_MS, goOnDeleting, planRound, startDeletion } from './deletion.ts'
+import { DELETION_ROUND_MS, planRound, resumeDeletion, startDeletion } from './deletion.ts'
 import { refusedBy, type Tenancy } from './tenancy.ts'
 
 export class DeletionRounds {
@@ -35,11 +35,11 @@ export class DeletionRounds {
     } catch (error) {
       return refusedBy(error)
     }
-    return this.goOn()
+    return this.resume()
   }
 
   /** Does as much as it can; while something is left, the alarm goes on. A call during a round joins it. */
-  goOn(): Promise<DeletionView> {
+  resume(): Promise<DeletionView> {
     this.#running ??= this.#round().finally(() => {
       this.#running = null
     })
@@ -59,7 +59,7 @@ export class DeletionRounds {
     if (!isStill()) return { kind: 'absent' }
     const quiet = (grant: string) => propagator.quiet(grant)
     const kept = () => this.#keeping.quiet()
-    const { view, isMore } = await goOnDeleting({ sql, env, isStill, quiet, kept }, Date.now())
+    const { view, isMore } = await resumeDeletion({ sql, env, isStill, quiet, kept }, Date.now())
     if (!isStill()) return { kind: 'absent' }
     if (view.kind === 'gone') await this.#tenancy.erase()
     else {

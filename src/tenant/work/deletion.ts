@@ -11,6 +11,7 @@ import { tenantCounters, tenantDirectory } from '../../contract/objects.ts'
 import type { ChangeContext, DeletionView } from '../../contract/tenant.ts'
 import { readTenant } from '../tables/settings.ts'
 import { eraseExchanges } from './exchanges.ts'
+import { inTime } from './in-time.ts'
 import {
   countLeaving,
   type LeavingContext,
@@ -19,7 +20,6 @@ import {
   type Requests,
   revokeSome,
 } from './leaving.ts'
-import { patiently } from './patience.ts'
 
 /** Between two rounds, where something has to be waited for. */
 export const DELETION_ROUND_MS = 5_000
@@ -76,7 +76,7 @@ export interface DeletionContext extends Omit<LeavingContext, 'tenant' | 'untilM
 const absent: DeletionRound = { view: { kind: 'absent' }, isMore: false }
 
 /** Goes one round further. `gone`: of the tenant nothing is left but its own object. */
-export async function goOnDeleting(context: DeletionContext, nowMs: number): Promise<DeletionRound> {
+export async function resumeDeletion(context: DeletionContext, nowMs: number): Promise<DeletionRound> {
   const { sql, env, isStill, kept } = context
   const tenant = readTenant(sql)
   if (tenant === null || tenant.deletion === null) return absent
@@ -89,7 +89,7 @@ export async function goOnDeleting(context: DeletionContext, nowMs: number): Pro
     // Before anybody is waited for, nobody gets in any more.
     if (await revokeSome(leaving, requests)) return going(true)
     // Rows on their way to the audit database arrive before all of it goes.
-    await patiently(kept())
+    await inTime(kept())
     if (!isStill()) return absent
     const canFollow = await letGoSome(leaving, nowMs >= deletion.byMs, requests)
     if (!isStill() || countLeaving(sql) > 0) return going(canFollow)
@@ -100,9 +100,9 @@ export async function goOnDeleting(context: DeletionContext, nowMs: number): Pro
     // After the last log that could still have sent something.
     if (env.AUDIT_DB !== undefined && !(await forgetTenant(env.AUDIT_DB, name))) return going(true)
     if (!isStill()) return absent
-    await patiently(tenantCounters(env, name).erase())
+    await inTime(tenantCounters(env, name).erase())
     if (!isStill()) return absent
-    await patiently(tenantDirectory(env).remove(name))
+    await inTime(tenantDirectory(env).remove(name))
   } catch (error) {
     log('warn', 'tenant.delete_delayed', { tenant: name, error: errorName(error) })
     return going(false)

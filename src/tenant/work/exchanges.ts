@@ -2,8 +2,8 @@
 import { errorName, log } from '../../base/log.ts'
 import { paths } from '../../contract/exchange.ts'
 import { exchangeObjects } from '../../contract/objects.ts'
+import { inTime } from './in-time.ts'
 import type { LeavingContext, Requests } from './leaving.ts'
-import { patiently } from './patience.ts'
 
 /** Objects that are erased at the same time, and in one round. */
 const AT_ONCE = 16
@@ -39,7 +39,7 @@ export async function eraseExchanges(
     for (let id = left.shift(); id !== undefined && isStill(); id = left.shift()) {
       try {
         const namespace = exchangeObjects(env, tenant)
-        const erased = await patiently(
+        const erased = await inTime(
           namespace
             .get(namespace.idFromString(id))
             .fetch(`http://exchange${paths.erase}`, { method: 'POST', body: '{}' }),

@@ -5,7 +5,7 @@
 import { errorName, log } from '../../base/log.ts'
 import type { Env } from '../../contract/env.ts'
 import { principalObject } from '../../contract/objects.ts'
-import { patiently } from './patience.ts'
+import { inTime } from './in-time.ts'
 
 /** Principals that are asked at the same time, and in one round. */
 const AT_ONCE = 16
@@ -45,9 +45,9 @@ export async function revokeSome(context: LeavingContext, requests: Requests): P
   const names = next(sql, false, most)
   requests.left -= names.length
   await forEach(context, names, async (name) => {
-    await patiently(quiet(name))
+    await inTime(quiet(name))
     if (!isStill()) return
-    await patiently(principalObject(env, tenant, name).revoke())
+    await inTime(principalObject(env, tenant, name).revoke())
     if (isStill()) sql.exec('UPDATE leaving SET revoked = 1 WHERE principal = ?', name)
   })
   return (
@@ -75,13 +75,11 @@ export async function letGoSome(
   let gone = 0
   await forEach(context, names, async (name) => {
     const principal = principalObject(env, tenant, name)
-    const { undelivered, dead } = await patiently<{ undelivered: number; dead: number }>(
-      principal.leave(isOver),
-    )
+    const { undelivered, dead } = await inTime<{ undelivered: number; dead: number }>(principal.leave(isOver))
     if (!isStill() || (undelivered > 0 && !isOver)) return
     // Written down before the erasure: asked after a crash, an empty principal has lost nothing.
     sql.exec('UPDATE leaving SET lost = max(lost, ?) WHERE principal = ?', undelivered + dead, name)
-    await patiently(principal.erase())
+    await inTime(principal.erase())
     if (!isStill()) return
     sql.exec('UPDATE leaving SET gone = 1 WHERE principal = ?', name)
     gone += 1

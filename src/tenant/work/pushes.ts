@@ -21,7 +21,7 @@ const AT_ONCE = 16
 /** After so long the next push begins beside a slow one, which keeps no other waiting. */
 const SLOW_MS = 1_000
 /** The time that a change waits for a principal before it counts it as pending; the push itself goes on. */
-const PATIENCE_MS = 10_000
+const PUSH_WITHIN_MS = 10_000
 
 /** The parts of the tenant's object that a push needs. */
 export interface PushContext {
@@ -58,7 +58,7 @@ export class Pushes {
       for (let name = left.shift(); name !== undefined && Date.now() < untilMs; name = left.shift()) {
         const revision = this.#revision(name)
         const mine = this.#push(name)
-        if (!(await isSettled(mine, SLOW_MS))) slow.push(this.#patiently(name, revision, mine))
+        if (!(await isSettled(mine, SLOW_MS))) slow.push(this.#waitForPush(name, revision, mine))
       }
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, grants.length) }, worker))
@@ -82,8 +82,8 @@ export class Pushes {
     return mine
   }
 
-  async #patiently(name: string, revision: number, push: Promise<void>): Promise<void> {
-    if (await isSettled(push, PATIENCE_MS - SLOW_MS)) return
+  async #waitForPush(name: string, revision: number, push: Promise<void>): Promise<void> {
+    if (await isSettled(push, PUSH_WITHIN_MS - SLOW_MS)) return
     const sql = this.#context()?.sql
     if (sql !== undefined) markFailed(sql, name, revision, Date.now())
   }

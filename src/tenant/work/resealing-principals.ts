@@ -4,7 +4,7 @@ import type { Env } from '../../contract/env.ts'
 import { principalObject } from '../../contract/objects.ts'
 import type { ResealAnswer } from '../../contract/principal.ts'
 import type { PrincipalsResealed } from '../../contract/tenant.ts'
-import { patiently } from './patience.ts'
+import { inTime } from './in-time.ts'
 
 /** Principals that one call asks, for the platform counts. */
 const MOST_A_PAGE = 250
@@ -43,7 +43,7 @@ export async function resealPrincipals(
   const worker = async () => {
     for (let grant = names.shift(); grant !== undefined; grant = names.shift()) {
       try {
-        const answer = await patiently<ResealAnswer>(principalObject(env, tenant, grant).reseal(key))
+        const answer = await inTime<ResealAnswer>(principalObject(env, tenant, grant).reseal(key))
         if (answer.kind === 'other_key') sum.unknown += 1
         else {
           sum.resealed += answer.resealed

@@ -3,7 +3,7 @@ import { errorName, log } from '../../base/log.ts'
 import type { Env } from '../../contract/env.ts'
 import { principalObject } from '../../contract/objects.ts'
 import { dropTarget, postponeTarget, type Target, takeTargets } from '../tables/logouts.ts'
-import { patiently } from './patience.ts'
+import { inTime } from './in-time.ts'
 
 /** Principals that are asked at the same time. */
 const AT_ONCE = 16
@@ -34,7 +34,7 @@ export async function endDueSessions(
 async function ask({ sql, env, tenant }: SessionEndContext, target: Target): Promise<number> {
   try {
     const principal = principalObject(env, tenant, target.grant)
-    const ended = await patiently(principal.endSessions(target.which))
+    const ended = await inTime(principal.endSessions(target.which))
     dropTarget(sql, target)
     // Null: a grant that was never installed has no session.
     return ended ?? 0

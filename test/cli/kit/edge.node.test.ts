@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { writeFileWhole } from '../../../src/cli/kit/edge.ts'
+import { writeFileWhole } from '../../../src/cli/kit/io.ts'
 
 let dir = ''
 beforeEach(() => {

@@ -1,5 +1,5 @@
 /** The command line against a gateway, and everything that it asks of it. */
-import { sendRequest } from '../../../src/cli/kit/edge.ts'
+import { sendRequest } from '../../../src/cli/kit/io.ts'
 import type { HttpRequest } from '../../../src/cli/kit/outcome.ts'
 import type { Printed } from '../../../src/cli/run.ts'
 import { ROOT_TOKEN } from './admin-api.ts'

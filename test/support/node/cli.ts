@@ -1,5 +1,5 @@
 /** The command line, run in this process on files that are not there, or against a gateway that is. */
-import { sendRequest } from '../../../src/cli/kit/edge.ts'
+import { sendRequest } from '../../../src/cli/kit/io.ts'
 import type { HttpReply, HttpRequest, World } from '../../../src/cli/kit/outcome.ts'
 import { type Printed, run } from '../../../src/cli/run.ts'
 

@@ -17,7 +17,7 @@ interface StoredAnswer {
 }
 
 /** Does what a route does, or gives the answer again that it had. */
-export async function once(route: Route, call: Call, key: string, bodyText: string): Promise<Response> {
+export async function idempotent(route: Route, call: Call, key: string, bodyText: string): Promise<Response> {
   if (!keyPattern.test(key))
     return problem(400, 'Invalid Idempotency-Key', 'It takes 1 to 200 visible ASCII characters.')
   const keys = secretKeys(call.env)

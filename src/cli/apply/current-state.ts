@@ -4,35 +4,35 @@ import type { Answer, Api, Json } from '../gateway/api.ts'
 import type { Folder } from './kinds.ts'
 import type { Wanted } from './wanted.ts'
 
-export type Things = ReadonlyMap<string, Json>
+export type CurrentDocuments = ReadonlyMap<string, Json>
 
 /** The person who runs the command. */
-export interface Asker {
+export interface Caller {
   /** The person's name; null: the owner of the deployment, or the gateway is too old to say. */
   readonly name: string | null
   readonly role: string
 }
 
-export interface There {
-  readonly asker: Asker
+export interface CurrentState {
+  readonly caller: Caller
   /** The optional parts that the deployment has. */
   readonly deployment: Deployment
   /** Null: there is no such tenant. */
   readonly tenant: Pick<Answer, 'body' | 'tag'> | null
-  /** Null: not asked for, since nothing depends on it or the asker may not know. */
-  readonly people: Things | null
-  readonly secrets: Things | null
-  readonly servers: Things
-  readonly policies: Things
-  readonly grants: Things | null
-  readonly webhooks: Things | null
+  /** Null: not asked for, since nothing depends on it or the caller may not know. */
+  readonly people: CurrentDocuments | null
+  readonly secrets: CurrentDocuments | null
+  readonly servers: CurrentDocuments
+  readonly policies: CurrentDocuments
+  readonly grants: CurrentDocuments | null
+  readonly webhooks: CurrentDocuments | null
 }
 
 /** Asks for all that the folder, or what is deleted, depends on. */
-export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promise<There> {
+export async function readCurrentState(api: Api, wanted: Wanted, prune: boolean): Promise<CurrentState> {
   const tenant = await api.find('')
-  const { asker, deployment } = await readAsker(api)
-  const list = async (folder: Folder): Promise<Things> =>
+  const { caller, deployment } = await readCaller(api)
+  const list = async (folder: Folder): Promise<CurrentDocuments> =>
     new Map(
       tenant === null ? [] : (await api.all(`/${folder}`)).map((item) => [String(item.name), item] as const),
     )
@@ -43,9 +43,9 @@ export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promi
   const hasSecret = servers.some(({ document }) =>
     Object.values(document.headers).some((value) => typeof value !== 'string'),
   )
-  const isTrusted = mayAdminister(asker)
+  const isTrusted = mayAdminister(caller)
   return {
-    asker,
+    caller,
     deployment,
     tenant,
     servers: await list('servers'),
@@ -58,11 +58,11 @@ export async function readThere(api: Api, wanted: Wanted, prune: boolean): Promi
 }
 
 /** True if they may see and change everything in the tenant. */
-export function mayAdminister({ role }: Asker): boolean {
+export function mayAdminister({ role }: Caller): boolean {
   return role === 'root' || role === 'admin'
 }
 
-async function readAsker(api: Api): Promise<Pick<There, 'asker' | 'deployment'>> {
+async function readCaller(api: Api): Promise<Pick<CurrentState, 'caller' | 'deployment'>> {
   // Where there is no tenant yet, the deployment says it: only its owner is told that there is none.
   const answer = (await api.find('/whoami')) ?? (await api.ofDeployment().find('/whoami'))
   const said = answer?.body ?? {}
@@ -70,7 +70,7 @@ async function readAsker(api: Api): Promise<Pick<There, 'asker' | 'deployment'>>
   const has = (said.deployment ?? {}) as Partial<Deployment>
   // A gateway that does not say refuses what may not be, as it always does.
   return {
-    asker: { name, role: typeof said.role === 'string' ? said.role : 'root' },
+    caller: { name, role: typeof said.role === 'string' ? said.role : 'root' },
     deployment: {
       encryption_keys: has.encryption_keys ?? true,
       audit_database: has.audit_database ?? true,

@@ -1,6 +1,6 @@
 /** What is known of a server is kept under all that makes it that server. */
 import { describe, expect, test } from 'vitest'
-import { isSameServer, serverKey } from '../../src/upstream/which.ts'
+import { isSameServer, serverKey } from '../../src/upstream/server-key.ts'
 
 const crm = { name: 'crm', incarnation: 'a', url: 'https://crm.example.com/mcp' }
 const others = [

@@ -16,8 +16,8 @@ import { CARRY_LEASE_MS, DRAIN_GRACE_MS, nextWakeMs, upstreamIdleMs } from './ho
 import { hasRevocations, nextRevocationMs, revokeTokens } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 
-/** Each errand has one run at a time, and never throws: what could not be done now is done by alarm. */
-export class Errands {
+/** Each piece of work has one run at a time, and never throws: what could not be done now is done by alarm. */
+export class BackgroundWork {
   readonly #principal: PrincipalState
   readonly #announcing: Announcing
   readonly #delivery: OneAtATime
@@ -78,7 +78,7 @@ export class Errands {
   /** Returns when nobody is being told anything. */
   async quiet(): Promise<void> {
     const all = [this.#delivery, this.#ending, this.#revoking, this.#carrying, this.#announcing]
-    await Promise.allSettled(all.map((errand) => errand.quiet()))
+    await Promise.allSettled(all.map((work) => work.quiet()))
   }
 
   /** When this principal must wake up, in Unix milliseconds; null: never. */
