@@ -9,7 +9,14 @@
  *   of a sixtieth, and a slice that the window touches counts whole, before and after `now`: so up to a sixtieth
  *   of the length longer than promised is looked at, and never less.
  */
-import { add, compareDecimals, type Decimal, formatDecimal, readDecimal, subtract, ZERO } from './decimal.ts'
+import {
+  type Amount,
+  addAmounts,
+  compareAmounts,
+  formatAmount,
+  readAmount,
+  subtractAmounts,
+} from './amount.ts'
 import type { Charge, Scope, Shadow } from './model.ts'
 import { describeWindow, sliceMs, stretchAt } from './window.ts'
 
@@ -83,8 +90,8 @@ interface Tally {
   readonly stretches: readonly Counted[]
   readonly startMs: number
   readonly keepUntilMs: number
-  readonly before: Decimal
-  amount: Decimal
+  readonly before: Amount
+  amount: Amount
   wanted: boolean
 }
 
@@ -103,14 +110,14 @@ export function reserve(
   for (const charge of charges) {
     const tally = tallies.get(keyOf(charge, subject)) as Tally
     const { max, message } = charge
-    if (max === null || fits(add(tally.before, tally.amount), decimal(max), charge.strict)) {
+    if (max === null || fits(addAmounts(tally.before, tally.amount), amountIn(max), charge.strict)) {
       tally.wanted = true
       if (max !== null && !charge.shadow)
         standings.push(standing(charge, { max, tally, isTaken: true }, nowMs))
       continue
     }
     if (!charge.shadow) {
-      const canRetry = fits(tally.amount, decimal(max), charge.strict)
+      const canRetry = fits(tally.amount, amountIn(max), charge.strict)
       return {
         ok: false,
         limited: { ...standing(charge, { max, tally, isTaken: false }, nowMs), message, canRetry },
@@ -128,8 +135,8 @@ export function refund(store: CounterStore, taken: readonly Taken[]): void {
   for (const [key, startMs, amount = '1'] of taken) {
     const [counted] = store.read(key, startMs, startMs)
     if (counted === undefined) continue
-    const left = subtract(decimal(counted.used), decimal(amount))
-    store.replace(key, startMs, left.units < 0n ? '0' : formatDecimal(left))
+    const left = subtractAmounts(amountIn(counted.used), amountIn(amount))
+    store.replace(key, startMs, formatLeft(left))
   }
 }
 
@@ -151,7 +158,7 @@ export function prospectsOf(
     const { max, strict, shadow } = charge
     if (max === null) return []
     const tally = tallies.get(keyOf(charge, subject)) as Tally
-    const hasRoom = fits(add(tally.before, tally.amount), decimal(max), strict)
+    const hasRoom = fits(addAmounts(tally.before, tally.amount), amountIn(max), strict)
     return [{ ...standing(charge, { max, tally, isTaken: false }, nowMs), hasRoom, shadow }]
   })
 }
@@ -181,8 +188,8 @@ function talliesOf(
       tally = tallyOf(store, key, charge, nowMs)
       tallies.set(key, tally)
     }
-    const amount = decimal(charge.amount)
-    if (compareDecimals(amount, tally.amount) > 0) tally.amount = amount
+    const amount = amountIn(charge.amount)
+    if (compareAmounts(amount, tally.amount) > 0) tally.amount = amount
   }
   return tallies
 }
@@ -196,16 +203,16 @@ function tallyOf(store: CounterStore, key: string, { window }: Charge, nowMs: nu
   const stretches = sliding
     ? store.read(key, stretchAt(length, nowMs - reachMs).startMs, stretchAt(length, nowMs + reachMs).startMs)
     : store.read(key, startMs, startMs)
-  const before = stretches.reduce((sum, { used }) => add(sum, decimal(used)), ZERO)
-  return { key, stretches, startMs, keepUntilMs: endMs + reachMs, before, amount: ZERO, wanted: false }
+  const before = stretches.reduce((sum: Amount, { used }) => addAmounts(sum, amountIn(used)), 0)
+  return { key, stretches, startMs, keepUntilMs: endMs + reachMs, before, amount: 0, wanted: false }
 }
 
 function take(store: CounterStore, { key, stretches, startMs, keepUntilMs, amount, wanted }: Tally): Taken[] {
-  if (!wanted || amount.units === 0n) return []
+  if (!wanted || compareAmounts(amount, 0) === 0) return []
   const here = stretches.find((stretch) => stretch.startMs === startMs)
-  const used = here === undefined ? ZERO : decimal(here.used)
-  store.put(key, startMs, formatDecimal(add(used, amount)), keepUntilMs)
-  return [[key, startMs, formatDecimal(amount)]]
+  const used = here === undefined ? 0 : amountIn(here.used)
+  store.put(key, startMs, formatAmount(addAmounts(used, amount)), keepUntilMs)
+  return [[key, startMs, formatAmount(amount)]]
 }
 
 function standing(
@@ -222,7 +229,7 @@ function standing(
   nowMs: number,
 ): Standing {
   const { rule, counter, window, scope, unit, strict } = charge
-  const left = subtract(decimal(max), isTaken ? add(tally.before, tally.amount) : tally.before)
+  const left = subtractAmounts(amountIn(max), isTaken ? addAmounts(tally.before, tally.amount) : tally.before)
   return {
     rule,
     counter,
@@ -232,35 +239,40 @@ function standing(
     unit,
     strict,
     max,
-    remaining: left.units < 0n ? '0' : formatDecimal(left),
-    amount: formatDecimal(tally.amount),
-    resetsAtMs: resetOf(charge, decimal(max), tally),
+    remaining: formatLeft(left),
+    amount: formatAmount(tally.amount),
+    resetsAtMs: resetOf(charge, amountIn(max), tally),
     nowMs,
   }
 }
 
 /** When enough has passed for `tally.amount` to fit again. */
-function resetOf({ window, strict }: Charge, max: Decimal, tally: Tally): number {
+function resetOf({ window, strict }: Charge, max: Amount, tally: Tally): number {
   // Nothing is kept longer than it counts.
   if (!window.sliding) return tally.keepUntilMs
   let left = tally.before
   let atMs = tally.keepUntilMs
   for (const { startMs, used } of [...tally.stretches].sort((a, b) => a.startMs - b.startMs)) {
-    left = subtract(left, decimal(used))
+    left = subtractAmounts(left, amountIn(used))
     atMs = startMs + sliceMs(window) + window.lengthMs
-    if (fits(add(left, tally.amount), max, strict)) break
+    if (fits(addAmounts(left, tally.amount), max, strict)) break
   }
   return atMs
 }
 
-function fits(total: Decimal, max: Decimal, strict: boolean): boolean {
-  const order = compareDecimals(total, max)
+function fits(total: Amount, max: Amount, strict: boolean): boolean {
+  const order = compareAmounts(total, max)
   return strict ? order < 0 : order <= 0
 }
 
-/** Reads a decimal that this module wrote; a counter that holds anything else counts as more than any limit. */
-function decimal(text: string): Decimal {
-  return readDecimal(text) ?? BEYOND
+/** Never below zero. */
+function formatLeft(left: Amount): string {
+  return compareAmounts(left, 0) < 0 ? '0' : formatAmount(left)
 }
 
-const BEYOND: Decimal = { units: 10n ** 400n, scale: 0 }
+/** Reads an amount that this module wrote; a counter that holds anything else counts as more than any limit. */
+function amountIn(text: string): Amount {
+  return readAmount(text) ?? BEYOND
+}
+
+const BEYOND: Amount = { units: 10n ** 400n, scale: 0 }
