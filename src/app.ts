@@ -18,8 +18,8 @@ import { nativeServersProblem } from './deployment/native-servers.ts'
 import { devRoutes } from './dev/routes.ts'
 import { backchannelLogout } from './issuer-logout/backchannel.ts'
 import { legitiProblem } from './legiti/settings.ts'
-import type { Endpoint } from './mcp/dispatch.ts'
-import { handle } from './mcp/handle.ts'
+import { type Endpoint, endpointOf } from './mcp/endpoint-of.ts'
+import { handle, type Received } from './mcp/handle.ts'
 import { isName } from './names/tokens.ts'
 import { toolsListed } from './policy/known-tools.ts'
 import { hostedSchema, ruleSchema, shortSchema } from './policy/schema.ts'
@@ -38,32 +38,37 @@ const REQUEST_ID_HEADER = 'x-request-id'
 
 checkDemoAgainst(() => toolsListed(nativeSchemas()))
 
-export const app = new Hono<WorkerContext>()
+/** Finds what serves a request. `app` is in front of it. */
+export const router = new Hono<WorkerContext>()
 
 /**
  * Names every answer, so that a person can ask about it: of an MCP request the audit trail's row has the same id. A
  * client cannot choose it, for rows and refunds are found by it. A request that has come back goes no further, whatever it
  * asks for: a server is the gateway itself, or leads back to it.
  */
-app.use(async (c, next) => {
+router.use(async (c, next) => {
   const requestId = crypto.randomUUID()
   c.set('requestId', requestId)
-  if (isLoop(c.req.raw)) c.res = problem(508, 'Loop detected', LOOP)
+  if (isLoop(c.req.raw)) c.res = loopDetected()
   else await next()
   c.res.headers.set(REQUEST_ID_HEADER, requestId)
 })
 
+function loopDetected(): Response {
+  return problem(508, 'Loop detected', LOOP)
+}
+
 const LOOP =
   'This request has come back to the gateway that sent it, or has passed through too many: a server of the tenant is this gateway, or leads to it.'
 
-app.get('/healthz', async (c) => {
+router.get('/healthz', async (c) => {
   const wrong = await misconfiguration(c.env, c.req.raw)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   return c.json({ status: 'ok', version: identity.version })
 })
 
 /** Like `/healthz`, and whether what the deployment needs is there now. */
-app.get('/readyz', async (c) => {
+router.get('/readyz', async (c) => {
   const wrong = await misconfiguration(c.env, c.req.raw)
   if (wrong !== null) return problem(503, 'Misconfigured', wrong)
   const isOwner = c.req.header('authorization') !== undefined && (await authenticate(c))?.kind === 'root'
@@ -74,7 +79,7 @@ app.get('/readyz', async (c) => {
   })
 })
 
-app.get('/', (c) =>
+router.get('/', (c) =>
   c.text(
     `${identity.title} ${identity.version}: an MCP gateway. Point an MCP client at /mcp, with a token.\n`,
   ),
@@ -87,7 +92,7 @@ const schemas: Readonly<Record<string, () => object>> = {
 }
 
 /** JSON Schemas of the policy dialects, for editors: public, and the same for everyone. */
-app.get('/schemas/:name', (c) => {
+router.get('/schemas/:name', (c) => {
   const name = c.req.param('name')
   const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
   if (schema === undefined) return notFound()
@@ -117,7 +122,7 @@ const browserClients = cors({
  * Clients that get a 401 try to register here, and show people the `error_description` of the answer word for word
  * (RFC 7591, 3.2.2): it says what to do.
  */
-app.post('/register', (c) =>
+router.post('/register', (c) =>
   c.json(
     { error: 'invalid_request', error_description: tokenAdvice('This gateway registers no clients') },
     404,
@@ -128,8 +133,8 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
   // With a slash at the end, as some clients write an address, it is the same address.
   for (const path of [prefix, `${prefix}/`, `${prefix}/:server`, `${prefix}/:server/`]) {
     const isNamed = path.includes(':')
-    app.use(path, (c, next) => (c.req.header('origin') === undefined ? next() : browserClients(c, next)))
-    app.all(path, async (c) => {
+    router.use(path, (c, next) => (c.req.header('origin') === undefined ? next() : browserClients(c, next)))
+    router.all(path, async (c) => {
       // To ask for parameters costs time, also where there are none.
       const { tenant, server } = (isNamed ? c.req.param() : {}) as { tenant?: string; server?: string }
       if (server !== undefined && !isName(server)) return notFound()
@@ -148,7 +153,7 @@ for (const prefix of ['/mcp', '/t/:tenant/mcp']) {
 }
 
 for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-logout']) {
-  app.all(path, (c) => {
+  router.all(path, (c) => {
     const { tenant } = c.req.param() as { tenant?: string }
     const host = tenantOfHost(c.env, new URL(c.req.url).hostname)
     const own = host.kind === 'tenant' ? host.tenant : null
@@ -158,27 +163,53 @@ for (const path of ['/oidc/backchannel-logout', '/t/:tenant/oidc/backchannel-log
   })
 }
 
-app.all(API_PATHS, administration)
+router.all(API_PATHS, administration)
 
-mountPages(app, notFound)
+mountPages(router, notFound)
 
-app.use('/dev/*', async (c, next) => {
+router.use('/dev/*', async (c, next) => {
   if (!isLocalDemo(c.env, c.req.raw)) return notFound()
   const refusal = guard(c.req.raw, c.env)
   return refusal === null ? next() : problem(refusal.status, 'Refused', refusal.message)
 })
-app.route('/dev', devRoutes)
+router.route('/dev', devRoutes)
 
-app.notFound(notFound)
+router.notFound(notFound)
 
-app.onError((error, c) => {
+router.onError((error, c) => failed(error, c.get('requestId')))
+
+/** The Worker: the router, and in front of it a short way for most MCP requests. */
+export const app = {
+  fetch(http: Request, env: Env, execution: ExecutionContext): Response | Promise<Response> {
+    const endpoint = endpointOf(http)
+    return endpoint === null
+      ? router.fetch(http, env, execution)
+      : answerMcp({ http, env, execution, requestId: crypto.randomUUID() }, endpoint)
+  },
+}
+
+/** Answers as the router would, by the same steps. */
+async function answerMcp(received: Received, endpoint: Endpoint): Promise<Response> {
+  const { http, requestId } = received
+  let response: Response
+  try {
+    response = isLoop(http) ? loopDetected() : await handle(received, endpoint)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    response = failed(error, requestId)
+  }
+  response.headers.set(REQUEST_ID_HEADER, requestId)
+  return response
+}
+
+function failed(error: Error, request: string): Response {
   if (error instanceof StoreError) return auditUnavailable(error)
   // Never the message: it may quote what a client sent.
-  log('error', 'request.failed', { request: c.get('requestId'), error: error.name })
+  log('error', 'request.failed', { request, error: error.name })
   return problem(503, 'Unavailable', 'The request could not be completed.', {
     headers: { 'retry-after': '1' },
   })
-})
+}
 
 /** What is wrong with the deployment's settings, or null. */
 async function misconfiguration(env: Env, http: Request): Promise<string | null> {

@@ -24,14 +24,7 @@ import { handleIn } from '../request/session-handle.ts'
 import { openSubscription } from '../request/stream.ts'
 import { listedTools, reachableAt } from '../servers/catalogue.ts'
 import { runBatch } from './batch.ts'
-
-/** The tenant and the server that the URL names. */
-export interface Endpoint {
-  /** The tenant in the path, or null where the token alone names it. */
-  readonly tenant: string | null
-  /** One server alone, native or upstream, or null for all. */
-  readonly server: string | null
-}
+import type { Endpoint } from './endpoint-of.ts'
 
 /** Answers one message; also each message of a batch. */
 export async function dispatch(

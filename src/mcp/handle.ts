@@ -23,7 +23,8 @@ import type { MessageHeaders } from '../request/message.ts'
 import { eraOfHeaders, isCall, readMessage } from '../request/read-message.ts'
 import { callHandleIn } from '../request/session-handle.ts'
 import { openStream } from '../request/stream.ts'
-import { dispatch, type Endpoint, isUpstream } from './dispatch.ts'
+import { dispatch, isUpstream } from './dispatch.ts'
+import type { Endpoint } from './endpoint-of.ts'
 
 /** A request to an MCP endpoint, and what serves it. */
 export interface Received {

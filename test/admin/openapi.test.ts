@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { api } from '../../src/admin/api.ts'
 import { door } from '../../src/admin/door.ts'
 import { type OpenApi, openApi } from '../../src/admin/openapi.ts'
-import { app } from '../../src/app.ts'
+import { app, router } from '../../src/app.ts'
 
 const described = openApi(api())
 const operations = Object.entries(described.paths).flatMap(([path, methods]) =>
@@ -19,7 +19,7 @@ async function get(path: string): Promise<Response> {
 
 describe('OpenAPI', () => {
   test('has every route that is served, and none that is not', () => {
-    const served = [...app.routes, ...door().routes]
+    const served = [...router.routes, ...door().routes]
       .filter(({ method, path }) => path.startsWith('/api/') && method !== 'ALL')
       .map(({ method, path }) => key(method, path.replace(/:([a-z]+)/g, '{$1}')))
     expect(operations.map(({ method, path }) => key(method, path)).sort()).toEqual(served.sort())

@@ -78,7 +78,7 @@ globalThis.Request = new Proxy(Request, {
 const inner = app.fetch
 app.fetch = async (request, bindings, execution) => {
   const { pathname } = new URL(request.url)
-  hearDeployment(needles, (bindings ?? {}) as Record<string, unknown>)
+  hearDeployment(needles, bindings as unknown as Record<string, unknown>)
   const answer = await inner(request, bindings, execution)
   if (pathname.startsWith('/api/') && answer.headers.get('content-type')?.startsWith('application/json')) {
     const heard = answer

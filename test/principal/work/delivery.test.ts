@@ -1,5 +1,5 @@
 /** What is queued for Legiti gets there: in order, once, and whatever Legiti does meanwhile. */
-import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { createExecutionContext, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { Commits } from '../../../src/durable/commits.ts'
@@ -488,14 +488,24 @@ describe('the administration API', () => {
     const http = (token: string) =>
       new Request(`http://127.0.0.1:8787${path}`, { headers: { authorization: `Bearer ${token}` } })
     const bare = { ...env, DEMO: 'false' } as typeof env
-    expect((await app.fetch(http(ROOT), bare)).status).toBe(401)
-    expect((await app.fetch(http(''), bare)).status).toBe(401)
+    expect((await app.fetch(http(ROOT), bare, createExecutionContext())).status).toBe(401)
+    expect((await app.fetch(http(''), bare, createExecutionContext())).status).toBe(401)
     const set = {
       ...env,
       DEMO: 'false',
       ROOT_TOKEN: 'the-operators-own-token-of-32-characters-at-least',
     } as typeof env
-    expect((await app.fetch(http('the-operators-own-token-of-32-characters-at-least'), set)).status).toBe(404)
-    expect((await app.fetch(http(ROOT), { ...set, DEMO: 'true' } as typeof env)).status).toBe(401)
+    expect(
+      (
+        await app.fetch(
+          http('the-operators-own-token-of-32-characters-at-least'),
+          set,
+          createExecutionContext(),
+        )
+      ).status,
+    ).toBe(404)
+    expect(
+      (await app.fetch(http(ROOT), { ...set, DEMO: 'true' } as typeof env, createExecutionContext())).status,
+    ).toBe(401)
   })
 })
