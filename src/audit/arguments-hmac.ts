@@ -12,8 +12,10 @@ const MOST_CHARS = 2_048
 /** Bytes that are kept of the 32: more than enough that two different arguments never look the same. */
 const BYTES = 16
 
-/** Keys of tenants that this isolate has served lately. */
-const derived = new Map<string, Promise<CryptoKey>>()
+const encoder = new TextEncoder()
+
+/** Keys of tenants that this isolate has served lately; a promise as long as one is being derived. */
+const derived = new Map<string, CryptoKey | Promise<CryptoKey>>()
 let derivedFrom: SecretKeys | null = null
 const MOST_KEYS = 1_000
 
@@ -26,26 +28,34 @@ export async function argumentsHmac(env: Env, tenant: string, args: unknown): Pr
   if (keys === null) return null
   const text = canonicalJson(args, MOST_CHARS)
   if (text === null) return null
-  const mac = await crypto.subtle.sign('HMAC', await keyOf(keys, tenant), new TextEncoder().encode(text))
+  const key = keyOf(keys, tenant)
+  // Every call passes here, so a key that is there is not waited for.
+  const mac = await crypto.subtle.sign('HMAC', 'then' in key ? await key : key, encoder.encode(text))
   return `${keys.current}:${new Uint8Array(mac, 0, BYTES).toBase64(BASE64URL)}`
 }
 
-function keyOf(keys: SecretKeys, tenant: string): Promise<CryptoKey> {
+function keyOf(keys: SecretKeys, tenant: string): CryptoKey | Promise<CryptoKey> {
   if (derivedFrom !== keys) {
     derived.clear()
     derivedFrom = keys
   }
-  let key = derived.get(tenant)
-  if (key === undefined) {
-    if (derived.size >= MOST_KEYS) derived.clear()
-    key = derive(keys, tenant)
-    derived.set(tenant, key)
-  }
-  return key
+  const known = derived.get(tenant)
+  if (known !== undefined) return known
+  if (derived.size >= MOST_KEYS) derived.clear()
+  const deriving = derive(keys, tenant)
+  derived.set(tenant, deriving)
+  void deriving.then(
+    (key) => {
+      if (derived.get(tenant) === deriving) derived.set(tenant, key)
+    },
+    // Whoever waits for it is told.
+    () => {},
+  )
+  return deriving
 }
 
 async function derive(keys: SecretKeys, tenant: string): Promise<CryptoKey> {
-  const info = new TextEncoder().encode(`gatehouse audit arguments\n${tenant}`)
+  const info = encoder.encode(`gatehouse audit arguments\n${tenant}`)
   return crypto.subtle.deriveKey(
     { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(32), info },
     await keys.derivation,

@@ -17,27 +17,19 @@ type Asked = Pick<Request, 'url' | 'headers'>
 
 /** Tells whether a request has been here before, or has passed through too many gateways. */
 export function isLoop(http: Asked): boolean {
-  const before = hopsOf(http)
-  return before.length >= MOST_HOPS || (before.length > 0 && before.includes(nameOf(http)))
+  const text = http.headers.get(HOP_HEADER)
+  if (text === null) return false
+  const before = hopsIn(text)
+  return before.length >= MOST_HOPS || before.includes(nameOf(http))
 }
 
 /** Returns the hops header of requests to servers that are made for this request. */
 export function hopsOnward(http: Asked): string {
-  return [...hopsOf(http), nameOf(http)].join(', ')
+  const text = http.headers.get(HOP_HEADER)
+  return text === null ? nameOf(http) : [...hopsIn(text), nameOf(http)].join(', ')
 }
 
-/** Hops that were read, by request: a forwarded request asks for them twice, and to read a header is a call into the runtime. */
-const read = new WeakMap<Asked, readonly string[]>()
-
-function hopsOf(http: Asked): readonly string[] {
-  const hops = read.get(http) ?? hopsIn(http)
-  read.set(http, hops)
-  return hops
-}
-
-function hopsIn({ headers }: Asked): readonly string[] {
-  const text = headers.get(HOP_HEADER)
-  if (text === null) return []
+function hopsIn(text: string): readonly string[] {
   // A longer text than any gateway writes is refused.
   if (text.length > LONGEST) return Array(MOST_HOPS).fill('')
   return text.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]))

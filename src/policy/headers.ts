@@ -8,23 +8,34 @@ import { parseDecimal, ZERO } from './decimal.ts'
  * argument. Empty where there is none.
  */
 export function rateLimitHeaders(standings: readonly Standing[]): Record<string, string> {
-  const calls = standings.filter(({ unit }) => unit === 'calls')
-  if (calls.length === 0) return {}
-  return {
-    'ratelimit-policy': calls
-      .map(({ rule, max, windowMs }) => `${quoted(rule)};q=${whole(max)};w=${Math.ceil(windowMs / 1_000)}`)
-      .join(', '),
-    ratelimit: calls
-      .map(({ rule, remaining, resetsAtMs, nowMs }) => {
-        const seconds = Math.max(0, Math.ceil((resetsAtMs - nowMs) / 1_000))
-        return `${quoted(rule)};r=${whole(remaining)};t=${seconds}`
-      })
-      .join(', '),
+  let policy = ''
+  let state = ''
+  for (const { unit, rule, max, windowMs, remaining, resetsAtMs, nowMs } of standings) {
+    if (unit !== 'calls') continue
+    const name = quoted(rule)
+    const seconds = Math.max(0, Math.ceil((resetsAtMs - nowMs) / 1_000))
+    const separator = policy === '' ? '' : ', '
+    policy += `${separator}${name};q=${whole(max)};w=${Math.ceil(windowMs / 1_000)}`
+    state += `${separator}${name};r=${whole(remaining)};t=${seconds}`
   }
+  return policy === '' ? {} : { 'ratelimit-policy': policy, ratelimit: state }
+}
+
+/** Rules as they were quoted: a policy has few, and each call names some. */
+const names = new Map<string, string>()
+const MOST_NAMES = 1_000
+
+function quoted(text: string): string {
+  const known = names.get(text)
+  if (known !== undefined) return known
+  if (names.size >= MOST_NAMES) names.clear()
+  const name = quote(text)
+  names.set(text, name)
+  return name
 }
 
 /** An RFC 9651 String holds printable ASCII only; the rest is written as in a URL. */
-function quoted(text: string): string {
+function quote(text: string): string {
   if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`
   const ascii = text.replaceAll(/[^\x20-\x7e]+/g, (part) => encodeURIComponent(part.toWellFormed()))
   return `"${ascii.replaceAll(/["\\]/g, '\\$&')}"`
