@@ -127,7 +127,7 @@ const OK = Buffer.from('HTTP/1.1 200')
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /** Whether this is a whole response: nothing is pipelined, so nothing can follow it. */
-function isWhole(received: Buffer): boolean {
+export function isWhole(received: Buffer): boolean {
   const end = received.indexOf('\r\n\r\n')
   if (end === -1) return false
   const length = /\r\ncontent-length: *(\d+)/i.exec(received.toString('latin1', 0, end))?.[1]

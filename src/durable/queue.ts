@@ -8,6 +8,7 @@
 import type { QueueState } from '../contract/queue.ts'
 import { type Retention, retention } from './retention.ts'
 import { GIVE_UP_AFTER_MS, KEEP_DEAD_MS, KEEP_DELIVERED_MS } from './retries.ts'
+import { ROUND_ENDS } from './turns.ts'
 
 /** A table with a queue in it. All text is fixed SQL, never a caller's. */
 export interface QueueTable {
@@ -38,9 +39,6 @@ export interface QueuedRow {
   readonly lastError: string | null
 }
 
-/** Rows that are given up in one go. */
-const MOST_EXPIRED = 1_000
-
 /** Make one when the module is loaded: it makes the statements. Call its methods within a transaction. */
 export class DurableQueue {
   readonly #statements: ReturnType<typeof statementsOf>
@@ -66,7 +64,12 @@ export class DurableQueue {
     return sql.exec(this.#statements.bury, nowMs, reason, seq).toArray().length > 0
   }
 
-  /** Gives up events that are too old to be worth sending, each with `bury`. Returns how many. */
+  /** Tells whether `buryExpired` would find any. */
+  hasExpired(sql: SqlStorage, nowMs: number): boolean {
+    return sql.exec(this.#statements.anyExpired, nowMs).toArray().length > 0
+  }
+
+  /** Gives up events that are too old to be worth sending, each with `bury`: up to ROUND_ENDS, and returns how many. */
   buryExpired(sql: SqlStorage, nowMs: number, bury: (seq: number, reason: string) => void): number {
     const expired = sql
       .exec<{ seq: number; last_error: string | null }>(this.#statements.expired, nowMs)
@@ -106,8 +109,9 @@ function statementsOf({ table, at, what, emptied, leaving, returning, of }: Queu
       WHERE seq = ? AND state = 'pending' RETURNING seq`,
     bury: `UPDATE ${table} SET state = 'dead', settled_at = ?, last_error = ?${further(leaving)}
       WHERE seq = ? AND state = 'pending' RETURNING seq`,
+    anyExpired: `SELECT 1 FROM ${table} WHERE state = 'pending' AND give_up_at <= ? LIMIT 1`,
     expired: `SELECT seq, last_error FROM ${table} WHERE state = 'pending' AND give_up_at <= ?
-      ORDER BY seq LIMIT ${MOST_EXPIRED}`,
+      ORDER BY seq LIMIT ${ROUND_ENDS}`,
     list: `SELECT seq, id, ${what} AS what, state, ${at} AS atMs, settled_at AS settledAtMs, attempts,
         last_error AS lastError
       FROM ${table} WHERE ${mine}state = ? AND seq > ? ORDER BY seq LIMIT ?`,

@@ -1,16 +1,15 @@
 /** Rows that an object deletes once they have been kept long enough, and when it must wake up for that. Times are Unix milliseconds. */
+import { ROUND_ROWS } from './turns.ts'
 
 /** Rows of a table that go away `keepMs` after the time in `column`. */
 export interface Retention {
   readonly keepMs: number
-  /** Deletes a batch of those whose time is up to `?`. */
+  /** Deletes up to `?2` of those whose time is up to `?1`, and returns one row for each. */
   readonly purge: string
   /** The oldest time that there is. */
   readonly oldest: string
 }
 
-/** Rows handled in one go, so that no transaction grows without bound. */
-export const PURGE_BATCH = 1_000
 const HOUR_MS = 3_600_000
 
 /** All text is fixed SQL, never a caller's; the table has row ids. Call it when the module is loaded. */
@@ -26,19 +25,31 @@ export function retention({
   readonly rows?: string
   readonly keepMs: number
 }): Retention {
-  const old = `SELECT rowid FROM ${table} WHERE ${rows} AND ${column} <= ? LIMIT ${PURGE_BATCH}`
   return {
     keepMs,
-    purge: `DELETE FROM ${table} WHERE rowid IN (${old})`,
+    purge: deletion(table, `${rows} AND ${column} <= ?1`),
     oldest: `SELECT min(${column}) AS at FROM ${table} WHERE ${rows}`,
   }
 }
 
-/** Deletes what has been kept long enough. True when there may be more. */
+/** A statement that deletes up to `?2` rows of a table with row ids, and returns one row for each. Fixed SQL, which mentions `?1`. */
+export function deletion(table: string, rows: string): string {
+  return `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${rows} LIMIT ?2) RETURNING 1`
+}
+
+/** Runs a `deletion`. Returns how many rows went. */
+export function deleteRows(sql: SqlStorage, statement: string, bound: number, most: number): number {
+  return sql.exec(statement, bound, most).toArray().length
+}
+
+/** Deletes what has been kept long enough, one round's worth. True when there may be more. */
 export function purgeRows(sql: SqlStorage, retentions: readonly Retention[], nowMs: number): boolean {
-  const written = retentions.map(({ purge, keepMs }) => sql.exec(purge, nowMs - keepMs).rowsWritten)
-  // Index entries count as rows written, so this errs towards looking again.
-  return written.some((rows) => rows >= PURGE_BATCH)
+  let left = ROUND_ROWS
+  for (const { purge, keepMs } of retentions) {
+    left -= deleteRows(sql, purge, nowMs - keepMs, left)
+    if (left === 0) return true
+  }
+  return false
 }
 
 /** When the first row has been kept long enough; null: there is none. */

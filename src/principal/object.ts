@@ -29,6 +29,7 @@ import type {
 } from '../contract/principal.ts'
 import type { PrincipalCalls } from '../contract/principal-calls.ts'
 import { sessionModeOf } from '../contract/session-mode.ts'
+import { inTurns } from '../durable/turns.ts'
 import { legitiSettings } from '../legiti/settings.ts'
 import { announce, announceOnce, announceTo, closeAllFeeds, hasFeed, transportOf } from './feeds/feeds.ts'
 import { closeOverFeeds } from './feeds/feeds-closing.ts'
@@ -55,9 +56,10 @@ import { bind, forget, openingKey, openingOf, prefer } from './work/binding.ts'
 import { Cancellations } from './work/cancellations.ts'
 import { HeldCalls } from './work/held-calls.ts'
 import { DRAIN_GRACE_MS, endOverdue, KEEP_MS, lastUsedMs, noteUse, purge } from './work/housekeeping.ts'
-import { replacePredecessor, revokeGrant, stopEverything } from './work/leaving.ts'
+import { stopEverything } from './work/leaving.ts'
 import { Openings } from './work/openings.ts'
 import { resealAll } from './work/resealing.ts'
+import { endPredecessor, replacePredecessor, revokeGrant } from './work/revoking.ts'
 import { PrincipalState } from './work/state.ts'
 
 /** After housekeeping failed: soon enough for an event, too seldom to matter on the bill. */
@@ -235,6 +237,8 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   async installGrant(given: NewGrant): Promise<void> {
     const grant = { incarnation: '', ...given }
     const before = this.#grant
+    // The last of it is done in the transaction below; this leaves little for that.
+    if (before !== null && isSuccessor(grant, before)) await endPredecessor(this.#state, before)
     await this.#write(() => {
       if (before !== null && isSuccessor(grant, before)) {
         replacePredecessor(this.#state, grant.name, Date.now())
@@ -275,17 +279,20 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
 
   async endSessions(which: SessionsToEnd): Promise<number | null> {
     if (this.#grant === null) return null
+    const sinceMs = Date.now()
     let ended = 0
-    for (let isMore = true; isMore; ) {
+    // The answer says how many, so all of them.
+    await inTurns(async () => {
+      if (this.#isErased()) return false
       const batch = await this.#write(() => {
         const nowMs = Date.now()
-        const done = endSessions(this.#state, which, nowMs)
+        const done = endSessions(this.#state, which, { sinceMs, nowMs })
         if (done.ended > 0) this.#alarm.by(nowMs)
         return done
       })
       ended += batch.ended
-      isMore = batch.isMore
-    }
+      return batch.isMore
+    }, Number.POSITIVE_INFINITY)
     if (ended > 0) this.#closeFeeds()
     return ended
   }
@@ -365,7 +372,8 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     this.#alarm.isOver()
     if (this.#grant === null) return
     try {
-      while (await this.#write(() => endOverdue(this.#state, Date.now()))) {}
+      await this.#inTurns(() => endOverdue(this.#state, Date.now()))
+      if (this.#isErased()) return
       this.#closeFeeds()
       // Not awaited: while an alarm runs no other rings, and a slow upstream must not make Legiti wait for one.
       void this.#background.endUpstreams()
@@ -374,7 +382,8 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       void this.#background.revokeTokens()
       await this.#background.deliver()
       if (this.#isErased()) return
-      while (await this.#write(() => purge(this.#sql, Date.now(), this.#hasAuditDatabase))) {}
+      this.#state.purgesOn = await this.#inTurns(() => purge(this.#sql, Date.now(), this.#hasAuditDatabase))
+      if (this.#isErased()) return
       this.#alarm.at(this.#background.nextWakeMs())
     } catch (error) {
       if (this.#isErased()) return
@@ -416,6 +425,11 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   #admit(request: AdmitRequest, config: TenantConfig): AdmitAnswer {
     const settings = { reportLogins: this.#reportLogins, hasAuditDatabase: this.#hasAuditDatabase }
     return admitAndArm(this.#state, request, config, settings)
+  }
+
+  /** Does rounds, each as a transaction of its own, until nothing is left or the grant has gone; as `inTurns`. */
+  #inTurns(round: () => boolean, most?: number): Promise<boolean> {
+    return inTurns(() => this.#write(() => this.#grant !== null && round()), most)
   }
 
   /** Tells whether everything was forgotten, maybe while somebody waited. */

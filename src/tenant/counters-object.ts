@@ -3,12 +3,15 @@ import type { CountersCalls } from '../contract/counters-calls.ts'
 import type { Env } from '../contract/env.ts'
 import { Commits } from '../durable/commits.ts'
 import { counterStore } from '../durable/counters.ts'
+import { purgeRows, retention } from '../durable/retention.ts'
+import { inTurns } from '../durable/turns.ts'
 import { type Reservation, refund, reserve, type Taken } from '../policy/counting.ts'
 import type { Charge } from '../policy/model.ts'
 
 /** As long as a principal keeps its own: a clock that steps back a little still finds its counter. */
 const KEEP_MS = 24 * 3_600_000
 const PURGE_EVERY_MS = 3_600_000
+const kept = [retention({ table: 'counters', column: 'window_end', keepMs: KEEP_MS })]
 
 /**
  * The counters of limits with scope `tenant`, one object a tenant: what all of its principals count together.
@@ -49,17 +52,20 @@ export class TenantCounters extends DurableObject<Env> implements CountersCalls 
     await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
   }
 
-  /** Drops what nothing asks for any more, and sleeps when nothing is left. */
+  /** Drops what nothing asks for any more, in turns with calls, and sleeps when nothing is left. */
   override async alarm(): Promise<void> {
+    const isMore = await inTurns(() =>
+      this.#commits.run(() => this.#exists && purgeRows(this.#sql, kept, Date.now())),
+    )
+    // The tenant may have been deleted meanwhile.
     if (!this.#exists) return
-    const left = await this.#commits.run(() => {
-      this.#sql.exec('DELETE FROM counters WHERE window_end <= ?', Date.now() - KEEP_MS)
-      return this.#sql.exec('SELECT 1 FROM counters LIMIT 1').toArray().length > 0
-    })
+    const left = await this.#commits.run(
+      () => this.#sql.exec('SELECT 1 FROM counters LIMIT 1').toArray().length > 0,
+    )
     this.#isArmed = left
     // An empty table would be all that is left of a tenant whose last request came while it was deleted.
     if (!left) await this.erase()
-    else await this.ctx.storage.setAlarm(Date.now() + PURGE_EVERY_MS)
+    else await this.ctx.storage.setAlarm(Date.now() + (isMore ? 0 : PURGE_EVERY_MS))
   }
 
   #create(): void {

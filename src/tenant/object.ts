@@ -31,6 +31,7 @@ import type {
 import type { TenantCalls } from '../contract/tenant-calls.ts'
 import type { UpstreamConfig, UpstreamReport } from '../contract/upstream.ts'
 import type { MessageView, WebhookDocument, WebhookView } from '../contract/webhooks.ts'
+import { inTurns } from '../durable/turns.ts'
 import * as grantChanges from './changes/grant-changes.ts'
 import * as personChanges from './changes/person-changes.ts'
 import * as policyChanges from './changes/policy-changes.ts'
@@ -479,7 +480,10 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
       }
       // Not awaited: a slow receiver must not make principals wait.
       this.#tenancy.sendSoon()
-      while (this.#tenancy.commit(() => purge(sql, Date.now()))) {}
+      wake.purgesOn = await inTurns(
+        () => this.#tenancy.isThere && this.#tenancy.commit(() => purge(sql, Date.now())),
+      )
+      if (!this.#tenancy.isThere) return
       await enlist(this.#tenancy)
       await this.#watch.compareHeld()
       // Either of the first two may ask hundreds; what it leaves is due at once, and has a run to itself.

@@ -2,7 +2,8 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, test } from 'vitest'
-import { fullHour, nextPurgeMs, PURGE_BATCH, purgeRows, retention } from '../../src/durable/retention.ts'
+import { fullHour, nextPurgeMs, purgeRows, retention } from '../../src/durable/retention.ts'
+import { ROUND_ROWS } from '../../src/durable/turns.ts'
 import { fresh } from '../support/gateway.ts'
 
 beforeEach(fresh)
@@ -35,7 +36,7 @@ test('rows go when their time is over, and no others', () =>
 
 test('very many go in several batches', () =>
   inTables((sql) => {
-    const many = PURGE_BATCH + 1
+    const many = ROUND_ROWS + 1
     sql.exec(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${many})
        INSERT INTO others SELECT i FROM n`,
@@ -44,6 +45,25 @@ test('very many go in several batches', () =>
     expect(sql.exec('SELECT count(*) AS n FROM others').one()).toEqual({ n: 1 })
     expect(purgeRows(sql, kept, 1_000_000)).toBe(false)
     expect(nextPurgeMs(sql, kept)).toBeNull()
+  }))
+
+test('a round deletes so many rows and no more, from whichever tables they are', () =>
+  inTables((sql) => {
+    const fill = (table: string, rows: number) =>
+      sql.exec(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
+         INSERT INTO ${table} SELECT i FROM n`,
+      )
+    const left = () =>
+      ['things', 'others'].map(
+        (table) => sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n,
+      )
+    fill('things', ROUND_ROWS - 1)
+    fill('others', 3)
+    expect(purgeRows(sql, kept, 1_000_000)).toBe(true)
+    expect(left()).toEqual([0, 2])
+    expect(purgeRows(sql, kept, 1_000_000)).toBe(false)
+    expect(left()).toEqual([0, 0])
   }))
 
 test('a full hour is the one after, or this very moment', () => {

@@ -64,6 +64,16 @@ describe('events of a time in which there was Legiti', () => {
     await queue('ana', 'bea')
   })
 
+  test('have their time again once there is Legiti, however many they are, though each was too old', async () => {
+    await queue(...Array.from({ length: 250 }, (_, i) => `a${i}`))
+    await deliverTo(OFF)
+    vi.setSystemTime(START + 4 * DAY)
+    await deliverTo(live())
+    expect(await rows('SELECT state, count(*) AS n FROM outbox GROUP BY state')).toEqual([
+      { state: 'delivered', n: 252 },
+    ])
+  })
+
   test('are neither tried nor given up, and are looked at once a day', async () => {
     for (const day of [0, 1, 4, 40]) {
       vi.setSystemTime(START + day * DAY)
@@ -138,7 +148,7 @@ test.each([
   await client.login('ana')
   await runInDurableObject(principal(), (_, { storage: { sql } }) => {
     sql.exec('DELETE FROM outbox')
-    for (const session of liveSessions(sql))
+    for (const session of liveSessions(sql, 100))
       expect(end({ sql, hasLegiti }, session, 'logout', Date.now())).toBe(true)
   })
   expect(await rows('SELECT 1 FROM outbox')).toHaveLength(queued)

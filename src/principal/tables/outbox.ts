@@ -1,6 +1,7 @@
 import type { EventPage, ListedEvent } from '../../contract/outbox.ts'
 import { DurableQueue } from '../../durable/queue.ts'
 import { GIVE_UP_AFTER_MS } from '../../durable/retries.ts'
+import { ROUND_ENDS, ROUND_ROWS } from '../../durable/turns.ts'
 import type { LegitiToolName } from '../../legiti/tools/all.ts'
 import { orderingKey } from '../../legiti/wire.ts'
 import { queueAnnouncement } from './announcements.ts'
@@ -127,12 +128,16 @@ export function lease(
   }))
 }
 
+/** Events that may be sent, once nobody is sending them. */
+const READY = "outbox INDEXED BY outbox_ready WHERE state = 'pending' AND ready = 1"
+
 /** When the next event may be leased: now (0), when a lease is over, or never (null). */
 export function nextLeaseMs(sql: SqlStorage, incarnation: string): number | null {
   return sql
     .exec<{ at: number | null }>(
-      `SELECT min(CASE WHEN leased_by = ? THEN lease_until ELSE 0 END) AS at
-       FROM outbox INDEXED BY outbox_ready WHERE state = 'pending' AND ready = 1`,
+      // Nearly always the first is free to be leased; where none is, those that are leased are few.
+      `SELECT CASE WHEN EXISTS (SELECT 1 FROM ${READY} AND (leased_by IS NULL OR leased_by <> ?1)) THEN 0
+         ELSE (SELECT min(lease_until) FROM ${READY}) END AS at`,
       incarnation,
     )
     .one().at
@@ -172,9 +177,15 @@ export function release(sql: SqlStorage, seq: number, error: string): void {
   sql.exec(`UPDATE outbox SET ${NO_LEASE}, last_error = ? WHERE seq = ?`, error, seq)
 }
 
-/** Buries what is too old to be worth sending. Returns how many. */
-export function buryExpired(sql: SqlStorage, nowMs: number): number {
-  return queue.buryExpired(sql, nowMs, (seq, reason) => bury(sql, seq, reason, nowMs))
+/** Tells whether `buryExpired` would find any. */
+export function hasExpired(sql: SqlStorage, nowMs: number): boolean {
+  return queue.hasExpired(sql, nowMs)
+}
+
+/** Buries what is too old to be worth sending, one round's worth. Returns how many; `isMore`: there may be others. */
+export function buryExpired(sql: SqlStorage, nowMs: number): { buried: number; isMore: boolean } {
+  const buried = queue.buryExpired(sql, nowMs, (seq, reason) => bury(sql, seq, reason, nowMs))
+  return { buried, isMore: buried === ROUND_ENDS }
 }
 
 /** Whether an event is pending. */
@@ -187,21 +198,30 @@ export function countPending(sql: SqlStorage): number {
   return sql.exec<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE state = 'pending'").one().n
 }
 
-/** Time in which there was nobody to send to does not count: what is pending has all of its time again. */
-export function renewTime(sql: SqlStorage, nowMs: number): void {
-  sql.exec(
-    "UPDATE outbox SET give_up_at = max(give_up_at, ?) WHERE state = 'pending'",
-    nowMs + GIVE_UP_AFTER_MS,
+/**
+ * Time in which there was nobody to send to does not count: what is pending has all of its time again, from `sinceMs` on. One round's
+ * worth; true when there may be more, for which `sinceMs` must be the same.
+ */
+export function renewTime(sql: SqlStorage, sinceMs: number): boolean {
+  const renewed = sql.exec(
+    `UPDATE outbox SET give_up_at = ?1 WHERE seq IN (
+       SELECT seq FROM outbox WHERE state = 'pending' AND give_up_at < ?1 LIMIT ${ROUND_ROWS}) RETURNING 1`,
+    sinceMs + GIVE_UP_AFTER_MS,
   )
+  return renewed.toArray().length === ROUND_ROWS
 }
 
-/** Takes everything out of the queue, so that nothing more is sent: the object is about to be erased. */
-export function stopSending(sql: SqlStorage, nowMs: number): void {
-  sql.exec(
+/**
+ * Takes events out of the queue, so that nothing more is sent: the object is about to be erased. One round's worth; true when there may
+ * be more.
+ */
+export function stopSending(sql: SqlStorage, nowMs: number): boolean {
+  const stopped = sql.exec(
     `UPDATE outbox SET state = 'dead', settled_at = ?, ready = 0, ${NO_LEASE}
-     WHERE state = 'pending'`,
+     WHERE seq IN (SELECT seq FROM outbox WHERE state = 'pending' LIMIT ${ROUND_ROWS}) RETURNING 1`,
     nowMs,
   )
+  return stopped.toArray().length === ROUND_ROWS
 }
 
 /** Whether there is a dead letter of that id. */

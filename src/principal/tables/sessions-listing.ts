@@ -1,12 +1,10 @@
 /** Sessions as administrators and issuers see them: listed, and ended from outside. */
 import type { EndReason, SessionPage, SessionsToEnd } from '../../contract/principal.ts'
+import { ROUND_ENDS } from '../../durable/turns.ts'
 import { type EndingContext, end } from './ending.ts'
 import { liveById, type Session, sessionsWhere, viewOf } from './sessions.ts'
 import { rememberLogout } from './sessions-evidence.ts'
 import { openTransportById } from './transports.ts'
-
-/** Sessions ended in one go, so that no transaction grows without bound. */
-const BATCH = 500
 
 /** Live sessions, the oldest rows first; of one account, or of all when it is null. */
 export function listSessions(
@@ -40,23 +38,24 @@ export function listSessions(
 }
 
 /**
- * Ends a batch of sessions. Each ends as any other does: once, with its logout queued where Legiti is told. `isMore`: call again.
+ * Ends a round's worth of sessions. Each ends as any other does: once, with its logout queued where Legiti is told. `isMore`: call
+ * again, with the same `sinceMs`, when the first round began: a login that comes between two rounds is not meant.
  */
 export function endSessions(
   context: EndingContext,
   which: SessionsToEnd,
-  nowMs: number,
+  { sinceMs, nowMs }: { readonly sinceMs: number; readonly nowMs: number },
 ): { ended: number; isMore: boolean } {
   const { sql } = context
   if (which.kind === 'subject') rememberLogout(sql, which, nowMs)
   const reason: EndReason = which.kind === 'subject' ? 'backchannel' : 'administrator'
-  const found = toEnd(sql, which, nowMs)
+  const found = toEnd(sql, which, sinceMs, nowMs)
   const ended = found.filter((session) => end(context, session, reason, nowMs)).length
-  return { ended, isMore: found.length === BATCH }
+  return { ended, isMore: found.length === ROUND_ENDS }
 }
 
 /** Sessions whose time is over are left to end of that. */
-function toEnd(sql: SqlStorage, which: SessionsToEnd, nowMs: number): Session[] {
+function toEnd(sql: SqlStorage, which: SessionsToEnd, sinceMs: number, nowMs: number): Session[] {
   const live = `ended_at IS NULL AND ends_at > ?1`
   switch (which.kind) {
     case 'session': {
@@ -64,11 +63,11 @@ function toEnd(sql: SqlStorage, which: SessionsToEnd, nowMs: number): Session[] 
       return session === null ? [] : [session]
     }
     case 'all':
-      return sessionsWhere(sql, `${live} LIMIT ${BATCH}`, nowMs)
+      return sessionsWhere(sql, `${live} AND started_at <= ?2 LIMIT ${ROUND_ENDS}`, nowMs, sinceMs)
     case 'account':
       return sessionsWhere(
         sql,
-        `${live} AND account = ?2 AND started_at <= ?3 LIMIT ${BATCH}`,
+        `${live} AND account = ?2 AND started_at <= ?3 LIMIT ${ROUND_ENDS}`,
         ...[nowMs, which.account, which.atMs],
       )
     case 'subject': {
@@ -80,7 +79,7 @@ function toEnd(sql: SqlStorage, which: SessionsToEnd, nowMs: number): Session[] 
       return sessionsWhere(
         sql,
         `${live} AND known_logouts < ?5 AND (?3 IS NULL OR subject = ?3)
-           AND id IN (${ofSid} UNION ${ofSubject}) LIMIT ${BATCH}`,
+           AND id IN (${ofSid} UNION ${ofSubject}) LIMIT ${ROUND_ENDS}`,
         ...[nowMs, issuer, subject, sid, logout],
       )
     }

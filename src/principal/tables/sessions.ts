@@ -131,9 +131,9 @@ export function overdueSessions(sql: SqlStorage, nowMs: number, most: number): S
   return sessionsWhere(sql, 'ended_at IS NULL AND ends_at <= ? ORDER BY ends_at LIMIT ?', nowMs, most)
 }
 
-/** Sessions that have not ended, those included whose time is over. */
-export function liveSessions(sql: SqlStorage): Session[] {
-  return sessionsWhere(sql, 'ended_at IS NULL')
+/** Up to `most` sessions that have not ended, those included whose time is over. */
+export function liveSessions(sql: SqlStorage, most: number): Session[] {
+  return sessionsWhere(sql, 'ended_at IS NULL LIMIT ?', most)
 }
 
 /** Sessions that `where`, fixed text and never a caller's, selects. */

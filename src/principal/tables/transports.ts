@@ -2,7 +2,7 @@
 import { clientNamed } from '../../audit/client.ts'
 import { isObject } from '../../base/json.ts'
 import type { ClientName } from '../../contract/client.ts'
-import { deleteAllPreferences, deletePreferences } from './upstream-preferences.ts'
+import { deletePreferences } from './upstream-preferences.ts'
 import { endUpstreamsOfOwner, type IdleLimit } from './upstream-session-ends.ts'
 
 /** A transport that has not ended. */
@@ -128,10 +128,14 @@ export function endTransport(sql: SqlStorage, id: string, nowMs: number): void {
   deletePreferences(sql, id)
 }
 
-/** Ends all of them: the grant is revoked. */
-export function endAllTransports(sql: SqlStorage, nowMs: number): void {
-  sql.exec('UPDATE transports SET ended_at = ? WHERE ended_at IS NULL', nowMs)
-  deleteAllPreferences(sql)
+/** Ends up to `most` of all that there are, as the grant is revoked; their sessions upstream the caller ends. Returns how many. */
+export function endTransports(sql: SqlStorage, most: number, nowMs: number): number {
+  const ended = sql.exec(
+    `UPDATE transports SET ended_at = ? WHERE rowid IN (
+       SELECT rowid FROM transports WHERE ended_at IS NULL LIMIT ?) RETURNING 1`,
+    ...[nowMs, most],
+  )
+  return ended.toArray().length
 }
 
 export function countTransports(sql: SqlStorage): number {

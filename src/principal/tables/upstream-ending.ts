@@ -5,6 +5,7 @@
 import { log } from '../../base/log.ts'
 import type { TenantConfig } from '../../contract/config.ts'
 import type { UpstreamConfig } from '../../contract/upstream.ts'
+import { inTurns } from '../../durable/turns.ts'
 import { upstreamRequestHeaders } from '../../upstream/headers.ts'
 import { requestHeaders } from '../../upstream/request-headers.ts'
 import {
@@ -36,29 +37,34 @@ export interface UpstreamEndingContext {
 /** Tells upstream servers until nobody is to be tried now. Never throws for what goes wrong on the other side. */
 export async function endUpstreams(context: UpstreamEndingContext): Promise<void> {
   const { sql, commit, now } = context
-  for (;;) {
+  // In turns, for a session with a server that is no more costs no request.
+  await inTurns(async () => {
     const batch = await commit(() => takeEnding(sql, CONCURRENCY, now()))
-    if (batch.length === 0) return
+    if (batch.length === 0) return false
     const tried = await Promise.all(
       batch.map(async (it) => ({ it, failure: await endAtServer(context, it) })),
     )
-    await commit(() => {
-      for (const { it, failure } of tried) settle(context, it, failure)
-    })
-  }
+    const silent = await commit(() => tried.filter(({ it, failure }) => settle(context, it, failure)))
+    const nowMs = now()
+    for (const server of new Set(silent.map(({ it }) => it.server)))
+      await inTurns(() => commit(() => postponeEnding(sql, server, nowMs)), Number.POSITIVE_INFINITY)
+    return true
+  }, Number.POSITIVE_INFINITY)
 }
 
+/** Writes down how it went. True: the server did not answer, and its other sessions had better wait. */
+
 function settle(
-  { sql, principal, now }: UpstreamEndingContext,
+  { sql, principal }: UpstreamEndingContext,
   it: EndingUpstream,
   failure: string | null,
-): void {
+): boolean {
   if (failure === null || it.tries >= MOST_TRIES) dropUpstream(sql, it.seq)
-  if (failure === null) return
+  if (failure === null) return false
   if (it.tries >= MOST_TRIES) {
     log('warn', 'upstream.session_not_ended', { principal, server: it.server, reason: failure })
   }
-  postponeEnding(sql, it.server, now())
+  return true
 }
 
 /** Null when this is over and done with; otherwise why another try makes sense. */

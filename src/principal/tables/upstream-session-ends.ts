@@ -23,9 +23,10 @@ export function endUpstreamsOfOwner(sql: SqlStorage, owner: string, nowMs: numbe
   markEnded(sql, 'owner = ?', [owner], nowMs)
 }
 
-/** Ends all upstream sessions, as the grant is revoked. */
-export function endAllUpstreams(sql: SqlStorage, nowMs: number): void {
-  markEnded(sql, 'TRUE', [], nowMs)
+/** Ends up to `most` of all upstream sessions, as the grant is revoked. Returns how many. */
+export function endUpstreams(sql: SqlStorage, most: number, nowMs: number): number {
+  const which = 'seq IN (SELECT seq FROM upstream_sessions WHERE ended_at IS NULL LIMIT ?)'
+  return markEnded(sql, which, [most], nowMs)
 }
 
 /** Which of those that were not used for a time are ended. */

@@ -1,5 +1,7 @@
 /** Ended sessions whose upstream server has yet to be asked to end them: taken, tried again, given up. */
 
+import { ROUND_ROWS } from '../../durable/turns.ts'
+
 /** The number of times that a server is asked to end a session, and the time between two tries. */
 export const MOST_TRIES = 3
 export const RETRY_MS = 60_000
@@ -57,20 +59,24 @@ export function hasEnding(sql: SqlStorage, nowMs: number): boolean {
   return due.toArray().length > 0
 }
 
-/** Postpones all due sessions of a server that did not answer for one of them. It costs each of them a try. */
-export function postponeEnding(sql: SqlStorage, server: string, nowMs: number): void {
-  sql.exec(
-    `UPDATE upstream_sessions SET tries = tries + 1, retry_at = ?
-     WHERE ended_at IS NOT NULL AND retry_at <= ? AND server = ?`,
-    nowMs + RETRY_MS,
-    nowMs,
-    server,
+/**
+ * Postpones the sessions of a server that were due at `nowMs`, when it did not answer for one of them. It costs each of them a try. One
+ * round's worth; true when there may be more, for which `nowMs` must be the same.
+ */
+export function postponeEnding(sql: SqlStorage, server: string, nowMs: number): boolean {
+  const postponed = sql.exec(
+    `UPDATE upstream_sessions SET tries = tries + 1, retry_at = ?1 WHERE seq IN (
+       SELECT seq FROM upstream_sessions WHERE ended_at IS NOT NULL AND retry_at <= ?2 AND server = ?3
+       LIMIT ${ROUND_ROWS}) RETURNING 1`,
+    ...[nowMs + RETRY_MS, nowMs, server],
   )
-  sql.exec(
-    'DELETE FROM upstream_sessions WHERE ended_at IS NOT NULL AND tries >= ? AND server = ?',
-    MOST_TRIES,
-    server,
+  const dropped = sql.exec(
+    `DELETE FROM upstream_sessions WHERE seq IN (
+       SELECT seq FROM upstream_sessions WHERE ended_at IS NOT NULL AND tries >= ? AND server = ?
+       LIMIT ${ROUND_ROWS}) RETURNING 1`,
+    ...[MOST_TRIES, server],
   )
+  return [postponed, dropped].some((rows) => rows.toArray().length === ROUND_ROWS)
 }
 
 /** Deletes the row of a session that its server has ended, or will not be asked to end. */

@@ -83,11 +83,11 @@ export class BackgroundWork {
 
   /** When this principal must wake up, in Unix milliseconds; null: never. */
   nextWakeMs(): number | null {
-    const { sql, incarnation, grant, env } = this.#principal
+    const { sql, incarnation, grant, env, purgesOn } = this.#principal
     const nowMs = Date.now()
     const carrying = env.AUDIT_DB === undefined ? 'nowhere' : this.#carrying.isRunning ? 'running' : 'idle'
     const announceMs = this.#announcing.nextMs(sql, nowMs + DRAIN_GRACE_MS)
-    return nextWakeMs(sql, { incarnation, grant, nowMs, carrying, tellMs: announceMs })
+    return nextWakeMs(sql, { incarnation, grant, nowMs, carrying, tellMs: announceMs, purgesOn })
   }
 
   async #deliver(): Promise<void> {

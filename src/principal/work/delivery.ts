@@ -1,5 +1,6 @@
 import { log } from '../../base/log.ts'
 import { roundOf, type Verdict } from '../../durable/retries.ts'
+import { inTurns } from '../../durable/turns.ts'
 import { askLegiti, type LegitiAnswer } from '../../legiti/client.ts'
 import { DELIVERY_TIMEOUT_MS, verdict } from '../../legiti/schedule.ts'
 import { type LegitiSettings, settingsDigest } from '../../legiti/settings.ts'
@@ -16,6 +17,7 @@ import {
   bury,
   buryExpired,
   countPending,
+  hasExpired,
   type LeasedEvent,
   lease,
   markDelivered,
@@ -49,6 +51,8 @@ export interface DeliveryContext {
 export async function deliver(context: DeliveryContext): Promise<void> {
   if (context.settings.target.kind === 'off') return hold(context)
   const digest = await settingsDigest(context.settings)
+  await renewHeld(context)
+  await giveUpExpired(context)
   for (;;) {
     const batch = await context.commit(() => leaseDue(context, digest))
     if (batch.length === 0) return
@@ -70,12 +74,27 @@ async function hold({ sql, principal, commit, now }: DeliveryContext): Promise<v
   log('warn', 'legiti.held', { principal, events })
 }
 
-function leaseDue({ sql, incarnation, now, principal }: DeliveryContext, settings: string): LeasedEvent[] {
+/** Gives events that were held their time again. Until it is done they are held: whoever dies on the way begins anew. */
+async function renewHeld({ sql, commit, now }: DeliveryContext): Promise<void> {
+  const sinceMs = now()
+  if (isHeld(sql)) await inTurns(() => commit(() => renewTime(sql, sinceMs)), Number.POSITIVE_INFINITY)
+}
+
+/** Buries what is too old to be worth sending, all of it: nothing of that may be sent. */
+async function giveUpExpired({ sql, commit, now, principal }: DeliveryContext): Promise<void> {
+  if (!hasExpired(sql, now())) return
+  let events = 0
+  await inTurns(async () => {
+    const { buried, isMore } = await commit(() => buryExpired(sql, now()))
+    events += buried
+    return isMore
+  }, Number.POSITIVE_INFINITY)
+  if (events > 0) log('error', 'legiti.gave_up', { principal, events })
+}
+
+function leaseDue({ sql, incarnation, now }: DeliveryContext, settings: string): LeasedEvent[] {
   const nowMs = now()
-  if (isHeld(sql)) renewTime(sql, nowMs)
   openForSettings(sql, settings)
-  const buried = buryExpired(sql, nowMs)
-  if (buried > 0) log('error', 'legiti.gave_up', { principal, events: buried })
   const destination = readDestination(sql)
   if (destination.retryAtMs > nowMs) return []
   // After a failure one event asks whether Legiti is back, so that a long outage costs few calls.

@@ -5,14 +5,16 @@
 import { nextCarryMs } from '../../audit/carry.ts'
 import type { Grant } from '../../contract/grant.ts'
 import {
+  deleteRows,
+  deletion,
   fullHour,
   nextPurgeMs,
-  PURGE_BATCH,
   purgeRows,
   type Retention,
   retention,
   soonest,
 } from '../../durable/retention.ts'
+import { ROUND_ENDS, ROUND_ROWS } from '../../durable/turns.ts'
 import { eraseOverdueContents, nextContentEndMs } from '../tables/approval-contents.ts'
 import { principalLog, REFUNDABLE_MS } from '../tables/audit-log.ts'
 import { readDestination } from '../tables/destination.ts'
@@ -28,6 +30,7 @@ import {
 import { upstreamsOf } from '../tables/upstream-ending.ts'
 import { endIdleUpstreams, nextUpstreamEndMs, STATELESS_IDLE_MS } from '../tables/upstream-session-ends.ts'
 import { noteHeard } from '../tables/upstream-sessions.ts'
+import { endRevoked } from './revoking.ts'
 import { nextRevocationMs } from './sessions-revoking.ts'
 import type { PrincipalState } from './state.ts'
 
@@ -54,9 +57,6 @@ const MOST_AUDIT_ROWS = 1_000_000
  */
 const MOST_UNCARRIED_ROWS = 10_000_000
 
-/** Rows handled in one go, so that no transaction grows without bound. */
-const BATCH = 1_000
-
 /**
  * A drain usually follows the answer at once; the alarm comes a little later, so that it finds nothing left
  * to do unless that drain died.
@@ -69,15 +69,20 @@ export const CARRY_LEASE_MS = 60_000
 /** The state of carrying audit rows to the audit database; `nowhere`: there is none. */
 export type Carrying = 'nowhere' | 'idle' | 'running'
 
-/** Ends sessions and transports whose time is over, here and upstream, and erases what nobody decides about any more. True when there may be more. */
+/**
+ * Ends sessions and transports whose time is over, here and upstream, and erases what nobody decides about any more: one round's worth.
+ * True when there may be more.
+ */
 export function endOverdue(principal: PrincipalState, nowMs: number): boolean {
   const { sql, grant, hasStream } = principal
+  if (endRevoked(principal, nowMs)) return true
   eraseOverdueContents(sql, nowMs)
-  const due = overdueSessions(sql, nowMs, BATCH)
+  const due = overdueSessions(sql, nowMs, ROUND_ENDS)
   endAll(principal, due, 'idle', nowMs)
-  const unused = endOverdueTransports(sql, { hasStream, idleMs: idleMsOf(grant), nowMs, most: BATCH })
-  const idle = endIdleUpstreams(sql, { hasStream, idleMs: upstreamIdleMs(grant), nowMs, most: BATCH })
-  return due.length === BATCH || unused === BATCH || idle === BATCH
+  let most = ROUND_ENDS - due.length
+  most -= endOverdueTransports(sql, { hasStream, idleMs: idleMsOf(grant), nowMs, most })
+  most -= endIdleUpstreams(sql, { hasStream, idleMs: upstreamIdleMs(grant), nowMs, most })
+  return most === 0
 }
 
 /** Writes down that a transport was used until now, where that is worth a write. Part of a transaction. */
@@ -137,23 +142,23 @@ const whereNot: readonly Retention[] = [
 const retentionsOf = (carries: boolean) => (carries ? whereCarried : whereNot)
 
 /** A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count. */
-const crowded = (most: number) => `DELETE FROM audit WHERE rowid IN (
-  SELECT rowid FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ${most} LIMIT ${PURGE_BATCH})`
-const CROWDED_WHERE_CARRIED = crowded(MOST_UNCARRIED_ROWS)
-const CROWDED_WHERE_NOT = crowded(MOST_AUDIT_ROWS)
+const CROWDED = deletion('audit', 'seq <= (SELECT max(seq) FROM audit) - ?1')
 
-/** Deletes what has been kept long enough. True when there may be more. `carries`: audit rows are carried elsewhere. */
+/**
+ * Deletes what has been kept long enough, one round's worth. True when there may be more.
+ * @param carries audit rows are carried elsewhere
+ */
 export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean {
-  const isMore = purgeRows(sql, retentionsOf(carries), nowMs)
-  const { rowsWritten } = sql.exec(carries ? CROWDED_WHERE_CARRIED : CROWDED_WHERE_NOT)
-  return isMore || rowsWritten >= PURGE_BATCH
+  if (purgeRows(sql, retentionsOf(carries), nowMs)) return true
+  const most = carries ? MOST_UNCARRIED_ROWS : MOST_AUDIT_ROWS
+  return deleteRows(sql, CROWDED, most, ROUND_ROWS) === ROUND_ROWS
 }
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's or transport's end, the next
  * send that Legiti may get, the end of a lease, what upstream servers or stores have to be told, what the tenant has
  * to be told (`tellMs`), audit rows that can be carried, the end of what waits for a person, the end of the grant, or the next full hour after which
- * something can be deleted.
+ * something can be deleted; at once where the last alarm could not delete all (`purgesOn`).
  */
 export function nextWakeMs(
   sql: SqlStorage,
@@ -163,12 +168,14 @@ export function nextWakeMs(
     nowMs,
     carrying,
     tellMs,
+    purgesOn,
   }: {
     readonly incarnation: string
     readonly grant: Grant | null
     readonly nowMs: number
     readonly carrying: Carrying
     readonly tellMs: number | null
+    readonly purgesOn: boolean
   },
 ): number | null {
   const grantEndMs = grant?.expiresAtMs ?? null
@@ -179,15 +186,24 @@ export function nextWakeMs(
     nextDeliveryMs(sql, incarnation, nowMs),
     nextUpstreamEndMs(sql, upstreamIdleMs(grant), nowMs + DRAIN_GRACE_MS),
     nextRevocationMs(sql, nowMs + DRAIN_GRACE_MS),
-    purgeMs === null ? null : fullHour(purgeMs),
+    purgeMs === null ? null : purgesOn ? nowMs : fullHour(purgeMs),
     nextContentEndMs(sql),
     tellMs,
     carrying === 'idle' ? nextCarryMs(principalLog(sql), nowMs) : null,
     carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
+    // The run that revoked it has died on its way.
+    grant !== null && grant.revokedAtMs !== null && isAnyLive(sql) ? nowMs : null,
     grant?.olderSecret && grant.olderSecret.untilMs > nowMs ? grant.olderSecret.untilMs : null,
   ])
   return wakeMs === null ? null : Math.max(wakeMs, nowMs)
+}
+
+/** Tells whether a session or a transport has not ended, here or upstream. */
+function isAnyLive(sql: SqlStorage): boolean {
+  const live = (table: string) => `EXISTS (SELECT 1 FROM ${table} WHERE ended_at IS NULL)`
+  const any = ['sessions', 'transports', 'upstream_sessions'].map(live).join(' OR ')
+  return scalar(sql, `SELECT ${any} AS at`) === 1
 }
 
 /** When the next event may be sent, or null when none is pending. */

@@ -6,6 +6,7 @@
 import { contextOf } from '../../approvals/sealed-content.ts'
 import type { Grant } from '../../contract/grant.ts'
 import type { ResealAnswer } from '../../contract/principal.ts'
+import { turn } from '../../durable/turns.ts'
 import { sealAgain, sealedPrefix, secretKeys, storeTokenContext } from '../../secrets/seal.ts'
 import type { PrincipalState } from './state.ts'
 
@@ -83,6 +84,7 @@ export async function resealAll(principal: PrincipalState, key: string): Promise
       if (principal.grant === null) return 0
       return renewed.filter((it) => it !== null && replace(sql, it.place, it.before, it.sealed)).length
     })
+    await turn()
   }
   return { kind: 'resealed', resealed, left: placesNotUnder(principal, key).length, stuck }
 }

@@ -5,6 +5,8 @@
 import { log } from '../../base/log.ts'
 import type { Env } from '../../contract/env.ts'
 import type { MagentoStore } from '../../contract/identity.ts'
+import { deleteRows, deletion } from '../../durable/retention.ts'
+import { inTurns, ROUND_ROWS } from '../../durable/turns.ts'
 import { type OpenFailure, open, SealedTextError, secretKeys, storeTokenContext } from '../../secrets/seal.ts'
 import { revokeCustomerToken } from '../../stores/magento-revoking.ts'
 
@@ -34,16 +36,18 @@ export interface RevokingContext {
 /** Tells stores until nobody is to be tried now. Never throws for what goes wrong on the other side. */
 export async function revokeTokens(context: RevokingContext): Promise<void> {
   const { sql, commit, now } = context
-  for (;;) {
+  // In turns, for a token of a store that is no more costs no request.
+  await inTurns(async () => {
     const batch = await commit(() => take(sql, now()))
-    if (batch.length === 0) return
+    if (batch.length === 0) return false
     const tried = await Promise.all(
       batch.map(async (it) => ({ it, failure: await revokeAtStore(context, it) })),
     )
     await commit(() => {
       for (const { it, failure } of tried) settle(context, it, failure)
     })
-  }
+    return true
+  }, Number.POSITIVE_INFINITY)
 }
 
 /** Tells whether `revokeTokens` would find any. Writes nothing. */
@@ -51,10 +55,12 @@ export function hasRevocations(sql: SqlStorage, nowMs: number): boolean {
   return sql.exec('SELECT 1 FROM revocations WHERE retry_at <= ? LIMIT 1', nowMs).toArray().length > 0
 }
 
-/** Drops the revocations that were not tried by now: the principal is about to be erased. */
-export function forgetRevocations(sql: SqlStorage): void {
-  sql.exec('DELETE FROM revocations')
+/** Drops revocations that were not tried by now: the principal is about to be erased. One round's worth; true when none is left. */
+export function forgetRevocations(sql: SqlStorage): boolean {
+  return deleteRows(sql, FORGET, Number.MAX_SAFE_INTEGER, ROUND_ROWS) < ROUND_ROWS
 }
+
+const FORGET = deletion('revocations', 'seq <= ?1')
 
 /** When the next store is to be tried, but not before `soonestMs`; null for never. */
 export function nextRevocationMs(sql: SqlStorage, soonestMs: number): number | null {

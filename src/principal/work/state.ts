@@ -18,6 +18,8 @@ export class PrincipalState {
   readonly incarnation = crypto.randomUUID()
   /** Null: none was ever installed, or everything was forgotten, maybe while somebody waited. */
   grant: Grant | null = null
+  /** An alarm has ended before all rows were deleted whose time is over: the next has to follow at once. */
+  purgesOn = false
   /** The deployment has Legiti. Read once, for every admission asks: another value comes with another isolate. */
   readonly hasLegiti: boolean
   /** Tells whether an event stream of this transport, which there is, is open. */

@@ -1,9 +1,12 @@
 /** Requests that were made with an `Idempotency-Key`, and their answers. Sealed, for an answer may hold a token. */
 import type { IdempotentRequest } from '../../contract/tenant.ts'
+import { deleteRows, deletion } from '../../durable/retention.ts'
+import { ROUND_ROWS } from '../../durable/turns.ts'
 
 /** The time for which a key stands for its request. */
 const KEEP_MS = 24 * 3_600_000
 const MOST = 10_000
+const EXPIRED = deletion('repeats', 'at <= ?1')
 
 /** Returns the request that used a key before. Null: there was none, and the key now belongs to this request. */
 export function claimIdempotencyKey(
@@ -19,7 +22,9 @@ export function claimIdempotencyKey(
   },
   nowMs: number,
 ): IdempotentRequest | null {
-  sql.exec('DELETE FROM repeats WHERE at <= ?', nowMs - KEEP_MS)
+  // Its own first: others may have to wait for the next claim.
+  sql.exec('DELETE FROM repeats WHERE actor = ? AND key = ? AND at <= ?', actor, key, nowMs - KEEP_MS)
+  deleteRows(sql, EXPIRED, nowMs - KEEP_MS, ROUND_ROWS)
   const row = sql
     .exec<{ digest: string; sealed_seed: string; sealed_answer: string | null }>(
       'SELECT digest, sealed_seed, sealed_answer FROM repeats WHERE actor = ? AND key = ?',

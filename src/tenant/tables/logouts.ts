@@ -4,6 +4,7 @@
  */
 import type { ExpectedLogin, IssuerLogout } from '../../contract/logouts.ts'
 import type { SessionsToEnd } from '../../contract/principal.ts'
+import { ROUND_ROWS } from '../../durable/turns.ts'
 
 const DAY_MS = 24 * 3_600_000
 /** The longest that any session may last, and an hour for the login to get there. */
@@ -18,7 +19,6 @@ const RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 5 * 60_000
 /** The lease of a run: after it, the principals of a run that died are asked again. */
 const LEASE_MS = 30_000
-const PURGE_BATCH = 1_000
 
 interface LogoutRow extends Record<string, SqlStorageValue> {
   seq: number
@@ -161,13 +161,13 @@ function sessionsOf(sql: SqlStorage, seq: number): SessionsToEnd | null {
 function purge(sql: SqlStorage, nowMs: number): void {
   sql.exec(
     `DELETE FROM logins WHERE (issuer, subject, sid, grant_name) IN (
-       SELECT issuer, subject, sid, grant_name FROM logins WHERE keep_until <= ? LIMIT ${PURGE_BATCH})`,
+       SELECT issuer, subject, sid, grant_name FROM logins WHERE keep_until <= ? LIMIT ${ROUND_ROWS})`,
     nowMs,
   )
   sql.exec(
     `DELETE FROM logouts WHERE seq IN (
        SELECT seq FROM logouts WHERE at <= ? AND seq < (SELECT max(seq) FROM logouts)
-         AND NOT EXISTS (SELECT 1 FROM logout_targets WHERE logout_targets.seq = logouts.seq) LIMIT ${PURGE_BATCH})`,
+         AND NOT EXISTS (SELECT 1 FROM logout_targets WHERE logout_targets.seq = logouts.seq) LIMIT ${ROUND_ROWS})`,
     nowMs - KEEP_LOGOUTS_MS,
   )
 }

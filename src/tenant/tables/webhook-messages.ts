@@ -2,6 +2,7 @@
 import type { QueueState } from '../../contract/queue.ts'
 import type { MessageView } from '../../contract/webhooks.ts'
 import { DurableQueue } from '../../durable/queue.ts'
+import { ROUND_ENDS } from '../../durable/turns.ts'
 
 const queue = new DurableQueue({
   table: 'webhook_messages',
@@ -47,9 +48,10 @@ export function noteError(sql: SqlStorage, seq: number, reason: string): void {
   sql.exec('UPDATE webhook_messages SET last_error = ? WHERE seq = ?', reason, seq)
 }
 
-/** Buries what is too old to be worth sending. Returns how many. */
-export function buryExpired(sql: SqlStorage, nowMs: number): number {
-  return queue.buryExpired(sql, nowMs, (seq, reason) => queue.bury(sql, seq, reason, nowMs))
+/** Buries what is too old to be worth sending, one round's worth. Returns how many; `isMore`: there may be others. */
+export function buryExpired(sql: SqlStorage, nowMs: number): { buried: number; isMore: boolean } {
+  const buried = queue.buryExpired(sql, nowMs, (seq, reason) => queue.bury(sql, seq, reason, nowMs))
+  return { buried, isMore: buried === ROUND_ENDS }
 }
 
 /** A page of messages in one state, oldest first, with one more than `limit` where there are more. */

@@ -16,6 +16,8 @@ const MINUTE_MS = 60_000
 export interface Wakes {
   /** A request tells principals right now; the alarm comes for the rest, or in its place should it die. */
   readonly isPropagating: boolean
+  /** Rows whose time is over are left from the last alarm. */
+  readonly purgesOn: boolean
   /** When the listings of flapping servers are compared anew. */
   readonly compareMs: number | null
   /** When messages to webhooks can be sent. */
@@ -27,7 +29,7 @@ export interface Wakes {
 /** When the tenant must wake up, in Unix milliseconds, or null for never: the soonest of all there is to wake up for. */
 export function nextWakeMs(
   sql: SqlStorage,
-  { isPropagating, compareMs, sendMs, carrying }: Wakes,
+  { isPropagating, purgesOn, compareMs, sendMs, carrying }: Wakes,
   nowMs: number,
 ): number | null {
   const deletion = readTenant(sql)?.deletion ?? null
@@ -39,7 +41,7 @@ export function nextWakeMs(
     compareMs,
     sendMs,
     nextTargetMs(sql),
-    nextHousekeepingMs(sql, nowMs),
+    purgesOn ? nowMs : nextHousekeepingMs(sql, nowMs),
     isListed(sql) ? null : Math.ceil(nowMs / MINUTE_MS) * MINUTE_MS,
     ...(carrying === 'idle' ? [nextCarryMs(changesLog(sql), nowMs), nextRetentionMs(sql)] : []),
     typeof carrying === 'number' ? carrying : null,

@@ -22,6 +22,8 @@ export class Wake {
   propagating = 0
   /** When the last listing of servers that were flapping is compared anew; null: nobody has said. */
   compareAtMs: number | null = null
+  /** An alarm has ended before all rows were deleted whose time is over: the next has to follow at once. */
+  purgesOn = false
   /** By then a run that carries audit rows has ended, or is dead; null: there is none. */
   keepingUntilMs: number | null = null
 
@@ -41,6 +43,7 @@ export class Wake {
     const known: Wakes = {
       isPropagating: this.propagating > 0,
       compareMs: this.compareAtMs,
+      purgesOn: this.purgesOn,
       sendMs: sendMs(nowMs),
       carrying: env().AUDIT_DB === undefined ? 'nowhere' : (this.keepingUntilMs ?? 'idle'),
     }

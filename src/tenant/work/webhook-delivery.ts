@@ -5,6 +5,7 @@
 import { errorName, log } from '../../base/log.ts'
 import type { WebhookView } from '../../contract/webhooks.ts'
 import { backOffMs, GIVE_UP_AFTER_MS, roundOf, type Verdict } from '../../durable/retries.ts'
+import { inTurns } from '../../durable/turns.ts'
 import { WEBHOOK_TIMEOUT_MS, webhookVerdict } from '../../webhooks/schedule.ts'
 import { sendMessage } from '../../webhooks/send.ts'
 import {
@@ -56,8 +57,15 @@ export class WebhookDelivery {
   async run(): Promise<void> {
     const context = this.#context()
     const { sql, now, commit, tenant } = context
-    const buried = commit(() => buryExpired(sql, now()))
-    if (buried > 0) log('error', 'webhook.gave_up', { tenant, messages: buried })
+    let messages = 0
+    await inTurns(() => {
+      if (context.isGone()) return false
+      const { buried, isMore } = commit(() => buryExpired(sql, now()))
+      messages += buried
+      return isMore
+    }, Number.POSITIVE_INFINITY)
+    if (messages > 0) log('error', 'webhook.gave_up', { tenant, messages })
+    if (context.isGone()) return
     const budget = { left: MOST_A_RUN }
     for (const name of dueWebhooks(sql, now())) {
       if (this.#running.has(name)) continue

@@ -306,7 +306,7 @@ describe('a lease', () => {
       expect(next().map(({ id }) => id)).toEqual(['e2'])
       expect(replay(sql, 'e1', START)).toBe(true)
       expect(next().map(({ id }) => id)).toEqual(['e2'])
-      expect(buryExpired(sql, START + 3 * DAY)).toBe(4 - 1)
+      expect(buryExpired(sql, START + 3 * DAY)).toEqual({ buried: 4 - 1, isMore: false })
       expect(next()).toEqual([])
     })
   })
@@ -357,7 +357,14 @@ describe('a lease', () => {
       expect(rowsRead((it) => markDelivered(it, 1001, START))).toBeLessThan(30)
       expect(
         rowsRead((it) =>
-          nextWakeMs(it, { incarnation: 'one', grant: null, nowMs: START, carrying: 'idle', tellMs: null }),
+          nextWakeMs(it, {
+            incarnation: 'one',
+            grant: null,
+            nowMs: START,
+            carrying: 'idle',
+            tellMs: null,
+            purgesOn: false,
+          }),
         ),
       ).toBeLessThan(30)
       expect(rowsRead((it) => put(it, 'new', 'a0'))).toBeLessThan(30)

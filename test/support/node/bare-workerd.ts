@@ -30,6 +30,8 @@ const STOP_MS = 5_000
 export interface BareGateway {
   /** The same across restarts. */
   readonly url: string
+  /** The folder of its Durable Objects, in which each class has a folder, and each object a database. */
+  readonly state: string
   /** The process that runs now. */
   pid(): number
   /** What all its runs have printed so far. */
@@ -136,7 +138,7 @@ export async function startBare(
     if (child?.pid === undefined) throw new Error('it does not run')
     return child.pid
   }
-  return { url, pid, output: () => output, start, startWith, kill9, stop }
+  return { url, state, pid, output: () => output, start, startWith, kill9, stop }
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
