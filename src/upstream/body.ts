@@ -1,6 +1,7 @@
 /** Reads the body of an upstream's answer, piece by piece: bounded in size and in time. */
 import type { UpstreamProblem } from '../contract/upstream.ts'
 import { BodyProblem, brokeOff, noRoom, problemFrom, tooLarge } from './answer-problems.ts'
+import { BodyPieces } from './body-pieces.ts'
 import type { Hold } from './http.ts'
 import { isBlank } from './json-bytes.ts'
 
@@ -12,15 +13,14 @@ const STRETCH_BYTES = 512 * 1024
 
 /** The pieces of one body. Reading throws only BodyProblem. */
 export class BodyReader {
-  readonly #response: Response
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null
+  readonly #pieces: BodyPieces | null
   readonly #hold: Hold
   readonly #status: number
   #bytes = 0
   #pauseAt = STRETCH_BYTES
 
   constructor(response: Response, hold: Hold) {
-    this.#response = response
+    this.#pieces = response.body === null ? null : new BodyPieces(response.body)
     this.#hold = hold
     this.#status = response.status
   }
@@ -30,18 +30,17 @@ export class BodyReader {
     const { watchdog, link } = this.#hold
     let hasRoom = true
     try {
-      if (this.#response.body === null) return null
+      if (this.#pieces === null) return null
       if (this.#bytes >= this.#pauseAt) {
         this.#pauseAt = this.#bytes + STRETCH_BYTES
         await new Promise<void>((resolve) => setTimeout(resolve, 0))
       }
-      this.#reader ??= this.#response.body.getReader()
-      const read = await this.#reader.read()
-      if (read.done) return null
+      const piece = await this.#pieces.next()
+      if (piece === null) return null
       watchdog.heard()
-      this.#bytes += read.value.byteLength
-      hasRoom = link.room?.(read.value.byteLength) ?? true
-      if (hasRoom && this.#bytes <= link.config.maxResponseBytes) return read.value
+      this.#bytes += piece.byteLength
+      hasRoom = link.room?.(piece.byteLength) ?? true
+      if (hasRoom && this.#bytes <= link.config.maxResponseBytes) return piece
     } catch {
       throw new BodyProblem(watchdog.problem ?? brokeOff(this.#status))
     }
@@ -51,8 +50,7 @@ export class BodyReader {
   }
 
   cancel(): void {
-    const cancelled = this.#reader === null ? this.#response.body?.cancel() : this.#reader.cancel()
-    cancelled?.catch(() => {})
+    this.#pieces?.cancel().catch(() => {})
   }
 }
 
