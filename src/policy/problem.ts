@@ -20,7 +20,11 @@ export interface Problem extends Partial<Position> {
 
 /** RFC 6901: `~` and `/` are escaped inside a reference token. */
 export function pointer(...path: readonly (string | number)[]): string {
-  return path.map((token) => `/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+  return path.map((token) => `/${escaped(String(token))}`).join('')
+}
+
+function escaped(token: string): string {
+  return /[~/]/.test(token) ? token.replaceAll('~', '~0').replaceAll('/', '~1') : token
 }
 
 /** One line a person can act on. */

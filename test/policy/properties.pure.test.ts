@@ -95,6 +95,11 @@ describe('converting to the hosted dialect', () => {
     }
   }
 
+  const read = [
+    ...resources.map((name) => ['resource', name] as const),
+    ...prompts.map((name) => ['prompt', name] as const),
+  ]
+
   test.each([
     ['the rule dialect', ruleDocument],
     ['the short dialect', shortDocument],
@@ -107,22 +112,16 @@ describe('converting to the hosted dialect', () => {
         const converted = loadPolicyText(JSON.stringify(loaded.hosted))
         if (!converted.ok) throw new Error(JSON.stringify(converted.problems))
         expect(converted.dialect).toBe('hosted')
-        expect(meaning(decide(converted.policy, call(given, called), NOON))).toEqual(
-          meaning(decide(loaded.policy, call(given, called), NOON)),
-        )
-        expect(isListed(converted.policy, called)).toBe(isListed(loaded.policy, called))
-        for (const [kind, names] of [
-          ['resource', resources],
-          ['prompt', prompts],
-        ] as const) {
-          for (const name of names) {
-            const read = { kind, tool: name, args: { ...given, uri: name.replace(/^\w\+/, '') } }
-            expect(meaning(decide(converted.policy, read, NOON))).toEqual(
-              meaning(decide(loaded.policy, read, NOON)),
-            )
-            expect(isReadable(converted.policy, kind, name)).toBe(isReadable(loaded.policy, kind, name))
-          }
-        }
+        // All at once: to compare each by itself would cost more than to decide.
+        const decisions = ({ policy }: { readonly policy: Policy }) => [
+          { called: meaning(decide(policy, call(given, called), NOON)), isListed: isListed(policy, called) },
+          ...read.map(([kind, name]) => {
+            const uri = name.replace(/^\w\+/, '')
+            const decision = decide(policy, { kind, tool: name, args: { ...given, uri } }, NOON)
+            return { name, read: meaning(decision), isReadable: isReadable(policy, kind, name) }
+          }),
+        ]
+        expect(decisions(converted)).toEqual(decisions(loaded))
       }),
       { numRuns: 300 },
     )
