@@ -1,8 +1,8 @@
 /**
  * The columns of an audit row: each is described here once. Statements, hashes, filters, the administration API's schema and
  * the command line's options are made of this table. Adding a column takes an entry at its end, a migration in migrations/, and
- * one of the object that has such rows (principal/tables/schema.ts or tenant/tables/schema.ts); the object's column has the
- * same name. PURE.
+ * what the object writes (principal/log/entries.ts and audit-row.ts; or a migration in tenant/tables/schema.ts, whose column has the
+ * same name). PURE.
  */
 import * as z from 'zod/v4'
 import { callOutcomeKinds } from './principal.ts'

@@ -12,12 +12,21 @@ export class Commits {
   readonly #storage: DurableObjectStorage
   readonly #waiting: Waiting[] = []
   readonly #remember: () => () => void
+  readonly #finish: () => void
   #inFlight = false
 
-  /** `remember` notes what memory holds of storage, and returns what puts it back when a transaction is undone. */
-  constructor(storage: DurableObjectStorage, remember: () => () => void = () => () => {}) {
+  /**
+   * @param remember notes what memory holds of storage, and returns what puts it back when a transaction is undone
+   * @param finish the last step of every transaction
+   */
+  constructor(
+    storage: DurableObjectStorage,
+    remember: () => () => void = () => () => {},
+    finish: () => void = () => {},
+  ) {
     this.#storage = storage
     this.#remember = remember
+    this.#finish = finish
   }
 
   /**
@@ -47,6 +56,7 @@ export class Commits {
     try {
       this.#storage.transactionSync(() => {
         for (const { work } of all) work()
+        this.#finish()
       })
     } catch (error) {
       restore()

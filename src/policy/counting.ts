@@ -140,6 +140,17 @@ export function refund(store: CounterStore, taken: readonly Taken[]): void {
   }
 }
 
+/** Counts once more what was taken, in a store that has lost it. */
+export function countAgain(
+  store: CounterStore,
+  [key, startMs, amount = '1']: Taken,
+  keepUntilMs: number,
+): void {
+  const [counted] = store.read(key, startMs, startMs)
+  const used = counted === undefined ? 0 : amountIn(counted.used)
+  store.put(key, startMs, formatAmount(addAmounts(used, amountIn(amount))), keepUntilMs)
+}
+
 /** A limit as a call would find it. */
 export interface Prospect extends Standing {
   readonly hasRoom: boolean

@@ -37,8 +37,6 @@ import { feedAnswer, feedRequest } from './feeds/feeds-opening.ts'
 import { askersOf } from './tables/approval-askers.ts'
 import { closeApprovals, REPLACED } from './tables/approval-closing.ts'
 import { endContentsBy, eraseContents } from './tables/approval-contents.ts'
-import { refundCall, settleCalls } from './tables/audit.ts'
-import { principalLog } from './tables/audit-log.ts'
 import { isHeld, openDestination, readDestination } from './tables/destination.ts'
 import { isSuccessor, opens, stillOpens } from './tables/grants.ts'
 import { isDead, listEvents, outboxStatus, replay } from './tables/outbox.ts'
@@ -192,7 +190,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
 
   async settle(settled: readonly Settled[]): Promise<void> {
     if (this.#grant === null || settled.length === 0) return
-    await this.#write(() => settleCalls(this.#sql, settled))
+    await this.#write(() => this.#state.decisionLog.settle(settled, Date.now()))
   }
 
   async drain(): Promise<void> {
@@ -210,7 +208,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
 
   async refund(requestId: string, isAnswered = false): Promise<void> {
     await this.#heldCalls.giveBack(requestId, { kind: 'undone', isAnswered }, () =>
-      refundCall(this.#sql, requestId, Date.now()),
+      this.#state.decisionLog.refund(requestId, Date.now()),
     )
   }
 
@@ -314,6 +312,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
     await Promise.all([this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()])
     this.#state.grant = null
     this.#state.rows.forget()
+    this.#state.decisionLog.forget()
     this.#alarm.isOver()
   }
 
@@ -322,7 +321,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async lastUsed(): Promise<number | null> {
-    return this.#grant === null ? null : lastUsedMs(this.#sql)
+    return this.#grant === null ? null : lastUsedMs(this.#state)
   }
 
   async outbox(): Promise<OutboxView | null> {
@@ -351,12 +350,12 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async auditHead(): Promise<LogHead | null> {
-    return this.#grant === null ? null : readHead(principalLog(this.#sql))
+    return this.#grant === null ? null : readHead(this.#state.auditLog)
   }
 
   async auditEvidence(cut: Pick<Cut, 'chain' | 'seq'> | null): Promise<LogEvidence | null> {
     if (this.#grant === null) return null
-    return this.#write(() => readEvidence(principalLog(this.#sql), cut))
+    return this.#write(() => readEvidence(this.#state.auditLog, cut))
   }
 
   async auditSettled(): Promise<void> {
@@ -364,7 +363,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
   }
 
   async auditRows(seq: number, most: number): Promise<LocalRows | null> {
-    return this.#grant === null ? null : readLocal(principalLog(this.#sql), seq, most)
+    return this.#grant === null ? null : readLocal(this.#state.auditLog, seq, most)
   }
 
   /** Never throws: an alarm handler that does is retried a few times and then stays silent. */
@@ -382,7 +381,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
       void this.#background.revokeTokens()
       await this.#background.deliver()
       if (this.#isErased()) return
-      this.#state.purgesOn = await this.#inTurns(() => purge(this.#sql, Date.now(), this.#hasAuditDatabase))
+      this.#state.purgesOn = await this.#inTurns(() => purge(this.#state, this.#hasAuditDatabase, Date.now()))
       if (this.#isErased()) return
       this.#alarm.at(this.#background.nextWakeMs())
     } catch (error) {

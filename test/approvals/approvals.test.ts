@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MOST_PENDING_APPROVALS } from '../../src/contract/approvals.ts'
 import { admin, makeGrant, makePerson, tenantRows } from '../support/admin.ts'
 import { makeAuditTables } from '../support/audit.ts'
+import { counted } from '../support/decision-log.ts'
 import { connect, fresh, principal, received, rows } from '../support/gateway.ts'
 import { PATIENT } from '../support/patient.ts'
 import { ASKS, decide, errorOf, RULE, told, track } from './support.ts'
@@ -28,7 +29,7 @@ afterEach(async () => {
 
 const approvals = () => rows('SELECT id, state, request_id FROM approvals ORDER BY seq', NAME)
 const decisions = () => rows<{ decision: string }>('SELECT decision, rule FROM audit ORDER BY seq', NAME)
-const used = () => rows<{ used: string }>('SELECT used FROM counters', NAME)
+const used = async () => (await counted(NAME)).map(({ used }) => ({ used }))
 /** Asks for a call and returns the id of the approval that it waits for. */
 const ask = async (args?: Record<string, unknown>) => errorOf(await track(token, args)).approval
 /** How many calls have come through to where they do something. */

@@ -2,16 +2,18 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type CarryContext, carry, nextCarryMs } from '../../src/audit/carry.ts'
+import { carry, nextCarryMs } from '../../src/audit/carry.ts'
 import { chainRows, GENESIS } from '../../src/audit/chain.ts'
 import { readCheckpoints } from '../../src/audit/checkpoints.ts'
 import { readProgress } from '../../src/audit/progress.ts'
 import type { StoredRow } from '../../src/contract/audit-row.ts'
-import { settleCalls, writeAudit } from '../../src/principal/tables/audit.ts'
+import { DecisionLog } from '../../src/principal/log/decision-log.ts'
+import type { AuditEntry } from '../../src/principal/log/entries.ts'
 import { principalLog } from '../../src/principal/tables/audit-log.ts'
 import { recordChange } from '../../src/tenant/tables/changes.ts'
 import { admin, tenantObject } from '../support/admin.ts'
 import { auditDb, carriedRows } from '../support/audit.ts'
+import { inLog, within } from '../support/decision-log.ts'
 import { connect, fresh, installGrant, principal, rows, settled } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
@@ -28,41 +30,49 @@ afterEach(() => {
 })
 
 /** Rows as `admit` would write them, in a principal of their own. */
-async function written(count: number, outcome: 'result' | null = 'result'): Promise<void> {
+async function written(
+  count: number,
+  outcome: 'result' | null = 'result',
+  taken: AuditEntry['taken'] = [],
+): Promise<void> {
   await installGrant('acme', 'bot')
-  await runInDurableObject(principal(NAME), (_, { storage }) => {
-    for (let i = 0; i < count; i++) {
-      writeAudit(storage.sql, {
-        atMs: Date.now(),
-        requestId: `r${i}`,
-        sessionId: 'ses_1',
-        account: 'ana',
-        // Both versions of rows, in one chain.
-        client: i % 2 === 0 ? null : { name: 'agent', version: i % 4 === 1 ? null : '1.0' },
-        call: { server: 'crm', tool: 'find', argumentNames: ['q'], argumentsHmac: 'k:x' },
-        decision: 'allow',
-        rule: '/tools/find',
-        configVersion: 'v1',
-        taken: [],
-        shadow: [],
-        ...(outcome === null ? {} : { outcome }),
-      })
-    }
-  })
+  await runInDurableObject(principal(NAME), (_, { storage }) =>
+    inLog(storage, (log) => {
+      for (let i = 0; i < count; i++)
+        log.write({
+          atMs: Date.now(),
+          requestId: `r${i}`,
+          sessionId: 'ses_1',
+          account: 'ana',
+          // Both versions of rows, in one chain.
+          client: i % 2 === 0 ? null : { name: 'agent', version: i % 4 === 1 ? null : '1.0' },
+          call: { server: 'crm', tool: 'find', argumentNames: ['q'], argumentsHmac: 'k:x' },
+          decision: 'allow',
+          rule: '/tools/find',
+          configVersion: 'v1',
+          taken,
+          shadow: [],
+          ...(outcome === null ? {} : { outcome }),
+        })
+    }),
+  )
+  // What memory knows of the log is not so any more.
+  await evictDurableObject(principal(NAME))
 }
 
 /** One run, with a database of the test's making. */
-async function carryWith(db: D1Database, commit?: CarryContext['commit']): Promise<boolean> {
-  return runInDurableObject(principal(NAME), (_, { storage }) =>
-    carry({
-      log: principalLog(storage.sql),
+async function carryWith(db: D1Database): Promise<boolean> {
+  return runInDurableObject(principal(NAME), (_, { storage }) => {
+    const log = new DecisionLog(storage.sql)
+    return carry({
+      log: principalLog(storage.sql, log),
       db,
       tenant: 'acme',
       principal: 'bot',
-      commit: commit ?? (async (work) => storage.transactionSync(work)),
+      commit: async (work) => storage.transactionSync(() => within(log, work)),
       now: () => Date.now(),
-    }),
-  )
+    })
+  })
 }
 
 /** The real database, with `batch` replaced. */
@@ -130,7 +140,7 @@ describe('rows of a principal', () => {
     await carryWith(auditDb())
     expect(await held()).toBe(2)
     const nextMs = await runInDurableObject(principal(NAME), (_, { storage }) =>
-      nextCarryMs(principalLog(storage.sql), Date.now()),
+      nextCarryMs(principalLog(storage.sql, new DecisionLog(storage.sql)), Date.now()),
     )
     expect(nextMs).toBe(START + 60_000)
     vi.setSystemTime(START + 60_000)
@@ -140,8 +150,7 @@ describe('rows of a principal', () => {
   })
 
   test('stay where they may be refunded', async () => {
-    await written(1)
-    await rows(`UPDATE audit SET charged = '[["k",0]]'`, NAME)
+    await written(1, 'result', [['k', 0]])
     await carryWith(auditDb())
     expect(await held()).toBe(1)
     await written(1)
@@ -182,7 +191,9 @@ describe('a database that', () => {
     expect(await held()).toBe(3)
     // Too late: what was sent says "unknown", and must be the same when it is sent again.
     await runInDurableObject(principal(NAME), (_, { storage }) =>
-      settleCalls(storage.sql, [{ requestId: 'r0', outcome: 'result', upstreamStatus: 200, latencyMs: 1 }]),
+      inLog(storage, (log) =>
+        log.settle([{ requestId: 'r0', outcome: 'result', upstreamStatus: 200, latencyMs: 1 }], Date.now()),
+      ),
     )
     await carryWith(auditDb())
     expect((await carriedRows()).map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown', 'unknown'])
@@ -231,12 +242,13 @@ test.each([1, 2, 3, 4, 5, 6])(
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     let commits = 0
     await runInDurableObject(principal(NAME), async (_, { storage }) => {
+      const decisionLog = new DecisionLog(storage.sql)
       const commit = async <T>(work: () => T): Promise<T> => {
         commits += 1
         if (commits >= dies) throw new Error('died')
-        return storage.transactionSync(work)
+        return storage.transactionSync(() => within(decisionLog, work))
       }
-      const log = principalLog(storage.sql)
+      const log = principalLog(storage.sql, decisionLog)
       const now = () => Date.now()
       await carry({ log, db: auditDb(), tenant: 'acme', principal: 'bot', commit, now })
     })

@@ -16,11 +16,12 @@ import { type RetentionContext, retain } from '../../src/audit/retention.ts'
 import { type Verification, verify } from '../../src/audit/verify.ts'
 import type { LogEvidence } from '../../src/contract/audit-logs.ts'
 import type { StoredRow } from '../../src/contract/audit-row.ts'
-import { writeAudit } from '../../src/principal/tables/audit.ts'
+import { DecisionLog } from '../../src/principal/log/decision-log.ts'
 import { principalLog } from '../../src/principal/tables/audit-log.ts'
 import { recordChange } from '../../src/tenant/tables/changes.ts'
 import { admin, makeGrant, tenantObject } from '../support/admin.ts'
 import { auditDb, carriedRows } from '../support/audit.ts'
+import { decided, within } from '../support/decision-log.ts'
 import { fresh, principal } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
@@ -39,29 +40,29 @@ afterEach(() => {
 /** Rows of a grant, all of one time, carried to the database. */
 async function written(grant: string, count: number, atMs = Date.now()): Promise<void> {
   await runInDurableObject(principal(`acme/${grant}`), async (_, { storage }) => {
-    for (let i = 0; i < count; i++)
-      writeAudit(storage.sql, {
-        atMs,
-        requestId: crypto.randomUUID(),
-        sessionId: null,
-        account: null,
-        client: i % 2 === 0 ? null : { name: 'agent', version: '1.0' },
-        call: { server: 'crm', tool: 'find', argumentNames: [], argumentsHmac: null },
-        decision: 'deny',
-        rule: '/tools/find',
-        configVersion: 'v1',
-        taken: [],
-        shadow: [],
-      })
+    const log = new DecisionLog(storage.sql)
+    storage.transactionSync(() =>
+      within(log, () => {
+        for (let i = 0; i < count; i++)
+          log.write(
+            decided({
+              atMs,
+              client: i % 2 === 0 ? null : { name: 'agent', version: '1.0' },
+              decision: 'deny',
+            }),
+          )
+      }),
+    )
     await carry({
-      log: principalLog(storage.sql),
+      log: principalLog(storage.sql, log),
       db: auditDb(),
       tenant: 'acme',
       principal: grant,
-      commit: async (work) => storage.transactionSync(work),
+      commit: async (work) => storage.transactionSync(() => within(log, work)),
       now: () => Date.now(),
     })
   })
+  await evictDurableObject(principal(`acme/${grant}`))
 }
 
 const checkpointsOf = (grant: string) =>
@@ -270,7 +271,7 @@ describe('retention', () => {
   test('cuts a log across rows that its object had to let go, for the hashes say so', async () => {
     await written('bot', 3)
     await runInDurableObject(principal('acme/bot'), (_, { storage }) => {
-      storage.sql.exec("UPDATE sqlite_sequence SET seq = 10 WHERE name = 'audit'")
+      storage.sql.exec('UPDATE log_state SET last_seq = 10')
     })
     await written('bot', 2)
     const seqs = await seqsOf('bot')

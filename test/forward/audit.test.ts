@@ -48,7 +48,7 @@ interface Row extends Record<string, SqlStorageValue> {
 const audit = () =>
   rows<Row>(
     `SELECT server, tool, decision, rule, outcome, upstream_status, latency_ms, argument_names,
-       refunded_at IS NOT NULL AS refunded FROM audit ORDER BY rowid`,
+       refunded_at IS NOT NULL AS refunded FROM audit ORDER BY seq`,
     GRANT,
   )
 

@@ -47,9 +47,9 @@ test.each([
   ['hex', (value: string) => [...value].map((it) => it.charCodeAt(0).toString(16)).join('')],
 ])('a token in a principal is found as %s', async (form, written) => {
   const token = await say()
-  await run(principal('acme/bot'), 'UPDATE audit SET rule = ?', written(`${token} %`))
+  await run(principal('acme/bot'), 'UPDATE log SET entries = ?', written(`${token} %`))
   const [first] = await found()
-  expect(first).toMatch(/^PrincipalObject, table audit, column rule: token: .* \((plain|base64|hex)\)$/)
+  expect(first).toMatch(/^PrincipalObject, table log, column entries: token: .* \((plain|base64|hex)\)$/)
   if (form !== 'URL') expect(first).toContain(`(${form})`)
   expect(first).not.toContain(token)
 })

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { prospectsOf, refund, reserve, type Subject, type Taken } from '../../src/policy/counting.ts'
+import {
+  countAgain,
+  prospectsOf,
+  refund,
+  reserve,
+  type Subject,
+  type Taken,
+} from '../../src/policy/counting.ts'
 import { decide } from '../../src/policy/decide.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
 import type { Charge } from '../../src/policy/model.ts'
@@ -395,4 +402,20 @@ test('a limit that looks at another tool’s sum speaks of that sum', () => {
     ? decide(loaded.policy, { tool: 'refund', args: {} }, { nowMs: NOW, account: null, label: '' })
     : null
   expect(decision).toMatchObject({ action: 'allow', charges: [{ unit: 'sum', amount: '0', max: '10.5' }] })
+})
+
+test('what was taken can be counted once more, in a store that has lost it', () => {
+  const [store, other] = [new MemoryCounters(), new MemoryCounters()]
+  const charges = [charge({ key: 'a', max: '9' }), charge({ key: 'b', max: '9', amount: '0.25' })]
+  for (const nowMs of [NOW, NOW, NOW + 60_000]) {
+    const reserved = reserve(store, charges, SUBJECT, nowMs)
+    if (!reserved.ok) throw new Error('refused')
+    for (const taken of reserved.taken) {
+      const kept = [...store.rows.values()].find(
+        ({ key, startMs }) => key === taken[0] && startMs === taken[1],
+      )
+      countAgain(other, taken, kept?.keepUntilMs ?? 0)
+    }
+  }
+  expect([...other.rows]).toEqual([...store.rows])
 })

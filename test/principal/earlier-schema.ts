@@ -1,7 +1,50 @@
 /** Each takes back what one migration of a principal's tables did, and so makes an object that was written before it. */
 
+/** Every decision is a row of its own, with what is said of it later. */
+export const WITHOUT_LOG = `
+  CREATE TABLE was (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    session_id TEXT,
+    account TEXT,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    config_version TEXT NOT NULL,
+    argument_names TEXT NOT NULL,
+    charged TEXT NOT NULL,
+    refunded_at INTEGER,
+    shadow TEXT NOT NULL DEFAULT '[]',
+    outcome TEXT,
+    upstream_status INTEGER,
+    latency_ms INTEGER,
+    arguments_hmac TEXT,
+    approval TEXT,
+    method TEXT,
+    client TEXT,
+    client_version TEXT
+  );
+  INSERT INTO was (seq, at, request_id, session_id, account, server, tool, decision, rule, config_version, argument_names,
+      charged, refunded_at, shadow, outcome, upstream_status, latency_ms, arguments_hmac, approval, method, client, client_version)
+    SELECT seq, at, request_id, session_id, account, server, tool, decision, rule, config_version, argument_names,
+      charged, refunded_at, shadow, outcome, upstream_status, latency_ms, arguments_hmac, approval, method, client, client_version
+    FROM audit;
+  DROP VIEW audit;
+  DROP TABLE log;
+  ALTER TABLE was RENAME TO audit;
+  CREATE INDEX audit_request ON audit (request_id);
+  CREATE INDEX audit_at ON audit (at);
+  ALTER TABLE grants ADD COLUMN decided_at INTEGER;
+  UPDATE grants SET decided_at = (SELECT decided_at FROM log_state);
+  DROP TABLE log_state;
+  UPDATE schema_version SET version = 22;
+`
+
 /** Nothing is kept of when requests were decided but their rows. */
 export const WITHOUT_DECIDED = `
+  ${WITHOUT_LOG}
   ALTER TABLE grants DROP COLUMN decided_at;
   UPDATE schema_version SET version = 21;
 `

@@ -9,6 +9,7 @@ import { enqueue } from '../../src/principal/tables/outbox.ts'
 import { liveSessions } from '../../src/principal/tables/sessions.ts'
 import { deliver } from '../../src/principal/work/delivery.ts'
 import { nextDeliveryMs } from '../../src/principal/work/housekeeping.ts'
+import { inLog } from '../support/decision-log.ts'
 import { connect, fresh, principal, rows, stateless } from '../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T00:00:00Z')
@@ -146,10 +147,13 @@ test.each([
 ])('an end of a session queues its logout where Legiti is told: %s', async (hasLegiti, queued) => {
   const client = await connect()
   await client.login('ana')
-  await runInDurableObject(principal(), (_, { storage: { sql } }) => {
+  await runInDurableObject(principal(), (_, { storage }) => {
+    const { sql } = storage
     sql.exec('DELETE FROM outbox')
-    for (const session of liveSessions(sql, 100))
-      expect(end({ sql, hasLegiti }, session, 'logout', Date.now())).toBe(true)
+    inLog(storage, (decisionLog) => {
+      for (const session of liveSessions(sql, 100))
+        expect(end({ sql, decisionLog, hasLegiti }, session, 'logout', Date.now())).toBe(true)
+    })
   })
   expect(await rows('SELECT 1 FROM outbox')).toHaveLength(queued)
   expect(await rows("SELECT account, rule FROM audit WHERE decision = 'end'")).toEqual([

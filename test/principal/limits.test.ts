@@ -1,6 +1,7 @@
 /** A limit of N lets N through, never one more: under concurrency, across eviction, at the window's turn. */
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { counted } from '../support/decision-log.ts'
 import {
   connect,
   fresh,
@@ -79,7 +80,7 @@ describe('exactness', () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => track()))
     expect(answers.filter(({ isError }) => !isError)).toHaveLength(30)
     expect(answers.filter(({ code }) => code === 'rate_limited')).toHaveLength(70)
-    expect(await rows('SELECT used FROM counters')).toEqual([{ used: '30' }])
+    expect(await counted()).toMatchObject([{ used: '30' }])
   })
 
   test('eviction in between changes nothing', async () => {
@@ -139,7 +140,7 @@ describe('exactness', () => {
     const refused = await track(token)
     expect(refused.structured.error).toMatchObject({ rule: '/tools/track_logout/limits/0' })
     expect(refused.text).toMatch(/^Slow down, please\./)
-    const used = await rows<{ used: string }>('SELECT used FROM counters', 'acme/bot')
+    const used = await counted('acme/bot')
     expect(used.map((row) => row.used)).toEqual(['2', '2', '2'])
     expect((await statelessCall('auth_whoami', {}, { token })).isError).toBe(false)
     expect((await statelessCall('auth_whoami', {}, { token })).structured.error).toMatchObject({

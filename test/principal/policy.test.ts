@@ -1,6 +1,7 @@
 /** The policy engine at work: what a client is told, what is counted and what is written down. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { counted, inLog } from '../support/decision-log.ts'
 import {
   connect,
   fresh,
@@ -141,7 +142,7 @@ describe('limits', () => {
     const refused = await track(token)
     expect(refused.structured.error).toMatchObject({ limit: 1, remaining: 0.2, amount: 0.4 })
     expect(refused.text).toContain('at most 1 of "weight" per day for this grant')
-    expect(await rows('SELECT used FROM counters', 'acme/bot')).toEqual([{ used: '0.8' }])
+    expect(await counted('acme/bot')).toMatchObject([{ used: '0.8' }])
 
     const never = await track(
       await install(onTrack({ limits: [{ ...limit, counter: 'd', max: '0.4', strict: true }] })),
@@ -181,6 +182,7 @@ describe('limits', () => {
     await track(token)
     await settled('acme/bot')
     await runInDurableObject(principal('acme/bot'), (_, state) => {
+      inLog(state.storage, (log) => log.save())
       state.storage.sql.exec(`
         ${WITHOUT_UPSTREAMS}
         CREATE TABLE old (key TEXT NOT NULL, window_start INTEGER NOT NULL, used INTEGER NOT NULL,
@@ -196,7 +198,7 @@ describe('limits', () => {
     await evictDurableObject(principal('acme/bot'))
     expect((await track(token)).isError).toBe(false)
     expect((await track(token)).code).toBe('rate_limited')
-    expect(await rows('SELECT used FROM counters', 'acme/bot')).toEqual([{ used: '3' }])
+    expect(await counted('acme/bot')).toMatchObject([{ used: '3' }])
   })
 })
 
@@ -216,7 +218,7 @@ describe('actions', () => {
       })
     }
     expect((await audit()).map(({ decision }) => decision)).toEqual(['approval', 'approval'])
-    expect(await rows('SELECT used FROM counters', 'acme/bot')).toEqual([])
+    expect(await counted('acme/bot')).toEqual([])
   })
 
   test('a rule in shadow changes nothing and is written down', async () => {

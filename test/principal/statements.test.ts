@@ -6,11 +6,13 @@ import type { TenantConfig } from '../../src/contract/config.ts'
 import type { AdmitRequest, Intent } from '../../src/contract/principal.ts'
 import type { Charge } from '../../src/policy/model.ts'
 import { admit } from '../../src/principal/admission/admit.ts'
+import { DecisionLog } from '../../src/principal/log/decision-log.ts'
 import { readGrant } from '../../src/principal/tables/grants.ts'
 import { RememberedRows } from '../../src/principal/tables/remembered.ts'
 import { bindUpstream } from '../../src/principal/tables/upstream-sessions.ts'
 import { shownByHash } from '../support/credential.ts'
-import { connect, fresh, installGrant, principal } from '../support/gateway.ts'
+import { within } from '../support/decision-log.ts'
+import { connect, fresh, installGrant, principal, rows } from '../support/gateway.ts'
 
 const URL_ = 'https://crm.example.com/mcp'
 beforeEach(fresh)
@@ -93,10 +95,12 @@ async function statementsOf(change: Partial<AdmitRequest>) {
       intent: call,
       ...change,
     }
-    const rows = new RememberedRows(counted)
+    const remembered = new RememberedRows(counted)
+    const decisionLog = new DecisionLog(remembered.sql)
     const context = {
-      sql: rows.sql,
-      rows,
+      sql: remembered.sql,
+      rows: remembered,
+      decisionLog,
       grant,
       config,
       nowMs,
@@ -106,51 +110,55 @@ async function statementsOf(change: Partial<AdmitRequest>) {
       hasStream: () => false,
     }
     // The first of a minute makes the counter; the usual call finds it.
-    const first = admit(context, request)
+    const once = (it: AdmitRequest) =>
+      storage.transactionSync(() => within(decisionLog, () => admit(context, it)))
+    const first = once({ ...request, requestId: 'first' })
     statements.splice(0)
     cost = { read: 0, written: 0 }
-    const answer = storage.transactionSync(() => admit(context, request))
+    const answer = once(request)
     return { kinds: [first.kind, answer.kind], statements, cost, answer }
   })
 }
 
-test('a call of the session era, with a limit and a server that keeps sessions, makes three statements', async () => {
+test('a call of the session era, with a limit and a server that keeps sessions, makes one statement', async () => {
   const { kinds, statements, cost, answer } = await statementsOf({ upstream: { server: 'crm', owner: null } })
   expect(kinds).toEqual(['admitted', 'admitted'])
   expect(answer).toMatchObject({ admitted: { upstream: { id: 'u' }, charged: true } })
-  expect(statements).toEqual(['SELECT counters WHERE', 'INSERT INTO counters', 'INSERT INTO audit'])
-  // The row, its two indexes and the last number that was given; the counter.
-  expect(cost.written).toBe(5)
-  expect(cost.read).toBeLessThan(12)
+  // The end of the log's last row.
+  expect(statements).toEqual(['UPDATE log SET'])
+  expect(cost).toEqual({ read: 1, written: 1 })
 })
 
 test('one of the stateless era makes the same', async () => {
   const upstream = { server: 'crm', owner: 'stateless:ab' }
   const { statements } = await statementsOf({ transport: null, upstream })
-  expect(statements).toEqual(['SELECT counters WHERE', 'INSERT INTO counters', 'INSERT INTO audit'])
+  expect(statements).toEqual(['UPDATE log SET'])
 })
 
 test('more limits on one counter make no more', async () => {
   const charges = [charge, { ...charge, rule: '/all_tools/limits/0', max: '2000' }]
   const { statements } = await statementsOf({ intent: { ...call, charges } as Intent })
-  expect(statements).toHaveLength(3)
+  expect(statements).toHaveLength(1)
 })
 
-test('without a limit or a server it makes one, and a check none', async () => {
+test('without a limit or a server it makes the same, and a check none', async () => {
   const bare = await statementsOf({ intent: { ...call, charges: [] } as Intent })
-  expect(bare.statements).toEqual(['INSERT INTO audit'])
+  expect(bare.statements).toEqual(['UPDATE log SET'])
   const check = await statementsOf({ intent: { kind: 'check' } })
   expect([check.statements, check.cost.written]).toEqual([[], 0])
 })
 
-test('how a hundred earlier calls ended costs one more, whoever brings it along', async () => {
-  const settled = Array.from({ length: 100 }, (_, i) => ({
-    requestId: `${i}`,
+test('how earlier calls ended costs no more, whoever brings it along', async () => {
+  const settled = ['first', ...Array.from({ length: 99 }, (_, i) => `of nobody ${i}`)].map((requestId) => ({
+    requestId,
     outcome: 'result' as const,
     upstreamStatus: 200,
     latencyMs: 1,
   }))
-  const { statements } = await statementsOf({ settled })
-  expect(statements[0]).toBe('UPDATE audit SET')
-  expect(statements).toHaveLength(4)
+  const { statements, cost } = await statementsOf({ settled })
+  expect(statements).toEqual(['UPDATE log SET'])
+  expect(cost.written).toBe(1)
+  expect(await rows("SELECT outcome FROM audit WHERE request_id = 'first'", 'acme/bot')).toEqual([
+    { outcome: 'result' },
+  ])
 })

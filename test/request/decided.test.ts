@@ -199,7 +199,7 @@ describe.each(eras)('in the %s era', (era) => {
     await send(inEra(era, 'resources/read', { uri: 'crm+file:///a' }))
     const said = taken().map(({ request: id, decision, rule }) => [id, decision, rule])
     const kept = await rows<{ request_id: string; decision: string; rule: string }>(
-      "SELECT request_id, decision, rule FROM audit WHERE decision <> 'end' ORDER BY rowid",
+      "SELECT request_id, decision, rule FROM audit WHERE decision <> 'end' ORDER BY seq",
       GRANT,
     )
     expect(said).toHaveLength(8)
@@ -215,7 +215,7 @@ describe.each(eras)('in the %s era', (era) => {
       await send(held)
       expect(short(taken())).toEqual([['approval', '/tools/held__echo/require_approval/0', 'held echo']])
       const [waits] = await rows<{ approval: string }>(
-        "SELECT approval FROM audit WHERE decision = 'approval' ORDER BY rowid DESC LIMIT 1",
+        "SELECT approval FROM audit WHERE decision = 'approval' ORDER BY seq DESC LIMIT 1",
         GRANT,
       )
       const path = `acme/approvals/${waits?.approval}`

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vites
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/contract/env.ts'
 import { legitiTools } from '../../src/legiti/tools/all.ts'
+import { counted } from '../support/decision-log.ts'
 import {
   connect,
   DEMO_TOKEN,
@@ -183,7 +184,7 @@ describe('a full card number', () => {
     expect(JSON.stringify(refused.body)).not.toMatch(/4111|5555|3782/)
     await settled()
     expect(await received()).toEqual([])
-    expect(await rows('SELECT key FROM counters')).toEqual([])
+    expect(await counted()).toEqual([])
     expect(await rows<{ decision: string; rule: string }>('SELECT decision, rule FROM audit')).toEqual([
       { decision: 'refuse', rule: '(card_number)' },
     ])
@@ -310,8 +311,7 @@ describe('what a decision costs', () => {
     default: 'allow',
     tools: { get_decision: { limits: [{ counter: 'c', window: 'day', max: 5, scope: 'grant' }] } },
   }
-  const used = async () =>
-    Number((await rows<{ used: string }>('SELECT used FROM counters', 'acme/bot'))[0]?.used)
+  const used = async () => Number((await counted('acme/bot'))[0]?.used)
 
   test.each<[string, number]>([
     ['status/200', 1],
@@ -357,10 +357,6 @@ describe('what a decision costs', () => {
     await object.refund(row?.request_id ?? '')
     await object.refund(row?.request_id ?? '')
     await object.refund('no-such-request')
-    const counters = await rows<{ used: string }>(
-      'SELECT used FROM counters ORDER BY window_start',
-      'acme/bot',
-    )
-    expect(counters.map((counter) => Number(counter.used))).toEqual([0, 1])
+    expect((await counted('acme/bot')).map((counter) => Number(counter.used))).toEqual([0, 1])
   })
 })

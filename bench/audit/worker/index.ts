@@ -13,7 +13,7 @@ import type { Env } from '../../../src/contract/env.ts'
 import type { AdmitRequest, Intent } from '../../../src/contract/principal.ts'
 import { PrincipalObject as Principal } from '../../../src/index.ts'
 import { admit } from '../../../src/principal/admission/admit.ts'
-import { writeAudit } from '../../../src/principal/tables/audit.ts'
+import { DecisionLog } from '../../../src/principal/log/decision-log.ts'
 import { readGrant } from '../../../src/principal/tables/grants.ts'
 import { RememberedRows } from '../../../src/principal/tables/remembered.ts'
 import { call, charge, secretHash } from '../../limited-call.ts'
@@ -38,10 +38,12 @@ export class PrincipalObject extends Principal {
     const grant = readGrant(sql)
     if (grant === null) throw new Error('no grant')
     const { config } = grant
+    const decisionLog = new DecisionLog(sql)
     const newId = () => crypto.randomUUID()
     const context = {
       sql,
       rows,
+      decisionLog,
       grant,
       config,
       nowMs: Date.now(),
@@ -52,11 +54,12 @@ export class PrincipalObject extends Principal {
     }
     for (let done = 0; done < count; done += AT_ONCE)
       this.ctx.storage.transactionSync(() => {
+        decisionLog.begin()
         for (let i = 0; i < AT_ONCE; i++) {
           const request = ask(call, transport, config.version)
           if (kind === 'transaction') admit(context, request)
           else
-            writeAudit(sql, {
+            decisionLog.write({
               atMs: context.nowMs,
               requestId: request.requestId,
               sessionId: 'ses_00000000-0000-0000-0000-000000000000',
@@ -70,6 +73,7 @@ export class PrincipalObject extends Principal {
               shadow: [],
             })
         }
+        decisionLog.finish()
       })
   }
 }

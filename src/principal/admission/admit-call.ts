@@ -2,7 +2,6 @@
 import { APPROVAL_SECONDS, MOST_PENDING_APPROVALS } from '../../contract/approvals.ts'
 import type { AdmitAnswer, AdmitRequest, Intent } from '../../contract/principal.ts'
 import { refusalRules, stoppedRules } from '../../contract/refusal-rules.ts'
-import { counterStore } from '../../durable/counters.ts'
 import { type Reservation, reserve } from '../../policy/counting.ts'
 import type { Charge } from '../../policy/model.ts'
 import { goesOn, type Held, holdCall, useApproval } from '../tables/approvals.ts'
@@ -137,5 +136,5 @@ function count(
   { transport, session }: Place,
 ): Reservation {
   const subject = { session: session?.id ?? transport?.id ?? null, account: session?.account ?? null }
-  return reserve(counterStore(context.sql), charges, subject, context.nowMs)
+  return reserve(context.decisionLog.counters, charges, subject, context.nowMs)
 }

@@ -2,6 +2,7 @@
 import type { ClientName } from '../../contract/client.ts'
 import type { TenantConfig } from '../../contract/config.ts'
 import type { Grant } from '../../contract/grant.ts'
+import type { DecisionLog } from '../log/decision-log.ts'
 import type { RememberedRows } from '../tables/remembered.ts'
 
 /** The parts that the transaction needs from outside: it has no clock and no randomness of its own. */
@@ -21,4 +22,5 @@ export interface AdmitContext {
   /** Tells whether an event stream of this transport is open. */
   readonly hasStream: (transport: string) => boolean
   readonly rows: RememberedRows
+  readonly decisionLog: DecisionLog
 }

@@ -1,7 +1,7 @@
 /** The record step: what the audit and the answer say of a decision. */
 import type { AdmitAnswer, AdmitRequest, SessionView, WorkOutcome } from '../../contract/principal.ts'
 import type { Standing, Taken } from '../../policy/counting.ts'
-import { type AuditEntry, writeAudit } from '../tables/audit.ts'
+import type { AuditEntry } from '../log/entries.ts'
 import { type Session, viewOf } from '../tables/sessions.ts'
 import type { Place } from '../tables/whose.ts'
 import type { AdmitContext } from './admit-context.ts'
@@ -24,7 +24,7 @@ export function record(
     readonly taken?: readonly Taken[] | undefined
   },
 ): void {
-  writeAudit(context.sql, {
+  context.decisionLog.write({
     atMs: context.nowMs,
     requestId: request.requestId,
     sessionId: session?.id ?? null,

@@ -6,7 +6,6 @@
 import type { AdmitAnswer, AdmitRequest, Admitted, AskedUpstream, Intent } from '../../contract/principal.ts'
 import { refusalRules } from '../../contract/refusal-rules.ts'
 import { sessionModeOf } from '../../contract/session-mode.ts'
-import { settleCalls } from '../tables/audit.ts'
 import { endAll } from '../tables/ending.ts'
 import { type Session, sessionsWhere } from '../tables/sessions.ts'
 import { effectiveConfig, suspendedRule } from '../tables/suspension.ts'
@@ -25,7 +24,7 @@ type Given = Omit<AdmitContext, 'client'>
 /** Answers an authenticated request. */
 export function admit(context: Given, request: AdmitRequest): AdmitAnswer {
   // Earlier outcomes are written whatever the decision on this request.
-  settleCalls(context.sql, request.settled)
+  context.decisionLog.settle(request.settled, context.nowMs)
   const answer = decide(context, request)
   return request.upstream === null || answer.kind !== 'admitted'
     ? answer
@@ -122,9 +121,9 @@ function suspended(
   { call }: Extract<Intent, { kind: 'call' | 'refuse' }>,
   session: Session | null,
 ): AdmitAnswer {
-  const rule = suspendedRule(context.sql, context.nowMs)
-  if (rule !== null)
-    record(context, request, { session, row: { call, shadow: [] }, decision: 'refuse', rule })
+  const counted = suspendedRule(context.decisionLog.counters, context.nowMs)
+  if (counted !== null)
+    record(context, request, { session, row: { call, shadow: [] }, decision: 'refuse', ...counted })
   return { kind: 'suspended' }
 }
 

@@ -1,5 +1,5 @@
 import type { EndReason } from '../../contract/principal.ts'
-import { writeAudit } from './audit.ts'
+import type { DecisionLog } from '../log/decision-log.ts'
 import { enqueue } from './outbox.ts'
 import { endSession, isOverdue, type Session } from './sessions.ts'
 import { retireStoreToken } from './sessions-evidence.ts'
@@ -9,6 +9,7 @@ import { endUpstreamsOfLogin } from './upstream-session-ends.ts'
 /** The parts of the principal that an end needs. */
 export interface EndingContext {
   readonly sql: SqlStorage
+  readonly decisionLog: DecisionLog
   /** Legiti is told of it: false where the deployment has no Legiti, and then nothing is queued. */
   readonly hasLegiti: boolean
 }
@@ -19,7 +20,7 @@ export interface EndingContext {
  * changes nothing.
  */
 export function end(
-  { sql, hasLegiti }: EndingContext,
+  { sql, decisionLog, hasLegiti }: EndingContext,
   session: Session,
   reason: EndReason,
   nowMs: number,
@@ -28,7 +29,7 @@ export function end(
   endUpstreamsOfLogin(sql, session.id, nowMs)
   deletePreferencesOfLogin(sql, session.id)
   retireStoreToken(sql, session.id, nowMs)
-  writeAudit(sql, {
+  decisionLog.write({
     atMs: nowMs,
     requestId: '',
     sessionId: session.id,

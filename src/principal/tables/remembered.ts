@@ -1,10 +1,10 @@
 /**
  * Rows that plain calls ask for again and again, kept in memory while nothing may have changed them. Memory is the truth as long as the
- * object lives, because every statement passes here: one that may write anything but audit rows and counters forgets all rows.
+ * object lives, because every statement passes here: one that may write anything but the log and counters forgets all rows.
  */
 
 /** Single statements that leave the remembered rows alone. A semicolon may begin another one, so a text that has any is not taken for one. */
-const HARMLESS = /^\s*(?:SELECT|(?:INSERT INTO|UPDATE|DELETE FROM) (?:audit|counters))\b[^;]*$/
+const HARMLESS = /^\s*(?:SELECT|(?:INSERT INTO|UPDATE|DELETE FROM) (?:log|log_state|counters))\b[^;]*$/
 
 const MOST_ROWS = 2_000
 const MOST_TEXTS = 1_000

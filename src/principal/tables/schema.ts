@@ -400,6 +400,58 @@ const migrations: readonly string[] = [
   -- NULL: of none, since this is kept.
   ALTER TABLE grants ADD COLUMN decided_at INTEGER;
   `,
+  `
+  -- Decisions, and what is said of them later, several in a row: principal/log/entries.ts has the format.
+  CREATE TABLE log (
+    seq INTEGER PRIMARY KEY,            -- of the first decision in it; of the next one, where it has none yet
+    at INTEGER NOT NULL,                -- of its youngest entry
+    entries TEXT NOT NULL               -- JSON arrays with commas between them
+  );
+  INSERT INTO log
+    SELECT seq, at, json_array(seq, at, request_id, decision, rule, server, tool, method, config_version, json(argument_names),
+        arguments_hmac, session_id, account, client, client_version,
+        (SELECT json_group_array(json_array(value ->> 0, value ->> 1, coalesce(value ->> 2, '1'), value ->> 1))
+           FROM json_each(charged)),
+        json(shadow), approval, CASE WHEN outcome IS NOT NULL THEN json_array(outcome, upstream_status, latency_ms) END)
+      || CASE WHEN refunded_at IS NULL THEN '' ELSE ',' || json_array('x', seq, refunded_at) END
+    FROM audit ORDER BY seq;
+
+  CREATE TABLE log_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    last_seq INTEGER NOT NULL,          -- decisions up to here were made, some of which may be gone from the log
+    saved_row INTEGER NOT NULL,         -- 'counters' are as they were when the log ended in this row,
+    saved_length INTEGER NOT NULL,      -- after so many characters of it
+    settled_seq INTEGER NOT NULL,       -- decisions up to here say themselves how their calls ended
+    decided_at INTEGER                  -- when a request was last decided, as far as the log says it before; NULL: none was
+  );
+  INSERT INTO log_state
+    SELECT 1, last.seq, last.seq, coalesce(length((SELECT entries FROM log WHERE seq = last.seq)), 0), 0,
+      coalesce((SELECT at FROM audit WHERE decision <> 'end' AND seq > (SELECT predecessor_seq FROM grants)
+        ORDER BY seq DESC LIMIT 1), (SELECT decided_at FROM grants))
+    FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0) AS seq) AS last;
+  ALTER TABLE grants DROP COLUMN decided_at;
+  DROP TABLE audit;
+
+  -- The log for a person who looks into the database; the gateway does not read it.
+  CREATE VIEW audit AS
+    WITH entries AS (SELECT value AS it FROM log, json_each('[' || log.entries || ']')),
+      decisions AS (SELECT it FROM entries WHERE json_type(it, '$[0]') = 'integer'),
+      settlements AS (SELECT it ->> 1 AS seq, it FROM entries WHERE it ->> 0 = 's'),
+      refunds AS (SELECT it ->> 1 AS seq, it ->> 2 AS at FROM entries WHERE it ->> 0 IN ('r', 'x'))
+    SELECT it ->> 0 AS seq, it ->> 1 AS at, it ->> 2 AS request_id, it ->> 11 AS session_id, it ->> 12 AS account,
+      it ->> 5 AS server, it ->> 6 AS tool, it ->> 7 AS method, it ->> 3 AS decision, it ->> 4 AS rule,
+      it ->> 8 AS config_version, it ->> 9 AS argument_names, it ->> 10 AS arguments_hmac, it ->> 13 AS client,
+      it ->> 14 AS client_version,
+      (SELECT json_group_array(json_array(value ->> 0, value ->> 1, value ->> 2)) FROM json_each(it, '$[15]')) AS charged,
+      it ->> 16 AS shadow, it ->> 17 AS approval,
+      coalesce(it ->> '$[18][0]', (SELECT s.it ->> 2 FROM settlements AS s WHERE s.seq = decisions.it ->> 0),
+        CASE WHEN it ->> 3 = 'allow' AND it ->> 0 <= (SELECT frozen_seq FROM audit_chain) THEN 'unknown' END) AS outcome,
+      coalesce(it ->> '$[18][1]', (SELECT s.it ->> 3 FROM settlements AS s WHERE s.seq = decisions.it ->> 0))
+        AS upstream_status,
+      coalesce(it ->> '$[18][2]', (SELECT s.it ->> 4 FROM settlements AS s WHERE s.seq = decisions.it ->> 0)) AS latency_ms,
+      (SELECT max(r.at) FROM refunds AS r WHERE r.seq = decisions.it ->> 0) AS refunded_at
+    FROM decisions;
+  `,
 ]
 
 /** Rows that the migrations above put into an empty database. */
@@ -407,6 +459,8 @@ const firstRows = {
   destination:
     "INSERT INTO destination (id, failures, retry_at, paused, reason, settings) VALUES (1, 0, 0, 0, '', '')",
   audit_chain: FIRST_OF_AUDIT_CHAIN,
+  log_state:
+    'INSERT INTO log_state (id, last_seq, saved_row, saved_length, settled_seq) VALUES (1, 0, 0, 0, 0)',
 }
 
 /** Brings the tables up to date. Call inside a transaction. */

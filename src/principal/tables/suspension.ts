@@ -3,7 +3,7 @@
  * that is not served should cost little.
  */
 import type { TenantConfig } from '../../contract/config.ts'
-import { counterStore } from '../../durable/counters.ts'
+import type { CounterStore, Taken } from '../../policy/counting.ts'
 
 /** Rows of one principal in one minute; of more calls nothing is written. */
 export const MOST_SUSPENDED_ROWS = 60
@@ -19,12 +19,18 @@ export function effectiveConfig(config: TenantConfig): TenantConfig {
   return config.suspended === true ? { ...config, version: `suspended:${config.version}` } : config
 }
 
-/** The rule of a refused call's row, counting it; null where this minute has had its rows. The last one says so. */
-export function suspendedRule(sql: SqlStorage, nowMs: number): string | null {
-  const store = counterStore(sql)
+/**
+ * The rule of a refused call's row, counting it, and what it was counted by; null where this minute has had its rows. The last one
+ * says so.
+ */
+export function suspendedRule(
+  store: CounterStore,
+  nowMs: number,
+): { readonly rule: string; readonly taken: readonly Taken[] } | null {
   const startMs = nowMs - (nowMs % MINUTE_MS)
   const written = Number(store.read(KEY, startMs, startMs)[0]?.used ?? 0)
   if (written >= MOST_SUSPENDED_ROWS) return null
   store.put(KEY, startMs, String(written + 1), startMs + MINUTE_MS)
-  return written + 1 === MOST_SUSPENDED_ROWS ? '(suspended, more this minute)' : '(suspended)'
+  const rule = written + 1 === MOST_SUSPENDED_ROWS ? '(suspended, more this minute)' : '(suspended)'
+  return { rule, taken: [[KEY, startMs, '1']] }
 }

@@ -32,12 +32,23 @@ export function admitAndArm(
   config: TenantConfig,
   { reportLogins, hasAuditDatabase }: AdmittingSettings,
 ): AdmitAnswer {
-  const { sql, grant, alarm, incarnation, hasStream, rows, hasLegiti } = principal
+  const { sql, grant, alarm, incarnation, hasStream, rows, decisionLog, hasLegiti } = principal
   const nowMs = Date.now()
   // Between authentication and this transaction another may have revoked the grant.
   if (!opens(grant, request.credential, nowMs)) return { kind: 'unauthorized' }
   const newId = () => crypto.randomUUID()
-  const context = { sql, grant, config, nowMs, newId, hasLegiti, reportLogins, hasStream, rows }
+  const context = {
+    sql,
+    grant,
+    config,
+    nowMs,
+    newId,
+    hasLegiti,
+    reportLogins,
+    hasStream,
+    rows,
+    decisionLog,
+  }
   const answer = admit(context, request)
   alarm.by(soonestPurgeMs(nowMs))
   const isRecorded = isOnRecord(request.intent) || request.intent.kind === 'close'

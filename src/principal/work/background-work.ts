@@ -6,7 +6,6 @@ import { OneAtATime } from '../../durable/one-at-a-time.ts'
 import { legitiSettings } from '../../legiti/settings.ts'
 import { openHeaders } from '../../upstream/credentials.ts'
 import { Announcing } from '../tables/announcements.ts'
-import { principalLog } from '../tables/audit-log.ts'
 import { hasPending } from '../tables/outbox.ts'
 import { endUpstreams, upstreamsOf } from '../tables/upstream-ending.ts'
 import { nextUpstreamEndMs } from '../tables/upstream-session-ends.ts'
@@ -62,9 +61,9 @@ export class BackgroundWork {
 
   /** Carries audit rows to the audit database. */
   async carryAudit(): Promise<void> {
-    const { env, grant, sql } = this.#principal
+    const { env, grant, auditLog } = this.#principal
     if (env.AUDIT_DB === undefined || grant === null) return
-    const nextMs = nextCarryMs(principalLog(sql), Date.now())
+    const nextMs = nextCarryMs(auditLog, Date.now())
     // Nearly always there is nothing yet when something else has rung: then nothing is written either.
     if (!this.#carrying.isRunning && (nextMs === null || nextMs > Date.now())) return
     await this.#carrying.run()
@@ -83,11 +82,11 @@ export class BackgroundWork {
 
   /** When this principal must wake up, in Unix milliseconds; null: never. */
   nextWakeMs(): number | null {
-    const { sql, incarnation, grant, env, purgesOn } = this.#principal
+    const { sql, env, purgesOn } = this.#principal
     const nowMs = Date.now()
     const carrying = env.AUDIT_DB === undefined ? 'nowhere' : this.#carrying.isRunning ? 'running' : 'idle'
     const announceMs = this.#announcing.nextMs(sql, nowMs + DRAIN_GRACE_MS)
-    return nextWakeMs(sql, { incarnation, grant, nowMs, carrying, tellMs: announceMs, purgesOn })
+    return nextWakeMs(this.#principal, { nowMs, carrying, tellMs: announceMs, purgesOn })
   }
 
   async #deliver(): Promise<void> {
@@ -137,10 +136,10 @@ export class BackgroundWork {
   }
 
   async #carry(): Promise<void> {
-    const { sql, env, grant } = this.#principal
+    const { env, grant, auditLog } = this.#principal
     if (env.AUDIT_DB === undefined || grant === null) return
     await carry({
-      log: principalLog(sql),
+      log: auditLog,
       db: env.AUDIT_DB,
       tenant: grant.tenant,
       principal: grant.name,

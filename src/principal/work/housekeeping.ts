@@ -3,10 +3,9 @@
  * of the next alarm.
  */
 import { nextCarryMs } from '../../audit/carry.ts'
+import { readProgress } from '../../audit/progress.ts'
 import type { Grant } from '../../contract/grant.ts'
 import {
-  deleteRows,
-  deletion,
   fullHour,
   nextPurgeMs,
   purgeRows,
@@ -14,9 +13,9 @@ import {
   retention,
   soonest,
 } from '../../durable/retention.ts'
-import { ROUND_ENDS, ROUND_ROWS } from '../../durable/turns.ts'
+import { ROUND_ENDS } from '../../durable/turns.ts'
+import { REFUNDABLE_MS } from '../log/calls.ts'
 import { eraseOverdueContents, nextContentEndMs } from '../tables/approval-contents.ts'
-import { principalLog, REFUNDABLE_MS } from '../tables/audit-log.ts'
 import { readDestination } from '../tables/destination.ts'
 import { endAll } from '../tables/ending.ts'
 import { eventRetentions, nextLeaseMs } from '../tables/outbox.ts'
@@ -108,7 +107,7 @@ function idleMsOf(grant: Grant | null): number {
   return (grant?.config.settings.sessions.idle_seconds ?? 0) * 1_000
 }
 
-const everywhere: readonly Retention[] = [
+const retentions: readonly Retention[] = [
   retention({ table: 'counters', column: 'window_end', keepMs: KEEP_MS.counter }),
   retention({
     table: 'sessions',
@@ -125,34 +124,34 @@ const everywhere: readonly Retention[] = [
   ...eventRetentions,
   retention({ table: 'approvals', column: 'expires_at', keepMs: KEEP_MS.approval }),
 ]
-const whereCarried: readonly Retention[] = [
-  ...everywhere,
-  retention({
-    table: 'audit',
-    column: 'at',
-    rows: 'seq <= (SELECT head_seq FROM audit_chain)',
-    keepMs: REFUNDABLE_MS,
-  }),
-]
-/** Rows stay while they are all that there is, and afterwards only as long as they may be needed for a refund. */
-const whereNot: readonly Retention[] = [
-  ...everywhere,
-  retention({ table: 'audit', column: 'at', keepMs: KEEP_MS.audit }),
-]
-const retentionsOf = (carries: boolean) => (carries ? whereCarried : whereNot)
-
-/** A looping agent must not fill the object, or no logout could be queued: of very many rows the newest count. */
-const CROWDED = deletion('audit', 'seq <= (SELECT max(seq) FROM audit) - ?1')
 
 /**
  * Deletes what has been kept long enough, one round's worth. True when there may be more.
- * @param carries audit rows are carried elsewhere
+ * @param hasAuditDatabase audit rows are carried elsewhere
  */
-export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean {
-  if (purgeRows(sql, retentionsOf(carries), nowMs)) return true
-  const most = carries ? MOST_UNCARRIED_ROWS : MOST_AUDIT_ROWS
-  return deleteRows(sql, CROWDED, most, ROUND_ROWS) === ROUND_ROWS
+export function purge(
+  { sql, decisionLog }: PrincipalState,
+  hasAuditDatabase: boolean,
+  nowMs: number,
+): boolean {
+  if (purgeRows(sql, retentions, nowMs)) return true
+  // Decisions stay while they are all that there is, and afterwards only as long as they may be needed for a refund.
+  if (hasAuditDatabase) decisionLog.forgetUpTo(readProgress(sql).headSeq, nowMs)
+  else if (decisionLog.dropOld(nowMs - KEEP_MS.audit)) return true
+  // A looping agent must not fill the object, or no logout could be queued: of very many the newest count.
+  return decisionLog.dropBeyond(hasAuditDatabase ? MOST_UNCARRIED_ROWS : MOST_AUDIT_ROWS)
 }
+
+/** When the first decision can be deleted, in Unix milliseconds; null: there is none, or it has yet to be carried. */
+function nextDropMs({ sql, decisionLog }: Waking, hasAuditDatabase: boolean): number | null {
+  const oldestMs = decisionLog.oldestMs()
+  if (oldestMs === null) return null
+  if (!hasAuditDatabase) return oldestMs + KEEP_MS.audit
+  return decisionLog.isOldestUpTo(readProgress(sql).headSeq) ? oldestMs + REFUNDABLE_MS : null
+}
+
+/** The parts of a principal that say when it has something to do. */
+type Waking = Pick<PrincipalState, 'sql' | 'incarnation' | 'grant' | 'decisionLog' | 'auditLog'>
 
 /**
  * When this principal must wake up, in Unix milliseconds, or null for never: the next session's or transport's end, the next
@@ -161,25 +160,22 @@ export function purge(sql: SqlStorage, nowMs: number, carries: boolean): boolean
  * something can be deleted; at once where the last alarm could not delete all (`purgesOn`).
  */
 export function nextWakeMs(
-  sql: SqlStorage,
+  principal: Waking,
   {
-    incarnation,
-    grant,
     nowMs,
     carrying,
     tellMs,
     purgesOn,
   }: {
-    readonly incarnation: string
-    readonly grant: Grant | null
     readonly nowMs: number
     readonly carrying: Carrying
     readonly tellMs: number | null
     readonly purgesOn: boolean
   },
 ): number | null {
+  const { sql, incarnation, grant, auditLog } = principal
   const grantEndMs = grant?.expiresAtMs ?? null
-  const purgeMs = nextPurgeMs(sql, retentionsOf(carrying !== 'nowhere'))
+  const purgeMs = soonest([nextPurgeMs(sql, retentions), nextDropMs(principal, carrying !== 'nowhere')])
   const wakeMs = soonest([
     scalar(sql, 'SELECT min(ends_at) AS at FROM sessions WHERE ended_at IS NULL'),
     scalar(sql, 'SELECT min(ends_at) AS at FROM transports WHERE ended_at IS NULL'),
@@ -189,7 +185,7 @@ export function nextWakeMs(
     purgeMs === null ? null : purgesOn ? nowMs : fullHour(purgeMs),
     nextContentEndMs(sql),
     tellMs,
-    carrying === 'idle' ? nextCarryMs(principalLog(sql), nowMs) : null,
+    carrying === 'idle' ? nextCarryMs(auditLog, nowMs) : null,
     carrying === 'running' ? nowMs + CARRY_LEASE_MS : null,
     grantEndMs !== null && grantEndMs > nowMs ? grantEndMs : null,
     // The run that revoked it has died on its way.
@@ -221,17 +217,12 @@ export function soonestPurgeMs(nowMs: number): number {
  * When a call or a read of the grant was last decided, however that came out, or a session last used; null: neither has been, as
  * far as is written down.
  */
-export function lastUsedMs(sql: SqlStorage): number | null {
+export function lastUsedMs({ sql, decisionLog }: PrincipalState): number | null {
   const seen = scalar(
     sql,
     'SELECT max(at) AS at FROM (SELECT max(last_seen_at) AS at FROM sessions UNION ALL SELECT max(last_seen_at) FROM transports)',
   )
-  const decided = scalar(
-    sql,
-    `SELECT max(at) AS at FROM (SELECT decided_at AS at FROM grants UNION ALL
-       SELECT * FROM (SELECT at FROM audit WHERE decision <> 'end' AND seq > (SELECT predecessor_seq FROM grants)
-         ORDER BY seq DESC LIMIT 1))`,
-  )
+  const decided = decisionLog.decidedAtMs
   return seen === null ? decided : Math.max(seen, decided ?? 0)
 }
 

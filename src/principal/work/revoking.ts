@@ -53,10 +53,10 @@ export async function endPredecessor(principal: PrincipalState, before: Grant): 
  * delivered. Part of the transaction that installs the other. A grant that was revoked already is left as it is.
  */
 export function replacePredecessor(context: EndingContext, grant: string, nowMs: number): void {
-  const { sql } = context
+  const { sql, decisionLog } = context
   while (endSome(context, grant, nowMs)) {}
-  sql.exec('DELETE FROM counters')
-  sql.exec('UPDATE grants SET decided_at = NULL, predecessor_seq = (SELECT coalesce(max(seq), 0) FROM audit)')
+  sql.exec('UPDATE grants SET predecessor_seq = ?', decisionLog.last())
+  decisionLog.beginAnew()
 }
 
 /**

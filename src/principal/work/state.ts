@@ -1,8 +1,11 @@
 /** The state of a running PrincipalObject, and the one way in which it writes. */
+import type { ObjectLog } from '../../audit/object-log.ts'
 import type { Env } from '../../contract/env.ts'
 import type { Grant } from '../../contract/grant.ts'
 import { isDeployed } from '../../deployment/native-servers.ts'
 import { Commits } from '../../durable/commits.ts'
+import { DecisionLog } from '../log/decision-log.ts'
+import { principalLog } from '../tables/audit-log.ts'
 import { readGrant, writeGrant } from '../tables/grants.ts'
 import { RememberedRows } from '../tables/remembered.ts'
 import { migrate, schemaVersion } from '../tables/schema.ts'
@@ -25,6 +28,9 @@ export class PrincipalState {
   /** Tells whether an event stream of this transport, which there is, is open. */
   readonly hasStream: (transport: string) => boolean
   readonly rows: RememberedRows
+  readonly decisionLog: DecisionLog
+  /** The same as rows of the audit trail. */
+  readonly auditLog: ObjectLog
   readonly #commits: Commits
   readonly #env: () => Env
 
@@ -34,14 +40,22 @@ export class PrincipalState {
     this.storage = storage
     this.rows = new RememberedRows(storage.sql)
     this.sql = this.rows.sql
+    this.decisionLog = new DecisionLog(this.sql)
+    this.auditLog = principalLog(this.sql, this.decisionLog)
     this.alarm = new Alarm(storage)
-    this.#commits = new Commits(storage, () => {
-      const restoreAlarm = this.alarm.remember()
-      return () => {
-        restoreAlarm()
-        this.rows.forget()
-      }
-    })
+    this.#commits = new Commits(
+      storage,
+      () => {
+        const restoreAlarm = this.alarm.remember()
+        this.decisionLog.begin()
+        return () => {
+          restoreAlarm()
+          this.decisionLog.undo()
+          this.rows.forget()
+        }
+      },
+      () => this.decisionLog.finish(),
+    )
     this.#env = env
     this.hasLegiti = isDeployed(env(), 'legiti')
   }

@@ -85,7 +85,7 @@ test('a place is read once, whatever is counted and recorded meanwhile', () =>
     startSession(sql, login('ses_a', 'ana', 't1'), lifetimes, NOW_MS)
     expect(accountOf(find('t1'))).toBe('ana')
     sql.exec("INSERT INTO counters (key, window_start, used, window_end) VALUES ('k', 1, 1, 2)")
-    sql.exec("UPDATE audit SET outcome = 'result' WHERE request_id = 'r'")
+    sql.exec("UPDATE log SET entries = '' WHERE seq = 1")
     sql.exec("DELETE FROM counters WHERE key = 'k'")
     for (let i = 0; i < 5; i++) expect(accountOf(find('t1'))).toBe('ana')
     expect(selects()).toBe(1)
@@ -96,7 +96,7 @@ test.each<readonly [string, (sql: SqlStorage) => void, string | null]>([
   ['what follows a harmless statement', (sql) => void sql.exec('SELECT 1; DELETE FROM sessions'), null],
   [
     'what follows a statement about audit rows',
-    (sql) => void sql.exec("UPDATE audit SET tool = 'a'; UPDATE transports SET ended_at = 1"),
+    (sql) => void sql.exec('UPDATE log SET at = 1; UPDATE transports SET ended_at = 1'),
     'dead_transport',
   ],
   ['a logout', (sql) => void endSession(sql, 'ses_a', 'logout', NOW_MS), null],

@@ -1,23 +1,34 @@
 /** Objects that hold data of an earlier schema go on with it. */
 
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
-import { beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { migrate, schemaVersion } from '../../../src/principal/tables/schema.ts'
 import { admin, makeGrant } from '../../support/admin.ts'
 import { shownByHash } from '../../support/credential.ts'
-import { connect, fresh, principal, rows, settled } from '../../support/gateway.ts'
+import { inLog } from '../../support/decision-log.ts'
+import {
+  connect,
+  fresh,
+  installGrant,
+  principal,
+  rows,
+  settled,
+  statelessCall,
+} from '../../support/gateway.ts'
 import {
   WITH_LASTING_UPSTREAMS,
   WITH_PLAIN_DIGESTS,
   WITH_SHARED_UPSTREAMS,
   WITH_SHARED_WISHES,
   WITHOUT_INCARNATIONS,
+  WITHOUT_LOG,
   WITHOUT_TAGS,
   WITHOUT_TRANSPORTS,
   WITHOUT_UPSTREAMS,
 } from '../earlier-schema.ts'
 
 beforeEach(fresh)
+afterEach(() => vi.useRealTimers())
 
 const URL_ = 'https://crm.example.com/mcp'
 
@@ -273,4 +284,45 @@ test('bringing tables up to date again changes nothing', async () => {
     migrate(state.storage.sql)
     expect(schemaVersion(state.storage.sql)).toBe(latest)
   })
+})
+
+test('decisions that were rows of their own go on as a log: numbers, outcomes, refunds and counters', async () => {
+  const minute = {
+    version: '1',
+    default: 'allow',
+    all_tools: { limits: [{ counter: 'c', window: 'minute', max: 3 }] },
+  }
+  vi.useFakeTimers({ toFake: ['Date'] })
+  vi.setSystemTime('2030-01-01T00:00:00Z')
+  const name = 'acme/bot'
+  const token = await installGrant('acme', 'bot', { policy: minute })
+  const call = () => statelessCall('auth_whoami', {}, { token })
+  for (let i = 0; i < 3; i++) await call()
+  await settled(name)
+  const log = () => rows<{ request_id: string }>('SELECT * FROM audit ORDER BY seq', name)
+  const refundOf = async (i: number) => principal(name).refund((await log())[i]?.request_id ?? '')
+  await refundOf(0)
+  const before = await log()
+  expect(before).toHaveLength(3)
+  await runInDurableObject(principal(name), (_, { storage }) => {
+    inLog(storage, (it) => it.save())
+    storage.sql.exec(WITHOUT_LOG)
+    storage.sql.exec("UPDATE sqlite_sequence SET seq = 40 WHERE name = 'audit'")
+    expect(schemaVersion(storage.sql)).toBe(22)
+  })
+  await evictDurableObject(principal(name))
+  expect((await call()).isError).toBe(false)
+  expect((await call()).code).toBe('rate_limited')
+  await settled(name)
+  const after = await log()
+  expect(after.slice(0, 3)).toEqual(before)
+  expect(after.slice(3)).toMatchObject([
+    { seq: 41, decision: 'allow', outcome: 'result' },
+    { seq: 42, decision: 'limit' },
+  ])
+  // Once each, also of a call from before.
+  await refundOf(0)
+  expect((await call()).code).toBe('rate_limited')
+  await refundOf(1)
+  expect((await call()).isError).toBe(false)
 })

@@ -1,9 +1,16 @@
 /** What is queued for Legiti gets there: in order, once, and whatever Legiti does meanwhile. */
-import { createExecutionContext, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import {
+  createExecutionContext,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { Commits } from '../../../src/durable/commits.ts'
 import type { LegitiSettings } from '../../../src/legiti/settings.ts'
+import { DecisionLog } from '../../../src/principal/log/decision-log.ts'
+import { principalLog } from '../../../src/principal/tables/audit-log.ts'
 import { readDestination } from '../../../src/principal/tables/destination.ts'
 import {
   bury,
@@ -53,7 +60,16 @@ const track = (account: string, name = 'track_signup') => statelessCall(name, { 
 const arrived = async () =>
   (await received()).filter(({ status }) => status < 300).map(({ body }) => body.account_id)
 /** Audit rows would have the alarm ring, too. */
-const withoutAudit = () => rows('DELETE FROM audit')
+async function withoutAudit(): Promise<void> {
+  await rows('DELETE FROM log')
+  await evictDurableObject(principal())
+}
+/** The parts of a principal that know when it must wake up, with a database of the test's. */
+function principalOf(sql: SqlStorage): Parameters<typeof nextWakeMs>[0] {
+  const decisionLog = new DecisionLog(sql)
+  const auditLog = principalLog(sql, decisionLog)
+  return { sql, decisionLog, auditLog, incarnation: 'one', grant: null }
+}
 const alarmAt = () => runInDurableObject(principal(), (_, state) => state.storage.getAlarm())
 const states = async () =>
   (await rows<{ state: string }>('SELECT state FROM outbox ORDER BY seq')).map(({ state }) => state)
@@ -335,7 +351,7 @@ describe('a lease', () => {
             const cursor = sql.exec(query, ...bindings)
             const rows = cursor.toArray()
             read += cursor.rowsRead
-            return { toArray: () => rows, one: () => rows[0] }
+            return { toArray: () => rows, one: () => rows[0], [Symbol.iterator]: () => rows.values() }
           },
         } as unknown as SqlStorage)
         return read
@@ -357,14 +373,7 @@ describe('a lease', () => {
       expect(rowsRead((it) => markDelivered(it, 1001, START))).toBeLessThan(30)
       expect(
         rowsRead((it) =>
-          nextWakeMs(it, {
-            incarnation: 'one',
-            grant: null,
-            nowMs: START,
-            carrying: 'idle',
-            tellMs: null,
-            purgesOn: false,
-          }),
+          nextWakeMs(principalOf(it), { nowMs: START, carrying: 'idle', tellMs: null, purgesOn: false }),
         ),
       ).toBeLessThan(30)
       expect(rowsRead((it) => put(it, 'new', 'a0'))).toBeLessThan(30)
