@@ -17,6 +17,7 @@ import type { RequestContext } from '../request/context.ts'
 import { decided } from '../request/decided.ts'
 import { countFailure, slowDown } from '../request/failures.ts'
 import { guard } from '../request/guard.ts'
+import { type HeaderTexts, readHeaders } from '../request/header-texts.ts'
 import { presentedIn, unauthorized } from '../request/identity.ts'
 import { known } from '../request/known.ts'
 import type { MessageHeaders } from '../request/message.ts'
@@ -38,8 +39,9 @@ export async function handle(
   { http, env, execution, requestId }: Received,
   endpoint: Endpoint,
 ): Promise<Response> {
-  const refusal = guard(http, env)
-  const headers = messageHeaders(http)
+  const texts = readHeaders(http.headers)
+  const refusal = guard(http, env, texts)
+  const headers = messageHeaders(texts)
   const era = eraOfHeaders(headers)
   const nobody = { request: requestId, tenant: null, grant: null, server: null, tool: null, era }
   if (refusal !== null) {
@@ -48,10 +50,10 @@ export async function handle(
     return refusalResponse(refusal, null)
   }
 
-  const presented = await presentedIn(http, endpoint.tenant, env)
+  const presented = await presentedIn(http, endpoint.tenant, env, texts)
   if (presented === null || known(presented.key) === undefined) await slowDown(http, Date.now())
   if (presented === null) {
-    const hasToken = http.headers.has('authorization')
+    const hasToken = texts.get('authorization') !== null
     // Without a token nobody has guessed anything: clients ask like that to learn how to authenticate.
     if (hasToken) await countFailure(http, env, Date.now())
     const rule = hasToken ? refusalRules.token : refusalRules.noToken
@@ -60,13 +62,13 @@ export async function handle(
   }
 
   const isStateless = era === 'stateless'
-  const transport = isStateless ? null : http.headers.get('mcp-session-id')
+  const transport = isStateless ? null : texts.get('mcp-session-id')
   const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
   const context: RequestContext = { http, env, execution, presented, requestId, era, transport, ...nothing }
 
   switch (http.method) {
     case 'POST':
-      return post(context, endpoint, headers)
+      return post(context, endpoint, { headers, texts })
     case 'GET':
       return isStateless ? refuse(context, methodNotAllowed('POST')) : get(context, endpoint, headers)
     case 'DELETE':
@@ -76,8 +78,12 @@ export async function handle(
   }
 }
 
-async function post(given: RequestContext, endpoint: Endpoint, headers: MessageHeaders): Promise<Response> {
-  const body = await readBody(given.http, given.env)
+async function post(
+  given: RequestContext,
+  endpoint: Endpoint,
+  { headers, texts }: { readonly headers: MessageHeaders; readonly texts: HeaderTexts },
+): Promise<Response> {
+  const body = await readBody(given.http, given.env, texts)
   if (!body.ok) return refuse(given, body.refusal)
   const { message, id, lost } = readMessage(body.value, asWritten(body.text), headers)
   const context = { ...given, lost, era: message.era }
@@ -118,11 +124,11 @@ async function remove(context: RequestContext, headers: MessageHeaders): Promise
   })
 }
 
-function messageHeaders(http: Request): MessageHeaders {
+function messageHeaders(texts: HeaderTexts): MessageHeaders {
   return {
-    protocolVersion: http.headers.get('mcp-protocol-version'),
-    method: http.headers.get('mcp-method'),
-    name: http.headers.get('mcp-name'),
+    protocolVersion: texts.get('mcp-protocol-version'),
+    method: texts.get('mcp-method'),
+    name: texts.get('mcp-name'),
   }
 }
 

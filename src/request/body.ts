@@ -2,6 +2,7 @@ import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server
 import { isDeeperThan } from '../base/depth.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { Env } from '../contract/env.ts'
+import type { HeaderTexts } from './header-texts.ts'
 
 /** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
@@ -32,15 +33,19 @@ function maxBodyBytes(env: Env): number {
 }
 
 /** Reads and parses the body of a POST, within the limits. Never throws. */
-export async function readBody(request: Request, env: Env): Promise<Body> {
+export async function readBody(
+  request: Request,
+  env: Env,
+  headers: HeaderTexts = request.headers,
+): Promise<Body> {
   const maxBytes = maxBodyBytes(env)
-  const contentType = request.headers.get('content-type')
+  const contentType = headers.get('content-type')
   if (contentType !== 'application/json' && !isJsonContentType(contentType)) {
     return refuse(415, codes.transport, 'Content-Type must be application/json')
   }
   let text: string
   try {
-    const read = await readWithin(request, maxBytes)
+    const read = await readWithin(request, maxBytes, headers.get('content-length'))
     if (read === null) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
     text = read
   } catch {
@@ -57,8 +62,11 @@ export async function readBody(request: Request, env: Env): Promise<Body> {
 }
 
 /** The body as text, or null where it is larger. One whose length is declared, which it cannot exceed, is read at once. */
-async function readWithin(request: Request, maxBytes: number): Promise<string | null> {
-  const declared = request.headers.get('content-length')
+async function readWithin(
+  request: Request,
+  maxBytes: number,
+  declared: string | null,
+): Promise<string | null> {
   if (declared !== null && /^\d{1,15}$/.test(declared)) {
     return Number(declared) > maxBytes ? null : request.text()
   }

@@ -3,23 +3,24 @@ import { codes, type Refusal } from '../base/jsonrpc.ts'
 import { isLocalDemo } from '../base/local-switches.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { Env } from '../contract/env.ts'
+import { type ReadHeaders, readHeaders } from './header-texts.ts'
 
 /** All header names and values together. Tokens, ids and traces need a fraction of it. */
 export const MAX_HEADER_BYTES = 16 * 1024
 
-export function guard(request: Request, env: Env): Refusal | null {
-  let bytes = 0
-  request.headers.forEach((value, name) => {
-    bytes += name.length + value.length
-  })
-  if (bytes > MAX_HEADER_BYTES) {
+export function guard(
+  request: Request,
+  env: Env,
+  headers: ReadHeaders = readHeaders(request.headers),
+): Refusal | null {
+  if (headers.size > MAX_HEADER_BYTES) {
     return {
       status: 431,
       code: codes.transport,
       message: `The headers are larger than ${MAX_HEADER_BYTES} bytes`,
     }
   }
-  const origin = request.headers.get('origin')
+  const origin = headers.get('origin')
   if (origin !== null && !isAllowedOrigin(origin, request, env)) {
     return { status: 403, code: codes.transport, message: 'This Origin is not allowed; see ALLOWED_ORIGINS' }
   }

@@ -6,6 +6,7 @@ import { type Credential, credentialKey } from '../contract/credential.ts'
 import type { Env } from '../contract/env.ts'
 import { DEMO_TENANT } from '../demo/token.ts'
 import { bearerToken, parseToken } from '../names/tokens.ts'
+import type { HeaderTexts } from './header-texts.ts'
 import { hostAllows } from './hosts.ts'
 import { known } from './known.ts'
 
@@ -26,8 +27,9 @@ export async function presentedIn(
   request: Request,
   pathTenant: string | null,
   env: Env,
+  headers: HeaderTexts = request.headers,
 ): Promise<PresentedCredential | null> {
-  const text = bearerToken(request.headers.get('authorization')) ?? ''
+  const text = bearerToken(headers.get('authorization')) ?? ''
   const presented = remembered.get(text) ?? (await parsePresented(text))
   if (presented === null) return null
   if (pathTenant !== null && pathTenant !== presented.tenant) return null
