@@ -42,6 +42,9 @@ export interface LogSizes {
 
 const SIZES: LogSizes = { savedEvery: 500, longLog: 20_000, joinedAtOnce: 50, shortRow: 2_500 }
 
+/** Characters that are stored at once: a value may have 2 MB, and a group may be any number of calls. */
+const MOST_AT_ONCE = 500_000
+
 export class DecisionLog {
   readonly counters: Counters
   readonly #sql: SqlStorage
@@ -75,6 +78,7 @@ export class DecisionLog {
   #joinFromMs = 0
   /** What this group writes. */
   #entries: string[] = []
+  #characters = 0
   #atMs = 0
 
   /** @param sizes others than the product's, for tests that write few entries */
@@ -113,6 +117,7 @@ export class DecisionLog {
       return
     }
     this.#entries = []
+    this.#characters = 0
     this.#nextSeq = this.#nextSeqBefore
     this.#decidedAtMs = this.#decidedAtMsBefore
     this.#calls.undo()
@@ -123,6 +128,7 @@ export class DecisionLog {
   forget(): void {
     this.#isLoaded = false
     this.#entries = []
+    this.#characters = 0
     this.#calls.forget()
     this.counters.forget()
   }
@@ -298,7 +304,9 @@ export class DecisionLog {
   #append(entry: string, atMs: number): void {
     if (!this.#isOpen) throw new Error('the log is written outside of a transaction')
     this.#entries.push(entry)
+    this.#characters += entry.length
     this.#atMs = Math.max(this.#atMs, atMs)
+    if (this.#characters > MOST_AT_ONCE) this.#flush()
   }
 
   /** Stores what was written; from here on the group is not taken back without reading everything again. */
@@ -316,6 +324,7 @@ export class DecisionLog {
       this.#tail = { row, length: text.length }
     }
     this.#entries = []
+    this.#characters = 0
     this.#firstSeq = this.#nextSeq
     this.#sinceSaved += count
   }
@@ -470,7 +479,7 @@ export class DecisionLog {
     if (isNew) this.#sinceSaved += 1
     switch (entry.kind) {
       case 'settlement':
-        this.#calls.knowEnd(seq, names.get(seq), entry.end)
+        if (seq > this.#settledSeq) this.#calls.knowEnd(seq, names.get(seq), entry.end)
         return
       case 'refund':
         if (isNew) refund(this.counters, entry.charges.map(takenOf))

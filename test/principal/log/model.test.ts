@@ -13,7 +13,7 @@ import { windowOf } from '../../../src/policy/window.ts'
 import { DecisionLog, type LogSizes } from '../../../src/principal/log/decision-log.ts'
 import { principalLog } from '../../../src/principal/tables/audit-log.ts'
 import { MemoryCounters } from '../../policy/support.ts'
-import { decided } from '../../support/decision-log.ts'
+import { decided, inLog } from '../../support/decision-log.ts'
 import { fresh, installGrant, principal } from '../../support/gateway.ts'
 
 const START = Date.parse('2030-01-01T10:00:00Z')
@@ -362,3 +362,19 @@ test.each([
   },
   LONG_MS,
 )
+
+test('a group of more calls than a stored value holds is stored in several', async () => {
+  await installGrant('acme', 'bot')
+  await runInDurableObject(principal('acme/bot'), (_, { storage }) => {
+    const count = 10_000
+    inLog(storage, (log) => {
+      for (let i = 0; i < count; i++) log.write(decided({ requestId: `r${i}`, rule: `/${'x'.repeat(300)}` }))
+      log.settle([{ requestId: 'r0', outcome: 'result', upstreamStatus: 200, latencyMs: 1 }], Date.now())
+    })
+    const log = new DecisionLog(storage.sql)
+    expect(log.last()).toBe(count)
+    expect(log.after(0, 1)).toMatchObject([{ requestId: 'r0', end: ['result', 200, 1] }])
+    expect(log.after(count - 1, 10)).toMatchObject([{ seq: count, requestId: `r${count - 1}` }])
+    expect(storage.sql.exec('SELECT count(*) AS n FROM log').one()).toEqual({ n: 9 })
+  })
+})
