@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/node/longest.ts'
+import { useMemoryDisk } from './test/support/node/memory-disk.ts'
 
 /**
  * Three kinds of test, told apart by name:
@@ -22,6 +23,8 @@ const whole = 'test/**/*.node.test.ts'
 
 /** A test that hangs ends; one that waits for a busy machine does not fail for that. */
 const UNDER_LOAD_MS = 60_000
+
+useMemoryDisk()
 
 export default defineConfig({
   test: {
