@@ -1,20 +1,23 @@
 /** Every decision passes one place, once: whatever kind it is, and whoever made it. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { app } from '../../src/app.ts'
 import type { Env } from '../../src/contract/env.ts'
 import { adminWith } from '../support/admin.ts'
 import { BASE, envelope, fresh, type Json, request, rows, STATELESS } from '../support/gateway.ts'
 
 const bindings = { ALLOW_PRIVATE_UPSTREAMS: 'true' }
-const GRANT = 'acme/bot'
 const eras = ['session', 'stateless'] as const
 type Era = (typeof eras)[number]
 
 const servers = ['crm', 'limited', 'shared', 'denied', 'held', 'hidden']
 
+/** Each test has a grant of its own in a tenant that all tests of a block share: to make the tenant takes longer than most of them. */
+let grant = ''
+let grants = 0
 let token = ''
+let isSuspended = false
 
 async function put(path: string, body: unknown): Promise<Json> {
   const answer = await adminWith(bindings, 'PUT', path, body)
@@ -22,7 +25,8 @@ async function put(path: string, body: unknown): Promise<Json> {
   return answer.body ?? {}
 }
 
-async function register(): Promise<void> {
+async function begin(): Promise<void> {
+  await fresh()
   // The same server under several names, so that the policy can say something else of each.
   for (const name of servers)
     await put(`acme/servers/${name}`, { url: inject('upstream'), breaker: { failures: 1_000 } })
@@ -41,11 +45,15 @@ async function register(): Promise<void> {
     },
     resources: { '*': {}, 'crm+file:///denied/*': { deny_if: [{ conditions: [], on_deny: 'No.' }] } },
   })
-  token = String((await put('acme/grants/bot', { policy: 'main', servers: [...servers, 'session'] })).token)
 }
 
 async function suspend(): Promise<void> {
-  const answer = await adminWith(bindings, 'POST', 'acme/suspend')
+  isSuspended = true
+  await post('suspend')
+}
+
+async function post(what: 'suspend' | 'resume'): Promise<void> {
+  const answer = await adminWith(bindings, 'POST', `acme/${what}`)
   if (answer.status !== 200) throw new Error(JSON.stringify(answer.body))
 }
 
@@ -53,13 +61,19 @@ async function suspend(): Promise<void> {
 type Said = Readonly<Record<'decision' | 'rule' | 'server' | 'tool' | 'era' | 'tenant' | 'grant', unknown>>
 
 let spied: { readonly mock: { readonly calls: readonly unknown[][] }; mockClear(): unknown }
+beforeAll(begin)
 beforeEach(async () => {
-  await fresh()
   spied = vi.spyOn(console, 'info').mockImplementation(() => {})
-  await register()
+  grants += 1
+  grant = `bot-${grants}`
+  const document = { policy: 'main', servers: [...servers, 'session'] }
+  token = String((await put(`acme/grants/${grant}`, document)).token)
 })
-afterEach(() => {
+afterEach(async () => {
   vi.restoreAllMocks()
+  if (!isSuspended) return
+  isSuspended = false
+  await post('resume')
 })
 
 /** The decisions since they were last asked for. */
@@ -134,6 +148,8 @@ function inEra(era: Era, method: string, params: Json): Sent {
 const call = (era: Era, name: string, args: Json = {}) => inEra(era, 'tools/call', { name, arguments: args })
 
 describe.each(eras)('in the %s era', (era) => {
+  // What the whole tenant has used is used up only once.
+  beforeAll(begin)
   beforeEach(async () => {
     if (era === 'session') await open()
     // The isolate knows the grant, and the server's tools, from then on.
@@ -155,7 +171,7 @@ describe.each(eras)('in the %s era', (era) => {
     await send(call(era, name, args))
     const all = taken()
     expect(short(all)).toEqual([[decision, rule, what]])
-    expect(all[0]).toMatchObject({ tenant: 'acme', grant: 'bot', era })
+    expect(all[0]).toMatchObject({ tenant: 'acme', grant, era })
     expect(JSON.stringify(all)).not.toContain('value-of-an-argument')
   })
 
@@ -200,7 +216,7 @@ describe.each(eras)('in the %s era', (era) => {
     const said = taken().map(({ request: id, decision, rule }) => [id, decision, rule])
     const kept = await rows<{ request_id: string; decision: string; rule: string }>(
       "SELECT request_id, decision, rule FROM audit WHERE decision <> 'end' ORDER BY seq",
-      GRANT,
+      `acme/${grant}`,
     )
     expect(said).toHaveLength(8)
     expect(kept.slice(-8).map(({ request_id: id, decision, rule }) => [id, decision, rule])).toEqual(said)
@@ -216,7 +232,7 @@ describe.each(eras)('in the %s era', (era) => {
       expect(short(taken())).toEqual([['approval', '/tools/held__echo/require_approval/0', 'held echo']])
       const [waits] = await rows<{ approval: string }>(
         "SELECT approval FROM audit WHERE decision = 'approval' ORDER BY seq DESC LIMIT 1",
-        GRANT,
+        `acme/${grant}`,
       )
       const path = `acme/approvals/${waits?.approval}`
       expect((await adminWith(bindings, 'POST', path, { decision })).status).toBe(200)
@@ -255,7 +271,7 @@ describe.each(eras)('in the %s era', (era) => {
   })
 
   test.each([
-    ['a wrong token', { token: 'gh_acme_bot_wrong-secret-of-a-test' }, '(token)', 'acme'],
+    ['a wrong token', { token: 'gh_acme_GRANT_wrong-secret-of-a-test' }, '(token)', 'acme'],
     ['what is no token', { token: 'none' }, '(token)', null],
     ['no token', { token: null }, '(no token)', null],
     ['a page of another site', { headers: { origin: 'https://evil.example' } }, '(origin)', null],
@@ -263,7 +279,9 @@ describe.each(eras)('in the %s era', (era) => {
   ] as const)('%s is one refusal', async (_, changed, rule, tenant) => {
     const sent = call(era, 'crm__echo')
     const headers = { ...sent.headers, ...('headers' in changed ? changed.headers : {}) }
-    await send({ ...sent, ...changed, headers })
+    // Of this very grant, with another secret.
+    const own = 'token' in changed ? { token: changed.token?.replace('GRANT', grant) ?? null } : {}
+    await send({ ...sent, ...own, headers })
     const all = taken()
     expect(short(all)).toEqual([['refuse', rule, null]])
     expect(all[0]).toMatchObject({ tenant, era })
