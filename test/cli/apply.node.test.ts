@@ -9,9 +9,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT_TOKEN } from '../support/node/admin-api.ts'
 import { type BareGateway, bareWorkerdMissing, startBare } from '../support/node/bare-workerd.ts'
+import { builtCli } from '../support/node/built-cli.ts'
 import { type CliAt, cliAt } from '../support/node/cli-gateway.ts'
 import { until } from '../support/node/until.ts'
-import { root } from '../support/node/wrangler-dev.ts'
 
 const KEY = 'value-of-a-header-never-to-be-seen'
 
@@ -340,7 +340,7 @@ describe.skipIf(bareWorkerdMissing !== null)(`apply ${bareWorkerdMissing ?? ''}`
     async function run(proxy: Proxy, tenant: string, dir: string, kill: Kill = {}) {
       const child: ChildProcess = spawn(
         process.execPath,
-        [join(root, 'src/cli/main.ts'), 'apply', dir, '--prune', '--yes'],
+        [await builtCli(), 'apply', dir, '--prune', '--yes'],
         {
           env: {
             ...process.env,

@@ -38,6 +38,12 @@ export function keepBuiltWorkersIn(folder: string): void {
   shared = folder
 }
 
+/** That folder. Throws outside of a run of the tests. */
+export function builtFolder(): string {
+  if (shared === null) throw new Error('no folder is shared: found no run of the tests; allowed: in one')
+  return shared
+}
+
 const building = new Map<string | null, Promise<BuiltWorker>>()
 
 /** The gateway of another checkout of this repository, whose packages are installed, built with what it has. */
