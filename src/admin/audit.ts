@@ -58,14 +58,14 @@ export const auditRoutes = lazy((): readonly Route[] => [
       role: 'viewer',
       summary: 'Decisions, ends of sessions and administrative changes, by time',
       query: object({
-        ...filterQuery,
+        ...filterQuery(),
         ...pageQuery(),
         order: z.enum(rowOrders, { error: rowOrders.join(' or ') }).default('newest'),
       }),
       answers: {
         200: answer(
           'A page of rows',
-          pageOf(rowSchema).extend({
+          pageOf(rowSchema()).extend({
             complete_until: z
               .string()
               .nullable()
@@ -98,7 +98,7 @@ export const auditRoutes = lazy((): readonly Route[] => [
       description:
         'The last line is {"end":true,…}; an export without it is not whole. `next`: go on with it as `after`. ' +
         '`last`: what comes later is had with it as `after`.',
-      query: object({ ...filterQuery, after: arrival() }),
+      query: object({ ...filterQuery(), after: arrival() }),
       answers: { 200: answer('Lines of JSON', null, 'application/x-ndjson') },
     },
     async ({ env, tenant, query: { after = '0', ...filter } }) => {
@@ -122,7 +122,7 @@ export const auditRoutes = lazy((): readonly Route[] => [
       summary: 'Rows as they happen, as server-sent events',
       description:
         'Ends by itself after a while; a client that comes again with Last-Event-ID misses nothing.',
-      query: object({ ...filterQuery }),
+      query: object({ ...filterQuery() }),
       answers: { 200: answer('Server-sent events; each is a row', null, 'text/event-stream') },
     },
     async ({ c, env, tenant, query: filter }) => {

@@ -101,7 +101,7 @@ export const grantRoutes = lazy((): readonly Route[] => [
       role: 'admin',
       summary: 'Makes a grant or changes it',
       description: 'The token is in the answer that makes the grant, and nowhere else. A change keeps it.',
-      body: jsonBody(grantSchema),
+      body: jsonBody(grantSchema()),
       answers: {
         200: answer('The grant as it is now', changedSchema()),
         201: answer('The grant was made', changedSchema().extend({ token: z.string() })),
@@ -206,7 +206,7 @@ async function used(env: Env, tenant: string, grant: GrantView) {
 
 function readGrant(
   name: string,
-  { label = name, policy, servers, owner, sessions, expires_at }: z.output<typeof grantSchema>,
+  { label = name, policy, servers, owner, sessions, expires_at }: z.output<ReturnType<typeof grantSchema>>,
   nowMs: number,
 ): GrantDocument | { readonly problems: readonly string[] } {
   const expiresAtMs = expires_at === null ? null : Date.parse(expires_at)

@@ -77,7 +77,7 @@ export const peopleRoutes = lazy((): readonly Route[] => [
       role: 'admin',
       summary: 'Adds a person, or changes their role, address and accounts',
       description: LAST_ADMIN,
-      body: jsonBody(personSchema),
+      body: jsonBody(personSchema()),
       answers: {
         200: answer('The person as they are now', changedSchema()),
         201: answer('The person was added', changedSchema()),

@@ -44,7 +44,7 @@ import { may } from './who.ts'
 const PATH = '/api/v1/tenants/:tenant/servers'
 
 const shownSchema = lazy(() =>
-  serverSchema.extend({
+  serverSchema().extend({
     name: z.string(),
     headers: z.record(z.string(), z.unknown()),
     created_at: z.string(),
@@ -236,7 +236,7 @@ export const serverRoutes = lazy((): readonly Route[] => [
           .default('true')
           .describe('false: it is not asked for its tools, though they are not known'),
       }),
-      body: uncheckedBody(serverSchema),
+      body: uncheckedBody(serverSchema()),
       creates: true,
       versioned: true,
       answers: {

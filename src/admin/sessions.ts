@@ -24,7 +24,7 @@ const MOST_ASKED = 50
 const AT_ONCE = 10
 
 const NEXT = 'the next of an earlier page'
-const account = accountId.optional().describe('Only sessions of this account')
+const account = lazy(() => accountId().optional().describe('Only sessions of this account'))
 
 const sessionSchema = lazy(() =>
   z.object({
@@ -54,7 +54,7 @@ export const sessionRoutes = lazy((): readonly Route[] => [
       role: 'viewer',
       summary: 'Live sessions of a grant, the oldest first',
       query: object({
-        account,
+        account: account(),
         after: z
           .string()
           .regex(/^\d{1,15}$/, NEXT)
@@ -96,7 +96,7 @@ export const sessionRoutes = lazy((): readonly Route[] => [
       path: `${OF_GRANT}/end`,
       role: 'admin',
       summary: 'Ends all sessions of a grant, or those of one account',
-      body: jsonBody(object({ account })),
+      body: jsonBody(object({ account: account() })),
       answers: { 200: answer('They have ended', endedSchema()) },
     },
     async ({ env, object: tenantObject, by, tenant, params: { grant }, body: { account } }) => {
@@ -117,7 +117,7 @@ export const sessionRoutes = lazy((): readonly Route[] => [
       summary: 'Live sessions of a tenant, by grant',
       description: `A page asks at most ${MOST_ASKED} grants, so one with a \`next\` may have few items, or none.`,
       query: object({
-        account,
+        account: account(),
         after: z
           .string()
           .regex(/^[a-z0-9-]{1,63}:\d{1,15}$/, NEXT)
@@ -137,7 +137,7 @@ export const sessionRoutes = lazy((): readonly Route[] => [
       summary: 'Ends all sessions of an account, in every grant',
       description:
         'Those that began before the request. Grants that cannot be asked now are asked until they answer.',
-      body: jsonBody(object({ account: accountId })),
+      body: jsonBody(object({ account: accountId() })),
       answers: { 200: answer('They have ended', endedSchema()) },
     },
     async ({ env, object, by, tenant, body: { account } }) => {

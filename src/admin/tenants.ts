@@ -79,7 +79,7 @@ export const tenantRoutes = lazy((): readonly Route[] => [
       path: PATH,
       role: 'admin',
       summary: 'Creates a tenant (root alone), or replaces its settings',
-      body: jsonBody(tenantDocument),
+      body: jsonBody(tenantDocument()),
       creates: true,
       versioned: true,
       answers: {
@@ -175,7 +175,7 @@ const DEMO_GOES_BY =
 function writtenOf({ env, tenant, body, text }: Call<string, unknown, TenantDocument>) {
   if (!isDemo(env) || tenant !== DEMO_TENANT) return { document: body, isSaid: false }
   const { document, isSaid } = demoDocument(JSON.parse(text))
-  return { document: tenantDocument.parse(document), isSaid }
+  return { document: tenantDocument().parse(document), isSaid }
 }
 
 async function suspension({ object, tenant, by }: Call, isSuspended: boolean): Promise<Response> {

@@ -108,7 +108,7 @@ export const webhookRoutes = lazy((): readonly Route[] => [
       description:
         'The secret that messages are signed with (Standard Webhooks) is in the answer that makes the webhook, and nowhere ' +
         'else. A change keeps it.',
-      body: jsonBody(webhookSchema),
+      body: jsonBody(webhookSchema()),
       answers: {
         200: answer('The webhook as it is now', changedSchema()),
         201: answer('The webhook was made', changedSchema().extend({ secret: z.string() })),

@@ -1,5 +1,6 @@
 /** Translates filters of the audit trail into SQL. The tenant is never part of them: the caller names it apart. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { columnOf, type FilteredColumn, filteredColumns } from '../contract/audit-columns.ts'
 import { auditFilters, type FilterName, filterNames } from '../contract/audit-filters.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
@@ -7,30 +8,32 @@ import { expose } from '../names/tools.ts'
 import { object } from '../policy/fragments.ts'
 
 const TIME = 'a time like 2030-01-31T12:00:00Z'
-const time = z.iso.datetime({ offset: true, error: TIME }).transform((text) => Date.parse(text))
-const text = z.string().min(1, '1 to 512 characters').max(512, '1 to 512 characters')
+const time = lazy(() => z.iso.datetime({ offset: true, error: TIME }).transform((text) => Date.parse(text)))
+const text = lazy(() => z.string().min(1, '1 to 512 characters').max(512, '1 to 512 characters'))
 
-type Named = z.ZodOptional<typeof text>
+type Named = z.ZodOptional<ReturnType<typeof text>>
 
 /** A query parameter. One that has few values refuses all others. */
 function parameter(name: FilterName): Named {
   const { values, description } = auditFilters[name]
-  const read = (values === undefined ? text : (z.enum(values) as unknown as typeof text)).optional()
+  const read = (
+    values === undefined ? text() : (z.enum(values) as unknown as ReturnType<typeof text>)
+  ).optional()
   return description === undefined ? read : read.describe(description)
 }
 
 /** Query parameters of everything that reads the trail. */
-export const filterQuery = {
+export const filterQuery = lazy(() => ({
   ...(Object.fromEntries(filterNames.map((name) => [name, parameter(name)])) as Record<FilterName, Named>),
   /** From this time on. */
-  from: time.optional(),
+  from: time().optional(),
   /** Before this time. */
-  to: time.optional(),
-}
-const schema = object(filterQuery)
+  to: time().optional(),
+}))
+const schema = lazy(() => object(filterQuery()))
 
 /** The rows that a query asks for. */
-export type Filter = z.output<typeof schema> & {
+export type Filter = z.output<ReturnType<typeof schema>> & {
   /** Tools that agents know by the name that `tool` or `what` says, where that shows too little of them (exposed.ts). */
   readonly ownNames?: readonly OwnName[]
 }

@@ -1,5 +1,6 @@
 /** A row as the administration API shows it, and the description of that. PURE. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { type ColumnName, columnNames, columnOf, rowKinds } from '../contract/audit-columns.ts'
 import type { AuditRow } from '../contract/audit-row.ts'
 
@@ -31,18 +32,20 @@ function shownValue(row: ShownRow, name: ColumnName): unknown {
 }
 
 /** The schema of a row that `shownRow` makes. */
-export const rowSchema = z.object({
-  at: z.string(),
-  kind: z.enum(rowKinds),
-  grant: z.string().describe('The grant, or "(tenant)" for administrative changes'),
-  seq: z.int(),
-  ...Object.fromEntries(columnNames.map((name) => [name, valueSchema(name)])),
-  chain: z.string(),
-  hash: z.string().nullable(),
-})
+export const rowSchema = lazy(() =>
+  z.object({
+    at: z.string(),
+    kind: z.enum(rowKinds),
+    grant: z.string().describe('The grant, or "(tenant)" for administrative changes'),
+    seq: z.int(),
+    ...Object.fromEntries(columnNames.map((name) => [name, valueSchema(name)])),
+    chain: z.string(),
+    hash: z.string().nullable(),
+  }),
+)
 
 function valueSchema(name: ColumnName): z.ZodType {
   const { json, type, description } = columnOf(name)
-  const schema = (json ?? (type === 'INTEGER' ? z.int() : z.string())).nullable()
+  const schema = (json?.() ?? (type === 'INTEGER' ? z.int() : z.string())).nullable()
   return description === undefined ? schema : schema.describe(description)
 }

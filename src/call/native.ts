@@ -79,7 +79,7 @@ async function check(
   { name, args }: Called,
   { config, nowMs, signal }: Pick<CallContext, 'config' | 'nowMs' | 'signal'>,
 ): Promise<Checked<Prepared> | Instead> {
-  const parsed = parseArguments(tool.input, args)
+  const parsed = parseArguments(tool.input(), args)
   if (!parsed.ok) {
     const message = `Invalid arguments for ${name}; the tool was not called.\n${describeProblems(parsed.problems)}`
     const result = failure('invalid_arguments', message, { problems: parsed.problems })
@@ -112,7 +112,8 @@ async function record(
   given: readonly string[],
 ): Promise<CallRecord> {
   if (tool === null) return unknownCall
-  const known = given.filter((name) => Object.hasOwn(tool.input.shape, name))
+  const { shape } = tool.input()
+  const known = given.filter((name) => Object.hasOwn(shape, name))
   const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
   // What logs in may be a password: nothing is kept that a guess at it could be compared with.
   const hmac = tool.definition.name === 'auth_login' ? null : await argumentsHmac(env, presented.tenant, args)

@@ -36,7 +36,7 @@ interface Column {
    */
   readonly version: number
   /** The column is JSON, of this shape: it is shown as it says. */
-  readonly json?: z.ZodType
+  readonly json?: () => z.ZodType
   /** The text of it in the administration API's description. */
   readonly description?: string
   /** A query may name it, and finds the rows that have exactly this value unless audit/filter.ts knows more. */
@@ -103,7 +103,7 @@ export const columns = {
   /** Never a value. */
   argument_names: {
     ...{ type: 'TEXT', of: decided, version: 1 },
-    json: z.array(z.string()),
+    json: () => z.array(z.string()),
     description: 'Names, never values',
   },
   arguments_hmac: {
@@ -124,7 +124,7 @@ export const columns = {
   },
   latency_ms: { type: 'INTEGER', of: decided, version: 1 },
   /** Pairs of action and rule. */
-  shadow: { type: 'TEXT', of: decided, version: 1, json: z.array(z.array(z.string())) },
+  shadow: { type: 'TEXT', of: decided, version: 1, json: () => z.array(z.array(z.string())) },
   actor: {
     ...{ type: 'TEXT', of: changed, version: 1 },
     filter: { help: 'only changes by root, gateway or person:NAME' },
@@ -138,7 +138,7 @@ export const columns = {
     filter: { help: 'only rows about this, such as policy/main or approval/ID' },
   },
   /** Names and versions. */
-  detail: { type: 'TEXT', of: changed, version: 1, json: z.record(z.string(), z.unknown()) },
+  detail: { type: 'TEXT', of: changed, version: 1, json: () => z.record(z.string(), z.unknown()) },
 } as const satisfies Readonly<Record<string, Column>>
 
 export type ColumnName = keyof typeof columns

@@ -3,6 +3,7 @@
  * version, and the version travels with every request (design: one hop).
  */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { shortDigest } from '../base/sha256.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
@@ -20,8 +21,8 @@ const MAX_SESSION_SECONDS = 30 * 24 * 3600
 export const DEFAULT_RETENTION_DAYS = 400
 const MAX_APPROVAL_SECONDS = 7 * 24 * 3600
 
-const common = {
-  identity: identitySettings,
+const common = lazy(() => ({
+  identity: identitySettings(),
   sessions: object({
     /** A session that is not used for so long ends. */
     idle_seconds: z.int().min(1).max(MAX_SESSION_SECONDS).default(1_800),
@@ -32,38 +33,44 @@ const common = {
     /** A call that a person must approve waits so long for it, and may be made so long. */
     expires_seconds: z.int().min(60).max(MAX_APPROVAL_SECONDS).default(APPROVAL_SECONDS),
   }).prefault({}),
-}
+}))
 
 /** The application of Cloudflare Access that stands before this tenant's administration. */
-const accessApplication = object({
-  /** Its keys are fetched from there: a name of Access, so that it leads nowhere else. */
-  team_domain: z
-    .string()
-    .regex(
-      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.cloudflareaccess\.com$/,
-      'a team domain, such as acme.cloudflareaccess.com',
-    ),
-  /** At least one must be among the assertion's `aud`: the application's audience tag. */
-  audience: z.array(z.string().min(1).max(512)).min(1).max(16),
-})
+const accessApplication = lazy(() =>
+  object({
+    /** Its keys are fetched from there: a name of Access, so that it leads nowhere else. */
+    team_domain: z
+      .string()
+      .regex(
+        /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.cloudflareaccess\.com$/,
+        'a team domain, such as acme.cloudflareaccess.com',
+      ),
+    /** At least one must be among the assertion's `aud`: the application's audience tag. */
+    audience: z.array(z.string().min(1).max(512)).min(1).max(16),
+  }),
+)
 
-const settingsSchema = object({
-  ...common,
-  servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
-  /** The rule for the login of requests that name none. Configurations from before there was a choice have none. */
-  session_mode: z.enum(sessionModes).optional(),
-})
+const settingsSchema = lazy(() =>
+  object({
+    ...common(),
+    servers: z.array(z.enum(nativeServerNames)).default([...nativeServerNames]),
+    /** The rule for the login of requests that name none. Configurations from before there was a choice have none. */
+    session_mode: z.enum(sessionModes).optional(),
+  }),
+)
 
 /** The settings that a tenant's administrator makes for all of its grants; the servers are each grant's own. */
-export const tenantDocument = object({
-  ...common,
-  audit: object({
-    /** The days for which audit rows are kept after the event. */
-    retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
-  }).prefault({}),
-  /** Replaces the deployment's; null: the deployment's counts. */
-  access: accessApplication.nullable().default(null),
-})
+export const tenantDocument = lazy(() =>
+  object({
+    ...common(),
+    audit: object({
+      /** The days for which audit rows are kept after the event. */
+      retention_days: z.int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
+    }).prefault({}),
+    /** Replaces the deployment's; null: the deployment's counts. */
+    access: accessApplication().nullable().default(null),
+  }),
+)
 
 /** Returns how long audit rows are kept. Settings from before there was an audit database do not have it. */
 export function retentionDays(settings: TenantDocument): number {
@@ -71,9 +78,9 @@ export function retentionDays(settings: TenantDocument): number {
   return audit?.retention_days ?? DEFAULT_RETENTION_DAYS
 }
 
-export type TenantSettings = z.infer<typeof settingsSchema>
-export type TenantDocument = z.infer<typeof tenantDocument>
-export type AccessApplication = z.infer<typeof accessApplication>
+export type TenantSettings = z.infer<ReturnType<typeof settingsSchema>>
+export type TenantDocument = z.infer<ReturnType<typeof tenantDocument>>
+export type AccessApplication = z.infer<ReturnType<typeof accessApplication>>
 
 export interface TenantConfig {
   /** Names exactly this content: a digest of it. */
@@ -106,7 +113,7 @@ export async function checkConfig(
   knownTools: KnownTools = nothingKnown,
   upstreams: readonly UpstreamConfig[] = [],
 ): Promise<Checked> {
-  const parsed = settingsSchema.safeParse(settings)
+  const parsed = settingsSchema().safeParse(settings)
   if (!parsed.success) {
     const problems = problemsOf(parsed.error.issues, settings).map(describeProblem)
     return { ok: false, problems: problems.map((problem) => `invalid tenant settings: ${problem}`) }

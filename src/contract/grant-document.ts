@@ -1,5 +1,6 @@
 /** The document that an administrator writes for a grant. PURE. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { sessionModes } from './session-mode.ts'
@@ -11,33 +12,35 @@ const NAMES = 'a list of at most 200 names of servers, or "*"'
 /** A value of `servers`, alone or in the list: every upstream server of the tenant, now and later. */
 export const EVERY_UPSTREAM = '*'
 
-export const grantSchema = object({
-  label: z.string().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
-  policy: z.string().nullable().default(null),
-  servers: z
-    .union([z.literal('*'), z.array(z.string().max(63, NAMES)).max(200, NAMES)], { error: NAMES })
-    .default('*')
-    .describe(
-      'Upstream servers by name, or "*" for all; and, by name alone, the native ones (session, legiti). "*" is a grant’s of ' +
-        'every native server, too, that was made before they had to be named, and in the demo',
-    ),
-  owner: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('The person whose agent it is: they cannot approve its calls'),
-  sessions: z
-    .enum(sessionModes, { error: MODES })
-    .default('auto')
-    .describe(
-      'To which login a request belongs that names none: of its connection, or of the stateless era (auto); of the ' +
-        'grant (one); to none, so that every call names its session (many)',
-    ),
-  expires_at: z.iso
-    .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
-    .nullable()
-    .default(null),
-})
+export const grantSchema = lazy(() =>
+  object({
+    label: z.string().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
+    policy: z.string().nullable().default(null),
+    servers: z
+      .union([z.literal('*'), z.array(z.string().max(63, NAMES)).max(200, NAMES)], { error: NAMES })
+      .default('*')
+      .describe(
+        'Upstream servers by name, or "*" for all; and, by name alone, the native ones (session, legiti). "*" is a grant’s of ' +
+          'every native server, too, that was made before they had to be named, and in the demo',
+      ),
+    owner: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('The person whose agent it is: they cannot approve its calls'),
+    sessions: z
+      .enum(sessionModes, { error: MODES })
+      .default('auto')
+      .describe(
+        'To which login a request belongs that names none: of its connection, or of the stateless era (auto); of the ' +
+          'grant (one); to none, so that every call names its session (many)',
+      ),
+    expires_at: z.iso
+      .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
+      .nullable()
+      .default(null),
+  }),
+)
 
 /** `servers` as it is stored: each name once, in order. */
 export function tidyServers(servers: '*' | readonly string[]): '*' | readonly string[] {

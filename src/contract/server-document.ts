@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/v4'
 import { isObject, jsonType } from '../base/json.ts'
+import { lazy } from '../base/lazy.ts'
 import { object } from '../policy/fragments.ts'
 import { problemsOf } from '../policy/issues.ts'
 import { describeProblem, describeValue, pointer } from '../policy/problem.ts'
@@ -41,30 +42,32 @@ const whole = (least: number, most: number, usual: number) => {
 }
 
 /** The document. Its headers are read by hand, for no error may quote their values. */
-export const serverSchema = object({
-  url: z
-    .string()
-    .min(1, `a URL of 1 to ${LONGEST_URL} characters`)
-    .max(LONGEST_URL, `a URL of 1 to ${LONGEST_URL} characters`),
-  headers: z
-    .unknown()
-    .optional()
-    .describe('By name: a text, {"secret": name, "prefix": text}, or "(set)" for the value that is stored'),
-  era: z.enum(eraSettings).default('auto'),
-  timeouts: object({
-    response_seconds: whole(1, 600, 30),
-    idle_seconds: whole(1, 3_600, 120),
-    call_seconds: whole(1, 86_400, 900),
-    list_seconds: whole(1, 60, 5),
-  }).prefault({}),
-  limits: object({
-    response_bytes: whole(1_024, 1_073_741_824, 67_108_864),
-    concurrent: whole(1, 1_000, 64),
-  }).prefault({}),
-  breaker: object({ failures: whole(1, 1_000, 5), open_seconds: whole(1, 3_600, 30) }).prefault({}),
-  on_drift: z.enum(driftActions).default('report'),
-  enabled: z.boolean().default(true),
-})
+export const serverSchema = lazy(() =>
+  object({
+    url: z
+      .string()
+      .min(1, `a URL of 1 to ${LONGEST_URL} characters`)
+      .max(LONGEST_URL, `a URL of 1 to ${LONGEST_URL} characters`),
+    headers: z
+      .unknown()
+      .optional()
+      .describe('By name: a text, {"secret": name, "prefix": text}, or "(set)" for the value that is stored'),
+    era: z.enum(eraSettings).default('auto'),
+    timeouts: object({
+      response_seconds: whole(1, 600, 30),
+      idle_seconds: whole(1, 3_600, 120),
+      call_seconds: whole(1, 86_400, 900),
+      list_seconds: whole(1, 60, 5),
+    }).prefault({}),
+    limits: object({
+      response_bytes: whole(1_024, 1_073_741_824, 67_108_864),
+      concurrent: whole(1, 1_000, 64),
+    }).prefault({}),
+    breaker: object({ failures: whole(1, 1_000, 5), open_seconds: whole(1, 3_600, 30) }).prefault({}),
+    on_drift: z.enum(driftActions).default('report'),
+    enabled: z.boolean().default(true),
+  }),
+)
 
 /** A server as it was registered, with everything that was left out; its headers by lower-case name. */
 export interface ServerDocument {
@@ -93,7 +96,7 @@ export type ReadServer =
  * @param allowPrivate whether plain http is allowed, as it is where private upstreams are
  */
 export function readServerDocument(value: unknown, allowPrivate: boolean): ReadServer {
-  const parsed = serverSchema.safeParse(value)
+  const parsed = serverSchema().safeParse(value)
   const problems = parsed.success ? [] : problemsOf(parsed.error.issues, value).map(describeProblem)
   const given = isObject(value) ? value : {}
   const { headers, problems: headerProblems } = readHeaders(given.headers ?? {})

@@ -1,19 +1,22 @@
 /** The document of a webhook, as administrators write it, and the check of its URL. PURE. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { object } from '../policy/fragments.ts'
 import { webhookEvents } from './webhook-events.ts'
 
 const LONGEST_URL = 2_000
 
-export const webhookSchema = object({
-  url: z.string().max(LONGEST_URL, `at most ${LONGEST_URL} characters`),
-  events: z
-    .array(z.enum(webhookEvents))
-    .min(1, 'at least one event')
-    .max(webhookEvents.length, 'each event once')
-    .default([...webhookEvents]),
-  enabled: z.boolean().default(true),
-})
+export const webhookSchema = lazy(() =>
+  object({
+    url: z.string().max(LONGEST_URL, `at most ${LONGEST_URL} characters`),
+    events: z
+      .array(z.enum(webhookEvents))
+      .min(1, 'at least one event')
+      .max(webhookEvents.length, 'each event once')
+      .default([...webhookEvents]),
+    enabled: z.boolean().default(true),
+  }),
+)
 
 /** The problem with a webhook's URL as it is written, or null. */
 export function webhookUrlProblem(url: URL | null, isPrivateAllowed: boolean): string | null {

@@ -2,12 +2,13 @@
 import { Hono } from 'hono'
 import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
+import { lazy } from '../base/lazy.ts'
 import type { Env, WorkerContext } from '../contract/env.ts'
 import { modes } from '../contract/stand-in.ts'
 import { demoLacks } from './lacks.ts'
 import type { Received } from './stand-in.ts'
 
-const behaviour = z.strictObject({ mode: z.enum(modes) })
+const behaviour = lazy(() => z.strictObject({ mode: z.enum(modes) }))
 
 export const devRoutes = new Hono<WorkerContext>()
 
@@ -21,7 +22,7 @@ devRoutes.get('/legiti/events', async (c) =>
 devRoutes.get('/legiti/behaviour', async (c) => c.json({ mode: await standIn(c.env).mode() }))
 
 devRoutes.post('/legiti/behaviour', async (c) => {
-  const parsed = behaviour.safeParse(await c.req.json().catch(() => null))
+  const parsed = behaviour().safeParse(await c.req.json().catch(() => null))
   if (!parsed.success)
     return problem(400, 'Unknown behaviour', `allowed: {"mode": one of ${modes.join(', ')}}`)
   await standIn(c.env).behave(parsed.data.mode)

@@ -81,7 +81,7 @@ function problemOf({ events, nonce, sub, sid, jti, iat }: JWTPayload, nowMs: num
   // Or an ID token could pass for a logout token (2.4).
   if (nonce !== undefined) return 'the claim "nonce" is there, which a logout token may not have'
   if (sub === undefined && sid === undefined) return 'neither "sub" nor "sid" is there'
-  if (sub !== undefined && !accountId.safeParse(sub).success) return 'the claim "sub" is no account id'
+  if (sub !== undefined && !accountId().safeParse(sub).success) return 'the claim "sub" is no account id'
   if (sid !== undefined && !isSid(sid)) return 'the claim "sid" is not one'
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) return 'the claim "jti" is not one'
   if (typeof iat !== 'number') return 'the claim "iat" is not one'

@@ -132,7 +132,7 @@ function isLate(time: { occurredAtMs: number; sentAtMs: number }): boolean {
 }
 
 function takesTimestamp(tool: LegitiToolName): boolean {
-  return 'timestamp' in (findLegitiTool(tool)?.input.shape ?? {})
+  return 'timestamp' in (findLegitiTool(tool)?.input().shape ?? {})
 }
 
 /** A copy without the keys whose value is undefined, as JSON would have it. */

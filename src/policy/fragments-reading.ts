@@ -1,5 +1,6 @@
 /** The parts of all three dialects' schemas that are about reading. */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { refuse } from './fragments.ts'
 import type { ReadKind } from './model.ts'
 import { readKey } from './reading.ts'
@@ -25,11 +26,11 @@ function keyOf(kind: ReadKind) {
     })
 }
 
-const keys = { resource: keyOf('resource'), prompt: keyOf('prompt') }
+const keys = lazy(() => ({ resource: keyOf('resource'), prompt: keyOf('prompt') }))
 
 function section<E extends z.ZodType>(kind: ReadKind, entry: E) {
   return z
-    .record(keys[kind], entry)
+    .record(keys()[kind], entry)
     .superRefine((entries, context) => {
       if (Object.keys(entries).length > MOST_KEYS) refuse(context, `at most ${MOST_KEYS} entries`)
     })
@@ -46,7 +47,9 @@ export function readingSections<E extends z.ZodType>(entry: E) {
   }
 }
 
-export const hide = z.boolean().optional().describe('Neither listed nor read, as if it were not there')
+export const hide = lazy(() =>
+  z.boolean().optional().describe('Neither listed nor read, as if it were not there'),
+)
 
 /** An entry that hides has no other member. */
 export function aloneWhereHidden(it: { hide?: unknown }, context: z.core.$RefinementCtx): void {

@@ -5,6 +5,7 @@
  * The text of a custom issue says what is allowed there; `params.nearest` is the name that may have been meant.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import { weekdays } from './clock.ts'
 import { type ConditionDocument, operators } from './condition.ts'
 import { parseDecimal } from './decimal.ts'
@@ -13,8 +14,8 @@ import { parseConcealed, parsePath, typeOfPath } from './path.ts'
 import { compilePattern } from './pattern.ts'
 import { nearest } from './spelling.ts'
 
-export const name = z.string().min(1).max(128)
-export const message = z.string().min(1).max(2_000)
+export const name = lazy(() => z.string().min(1).max(128))
+export const message = lazy(() => z.string().min(1).max(2_000))
 
 /** An object that allows no other names, and says which there are. */
 export function object<S extends z.ZodRawShape>(shape: S) {
@@ -25,7 +26,7 @@ export function object<S extends z.ZodRawShape>(shape: S) {
 }
 
 /** The members at the top of every document. */
-export const top = {
+export const top = lazy(() => ({
   $schema: z.string().optional().describe('Where the JSON Schema of this document is, for editors'),
   version: z.literal('1'),
   description: z.string().max(10_000).optional(),
@@ -33,131 +34,150 @@ export const top = {
     .enum(['enforce', 'shadow'])
     .optional()
     .describe('shadow: every call is allowed; what would have been refused is recorded'),
-  hide: z.array(name).optional().describe('Tools that are neither listed nor callable; "*" hides all'),
-}
+  hide: z.array(name()).optional().describe('Tools that are neither listed nor callable; "*" hides all'),
+}))
 
-export const shadow = z.boolean().optional().describe('Only record what this rule would have done')
+export const shadow = lazy(() =>
+  z.boolean().optional().describe('Only record what this rule would have done'),
+)
 
 /** A year. It reports milliseconds that were written by mistake. */
 const LONGEST_WINDOW_SECONDS = 366 * 24 * 3_600
 
-export const windowSeconds = z.int().min(1).max(LONGEST_WINDOW_SECONDS)
-export const window = z
-  .union([z.enum(windowNames), windowSeconds], {
-    error: `"minute", "hour", "day", or a whole number of seconds up to ${LONGEST_WINDOW_SECONDS}`,
-  })
-  .describe('A minute, hour or day of the UTC calendar, or so many seconds')
+export const windowSeconds = lazy(() => z.int().min(1).max(LONGEST_WINDOW_SECONDS))
+export const window = lazy(() =>
+  z
+    .union([z.enum(windowNames), windowSeconds()], {
+      error: `"minute", "hour", "day", or a whole number of seconds up to ${LONGEST_WINDOW_SECONDS}`,
+    })
+    .describe('A minute, hour or day of the UTC calendar, or so many seconds'),
+)
 
-export const sliding = z
-  .boolean()
-  .optional()
-  .describe('Count any stretch of the window’s length, not only those of the calendar')
+export const sliding = lazy(() =>
+  z.boolean().optional().describe('Count any stretch of the window’s length, not only those of the calendar'),
+)
 
-export const scope = z.enum(scopes).optional().describe('The callers whose calls count together')
+export const scope = lazy(() => z.enum(scopes).optional().describe('The callers whose calls count together'))
 
 /** An amount: never negative, and exact. */
-export const amount = z
-  .union([z.number(), z.string()], { error: 'a decimal number, as a number or in quotes' })
-  .superRefine((value, context) => {
-    const decimal = parseDecimal(value)
-    // A larger number has been rounded before anyone here could see it.
-    const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER
-    if (decimal === null || decimal.units < 0n || isRounded)
-      refuse(context, 'a decimal number, 0 or more, exact')
-  })
-  .meta({
-    anyOf: [
-      { type: 'number', minimum: 0 },
-      { type: 'string', pattern: '^\\d+(\\.\\d+)?$' },
-    ],
-  })
+export const amount = lazy(() =>
+  z
+    .union([z.number(), z.string()], { error: 'a decimal number, as a number or in quotes' })
+    .superRefine((value, context) => {
+      const decimal = parseDecimal(value)
+      // A larger number has been rounded before anyone here could see it.
+      const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER
+      if (decimal === null || decimal.units < 0n || isRounded)
+        refuse(context, 'a decimal number, 0 or more, exact')
+    })
+    .meta({
+      anyOf: [
+        { type: 'number', minimum: 0 },
+        { type: 'string', pattern: '^\\d+(\\.\\d+)?$' },
+      ],
+    }),
+)
 
-export const path = z.string().superRefine((text, context) => {
-  const parsed = parsePath(text)
-  if (!parsed.ok) refuse(context, parsed.allowed, parsed.nearest)
-})
+export const path = lazy(() =>
+  z.string().superRefine((text, context) => {
+    const parsed = parsePath(text)
+    if (!parsed.ok) refuse(context, parsed.allowed, parsed.nearest)
+  }),
+)
 
 /** A path into the arguments, to one value. */
-export const argumentPath = z.string().superRefine((text, context) => {
-  const parsed = parsePath(text)
-  const isOne =
-    parsed.ok && parsed.path.root === 'args' && parsed.path.steps.every(({ kind }) => kind !== 'each')
-  if (!isOne) refuse(context, 'args.<name>, one value of the arguments', parsed.ok ? null : parsed.nearest)
-})
+export const argumentPath = lazy(() =>
+  z.string().superRefine((text, context) => {
+    const parsed = parsePath(text)
+    const isOne =
+      parsed.ok && parsed.path.root === 'args' && parsed.path.steps.every(({ kind }) => kind !== 'each')
+    if (!isOne) refuse(context, 'args.<name>, one value of the arguments', parsed.ok ? null : parsed.nearest)
+  }),
+)
 
 /** The places of a call whose values nobody is shown. */
-export const conceal = z
-  .array(
-    z.string().superRefine((text, context) => {
-      if (parseConcealed(text) !== null) return
-      const parsed = parsePath(text)
-      refuse(
-        context,
-        'args or _meta, or a path below: args.<name>, args.<name>[0], args.<name>[*], _meta["a name with dots"]',
-        parsed.ok ? null : parsed.nearest,
-      )
-    }),
-  )
-  .min(1)
-  .max(100)
-  .optional()
-  .describe('Values that whoever approves a call is not shown: paths into its arguments, or into its _meta')
+export const conceal = lazy(() =>
+  z
+    .array(
+      z.string().superRefine((text, context) => {
+        if (parseConcealed(text) !== null) return
+        const parsed = parsePath(text)
+        refuse(
+          context,
+          'args or _meta, or a path below: args.<name>, args.<name>[0], args.<name>[*], _meta["a name with dots"]',
+          parsed.ok ? null : parsed.nearest,
+        )
+      }),
+    )
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'Values that whoever approves a call is not shown: paths into its arguments, or into its _meta',
+    ),
+)
 
-const json = z.unknown().superRefine((value, context) => {
-  if (value === undefined) refuse(context, 'a JSON value')
-})
+const json = lazy(() =>
+  z.unknown().superRefine((value, context) => {
+    if (value === undefined) refuse(context, 'a JSON value')
+  }),
+)
 
-const pattern = z
-  .string()
-  .superRefine((source, context) => {
-    const compiled = compilePattern(source)
-    if ('error' in compiled) refuse(context, `a regular expression in RE2’s syntax: ${compiled.error}`)
-  })
-  .describe('A regular expression in RE2’s syntax, found anywhere in the text unless anchored')
+const pattern = lazy(() =>
+  z
+    .string()
+    .superRefine((source, context) => {
+      const compiled = compilePattern(source)
+      if ('error' in compiled) refuse(context, `a regular expression in RE2’s syntax: ${compiled.error}`)
+    })
+    .describe('A regular expression in RE2’s syntax, found anywhere in the text unless anchored'),
+)
 
-const bound = z
-  .union([z.number(), z.string()], { error: 'a decimal number, as a number or in quotes' })
-  .superRefine((value, context) => {
-    const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER
-    if (parseDecimal(value) === null || isRounded) refuse(context, 'a decimal number, exact')
-  })
-  .meta({ anyOf: [{ type: 'number' }, { type: 'string' }] })
+const bound = lazy(() =>
+  z
+    .union([z.number(), z.string()], { error: 'a decimal number, as a number or in quotes' })
+    .superRefine((value, context) => {
+      const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER
+      if (parseDecimal(value) === null || isRounded) refuse(context, 'a decimal number, exact')
+    })
+    .meta({ anyOf: [{ type: 'number' }, { type: 'string' }] }),
+)
 
 /** `{path, op, value}`, where the value has the type that the operator asks for. */
 export function comparisonOf<M extends z.ZodRawShape>(anyPath: z.ZodString, counters: z.ZodString, more: M) {
   return z.discriminatedUnion(
     'op',
     [
-      object({ ...more, path: anyPath, op: z.enum(['eq', 'neq', 'contains']), value: json }).superRefine(
+      object({ ...more, path: anyPath, op: z.enum(['eq', 'neq', 'contains']), value: json() }).superRefine(
         fits,
       ),
       object({
         ...more,
         path: anyPath,
         op: z.enum(['in', 'not_in']),
-        value: z.array(json).min(1),
+        value: z.array(json()).min(1),
       }).superRefine(fits),
-      object({ ...more, path: counters, op: z.enum(['lt', 'lte']), value: bound }).superRefine(fits),
-      object({ ...more, path: anyPath, op: z.enum(['gt', 'gte']), value: bound }).superRefine(fits),
-      object({ ...more, path: anyPath, op: z.literal('regex'), value: pattern }).superRefine(fits),
+      object({ ...more, path: counters, op: z.enum(['lt', 'lte']), value: bound() }).superRefine(fits),
+      object({ ...more, path: anyPath, op: z.enum(['gt', 'gte']), value: bound() }).superRefine(fits),
+      object({ ...more, path: anyPath, op: z.literal('regex'), value: pattern() }).superRefine(fits),
       object({ ...more, path: anyPath, op: z.literal('exists'), value: z.boolean() }).superRefine(fits),
     ],
     { error: `one of ${operators.join(', ')}` },
   )
 }
 
-const comparison = comparisonOf(path, path, {})
+const comparison = lazy(() => comparisonOf(path(), path(), {}))
 
 /** A condition of rules without counters. */
-export const condition: z.ZodType<ConditionDocument> = z.lazy(() =>
-  z.union([comparison as unknown as z.ZodType<ConditionDocument>, ...combinations]),
+export const condition = lazy(
+  (): z.ZodType<ConditionDocument> =>
+    z.lazy(() => z.union([comparison() as unknown as z.ZodType<ConditionDocument>, ...combinations()])),
 )
 
 /** Conditions around conditions. */
-export const combinations = [
-  object({ any_of: z.array(condition).min(1).max(100) }),
-  object({ not: condition }),
-] as const
+export const combinations = lazy(
+  () => [object({ any_of: z.array(condition()).min(1).max(100) }), object({ not: condition() })] as const,
+)
 
 /** Which values make sense beside a fact: any other rule would be accepted and never match. */
 const factValues: Readonly<

@@ -50,7 +50,7 @@ export function loadPolicy(document: unknown, known: KnownTools = nothingKnown):
   const dialect = dialectOf(document)
   if (typeof dialect !== 'string') return { ok: false, problems: dialect }
   const schema = schemas[dialect]
-  const parsed = schema.document.safeParse(document)
+  const parsed = schema.document().safeParse(document)
   if (!parsed.success) {
     const problems = problemsOf(parsed.error.issues, document)
     return { ok: false, problems: [...problems, ...deeperProblems(dialect, document)] }
@@ -97,7 +97,7 @@ function translate(dialect: Dialect, document: unknown, leftOut: readonly string
 
 /** Finds contradictions between tools that are right by themselves, so that they are reported at once, not on the next attempt. */
 function deeperProblems(dialect: Dialect, document: Record<string, unknown>): readonly Problem[] {
-  const schema: z.ZodType = schemas[dialect].tool
+  const schema: z.ZodType = schemas[dialect].tool()
   const sound: [string, unknown][] = []
   const leftOut: string[] = []
   for (const [tool, entry] of Object.entries(isObject(document.tools) ? document.tools : {})) {

@@ -17,6 +17,6 @@ export function shortSchema(): object {
 }
 
 /** Makes a JSON Schema 2020-12. Checks that only code can make (paths, patterns, counters) are left to loading. */
-function schemaOf(document: z.ZodType, title: string): object {
-  return { title, ...z.toJSONSchema(document, { io: 'input', reused: 'ref' }) }
+function schemaOf(document: () => z.ZodType, title: string): object {
+  return { title, ...z.toJSONSchema(document(), { io: 'input', reused: 'ref' }) }
 }

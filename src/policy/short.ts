@@ -3,6 +3,7 @@
  * session, as its authors document it, unless `scope` says otherwise.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import {
   conceal,
   message,
@@ -22,35 +23,40 @@ import { finish, newDraft, present, type Translation } from './translation.ts'
 
 const MOST_CALLS = Number.MAX_SAFE_INTEGER
 
-const rate = {
-  reason: message.optional().describe('The message for the agent'),
+const rate = lazy(() => ({
+  reason: message().optional().describe('The message for the agent'),
   rate_limit: object({
     max: z.int().min(0).max(MOST_CALLS),
-    window: windowSeconds.describe('Seconds'),
-    sliding,
-    scope,
+    window: windowSeconds().describe('Seconds'),
+    sliding: sliding(),
+    scope: scope(),
   }).optional(),
-  shadow,
-}
+  shadow: shadow(),
+}))
 
-export const shortTool = object({
-  action: z.enum(['allow', 'deny', 'require_approval']).optional(),
-  ...rate,
-  conceal,
-}).superRefine((it, context) => {
-  if (it.action === 'deny' && it.rate_limit !== undefined) {
-    refuse(context, '"allow" or "require_approval" beside rate_limit', null, ['action'])
-  }
-  if (it.shadow !== undefined && (it.action ?? 'allow') === 'allow' && it.rate_limit === undefined) {
-    refuse(context, '"deny", "require_approval" or a rate_limit beside it: there is nothing to watch', null, [
-      'shadow',
-    ])
-  }
-})
+export const shortTool = lazy(() =>
+  object({
+    action: z.enum(['allow', 'deny', 'require_approval']).optional(),
+    ...rate(),
+    conceal: conceal(),
+  }).superRefine((it, context) => {
+    if (it.action === 'deny' && it.rate_limit !== undefined) {
+      refuse(context, '"allow" or "require_approval" beside rate_limit', null, ['action'])
+    }
+    if (it.shadow !== undefined && (it.action ?? 'allow') === 'allow' && it.rate_limit === undefined) {
+      refuse(
+        context,
+        '"deny", "require_approval" or a rate_limit beside it: there is nothing to watch',
+        null,
+        ['shadow'],
+      )
+    }
+  }),
+)
 
 /** An entry about reading, which cannot be made subject to approval. */
-const readingEntry = object({ action: z.enum(['allow', 'deny', 'hide']).optional(), ...rate }).superRefine(
-  (it, context) => {
+const readingEntry = lazy(() =>
+  object({ action: z.enum(['allow', 'deny', 'hide']).optional(), ...rate() }).superRefine((it, context) => {
     const { action = 'allow', ...rest } = it
     const others = Object.entries(rest).filter(([, value]) => value !== undefined)
     if (action === 'hide' && others.length > 0) {
@@ -62,21 +68,23 @@ const readingEntry = object({ action: z.enum(['allow', 'deny', 'hide']).optional
     if (it.shadow !== undefined && action === 'allow' && it.rate_limit === undefined) {
       refuse(context, '"deny" or a rate_limit beside it: there is nothing to watch', null, ['shadow'])
     }
-  },
+  }),
 )
 
-export const shortDocument = object({
-  ...top,
-  version: top.version.optional(),
-  default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
-  all: object({ ...rate, rate_limit: rate.rate_limit.unwrap() })
-    .optional()
-    .describe('A limit on every call and on reading, after all others'),
-  tools: z.record(name, shortTool).optional().describe('One entry a tool; "*" for every call'),
-  ...readingSections(readingEntry),
-})
+export const shortDocument = lazy(() =>
+  object({
+    ...top(),
+    version: top().version.optional(),
+    default: z.enum(['allow', 'deny']).optional().describe('For tools that are not named; deny where absent'),
+    all: object({ ...rate(), rate_limit: rate().rate_limit.unwrap() })
+      .optional()
+      .describe('A limit on every call and on reading, after all others'),
+    tools: z.record(name(), shortTool()).optional().describe('One entry a tool; "*" for every call'),
+    ...readingSections(readingEntry()),
+  }),
+)
 
-export type ShortDocument = z.infer<typeof shortDocument>
+export type ShortDocument = z.infer<ReturnType<typeof shortDocument>>
 
 /** Translates a document that has passed its schema. */
 export function translateShort(document: ShortDocument): Translation {
@@ -116,7 +124,7 @@ export function translateShort(document: ShortDocument): Translation {
 }
 
 function translateReading(
-  { action, ...rest }: z.infer<typeof readingEntry>,
+  { action, ...rest }: z.infer<ReturnType<typeof readingEntry>>,
   note: (list: string) => void,
 ): HostedReadingEntry {
   if (action === 'hide') return { hide: true }
@@ -124,7 +132,7 @@ function translateReading(
 }
 
 function translateTool(
-  { action, reason, rate_limit, shadow }: z.infer<typeof shortTool>,
+  { action, reason, rate_limit, shadow }: z.infer<ReturnType<typeof shortTool>>,
   note: (list: string) => void,
 ): HostedTool {
   const draft = newDraft()

@@ -1,6 +1,7 @@
 /** The native server `legiti`: what each of its tools does with good arguments. */
 import * as z from 'zod/v4'
 import { isObject } from '../base/json.ts'
+import { lazy } from '../base/lazy.ts'
 import type { Admitted } from '../contract/principal.ts'
 import { retryAfterMs } from '../durable/retries.ts'
 import { askLegiti, type LegitiAnswer } from '../legiti/client.ts'
@@ -22,14 +23,16 @@ import {
 /** Order evaluation is known to take 20 s. */
 export const DECISION_TIMEOUT_MS = 25_000
 
-const acceptedOutput = z.object({
-  message: z.string().describe('The same in a sentence'),
-  status: z.literal('accepted'),
-  event: z.string().describe('Names the event in the outbox, from which it is delivered to Legiti'),
-})
+const acceptedOutput = lazy(() =>
+  z.object({
+    message: z.string().describe('The same in a sentence'),
+    status: z.literal('accepted'),
+    event: z.string().describe('Names the event in the outbox, from which it is delivered to Legiti'),
+  }),
+)
 
 export const legitiServerTools: readonly NativeTool[] = legitiTools.map((tool) => {
-  const input = tool.input.extend({ [SESSION_ARGUMENT]: sessionHandle })
+  const input = lazy(() => tool.input().extend({ [SESSION_ARGUMENT]: sessionHandle() }))
   const { name, title, description, annotations } = tool
   return {
     server: 'legiti',

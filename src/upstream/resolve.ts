@@ -3,6 +3,7 @@
  * form); whatever cannot be found out is refused.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../base/lazy.ts'
 import type { Env } from '../contract/env.ts'
 import { addressProblem, isPrivateAddress } from './address.ts'
 
@@ -12,10 +13,12 @@ const TIMEOUT_MS = 5_000
 const recordTypes = { A: 1, AAAA: 28 } as const
 type RecordType = keyof typeof recordTypes
 
-const dnsAnswer = z.object({
-  Status: z.int(),
-  Answer: z.array(z.object({ type: z.int(), data: z.string() })).default([]),
-})
+const dnsAnswer = lazy(() =>
+  z.object({
+    Status: z.int(),
+    Answer: z.array(z.object({ type: z.int(), data: z.string() })).default([]),
+  }),
+)
 
 export type AddressCheck =
   | { readonly kind: 'public' }
@@ -79,7 +82,7 @@ async function lookUp(name: string, type: RecordType, env: Env): Promise<LookedU
     const headers = { accept: 'application/dns-json' }
     const response = await fetch(url, { headers, redirect: 'manual', signal: abort.signal })
     if (response.status !== 200) return fail(`answered ${response.status}`)
-    const answer = dnsAnswer.safeParse(await response.json())
+    const answer = dnsAnswer().safeParse(await response.json())
     if (!answer.success) return fail('answered something that is no DNS answer')
     // NXDOMAIN is an answer: there is no such name (RFC 1035, 4.1.1).
     if (answer.data.Status !== 0 && answer.data.Status !== 3)

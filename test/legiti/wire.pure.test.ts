@@ -173,7 +173,7 @@ describe('an event that is sent late', () => {
   it('gets none where the tool takes none', () => {
     for (const tool of legitiTools.filter(({ name }) => name !== 'get_decision')) {
       const body = toWire('collection', tool.name, { sale_id: 's-1' }, late).body ?? {}
-      expect('timestamp' in body, tool.name).toBe('timestamp' in tool.input.shape)
+      expect('timestamp' in body, tool.name).toBe('timestamp' in tool.input().shape)
     }
     expect(toWire('collection', 'update_order', { sale_id: 's-1' }, late).body).toEqual({ sale_id: 's-1' })
     expect(toWire('collection', 'get_decision', { sale_id: 's-1' }, late).body).toBeNull()

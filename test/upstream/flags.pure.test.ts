@@ -73,7 +73,7 @@ describe('what a reader does not see', () => {
 })
 
 describe('ordinary tools', () => {
-  const native = [...legitiTools.map((tool) => ({ ...tool, inputSchema: inputSchema(tool.input) }))]
+  const native = [...legitiTools.map((tool) => ({ ...tool, inputSchema: inputSchema(tool.input()) }))]
   test.each(native.map((tool) => [tool.name, tool] as const))('%s', (_, tool) => {
     expect(tool.inputSchema).toHaveProperty('properties')
     expect(flagsOf(tool)).toEqual([])

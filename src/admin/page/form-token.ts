@@ -3,9 +3,10 @@
  * one revision of it. A page that is out of date, or of somebody else, decides nothing.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import { formContext, openOrNull, type SecretKeys, seal } from '../../secrets/seal.ts'
 
-const schema = z.tuple([z.string(), z.string(), z.int()])
+const schema = lazy(() => z.tuple([z.string(), z.string(), z.int()]))
 
 export interface FormOf {
   /** Id of the sign-in. */
@@ -19,7 +20,7 @@ export function formToken(
   { signIn, approval }: FormOf,
   revision: number,
 ): Promise<string> {
-  const said: z.output<typeof schema> = [signIn, approval, revision]
+  const said: z.output<ReturnType<typeof schema>> = [signIn, approval, revision]
   return seal(keys, JSON.stringify(said), formContext(tenant))
 }
 
@@ -32,7 +33,7 @@ export async function revisionOf(
 ): Promise<number | null> {
   const text = await openOrNull(keys, token, formContext(tenant))
   if (text === null) return null
-  const said = schema.safeParse(JSON.parse(text))
+  const said = schema().safeParse(JSON.parse(text))
   if (!said.success) return null
   const [ofSignIn, ofApproval, revision] = said.data
   return ofSignIn === signIn && ofApproval === approval ? revision : null

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod/v4'
 import { BASE64URL } from '../../base/base64url.ts'
+import { lazy } from '../../base/lazy.ts'
 import { openOrNull, type SecretKeys, seal, signInContext } from '../../secrets/seal.ts'
 import type { Who } from '../context.ts'
 import { type Asked, byAccess, byCredential, type Credential } from '../who.ts'
@@ -21,13 +22,15 @@ export interface SignIn {
 /** A request at a tenant's page. */
 export type AskedHere = Asked & { readonly tenant: string; readonly keys: SecretKeys; readonly jar: Jar }
 
-const sealedSchema = z.object({
-  id: z.string(),
-  person: z.string().nullable(),
-  digest: z.string(),
-  /** Unix milliseconds: the browser is not relied on to forget it. */
-  until: z.number(),
-})
+const sealedSchema = lazy(() =>
+  z.object({
+    id: z.string(),
+    person: z.string().nullable(),
+    digest: z.string(),
+    /** Unix milliseconds: the browser is not relied on to forget it. */
+    until: z.number(),
+  }),
+)
 
 /** The sign-in of a request, or null. `hadCookie`: it brings a cookie, which may be good no longer. */
 export async function signedIn(
@@ -55,7 +58,7 @@ export async function begin(
   nowMs: number,
 ): Promise<{ readonly signIn: SignIn; readonly cookie: string }> {
   const id = crypto.randomUUID()
-  const kept: z.output<typeof sealedSchema> = {
+  const kept: z.output<ReturnType<typeof sealedSchema>> = {
     id,
     person,
     digest: digest.toBase64(BASE64URL),
@@ -68,7 +71,7 @@ export async function begin(
 async function openCookie(keys: SecretKeys, tenant: string, cookie: string) {
   const text = await openOrNull(keys, cookie, signInContext(tenant))
   if (text === null) return null
-  const kept = sealedSchema.safeParse(JSON.parse(text))
+  const kept = sealedSchema().safeParse(JSON.parse(text))
   // Another version of this gateway wrote it: whoever has it signs in again.
   if (!kept.success) return null
   const { id, person, digest, until } = kept.data

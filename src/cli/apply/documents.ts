@@ -47,18 +47,18 @@ export function tenant(source: Source, problems: string[]): WantedTenant | null 
   const { settings, problems: found } = readTenantFile(value.value)
   problems.push(...found.map((problem) => `${file}: ${problem}`))
   if (settings === null || found.length > 0) return null
-  const parsed = tenantDocument.safeParse(settings)
+  const parsed = tenantDocument().safeParse(settings)
   if (parsed.success) return { file, document: parsed.data }
   problems.push(...problemsOf(parsed.error.issues, settings).map((it) => placed(file, it, value.locate)))
   return null
 }
 
 export const person: Reader<WantedPerson> = (source, name, problems) =>
-  parsed(source, name, personSchema, problems)
+  parsed(source, name, personSchema(), problems)
 
 export const webhook: Reader<WantedWebhook> = (source, name, problems) => {
   const { file } = source
-  const read = parsed(source, name, webhookSchema, problems)
+  const read = parsed(source, name, webhookSchema(), problems)
   if (read === null) return null
   const url = URL.parse(read.document.url)
   // Only the gateway knows if http and private addresses are allowed.
@@ -139,7 +139,7 @@ export const policy: Reader<WantedPolicy> = (source, name, problems) => {
 }
 
 export const grant: Reader<WantedGrant> = (source, name, problems) => {
-  const read = parsed(source, name, grantSchema, problems)
+  const read = parsed(source, name, grantSchema(), problems)
   if (read === null) return null
   const { label = name, policy, servers, owner, sessions, expires_at } = read.document
   const document = { label, policy, servers: tidyServers(servers), owner, sessions, expires_at }

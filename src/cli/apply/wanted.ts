@@ -16,7 +16,7 @@ export interface WantedTenant {
 
 export interface WantedPerson {
   readonly file: string
-  readonly document: z.output<typeof personSchema>
+  readonly document: z.output<ReturnType<typeof personSchema>>
 }
 
 /** A secret that must be there. Its value is in no file. */
@@ -54,7 +54,7 @@ export interface WantedGrant {
 
 export interface WantedWebhook {
   readonly file: string
-  readonly document: z.output<typeof webhookSchema>
+  readonly document: z.output<ReturnType<typeof webhookSchema>>
 }
 
 export interface Wanted {

@@ -28,7 +28,7 @@ export const typed = object({
 
 const call = {
   ...context,
-  tool: name.optional().describe('The tool that is called; in its place:'),
+  tool: name().optional().describe('The tool that is called; in its place:'),
   resource: z.string().optional().describe('A resource that is read, as server+uri'),
   prompt: z.string().optional().describe('A prompt, as server__name'),
   args: z.record(z.string(), z.unknown()).optional(),

@@ -5,17 +5,18 @@
  * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import { accountId, ip, timestamp, userAgent } from './fields.ts'
 import { afterwards, type LegitiTool, notificationAnnotations } from './tool.ts'
 
 const NO_SECRETS = 'Never send a password, a one-time code or a token.'
 
-const context = {
-  account_id: accountId,
-  ip: ip.optional(),
-  user_agent: userAgent.optional(),
-  timestamp: timestamp.optional(),
-}
+const context = lazy(() => ({
+  account_id: accountId(),
+  ip: ip().optional(),
+  user_agent: userAgent().optional(),
+  timestamp: timestamp().optional(),
+}))
 
 export const trackAuth: LegitiTool = {
   name: 'track_auth',
@@ -25,14 +26,16 @@ export const trackAuth: LegitiTool = {
     'every attempt, or its shorter forms track_login, track_logout and track_password_recovery. ' +
     `${NO_SECRETS} ${afterwards}`,
   kind: 'notification',
-  input: z.strictObject({
-    action: z.enum(['login', 'logout', 'password_recovery']).describe('What the person did.'),
-    ...context,
-    success: z
-      .boolean()
-      .describe('With login only: whether it succeeded; absent means that it did. Ignored otherwise.')
-      .optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      action: z.enum(['login', 'logout', 'password_recovery']).describe('What the person did.'),
+      ...context(),
+      success: z
+        .boolean()
+        .describe('With login only: whether it succeeded; absent means that it did. Ignored otherwise.')
+        .optional(),
+    }),
+  ),
   annotations: notificationAnnotations,
 }
 
@@ -44,10 +47,12 @@ export const trackLogin: LegitiTool = {
     'failed and blocked attempts too: they are what shows an account being taken over. When the account is ' +
     `unknown, account_id is the name that was tried. ${NO_SECRETS} ${afterwards}`,
   kind: 'notification',
-  input: z.strictObject({
-    ...context,
-    success: z.boolean().describe('Whether the login succeeded; absent means that it did.').optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      ...context(),
+      success: z.boolean().describe('Whether the login succeeded; absent means that it did.').optional(),
+    }),
+  ),
   annotations: notificationAnnotations,
 }
 
@@ -59,7 +64,7 @@ export const trackLogout: LegitiTool = {
     'the session that this gateway itself keeps is ended with auth_logout, which reports the logout on its own, ' +
     `so never call both for one logout. ${NO_SECRETS} ${afterwards}`,
   kind: 'notification',
-  input: z.strictObject(context),
+  input: lazy(() => z.strictObject(context())),
   annotations: notificationAnnotations,
 }
 
@@ -71,6 +76,6 @@ export const trackPasswordRecovery: LegitiTool = {
     'Call it at the request, whether or not the recovery is completed: many requests in a row are a warning. ' +
     `${NO_SECRETS} ${afterwards}`,
   kind: 'notification',
-  input: z.strictObject(context),
+  input: lazy(() => z.strictObject(context())),
   annotations: notificationAnnotations,
 }

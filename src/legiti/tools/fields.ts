@@ -8,6 +8,7 @@
  * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import { unixSecondsOfIso } from './calendar.ts'
 
 /** Longest identifier, in UTF-16 code units. */
@@ -54,32 +55,43 @@ export const word = (what: string) =>
     .regex(/\S/, 'must not be blank')
     .describe(`${what} At most 64 characters. Legiti documents no closed list of values.`)
 
-export const accountId = id('Id of the account in the merchant’s own system, stable over its life.')
+export const accountId = lazy(() =>
+  id('Id of the account in the merchant’s own system, stable over its life.'),
+)
 
 /**
  * Id of a sale. `.` and `..` are refused: get_decision puts the id into a URL path, where they mean
  * "here" and "up" even when percent-encoded (WHATWG URL, single-dot and double-dot path segments).
  */
-export const saleId = id(
-  'Id of the sale (order) in the merchant’s own system, the same in every call about it.',
-).refine((value) => value !== '.' && value !== '..', 'must not be "." or ".."')
+export const saleId = lazy(() =>
+  id('Id of the sale (order) in the merchant’s own system, the same in every call about it.').refine(
+    (value) => value !== '.' && value !== '..',
+    'must not be "." or ".."',
+  ),
+)
 
-export const eventId = id('Id of the event (concert, match, show) in the merchant’s own system.')
+export const eventId = lazy(() => id('Id of the event (concert, match, show) in the merchant’s own system.'))
 
-export const eventDateId = id('Id of one date of the event. For a sale over several dates, the main one.')
+export const eventDateId = lazy(() =>
+  id('Id of one date of the event. For a sale over several dates, the main one.'),
+)
 
-export const paymentId = id('Id of the payment in the merchant’s own system, unique within the sale.')
+export const paymentId = lazy(() =>
+  id('Id of the payment in the merchant’s own system, unique within the sale.'),
+)
 
-export const analystId = id('Id of the analyst who decided.')
+export const analystId = lazy(() => id('Id of the analyst who decided.'))
 
 /** A moment in Unix seconds. */
-export const timestamp = z
-  .int()
-  .min(EARLIEST_TIMESTAMP, 'is too early: Unix seconds are expected')
-  .max(LATEST_TIMESTAMP, 'is too late: Unix seconds are expected, not milliseconds')
-  .describe(
-    'When it happened, in Unix seconds (UTC), not milliseconds. Leave it out for something happening now.',
-  )
+export const timestamp = lazy(() =>
+  z
+    .int()
+    .min(EARLIEST_TIMESTAMP, 'is too early: Unix seconds are expected')
+    .max(LATEST_TIMESTAMP, 'is too late: Unix seconds are expected, not milliseconds')
+    .describe(
+      'When it happened, in Unix seconds (UTC), not milliseconds. Leave it out for something happening now.',
+    ),
+)
 
 /**
  * A moment as an agent is likely to have it: ISO 8601 with an offset, or Unix seconds. Legiti takes Unix
@@ -99,9 +111,9 @@ export const moment = (what: string) =>
     ])
     .describe(`${what} ISO 8601 with an offset (2026-03-01T20:30:00-03:00), or whole Unix seconds.`)
 
-export const saleDatetime = moment('When the sale was made.')
+export const saleDatetime = lazy(() => moment('When the sale was made.'))
 
-export const resolutionDatetime = moment('When the dispute was resolved.')
+export const resolutionDatetime = lazy(() => moment('When the dispute was resolved.'))
 
 /**
  * Money in BRL. Two decimals are checked by arithmetic, and not by `multipleOf`, because a client that checks
@@ -115,7 +127,7 @@ export const amount = (what: string) =>
     .refine((value) => Math.round(value * 100) / 100 === value, 'must have at most two decimals')
     .describe(`${what} In BRL, major units (199.9 is R$ 199,90): not negative, at most two decimals.`)
 
-export const saleTotalValue = amount('Total of the sale.')
+export const saleTotalValue = lazy(() => amount('Total of the sale.'))
 
 /** CPF by shape alone: a sandbox, and a fraudster, send numbers whose check digits are wrong. */
 export const cpf = (whose: string) =>
@@ -124,38 +136,50 @@ export const cpf = (whose: string) =>
     .regex(/^(?:\d{11}|\d{3}\.\d{3}\.\d{3}-\d{2})$/, 'must be a CPF: 11 digits, or 000.000.000-00')
     .describe(`${whose} 11 digits, with or without the usual dots and dash. Check digits are not verified.`)
 
-export const holderCpf = cpf('CPF of the card holder.')
+export const holderCpf = lazy(() => cpf('CPF of the card holder.'))
 
-export const firstSixDigits = z
-  .string()
-  .regex(/^\d{6}$/, 'must be exactly six digits')
-  .describe('First six digits of the card (its BIN), exactly six. Never send more of the number.')
+export const firstSixDigits = lazy(() =>
+  z
+    .string()
+    .regex(/^\d{6}$/, 'must be exactly six digits')
+    .describe('First six digits of the card (its BIN), exactly six. Never send more of the number.'),
+)
 
-export const lastFourDigits = z
-  .string()
-  .regex(/^\d{4}$/, 'must be exactly four digits')
-  .describe('Last four digits of the card, exactly four. Never send more of the number.')
+export const lastFourDigits = lazy(() =>
+  z
+    .string()
+    .regex(/^\d{4}$/, 'must be exactly four digits')
+    .describe('Last four digits of the card, exactly four. Never send more of the number.'),
+)
 
-export const ip = z
-  .union([z.ipv4(), z.ipv6()])
-  .describe('IP address of the person, IPv4 or IPv6; not the address of the agent or of a proxy.')
+export const ip = lazy(() =>
+  z
+    .union([z.ipv4(), z.ipv6()])
+    .describe('IP address of the person, IPv4 or IPv6; not the address of the agent or of a proxy.'),
+)
 
-export const userAgent = text('User-Agent of the person’s browser or app.', 1024)
+export const userAgent = lazy(() => text('User-Agent of the person’s browser or app.', 1024))
 
-export const referrer = text('Address of the page that led to this view.', 2048)
+export const referrer = lazy(() => text('Address of the page that led to this view.', 2048))
 
-export const email = z.email().max(254).describe('E-mail address of the account. At most 254 characters.')
+export const email = lazy(() =>
+  z.email().max(254).describe('E-mail address of the account. At most 254 characters.'),
+)
 
-export const phone = z
-  .string()
-  .regex(/^\+?[0-9 ().-]{6,31}$/, 'must be a phone number')
-  .describe('Phone number of the account, best in E.164 (+5511987654321).')
+export const phone = lazy(() =>
+  z
+    .string()
+    .regex(/^\+?[0-9 ().-]{6,31}$/, 'must be a phone number')
+    .describe('Phone number of the account, best in E.164 (+5511987654321).'),
+)
 
-export const installments = z.int().min(1).max(99).describe('Number of instalments, 1 to 99. Credit only.')
+export const installments = lazy(() =>
+  z.int().min(1).max(99).describe('Number of instalments, 1 to 99. Credit only.'),
+)
 
-export const paymentMethod = z
-  .enum(['credit', 'debit', 'boleto', 'pix'])
-  .describe('How it was paid: credit, debit, boleto or pix.')
+export const paymentMethod = lazy(() =>
+  z.enum(['credit', 'debit', 'boleto', 'pix']).describe('How it was paid: credit, debit, boleto or pix.'),
+)
 
 const part = (what: string, longest: number) => z.string().min(1).max(longest).describe(what)
 
@@ -174,42 +198,48 @@ export const address = (whose: string) =>
     })
     .describe(`${whose} Every part is optional.`)
 
-export const saleItems = z
-  .array(
-    z.strictObject({
-      item_id: id('Id of the item or ticket type.').optional(),
-      event_id: eventId.optional(),
-      event_date_id: eventDateId.optional(),
-      name: text('Name of the item.', 256).optional(),
-      category: text('Category of the item.', 128).optional(),
-      quantity: z.int().min(1).max(100_000).describe('How many, 1 to 100000.').optional(),
-      unit_price: amount('Price of one.').optional(),
-    }),
-  )
-  .max(MOST_SALE_ITEMS)
-  .describe(`What was sold, at most ${MOST_SALE_ITEMS} lines.`)
+export const saleItems = lazy(() =>
+  z
+    .array(
+      z.strictObject({
+        item_id: id('Id of the item or ticket type.').optional(),
+        event_id: eventId().optional(),
+        event_date_id: eventDateId().optional(),
+        name: text('Name of the item.', 256).optional(),
+        category: text('Category of the item.', 128).optional(),
+        quantity: z.int().min(1).max(100_000).describe('How many, 1 to 100000.').optional(),
+        unit_price: amount('Price of one.').optional(),
+      }),
+    )
+    .max(MOST_SALE_ITEMS)
+    .describe(`What was sold, at most ${MOST_SALE_ITEMS} lines.`),
+)
 
-export const eventDates = z
-  .array(
-    z.strictObject({
-      event_date_id: eventDateId.optional(),
-      datetime: timestamp
-        .describe('When this date starts, in Unix seconds (UTC), not milliseconds.')
-        .optional(),
-      venue: text('Where it takes place.', 256).optional(),
-      capacity: z.int().min(0).max(10_000_000).describe('How many people fit.').optional(),
-    }),
-  )
-  .max(MOST_EVENT_DATES)
-  .describe(`The dates of the event, at most ${MOST_EVENT_DATES}.`)
+export const eventDates = lazy(() =>
+  z
+    .array(
+      z.strictObject({
+        event_date_id: eventDateId().optional(),
+        datetime: timestamp()
+          .describe('When this date starts, in Unix seconds (UTC), not milliseconds.')
+          .optional(),
+        venue: text('Where it takes place.', 256).optional(),
+        capacity: z.int().min(0).max(10_000_000).describe('How many people fit.').optional(),
+      }),
+    )
+    .max(MOST_EVENT_DATES)
+    .describe(`The dates of the event, at most ${MOST_EVENT_DATES}.`),
+)
 
 /** The means of payment of a sale; of the card never more than six and four digits. */
-export const payment = z
-  .strictObject({
-    method: paymentMethod.optional(),
-    first_six_digits_cc: firstSixDigits.optional(),
-    last_four_digits_cc: lastFourDigits.optional(),
-    installments: installments.optional(),
-    holder_cpf: holderCpf.optional(),
-  })
-  .describe('How the sale was paid. Every part is optional.')
+export const payment = lazy(() =>
+  z
+    .strictObject({
+      method: paymentMethod().optional(),
+      first_six_digits_cc: firstSixDigits().optional(),
+      last_four_digits_cc: lastFourDigits().optional(),
+      installments: installments().optional(),
+      holder_cpf: holderCpf().optional(),
+    })
+    .describe('How the sale was paid. Every part is optional.'),
+)

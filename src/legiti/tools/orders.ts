@@ -5,6 +5,7 @@
  * PURE: no I/O, no clock, no randomness.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import {
   accountId,
   address,
@@ -29,15 +30,15 @@ import type { LegitiTool } from './tool.ts'
 
 const NO_FULL_CARD = 'Send only the first six and last four digits of the card; anything longer is refused.'
 
-const evaluated = {
-  sale_id: saleId,
-  account_id: accountId,
-  sale_datetime: saleDatetime,
-  sale_total_value: saleTotalValue,
-  first_six_digits_cc: firstSixDigits,
-  last_four_digits_cc: lastFourDigits,
-  holder_cpf: holderCpf,
-}
+const evaluated = lazy(() => ({
+  sale_id: saleId(),
+  account_id: accountId(),
+  sale_datetime: saleDatetime(),
+  sale_total_value: saleTotalValue(),
+  first_six_digits_cc: firstSixDigits(),
+  last_four_digits_cc: lastFourDigits(),
+  holder_cpf: holderCpf(),
+}))
 
 export const evaluateOrder: LegitiTool = {
   name: 'evaluate_order',
@@ -47,18 +48,20 @@ export const evaluateOrder: LegitiTool = {
     '(approve, reject or manual review), which can take some 20 seconds. The more context is given, the better ' +
     `the verdict. Afterwards keep Legiti informed with update_order. ${NO_FULL_CARD}`,
   kind: 'decision',
-  input: z.strictObject({
-    ...evaluated,
-    event_date_id: eventDateId.optional(),
-    sale_items: saleItems.optional(),
-    billing_address: address('Billing address.').optional(),
-    shipping_address: address('Shipping address.').optional(),
-    ip: ip.optional(),
-    request_evaluation: z
-      .boolean()
-      .describe('Whether a verdict is wanted in the answer. Legiti takes true when it is absent.')
-      .optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      ...evaluated(),
+      event_date_id: eventDateId().optional(),
+      sale_items: saleItems().optional(),
+      billing_address: address('Billing address.').optional(),
+      shipping_address: address('Shipping address.').optional(),
+      ip: ip().optional(),
+      request_evaluation: z
+        .boolean()
+        .describe('Whether a verdict is wanted in the answer. Legiti takes true when it is absent.')
+        .optional(),
+    }),
+  ),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
 }
 
@@ -70,12 +73,14 @@ export const updateOrder: LegitiTool = {
     'every change; later verdicts learn from it. For confirmed fraud use mark_order_fraudulent instead. ' +
     'Never put a card number in the reason.',
   kind: 'decision',
-  input: z.strictObject({
-    sale_id: saleId,
-    status: word('New status of the order, such as approved, declined, pending or cancelled.'),
-    status_datetime: moment('When the status changed.').optional(),
-    reason: text('Why the status changed.').optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      sale_id: saleId(),
+      status: word('New status of the order, such as approved, declined, pending or cancelled.'),
+      status_datetime: moment('When the status changed.').optional(),
+      reason: text('Why the status changed.').optional(),
+    }),
+  ),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
 }
 
@@ -87,12 +92,14 @@ export const markOrderFraudulent: LegitiTool = {
     'never on suspicion: Legiti’s models are trained on it, it counts against the buyer, and no tool takes it ' +
     'back. Never put a card number in the reason.',
   kind: 'decision',
-  input: z.strictObject({
-    sale_id: saleId,
-    chargeback_datetime: moment('When the chargeback was confirmed.').optional(),
-    chargeback_reason: text('Reason or reason code of the issuer or acquirer.').optional(),
-    amount: amount('Amount charged back; absent means the whole sale.').optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      sale_id: saleId(),
+      chargeback_datetime: moment('When the chargeback was confirmed.').optional(),
+      chargeback_reason: text('Reason or reason code of the issuer or acquirer.').optional(),
+      amount: amount('Amount charged back; absent means the whole sale.').optional(),
+    }),
+  ),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
 }
 
@@ -104,14 +111,16 @@ export const markDisputeResolution: LegitiTool = {
     'chargeback stands. Call it once, after the acquirer has ruled, on an order that mark_order_fraudulent has ' +
     'reported. Legiti learns from it, and no tool takes it back. Never put a card number in the reason.',
   kind: 'decision',
-  input: z.strictObject({
-    sale_id: saleId,
-    resolution: z
-      .enum(['won', 'lost'])
-      .describe('won: in the merchant’s favour. lost: the chargeback stands.'),
-    resolution_datetime: resolutionDatetime.optional(),
-    resolution_reason: text('Why the dispute ended so.').optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      sale_id: saleId(),
+      resolution: z
+        .enum(['won', 'lost'])
+        .describe('won: in the merchant’s favour. lost: the chargeback stands.'),
+      resolution_datetime: resolutionDatetime().optional(),
+      resolution_reason: text('Why the dispute ended so.').optional(),
+    }),
+  ),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
 }
 
@@ -123,7 +132,7 @@ export const evaluateSale: LegitiTool = {
     'whose contract is on that interface, otherwise evaluate_order. The call waits for the verdict (approve, ' +
     `reject or manual review), which can take some 20 seconds. ${NO_FULL_CARD}`,
   kind: 'decision',
-  input: z.strictObject({ ...evaluated, event_date_id: eventDateId }),
+  input: lazy(() => z.strictObject({ ...evaluated(), event_date_id: eventDateId() })),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
 }
 
@@ -134,7 +143,7 @@ export const getDecision: LegitiTool = {
     'Read the latest verdict of Legiti on an order that was sent with evaluate_order. It changes nothing. Use it ' +
     'to see whether a manual review has ended, or to show why an order was refused.',
   kind: 'decision',
-  input: z.strictObject({ sale_id: saleId }),
+  input: lazy(() => z.strictObject({ sale_id: saleId() })),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
 }
 
@@ -146,12 +155,14 @@ export const updateDecisionStatus: LegitiTool = {
     'the word of an analyst, typically after a manual review. It replaces the verdict and Legiti learns from it. ' +
     'Never put a card number in the reason.',
   kind: 'decision',
-  input: z.strictObject({
-    sale_id: saleId,
-    status: z.enum(['accept', 'decline']).describe('accept: release the order. decline: refuse it.'),
-    analyst_id: analystId.optional(),
-    reason: text('Why the analyst decided so.').optional(),
-    timestamp: timestamp.optional(),
-  }),
+  input: lazy(() =>
+    z.strictObject({
+      sale_id: saleId(),
+      status: z.enum(['accept', 'decline']).describe('accept: release the order. decline: refuse it.'),
+      analyst_id: analystId().optional(),
+      reason: text('Why the analyst decided so.').optional(),
+      timestamp: timestamp().optional(),
+    }),
+  ),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
 }

@@ -38,8 +38,8 @@ export interface LegitiTool {
   description: string
   /** A notification is queued and delivered later, at least once; a decision is awaited and never queued. */
   kind: 'notification' | 'decision'
-  /** Strict: unknown arguments are refused. */
-  input: z.ZodObject
+  /** Strict: unknown arguments are refused. Made when it is first needed. */
+  input: () => z.ZodObject
   annotations: {
     readOnlyHint: boolean
     /** True for what no later call can take back. */

@@ -44,10 +44,10 @@ export function definition(
     description,
     annotations,
   }: Required<Pick<Tool, 'name' | 'title' | 'description' | 'annotations'>>,
-  { input, output }: { readonly input: z.ZodObject; readonly output: z.ZodObject | null },
+  { input, output }: { readonly input: () => z.ZodObject; readonly output: (() => z.ZodObject) | null },
 ): Tool {
   const head = { name, title, description }
-  const inputs = lazy(() => inputSchema(input))
+  const inputs = lazy(() => inputSchema(input()))
   if (output === null)
     return {
       ...head,
@@ -56,7 +56,7 @@ export function definition(
       },
       annotations,
     }
-  const outputs = lazy(() => outputSchema(output))
+  const outputs = lazy(() => outputSchema(output()))
   return {
     ...head,
     get inputSchema() {

@@ -1,6 +1,7 @@
 /** The shape of a tool that is implemented in this Worker. */
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import type { CompiledConfig } from '../../contract/compiled.ts'
 import type { TenantSettings } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
@@ -60,7 +61,7 @@ export interface NativeTool {
   readonly definition: Tool
   /** The same where not all of that is there; absent: the tool is the same everywhere. */
   readonly listed?: (definition: Tool, place: ListingPlace) => Tool
-  readonly input: z.ZodObject
+  readonly input: () => z.ZodObject
   /** Arguments that open something: the approver of a call is not shown them. */
   readonly secrets?: readonly string[]
   readonly prepare: (
@@ -70,15 +71,17 @@ export interface NativeTool {
 }
 
 const MOST_HANDLE_CHARS = 128
-export const sessionHandle = z
-  .string()
-  .min(1)
-  .max(MOST_HANDLE_CHARS)
-  .optional()
-  .describe(
-    'Session handle, as returned by auth_login: names the session that this call belongs to. Where it is left out, the ' +
-      'call belongs to the current session of this client, if it has one.',
-  )
+export const sessionHandle = lazy(() =>
+  z
+    .string()
+    .min(1)
+    .max(MOST_HANDLE_CHARS)
+    .optional()
+    .describe(
+      'Session handle, as returned by auth_login: names the session that this call belongs to. Where it is left out, the ' +
+        'call belongs to the current session of this client, if it has one.',
+    ),
+)
 
 /** The tool as it is listed where every call names its session. */
 export function withSessionExplained(definition: Tool): Tool {

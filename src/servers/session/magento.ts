@@ -3,6 +3,7 @@
  * second factor (Magento's TwoFactorAuth) is not supported; a store that asks for one is reported as such.
  */
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import { log } from '../../base/log.ts'
 import type { TenantSettings } from '../../contract/config.ts'
 import type { Env } from '../../contract/env.ts'
@@ -27,13 +28,15 @@ export type MagentoProof =
   | Extract<Proof, { ok: false }>
 
 /** A token that goes into a header as it is (RFC 6750, 2.1), of bounded length. */
-const tokenSchema = z.string().regex(/^[A-Za-z0-9._~+/=-]{1,4096}$/)
+const tokenSchema = lazy(() => z.string().regex(/^[A-Za-z0-9._~+/=-]{1,4096}$/))
 /** The members of a store's customer that tell who it is. */
-const customerSchema = z.object({ id: z.int().positive(), email: z.string().max(320) })
-const refusalSchema = z.object({
-  message: z.string().optional(),
-  parameters: z.object({ active_providers: z.unknown().optional() }).optional().catch(undefined),
-})
+const customerSchema = lazy(() => z.object({ id: z.int().positive(), email: z.string().max(320) }))
+const refusalSchema = lazy(() =>
+  z.object({
+    message: z.string().optional(),
+    parameters: z.object({ active_providers: z.unknown().optional() }).optional().catch(undefined),
+  }),
+)
 
 const NOT_ACCEPTED = 'The store did not accept this user name and password.'
 const SECOND_FACTOR =
@@ -64,7 +67,7 @@ export async function magentoProof(
   const username = login.username.trim()
   // Databases take letters with and without accents for the same: of names that are not ASCII several mean one person.
   if (kind === 'admin' && !/^[\x21-\x7e]{1,40}$/.test(username)) return fail(NOT_ACCEPTED)
-  const claimed = accountId.safeParse(`${store.account_prefix}${username.toLowerCase()}`).data ?? null
+  const claimed = accountId().safeParse(`${store.account_prefix}${username.toLowerCase()}`).data ?? null
   const answer = await askMagento(env, store, {
     method: 'POST',
     path: `/integration/${kind}/token`,
@@ -72,7 +75,7 @@ export async function magentoProof(
     signal,
   })
   const token =
-    answer.kind === 'answered' && answer.status === 200 ? tokenSchema.safeParse(answer.json) : null
+    answer.kind === 'answered' && answer.status === 200 ? tokenSchema().safeParse(answer.json) : null
   if (token?.success !== true) return refusalOf(answer, store, claimed)
   if (kind === 'admin') {
     // No endpoint of Magento's REST API revokes an administrator's token, so it is of no use to anyone here.
@@ -101,7 +104,7 @@ async function customerOf(
 ): Promise<string | null> {
   const answer = await askMagento(env, store, { method: 'GET', path: '/customers/me', token, signal })
   const customer =
-    answer.kind === 'answered' && answer.status === 200 ? customerSchema.safeParse(answer.json) : null
+    answer.kind === 'answered' && answer.status === 200 ? customerSchema().safeParse(answer.json) : null
   if (customer?.success !== true) {
     report(store, answer)
     return null
@@ -111,7 +114,7 @@ async function customerOf(
     log('error', 'magento.other_account', { store: store.name })
     return null
   }
-  return accountId.safeParse(`${store.account_prefix}${customer.data.id}`).data ?? null
+  return accountId().safeParse(`${store.account_prefix}${customer.data.id}`).data ?? null
 }
 
 function refusalOf(answer: MagentoAnswer, store: MagentoStore, claimed: string | null): MagentoProof {
@@ -125,7 +128,7 @@ function refusalOf(answer: MagentoAnswer, store: MagentoStore, claimed: string |
 
 /** Said only after the password was right; the text is in the store's language, the list of providers is not. */
 function wantsSecondFactor(json: unknown): boolean {
-  const { data } = refusalSchema.safeParse(json)
+  const { data } = refusalSchema().safeParse(json)
   if (data === undefined) return false
   return data.parameters?.active_providers !== undefined || /2fa|two-?\s?factor/i.test(data.message ?? '')
 }

@@ -1,6 +1,7 @@
 /** The native server `session`: log in, log out, and see who is logged in. */
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod/v4'
+import { lazy } from '../../base/lazy.ts'
 import type { Admitted, SessionView } from '../../contract/principal.ts'
 import { SESSION_ARGUMENT } from '../../request/session-argument-text.ts'
 import { failure, success } from '../kit/result.ts'
@@ -13,58 +14,68 @@ import type { Given } from './providers/provider.ts'
 
 const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`)
 
-const sessionOutput = {
+const sessionOutput = lazy(() => ({
   session: z.string().describe('The session handle').nullable(),
   account: z.string().describe('The account that the session acts for').nullable(),
   provider: z.string().describe('How the account was proven').nullable(),
   started_at: time('When the session began').nullable(),
   idle_expires_at: time('When the session ends unless it is used before').nullable(),
   expires_at: time('When the session ends in any case').nullable(),
-}
+}))
 
-const argumentSchemas = Object.entries(providerArguments).map(
-  ([name, { schema }]) => [name, schema.optional()] as const,
+const argumentSchemas = () =>
+  Object.entries(providerArguments).map(([name, { schema }]) => [name, schema().optional()] as const)
+
+const loginInput = lazy(() =>
+  z.strictObject({
+    provider: z.enum(providerNames).describe(providerText(providers)),
+    ...Object.fromEntries(argumentSchemas()),
+    [SESSION_ARGUMENT]: sessionHandle(),
+  }),
 )
-const loginInput = z.strictObject({
-  provider: z.enum(providerNames).describe(providerText(providers)),
-  ...Object.fromEntries(argumentSchemas),
-  [SESSION_ARGUMENT]: sessionHandle,
-})
 const secretArguments = Object.keys(providerArguments).filter((name) => providerArguments[name]?.isSecret)
 
-const logoutInput = z.strictObject({
-  params: z
-    .record(z.string(), z.unknown())
-    .optional()
-    .describe('Action parameters as a JSON object; not used'),
-  [SESSION_ARGUMENT]: sessionHandle,
-})
+const logoutInput = lazy(() =>
+  z.strictObject({
+    params: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Action parameters as a JSON object; not used'),
+    [SESSION_ARGUMENT]: sessionHandle(),
+  }),
+)
 
-const whoamiInput = z.strictObject({ [SESSION_ARGUMENT]: sessionHandle })
+const whoamiInput = lazy(() => z.strictObject({ [SESSION_ARGUMENT]: sessionHandle() }))
 
-const message = z.string().describe('The same in a sentence')
+const message = lazy(() => z.string().describe('The same in a sentence'))
 
-const loginOutput = z.object({
-  message,
-  ended: z.string().nullable().describe('The session that this login replaced and ended'),
-  ...sessionOutput,
-})
-const logoutOutput = z.object({
-  message: z.enum(['Logged out successfully', 'No active session']),
-  ended: z.boolean().describe('Whether this call ended a session'),
-  session: z.string().nullable().describe('The session that ended'),
-})
-const whoamiOutput = z.object({
-  message,
-  logged_in: z.boolean(),
-  grant: z.string().describe('The label of the grant that this client uses'),
-  tenant: z.string(),
-  live_sessions: z
-    .int()
-    .optional()
-    .describe('Where every call must name its session and this one did not: how many are live'),
-  ...sessionOutput,
-})
+const loginOutput = lazy(() =>
+  z.object({
+    message: message(),
+    ended: z.string().nullable().describe('The session that this login replaced and ended'),
+    ...sessionOutput(),
+  }),
+)
+const logoutOutput = lazy(() =>
+  z.object({
+    message: z.enum(['Logged out successfully', 'No active session']),
+    ended: z.boolean().describe('Whether this call ended a session'),
+    session: z.string().nullable().describe('The session that ended'),
+  }),
+)
+const whoamiOutput = lazy(() =>
+  z.object({
+    message: message(),
+    logged_in: z.boolean(),
+    grant: z.string().describe('The label of the grant that this client uses'),
+    tenant: z.string(),
+    live_sessions: z
+      .int()
+      .optional()
+      .describe('Where every call must name its session and this one did not: how many are live'),
+    ...sessionOutput(),
+  }),
+)
 
 export const sessionTools: readonly NativeTool[] = [
   tool({
@@ -164,8 +175,8 @@ function tool(it: {
   title: string
   description: string
   annotations: ToolAnnotations
-  input: z.ZodObject
-  output: z.ZodObject
+  input: () => z.ZodObject
+  output: () => z.ZodObject
   secrets?: readonly string[]
   listed?: NativeTool['listed']
   prepare: NativeTool['prepare']

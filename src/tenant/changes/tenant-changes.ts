@@ -34,7 +34,7 @@ export async function putTenant(
     const before = readTenant(sql)?.settings ?? null
     writeTenant(
       sql,
-      { name: tenant, settings: tenantDocument.parse(JSON.parse(settingsJson)), isSaid },
+      { name: tenant, settings: tenantDocument().parse(JSON.parse(settingsJson)), isSaid },
       nowMs,
     )
     if (demoHash !== null) addBuiltIn(sql, demoHash, nowMs)

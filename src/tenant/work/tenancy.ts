@@ -110,7 +110,7 @@ export class Tenancy {
         migrate(this.sql)
         this.#refuseLeaving()
         if (readTenant(this.sql) === null) {
-          writeTenant(this.sql, { name: tenant, settings: tenantDocument.parse({}), isSaid: false }, nowMs)
+          writeTenant(this.sql, { name: tenant, settings: tenantDocument().parse({}), isSaid: false }, nowMs)
           madeTenant = of !== 'tenant'
           if (madeTenant)
             record(this.sql, by, {

@@ -69,7 +69,7 @@ function tool(name: LegitiToolName) {
 }
 
 const accepts = (name: LegitiToolName, args: Record<string, unknown>) =>
-  tool(name).input.safeParse(args).success
+  tool(name).input().safeParse(args).success
 
 /** The least that a tool accepts. */
 function least(name: LegitiToolName): Record<string, unknown> {
@@ -94,34 +94,34 @@ describe('the list', () => {
 
 describe.each(legitiTools)('$name', ({ name, kind, title, description, annotations, input }) => {
   it('accepts exactly its required arguments', () => {
-    expect(input.safeParse(least(name)).error).toBeUndefined()
+    expect(input().safeParse(least(name)).error).toBeUndefined()
     for (const key of REQUIRED[name]) {
       const { [key]: _left, ...rest } = least(name)
-      expect(input.safeParse(rest).success, `without ${key}`).toBe(false)
+      expect(input().safeParse(rest).success, `without ${key}`).toBe(false)
     }
   })
 
   it('refuses an argument that it does not know', () => {
     for (const key of ['card_number', 'pan', 'cvv', 'Account_id', '']) {
-      expect(input.safeParse({ ...least(name), [key]: 'x' }).success, key).toBe(false)
+      expect(input().safeParse({ ...least(name), [key]: 'x' }).success, key).toBe(false)
     }
     expect(
-      input.safeParse(JSON.parse(JSON.stringify(least(name)).replace('{', '{"__proto__":{},'))).success,
+      input().safeParse(JSON.parse(JSON.stringify(least(name)).replace('{', '{"__proto__":{},'))).success,
     ).toBe(false)
   })
 
   it('changes nothing in what it accepts', () => {
-    expect(input.parse(least(name))).toEqual(least(name))
+    expect(input().parse(least(name))).toEqual(least(name))
   })
 
   it('has a closed JSON Schema with the same required arguments', () => {
-    const schema = inputSchema(tool(name).input)
+    const schema = inputSchema(tool(name).input())
     expect(schema).toMatchObject({ type: 'object', additionalProperties: false })
     expect(new Set(schema.required)).toEqual(new Set(REQUIRED[name]))
   })
 
   it('describes every argument, and closes every object inside', () => {
-    const schema = inputSchema(tool(name).input)
+    const schema = inputSchema(tool(name).input())
     for (const [key, property] of Object.entries(schema.properties ?? {})) {
       expect(property, key).toHaveProperty('description')
     }
@@ -132,7 +132,7 @@ describe.each(legitiTools)('$name', ({ name, kind, title, description, annotatio
     expect(title.length).toBeGreaterThan(5)
     expect(description.length).toBeGreaterThan(120)
     if (name !== 'get_decision') expect(description).toMatch(/card/)
-    expect(findCardNumber([title, description, inputSchema(tool(name).input)])).toBeNull()
+    expect(findCardNumber([title, description, inputSchema(tool(name).input())])).toBeNull()
   })
 
   it('is a notification exactly when it is a track_ tool', () => {
@@ -149,13 +149,13 @@ describe.each(legitiTools)('$name', ({ name, kind, title, description, annotatio
 
   it('takes an action only where the table has one', () => {
     const expected = REQUIRED[name].includes('action')
-    expect('action' in input.shape).toBe(expected)
+    expect('action' in input().shape).toBe(expected)
   })
 
   it('takes the time of what happened, when it is queued', () => {
     if (kind === 'notification') {
-      expect(input.safeParse({ ...least(name), timestamp: 1_772_366_400 }).success).toBe(true)
-      expect(input.safeParse({ ...least(name), timestamp: 1_772_366_400_000 }).success).toBe(false)
+      expect(input().safeParse({ ...least(name), timestamp: 1_772_366_400 }).success).toBe(true)
+      expect(input().safeParse({ ...least(name), timestamp: 1_772_366_400_000 }).success).toBe(false)
     }
   })
 })
@@ -251,7 +251,11 @@ describe('optional arguments', () => {
     ['mark_dispute_resolution', { resolution_datetime: '2026-03-01T00:00:00Z', resolution_reason: 'proof' }],
     ['update_decision_status', { analyst_id: 'an', reason: 'known buyer', timestamp: 1_772_366_400 }],
   ] as const)('%s takes %j', (name, args) => {
-    expect(tool(name).input.safeParse({ ...least(name), ...args }).error).toBeUndefined()
+    expect(
+      tool(name)
+        .input()
+        .safeParse({ ...least(name), ...args }).error,
+    ).toBeUndefined()
   })
 
   it.each([
@@ -264,7 +268,7 @@ describe('optional arguments', () => {
     ['track_password_recovery', 'success'],
     ['get_decision', 'timestamp'],
   ] as const)('%s takes no %s', (name, key) => {
-    expect(key in tool(name).input.shape).toBe(false)
+    expect(key in tool(name).input().shape).toBe(false)
   })
 })
 

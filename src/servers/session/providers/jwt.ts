@@ -11,11 +11,12 @@ import { claimsOf, isSid, verifyJwt } from '../jwt.ts'
 import { LOGGED_OUT, proven } from '../login-work.ts'
 import { fail, type Proof, type Provider } from './provider.ts'
 
-const token = z
-  .string()
-  .min(1)
-  .max(16_384)
-  .describe('With provider "jwt": an ID token or JWT whose issuer and audience this tenant accepts')
+const token = () =>
+  z
+    .string()
+    .min(1)
+    .max(16_384)
+    .describe('With provider "jwt": an ID token or JWT whose issuer and audience this tenant accepts')
 
 export const jwt: Provider = {
   name: 'jwt',
@@ -55,13 +56,13 @@ export async function jwtProof(
   const verified = await verifyJwt(env, token, { settings, requiredClaims: ['sub', 'exp'] }, nowMs)
   if (!verified.ok) {
     if (verified.kind === 'stranger') return fail('The token is not a JWT of a configured issuer.')
-    return fail(verified.message, accountId.safeParse(claimsOf(token)?.sub).data ?? null)
+    return fail(verified.message, accountId().safeParse(claimsOf(token)?.sub).data ?? null)
   }
   const { sub, sid, iat } = verified.result.payload
   // A token by which an issuer ends sessions is no proof of one (OpenID Connect Back-Channel Logout 1.0, 2.4).
   if (verified.result.payload.events !== undefined || isLogoutType(verified.result.protectedHeader.typ))
     return fail('The token is not one that proves an account.')
-  const account = accountId.safeParse(sub)
+  const account = accountId().safeParse(sub)
   if (!account.success) return fail("The token's sub is not an account id.")
   if (sid !== undefined && !isSid(sid)) return fail("The token's sid is not one.")
   const subject = {

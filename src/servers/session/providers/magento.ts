@@ -11,28 +11,31 @@ import type { Complete, Given, Provider } from './provider.ts'
 
 const takes: Provider['takes'] = {
   store: {
-    schema: z
-      .string()
-      .min(1)
-      .max(63)
-      .describe('With a Magento provider: which store, where this tenant has several'),
+    schema: () =>
+      z
+        .string()
+        .min(1)
+        .max(63)
+        .describe('With a Magento provider: which store, where this tenant has several'),
     isOptional: true,
   },
   username: {
-    schema: z
-      .string()
-      .min(1)
-      .max(320)
-      .describe(
-        'With "magento-customer": the customer’s e-mail address; with "magento-admin": the user name',
-      ),
+    schema: () =>
+      z
+        .string()
+        .min(1)
+        .max(320)
+        .describe(
+          'With "magento-customer": the customer’s e-mail address; with "magento-admin": the user name',
+        ),
   },
   password: {
-    schema: z
-      .string()
-      .min(1)
-      .max(1_024)
-      .describe('With a Magento provider: the password. It is shown to the store and kept nowhere'),
+    schema: () =>
+      z
+        .string()
+        .min(1)
+        .max(1_024)
+        .describe('With a Magento provider: the password. It is shown to the store and kept nowhere'),
     isSecret: true,
   },
 }

@@ -6,7 +6,7 @@ import type { CallContext, Completion, Preparation } from '../../kit/tool.ts'
 
 /** An argument of `auth_login` that the provider takes. Two providers that take one of the same name share its schema. */
 export interface ProviderArgument {
-  readonly schema: z.ZodType<string>
+  readonly schema: () => z.ZodType<string>
   readonly isOptional?: true
   /** It opens something: whoever approves a call is not shown it. */
   readonly isSecret?: true

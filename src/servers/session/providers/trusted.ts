@@ -6,7 +6,9 @@ import { fail, type Provider } from './provider.ts'
 export const trusted: Provider = {
   name: 'trusted',
   does: 'asserts it',
-  takes: { account_id: { schema: accountId.describe('With provider "trusted": the account to act for') } },
+  takes: {
+    account_id: { schema: () => accountId().describe('With provider "trusted": the account to act for') },
+  },
   isAlwaysListed: true,
   accepts: ({ identity }) => identity.trusted,
   prepare: ({ account_id: account = '' }, { config }, complete) =>
