@@ -1,6 +1,7 @@
 /** Gateways of several builds of this repository, side by side in one run: that of the working tree, and those of other checkouts. */
 import { type BareGateway, type BareOptions, startBare } from '../../test/support/node/bare-workerd.ts'
 import { builtElsewhere } from '../../test/support/node/built-worker.ts'
+import { root } from '../../test/support/node/wrangler-dev.ts'
 import { setUpGateway } from './subjects.ts'
 
 /** The name of the working tree's own build. */
@@ -20,6 +21,7 @@ export interface Build {
  *
  * @param options.against paths of checkouts
  * @param options.grants how many are set up in each
+ * @param options.isReadable built with the names of functions and files, for profiles
  */
 export async function startBuilds(
   upstreamUrl: string,
@@ -28,15 +30,18 @@ export async function startBuilds(
     against,
     grants,
     optionsOf = async () => ({}),
+    isReadable = false,
   }: {
     readonly against: readonly string[]
     readonly grants: number
     readonly optionsOf?: () => Promise<BareOptions>
+    readonly isReadable?: boolean
   },
 ): Promise<readonly Build[]> {
   const builds: Build[] = []
   for (const checkout of [...against, null]) {
-    const built = checkout === null ? {} : { built: await builtElsewhere(checkout) }
+    const isDeployed = checkout === null && !isReadable
+    const built = isDeployed ? {} : { built: await builtElsewhere(checkout ?? root, isReadable) }
     const options = { ...(await optionsOf()), ...built }
     const gateway = await startBare({ DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' }, options)
     stops.push(() => gateway.stop())

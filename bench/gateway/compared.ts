@@ -41,6 +41,7 @@ export async function compareProfiles(options: {
     const builds = await startBuilds(upstream.url, stops, {
       against: [options.against],
       grants: 1,
+      isReadable: true,
       optionsOf: async () => {
         const inspector = `127.0.0.1:${await steadyPort()}`
         inspectors.push(inspector)

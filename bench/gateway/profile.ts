@@ -4,8 +4,10 @@
  * inspector cannot see inside of is `(program)`: the runtime itself, its HTTP and SQLite; `perf` can, see README.md.
  */
 import { startBare } from '../../test/support/node/bare-workerd.ts'
+import { builtElsewhere } from '../../test/support/node/built-worker.ts'
 import type { Era } from '../../test/support/node/mcp-agent.ts'
 import { steadyPort } from '../../test/support/node/steady-port.ts'
+import { root } from '../../test/support/node/wrangler-dev.ts'
 import { type InspectedProfile, inspect } from './inspector.ts'
 import { load } from './load.ts'
 import { startSmallWorker } from './small-worker.ts'
@@ -26,7 +28,7 @@ export async function profileGateway(options: {
   try {
     const gateway = await startBare(
       { DEMO: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' },
-      { flags: [`--inspector-addr=${inspector}`] },
+      { flags: [`--inspector-addr=${inspector}`], built: await builtElsewhere(root, true) },
     )
     try {
       const tokens = await setUpGateway(gateway.url, upstream.url, 1)

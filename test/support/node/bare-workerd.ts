@@ -145,8 +145,14 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null
 }
 
-/** A configuration of workerd that says what wrangler.toml says, as far as it matters to one machine. */
-function capnp(options: {
+/**
+ * A configuration of workerd that says what wrangler.toml says, as far as it matters to one machine.
+ *
+ * @param options.modules their names, the main one first; they lie beside the configuration
+ * @param options.port 0: any free one, which workerd tells by `--control-fd`
+ * @param options.state the folder for what is stored
+ */
+export function capnp(options: {
   modules: readonly string[]
   wrangler: WranglerToml
   port: number

@@ -46,11 +46,15 @@ export function builtFolder(): string {
 
 const building = new Map<string | null, Promise<BuiltWorker>>()
 
-/** The gateway of another checkout of this repository, whose packages are installed, built with what it has. */
-export async function builtElsewhere(checkout: string): Promise<BuiltWorker> {
+/**
+ * The gateway of another checkout of this repository, whose packages are installed, built with what it has.
+ *
+ * @param isReadable with the names of functions and the paths of files, which a deployment is without: for profiles
+ */
+export async function builtElsewhere(checkout: string, isReadable = false): Promise<BuiltWorker> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-built-'))
   try {
-    await build(null, folder, checkout)
+    await build(null, folder, { checkout, isReadable })
     return await readBuilt(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -77,7 +81,7 @@ async function builtIn(folder: string, main: string | null): Promise<BuiltWorker
   const place = join(folder, main === null ? 'gatehouse' : encodeURIComponent(main))
   if (!existsSync(place)) {
     const unfinished = await mkdtemp(join(folder, 'unfinished-'))
-    await build(main, unfinished, root)
+    await build(main, unfinished, { checkout: root, isReadable: false })
     // In one step, so that nobody reads half of it. It fails where another process was quicker, and then that one's is read.
     await rename(unfinished, place).catch(async (error: unknown) => {
       await rm(unfinished, { recursive: true, force: true })
@@ -96,24 +100,29 @@ async function readBuilt(place: string): Promise<BuiltWorker> {
   }
 }
 
-async function build(main: string | null, folder: string, checkout: string): Promise<void> {
-  const wrangler = join(checkout, 'node_modules/wrangler/bin/wrangler.js')
+async function build(
+  main: string | null,
+  folder: string,
+  { checkout, isReadable }: { readonly checkout: string; readonly isReadable: boolean },
+): Promise<void> {
   const script = main === null ? [] : [join(checkout, main)]
-  await promisify(execFile)(
-    process.execPath,
-    [wrangler, 'deploy', ...script, '--dry-run', '--outdir', folder],
-    {
-      cwd: checkout,
-      env: {
-        ...process.env,
-        CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-        WRANGLER_SEND_METRICS: 'false',
-        WRANGLER_HIDE_BANNER: 'true',
-      },
-    },
-  )
+  await bundle(checkout, [...script, '--outdir', folder, ...(isReadable ? ['--no-minify'] : [])])
   // Only here, because to load wrangler takes a second.
   const { unstable_readConfig } = await import('wrangler')
   const config: WranglerToml = unstable_readConfig({ config: join(checkout, 'wrangler.toml') })
   await writeFile(join(folder, CONFIG), JSON.stringify(config))
+}
+
+/** Has wrangler build a checkout's Worker without uploading it. */
+export async function bundle(checkout: string, args: readonly string[]): Promise<void> {
+  const wrangler = join(checkout, 'node_modules/wrangler/bin/wrangler.js')
+  await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', ...args], {
+    cwd: checkout,
+    env: {
+      ...process.env,
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_HIDE_BANNER: 'true',
+    },
+  })
 }
