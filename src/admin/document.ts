@@ -1,8 +1,8 @@
 /** The body of a PUT: a document of at most 1 MiB, JSON or, where that is taken, YAML. */
-import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import { isDeeperThan } from '../base/depth.ts'
 import { problem } from '../base/errors.ts'
 import { MAX_JSON_DEPTH } from '../request/body.ts'
+import { loadProtocol } from '../request/protocol.ts'
 
 const MAX_BYTES = 1024 * 1024
 const yamlTypes = ['text/yaml', 'application/yaml']
@@ -30,6 +30,7 @@ export function readJsonOrYaml(request: Request): Promise<ReadDocument<string>> 
 
 async function readText(request: Request, otherTypes: readonly string[]): Promise<ReadDocument<string>> {
   const type = request.headers.get('content-type')
+  const { isJsonContentType, readRequestBody } = await loadProtocol()
   const isJson = isJsonContentType(type)
   if (!isJson && !otherTypes.includes(type?.split(';')[0]?.trim().toLowerCase() ?? '')) {
     const allowed = ['application/json', ...otherTypes].join(', ')

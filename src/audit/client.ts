@@ -2,9 +2,10 @@
  * The client in the audit trail: the name and version by which it introduced itself. Untrusted text: any client may give any name, so it
  * names a client and proves nothing. PURE.
  */
-import { CLIENT_INFO_META_KEY } from '@modelcontextprotocol/server'
+
 import { unseenIn } from '../base/invisible.ts'
 import { isObject } from '../base/json.ts'
+import { CLIENT_INFO_META_KEY } from '../base/protocol.ts'
 import type { ClientName } from '../contract/client.ts'
 
 /** In UTF-16 code units; the longest name that was seen, of a client behind a proxy, has 41. */

@@ -4,7 +4,7 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
   SUPPORTED_PROTOCOL_VERSIONS,
-} from '@modelcontextprotocol/server'
+} from './protocol.ts'
 
 export type Era = 'session' | 'stateless'
 

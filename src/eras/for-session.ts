@@ -2,13 +2,10 @@
  * A client of the stateless era and a server of the session era: what the one's requests become for the other, and
  * what comes back. PURE.
  */
-import {
-  LOG_LEVEL_META_KEY,
-  SERVER_INFO_META_KEY,
-  SUBSCRIPTION_ID_META_KEY,
-} from '@modelcontextprotocol/server'
+
 import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
+import { LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY, SUBSCRIPTION_ID_META_KEY } from '../base/protocol.ts'
 import { STATELESS_VERSION } from '../base/revisions.ts'
 import { isRpcId, type RpcId, type RpcMessage } from '../base/rpc.ts'
 import { lacking, type Question, serverCapabilities } from './capabilities.ts'

@@ -2,9 +2,10 @@
  * A client of the session era and a server of the stateless era: what the one's requests become for the other, and
  * what comes back. PURE.
  */
-import { LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
+
 import { isObject } from '../base/json.ts'
 import { codes } from '../base/jsonrpc.ts'
+import { LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY } from '../base/protocol.ts'
 import { type ClientFacts, envelopeOf } from '../base/revisions.ts'
 import type { RpcId, RpcMessage } from '../base/rpc.ts'
 import { clientCapabilities, type Question, serverCapabilities } from './capabilities.ts'

@@ -1,4 +1,6 @@
 /** The members that the stateless era has in `_meta` and the session era elsewhere, or not at all. PURE. */
+
+import { isObject } from '../base/json.ts'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -6,8 +8,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
   SERVER_INFO_META_KEY,
   SUBSCRIPTION_ID_META_KEY,
-} from '@modelcontextprotocol/server'
-import { isObject } from '../base/json.ts'
+} from '../base/protocol.ts'
 import type { RpcId } from '../base/rpc.ts'
 
 /** From the least to the most urgent (RFC 5424, 6.2.1, as MCP has it). */

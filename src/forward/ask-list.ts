@@ -1,11 +1,11 @@
 /** Asks a server for a whole list in the session of a request that was admitted, for what is decided by it. */
 
+import { isObject } from '../base/json.ts'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
-} from '@modelcontextprotocol/server'
-import { isObject } from '../base/json.ts'
+} from '../base/protocol.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'

@@ -1,5 +1,5 @@
 /** Event streams of everything that a grant reaches: what the gateway says, and what each server says, in one. */
-import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
+import { SUBSCRIPTION_ID_META_KEY } from '../base/protocol.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { findPartner } from '../bridge/partner.ts'

@@ -1,8 +1,8 @@
 /** Lists a server's tools when no client asks: its eras are found out, and its tools pinned, before an agent is there. */
 
-import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import { errorName, log } from '../base/log.ts'
+import { SERVER_INFO_META_KEY } from '../base/protocol.ts'
 import { envelopeOf, STATELESS_VERSION } from '../base/revisions.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { tenantObject } from '../contract/objects.ts'

@@ -1,6 +1,7 @@
 /** Subscriptions of the stateless era at one upstream server: opened in the server's own era, or refused. */
-import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
+
 import { isObject } from '../base/json.ts'
+import { SUBSCRIPTION_ID_META_KEY } from '../base/protocol.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 import { conversationAt, type Reached } from '../bridge/conversation.ts'
 import { findPartner } from '../bridge/partner.ts'

@@ -2,7 +2,6 @@
  * The endpoint at which issuers end sessions (OpenID Connect Back-Channel Logout 1.0, 2.5 to 2.8). An order that was answered 200 is
  * stored: the alarm ends whatever could not be ended at once.
  */
-import { readRequestBody } from '@modelcontextprotocol/server'
 import { errorName, log } from '../base/log.ts'
 import type { TenantDocument } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
@@ -10,6 +9,7 @@ import { tenantObject } from '../contract/objects.ts'
 import { isName } from '../names/tokens.ts'
 import { countFailure, slowDown } from '../request/failures.ts'
 import { guard } from '../request/guard.ts'
+import { loadProtocol } from '../request/protocol.ts'
 import { verifyDummy } from '../servers/session/jwt.ts'
 import { claimedIssuer, readLogoutToken } from './logout-token.ts'
 
@@ -66,7 +66,7 @@ async function readToken(http: Request): Promise<{ token: string } | { problem: 
     return { problem: 'the Content-Type is not application/x-www-form-urlencoded' }
   let text: string
   try {
-    const body = await readRequestBody(http, MOST_BODY_BYTES)
+    const body = await (await loadProtocol()).readRequestBody(http, MOST_BODY_BYTES)
     if (body.tooLarge) return { problem: `the body is larger than ${MOST_BODY_BYTES} bytes` }
     text = body.text
   } catch {

@@ -9,7 +9,8 @@ import { answer, refuse } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
 import { conclude } from '../request/decided.ts'
 import type { Message } from '../request/message.ts'
-import { isCall, readMessage } from '../request/read-message.ts'
+import { loadProtocol } from '../request/protocol.ts'
+import { isCall, needsProtocol, readMessage } from '../request/read-message.ts'
 import { isEventStream } from '../upstream/http.ts'
 import { EventWatch } from '../upstream/watch.ts'
 
@@ -38,7 +39,9 @@ export async function runBatch(
     for (const [index, body] of bodies.entries()) {
       // Messages of a batch carry no headers of their own.
       const headers = { protocolVersion: null, method: null, name: null }
-      const { message, id, lost } = readMessage(body, written?.[index] ?? null, headers)
+      const asWritten = written?.[index] ?? null
+      if (needsProtocol(body, asWritten, headers)) await loadProtocol()
+      const { message, id, lost } = readMessage(body, asWritten, headers)
       const isInitialize = message.kind === 'request' && message.method === 'initialize'
       const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
       // Rows of a batch are found by the id of its answer, with the place of their message.

@@ -21,7 +21,8 @@ import { type HeaderTexts, readHeaders } from '../request/header-texts.ts'
 import { presentedIn, unauthorized } from '../request/identity.ts'
 import { known } from '../request/known.ts'
 import type { MessageHeaders } from '../request/message.ts'
-import { eraOfHeaders, isCall, readMessage } from '../request/read-message.ts'
+import { loadProtocol } from '../request/protocol.ts'
+import { eraOfHeaders, isCall, needsProtocol, readMessage } from '../request/read-message.ts'
 import { callHandleIn } from '../request/session-handle.ts'
 import { openStream } from '../request/stream.ts'
 import { dispatch, isUpstream } from './dispatch.ts'
@@ -85,7 +86,9 @@ async function post(
 ): Promise<Response> {
   const body = await readBody(given.http, given.env, texts)
   if (!body.ok) return refuse(given, body.refusal)
-  const { message, id, lost } = readMessage(body.value, asWritten(body.text), headers)
+  const written = asWritten(body.text)
+  if (needsProtocol(body.value, written, headers)) await loadProtocol()
+  const { message, id, lost } = readMessage(body.value, written, headers)
   const context = { ...given, lost, era: message.era }
   if (message.era === 'stateless')
     return dispatch({ ...context, transport: null, client: clientIn(body.value) }, endpoint, message, id)

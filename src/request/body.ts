@@ -1,8 +1,8 @@
-import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server'
 import { isDeeperThan } from '../base/depth.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
 import type { Env } from '../contract/env.ts'
 import type { HeaderTexts } from './header-texts.ts'
+import { loadProtocol } from './protocol.ts'
 
 /** Larger bodies are not read to their end, unless MAX_BODY_BYTES says otherwise. */
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
@@ -40,7 +40,7 @@ export async function readBody(
 ): Promise<Body> {
   const maxBytes = maxBodyBytes(env)
   const contentType = headers.get('content-type')
-  if (contentType !== 'application/json' && !isJsonContentType(contentType)) {
+  if (contentType !== 'application/json' && !(await loadProtocol()).isJsonContentType(contentType)) {
     return refuse(415, codes.transport, 'Content-Type must be application/json')
   }
   let text: string
@@ -70,7 +70,7 @@ async function readWithin(
   if (declared !== null && /^\d{1,15}$/.test(declared)) {
     return Number(declared) > maxBytes ? null : request.text()
   }
-  const read = await readRequestBody(request, maxBytes)
+  const read = await (await loadProtocol()).readRequestBody(request, maxBytes)
   return read.tooLarge ? null : read.text
 }
 

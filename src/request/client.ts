@@ -1,10 +1,11 @@
 /** The client of a forwarded request: its era, and its introduction, which the upstream gets. PURE. */
+
+import { isObject } from '../base/json.ts'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
-} from '@modelcontextprotocol/server'
-import { isObject } from '../base/json.ts'
+} from '../base/protocol.ts'
 import type { Era } from '../base/revisions.ts'
 import type { Admitted } from '../contract/principal.ts'
 import { gatewayProfile } from '../upstream/session.ts'

@@ -3,14 +3,13 @@
  * times the cost: they look whether a request is an answer first, and make an error of each thing that it is not. The schemas read all
  * other requests.
  */
+import type { InboundModernRoute, JSONRPCRequest } from '@modelcontextprotocol/server'
+import { isObject } from '../base/json.ts'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
-  type InboundModernRoute,
-  type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
-} from '@modelcontextprotocol/server'
-import { isObject } from '../base/json.ts'
+} from '../base/protocol.ts'
 import { sessionEraVersions, statelessEraVersions } from '../base/revisions.ts'
 
 /** The protocol package's view of such a request, as far as it is needed. */

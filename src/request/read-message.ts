@@ -2,23 +2,24 @@
  * From an HTTP request and its parsed body to one message of a known era, or to a refusal. PURE: all checks that need no other party are
  * made here, so that a message which gets past has no reason left to be refused after its work was done.
  */
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  classifyInboundRequest,
-  type InboundModernRoute,
-  type JSONRPCNotification,
-  type JSONRPCRequest,
-  type JSONRPCResponse,
-  PROTOCOL_VERSION_META_KEY,
-  specTypeSchemas,
+import type {
+  InboundModernRoute,
+  JSONRPCNotification,
+  JSONRPCRequest,
+  JSONRPCResponse,
 } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'
 import { codes, idOf, type Refusal } from '../base/jsonrpc.ts'
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+} from '../base/protocol.ts'
 import { type Era, sessionEraVersions, statelessEraVersions } from '../base/revisions.ts'
 import { nothingLost, type Reading, readWritten } from './as-written.ts'
 import type { Message, MessageHeaders } from './message.ts'
 import { noteIntroduction, plainRoute } from './plain-request.ts'
+import { isProtocolLoaded, loadedProtocol } from './protocol.ts'
 import { callHandleIn } from './session-handle.ts'
 import { standardHeaderRefusal } from './standard-headers.ts'
 
@@ -31,10 +32,19 @@ type Refused = Omit<Extract<Message, { kind: 'refused' }>, 'isCall' | 'handle'>
 /**
  * Reads one message: a POSTed body, or a part of one.
  * @param written the same with its numbers as they were written, where that makes a difference (as-written.ts); else null
+ * @throws where `needsProtocol` says that the protocol package is to be loaded first
  */
 export function readMessage(body: unknown, written: unknown, headers: MessageHeaders): Reading {
   if (written !== null) return readWritten(body, written, (plain) => readPlain(plain, headers))
   return { message: readPlain(body, headers), id: idOf(body), lost: nothingLost }
+}
+
+/** Tells whether the protocol package must be loaded before `readMessage` is given the same: it reads what is not in the common form. */
+export function needsProtocol(body: unknown, written: unknown, headers: MessageHeaders): boolean {
+  if (isProtocolLoaded()) return false
+  if (written !== null || plainRoute(body, headers) === null) return true
+  const { method, params } = body as JSONRPCRequest
+  return method === 'tools/call' && !isPlainCall(params)
 }
 
 /** Reads it as JavaScript has it. */
@@ -56,7 +66,7 @@ function read(body: unknown, headers: MessageHeaders): Read {
     return plain.kind === 'modern'
       ? readStateless(plain, headers)
       : readSessionEra(plain.reason, body, headers)
-  const route = classifyInboundRequest({
+  const route = loadedProtocol().classifyInboundRequest({
     httpMethod: 'POST',
     body,
     ...(headers.protocolVersion === null ? {} : { protocolVersionHeader: headers.protocolVersion }),
@@ -148,12 +158,12 @@ function notificationRefusal(method: string): Refusal | null {
 function paramsRefusal(method: string, params: unknown): Refusal | null {
   const schema =
     method === 'tools/call'
-      ? specTypeSchemas.CallToolRequestParams
+      ? 'CallToolRequestParams'
       : method === 'initialize'
-        ? specTypeSchemas.InitializeRequestParams
+        ? 'InitializeRequestParams'
         : null
   if (schema === null || (method === 'tools/call' && isPlainCall(params))) return null
-  const result = schema['~standard'].validate(params)
+  const result = loadedProtocol().specTypeSchemas[schema]['~standard'].validate(params)
   const issue = 'issues' in result ? result.issues?.[0] : undefined
   if (issue === undefined) return null
   const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')

@@ -2,26 +2,19 @@
  * Speaks MCP for the native servers, in both eras, with the protocol project's own server package. Everything
  * has been decided before: a handler here only hands over what is known.
  */
-import {
-  type CallToolResult,
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  createMcpHandler,
-  type ListToolsResult,
-  PROTOCOL_VERSION_META_KEY,
-  ProtocolError,
-  ProtocolErrorCode,
-  ResourceNotFoundError,
-  Server,
-  type ServerEventBus,
-  WebStandardStreamableHTTPServerTransport,
-} from '@modelcontextprotocol/server'
+import type { CallToolResult, ListToolsResult, Server, ServerEventBus } from '@modelcontextprotocol/server'
 import { isLiteral, parseExact } from '../base/exact-json.ts'
 import { isObject } from '../base/json.ts'
 import type { RequestId } from '../base/jsonrpc.ts'
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+} from '../base/protocol.ts'
 import type { Era } from '../base/revisions.ts'
 import { identity, instructions } from '../base/version.ts'
 import type { RequestMessage } from './message.ts'
+import { loadProtocol, type Protocol } from './protocol.ts'
 
 /** The parts that the answer may be made of. */
 export interface Supplies {
@@ -69,8 +62,13 @@ function serve(given: RequestMessage, http: Request, supplies: Supplies): Promis
     : serveSessionEra(message, http, supplies)
 }
 
-function serveStateless({ body }: RequestMessage, http: Request, supplies: Supplies): Promise<Response> {
-  const handler = createMcpHandler(() => server(supplies, 'stateless'), {
+async function serveStateless(
+  { body }: RequestMessage,
+  http: Request,
+  supplies: Supplies,
+): Promise<Response> {
+  const protocol = await loadProtocol()
+  const handler = protocol.createMcpHandler(() => server(protocol, supplies, 'stateless'), {
     legacy: 'reject',
     ...(supplies.bus === undefined ? {} : { bus: supplies.bus }),
   })
@@ -82,9 +80,10 @@ async function serveSessionEra(
   http: Request,
   supplies: Supplies,
 ): Promise<Response> {
+  const protocol = await loadProtocol()
   // A transport a request: the session lives in the principal, never in this isolate's memory.
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
-  const served = server(supplies, 'session')
+  const transport = new protocol.WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
+  const served = server(protocol, supplies, 'session')
   await served.connect(transport)
   try {
     return await transport.handleRequest(bare(http), { parsedBody: body })
@@ -93,7 +92,12 @@ async function serveSessionEra(
   }
 }
 
-function server({ list, call, hasUpstreams = false, hasLogin = false }: Supplies, era: Era): Server {
+function server(
+  protocol: Protocol,
+  { list, call, hasUpstreams = false, hasLogin = false }: Supplies,
+  era: Era,
+): Server {
+  const { ProtocolError, ProtocolErrorCode } = protocol
   // Resources and prompts are lists without an entry yet. No log message is ever sent, whatever the level.
   const capabilities = {
     tools: { listChanged: true },
@@ -102,24 +106,24 @@ function server({ list, call, hasUpstreams = false, hasLogin = false }: Supplies
     ...(hasUpstreams ? { completions: {} } : {}),
     ...(era === 'session' ? { logging: {} } : {}),
   }
-  const served = new Server(identity, { capabilities, instructions: instructions(hasLogin) })
+  const served = new protocol.Server(identity, { capabilities, instructions: instructions(hasLogin) })
   served.setRequestHandler('tools/list', (request) => {
-    refuseCursor(request.params?.cursor)
+    refuseCursor(protocol, request.params?.cursor)
     return { tools: list?.() ?? [] }
   })
   served.setRequestHandler('resources/list', (request) => {
-    refuseCursor(request.params?.cursor)
+    refuseCursor(protocol, request.params?.cursor)
     return { resources: [] }
   })
   served.setRequestHandler('resources/templates/list', (request) => {
-    refuseCursor(request.params?.cursor)
+    refuseCursor(protocol, request.params?.cursor)
     return { resourceTemplates: [] }
   })
   served.setRequestHandler('resources/read', (request) => {
-    throw new ResourceNotFoundError(request.params.uri)
+    throw new protocol.ResourceNotFoundError(request.params.uri)
   })
   served.setRequestHandler('prompts/list', (request) => {
-    refuseCursor(request.params?.cursor)
+    refuseCursor(protocol, request.params?.cursor)
     return { prompts: [] }
   })
   served.setRequestHandler('prompts/get', (request) => {
@@ -133,7 +137,7 @@ function server({ list, call, hasUpstreams = false, hasLogin = false }: Supplies
   return served
 }
 
-function refuseCursor(cursor: string | undefined): void {
+function refuseCursor({ ProtocolError, ProtocolErrorCode }: Protocol, cursor: string | undefined): void {
   if (cursor === undefined) return
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: the list has one page')
 }

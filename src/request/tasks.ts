@@ -3,8 +3,9 @@
  * of 2026-07-28 likewise), and to it every grant is the gateway: a client that knew or could list a task's id would read the result of a
  * call that another grant was allowed. Therefore neither side learns that the other has them. PURE.
  */
-import { CLIENT_CAPABILITIES_META_KEY } from '@modelcontextprotocol/server'
+
 import { isObject } from '../base/json.ts'
+import { CLIENT_CAPABILITIES_META_KEY } from '../base/protocol.ts'
 import type { RpcMessage } from '../base/rpc.ts'
 
 type Json = Readonly<Record<string, unknown>>

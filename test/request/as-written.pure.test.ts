@@ -1,10 +1,15 @@
 /** What the policy sees of a client's text is what its server reads; what only names a request stays as it was written. */
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { asWritten, type Reading } from '../../src/request/as-written.ts'
+import { loadProtocol } from '../../src/request/protocol.ts'
 import { readMessage } from '../../src/request/read-message.ts'
 
 const noHeaders = { protocolVersion: '2025-11-25', method: null, name: null }
+
+beforeAll(async () => {
+  await loadProtocol()
+})
 
 function read(text: string): Reading {
   return readMessage(JSON.parse(text), asWritten(text), noHeaders)

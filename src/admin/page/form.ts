@@ -1,5 +1,5 @@
 /** Reads a form of one of our pages, and refuses every other. */
-import { readRequestBody } from '@modelcontextprotocol/server'
+import { loadProtocol } from '../../request/protocol.ts'
 
 /** A token, a reason, and what the page put in. */
 const MOST_BYTES = 64 * 1024
@@ -14,7 +14,7 @@ export async function readForm(http: Request): Promise<ReadForm> {
   const type = http.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/x-www-form-urlencoded') return { ok: false, status: 415 }
   try {
-    const read = await readRequestBody(http, MOST_BYTES)
+    const read = await (await loadProtocol()).readRequestBody(http, MOST_BYTES)
     if (read.tooLarge) return { ok: false, status: 413 }
     // A form of ours has no name twice.
     return { ok: true, fields: new Map(new URLSearchParams(read.text)) }
