@@ -12,18 +12,18 @@ import { startUpstreamWorld, type UpstreamAgent, type UpstreamWorld } from '../s
 const MB = 1_048_576
 /** Of each kind as much that it would be seen if it were kept, even once: more than MOST_MB in all. */
 const LARGE = 10 * MB
-const IN_A_ROW = 24
-const AT_ONCE = 50
+const IN_A_ROW = 13
+const AT_ONCE = 26
 const AT_ONCE_BYTES = 5 * MB
 /** Results that nobody reads while others pass; each below what a result may have, and above what fits into pipes. */
 const UNREAD = 8
-const UNREAD_BYTES = 40 * MB
-const MEANWHILE = 6
+const UNREAD_BYTES = 20 * MB
+const MEANWHILE = 3
 /**
  * What garbage and pipes may add, and the first megabyte of an answer, which is looked at before it is passed on. A
  * proxy that keeps whole results grows by three to five times as much at once and unread.
  */
-const MOST_MB = 200
+const MOST_MB = 120
 
 const missing = bareWorkerdMissing ?? residentMissing
 
@@ -89,7 +89,7 @@ describe.skipIf(missing !== null)(`memory is flat ${missing === null ? '' : `: s
       expect(grown).toBeLessThan(MOST_MB)
     })
 
-    test(`${UNREAD} results of 40 MB that nobody reads for a while`, async ({ annotate }) => {
+    test(`${UNREAD} results of 20 MB that nobody reads for a while`, async ({ annotate }) => {
       const grown = await growth(async () => {
         const unread = await Promise.all(
           Array.from({ length: UNREAD }, () => openLarge(agent, form, UNREAD_BYTES)),
