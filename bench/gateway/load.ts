@@ -34,8 +34,9 @@ export function prepare(url: URL, headers: Readonly<Record<string, string>>, bod
 }
 
 /**
- * Keeps `width` connections busy for `seconds`; connection n begins with the n-th of `requests` and takes every
- * `width`-th. Every answer must be a 200 that contains `expected`; anything else ends the measurement.
+ * Keeps `width` connections busy for `seconds`, or on a machine that is too busy for it until as many answers were timed; connection n
+ * begins with the n-th of `requests` and takes every `width`-th. Every answer must be a 200 that contains `expected`; anything else ends
+ * the measurement.
  */
 export async function load(
   url: URL,
@@ -55,7 +56,14 @@ export async function load(
     await Promise.all(
       sockets.map((socket, n) => {
         const own = requests.filter((_, i) => i % width === n % requests.length)
-        return keepBusy(socket, own.length === 0 ? requests : own, { from, until, expected, times, answered })
+        const isOver = (nowMs: number) => nowMs >= until && times.length >= width
+        return keepBusy(socket, own.length === 0 ? requests : own, {
+          from,
+          isOver,
+          expected,
+          times,
+          answered,
+        })
       }),
     )
   } finally {
@@ -83,13 +91,13 @@ function keepBusy(
   requests: readonly Prepared[],
   {
     from,
-    until,
+    isOver,
     expected,
     times,
     answered,
   }: {
     readonly from: number
-    readonly until: number
+    readonly isOver: (nowMs: number) => boolean
     readonly expected: string
     readonly times: number[]
     readonly answered: () => void
@@ -116,8 +124,8 @@ function keepBusy(
       }
       received = null
       answered()
-      if (now < until) send()
-      else resolve()
+      if (isOver(now)) resolve()
+      else send()
     })
     send()
   })
