@@ -50,7 +50,7 @@ try {
   const upstream = await startSmallWorker('upstream-worker.js')
   stops.push(() => upstream.stop())
   console.log(`${which}, ${rows} rows`)
-  console.log(`  ${''.padEnd(28)}    calls      p50      p99      max   stood over   took     rows/s`)
+  console.log(`  ${''.padEnd(28)}    calls      p50      p99      max  failed  not sent   took   rows/s`)
   for (const rate of values.rates.split(',').map(Number))
     for (const [name, built] of builds) await measure(which, { name, built, rate, upstream: upstream.url })
 } finally {
@@ -89,7 +89,7 @@ async function measure(of: Case, { name, built, rate, upstream }: Run): Promise<
       lookedMs = elapsedMs()
       return standing(file, beforeMs).old === 0
     }
-    const { times, left } = await paced(url, requests[0] ?? Buffer.alloc(0), {
+    const { times, left, failed } = await paced(url, requests[0] ?? Buffer.alloc(0), {
       rate,
       expected: EXPECTED,
       isOver,
@@ -100,7 +100,7 @@ async function measure(of: Case, { name, built, rate, upstream }: Run): Promise<
     const done = of === 'carry' ? end.head - begin.head : begin.old - end.old
     console.log(
       `  ${`${rate}/s, ${name}`.padEnd(28)} ${String(times.length).padStart(8)} ${ms(at(0.5))} ${ms(at(0.99))} ${ms(at(1))} ` +
-        `${String(left).padStart(12)} ${(tookMs / 1_000).toFixed(1).padStart(6)} s ${String(Math.round((done * 1_000) / tookMs)).padStart(8)}` +
+        `${String(failed).padStart(7)} ${String(left).padStart(9)} ${(tookMs / 1_000).toFixed(1).padStart(6)} s ${String(Math.round((done * 1_000) / tookMs)).padStart(8)}` +
         `${of === 'carry' ? `  waiting ${begin.last - begin.head} -> ${end.last - end.head}, in all ${end.rows}` : ''}`,
     )
   } finally {

@@ -10,6 +10,8 @@ export interface Paced {
   readonly times: readonly number[]
   /** Calls that were not made because so many were under way. */
   readonly left: number
+  /** Calls with any other answer than a 200 with what is expected. */
+  readonly failed: number
 }
 
 export interface Pace {
@@ -25,19 +27,20 @@ export interface Pace {
 const MOST_UNDER_WAY = 512
 const TICK_MS = 2
 
-/** Sends `request` until the run is over. Any other answer than a 200 with what is expected ends it with an error. */
+/** Sends `request` until the run is over. A connection that breaks ends it with an error. */
 export async function paced(url: URL, request: Prepared, { rate, expected, isOver }: Pace): Promise<Paced> {
   const times: number[] = []
   const idle: Socket[] = []
   const all = new Set<Socket>()
   let underWay = 0
   let left = 0
+  let failed = 0
   let failure: Error | null = null
   const call = async (dueMs: number) => {
     underWay += 1
     try {
       const socket = idle.pop() ?? (await open(url, all, idle))
-      await exchange(socket, request, expected)
+      if (!(await exchange(socket, request, expected))) failed += 1
       times.push(performance.now() - dueMs)
       idle.push(socket)
     } catch (error) {
@@ -51,14 +54,14 @@ export async function paced(url: URL, request: Prepared, { rate, expected, isOve
     const due = Math.floor(((performance.now() - beginMs) * rate) / 1_000)
     for (; sent < due; sent++) {
       if (underWay >= MOST_UNDER_WAY) left += 1
-      else void call(beginMs + (sent * 1_000) / rate)
+      else void call(beginMs + ((sent + 1) * 1_000) / rate)
     }
     await pause(TICK_MS)
   }
   while (underWay > 0 && failure === null) await pause(TICK_MS)
   for (const socket of all) socket.destroy()
   if (failure !== null) throw failure
-  return { times: times.toSorted((a, b) => a - b), left }
+  return { times: times.toSorted((a, b) => a - b), left, failed }
 }
 
 function pause(ms: number): Promise<void> {
@@ -82,22 +85,22 @@ function open(url: URL, all: Set<Socket>, idle: Socket[]): Promise<Socket> {
   })
 }
 
-function exchange(socket: Socket, request: Prepared, expected: string): Promise<void> {
+function exchange(socket: Socket, request: Prepared, expected: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0)
-    const ends = (error: Error | null) => {
-      socket.off('error', ends).off('close', closed).off('data', take)
-      if (error === null) resolve()
-      else reject(error)
+    const over = () => socket.off('error', fails).off('close', closed).off('data', take)
+    const fails = (error: Error) => {
+      over()
+      reject(error)
     }
-    const closed = () => ends(new Error('the connection was closed'))
+    const closed = () => fails(new Error('the connection was closed'))
     const take = (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
       if (!isWhole(received)) return
-      const isGood = received.toString('latin1', 0, 12) === 'HTTP/1.1 200' && received.includes(expected)
-      ends(isGood ? null : new Error(`not the expected answer: ${received.toString('utf8')}`))
+      over()
+      resolve(received.toString('latin1', 0, 12) === 'HTTP/1.1 200' && received.includes(expected))
     }
-    socket.on('error', ends).on('close', closed).on('data', take)
+    socket.on('error', fails).on('close', closed).on('data', take)
     socket.write(request)
   })
 }

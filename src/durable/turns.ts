@@ -7,7 +7,7 @@
  *
  * - whatever goes through rows without a bound is done in rounds, each a transaction of a few milliseconds;
  * - between two rounds comes a turn of the event loop, and a rest, so that calls have the larger part of the time;
- * - an alarm does so many rounds and no more: while it runs no other rings. Its caller sets it anew for the rest.
+ * - an alarm does so many rounds and no more, for while it runs no other rings. Its caller sets it anew for the rest.
  *
  * The object may die between any two rounds: each leaves behind what another can go on from.
  */
@@ -21,11 +21,13 @@ export const ROUND_ROWS = 100
 /** Things that one round brings to their end, where each takes several statements: sessions, connections, dead letters. */
 export const ROUND_ENDS = 25
 
-/** Rounds of one alarm: a second or two of them. */
+/** Of one alarm, whichever comes first: rounds, and milliseconds. */
 const MOST_ROUNDS = 100
+const MOST_MS = 2_000
 
-/** After every round, so that no more than about half of the time goes into rounds. Milliseconds. */
-const REST_MS = 5
+/** Between two rounds, in milliseconds. */
+const LEAST_REST_MS = 5
+const LONGEST_REST_MS = 100
 
 /**
  * Does rounds, at most so many, until one says that nothing is left.
@@ -35,14 +37,24 @@ const REST_MS = 5
  * @returns whether there may be more. An error of a round ends the run, and what was done before stays done.
  */
 export async function inTurns(round: () => boolean | Promise<boolean>, most = MOST_ROUNDS): Promise<boolean> {
+  const sinceMs = Date.now()
   for (let done = 0; done < most; done++) {
+    if (most !== Number.POSITIVE_INFINITY && Date.now() - sinceMs > MOST_MS) return true
+    const begunMs = Date.now()
     if (!(await round())) return false
-    await turn()
+    // The clock goes on with the event loop alone, and then says how long the round took: its writing to the disk, too.
+    await pause(0)
+    // As long again for calls: so rounds have half of the time at most, however slow the disk is.
+    await pause(Math.min(Math.max(Date.now() - begunMs, LEAST_REST_MS), LONGEST_REST_MS))
   }
   return true
 }
 
 /** Lets calls in that have come meanwhile. */
 export function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, REST_MS))
+  return pause(0)
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
