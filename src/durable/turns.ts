@@ -13,8 +13,8 @@
  */
 
 /**
- * Rows that one round deletes, or changes by one statement. An audit row with its two indexes takes 60 to 80 µs (bench/purge), so a round
- * takes 6 to 8 ms, and a call waits for one or two of them.
+ * Rows that one round deletes, or changes by one statement. To delete a row that stands in two indexes takes 60 to 80 µs (bench/purge), so
+ * a round takes 6 to 8 ms, and a call waits for one or two of them.
  */
 export const ROUND_ROWS = 100
 

@@ -1,5 +1,7 @@
 /** The tables of a principal's log, statement by statement. Each works within the caller's transaction. */
 
+import { ROUND_ROWS } from '../../durable/turns.ts'
+
 /** A place in the log: a row, and how many characters of it come before. */
 export interface Place {
   readonly row: number
@@ -7,9 +9,6 @@ export interface Place {
 }
 
 export const BEGINNING: Place = { row: 0, length: 0 }
-
-/** Rows handled in one go, so that no transaction grows without bound. */
-const BATCH = 200
 
 /** A cursor that is left half-way would hold its statement, so rows are read by the handful. */
 const READ_AT_ONCE = 32
@@ -113,11 +112,11 @@ export function oldest(
   beforeMs: number,
 ): { readonly endSeq: number | null; readonly isMore: boolean } {
   const rows = sql
-    .exec<{ row: number; at: number }>('SELECT seq AS row, at FROM log ORDER BY seq LIMIT ?', BATCH + 1)
+    .exec<{ row: number; at: number }>('SELECT seq AS row, at FROM log ORDER BY seq LIMIT ?', ROUND_ROWS + 1)
     .toArray()
   const young = rows.find(({ at }) => at > beforeMs)
   if (young !== undefined) return { endSeq: young.row, isMore: false }
-  const next = rows[BATCH]
+  const next = rows[ROUND_ROWS]
   return next === undefined ? { endSeq: null, isMore: false } : { endSeq: next.row, isMore: true }
 }
 
@@ -127,7 +126,7 @@ export function first(sql: SqlStorage, seq: number): { readonly endSeq: number; 
     .exec<{ row: number }>(
       'SELECT seq AS row FROM log WHERE seq <= ? ORDER BY seq LIMIT 1 OFFSET ?',
       seq,
-      BATCH,
+      ROUND_ROWS,
     )
     .toArray()[0]
   return next === undefined ? { endSeq: seq, isMore: false } : { endSeq: next.row, isMore: true }
