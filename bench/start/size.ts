@@ -9,7 +9,7 @@ import { type BuiltWorker, bundle } from '../../test/support/node/built-worker.t
  * The most that all modules of the Worker may take together, each compressed by gzip as Cloudflare counts them. It leaves a few
  * kilobytes to grow into. Whoever needs more raises it here, and says in bench/README.md what for.
  */
-export const MOST_GZIP_BYTES = 420_000
+export const MOST_GZIP_BYTES = 430_000
 
 export interface Size {
   readonly bytes: number
