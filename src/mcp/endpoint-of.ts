@@ -1,5 +1,5 @@
 /** Finds the endpoint of nearly all MCP requests without the router, which costs a call as much as its policy does. PURE. */
-import { isName } from '../names/tokens.ts'
+import { NAME } from '../names/tokens.ts'
 
 /** The tenant and the server that the URL names. */
 export interface Endpoint {
@@ -10,7 +10,7 @@ export interface Endpoint {
 }
 
 /** The address of an endpoint as clients write it: no slash at its end, no query, and nothing in it encoded. */
-const ADDRESS = /^https?:\/\/[^/?#]+(?:\/t\/([a-z0-9-]+))?\/mcp(?:\/([a-z0-9-]+))?$/
+const ADDRESS = new RegExp(`^https?://[^/?#]+(?:/t/([a-z0-9-]+))?/mcp(?:/(${NAME}))?$`)
 
 /** Returns the endpoint of a POST that no browser's page sends; null: the router has to look, and finds the same for any that it is. */
 export function endpointOf({
@@ -22,5 +22,5 @@ export function endpointOf({
   const found = ADDRESS.exec(url)
   if (found === null || headers.has('origin')) return null
   const [, tenant = null, server = null] = found
-  return server === null || isName(server) ? { tenant, server } : null
+  return { tenant, server }
 }

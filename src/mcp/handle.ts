@@ -40,8 +40,9 @@ export async function handle(
   { http, env, execution, requestId }: Received,
   endpoint: Endpoint,
 ): Promise<Response> {
-  const texts = readHeaders(http.headers)
-  const refusal = guard(http, env, texts)
+  const read = readHeaders(http.headers)
+  const { texts } = read
+  const refusal = guard(http, env, read)
   const headers = messageHeaders(texts)
   const era = eraOfHeaders(headers)
   const nobody = { request: requestId, tenant: null, grant: null, server: null, tool: null, era }
@@ -54,7 +55,7 @@ export async function handle(
   const presented = await presentedIn(http, endpoint.tenant, env, texts)
   if (presented === null || known(presented.key) === undefined) await slowDown(http, Date.now())
   if (presented === null) {
-    const hasToken = texts.get('authorization') !== null
+    const hasToken = texts.has('authorization')
     // Without a token nobody has guessed anything: clients ask like that to learn how to authenticate.
     if (hasToken) await countFailure(http, env, Date.now())
     const rule = hasToken ? refusalRules.token : refusalRules.noToken
@@ -63,7 +64,7 @@ export async function handle(
   }
 
   const isStateless = era === 'stateless'
-  const transport = isStateless ? null : texts.get('mcp-session-id')
+  const transport = isStateless ? null : (texts.get('mcp-session-id') ?? null)
   const nothing = { handle: null, login: null, caller: null, client: null, lost: nothingLost }
   const context: RequestContext = { http, env, execution, presented, requestId, era, transport, ...nothing }
 
@@ -129,9 +130,9 @@ async function remove(context: RequestContext, headers: MessageHeaders): Promise
 
 function messageHeaders(texts: HeaderTexts): MessageHeaders {
   return {
-    protocolVersion: texts.get('mcp-protocol-version'),
-    method: texts.get('mcp-method'),
-    name: texts.get('mcp-name'),
+    protocolVersion: texts.get('mcp-protocol-version') ?? null,
+    method: texts.get('mcp-method') ?? null,
+    name: texts.get('mcp-name') ?? null,
   }
 }
 

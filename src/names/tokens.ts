@@ -11,7 +11,7 @@ export interface Token {
 }
 
 /** Names that may be part of a URL, a host name and a token: no underscore, which separates them there. */
-const NAME = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
+export const NAME = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
 const namePattern = new RegExp(`^${NAME}$`)
 const tokenPattern = new RegExp(`^gh_(${NAME})_(${NAME})_([A-Za-z0-9_-]{16,256})$`)
 const LONGEST_TOKEN = 512

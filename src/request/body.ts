@@ -39,13 +39,13 @@ export async function readBody(
   headers: HeaderTexts = request.headers,
 ): Promise<Body> {
   const maxBytes = maxBodyBytes(env)
-  const contentType = headers.get('content-type')
+  const contentType = headers.get('content-type') ?? null
   if (contentType !== 'application/json' && !(await loadProtocol()).isJsonContentType(contentType)) {
     return refuse(415, codes.transport, 'Content-Type must be application/json')
   }
   let text: string
   try {
-    const read = await readWithin(request, maxBytes, headers.get('content-length'))
+    const read = await readWithin(request, maxBytes, headers.get('content-length') ?? null)
     if (read === null) return refuse(413, codes.transport, `The body is larger than ${maxBytes} bytes`)
     text = read
   } catch {

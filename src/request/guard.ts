@@ -11,17 +11,17 @@ export const MAX_HEADER_BYTES = 16 * 1024
 export function guard(
   request: Request,
   env: Env,
-  headers: ReadHeaders = readHeaders(request.headers),
+  { texts, size }: ReadHeaders = readHeaders(request.headers),
 ): Refusal | null {
-  if (headers.size > MAX_HEADER_BYTES) {
+  if (size > MAX_HEADER_BYTES) {
     return {
       status: 431,
       code: codes.transport,
       message: `The headers are larger than ${MAX_HEADER_BYTES} bytes`,
     }
   }
-  const origin = headers.get('origin')
-  if (origin !== null && !isAllowedOrigin(origin, request, env)) {
+  const origin = texts.get('origin')
+  if (origin !== undefined && !isAllowedOrigin(origin, request, env)) {
     return { status: 403, code: codes.transport, message: 'This Origin is not allowed; see ALLOWED_ORIGINS' }
   }
   return null

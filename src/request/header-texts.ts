@@ -3,10 +3,14 @@
  * matters costs more than to keep them. PURE.
  */
 
-export type HeaderTexts = Pick<Headers, 'get'>
+/** A header by its lower-case name; null or undefined: there is none. */
+export interface HeaderTexts {
+  get(name: string): string | null | undefined
+}
 
 /** Headers that have been read, and their size. */
-export interface ReadHeaders extends HeaderTexts {
+export interface ReadHeaders {
+  readonly texts: ReadonlyMap<string, string>
   /** Characters of all names and values together. */
   readonly size: number
 }
@@ -19,5 +23,5 @@ export function readHeaders(headers: Headers): ReadHeaders {
     texts.set(name, value)
     size += name.length + value.length
   })
-  return { size, get: (name) => texts.get(name) ?? null }
+  return { texts, size }
 }

@@ -29,7 +29,7 @@ export async function presentedIn(
   env: Env,
   headers: HeaderTexts = request.headers,
 ): Promise<PresentedCredential | null> {
-  const text = bearerToken(headers.get('authorization')) ?? ''
+  const text = bearerToken(headers.get('authorization') ?? null) ?? ''
   const presented = remembered.get(text) ?? (await parsePresented(text))
   if (presented === null) return null
   if (pathTenant !== null && pathTenant !== presented.tenant) return null
