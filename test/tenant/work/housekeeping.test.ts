@@ -42,10 +42,10 @@ describe('messages that were delivered long ago', () => {
 
   test('go, and the tenant answers between two rounds', async () => {
     await makeGrant('acme', 'bot')
-    await many(5_000)
+    await many(9_000)
     const ringing = runDurableObjectAlarm(tenant())
-    let seen = 5_000
-    while (seen === 5_000) seen = (await tenant().exists()) ? await left() : 0
+    let seen = 9_000
+    while (seen === 9_000) seen = (await tenant().exists()) ? await left() : 0
     expect(seen).toBeGreaterThan(0)
     await ringing
     expect(await left()).toBe(0)
@@ -107,10 +107,10 @@ describe('counters that nothing asks for', () => {
 
   test('of a tenant that is deleted meanwhile leave nothing behind', async () => {
     await counters().reserve([charge])
-    await many(5_000)
+    await many(9_000)
     const ringing = runDurableObjectAlarm(counters())
-    let seen = 5_000
-    while (seen === 5_000) seen = await left()
+    let seen = 9_000
+    while (seen === 9_000) seen = await left()
     await counters().erase()
     await ringing
     expect(await alarmAt()).toBeNull()
