@@ -33,13 +33,13 @@ export async function putRows(
   const [first, last] = [rows[0], rows.at(-1)]
   if (first === undefined || last === undefined) return
   const json = JSON.stringify(rows.map((row) => columns.map((column) => row[column])))
-  const [, unlessConfirmed] = await asked(() =>
+  const [, confirmed] = await asked(() =>
     db.batch<{ held: number; hash: string | null }>([
       db.prepare(INSERT).bind(tenant, principal, chain, json),
       db.prepare(CONFIRM).bind(tenant, principal, chain, first.seq, last.seq),
     ]),
   )
-  const found = unlessConfirmed?.results?.[0]
+  const found = confirmed?.results?.[0]
   if (found?.held !== rows.length || found.hash !== last.hash) throw new StoreError('unconfirmed')
 }
 

@@ -85,7 +85,10 @@ async function answerHere(
     case 'resources/unsubscribe': {
       if (typeof params?.uri !== 'string')
         return refuse(codes.invalidParams, 'params.uri: found nothing; allowed: string')
-      const problem = await watchResource(context, link, params.uri, method === 'resources/subscribe')
+      const problem = await watchResource(context, link, {
+        uri: params.uri,
+        isWatched: method === 'resources/subscribe',
+      })
       return problem === null ? done : refuse(codes.invalidParams, problem)
     }
     default:
@@ -188,7 +191,9 @@ async function* askOnce(
     headers: requestHeaders({
       client: context.http.headers,
       stateless: { method, name: nameOf(request) },
-      params: isCall ? await paramHeadersOf(link, String(params?.name), params?.arguments, isFresh) : {},
+      params: isCall
+        ? await paramHeadersOf(link, { tool: String(params?.name), args: params?.arguments, isFresh })
+        : {},
     }),
     body: JSON.stringify(requestForStateless(request, { id, client, logLevel: logLevelOf(known), round })),
     signal,

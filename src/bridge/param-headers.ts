@@ -26,9 +26,16 @@ const listed = new Map<string, { readonly schema: unknown; readonly atMs: number
  */
 export async function paramHeadersOf(
   link: UpstreamLink,
-  tool: string,
-  args: unknown,
-  isFresh: boolean,
+  {
+    tool,
+    args,
+    isFresh,
+  }: {
+    readonly tool: string
+    readonly args: unknown
+    /** The tool's list is asked for anew. */
+    readonly isFresh: boolean
+  },
 ): Promise<Record<string, string>> {
   const known = isFresh ? undefined : (await lastKnownTools(link))?.find(({ name }) => name === tool)
   const schema = known === undefined ? await schemaOf(link, tool, isFresh) : known.inputSchema

@@ -65,8 +65,7 @@ export async function openWatch(
 export async function watchResource(
   context: RequestContext,
   link: UpstreamLink,
-  uri: string,
-  isWatched: boolean,
+  { uri, isWatched }: { readonly uri: string; readonly isWatched: boolean },
 ): Promise<string | null> {
   if (uri.length > LONGEST_URI)
     return `params.uri: found ${uri.length} characters; allowed: at most ${LONGEST_URI}`

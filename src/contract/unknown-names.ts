@@ -6,26 +6,34 @@ import type { GrantDocument } from './tenant.ts'
 
 const MOST_NAMED = 50
 
+/** The names that a tenant has. */
+export interface KnownNames {
+  readonly policies: readonly string[]
+  readonly servers: readonly string[]
+  readonly people: readonly string[]
+}
+
 /** Every name that nothing is called by, each with what there is. */
-export function unknownNames(
-  { policy, servers, owner }: GrantDocument,
-  policyNames: readonly string[],
-  serverNames: readonly string[],
-  peopleNames: readonly string[],
-): string[] {
+export function unknownNames({ policy, servers, owner }: GrantDocument, known: KnownNames): string[] {
   const problems: string[] = []
-  if (policy !== null && !policyNames.includes(policy))
-    problems.push(unknown('/policy', 'policy', policy, policyNames))
+  if (policy !== null && !known.policies.includes(policy))
+    problems.push(unknown({ pointer: '/policy', kind: 'policy', name: policy }, known.policies))
   for (const [i, server] of (servers === '*' ? [] : servers).entries()) {
-    if (server !== EVERY_UPSTREAM && !serverNames.includes(server))
-      problems.push(unknown(`/servers/${i}`, 'server', server, serverNames))
+    if (server !== EVERY_UPSTREAM && !known.servers.includes(server))
+      problems.push(unknown({ pointer: `/servers/${i}`, kind: 'server', name: server }, known.servers))
   }
-  if (owner !== null && !peopleNames.includes(owner))
-    problems.push(unknown('/owner', 'person', owner, peopleNames))
+  if (owner !== null && !known.people.includes(owner))
+    problems.push(unknown({ pointer: '/owner', kind: 'person', name: owner }, known.people))
   return problems
 }
 
-function unknown(pointer: string, kind: string, name: string, known: readonly string[]): string {
+interface UnknownName {
+  readonly pointer: string
+  readonly kind: 'policy' | 'server' | 'person'
+  readonly name: string
+}
+
+function unknown({ pointer, kind, name }: UnknownName, known: readonly string[]): string {
   const found = `the unknown ${kind} ${describeValue(name)}`
   const more = known.length > MOST_NAMED ? ` and ${known.length - MOST_NAMED} more` : ''
   const allowed =

@@ -31,9 +31,16 @@ const reported = new Map<string, { readonly text: string; readonly atMs: number 
  */
 export function noteLeftOut(
   link: UpstreamLink,
-  kind: LeftOutReport['kind'],
-  leftOut: readonly LeftOut[],
-  isFirst: boolean,
+  {
+    kind,
+    leftOut,
+    isFirst,
+  }: {
+    readonly kind: LeftOutReport['kind']
+    readonly leftOut: readonly LeftOut[]
+    /** They are of the first page. */
+    readonly isFirst: boolean
+  },
 ): void {
   const key = JSON.stringify([serverKey(link.tenant, link.config), kind])
   const known = reported.get(key)

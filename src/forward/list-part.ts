@@ -98,7 +98,7 @@ async function otherPart(
     return kind === 'prompts' ? `${name}__${own}` : exposeUri(name, own)
   }
   const page = chosen(kind, { era: message.era, listed: Array.isArray(found) ? found : [], named, place })
-  noteLeftOut(at.link, kind, page.leftOut, place === null)
+  noteLeftOut(at.link, { kind, leftOut: page.leftOut, isFirst: place === null })
   return pageOf(at.upstream, answered, page, place)
 }
 

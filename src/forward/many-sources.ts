@@ -43,15 +43,18 @@ export class MergedStream {
   #opened = 0
   #isOver = false
 
-  /**
-   * @param isHeld whether nothing is said before `begin`
-   * @param eventOf the client's event for what the principal says; null where it hears nothing of it
-   */
   constructor(
     feed: WebSocket,
     signal: AbortSignal,
-    isHeld: boolean,
-    eventOf: (said: string) => string | null,
+    {
+      isHeld,
+      eventOf,
+    }: {
+      /** Nothing is sent before `begin`. */
+      readonly isHeld: boolean
+      /** The client's event for a message of the principal; null where the client hears nothing of it. */
+      readonly eventOf: (said: string) => string | null
+    },
   ) {
     this.#feed = feed
     this.#held = isHeld ? [] : null

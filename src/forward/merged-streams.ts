@@ -35,7 +35,10 @@ export async function openMergedStream(context: RequestContext): Promise<Respons
   const { admission, feed } = await openFeed(context)
   return answer(admission, null, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, context.http.signal, false, (said) => sessionEvent(said, exposeUri))
+    const merged = new MergedStream(feed, context.http.signal, {
+      isHeld: false,
+      eventOf: (said) => sessionEvent(said, exposeUri),
+    })
     const origin = splitEventId(context.http.headers.get('last-event-id') ?? '')
     const asker = origin === null ? null : (splitMarked(origin.id)?.asker ?? null)
     const join = async (at: Reached, key = at.upstream.name) => {
@@ -105,7 +108,10 @@ export async function listenToAll(context: RequestContext, given: RequestMessage
   const { admission, feed } = await openFeed(context)
   return answer(admission, message.id, async () => {
     if (feed === null) return new Response(null, { status: 503 })
-    const merged = new MergedStream(feed, context.http.signal, true, subscriberEvent(message))
+    const merged = new MergedStream(feed, context.http.signal, {
+      isHeld: true,
+      eventOf: subscriberEvent(message),
+    })
     let caller: RequestContext['caller'] = null
     const join = (at: Reached) => {
       const { name } = at.upstream

@@ -32,7 +32,7 @@ export async function dispatchSingle(
 ): Promise<Response> {
   switch (message.kind) {
     case 'refused':
-      return refuse(context, message.refusal, id, message.isCall ? '(request)' : null)
+      return refuse(context, message.refusal, { id, rule: message.isCall ? '(request)' : null })
     case 'notification':
     case 'response': {
       const { about, message: worded } = addressed(context, message)

@@ -26,8 +26,9 @@ const STRANGER = 'the logout_token is not one of an issuer that is known here'
 /** Answers a logout for `tenant`; null where the URL names none. Never throws. */
 export async function backchannelLogout(http: Request, env: Env, tenant: string | null): Promise<Response> {
   const blocked = guard(http, env)
-  if (blocked !== null) return refusal(blocked.message, blocked.status)
-  if (http.method !== 'POST') return refusal('the method is not POST', 405, { allow: 'POST' })
+  if (blocked !== null) return refusal(blocked.message, { status: blocked.status })
+  if (http.method !== 'POST')
+    return refusal('the method is not POST', { status: 405, headers: { allow: 'POST' } })
   await slowDown(http, Date.now())
   const read = await readToken(http)
   if ('problem' in read) return refusal(read.problem)
@@ -39,7 +40,9 @@ export async function backchannelLogout(http: Request, env: Env, tenant: string 
     return await end(http, env, tenant, read.token)
   } catch (error) {
     log('error', 'oidc.logout_failed', { tenant, error: errorName(error) })
-    return refusal('the logout could not be written down; send it again', 400, {}, 'temporarily_unavailable')
+    return refusal('the logout could not be written down; send it again', {
+      error: 'temporarily_unavailable',
+    })
   }
 }
 
@@ -89,9 +92,15 @@ async function stranger(http: Request, env: Env, token: string): Promise<Respons
 /** Refuses with the reason, and without caching (2.8). */
 function refusal(
   description: string,
-  status = 400,
-  headers: Record<string, string> = {},
-  error = 'invalid_request',
+  {
+    status = 400,
+    headers = {},
+    error = 'invalid_request',
+  }: {
+    readonly status?: number
+    readonly headers?: Readonly<Record<string, string>>
+    readonly error?: string
+  } = {},
 ): Response {
   return Response.json(
     { error, error_description: description },

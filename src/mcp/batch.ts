@@ -26,14 +26,14 @@ export async function runBatch(
   dispatch: (part: RequestContext, message: Message, id: RequestId | null) => Promise<Response>,
 ): Promise<Response> {
   const rule = isCall(bodies) ? '(batch)' : null
-  if (bodies.length > MOST_MESSAGES) return refuse(context, tooLong(), null, rule)
+  if (bodies.length > MOST_MESSAGES) return refuse(context, tooLong(), { rule })
   const admission = await askAhead(context, { kind: 'check' })
   // Asked again as what it is, so that it is on record; the principal says the same.
   const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
-  if (isShut && rule !== null) return refuse(context, openedMeanwhile(), null, rule)
+  if (isShut && rule !== null) return refuse(context, openedMeanwhile(), { rule })
   conclude(context, { kind: 'check' }, admission)
   return answer(admission, null, async ({ protocolVersion }) => {
-    if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(context, notInRevision(), null, rule)
+    if (!revisionsWithBatches.has(protocolVersion ?? '')) return refuse(context, notInRevision(), { rule })
     const answers: unknown[] = []
     const room = { left: MOST_ANSWERS_CHARS }
     for (const [index, body] of bodies.entries()) {
@@ -46,7 +46,8 @@ export async function runBatch(
       const refusal = isInitialize || message.kind === 'batch' ? notInBatch() : null
       // Rows of a batch are found by the id of its answer, with the place of their message.
       const part = { ...context, lost, requestId: `${context.requestId}.${index}` }
-      const response = refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, id)
+      const response =
+        refusal === null ? await dispatch(part, message, id) : await refuse(part, refusal, { id })
       // Notifications and answers are answered by nothing, whatever became of them (JSON-RPC 2.0, 4.1 and 6).
       if (message.kind !== 'notification' && message.kind !== 'response')
         answers.push(await answerIn(response, id, room))

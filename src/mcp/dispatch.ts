@@ -38,12 +38,12 @@ export async function dispatch(
     return runBatch(context, message, (part, it, itsId) => dispatch(part, endpoint, it, itsId))
   const unfit = inexactRefusal(context, message)
   // An answer's id is the server's, so an error under it would be taken for one to a request of the client's own.
-  if (unfit !== null) return refuse(context, unfit, message.kind === 'request' ? id : null)
+  if (unfit !== null) return refuse(context, unfit, { id: message.kind === 'request' ? id : null })
   if (message.kind === 'request' && message.method === 'tools/call') return call(context, endpoint, message)
   if (isUpstream(endpoint, context.env)) return dispatchSingle(context, endpoint.server, message, id)
   switch (message.kind) {
     case 'refused':
-      return refuse(context, message.refusal, id, message.isCall ? '(request)' : null)
+      return refuse(context, message.refusal, { id, rule: message.isCall ? '(request)' : null })
     case 'notification':
     case 'response':
       if (endpoint.server === null) return tellUpstreams(context, message)
@@ -96,7 +96,7 @@ async function dispatchRequest(
     }
     case 'subscriptions/listen':
       if (message.era === 'session') return check(context, message, serve)
-      if (isLiteral(message.id)) return refuse(context, unnamable(), message.id)
+      if (isLiteral(message.id)) return refuse(context, unnamable(), { id: message.id })
       return isAll ? subscribe(context, message) : openSubscription(context, message)
     case 'resources/read':
       return message.era === 'session' ? resourceNotFound(context, message) : check(context, message, serve)
@@ -123,7 +123,7 @@ async function resourceNotFound(context: RequestContext, message: RequestMessage
     typeof uri === 'string'
       ? { status: 200, code: codes.resourceNotFound, message: 'Resource not found', data: { uri } }
       : { status: 200, code: codes.invalidParams, message: 'params.uri: found nothing; allowed: string' }
-  return refuse(context, refusal, message.id)
+  return refuse(context, refusal, { id: message.id })
 }
 
 /** A subscription to everything: where no upstream has a part in it, the protocol package serves it. */
@@ -156,7 +156,7 @@ async function initialize(
   const { protocolVersion: asked } = params
   const protocolVersion = sessionEraVersions.includes(asked) ? asked : (sessionEraVersions[0] ?? asked)
   const client = clientOf(params)
-  if (client === null) return refuse(context, tooMuchClient(), message.id)
+  if (client === null) return refuse(context, tooMuchClient(), { id: message.id })
   const { admission, config } = await askPlanned(context, () => ({
     intent: { kind: 'open', protocolVersion, client } as const,
   }))

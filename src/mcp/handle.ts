@@ -94,18 +94,16 @@ async function post(
   if (message.era === 'stateless')
     return dispatch({ ...context, transport: null, client: clientIn(body.value) }, endpoint, message, id)
   if (message.kind === 'refused')
-    return refuse(
-      { ...context, handle: message.handle },
-      message.refusal,
+    return refuse({ ...context, handle: message.handle }, message.refusal, {
       id,
-      message.isCall ? '(request)' : null,
-    )
+      rule: message.isCall ? '(request)' : null,
+    })
   const isInitialize = message.kind === 'request' && message.method === 'initialize'
   if (isInitialize) return dispatch({ ...context, transport: null }, endpoint, message, id)
   // Never 404: clients take that for an old kind of server (MCP 2025-03-26, backwards compatibility).
   if (context.transport === null) {
     const named = { ...context, handle: callHandleIn(body.value) }
-    return refuse(named, missingSession(), id, isCall(body.value) ? '(session required)' : null)
+    return refuse(named, missingSession(), { id, rule: isCall(body.value) ? '(session required)' : null })
   }
   return dispatch(context, endpoint, message, id)
 }

@@ -332,7 +332,7 @@ export class PrincipalObject extends DurableObject<Env> implements PrincipalCall
 
   async outboxEvents(state: ListedEvent['state'], after: number, most: number): Promise<EventPage | null> {
     if (this.#grant === null) return null
-    return listEvents(this.#sql, state, after, most)
+    return listEvents(this.#sql, state, { afterSeq: after, most })
   }
 
   async isDeadLetter(id: string): Promise<boolean> {

@@ -19,16 +19,18 @@ export async function answer(
   return refusal === 'unauthorized' ? unauthorized(true) : refusalResponse(refusal, id)
 }
 
-/**
- * Refuses a request for what it says, but only to someone who may know: first 401, then 404, then this.
- *
- * @param rule where it is a call: what its audit row gives as the reason
- */
+/** A message that is refused, as far as it could be read. */
+interface Refused {
+  readonly id?: RequestId | null
+  /** The reason that its audit row gives, where it is a call. */
+  readonly rule?: string | null
+}
+
+/** Refuses a request for what it says, but only to someone who may know: first 401, then 404, then this. */
 export async function refuse(
   context: RequestContext,
   refusal: Refusal,
-  id: RequestId | null = null,
-  rule: string | null = null,
+  { id = null, rule = null }: Refused = {},
 ): Promise<Response> {
   const intent: Intent =
     rule === null

@@ -134,6 +134,16 @@ function algorithm(iv: Uint8Array, context: string): SubtleCryptoEncryptAlgorith
 }
 
 /** The context of a store's token from a login. Moved elsewhere, or with the store moved, it does not open. */
-export function storeTokenContext(tenant: string, grant: string, store: string, origin: string): string {
+export function storeTokenContext({
+  tenant,
+  grant,
+  store,
+  origin,
+}: {
+  readonly tenant: string
+  readonly grant: string
+  readonly store: string
+  readonly origin: string
+}): string {
   return `${tenant}/${grant}/session/${store}/${origin}`
 }

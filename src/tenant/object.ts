@@ -203,11 +203,11 @@ export class TenantObject extends DurableObject<Env> implements TenantCalls {
   }
 
   async keepIdempotentAnswer(actor: string, key: string, sealedAnswer: string): Promise<void> {
-    this.#tenancy.read((sql) => keepIdempotentAnswer(sql, actor, key, sealedAnswer), undefined)
+    this.#tenancy.read((sql) => keepIdempotentAnswer(sql, { actor, key }, sealedAnswer), undefined)
   }
 
   async releaseIdempotencyKey(actor: string, key: string, digest: string): Promise<void> {
-    this.#tenancy.read((sql) => releaseIdempotencyKey(sql, actor, key, digest), undefined)
+    this.#tenancy.read((sql) => releaseIdempotencyKey(sql, { actor, key }, digest), undefined)
   }
 
   async servers(page: Page): Promise<readonly ServerView[]> {

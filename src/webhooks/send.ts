@@ -21,7 +21,7 @@ export async function sendMessage(message: OutgoingMessage, nowMs: number): Prom
     const headers = {
       'content-type': 'application/json',
       'user-agent': 'Gatehouse-Webhooks',
-      ...(await signedHeaders(secrets, id, Math.floor(nowMs / 1_000), body)),
+      ...(await signedHeaders(secrets, { id, atSeconds: Math.floor(nowMs / 1_000), body })),
     }
     const init: RequestInit = { method: 'POST', headers, body, redirect: 'manual', signal: timeout.signal }
     const response = await fetch(url, init)

@@ -22,9 +22,7 @@ export function webhookSecret(bytes: Uint8Array): string {
  */
 export async function signedHeaders(
   secrets: readonly string[],
-  id: string,
-  atSeconds: number,
-  body: string,
+  { id, atSeconds, body }: { readonly id: string; readonly atSeconds: number; readonly body: string },
 ): Promise<Record<string, string>> {
   const content = new TextEncoder().encode(`${id}.${atSeconds}.${body}`)
   const signatures = await Promise.all(secrets.map((secret) => signature(secret, content)))

@@ -207,7 +207,9 @@ test('a key takes the place of another under load, and nothing fails, is lost or
   // Receivers have not noticed: one secret has signed everything.
   for (const { headers, body } of await hooks()) {
     const { 'webhook-id': id = '', 'webhook-timestamp': at, 'webhook-signature': signature } = headers
-    expect((await signedHeaders([hookSecret], id, Number(at), body))['webhook-signature']).toBe(signature)
+    expect(
+      (await signedHeaders([hookSecret], { id, atSeconds: Number(at), body }))['webhook-signature'],
+    ).toBe(signature)
   }
   expect(await sealedBy()).toEqual(['k2'])
   const said = [...warned.mock.calls, ...failed.mock.calls].map(String)

@@ -13,7 +13,7 @@ beforeEach(fresh)
 const contextOf = (transport: string, login: string | null) =>
   ({ presented: { tenant: 'acme', grant: 'bot' }, transport, login }) as unknown as RequestContext
 const watch = (transport: string, login: string | null, uri: string, isWatched = true) =>
-  watchResource(contextOf(transport, login), linkOf({ incarnation: 'i1' }), uri, isWatched)
+  watchResource(contextOf(transport, login), linkOf({ incarnation: 'i1' }), { uri, isWatched })
 const watched = async () => {
   const ids = await listDurableObjectIds(env.EXCHANGE)
   const read = (id: DurableObjectId) =>

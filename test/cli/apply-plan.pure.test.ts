@@ -497,7 +497,8 @@ describe('the journal', () => {
   test('of two runs at once forgets nothing of either', async () => {
     const files: Record<string, string> = {}
     const world = worldOf(files)
-    const open = () => openJournal('t', 'https://gate.example:8443', 'acme', world)
+    const open = () =>
+      openJournal({ folder: 't', origin: 'https://gate.example:8443', tenant: 'acme' }, world)
     const [one, two] = [await open(), await open()]
     await one.begin(request('a', 'k1'))
     await two.begin(request('a', 'k2'))
@@ -516,13 +517,15 @@ describe('the journal', () => {
 
   test('is of one tenant of one gateway', async () => {
     const world = worldOf({})
-    await (await openJournal('t', 'https://gate.example', 'acme', world)).begin(request('a', 'k1'))
+    await (await openJournal({ folder: 't', origin: 'https://gate.example', tenant: 'acme' }, world)).begin(
+      request('a', 'k1'),
+    )
     for (const [origin, tenant] of [
       ['https://gate.example', 'acme2'],
       ['https://gate.example', 'acm'],
       ['https://other.example', 'acme'],
     ] as const)
-      expect((await openJournal('t', origin, tenant, world)).left).toEqual([])
+      expect((await openJournal({ folder: 't', origin, tenant }, world)).left).toEqual([])
   })
 
   test('of an older program is read, and of something else not', async () => {
@@ -534,7 +537,10 @@ describe('the journal', () => {
       't/.gatehouse/gate.example_acme.json': JSON.stringify(older),
       't/.gatehouse/gate.example_acme~grant~x~k.json': 'half a docum',
     }
-    const journal = await openJournal('t', 'https://gate.example', 'acme', worldOf(files))
+    const journal = await openJournal(
+      { folder: 't', origin: 'https://gate.example', tenant: 'acme' },
+      worldOf(files),
+    )
     expect(journal.left).toEqual([
       { kind: 'grant', name: 'bot', key: 'k1', body: {}, reason: null },
       { kind: 'grant', name: 'ops', key: 'k2', body: {}, reason: 'r' },

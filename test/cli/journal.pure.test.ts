@@ -22,7 +22,10 @@ function folder(names: readonly string[]) {
       return null
     },
   } as unknown as World
-  return { files, open: () => openJournal('t', 'https://gate.example.com', 'acme', world) }
+  return {
+    files,
+    open: () => openJournal({ folder: 't', origin: 'https://gate.example.com', tenant: 'acme' }, world),
+  }
 }
 
 test('a file that a run died over goes with the next run that ends', async () => {

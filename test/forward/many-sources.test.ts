@@ -9,7 +9,10 @@ test('ends before it has asked more than its invocation may, however often its s
   const { 0: feed, 1: principal } = new WebSocketPair()
   principal.accept()
   feed.accept()
-  const merged = new MergedStream(feed, new AbortController().signal, false, () => null)
+  const merged = new MergedStream(feed, new AbortController().signal, {
+    isHeld: false,
+    eventOf: () => null,
+  })
   const reader = (merged.response().body as ReadableStream<Uint8Array>).getReader()
   expect((await reader.read()).done).toBe(false)
   let opened = 0

@@ -5,7 +5,9 @@ import { SECRET_PREFIX, signedHeaders, webhookSecret } from '../../src/webhooks/
 test('signs as the scheme has it', async () => {
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
   const id = 'msg_p5jXN8AQM9LWM0D4loKWxJek'
-  expect(await signedHeaders([secret], id, 1_614_265_330, '{"test": 2432232314}')).toEqual({
+  expect(
+    await signedHeaders([secret], { id, atSeconds: 1_614_265_330, body: '{"test": 2432232314}' }),
+  ).toEqual({
     'webhook-id': id,
     'webhook-timestamp': '1614265330',
     'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
@@ -15,11 +17,11 @@ test('signs as the scheme has it', async () => {
 test('of another secret, id, time or body another', async () => {
   const secret = webhookSecret(new Uint8Array(32).fill(1))
   const signatures = await Promise.all([
-    signedHeaders([secret], 'a', 1, 'x'),
-    signedHeaders([webhookSecret(new Uint8Array(32).fill(2))], 'a', 1, 'x'),
-    signedHeaders([secret], 'b', 1, 'x'),
-    signedHeaders([secret], 'a', 2, 'x'),
-    signedHeaders([secret], 'a', 1, 'y'),
+    signedHeaders([secret], { id: 'a', atSeconds: 1, body: 'x' }),
+    signedHeaders([webhookSecret(new Uint8Array(32).fill(2))], { id: 'a', atSeconds: 1, body: 'x' }),
+    signedHeaders([secret], { id: 'b', atSeconds: 1, body: 'x' }),
+    signedHeaders([secret], { id: 'a', atSeconds: 2, body: 'x' }),
+    signedHeaders([secret], { id: 'a', atSeconds: 1, body: 'y' }),
   ])
   expect(new Set(signatures.map((it) => it['webhook-signature'])).size).toBe(5)
 })

@@ -130,7 +130,7 @@ describe('a webhook', () => {
     const opened = await runInDurableObject(tenantObject('acme'), async (_, { storage: { sql } }) => {
       const round = await prepareReseal(keys, 'acme', sql)
       expect([commitReseal(round).resealed, leftToReseal(sql, round)]).toEqual([1, { left: 0, stuck: 0 }])
-      return openSecret(keys, 'acme', 'ops', sealedSecret(sql, 'ops') ?? '')
+      return openSecret(keys, { tenant: 'acme', name: 'ops', sealed: sealedSecret(sql, 'ops') ?? '' })
     })
     expect(opened).toBe(secret)
   })
@@ -150,7 +150,10 @@ describe('a webhook', () => {
       } = it?.headers ?? {}
       const wanted = await Promise.all(
         secrets.map(
-          async (one) => (await signedHeaders([one], id, Number(at), it?.body ?? ''))['webhook-signature'],
+          async (one) =>
+            (await signedHeaders([one], { id, atSeconds: Number(at), body: it?.body ?? '' }))[
+              'webhook-signature'
+            ],
         ),
       )
       expect(wanted).toEqual(expect.arrayContaining(given.split(' ')))
@@ -231,7 +234,7 @@ describe('a webhook', () => {
         expect([commitReseal(round).resealed, leftToReseal(sql, round).left]).toEqual([2, 0])
         const sealed = signingSecrets(sql, 'ops', Date.now())
         expect(sealed.map((it) => it.slice(0, 6))).toEqual(['v1.k2.', 'v1.k2.'])
-        return Promise.all(sealed.map((it) => openSecret(keys, 'acme', 'ops', it)))
+        return Promise.all(sealed.map((it) => openSecret(keys, { tenant: 'acme', name: 'ops', sealed: it })))
       })
       expect(opened).toEqual([second, first])
     })
@@ -327,7 +330,9 @@ describe('a message', () => {
       } = it.headers
       expect(at).toBe(String(START / 1_000))
       expect(signature).toBe(
-        (await signedHeaders([secret], messageId, Number(at), it.body))['webhook-signature'],
+        (await signedHeaders([secret], { id: messageId, atSeconds: Number(at), body: it.body }))[
+          'webhook-signature'
+        ],
       )
       expect(it.headers['content-type']).toBe('application/json')
       expect(it.body).not.toContain('acct_secret_7')

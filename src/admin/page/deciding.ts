@@ -18,11 +18,10 @@ export async function decideOn(visit: Visit, fields: ReadonlyMap<string, string>
   const decision = fields.get('decision')
   if (id === null || (decision !== 'approve' && decision !== 'deny'))
     return pageResponse(
-      refusedPage(
-        400,
-        'Not accepted',
-        'The request is not the one that the form of this page sends. Nothing was done.',
-      ),
+      refusedPage(400, {
+        title: 'Not accepted',
+        text: 'The request is not the one that the form of this page sends. Nothing was done.',
+      }),
     )
   // A form sends line ends as CR LF (HTML, "constructing the entry list").
   const reason = (fields.get('reason') ?? '').replace(/\r\n?/g, '\n').trim()

@@ -49,9 +49,15 @@ export function absentPage(of: Heading): Page {
 /** A sentence about what could not be done, before anybody is known. */
 export function refusedPage(
   status: number,
-  title: string,
-  text: string,
-  headers: Readonly<Record<string, string>> = {},
+  {
+    title,
+    text,
+    headers = {},
+  }: {
+    readonly title: string
+    readonly text: string
+    readonly headers?: Readonly<Record<string, string>>
+  },
 ): Page {
   return {
     status,

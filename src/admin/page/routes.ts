@@ -32,7 +32,9 @@ export function mountPages(app: Hono<WorkerContext>, nothing: () => Response): v
         } catch (error) {
           // Never the message: it may quote what was typed.
           log('error', 'approval_page.failed', { request: c.var.requestId, error: errorName(error) })
-          return pageResponse(refusedPage(503, 'Not available', UNAVAILABLE, { 'retry-after': '1' }))
+          return pageResponse(
+            refusedPage(503, { title: 'Not available', text: UNAVAILABLE, headers: { 'retry-after': '1' } }),
+          )
         }
       })
 }
@@ -50,7 +52,11 @@ async function answer(
   const isRead = http.method === 'GET' || http.method === 'HEAD'
   if (!isRead && http.method !== 'POST')
     return pageResponse(
-      refusedPage(405, 'Not possible', 'This page is read, or its form is sent.', { allow: METHODS }),
+      refusedPage(405, {
+        title: 'Not possible',
+        text: 'This page is read, or its form is sent.',
+        headers: { allow: METHODS },
+      }),
     )
   const jar = jarOf(new URL(http.url))
   if (jar === null) return pageResponse(closedPage('no_tls'))
@@ -83,5 +89,5 @@ const refusals: Readonly<Record<Extract<ReadForm, { ok: false }>['status'], stri
 }
 
 function refusedForm(status: keyof typeof refusals) {
-  return refusedPage(status, 'Not accepted', refusals[status])
+  return refusedPage(status, { title: 'Not accepted', text: refusals[status] })
 }

@@ -41,7 +41,7 @@ export const serverCommands: readonly Command[] = [
         values,
         switches,
       } = given
-      const body = await serverDocument(api, values.get('at'), values.get('file'), world)
+      const body = await serverDocument(api, { at: values.get('at'), from: values.get('file') }, world)
       const query = switches.has('no-scan') ? { scan: 'false' } : {}
       if (switches.has('replace')) {
         const { tag } = await api.get(of(name))
@@ -209,8 +209,7 @@ function standing(server: Json): Json {
 /** `--at`, or the file with the values of its `${…}`. */
 async function serverDocument(
   api: Api,
-  at: string | undefined,
-  from: string | undefined,
+  { at, from }: { readonly at: string | undefined; readonly from: string | undefined },
   world: World,
 ): Promise<Json> {
   if ((at === undefined) === (from === undefined))

@@ -1,5 +1,4 @@
 /** The things that a tenant will have after an apply. PURE. */
-import type { Json } from '../gateway/api.ts'
 import type { CurrentDocuments } from './current-state.ts'
 
 /** Names of everything that the folder wants, and of everything in the tenant that is not deleted. */
@@ -8,9 +7,8 @@ export function namesAfter(
   current: CurrentDocuments | null,
   prune: boolean,
 ): string[] {
-  const stays = [...(current ?? [])]
-    .filter(([name, it]) => !goes(wanted, name, it, prune))
-    .map(([name]) => name)
+  const gone = new Set(namesGone(wanted, current, prune))
+  const stays = [...(current?.keys() ?? [])].filter((name) => !gone.has(name))
   return [...new Set([...(wanted?.keys() ?? []), ...stays])]
 }
 
@@ -20,15 +18,9 @@ export function namesGone(
   current: CurrentDocuments | null,
   prune: boolean,
 ): string[] {
-  return [...(current ?? [])].filter(([name, it]) => goes(wanted, name, it, prune)).map(([name]) => name)
-}
-
-/** Only things of a kind that has a folder are deleted, and never built-in ones. */
-function goes(
-  wanted: ReadonlyMap<string, unknown> | null,
-  name: string,
-  { built_in }: Json,
-  prune: boolean,
-): boolean {
-  return prune && wanted !== null && !wanted.has(name) && built_in !== true
+  // Only things of a kind that has a folder are deleted, and never built-in ones.
+  if (!prune || wanted === null) return []
+  return [...(current ?? [])].flatMap(([name, { built_in }]) =>
+    wanted.has(name) || built_in === true ? [] : [name],
+  )
 }

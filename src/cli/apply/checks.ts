@@ -35,22 +35,19 @@ function missingReferences(wanted: Wanted, current: CurrentState, prune: boolean
     wanted.people === null && current.people === null
       ? null
       : namesAfter(wanted.people, current.people, prune)
-  const missing = (file: string, what: string, name: string, known: readonly string[]) =>
-    known.includes(name)
-      ? []
-      : [
-          `${file}: found the ${what} ${JSON.stringify(name)}; allowed: ${known.join(', ') || 'none: there is none'}`,
-        ]
+  const allowed = (known: readonly string[]) => `allowed: ${known.join(', ') || 'none: there is none'}`
+  const missing = (found: string, name: string, known: readonly string[]) =>
+    known.includes(name) ? [] : [`${found} ${JSON.stringify(name)}; ${allowed(known)}`]
   return [...(wanted.grants ?? [])].flatMap(([name, { file, document }]) => {
     const { policy, servers, owner } = document
     // A person who has left may stay the owner.
     const isOwned = owner === null || current.grants?.get(name)?.owner === owner
     return [
-      ...(policy === null ? [] : missing(file, 'policy', policy, knownPolicies)),
+      ...(policy === null ? [] : missing(`${file}: found the policy`, policy, knownPolicies)),
       ...(servers === EVERY_UPSTREAM ? [] : servers)
         .filter((server) => server !== EVERY_UPSTREAM)
-        .flatMap((server) => missing(file, 'server', server, knownServers)),
-      ...(isOwned || knownPeople === null ? [] : missing(file, 'owner', owner, knownPeople)),
+        .flatMap((server) => missing(`${file}: found the server`, server, knownServers)),
+      ...(isOwned || knownPeople === null ? [] : missing(`${file}: found the owner`, owner, knownPeople)),
     ]
   })
 }

@@ -57,7 +57,7 @@ async function apply(api: Api, given: Given, world: World): Promise<Outcome> {
   const { wanted } = read
   const left = read.warnings.map((it) => `warning: ${it}`)
   if (wanted === null) return wrong(read.problems, left)
-  const journal = await openJournal(folder, api.origin, api.tenant, world)
+  const journal = await openJournal({ folder, origin: api.origin, tenant: api.tenant }, world)
   const isWanted = { grant: wanted.grants, webhook: wanted.webhooks }
   for (const { kind, name } of journal.left) if (!isWanted[kind]?.has(name)) journal.settle(kind, name)
   const options = { prune: switches.has('prune'), headers: switches.has('headers'), nowMs: world.nowMs }

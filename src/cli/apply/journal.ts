@@ -46,9 +46,7 @@ const fileContent = z.union([entry.transform((it) => [it]), olderFile])
 
 /** The journal of one tenant of one gateway, beside the files. */
 export async function openJournal(
-  folder: string,
-  origin: string,
-  tenant: string,
+  { folder, origin, tenant }: { readonly folder: string; readonly origin: string; readonly tenant: string },
   world: World,
 ): Promise<Journal> {
   const host = origin.replace(/^https?:\/\//, '').replace(/[^a-z0-9.-]/gi, '_')

@@ -116,7 +116,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     })
-    if (!reply.ok) throw new Ended(unanswered(command, origin, reply.reason, key))
+    if (!reply.ok) throw new Ended(unanswered({ command, origin, reason: reply.reason, key }))
     if (reply.status < 200 || reply.status > 299) {
       const text = await textOf(reply.pieces).catch(() => '')
       throw new Refused(reply.status, refusal(command, reply.status, text))
@@ -130,11 +130,13 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
     try {
       text = await textOf(reply.pieces)
     } catch {
-      throw new Ended(unanswered(command, origin, 'the answer broke off', change.key))
+      throw new Ended(unanswered({ command, origin, reason: 'the answer broke off', key: change.key }))
     }
     const body = jsonObject(text)
     if (body === null)
-      throw new Ended(unanswered(command, origin, `${reply.status} with something that is no JSON object`))
+      throw new Ended(
+        unanswered({ command, origin, reason: `${reply.status} with something that is no JSON object` }),
+      )
     return { status: reply.status, tag: reply.header('etag'), body }
   }
 
@@ -182,7 +184,7 @@ export function openApi(command: string, link: Link, world: World, { reason }: R
           yield* lines
         }
       } catch {
-        throw new Ended(unanswered(command, origin, 'the answer broke off'))
+        throw new Ended(unanswered({ command, origin, reason: 'the answer broke off' }))
       }
       if (rest !== '') yield rest
     },
@@ -212,7 +214,15 @@ function refusal(command: string, status: number, text: string): Outcome {
   }
 }
 
-function unanswered(command: string, origin: string, reason: string, key?: string): Outcome {
+interface Unanswered {
+  readonly command: string
+  readonly origin: string
+  readonly reason: string
+  /** The idempotency key of the request, where it had one. */
+  readonly key?: string | undefined
+}
+
+function unanswered({ command, origin, reason, key }: Unanswered): Outcome {
   const again =
     key === undefined
       ? []

@@ -118,7 +118,7 @@ export function administer(spec: AdminCommand): Command {
       const named = spec.namesTenant === true ? (given.operands[0] ?? null) : null
       const tenant = spec.ofDeployment === true ? NO_TENANT : named
       const behind = (await spec.tenantBehind?.(given, world)) ?? null
-      const link = readLink(given, world, tenant, behind)
+      const link = readLink(given, world, { tenant, behind })
       if (!('origin' in link)) return failed(spec, misuse(called, link))
       let read: readonly string[] = []
       try {

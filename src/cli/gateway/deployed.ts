@@ -12,32 +12,35 @@ export function isDeployed(word: string): boolean {
   return word.startsWith('@')
 }
 
-/** The policy that a word names, or what its absence comes to. */
+/** A policy as an argument of a command names it. */
+export interface PolicyWord {
+  readonly command: string
+  readonly word: string
+}
+
+/** The policy that a word names, or the outcome where there is none. */
 export async function deployedPolicy(
-  command: string,
-  word: string,
+  { command, word }: PolicyWord,
   given: Given,
   world: World,
 ): Promise<LoadedPolicy | { readonly failed: Outcome }> {
-  return asked(command, word, given, { world, read: (api, answer) => loaded(api, answer) })
+  return asked({ command, word }, given, { world, read: (api, answer) => loaded(api, answer) })
 }
 
 /** The same as text, as `policy show` prints it. */
 export async function deployedText(
-  command: string,
-  word: string,
+  { command, word }: PolicyWord,
   given: Given,
   world: World,
 ): Promise<{ readonly text: string } | { readonly failed: Outcome }> {
-  return asked(command, word, given, {
+  return asked({ command, word }, given, {
     world,
     read: (_, { body }) => ({ text: JSON.stringify(body.policy, null, 2) }),
   })
 }
 
 async function asked<T>(
-  command: string,
-  word: string,
+  { command, word }: PolicyWord,
   given: Given,
   {
     world,
@@ -63,12 +66,11 @@ async function asked<T>(
 
 /** Reads the policy that a word names: the gateway's where the word begins with `@`, otherwise that of a file. */
 export async function policyOf(
-  command: string,
-  word: string,
+  { command, word }: PolicyWord,
   given: Given,
   world: World,
 ): Promise<LoadedPolicy | { readonly failed: Outcome }> {
-  if (isDeployed(word)) return deployedPolicy(command, word, given, world)
+  if (isDeployed(word)) return deployedPolicy({ command, word }, given, world)
   const policy = await policyIn(word, world)
   return 'failed' in policy ? { failed: perhapsDeployed(word, policy.failed) } : policy
 }

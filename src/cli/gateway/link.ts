@@ -35,8 +35,7 @@ export const connection: readonly Option[] = [
 export function readLink(
   given: Given,
   world: World,
-  tenant: string | null = null,
-  behind: string | null = null,
+  { tenant = null, behind = null }: { readonly tenant?: string | null; readonly behind?: string | null } = {},
 ): Link | readonly Misuse[] {
   const problems: Misuse[] = []
   // An empty one is none, as an empty variable is.

@@ -20,7 +20,7 @@ export async function convert(given: Given, world: World): Promise<Outcome> {
       { found: `--to ${describeValue(to)}`, allowed: targets.join(', '), nearest: nearest(to, targets) },
     ])
   }
-  const loaded = await policyOf(COMMAND, file, given, world)
+  const loaded = await policyOf({ command: COMMAND, word: file }, given, world)
   if ('failed' in loaded) return loaded.failed
   return fine(JSON.stringify(loaded.hosted, null, 2).split('\n'), loaded.hosted)
 }

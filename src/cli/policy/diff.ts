@@ -17,8 +17,8 @@ export async function diff(given: Given, world: World): Promise<Outcome> {
   if (only?.includes('')) {
     return misuse(COMMAND, [{ found: '--tools with an empty name', allowed: '--tools t1,t2' }])
   }
-  const a = await policyOf(COMMAND, fileA, given, world)
-  const b = await policyOf(COMMAND, fileB, given, world)
+  const a = await policyOf({ command: COMMAND, word: fileA }, given, world)
+  const b = await policyOf({ command: COMMAND, word: fileB }, given, world)
   const failures = [a, b].flatMap((one) => ('failed' in one ? [one.failed] : []))
   if ('failed' in a || 'failed' in b) {
     return {

@@ -55,7 +55,7 @@ export async function explain(given: Given, world: World): Promise<Outcome> {
   if (nowMs === null) problems.push({ found: `--at ${describeValue(at)}`, allowed: MOMENT })
   if (problems.length > 0 || nowMs === null) return misuse(COMMAND, problems)
 
-  const loaded = await policyOf(COMMAND, file, given, world)
+  const loaded = await policyOf({ command: COMMAND, word: file }, given, world)
   if ('failed' in loaded) return loaded.failed
   const listed = switches.has('gateway') ? await listedThere(written.tool, given, world) : written
   if ('failed' in listed) return listed.failed

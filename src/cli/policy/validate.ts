@@ -38,7 +38,7 @@ export async function validate(given: Given, world: World): Promise<Outcome> {
 /** Checks a file, or a policy of the gateway, whose lines are those that `policy show` prints. */
 async function validateOne(file: string, known: KnownTools, given: Given, world: World): Promise<Outcome> {
   if (!isDeployed(file)) return perhapsDeployed(file, validateContent(file, await world.read(file), known))
-  const got = await deployedText(COMMAND, file, given, world)
+  const got = await deployedText({ command: COMMAND, word: file }, given, world)
   if ('failed' in got) return { ...got.failed, data: { file, ok: false, ...(got.failed.data as object) } }
   return validateContent(file, { ok: true, bytes: new TextEncoder().encode(got.text) }, known)
 }

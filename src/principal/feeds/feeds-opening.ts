@@ -28,7 +28,7 @@ export function feedAnswer(
 ): Response {
   if (answer.kind !== 'admitted') return Response.json(answer)
   const { 0: client, 1: server } = new WebSocketPair()
-  acceptFeed(ctx, server, transport, answer.admitted.session?.id ?? null)
+  acceptFeed(ctx, server, { transport, login: answer.admitted.session?.id ?? null })
   const listed = transport === null ? null : openTransportById(ctx.storage.sql, transport)
   // The tools may have changed while the client had no stream open.
   if (listed?.listedVersion && listed.listedVersion !== configVersion) server.send('tools_changed')

@@ -17,8 +17,7 @@ const TAG_ALL = 'feed'
 export function acceptFeed(
   ctx: DurableObjectState,
   socket: WebSocket,
-  transport: string | null,
-  login: string | null,
+  { transport, login }: { readonly transport: string | null; readonly login: string | null },
 ): void {
   ctx.acceptWebSocket(socket, transport === null ? [TAG_ALL] : [TAG_ALL, transportTag(transport)])
   socket.serializeAttachment({ transport, login } satisfies Attachment)

@@ -24,7 +24,7 @@ export function closeApprovals(sql: SqlStorage, why: string, grant: string, nowM
          revision = revision + 1 WHERE id = ?`,
       ...[nowMs, why, id],
     )
-    announced(sql, id, grant, nowMs)
+    announced(sql, { id, grant }, nowMs)
   }
   sql.exec('UPDATE approvals SET expires_at = ? WHERE expires_at > ?', nowMs, nowMs)
   eraseContents(sql)

@@ -28,7 +28,7 @@ export function decideApproval(
     ...[wanted, nowMs, by === null ? 'root' : `person:${by.name}`, reason, id],
   )
   eraseContent(sql, id)
-  return { kind: 'decided', approval: announced(sql, id, grant, nowMs) }
+  return { kind: 'decided', approval: announced(sql, { id, grant }, nowMs) }
 }
 
 function isOpen(

@@ -32,18 +32,28 @@ export interface ApprovalRow extends Record<string, SqlStorageValue> {
   revision: number
 }
 
+/** An approval of the principal's own grant. */
+interface OwnApproval {
+  readonly id: string
+  readonly grant: string
+}
+
 export function readRow(sql: SqlStorage, id: string): ApprovalRow | null {
   return sql.exec<ApprovalRow>('SELECT * FROM approvals WHERE id = ?', id).toArray()[0] ?? null
 }
 
-export function readApproval(sql: SqlStorage, id: string, grant: string, nowMs: number): ApprovalView | null {
+export function readApproval(
+  sql: SqlStorage,
+  { id, grant }: OwnApproval,
+  nowMs: number,
+): ApprovalView | null {
   const row = readRow(sql, id)
   return row === null ? null : viewOf(row, grant, nowMs)
 }
 
 /** Has the tenant told of what is there now. */
-export function announced(sql: SqlStorage, id: string, grant: string, nowMs: number): ApprovalView {
-  const approval = readApproval(sql, id, grant, nowMs)
+export function announced(sql: SqlStorage, { id, grant }: OwnApproval, nowMs: number): ApprovalView {
+  const approval = readApproval(sql, { id, grant }, nowMs)
   if (approval === null) throw new Error('what was just written is not there')
   queueAnnouncement(sql, { id: `${id}_${approval.revision}`, atMs: nowMs, type: 'approval', data: approval })
   return approval

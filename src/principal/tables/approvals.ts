@@ -181,7 +181,7 @@ function begin({ sql, grant, configVersion, expiresInMs, nowMs, newId }: HoldCon
     ],
     ...[nowMs, nowMs + expiresInMs],
   )
-  return announced(sql, id, grant, nowMs)
+  return announced(sql, { id, grant }, nowMs)
 }
 
 /** The approved call is being made, or gone on with, by this request. */
@@ -203,7 +203,7 @@ export function useApproval(
      WHERE id = ? AND state IN ('approved', 'asking')`,
     ...[nowMs, requestId, id],
   )
-  announced(sql, id, grant, nowMs)
+  announced(sql, { id, grant }, nowMs)
 }
 
 /**
@@ -243,7 +243,7 @@ export function giveBackApproval(
        revision = revision + 1 WHERE id = ?`,
     ...[state, state === 'used' ? row.used_at : usedAt, continuation, reopenings, row.id],
   )
-  announced(sql, row.id, grant, nowMs)
+  announced(sql, { id: row.id, grant }, nowMs)
   return row.id
 }
 

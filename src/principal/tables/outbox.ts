@@ -261,8 +261,7 @@ export function outboxStatus(sql: SqlStorage): OutboxStatus {
 export function listEvents(
   sql: SqlStorage,
   state: ListedEvent['state'],
-  afterSeq: number,
-  most: number,
+  { afterSeq, most }: { readonly afterSeq: number; readonly most: number },
 ): EventPage {
   const rows = queue.list(sql, { state, afterSeq, most: most + 1 })
   const page = rows.slice(0, most)

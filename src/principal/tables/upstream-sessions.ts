@@ -122,7 +122,10 @@ export function adoptUpstreams(
 }
 
 /** Deletes a session that its server has ended, unless another has taken its place. The server need not be asked to end it. */
-export function forgetUpstream(sql: SqlStorage, owner: string, server: string, id: string): void {
+export function forgetUpstream(
+  sql: SqlStorage,
+  { owner, server, id }: { readonly owner: string; readonly server: string; readonly id: string },
+): void {
   sql.exec(
     'DELETE FROM upstream_sessions WHERE owner = ? AND server = ? AND upstream_id = ? AND ended_at IS NULL',
     owner,

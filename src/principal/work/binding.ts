@@ -50,7 +50,7 @@ function whose(
 export function forget({ sql, grant }: PrincipalState, request: ForgetRequest): void {
   if (!opens(grant, request.credential, Date.now())) return
   const owner = request.owner ?? request.transport
-  if (owner !== null) forgetUpstream(sql, owner, request.server, request.id)
+  if (owner !== null) forgetUpstream(sql, { owner, server: request.server, id: request.id })
 }
 
 /**

@@ -41,7 +41,7 @@ export class HeldCalls {
   /** A call that waits for a person, or did; null for an id that is of none. */
   read(id: string): ApprovalView | null {
     const { sql, grant } = this.#principal
-    return grant === null ? null : readApproval(sql, id, grant.name, Date.now())
+    return grant === null ? null : readApproval(sql, { id, grant: grant.name }, Date.now())
   }
 
   /** The same with what the call carries, for whoever may decide about it. */

@@ -117,5 +117,10 @@ function replace(sql: SqlStorage, { table, row }: Place, before: string, sealed:
 function ofStore(grant: Grant, store: string): string | null {
   const found = grant.config.settings.identity.magento?.find(({ name }) => name === store)
   if (found === undefined) return null
-  return storeTokenContext(grant.tenant, grant.name, store, new URL(found.base_url).origin)
+  return storeTokenContext({
+    tenant: grant.tenant,
+    grant: grant.name,
+    store,
+    origin: new URL(found.base_url).origin,
+  })
 }

@@ -81,13 +81,13 @@ function take(sql: SqlStorage, nowMs: number): Revocation[] {
     .map(({ seq, store, store_token, tries }) => ({ seq, store, sealedToken: store_token, tries }))
 }
 
-function settle({ sql, tenant, grant }: RevokingContext, it: Revocation, failure: string | null): void {
+function settle(context: RevokingContext, it: Revocation, failure: string | null): void {
   const isOver = failure === null || it.tries >= MOST_REVOCATION_TRIES
-  if (isOver) sql.exec('DELETE FROM revocations WHERE seq = ?', it.seq)
-  if (isOver && failure !== null) logNotRevoked(tenant, grant, it.store, failure)
+  if (isOver) context.sql.exec('DELETE FROM revocations WHERE seq = ?', it.seq)
+  if (isOver && failure !== null) logNotRevoked(context, it, failure)
 }
 
-function logNotRevoked(tenant: string, grant: string, store: string, reason: string): void {
+function logNotRevoked({ tenant, grant }: RevokingContext, { store }: Revocation, reason: string): void {
   log('warn', 'magento.token_not_revoked', { principal: `${tenant}/${grant}`, store, reason })
 }
 
@@ -100,7 +100,12 @@ async function revokeAtStore(context: RevokingContext, it: Revocation): Promise<
   const keys = secretKeys(env)
   if (keys === null) return 'unknown_key'
   try {
-    const place = storeTokenContext(tenant, grant, store.name, new URL(store.base_url).origin)
+    const place = storeTokenContext({
+      tenant,
+      grant,
+      store: store.name,
+      origin: new URL(store.base_url).origin,
+    })
     return await revokeCustomerToken(env, store, await open(keys, it.sealedToken, place))
   } catch (error) {
     if (!(error instanceof SealedTextError)) return 'failed'
@@ -110,7 +115,7 @@ async function revokeAtStore(context: RevokingContext, it: Revocation): Promise<
 }
 
 /** Over and done with, but the store goes on taking a token that nobody can name any more. */
-function unreadable({ tenant, grant }: RevokingContext, it: Revocation, why: OpenFailure): null {
-  logNotRevoked(tenant, grant, it.store, why)
+function unreadable(context: RevokingContext, it: Revocation, why: OpenFailure): null {
+  logNotRevoked(context, it, why)
   return null
 }

@@ -55,7 +55,7 @@ export async function putGrant(
     const owners = peopleNames(sql)
     // Whoever has left may stay the owner: nobody is called that any more.
     if (before?.isDeleted === false && before.owner !== null) owners.push(before.owner)
-    const problems = unknownNames(document, policyNames(sql), known, owners)
+    const problems = unknownNames(document, { policies: policyNames(sql), servers: known, people: owners })
     if (problems.length > 0) throw new Refusal('invalid', problems)
     const created = before?.isDeleted !== false
     if (!created) refuseOwnGrant(by, before.owner, document.owner)

@@ -33,7 +33,7 @@ export async function putWebhook(
   let isRepeated: boolean
   let sealed: string
   try {
-    isRepeated = stored !== null && (await openSecret(keys, tenant, name, stored)) === secret
+    isRepeated = stored !== null && (await openSecret(keys, { tenant, name, sealed: stored })) === secret
     sealed = await sealSecret(keys, { tenant, name, given: secret, stored })
   } catch (error) {
     return refusedBy(error)
@@ -84,7 +84,7 @@ export async function rotateWebhook(
   let opened: string | null
   let sealed: string
   try {
-    opened = await openSecret(keys, tenant, name, stored)
+    opened = await openSecret(keys, { tenant, name, sealed: stored })
     sealed = await sealSecret(keys, { tenant, name, given: secret, stored: null })
   } catch (error) {
     return refusedBy(error)

@@ -45,10 +45,15 @@ export function claimIdempotencyKey(
   return null
 }
 
+/** The key of a request, which is its actor's own. */
+interface IdempotencyKey {
+  readonly actor: string
+  readonly key: string
+}
+
 export function keepIdempotentAnswer(
   sql: SqlStorage,
-  actor: string,
-  key: string,
+  { actor, key }: IdempotencyKey,
   sealedAnswer: string,
 ): void {
   sql.exec('UPDATE repeats SET sealed_answer = ? WHERE actor = ? AND key = ?', sealedAnswer, actor, key)
@@ -60,7 +65,7 @@ export function forgetIdempotencyKeysOf(sql: SqlStorage, actor: string): void {
 }
 
 /** Frees the key of a request that was refused, if that request was the one that claimed it. */
-export function releaseIdempotencyKey(sql: SqlStorage, actor: string, key: string, digest: string): void {
+export function releaseIdempotencyKey(sql: SqlStorage, { actor, key }: IdempotencyKey, digest: string): void {
   sql.exec(
     'DELETE FROM repeats WHERE actor = ? AND key = ? AND digest = ? AND sealed_answer IS NULL',
     ...[actor, key, digest],

@@ -27,7 +27,7 @@ export async function sealSecret(
   }
   const context = webhookContext(tenant, name)
   if (stored === null) return seal(keys, given, context)
-  const secret = await openSecret(keys, tenant, name, stored)
+  const secret = await openSecret(keys, { tenant, name, sealed: stored })
   if (secret === null) {
     throw new Refusal('conflict', [
       'None of ENCRYPTION_KEYS opens the stored secret. Delete the webhook and make it anew, or put the key back.',
@@ -39,9 +39,7 @@ export async function sealSecret(
 /** The secret, or null: it does not open. */
 export async function openSecret(
   keys: SecretKeys | null,
-  tenant: string,
-  name: string,
-  sealed: string,
+  { tenant, name, sealed }: { readonly tenant: string; readonly name: string; readonly sealed: string },
 ): Promise<string | null> {
   return keys === null ? null : openOrNull(keys, sealed, webhookContext(tenant, name))
 }

@@ -30,7 +30,7 @@ export class DeletionRounds {
         const nowMs = Date.now()
         checkPreconditions(sql, by.expected, 'tenant', true)
         record(sql, by, { action: 'tenant.delete', subject: 'tenant', detail: {}, atMs: nowMs })
-        startDeletion(sql, nowMs, nowMs + patienceMs, by)
+        startDeletion(sql, { nowMs, byMs: nowMs + patienceMs }, by)
       })
     } catch (error) {
       return refusedBy(error)

@@ -33,8 +33,7 @@ const LAST_REQUESTS = MOST_FORGETTING + 2
 /** Marks the tenant; asked again, it can only get shorter, and remains whose it was. The tables must exist. */
 export function startDeletion(
   sql: SqlStorage,
-  nowMs: number,
-  byMs: number,
+  { nowMs, byMs }: { readonly nowMs: number; readonly byMs: number },
   { actor, reason }: ChangeContext,
 ): void {
   sql.exec(

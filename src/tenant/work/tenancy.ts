@@ -185,7 +185,8 @@ export class Tenancy {
       sql: this.sql,
       tenant,
       commit: <T>(work: () => T) => this.commit(work),
-      openSecret: (webhook: string, sealed: string) => openSecret(this.keys(), tenant, webhook, sealed),
+      openSecret: (webhook: string, sealed: string) =>
+        openSecret(this.keys(), { tenant, name: webhook, sealed }),
       addressProblem: (url: string) => (allowsPrivate(this.env) ? null : addressProblem(new URL(url))),
       rearm: () => this.wake.rearm(),
       isGone: () => !this.isThere,

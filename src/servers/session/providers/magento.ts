@@ -93,7 +93,12 @@ async function askStore(login: MagentoLogin, context: CallContext, complete: Com
     return { ...failed(proof.message), drain: drains(answer) }
   }
   const { account, token } = proof
-  const place = storeTokenContext(context.tenant, context.grant, store.name, new URL(store.base_url).origin)
+  const place = storeTokenContext({
+    tenant: context.tenant,
+    grant: context.grant,
+    store: store.name,
+    origin: new URL(store.base_url).origin,
+  })
   const evidence: LoginEvidence | null =
     token === null || keys === null
       ? null
