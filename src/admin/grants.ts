@@ -3,15 +3,15 @@
 import * as z from 'zod/v4'
 import { lazy } from '../base/lazy.ts'
 import type { Env } from '../contract/env.ts'
-import { grantSchema, nativesOf, tidyServers } from '../contract/grant-document.ts'
+import { expiryProblem } from '../contract/expiry.ts'
+import { completeGrant, type GrantDocument, grantSchema, nativesOf } from '../contract/grant-document.ts'
 import { principalObject, type TenantStub } from '../contract/objects.ts'
 import { sessionModes } from '../contract/session-mode.ts'
-import type { ApprovalsLeft, GrantDocument, GrantView } from '../contract/tenant.ts'
+import type { ApprovalsLeft, GrantView } from '../contract/tenant.ts'
 import { nativeStates, whyOff } from '../deployment/native-servers.ts'
 import { nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
 import { loadPolicy } from '../policy/load.ts'
-import { describeProblem } from '../policy/problem.ts'
 import { refusedNatives } from '../policy-meaning/refused-natives.ts'
 import { deployedTools, missedWarnings } from '../servers/named-tools.ts'
 import {
@@ -25,12 +25,11 @@ import {
   tagged,
   tenantWarnings,
 } from './answers.ts'
-import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
+import { answer, jsonBody, overlapSeconds, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { tokenOf } from './token-of.ts'
 
 const PATH = '/api/v1/tenants/:tenant/grants'
-const MOST_OVERLAP = 30 * 24 * 3_600
-const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
+const MOST_OVERLAP_SECONDS = 30 * 24 * 3_600
 
 const shownSchema = lazy(() =>
   z.object({
@@ -152,9 +151,7 @@ export const grantRoutes = lazy((): readonly Route[] => [
         'The token before it is good for `overlap_seconds` more, and one before that no longer. Sessions go on. Without an ' +
         'overlap the calls that wait for approval are closed, and those that were approved; with one they stay, also for the ' +
         'new token, until their own time is over. `warnings` says how many.',
-      body: jsonBody(
-        object({ overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(0) }),
-      ),
+      body: jsonBody(object({ overlap_seconds: overlapSeconds({ most: MOST_OVERLAP_SECONDS, usual: 0 }) })),
       answers: { 201: answer('The grant with its new token', changedSchema().extend({ token: z.string() })) },
       creates: true,
       versioned: true,
@@ -206,19 +203,13 @@ async function used(env: Env, tenant: string, grant: GrantView) {
 
 function readGrant(
   name: string,
-  { label = name, policy, servers, owner, sessions, expires_at }: z.output<ReturnType<typeof grantSchema>>,
+  written: z.output<ReturnType<typeof grantSchema>>,
   nowMs: number,
 ): GrantDocument | { readonly problems: readonly string[] } {
+  const { expires_at, ...document } = completeGrant(name, written)
   const expiresAtMs = expires_at === null ? null : Date.parse(expires_at)
-  if (expiresAtMs !== null && expiresAtMs <= nowMs) {
-    const problem = {
-      pointer: '/expires_at',
-      found: 'a time that is past',
-      allowed: 'a time to come, or null',
-    }
-    return { problems: [describeProblem(problem)] }
-  }
-  return { label, policy, servers: tidyServers(servers), owner, sessions, expiresAtMs }
+  const problem = expiryProblem(expiresAtMs, nowMs)
+  return problem === null ? { ...document, expiresAtMs } : { problems: [problem] }
 }
 
 /** Warns of parts of a grant that have no effect, or may be meant otherwise. */

@@ -2,6 +2,7 @@
 
 import * as z from 'zod/v4'
 import { lazy } from '../base/lazy.ts'
+import { expiresAt, expiryProblem } from '../contract/expiry.ts'
 import { personSchema } from '../contract/person-document.ts'
 import { personRoles } from '../contract/roles.ts'
 import type { LeftAdmins, PersonView } from '../contract/tenant.ts'
@@ -18,14 +19,13 @@ import {
   tagged,
   tenantWarnings,
 } from './answers.ts'
-import { answer, jsonBody, pageOf, pageQuery, type Route, removed, route } from './route.ts'
+import { answer, jsonBody, overlapSeconds, pageOf, pageQuery, type Route, removed, route } from './route.ts'
 import { tokenOf } from './token-of.ts'
 
 const PATH = '/api/v1/tenants/:tenant/people'
 const LAST_ADMIN =
   'The last admin stays one, unless the root token asks: 409. Then `warnings` says that nobody is left.'
-const MOST_OVERLAP = 7 * 24 * 3_600
-const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
+const MOST_OVERLAP_SECONDS = 7 * 24 * 3_600
 
 const shownSchema = lazy(() =>
   z.object({
@@ -119,11 +119,8 @@ export const peopleRoutes = lazy((): readonly Route[] => [
         'It is in this answer and nowhere else. Those before it are good for `overlap_seconds` more.',
       body: jsonBody(
         object({
-          expires_at: z.iso
-            .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
-            .nullable()
-            .default(null),
-          overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(0),
+          expires_at: expiresAt(),
+          overlap_seconds: overlapSeconds({ most: MOST_OVERLAP_SECONDS, usual: 0 }),
         }),
       ),
       answers: {
@@ -137,8 +134,8 @@ export const peopleRoutes = lazy((): readonly Route[] => [
     async ({ object, tenant, params: { name }, body, seed, by }) => {
       const nowMs = Date.now()
       const untilMs = body.expires_at === null ? null : Date.parse(body.expires_at)
-      if (untilMs !== null && untilMs <= nowMs)
-        return invalid(['/expires_at: found a time that is past; allowed: a time to come, or null'])
+      const expired = expiryProblem(untilMs, nowMs)
+      if (expired !== null) return invalid([expired])
       const { token, hash } = await tokenOf(`gha_${tenant}_${name}_`, seed)
       const put = await object.addPersonToken(name, hash, untilMs, nowMs + body.overlap_seconds * 1_000, by)
       if (put === null) return notFound('person')

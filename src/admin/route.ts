@@ -159,6 +159,12 @@ export const propagationMembers = lazy(() => ({
   pending: z.int().describe('Grants that could not be told of it yet; they are told as soon as they can be'),
 }))
 
+/** The member `overlap_seconds`: the time for which the credential stays good that another one replaces. */
+export function overlapSeconds({ most, usual }: { readonly most: number; readonly usual: number }) {
+  const allowed = `a whole number from 0 to ${most}`
+  return z.int(allowed).min(0, allowed).max(most, allowed).default(usual)
+}
+
 /** The answers of a DELETE. */
 export const removed = lazy(
   () =>

@@ -3,7 +3,7 @@ import * as z from 'zod/v4'
 import { problem } from '../base/errors.ts'
 import { lazy } from '../base/lazy.ts'
 import { queueStates } from '../contract/queue.ts'
-import { webhookSchema, webhookUrlProblem } from '../contract/webhook-document.ts'
+import { completeWebhook, webhookSchema, webhookUrlProblem } from '../contract/webhook-document.ts'
 import { webhookEvents } from '../contract/webhook-events.ts'
 import type { MessageView, WebhookView } from '../contract/webhooks.ts'
 import { whyOff } from '../deployment/native-servers.ts'
@@ -22,15 +22,24 @@ import {
   tenantWarnings,
 } from './answers.ts'
 import type { Who } from './context.ts'
-import { answer, jsonBody, limitQuery, pageOf, pageQuery, type Route, removed, route } from './route.ts'
+import {
+  answer,
+  jsonBody,
+  limitQuery,
+  overlapSeconds,
+  pageOf,
+  pageQuery,
+  type Route,
+  removed,
+  route,
+} from './route.ts'
 import { may } from './who.ts'
 
 const PATH = '/api/v1/tenants/:tenant/webhooks'
 /** A day: long enough to tell a receiver. An administrator who has lost a secret says 0. */
-const OVERLAP = 24 * 3_600
-const MOST_OVERLAP = 30 * OVERLAP
+const OVERLAP_SECONDS = 24 * 3_600
+const MOST_OVERLAP_SECONDS = 30 * OVERLAP_SECONDS
 const LEGITI_EVENT = 'legiti.dead_letter'
-const OVERLAPS = `a whole number from 0 to ${MOST_OVERLAP}`
 
 const shownSchema = lazy(() =>
   z.object({
@@ -126,8 +135,7 @@ export const webhookRoutes = lazy((): readonly Route[] => [
       if (address.kind === 'unknown') return problem(503, 'Resolver unavailable', address.problem)
       if (address.kind === 'refused') return invalid([address.problem])
       const secret = webhookSecret(seed)
-      const document = { url: url.href, events: [...new Set(body.events)].sort(), enabled: body.enabled }
-      const put = await object.putWebhook(tenant, name, document, secret, by)
+      const put = await object.putWebhook(tenant, name, completeWebhook(body, url), secret, by)
       if (put.kind !== 'done') return refusal(put)
       const warnings = tenantWarnings(put, tenant)
       if (url.protocol === 'http:') warnings.push('Messages are sent to this webhook unencrypted.')
@@ -152,7 +160,7 @@ export const webhookRoutes = lazy((): readonly Route[] => [
         'receiver that knows either takes them. One before that signs no longer.',
       body: jsonBody(
         object({
-          overlap_seconds: z.int(OVERLAPS).min(0, OVERLAPS).max(MOST_OVERLAP, OVERLAPS).default(OVERLAP),
+          overlap_seconds: overlapSeconds({ most: MOST_OVERLAP_SECONDS, usual: OVERLAP_SECONDS }),
         }),
       ),
       answers: {

@@ -3,8 +3,9 @@ import * as z from 'zod/v4'
 import { lazy } from '../base/lazy.ts'
 import { type NativeServerName, nativeServerNames } from '../names/native-servers.ts'
 import { object } from '../policy/fragments.ts'
+import type { DocumentOf } from './document.ts'
+import { expiresAt } from './expiry.ts'
 import { sessionModes } from './session-mode.ts'
-import type { GrantView } from './tenant.ts'
 
 const MODES = sessionModes.join(', ')
 const NAMES = 'a list of at most 200 names of servers, or "*"'
@@ -35,20 +36,29 @@ export const grantSchema = lazy(() =>
         'To which login a request belongs that names none: of its connection, or of the stateless era (auto); of the ' +
           'grant (one); to none, so that every call names its session (many)',
       ),
-    expires_at: z.iso
-      .datetime({ offset: true, error: 'a time like 2030-01-31T12:00:00Z, or null' })
-      .nullable()
-      .default(null),
+    expires_at: expiresAt(),
   }),
 )
 
-/** `servers` as it is stored: each name once, in order. */
-export function tidyServers(servers: '*' | readonly string[]): '*' | readonly string[] {
+type WrittenGrant = DocumentOf<ReturnType<typeof grantSchema>>
+
+/** The document of a grant as it is stored, but for its time of expiry, which is stored in Unix milliseconds. */
+export type GrantDocument = Omit<WrittenGrant, 'label' | 'expires_at'> & {
+  readonly label: string
+  readonly expiresAtMs: number | null
+}
+
+/** The document with the label that it has where it says none, and each server once, in order. */
+export function completeGrant(name: string, { label = name, ...document }: WrittenGrant) {
+  return { label, ...document, servers: tidyServers(document.servers) }
+}
+
+function tidyServers(servers: '*' | readonly string[]): '*' | readonly string[] {
   return servers === EVERY_UPSTREAM ? servers : [...new Set(servers)].sort()
 }
 
 /** Tells whether a grant reaches an upstream server. */
-export function reachesUpstream({ servers }: Pick<GrantView, 'servers'>, name: string): boolean {
+export function reachesUpstream({ servers }: Pick<GrantDocument, 'servers'>, name: string): boolean {
   return servers === EVERY_UPSTREAM || servers.includes(EVERY_UPSTREAM) || servers.includes(name)
 }
 
@@ -56,7 +66,7 @@ export function reachesUpstream({ servers }: Pick<GrantView, 'servers'>, name: s
 export function nativesOf({
   servers,
   everyNative,
-}: Pick<GrantView, 'servers' | 'everyNative'>): NativeServerName[] {
+}: Pick<GrantDocument, 'servers'> & { readonly everyNative: boolean }): NativeServerName[] {
   return nativeServerNames.filter((name) =>
     servers === EVERY_UPSTREAM ? everyNative : servers.includes(name),
   )

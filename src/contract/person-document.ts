@@ -3,6 +3,7 @@ import * as z from 'zod/v4'
 import { asciiLowerCase } from '../base/ascii.ts'
 import { lazy } from '../base/lazy.ts'
 import { object } from '../policy/fragments.ts'
+import type { DocumentOf } from './document.ts'
 import { personRoles } from './roles.ts'
 
 const ACCOUNTS = 'a list of at most 20 accounts of 1 to 256 characters'
@@ -27,3 +28,5 @@ export const personSchema = lazy(() =>
       ),
   }),
 )
+
+export type PersonDocument = DocumentOf<ReturnType<typeof personSchema>>

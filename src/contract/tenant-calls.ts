@@ -2,7 +2,9 @@
 import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from './approvals.ts'
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from './audit-logs.ts'
 import type { AccessApplication } from './config.ts'
+import type { GrantDocument } from './grant-document.ts'
 import type { Ended, ExpectedLogin, IssuerLogout } from './logouts.ts'
+import type { PersonDocument } from './person-document.ts'
 import type { QueueState } from './queue.ts'
 import type { ServerDocument } from './server-document.ts'
 import type {
@@ -11,13 +13,11 @@ import type {
   Change,
   ChangeContext,
   DeletionView,
-  GrantDocument,
   GrantView,
   IdempotentRequest,
   LeftAdmins,
   ObservedListing,
   Page,
-  PersonDocument,
   PersonView,
   PolicySummary,
   PolicyView,
@@ -34,7 +34,8 @@ import type {
   Verdict,
 } from './tenant.ts'
 import type { UpstreamConfig, UpstreamReport } from './upstream.ts'
-import type { MessageView, WebhookDocument, WebhookView } from './webhooks.ts'
+import type { WebhookDocument } from './webhook-document.ts'
+import type { MessageView, WebhookView } from './webhooks.ts'
 
 export interface TenantCalls extends Rpc.DurableObjectBranded {
   /** The tenant, or null where nothing was ever set up. */

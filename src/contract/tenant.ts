@@ -1,8 +1,8 @@
 /** The protocol between the administration API and a TenantObject. Plain data: it crosses an RPC boundary. */
 import type { LeftOut } from '../names/tools.ts'
-import type { PersonRole } from './roles.ts'
+import type { GrantDocument } from './grant-document.ts'
+import type { PersonDocument } from './person-document.ts'
 import type { SecretHeader, ServerDocument } from './server-document.ts'
-import type { SessionMode } from './session-mode.ts'
 import type { KnownEras, LeftOutReport, UpstreamConfig, UpstreamFailure } from './upstream.ts'
 
 /** The precondition of a change: the resource has one of these versions (`*`: any), or does not exist. */
@@ -113,13 +113,6 @@ export type DeletionView =
   | { readonly kind: 'absent' }
 
 /** The document of a person. */
-export interface PersonDocument {
-  readonly role: PersonRole
-  readonly email: string | null
-  /** The accounts by which sessions know them, besides their name and email. */
-  readonly accounts: readonly string[]
-}
-
 export interface PersonView extends PersonDocument {
   readonly name: string
   /** The number of their tokens that are valid now. */
@@ -231,37 +224,18 @@ export interface PolicyView extends PolicySummary {
   readonly documentJson: string
 }
 
-export interface GrantView {
+export interface GrantView extends GrantDocument {
   readonly name: string
-  readonly label: string
-  readonly policy: string | null
-  readonly servers: readonly string[] | '*'
   /** `"*"` alone is every native server, too. */
   readonly everyNative: boolean
-  /** The person whose agent it is. */
-  readonly owner: string | null
-  readonly sessions: SessionMode
   readonly origin: 'tenant' | 'demo'
   readonly createdAtMs: number
   readonly updatedAtMs: number
-  readonly expiresAtMs: number | null
   readonly tag: string
   /** Until when the secret before this one is good, too; null: it is not. */
   readonly olderUntilMs: number | null
   /** The principal does not have the last change yet. */
   readonly isPending: boolean
-}
-
-/** The document of a grant. */
-export interface GrantDocument {
-  readonly label: string
-  readonly policy: string | null
-  readonly servers: readonly string[] | '*'
-  /** The person whose agent it is: that one cannot approve its calls. */
-  readonly owner: string | null
-  /** The login to which a request belongs that names none. */
-  readonly sessions: SessionMode
-  readonly expiresAtMs: number | null
 }
 
 /** Thrown inside a transaction, so that nothing of it happens. */

@@ -1,8 +1,7 @@
 /** Finds names in a grant's document that its tenant does not have. PURE. */
 import { describeProblem, describeValue } from '../policy/problem.ts'
 import { nearest } from '../policy/spelling.ts'
-import { EVERY_UPSTREAM } from './grant-document.ts'
-import type { GrantDocument } from './tenant.ts'
+import { EVERY_UPSTREAM, type GrantDocument } from './grant-document.ts'
 
 const MOST_NAMED = 50
 

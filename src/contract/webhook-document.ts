@@ -2,6 +2,7 @@
 import * as z from 'zod/v4'
 import { lazy } from '../base/lazy.ts'
 import { object } from '../policy/fragments.ts'
+import type { DocumentOf } from './document.ts'
 import { webhookEvents } from './webhook-events.ts'
 
 const LONGEST_URL = 2_000
@@ -17,6 +18,13 @@ export const webhookSchema = lazy(() =>
     enabled: z.boolean().default(true),
   }),
 )
+
+export type WebhookDocument = DocumentOf<ReturnType<typeof webhookSchema>>
+
+/** The document as it is stored: each event once, in order. */
+export function completeWebhook(document: WebhookDocument, url: URL): WebhookDocument {
+  return { ...document, url: url.href, events: [...new Set(document.events)].sort() }
+}
 
 /** The problem with a webhook's URL as it is written, or null. */
 export function webhookUrlProblem(url: URL | null, isPrivateAllowed: boolean): string | null {

@@ -1,6 +1,6 @@
 /** A tenant's webhooks and their messages, as administrators see them. */
 import type { QueueState } from './queue.ts'
-import type { WebhookEvent } from './webhook-events.ts'
+import type { WebhookDocument } from './webhook-document.ts'
 
 /** A message as an administrator sees it. */
 export interface MessageView {
@@ -12,13 +12,6 @@ export interface MessageView {
   readonly settledAtMs: number | null
   readonly attempts: number
   readonly lastError: string | null
-}
-
-/** The document of a webhook. */
-export interface WebhookDocument {
-  readonly url: string
-  readonly events: readonly WebhookEvent[]
-  readonly enabled: boolean
 }
 
 /** A webhook without its secret. Times are Unix milliseconds. */

@@ -5,20 +5,20 @@ import type { Announcement, ApprovalCursor, ApprovalState, ApprovalView } from '
 import type { Cut, LocalRows, LogEvidence, TenantLogs } from '../contract/audit-logs.ts'
 import type { AccessApplication } from '../contract/config.ts'
 import type { Env } from '../contract/env.ts'
+import type { GrantDocument } from '../contract/grant-document.ts'
 import { nativesOf } from '../contract/grant-document.ts'
 import type { ExpectedLogin, IssuerLogout } from '../contract/logouts.ts'
+import type { PersonDocument } from '../contract/person-document.ts'
 import type { QueueState } from '../contract/queue.ts'
 import type { ServerDocument } from '../contract/server-document.ts'
 import type {
   Catalogue,
   ChangeContext,
   DeletionView,
-  GrantDocument,
   GrantView,
   IdempotentRequest,
   ObservedListing,
   Page,
-  PersonDocument,
   PersonView,
   PolicySummary,
   PolicyView,
@@ -30,7 +30,8 @@ import type {
 } from '../contract/tenant.ts'
 import type { TenantCalls } from '../contract/tenant-calls.ts'
 import type { UpstreamConfig, UpstreamReport } from '../contract/upstream.ts'
-import type { MessageView, WebhookDocument, WebhookView } from '../contract/webhooks.ts'
+import type { WebhookDocument } from '../contract/webhook-document.ts'
+import type { MessageView, WebhookView } from '../contract/webhooks.ts'
 import { inTurns } from '../durable/turns.ts'
 import * as grantChanges from './changes/grant-changes.ts'
 import * as personChanges from './changes/person-changes.ts'

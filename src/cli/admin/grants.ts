@@ -1,4 +1,6 @@
 /** `grant …`: what agents present, and what it reaches. */
+import { documentOf } from '../../contract/document.ts'
+import { grantSchema } from '../../contract/grant-document.ts'
 import { sessionModes } from '../../contract/session-mode.ts'
 import { type Answer, type Api, changed, part } from '../gateway/api.ts'
 import { administer, keyOf, listed, momentOf, ONE, secondsOf } from '../gateway/command.ts'
@@ -68,8 +70,7 @@ export const grantCommands: readonly Command[] = [
     run: async (api, given, world) => {
       const [name = ''] = given.operands
       const { body, tag } = await api.get(of(name))
-      const { label, policy, servers, owner, sessions, expires_at } = body
-      const next = { label, policy, servers, owner, sessions, expires_at, ...saidOf(api, given, world) }
+      const next = { ...documentOf(grantSchema(), body), ...saidOf(api, given, world) }
       return changed(`grant ${name} changed`, await api.put(of(name), { body: next, match: tag }))
     },
   }),

@@ -1,5 +1,7 @@
 /** `person …`: who may administer a tenant. */
 
+import { documentOf } from '../../contract/document.ts'
+import { personSchema } from '../../contract/person-document.ts'
 import { personRoles } from '../../contract/roles.ts'
 import type { Api } from '../gateway/api.ts'
 import { changed, part } from '../gateway/api.ts'
@@ -9,6 +11,7 @@ import {
   listed,
   momentOf,
   ONE,
+  oneOf,
   secondsOf,
   unlessConfirmed,
   yes,
@@ -24,7 +27,7 @@ const role: Option = {
   name: 'role',
   value: 'ROLE',
   values: personRoles,
-  help: 'admin, approver, policy_manager or viewer',
+  help: oneOf(personRoles),
 }
 const email: Option = {
   name: 'email',
@@ -90,10 +93,12 @@ export const personCommands: readonly Command[] = [
         })
         if (refused !== null) return refused
       }
+      const accounts = accountsOf(values)
       const body = {
+        ...documentOf(personSchema(), before.body),
         role: next,
-        email: address === undefined ? before.body.email : address === '' ? null : address,
-        accounts: accountsOf(values) ?? before.body.accounts,
+        ...(address === undefined ? {} : { email: address === '' ? null : address }),
+        ...(accounts === undefined ? {} : { accounts }),
       }
       return changed(`person ${name} changed`, await api.put(of(name), { body, match: before.tag }))
     },

@@ -1,4 +1,6 @@
 /** `webhook …`: who is told of what happens. */
+import { documentOf } from '../../contract/document.ts'
+import { webhookSchema } from '../../contract/webhook-document.ts'
 import { type Api, changed, part } from '../gateway/api.ts'
 import { administer, keyOf, listed, mistaken, ONE, QUEUE_STATE, secondsOf } from '../gateway/command.ts'
 import { member, shownList, shownThing } from '../gateway/shown.ts'
@@ -49,8 +51,7 @@ export const webhookCommands: readonly Command[] = [
     run: async (api, given) => {
       const [name = ''] = given.operands
       const { body, tag } = await api.get(of(name))
-      const { url, events, enabled } = body
-      const next = { url, events, enabled, ...saidOf(api, given) }
+      const next = { ...documentOf(webhookSchema(), body), ...saidOf(api, given) }
       return changed(`webhook ${name} changed`, await api.put(of(name), { body: next, match: tag }))
     },
   }),

@@ -1,5 +1,6 @@
 /** Finds contradictions between a folder and a tenant that would stop an apply half-way. PURE. */
 import { MOST } from '../../contract/capacity.ts'
+import { expiryProblem } from '../../contract/expiry.ts'
 import { EVERY_UPSTREAM } from '../../contract/grant-document.ts'
 import { KEPT } from '../../contract/server-document.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
@@ -9,7 +10,7 @@ import { grantDifferences, instantMs } from './differences.ts'
 import { folders, kinds } from './kinds.ts'
 import { peopleProblems } from './people-checks.ts'
 import { secretProblems } from './secret-checks.ts'
-import type { Wanted, WantedGrant } from './wanted.ts'
+import type { Wanted } from './wanted.ts'
 
 /** Every problem that can be known before anything is done. */
 export function planProblems(wanted: Wanted, current: CurrentState, prune: boolean, nowMs: number): string[] {
@@ -63,19 +64,15 @@ function grantProblems(
     if (now !== undefined && grantDifferences(document, now).length === 0) return []
     if (now?.built_in === true)
       return [`${file}: found the built-in grant ${name}; allowed: a grant of another name`]
+    const { expires_at } = document
+    const expired = expiryProblem(expires_at === null ? null : instantMs(expires_at), nowMs)
     return [
-      ...(isPast(document, nowMs)
-        ? [`${file}: /expires_at: found a time that is past; allowed: a time to come, or null`]
-        : []),
+      ...(expired === null ? [] : [`${file}: ${expired}`]),
       ...(caller.name !== null && now?.owner === caller.name && document.owner !== now.owner
         ? [`${file}: /owner: found another than you; allowed: you, until somebody else changes it`]
         : []),
     ]
   })
-}
-
-function isPast({ expires_at }: WantedGrant['document'], nowMs: number): boolean {
-  return expires_at !== null && instantMs(expires_at) <= nowMs
 }
 
 /** A policy is not deleted under a grant. */

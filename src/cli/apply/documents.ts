@@ -2,11 +2,11 @@
 import * as z from 'zod/v4'
 import { isObject } from '../../base/json.ts'
 import { tenantDocument } from '../../contract/config.ts'
-import { grantSchema, tidyServers } from '../../contract/grant-document.ts'
+import { completeGrant, grantSchema } from '../../contract/grant-document.ts'
 import { readOrigins } from '../../contract/origins.ts'
 import { personSchema } from '../../contract/person-document.ts'
 import { readServerDocument } from '../../contract/server-document.ts'
-import { webhookSchema, webhookUrlProblem } from '../../contract/webhook-document.ts'
+import { completeWebhook, webhookSchema, webhookUrlProblem } from '../../contract/webhook-document.ts'
 import { nativeServerNames } from '../../names/native-servers.ts'
 import { isName } from '../../names/tokens.ts'
 import { isServerName } from '../../names/tools.ts'
@@ -67,8 +67,7 @@ export const webhook: Reader<WantedWebhook> = (source, name, problems) => {
     problems.push(`${file}: ${wrong}`)
     return null
   }
-  const { events, enabled } = read.document
-  return { file, document: { url: url.href, events: [...new Set(events)].toSorted(), enabled } }
+  return { file, document: completeWebhook(read.document, url) }
 }
 
 const secretSchema = object({ origins: z.unknown().optional() })
@@ -141,9 +140,7 @@ export const policy: Reader<WantedPolicy> = (source, name, problems) => {
 export const grant: Reader<WantedGrant> = (source, name, problems) => {
   const read = parsed(source, name, grantSchema(), problems)
   if (read === null) return null
-  const { label = name, policy, servers, owner, sessions, expires_at } = read.document
-  const document = { label, policy, servers: tidyServers(servers), owner, sessions, expires_at }
-  return { file: read.file, document }
+  return { file: read.file, document: completeGrant(name, read.document) }
 }
 
 function parsed<S extends z.ZodType>(

@@ -1,9 +1,8 @@
 /** The tenant that a folder describes, once its files are read. PURE. */
-import type * as z from 'zod/v4'
-import type { personSchema } from '../../contract/person-document.ts'
+import type { completeGrant } from '../../contract/grant-document.ts'
+import type { PersonDocument } from '../../contract/person-document.ts'
 import type { ServerDocument } from '../../contract/server-document.ts'
-import type { SessionMode } from '../../contract/session-mode.ts'
-import type { webhookSchema } from '../../contract/webhook-document.ts'
+import type { WebhookDocument } from '../../contract/webhook-document.ts'
 import type { KnownTools } from '../../policy/known-tools.ts'
 import type { Json } from '../gateway/api.ts'
 import type { LoadedPolicy } from '../kit/source.ts'
@@ -16,7 +15,7 @@ export interface WantedTenant {
 
 export interface WantedPerson {
   readonly file: string
-  readonly document: z.output<ReturnType<typeof personSchema>>
+  readonly document: PersonDocument
 }
 
 /** A secret that must be there. Its value is in no file. */
@@ -42,19 +41,12 @@ export interface WantedPolicy {
 
 export interface WantedGrant {
   readonly file: string
-  readonly document: {
-    readonly label: string
-    readonly policy: string | null
-    readonly servers: '*' | readonly string[]
-    readonly owner: string | null
-    readonly sessions: SessionMode
-    readonly expires_at: string | null
-  }
+  readonly document: ReturnType<typeof completeGrant>
 }
 
 export interface WantedWebhook {
   readonly file: string
-  readonly document: z.output<ReturnType<typeof webhookSchema>>
+  readonly document: WebhookDocument
 }
 
 export interface Wanted {

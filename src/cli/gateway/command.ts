@@ -64,12 +64,17 @@ export interface Destruction {
   readonly consequences?: () => Promise<readonly string[]>
 }
 
-/** Which of what waits to be sent is listed. */
+/** The values of an option, in words. */
+export function oneOf(values: readonly string[]): string {
+  return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`
+}
+
+/** The state of the queued things that are listed. */
 export const QUEUE_STATE: Option = {
   name: 'state',
   value: 'STATE',
   values: queueStates,
-  help: `${queueStates.slice(0, -1).join(', ')} or ${queueStates.at(-1)}; pending where absent`,
+  help: `${oneOf(queueStates)}; pending where absent`,
 }
 
 /** One operand: the name of the thing that is meant. */

@@ -2,11 +2,11 @@
 
 import { isDemo } from '../../base/local-switches.ts'
 import type { Env } from '../../contract/env.ts'
+import type { GrantDocument } from '../../contract/grant-document.ts'
 import {
   type ApprovalsLeft,
   type Change,
   type ChangeContext,
-  type GrantDocument,
   type GrantView,
   Refusal,
   type Removal,

@@ -1,13 +1,7 @@
 /** People and their tokens, changed; and whom a token or an address stands for. */
 
-import type {
-  Change,
-  ChangeContext,
-  LeftAdmins,
-  PersonDocument,
-  PersonView,
-  Removal,
-} from '../../contract/tenant.ts'
+import type { PersonDocument } from '../../contract/person-document.ts'
+import type { Change, ChangeContext, LeftAdmins, PersonView, Removal } from '../../contract/tenant.ts'
 import { checkPreconditions } from '../tables/etags.ts'
 import { accountChanges, refuseOwnNames } from '../tables/four-eyes.ts'
 import { hasNoAdminToken, takesLastAdmin } from '../tables/last-admin.ts'

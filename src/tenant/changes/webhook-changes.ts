@@ -1,7 +1,8 @@
 /** Webhooks, changed: registered, removed, and a dead letter sent again. */
 import { MOST } from '../../contract/capacity.ts'
 import { type Change, type ChangeContext, Refusal, type Removal } from '../../contract/tenant.ts'
-import type { WebhookDocument, WebhookView } from '../../contract/webhooks.ts'
+import type { WebhookDocument } from '../../contract/webhook-document.ts'
+import type { WebhookView } from '../../contract/webhooks.ts'
 import { recordChange } from '../tables/changes.ts'
 import { checkPreconditions } from '../tables/etags.ts'
 import { present } from '../tables/present.ts'

@@ -3,7 +3,8 @@
  * of an agent of theirs. Otherwise the person who asks could be the one who approves (docs/approvals.md). Others can make the change for
  * them.
  */
-import { type ChangeContext, type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
+import type { PersonDocument } from '../../contract/person-document.ts'
+import { type ChangeContext, type PersonView, Refusal } from '../../contract/tenant.ts'
 
 /** @throws Refusal when somebody changes by what they are known to sessions or to Access */
 export function refuseOwnNames(

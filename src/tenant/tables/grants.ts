@@ -3,7 +3,8 @@
  * behind their `revision`. Every change of a grant's configuration touches it in the same transaction.
  */
 import { MOST } from '../../contract/capacity.ts'
-import { type GrantDocument, type GrantView, Refusal } from '../../contract/tenant.ts'
+import type { GrantDocument } from '../../contract/grant-document.ts'
+import { type GrantView, Refusal } from '../../contract/tenant.ts'
 import { etagOf } from './etags.ts'
 
 /** A grant as stored, deleted ones included until their principal knows. */

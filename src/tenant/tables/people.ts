@@ -1,8 +1,9 @@
 /** The people who administer a tenant, and their tokens, of which only the SHA-256 is kept. */
 import { sameBytes } from '../../base/same-bytes.ts'
 import { MOST } from '../../contract/capacity.ts'
+import type { PersonDocument } from '../../contract/person-document.ts'
 import type { PersonRole } from '../../contract/roles.ts'
-import { type PersonDocument, type PersonView, Refusal } from '../../contract/tenant.ts'
+import { type PersonView, Refusal } from '../../contract/tenant.ts'
 import { etagOf } from './etags.ts'
 import { forgetIdempotencyKeysOf } from './idempotency.ts'
 

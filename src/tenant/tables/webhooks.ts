@@ -1,6 +1,8 @@
 /** A tenant's webhooks, their secrets and how they fare, in SQL. */
+
+import type { WebhookDocument } from '../../contract/webhook-document.ts'
 import type { WebhookEvent } from '../../contract/webhook-events.ts'
-import type { WebhookDocument, WebhookView } from '../../contract/webhooks.ts'
+import type { WebhookView } from '../../contract/webhooks.ts'
 import { etagOf } from './etags.ts'
 
 interface WebhookRow extends Record<string, SqlStorageValue> {
