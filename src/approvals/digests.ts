@@ -1,7 +1,7 @@
 /**
- * The digests by which a principal knows that the arguments are the same, without keeping them: HMAC-SHA-256 over their canonical
- * JSON, with keys of the tenant's own that are derived from the deployment's (HKDF, RFC 5869), the current one's first. Without
- * keys it is their SHA-256. It stays in the principal: what people see is the audit trail's (audit/arguments-hmac.ts).
+ * The digests by which a principal knows that the arguments of two calls are the same, without keeping them. Each is HMAC-SHA-256 over
+ * their canonical JSON, with a key of the tenant's own that is derived from one of the deployment's (HKDF, RFC 5869); the current key's
+ * comes first. Without keys it is their SHA-256. They stay in the principal: people see the audit trail's (audit/arguments-hmac.ts).
  */
 import { canonicalDigest } from '../base/canonical-digest.ts'
 import { canonicalJson } from '../base/canonical-json.ts'

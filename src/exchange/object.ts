@@ -1,8 +1,8 @@
 /**
- * The Durable Object in which the eras meet where one request is not enough: it holds a call that waits for its client's input, collects
- * a client's answers, receives a server's messages outside of the calls in a session that they share, or keeps what a session watches. An
- * object of the first two kinds serves one exchange and stores nothing: should it die, the exchange is lost, and a client that comes back
- * is told so.
+ * The Durable Object in which the eras meet where one request is not enough. It does one of four things: it holds a call that waits for
+ * its client's input; it collects a client's answers; it receives a server's messages outside of the calls in a session that they
+ * share; or it keeps the resources that a session watches. An object of the first two kinds serves one exchange and stores nothing:
+ * should it die, the exchange is lost, and a client that comes back is told so.
  */
 import { DurableObject } from 'cloudflare:workers'
 import { canonicalDigest } from '../base/canonical-digest.ts'

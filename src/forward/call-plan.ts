@@ -242,8 +242,8 @@ async function unlistedIn(
 
 /**
  * MCP has -32602 for an unknown tool. Most servers that clients of the stateless era meet say -32601 under HTTP 200: the method is
- * known, the name is not. So does the gateway in their place, unless something of this server may be withheld by its name:
- * then one answer is as the other.
+ * known, the name is not. The gateway says the same in their place, unless something of this server may be withheld by its name:
+ * then both answers are the same.
  */
 function unlistedCode(
   { era }: RequestMessage,

@@ -78,7 +78,7 @@ async function askForList(
   admission: Admission,
 ): Promise<FreshList | null> {
   if (admission.kind !== 'admitted') {
-    // Asked again as what it is, so that it is on record; the principal says the same.
+    // It is asked again as what it is, so that it is on record; the principal says the same.
     const { kind } = admission
     const isShut = kind === 'suspended' || kind === 'dead_session' || kind === 'dead_handle'
     return isShut ? { target, said: null } : null

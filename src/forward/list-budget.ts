@@ -1,5 +1,5 @@
 /**
- * Bounds the bytes of servers' lists that are held in memory at once: an isolate has 128 MB, in which the text of a list stands several
+ * Bounds the bytes of servers' lists that are held in memory at once. An isolate has 128 MB, the text of a list stands there several
  * times over, and a server may send as much as its document allows. A request's budget is shared among its servers, so that no server
  * takes what another one needs; the budget of an isolate is bounded, and no tenant has all of it.
  */

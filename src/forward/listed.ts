@@ -1,6 +1,6 @@
 /**
- * Finds out whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for one: a
- * policy speaks of tools by their listed names, so `DROP` or `drop ` would pass where `drop` is hidden.
+ * Finds out whether a server lists a tool. A name that it does not list is none of its tools, even if the server would take it for one.
+ * A policy speaks of tools by their listed names, and `DROP` or `drop ` would else pass where `drop` is hidden.
  */
 import { lastKnownTools } from '../bridge/last-known.ts'
 import type { CompiledConfig } from '../contract/compiled.ts'

@@ -112,7 +112,7 @@ async function decided(context: RequestContext, message: RequestMessage, place: 
   const { admission, planned, config } = first
   if (planned?.kind !== 'unlisted' || config === null) return first
   if (admission.kind !== 'admitted') {
-    // Asked again as what it is, so that it is on record; the principal says the same.
+    // It is asked again as what it is, so that it is on record; the principal says the same.
     const { kind } = admission
     const isShut = kind === 'suspended' || kind === 'dead_session' || kind === 'dead_handle'
     if (isShut) return ask('nobody asked')

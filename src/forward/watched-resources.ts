@@ -1,6 +1,6 @@
 /**
- * The resources that a subscription of the stateless era wants to hear of: each is decided as reading it is, with a row and a
- * charge of its own, and of what is refused nothing is promised (MCP 2026-07-28, subscriptions: the acknowledgement says what is).
+ * The resources that a subscription of the stateless era wants to hear of. The policy decides each as it decides reading it, with a row
+ * and a charge of its own. The acknowledgement leaves out those that are refused (MCP 2026-07-28, subscriptions).
  */
 import { isObject } from '../base/json.ts'
 import { splitUri } from '../names/tools.ts'

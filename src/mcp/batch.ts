@@ -28,7 +28,7 @@ export async function runBatch(
   const rule = isCall(bodies) ? '(batch)' : null
   if (bodies.length > MOST_MESSAGES) return refuse(context, tooLong(), { rule })
   const admission = await askAhead(context, { kind: 'check' })
-  // Asked again as what it is, so that it is on record; the principal says the same.
+  // It is asked again as what it is, so that it is on record; the principal says the same.
   const isShut = admission.kind === 'suspended' || admission.kind === 'dead_session'
   if (isShut && rule !== null) return refuse(context, openedMeanwhile(), { rule })
   conclude(context, { kind: 'check' }, admission)

@@ -1,7 +1,6 @@
 /**
- * Recognises requests in the form that nearly all have, without the schemas of the protocol package, which come to the same at fifty
- * times the cost: they look whether a request is an answer first, and make an error of each thing that it is not. The schemas read all
- * other requests.
+ * Recognises requests in the form that nearly all have. The schemas of the protocol package come to the same at fifty times the cost:
+ * they look whether a request is an answer first, and make an error of each thing that it is not. They read all other requests.
  */
 import type { InboundModernRoute, JSONRPCRequest } from '@modelcontextprotocol/server'
 import { isObject } from '../base/json.ts'

@@ -143,8 +143,8 @@ function refuseCursor({ ProtocolError, ProtocolErrorCode }: Protocol, cursor: st
 }
 
 /**
- * A decided call as the protocol code may see it: its name and, in the stateless era, its envelope. Whatever
- * else came along was not asked for, and must not make it refuse a call whose work is done.
+ * A decided call as the protocol code may see it: its name and, in the stateless era, its envelope. Other
+ * members were not asked for, and must not make it refuse a call whose work is done.
  */
 function bareCall({ era, body }: RequestMessage): RequestMessage['body'] {
   const { name, _meta } = body.params as { name: string; _meta?: Record<string, unknown> }

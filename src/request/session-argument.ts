@@ -1,6 +1,6 @@
 /**
- * The argument by which calls of an upstream's tool name their session: added to what is listed where the grant says that every
- * call does (`sessions: many`), and taken out of what is called before anything else looks at it. PURE.
+ * The argument by which calls of an upstream's tool name their session. It is added to listed tools where the grant says that every call
+ * names one (`sessions: many`), and taken out of a call before anything else looks at it. PURE.
  */
 import { isObject } from '../base/json.ts'
 import type { Tool } from '../upstream/all-tools.ts'

@@ -1,7 +1,7 @@
 /**
  * Keeps tasks from being passed on. A server tells them apart by who is authorised (MCP 2025-11-25, tasks, security; the tasks extension
- * of 2026-07-28 likewise), and to it every grant is the gateway: a client that knew or could list a task's id would read the result of a
- * call that another grant was allowed. Therefore neither side learns that the other has them. PURE.
+ * of 2026-07-28 likewise), and to it every grant is the gateway. A client that knew a task's id, or could list it, would read the result
+ * of a call that another grant was allowed. Therefore neither side learns that the other has them. PURE.
  */
 
 import { isObject } from '../base/json.ts'

@@ -1,6 +1,6 @@
 /**
- * Answers that are large arrays of messages, which servers of 2025-03-26 may send (MCP 2025-03-26, Streamable HTTP): read as the
- * stream of events that says the same, so that they are bounded as a stream, and as a single message, is.
+ * Answers that are large arrays of messages, which servers of 2025-03-26 may send (MCP 2025-03-26, Streamable HTTP). They are read as
+ * the stream of events that says the same, and so are bounded as a stream is, and each message as a single one.
  */
 import { answers, asAnswer, type RpcId, type RpcMessage, readRpc } from '../base/rpc.ts'
 import type { UpstreamProblem } from '../contract/upstream.ts'

@@ -36,7 +36,7 @@ const queue = new DurableQueue({
   returning: `ready = ${IS_NEXT_OF_KEY}, seq = (SELECT max(seq) + 1 FROM outbox)`,
 })
 
-/** How long events are kept that were delivered, or are dead. */
+/** The times for which events are kept that were delivered, or are dead. */
 export const eventRetentions = queue.retentions
 
 /** At thirty a minute, the whole 72 hours that Legiti may be away. */

@@ -94,7 +94,7 @@ async function sendDelete(url: string, headers: Readonly<Record<string, string>>
   try {
     const response = await fetch(url, { method: 'DELETE', headers, redirect: 'manual', signal: abort.signal })
     await response.body?.cancel()
-    // Whatever else it answers, it has heard: 404 says that the session is gone, 405 that it ends sessions itself.
+    // Any other answer says that it has heard: 404, that the session is gone; 405, that it ends sessions itself.
     return response.status >= 500 || response.status === 429 ? `http_${response.status}` : null
   } finally {
     clearTimeout(timer)

@@ -12,7 +12,7 @@ const queue = new DurableQueue({
   of: 'webhook',
 })
 
-/** How long messages are kept that were delivered, or are dead. */
+/** The times for which messages are kept that were delivered, or are dead. */
 export const messageRetentions = queue.retentions
 
 /** A message on its way. */

@@ -1,9 +1,8 @@
 /**
- * A tenant that goes away, step by step: every principal is revoked, which ends its sessions, so that their logouts are
- * queued; each waits until its outbox has been delivered, or the time for that is over; says what is lost; and is erased.
- * Then what its sessions watched, the audit trail, the counters, its name in the directory, and last the tenant's own
- * object. Each step can be repeated, and what has been done is written down, so a crash anywhere is only a delay
- * (docs/decisions/0022-deletion.md).
+ * Deletes a tenant, step by step. Every principal is revoked first, which ends its sessions, so that their logouts are queued. Each
+ * waits until its outbox has been delivered, or the time for that is over; then it says what is lost, and is erased. After them go the
+ * resources that sessions watched, the audit trail, the counters, the tenant's name in the directory, and last its own object. Each step
+ * can be repeated, and those that are done are written down, so a crash anywhere is only a delay (docs/decisions/0022-deletion.md).
  */
 import { forgetTenant, MOST_FORGETTING } from '../../audit/retention.ts'
 import { errorName, log } from '../../base/log.ts'
