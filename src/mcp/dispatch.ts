@@ -19,7 +19,7 @@ import { ask, askPlanned } from '../request/admission.ts'
 import { answer, refuse, withHeaders } from '../request/answer.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { Message, RequestMessage } from '../request/message.ts'
-import { type Supplies, serveRequest } from '../request/serve.ts'
+import { type ServerParts, serveRequest } from '../request/serve.ts'
 import { handleIn } from '../request/session-handle.ts'
 import { openSubscription } from '../request/stream.ts'
 import { listedTools, reachableAt } from '../servers/catalogue.ts'
@@ -80,7 +80,7 @@ async function dispatchRequest(
   const isAll = endpoint.server === null
   const forwarded = isAll ? requestToUpstreams(context, message) : null
   if (forwarded !== null) return forwarded
-  const serve = (supplies: Supplies = {}) => serveRequest(message, context.http, supplies)
+  const serve = (serverParts: ServerParts = {}) => serveRequest(message, context.http, serverParts)
   switch (message.method) {
     case 'initialize':
       return message.era === 'session'
@@ -140,7 +140,7 @@ async function introduce(
   context: RequestContext,
   endpoint: Endpoint,
   message: RequestMessage,
-  serve: (supplies: Supplies) => Promise<Response>,
+  serve: (serverParts: ServerParts) => Promise<Response>,
 ): Promise<Response> {
   const { admission, config } = await askPlanned(context, () => ({ intent: { kind: 'check' } as const }))
   return answer(admission, message.id, () => serve(introduction(config, endpoint, context.env)))
@@ -150,7 +150,7 @@ async function initialize(
   context: RequestContext,
   endpoint: Endpoint,
   message: RequestMessage,
-  serve: (supplies: Supplies) => Promise<Response>,
+  serve: (serverParts: ServerParts) => Promise<Response>,
 ): Promise<Response> {
   const params = message.body.params as Record<string, unknown> & { protocolVersion: string }
   const { protocolVersion: asked } = params
@@ -169,7 +169,7 @@ async function initialize(
 }
 
 /** What the gateway says of itself at this URL. */
-function introduction(config: CompiledConfig | null, endpoint: Endpoint, env: Env): Supplies {
+function introduction(config: CompiledConfig | null, endpoint: Endpoint, env: Env): ServerParts {
   if (config === null) return {}
   return {
     hasUpstreams: endpoint.server === null && config.upstreams.size > 0,

@@ -17,7 +17,7 @@ import type { RequestMessage } from './message.ts'
 import { loadProtocol, type Protocol } from './protocol.ts'
 
 /** The parts that the answer may be made of. */
-export interface Supplies {
+export interface ServerParts {
   readonly list?: () => ListToolsResult['tools']
   readonly call?: () => CallToolResult
   /** Upstream servers are behind the same URL, so that more is offered than the native servers have. */
@@ -32,12 +32,12 @@ export interface Supplies {
 export async function serveRequest(
   given: RequestMessage,
   http: Request,
-  supplies: Supplies,
+  serverParts: ServerParts,
 ): Promise<Response> {
   const { id } = given
   return isLiteral(id)
-    ? withId(await serve(withPlainId(given), http, supplies), id)
-    : serve(given, http, supplies)
+    ? withId(await serve(withPlainId(given), http, serverParts), id)
+    : serve(given, http, serverParts)
 }
 
 /** The protocol code knows JavaScript's numbers alone, so an id that is none of them is kept from it. */
@@ -55,22 +55,22 @@ async function withId(response: Response, id: RequestId): Promise<Response> {
   return new Response(text, { status: response.status, headers: response.headers })
 }
 
-function serve(given: RequestMessage, http: Request, supplies: Supplies): Promise<Response> {
-  const message = supplies.call === undefined ? given : { ...given, body: bareCall(given) }
+function serve(given: RequestMessage, http: Request, serverParts: ServerParts): Promise<Response> {
+  const message = serverParts.call === undefined ? given : { ...given, body: bareCall(given) }
   return message.era === 'stateless'
-    ? serveStateless(message, http, supplies)
-    : serveSessionEra(message, http, supplies)
+    ? serveStateless(message, http, serverParts)
+    : serveSessionEra(message, http, serverParts)
 }
 
 async function serveStateless(
   { body }: RequestMessage,
   http: Request,
-  supplies: Supplies,
+  serverParts: ServerParts,
 ): Promise<Response> {
   const protocol = await loadProtocol()
-  const handler = protocol.createMcpHandler(() => server(protocol, supplies, 'stateless'), {
+  const handler = protocol.createMcpHandler(() => server(protocol, serverParts, 'stateless'), {
     legacy: 'reject',
-    ...(supplies.bus === undefined ? {} : { bus: supplies.bus }),
+    ...(serverParts.bus === undefined ? {} : { bus: serverParts.bus }),
   })
   return handler.fetch(bare(http), { parsedBody: body })
 }
@@ -78,12 +78,12 @@ async function serveStateless(
 async function serveSessionEra(
   { body }: RequestMessage,
   http: Request,
-  supplies: Supplies,
+  serverParts: ServerParts,
 ): Promise<Response> {
   const protocol = await loadProtocol()
   // A transport a request: the session lives in the principal, never in this isolate's memory.
   const transport = new protocol.WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
-  const served = server(protocol, supplies, 'session')
+  const served = server(protocol, serverParts, 'session')
   await served.connect(transport)
   try {
     return await transport.handleRequest(bare(http), { parsedBody: body })
@@ -94,7 +94,7 @@ async function serveSessionEra(
 
 function server(
   protocol: Protocol,
-  { list, call, hasUpstreams = false, hasLogin = false }: Supplies,
+  { list, call, hasUpstreams = false, hasLogin = false }: ServerParts,
   era: Era,
 ): Server {
   const { ProtocolError, ProtocolErrorCode } = protocol

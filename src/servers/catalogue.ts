@@ -14,27 +14,27 @@ const tools: readonly NativeTool[] = [...sessionTools, ...legitiServerTools]
 const byName: ReadonlyMap<string, NativeTool> = new Map(tools.map((tool) => [tool.definition.name, tool]))
 
 /** The servers that a URL and a grant reach together. */
-export type Reach = ReadonlySet<NativeServerName>
+export type ReachableServers = ReadonlySet<NativeServerName>
 
 /** The native servers that a grant has, of those that the deployment has. */
-export function reachableServers({ settings }: CompiledConfig, env: Env): Reach {
+export function reachableServers({ settings }: CompiledConfig, env: Env): ReachableServers {
   const deployed = deployedServers(env)
   return new Set(settings.servers.filter((name) => deployed.has(name)))
 }
 
 /** The same, of those that a URL serves: the one that it names, or all where it names none. */
-export function reachableAt(server: string | null, config: CompiledConfig, env: Env): Reach {
+export function reachableAt(server: string | null, config: CompiledConfig, env: Env): ReachableServers {
   const reached = reachableServers(config, env)
   return server === null ? reached : new Set([...reached].filter((name) => name === server))
 }
 
 /** The tools of these servers. */
-export function reachableTools(reach: Reach): readonly NativeTool[] {
+export function reachableTools(reach: ReachableServers): readonly NativeTool[] {
   return tools.filter((tool) => reach.has(tool.server))
 }
 
 /** The tools as `tools/list` shows them to a grant with this configuration: those that its policy shows, in its words. */
-export function listedTools(reach: Reach, config: CompiledConfig, env: Env): Tool[] {
+export function listedTools(reach: ReachableServers, config: CompiledConfig, env: Env): Tool[] {
   const place = { settings: config.settings, deployed: deployedServers(env), showsAll: env.DEMO === 'true' }
   const definitions = reachableTools(reach)
     .filter(({ definition }) => isListed(config.policy, definition.name))
@@ -42,7 +42,7 @@ export function listedTools(reach: Reach, config: CompiledConfig, env: Env): Too
   return sessionModeOf(config) === 'many' ? definitions.map(withSessionExplained) : definitions
 }
 
-export function findTool(name: string, reach: Reach): NativeTool | null {
+export function findTool(name: string, reach: ReachableServers): NativeTool | null {
   const tool = byName.get(name)
   return tool !== undefined && reach.has(tool.server) ? tool : null
 }

@@ -7,7 +7,7 @@ import { pageResponse, seeOther } from './document.ts'
 import { revisionOf } from './form-token.ts'
 import { refusedPage } from './list-page.ts'
 import { pathTo } from './place.ts'
-import { type Besides, present } from './showing.ts'
+import { type PageExtras, present } from './showing.ts'
 import { signedIn } from './sign-in.ts'
 import { signInPage } from './sign-in-page.ts'
 import type { Visit } from './visit.ts'
@@ -27,8 +27,8 @@ export async function decideOn(visit: Visit, fields: ReadonlyMap<string, string>
   const reason = (fields.get('reason') ?? '').replace(/\r\n?/g, '\n').trim()
   const { signIn } = await signedIn(visit, Date.now())
   if (signIn === null) return signInAgain(visit, reason)
-  const refuse = (status: number, problem: string, besides: Besides = {}) =>
-    present(visit, signIn, { status, problem, reason, ...besides })
+  const refuse = (status: number, problem: string, extras: PageExtras = {}) =>
+    present(visit, signIn, { status, problem, reason, ...extras })
   if (!may(signIn.who, 'approver')) return refuse(403, problems.role)
   if (reason.length > LONGEST_REASON) return refuse(422, problems.reason)
   const revision = await revisionOf(

@@ -15,7 +15,7 @@ import { signInPage } from './sign-in-page.ts'
 import type { Visit } from './visit.ts'
 
 /** Things that a page says beside the approval. */
-export interface Besides {
+export interface PageExtras {
   readonly problem?: string
   readonly reason?: string
   readonly status?: number
@@ -32,7 +32,7 @@ export async function show(visit: Visit): Promise<Response> {
 }
 
 /** The approval, or the list, for somebody who is signed in. */
-export async function present(visit: Visit, signIn: SignIn, besides: Besides = {}): Promise<Response> {
+export async function present(visit: Visit, signIn: SignIn, extras: PageExtras = {}): Promise<Response> {
   const { id, env, tenant, base, keys } = visit
   const { who } = signIn
   const of = { tenant, base, reader: readerOf(signIn) }
@@ -51,7 +51,7 @@ export async function present(visit: Visit, signIn: SignIn, besides: Besides = {
           tenantObject(env, tenant).grant(grant),
         ])
   if (found === null) {
-    const { headers = {} } = besides
+    const { headers = {} } = extras
     return pageResponse({ ...absentPage(of), headers })
   }
   const { approval, content, absent } = found
@@ -60,7 +60,7 @@ export async function present(visit: Visit, signIn: SignIn, besides: Besides = {
   const judged = mayDecide
     ? { content, absent, formToken: await formToken(keys, tenant, form, approval.revision) }
     : null
-  return pageResponse(approvalPage({ ...of, approval, owner, label, judged, nowMs, ...besides }))
+  return pageResponse(approvalPage({ ...of, approval, owner, label, judged, nowMs, ...extras }))
 }
 
 function readerOf({ who, byAccess }: SignIn): Reader {

@@ -15,7 +15,7 @@ type Called = Pick<Call, 'tool' | 'alias' | 'annotations'>
  *
  * @throws Ended where no server has it, or several have
  */
-export async function calledThere(api: Api, name: string): Promise<Called> {
+export async function calledAtGateway(api: Api, name: string): Promise<Called> {
   const servers = (await gatewayTools(api)) ?? []
   const all = servers.flatMap((server) => (server.tools ?? []).map((tool) => ({ server, tool })))
   const full = all.filter(({ tool }) => tool.names[0] === name || tool.shownAs === name)

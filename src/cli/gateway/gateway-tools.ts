@@ -59,7 +59,7 @@ export async function knownTo(api: Pick<Api, 'find'>): Promise<KnownTools> {
 }
 
 /** The same for a command that asks the gateway nothing else. `failed` is what it comes to where there is no answer. */
-export async function knownThere(
+export async function knownAtGateway(
   command: string,
   given: Given,
   world: World,

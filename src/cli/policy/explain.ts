@@ -12,7 +12,7 @@ import { readKey } from '../../policy/reading.ts'
 import { nearest } from '../../policy/spelling.ts'
 import { Ended, openApi } from '../gateway/api.ts'
 import { policyOf } from '../gateway/deployed.ts'
-import { calledThere } from '../gateway/gateway-call.ts'
+import { calledAtGateway } from '../gateway/gateway-call.ts'
 import { readLink } from '../gateway/link.ts'
 import type { Given } from '../kit/arguments.ts'
 import { calledAs } from '../kit/called.ts'
@@ -79,7 +79,7 @@ async function listedThere(
   const link = readLink(given, world)
   if (!('origin' in link)) return { failed: misuse(COMMAND, link) }
   try {
-    return await calledThere(openApi(COMMAND, link, world, { reason: null }), tool)
+    return await calledAtGateway(openApi(COMMAND, link, world, { reason: null }), tool)
   } catch (error) {
     if (error instanceof Ended) return { failed: error.outcome }
     throw error

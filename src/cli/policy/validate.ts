@@ -2,7 +2,7 @@
 import { type KnownTools, nothingKnown } from '../../policy/known-tools.ts'
 import { loadPolicyText } from '../../policy/load.ts'
 import { deployedText, isDeployed, perhapsDeployed } from '../gateway/deployed.ts'
-import { knownThere } from '../gateway/gateway-tools.ts'
+import { knownAtGateway } from '../gateway/gateway-tools.ts'
 import type { Given } from '../kit/arguments.ts'
 import {
   type Content,
@@ -50,7 +50,7 @@ async function knownTools(
 ): Promise<{ readonly tools: KnownTools } | { readonly failed: Outcome }> {
   const list = given.values.get('tools')
   const isAsked = given.switches.has('gateway')
-  if (list === undefined) return isAsked ? knownThere(COMMAND, given, world) : { tools: nothingKnown }
+  if (list === undefined) return isAsked ? knownAtGateway(COMMAND, given, world) : { tools: nothingKnown }
   if (!isAsked) return knownToolsIn(COMMAND, list, world)
   return { failed: misuse(COMMAND, [{ found: '--tools and --gateway', allowed: 'one of them' }]) }
 }
