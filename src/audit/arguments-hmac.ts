@@ -4,8 +4,7 @@
  */
 import { BASE64URL } from '../base/base64url.ts'
 import { canonicalJson } from '../base/canonical-json.ts'
-import type { Env } from '../contract/env.ts'
-import { type SecretKeys, secretKeys } from '../secrets/seal.ts'
+import type { SecretKeys } from '../secrets/seal.ts'
 
 /** Longer arguments have none, for every call pays for it: 5 µs as arguments usually are, 25 µs where they are all small parts. */
 const MOST_CHARS = 2_048
@@ -20,11 +19,14 @@ let derivedFrom: SecretKeys | null = null
 const MOST_KEYS = 1_000
 
 /**
- * `<key id>:<base64url>` of a call's arguments; null where the deployment has no key, or they are long. With another
+ * `<key id>:<base64url>` of a call's arguments; null where the deployment has no keys (`keys` is null), or they are long. With another
  * key the same arguments have another one: the id tells why.
  */
-export async function argumentsHmac(env: Env, tenant: string, args: unknown): Promise<string | null> {
-  const keys = secretKeys(env)
+export async function argumentsHmac(
+  keys: SecretKeys | null,
+  tenant: string,
+  args: unknown,
+): Promise<string | null> {
   if (keys === null) return null
   const text = canonicalJson(args, MOST_CHARS)
   if (text === null) return null

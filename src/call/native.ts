@@ -1,4 +1,5 @@
 /** A tool of the gateway's own, as a call of it differs from others (life.ts). */
+
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import type { CallRecord, Work } from '../contract/principal.ts'
@@ -9,6 +10,7 @@ import type { RequestMessage } from '../request/message.ts'
 import { settleLater } from '../request/outcomes.ts'
 import { serveRequest } from '../request/serve.ts'
 import { unknownCall } from '../request/unknown-call.ts'
+import { secretKeys } from '../secrets/seal.ts'
 import { findTool, reachableAt } from '../servers/catalogue.ts'
 import { describeProblems, parseArguments } from '../servers/kit/arguments.ts'
 import { failure } from '../servers/kit/result.ts'
@@ -116,7 +118,10 @@ async function record(
   const known = given.filter((name) => Object.hasOwn(shape, name))
   const argumentNames = known.length === given.length ? known : [...known, '(unknown)']
   // What logs in may be a password: nothing is kept that a guess at it could be compared with.
-  const hmac = tool.definition.name === 'auth_login' ? null : await argumentsHmac(env, presented.tenant, args)
+  const hmac =
+    tool.definition.name === 'auth_login'
+      ? null
+      : await argumentsHmac(secretKeys(env), presented.tenant, args)
   return { server: tool.server, tool: tool.definition.name, argumentNames, argumentsHmac: hmac }
 }
 

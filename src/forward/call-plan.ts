@@ -1,4 +1,5 @@
 /** A call of an upstream server's tool before the principal is asked: which tool it is, and whether it can take the call. */
+
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { isObject } from '../base/json.ts'
@@ -21,6 +22,7 @@ import type { RequestMessage } from '../request/message.ts'
 import { anyValue, handlesAlone, mayNameSession, withoutSession } from '../request/session-argument.ts'
 import { SESSION_META_KEY } from '../request/session-handle.ts'
 import { unknownCall } from '../request/unknown-call.ts'
+import { secretKeys } from '../secrets/seal.ts'
 import { failure } from '../servers/kit/result.ts'
 import { codeOf } from '../upstream/problem.ts'
 import { annotationsFor } from './annotations.ts'
@@ -301,7 +303,7 @@ async function record(
 ): Promise<CallRecord> {
   if (target === null) return unknownCall
   const argumentNames = argumentNamesOf(args)
-  const hmac = await argumentsHmac(env, presented.tenant, args)
+  const hmac = await argumentsHmac(secretKeys(env), presented.tenant, args)
   return { server: target.upstream.name, tool: target.tool, argumentNames, argumentsHmac: hmac }
 }
 

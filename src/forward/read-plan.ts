@@ -1,4 +1,5 @@
 /** The Worker's work on a request to read before the principal is asked. */
+
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { argumentsHmac } from '../audit/arguments-hmac.ts'
 import { codes, type Refusal } from '../base/jsonrpc.ts'
@@ -11,6 +12,7 @@ import { readName } from '../policy/reading.ts'
 import { ownerOf, statelessClient } from '../request/client.ts'
 import type { RequestContext } from '../request/context.ts'
 import type { RequestMessage } from '../request/message.ts'
+import { secretKeys } from '../secrets/seal.ts'
 import { failure } from '../servers/kit/result.ts'
 import type { Rewriting } from '../upstream/reception.ts'
 import { argumentNamesOf } from './call-plan.ts'
@@ -196,7 +198,7 @@ async function record(
 ): Promise<CallRecord> {
   const tool = kind === 'resource' ? 'resource' : isListed ? `prompt/${own.slice(0, LONGEST_NAME)}` : 'prompt'
   const said = completion !== undefined ? params : kind === 'prompt' ? askedPrompt(own, args) : args
-  const hmac = await argumentsHmac(env, presented.tenant, said)
+  const hmac = await argumentsHmac(secretKeys(env), presented.tenant, said)
   return { method, server, tool, argumentNames: argumentNamesOf(args), argumentsHmac: hmac }
 }
 

@@ -7,6 +7,7 @@
  *   /row/<n>                 the rows of <n> of them alone
  *   /hmac/<n>/<characters>   the HMAC of <n> calls with arguments of that length
  */
+
 import { argumentsHmac } from '../../../src/audit/arguments-hmac.ts'
 import { tenantConfig } from '../../../src/contract/config.ts'
 import type { Env } from '../../../src/contract/env.ts'
@@ -16,6 +17,7 @@ import { admit } from '../../../src/principal/admission/admit.ts'
 import { DecisionLog } from '../../../src/principal/log/decision-log.ts'
 import { readGrant } from '../../../src/principal/tables/grants.ts'
 import { RememberedRows } from '../../../src/principal/tables/remembered.ts'
+import { secretKeys } from '../../../src/secrets/seal.ts'
 import { call, charge, secretHash } from '../../limited-call.ts'
 
 export * from '../../../src/index.ts'
@@ -113,7 +115,8 @@ export default {
     } else if (kind === 'hmac') {
       const args = { query: 'x'.repeat(Number(chars) - 30), limit: 10, deep: { a: [1] } }
       for (let i = 0; i < count; i++)
-        if ((await argumentsHmac(env, 'bench', { ...args, limit: i })) === null) throw new Error('no HMAC')
+        if ((await argumentsHmac(secretKeys(env), 'bench', { ...args, limit: i })) === null)
+          throw new Error('no HMAC')
     } else await principal(env).pieces(kind as 'transaction' | 'row', count, transport)
     return new Response('{}')
   },
