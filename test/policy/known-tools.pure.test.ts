@@ -72,7 +72,7 @@ describe('a name', () => {
     expect(loaded.warnings).toEqual([])
     expect(loaded.off.map(describeOff)).toEqual([
       expect.stringMatching(
-        /"legiti", which this deployment does not have \(why it is off\): track_logout\. What it says/,
+        /"legiti", which this deployment does not have \(why it is off\): track_logout\. Its entries for them/,
       ),
     ])
   })
