@@ -51,7 +51,7 @@ interface Row extends Record<string, SqlStorageValue> {
 const audit = () =>
   rows<Row>(
     `SELECT method, server, tool, decision, rule, outcome, argument_names, arguments_hmac FROM audit
-     WHERE decision <> 'end' ORDER BY rowid`,
+     WHERE decision <> 'end' ORDER BY seq`,
     GRANT,
   )
 
