@@ -12,6 +12,8 @@ import { resident, residentMissing } from '../support/node/resident.ts'
 const ISOLATES = 100
 /** So often is each asked before anything changes: the first time it learns, from then on it remembers. */
 const ROUNDS = 3
+/** Isolates that are asked for the first time together. */
+const AT_ONCE = 10
 const TENANT = 'acme'
 const MOST_BYTES = 4 * 1_073_741_824
 const missing = bareWorkerdMissing ?? residentMissing
@@ -78,6 +80,15 @@ describe.skipIf(missing !== null)(`a hundred isolates ${missing ?? ''}`, () => {
     }
   }
 
+  /**
+   * A first call through every isolate, some at a time: what an isolate makes when it is first needed, and what it learns of its servers,
+   * takes longer than a server may take beside others where a hundred isolates do it at once on two cores.
+   */
+  async function warmUp(agents: readonly McpAgent[]): Promise<void> {
+    for (let i = 0; i < agents.length; i += AT_ONCE)
+      expect((await next(agents.slice(i, i + AT_ONCE))).outcomes).toEqual(['200 made'])
+  }
+
   async function setUp(era: Era) {
     const api = adminApi(gateway.url, TENANT)
     await api.putTenant()
@@ -91,7 +102,8 @@ describe.skipIf(missing !== null)(`a hundred isolates ${missing ?? ''}`, () => {
     const grant = `bot-${era}-${crypto.randomUUID().slice(0, 8)}`
     const token = await api.putGrant(grant, { policy: 'main' })
     const agents = await connect(era, token)
-    for (let i = 0; i < ROUNDS; i++)
+    await warmUp(agents)
+    for (let i = 1; i < ROUNDS; i++)
       expect(await next(agents)).toEqual({ outcomes: ['200 made'], isolates: ISOLATES, refusals: [] })
     return { grant, token, agents }
   }
