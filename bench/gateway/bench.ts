@@ -4,7 +4,7 @@
  * machine. Both eras; one principal, and spread over a hundred.
  *
  *   node bench/gateway/bench.ts [--seconds 1] [--rounds 5] [--widths 1,16,64] [--era session|stateless|both]
- *                               [--against CHECKOUT]... [--without-gateway | --peers | --profile | --processor | --rows]
+ *                               [--principals 1] [--against CHECKOUT]... [--without-gateway | --peers | --profile | --processor | --rows]
  *
  * With the defaults it takes about two and a half minutes. `--against` measures the gateway of another checkout beside this one's, round
  * by round in turn. `--peers` puts what somebody may use instead before the same upstream (peers.ts); `--profile` loads the gateway
@@ -35,6 +35,7 @@ const { values } = parseArgs({
     profile: { type: 'boolean', default: false },
     processor: { type: 'boolean', default: false },
     rows: { type: 'boolean', default: false },
+    principals: { type: 'string', default: '1' },
   },
 })
 const seconds = Number(values.seconds)
@@ -42,13 +43,15 @@ const rounds = Number(values.rounds)
 const widths = values.widths.split(',').map(Number)
 const wanted = eras.filter((era) => values.era === 'both' || values.era === era)
 const { against } = values
+const given = { seconds, rounds, widths, eras: wanted }
 
 const stops: (() => Promise<void>)[] = []
 try {
   if (values.profile && against[0] !== undefined)
     await compareProfiles({ seconds, rounds, widths, eras: wanted, against: against[0] })
   else if (values.profile) await profileGateway({ seconds, widths, eras: wanted })
-  else if (values.processor) await measureProcessor({ seconds, rounds, widths, eras: wanted, against })
+  else if (values.processor)
+    await measureProcessor({ ...given, against, principals: Number(values.principals) })
   else if (values.rows) await countRows({ seconds, widths, eras: wanted })
   else if (values.peers) await besidePeers()
   else await besideProxy()

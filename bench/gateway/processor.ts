@@ -11,10 +11,11 @@ import { spentMicros } from './spent.ts'
 import { EXPECTED, gatewaySubject, type Subject } from './subjects.ts'
 
 /**
- * Loads a gateway of its own on one principal, and prints the time of a call: the least of `rounds`, and the median.
+ * Loads a gateway of its own, and prints the time of a call: the least of `rounds`, and the median.
  *
  * @param options.against other checkouts of this repository, with their packages installed: their gateways are measured, too, round
  *   by round in turn, so that whatever else the machine does meets all of them
+ * @param options.principals over which the calls are spread
  */
 export async function measureProcessor(options: {
   readonly seconds: number
@@ -22,12 +23,16 @@ export async function measureProcessor(options: {
   readonly widths: readonly number[]
   readonly eras: readonly Era[]
   readonly against: readonly string[]
+  readonly principals: number
 }): Promise<void> {
   const stops: (() => Promise<void>)[] = []
   try {
     const upstream = await startSmallWorker('upstream-worker.js')
     stops.push(() => upstream.stop())
-    const builds = await startBuilds(upstream.url, stops, { against: options.against, grants: 1 })
+    const builds = await startBuilds(upstream.url, stops, {
+      against: options.against,
+      grants: options.principals,
+    })
     for (const era of options.eras) {
       const subjects: [Build, Subject][] = []
       for (const build of builds)
