@@ -170,7 +170,7 @@ export class DecisionLog {
     this.#load()
     this.#flush()
     const found = this.#refundable(requestId, nowMs)
-    if (found === undefined || this.#calls.isRefunded(found.decision.seq)) return false
+    if (found === undefined || found.isRefunded || this.#calls.isRefunded(found.decision.seq)) return false
     const { decision, row } = found
     const { seq } = decision
     // A grant of the same name that was deleted has taken nothing from the counters of this one.
@@ -398,8 +398,11 @@ export class DecisionLog {
     return [key, startMs, amount, this.counters.keepUntilMs(key, startMs)]
   }
 
-  /** The decision that may be refunded, and the row that it stands in. */
-  #refundable(requestId: string, nowMs: number): { decision: Decision; row: number } | undefined {
+  /** The decision that may be refunded, the row that it stands in, and whether that row says that it was refunded. */
+  #refundable(
+    requestId: string,
+    nowMs: number,
+  ): { decision: Decision; row: number; isRefunded: boolean } | undefined {
     const known = this.#calls.charged(requestId)
     const row = known === undefined ? null : stored.rowOf(this.#sql, known.seq)
     const rows =
@@ -407,10 +410,16 @@ export class DecisionLog {
         ? stored.having(this.#sql, JSON.stringify(requestId), nowMs - REFUNDABLE_MS)
         : [stored.readRow(this.#sql, row)]
     for (const { row, entries } of rows) {
-      const decision = decode(entries)
+      const all = decode(entries)
+      const decision = all
         .filter((entry) => entry.kind === 'decision')
         .find((entry) => entry.requestId === requestId && entry.decision === 'allow')
-      if (decision !== undefined) return { decision, row }
+      if (decision === undefined) continue
+      const { seq } = decision
+      const isRefunded = all.some(
+        (entry) => (entry.kind === 'refund' || entry.kind === 'refunded') && entry.seq === seq,
+      )
+      return { decision, row, isRefunded }
     }
     return undefined
   }

@@ -425,7 +425,8 @@ const migrations: readonly string[] = [
     decided_at INTEGER                  -- when a request was last decided, as far as the log says it before; NULL: none was
   );
   INSERT INTO log_state
-    SELECT 1, last.seq, last.seq, coalesce(length((SELECT entries FROM log WHERE seq = last.seq)), 0), 0,
+    SELECT 1, last.seq, last.seq, coalesce(length((SELECT entries FROM log WHERE seq = last.seq)), 0),
+      coalesce((SELECT min(seq) FROM audit WHERE at > (SELECT max(at) FROM audit) - 60000) - 1, 0),
       coalesce((SELECT at FROM audit WHERE decision <> 'end' AND seq > (SELECT predecessor_seq FROM grants)
         ORDER BY seq DESC LIMIT 1), (SELECT decided_at FROM grants))
     FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0) AS seq) AS last;
