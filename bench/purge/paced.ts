@@ -17,7 +17,7 @@ export interface Paced {
 export interface Pace {
   /** Calls a second. */
   readonly rate: number
-  /** What the answer must contain. */
+  /** Text that the answer must contain. */
   readonly expected: string
   /** Asked now and then; the run ends once it says so, and all calls have been answered. */
   readonly isOver: () => boolean

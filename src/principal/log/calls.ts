@@ -10,7 +10,7 @@ import type { End } from './entries.ts'
  */
 export const REFUNDABLE_MS = 3_600_000
 /** The outcome of a call is reported together with its refund; the refund may come a little later. */
-export const REFUND_GRACE_MS = 60_000
+const REFUND_GRACE_MS = 60_000
 
 /** A call that was let through. */
 export interface Call {
@@ -90,11 +90,6 @@ export class Calls {
 
   endOf(seq: number): End | undefined {
     return this.#ends.get(seq)
-  }
-
-  /** The number of ends that only memory joins to their decisions. */
-  get ends(): number {
-    return this.#ends.size
   }
 
   /** The call that may be refunded, as far as it is remembered. */

@@ -59,11 +59,6 @@ export class Counters implements CounterStore {
     return this.#from(key, startMs).counters.get(startMs)?.keepUntilMs ?? startMs
   }
 
-  /** Tells whether the table does not hold them as they are. */
-  get areAhead(): boolean {
-    return this.#changed.size > 0
-  }
-
   /** From here on changes can be taken back. */
   begin(): void {
     if (this.#before.length > 0) this.#before = []

@@ -1,7 +1,5 @@
 /** The tables of a principal's log, statement by statement. Each works within the caller's transaction. */
 
-import { ROUND_ROWS } from '../../durable/turns.ts'
-
 /** A place in the log: a row, and how many characters of it come before. */
 export interface Place {
   readonly row: number
@@ -9,6 +7,12 @@ export interface Place {
 }
 
 export const BEGINNING: Place = { row: 0, length: 0 }
+
+/**
+ * Rows that one round deletes: each fills a page or so and holds several decisions, so it takes several times what a row of another table
+ * takes (durable/turns.ts).
+ */
+const ROUND_LOG_ROWS = 50
 
 /** A cursor that is left half-way would hold its statement, so rows are read by the handful. */
 const READ_AT_ONCE = 32
@@ -112,11 +116,14 @@ export function oldest(
   beforeMs: number,
 ): { readonly endSeq: number | null; readonly isMore: boolean } {
   const rows = sql
-    .exec<{ row: number; at: number }>('SELECT seq AS row, at FROM log ORDER BY seq LIMIT ?', ROUND_ROWS + 1)
+    .exec<{ row: number; at: number }>(
+      'SELECT seq AS row, at FROM log ORDER BY seq LIMIT ?',
+      ROUND_LOG_ROWS + 1,
+    )
     .toArray()
   const young = rows.find(({ at }) => at > beforeMs)
   if (young !== undefined) return { endSeq: young.row, isMore: false }
-  const next = rows[ROUND_ROWS]
+  const next = rows[ROUND_LOG_ROWS]
   return next === undefined ? { endSeq: null, isMore: false } : { endSeq: next.row, isMore: true }
 }
 
@@ -126,7 +133,7 @@ export function first(sql: SqlStorage, seq: number): { readonly endSeq: number; 
     .exec<{ row: number }>(
       'SELECT seq AS row FROM log WHERE seq <= ? ORDER BY seq LIMIT 1 OFFSET ?',
       seq,
-      ROUND_ROWS,
+      ROUND_LOG_ROWS,
     )
     .toArray()[0]
   return next === undefined ? { endSeq: seq, isMore: false } : { endSeq: next.row, isMore: true }
