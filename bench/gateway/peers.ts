@@ -1,5 +1,5 @@
 /**
- * What somebody may put before an upstream server instead: bridges of others, installed into a temporary folder and run as their pages
+ * Bridges of others, which somebody may put before an upstream server instead: installed into a temporary folder and run as their pages
  * say. None of them has a policy, limits, or an audit trail.
  */
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
@@ -18,7 +18,7 @@ const READY_MS = 30_000
 interface Peer {
   /** With its version. */
   readonly pinned: string
-  /** What else has to be installed beside it: what its page tells to. */
+  /** Packages to install beside it, as its page says. */
   readonly besides: readonly string[]
   /** The arguments of Node. */
   readonly args: (port: number, upstream: string, folder: string) => readonly string[]

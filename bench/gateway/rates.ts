@@ -19,12 +19,12 @@ const goals = {
 export interface Measurable {
   readonly subject: Subject
   readonly build: string | null
-  /** Whose processor time is printed beside the rate; absent: it is not. */
+  /** The process whose processor time is printed beside the rate; absent: none is. */
   readonly pid?: () => number
 }
 
 interface Round extends Measured {
-  /** Of the process and all that it has started, for a call; null where nobody asked. */
+  /** Processor time of a call, in the process and all that it has started; null where nobody asked. */
   readonly micros: number | null
 }
 
@@ -117,7 +117,7 @@ function beside({ build, subject }: Measurable, measured: Table): readonly strin
   })
 }
 
-/** Whether the goal is met, where there is one. */
+/** Says that the goal is met or missed, where there is one. */
 function verdict({ era, principals }: Subject, width: number, ratio: number, addedP50: number): string {
   if (era !== 'session' || principals !== 1) return ''
   const goal = goals.ratio.get(width)

@@ -1,5 +1,5 @@
 /**
- * How many rows a call writes in its principal, as the platform bills them: those of the call itself, of its outcome, and of carrying
+ * Counts the rows that a call writes in its principal, as the platform bills them: those of the call itself, of its outcome, and of carrying
  * the audit row away and deleting it. Rows in the audit database are not in it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +17,7 @@ const CARRIED_MS = 2 * 60_000
 /** After that it is deleted, also where its call might have been refunded. */
 const DELETED_MS = 2 * 3_600_000
 
-/** So many times in a row, so far apart, nothing was written. */
+/** The object is calm when nothing was written so many times in a row, so far apart. */
 const CALM = 4
 const CALM_MS = 250
 
@@ -51,7 +51,7 @@ export async function countRows({
     )
     stops.push(() => gateway.stop())
     const ask = async (path: string) => (await (await fetch(`${gateway.url}${path}`)).json()) as Written
-    // What the alarm begins and does not wait for is over once an alarm finds nothing more to write.
+    // Work that the alarm begins and does not wait for is over once an alarm finds nothing more to write.
     const later = async (ms: number) => {
       let last = await ask(`/later?ms=${ms}&of=${TENANT}/agent-0`)
       for (let calm = 0; calm < CALM; ) {

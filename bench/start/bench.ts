@@ -1,5 +1,5 @@
 /**
- * What the Worker weighs and how soon it answers: the size of all that is uploaded, and the time from spawning a bare workerd to its
+ * The Worker's weight and its first answer: the size of all that is uploaded, and the time from spawning a bare workerd to its
  * first answer, against a Worker that says hello. Interleaved in one run, so that the differences hold whatever else the machine does.
  *
  *   node bench/start/bench.ts [--rounds 15] [--against REVISION] [--parts]

@@ -1,4 +1,4 @@
-/** How long a bare workerd takes from being spawned to its first answer, and how much processor time. */
+/** The time that a bare workerd takes from being spawned to its first answer, and its processor time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -14,7 +14,7 @@ export type Question = 'page' | 'initialize'
 
 export interface FirstAnswer {
   readonly ms: number
-  /** Of the process, all its threads together; 0 where there is no /proc. */
+  /** Processor time of all threads of the process; 0 where there is no /proc. */
   readonly processorMs: number
 }
 
